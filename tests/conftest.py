@@ -1,0 +1,113 @@
+"""Parts that several tests share: a home of their own, small made-up records, one Prefect server."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MPLBACKEND": "Agg",
+    }
+)
+
+from collections.abc import Callable, Iterator, Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import pytest  # noqa: E402
+
+from configs import CHECKOUT, Region, Settings, load_region  # noqa: E402
+
+SHARED = CHECKOUT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of an empty home; CLIMATE_RISK_HOME names it too, so that commands find it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("CLIMATE_RISK_HOME", str(folder))
+    return Settings.from_environment()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The developers' folder of real records beside the checkout; a clone need not have it."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the developers' real records, a folder shared/data beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One Prefect server on a database of its own for the whole test session."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def weather(times: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFrame:
+    """Made-up weather of one place: seasons, memory from day to day (lag-1 about 0.7), wet winters; canonical units."""
+    count = len(times)
+    season = np.cos(2 * np.pi * (times.dayofyear.to_numpy() - 205) / 365.25)
+    anomaly = np.zeros(count)
+    shocks = random.normal(0.0, 2.0, count)
+    for day in range(1, count):
+        anomaly[day] = 0.7 * anomaly[day - 1] + shocks[day]
+    mean = 19.0 + 8.0 * season + anomaly
+    half_range = random.uniform(3.0, 7.0, count)
+    wet = random.random(count) < 0.16 - 0.12 * season
+    return pd.DataFrame(
+        {
+            "air_temperature_max": mean + half_range,
+            "air_temperature_mean": mean,
+            "air_temperature_min": mean - half_range,
+            "precipitation": np.where(wet, random.gamma(0.7, 11.0, count), 0.0),
+            "potential_evapotranspiration": np.clip(3.6 + 2.4 * season + 0.12 * anomaly, 0.2, None),
+            "relative_humidity": np.clip(68.0 - 12.0 * season + random.normal(0.0, 6.0, count), 5.0, 100.0),
+            "river_discharge": np.convolve(np.where(wet, random.gamma(0.7, 6.0, count), 0.0), 0.8 ** np.arange(20))[:count] + 1.0,
+        }
+    ).round(1)
+
+
+@pytest.fixture(scope="session")
+def write_record() -> Callable[..., Region]:
+    """A function that writes a region file and the CSV record beside it, and loads the region."""
+
+    def write(
+        folder: Path,
+        years: int = 16,
+        locations: Sequence[str] = ("here",),
+        variables: Sequence[str] = ("air_temperature_max", "air_temperature_min", "precipitation"),
+        seed: int = 0,
+        name: str = "testland",
+        start: str = "1990-01-01",
+    ) -> Region:
+        """``years`` whole years of made-up days from ``start``; the region's clock is its record."""
+        random = np.random.default_rng(seed)
+        inbox = folder / "inbox"
+        inbox.mkdir(parents=True, exist_ok=True)
+        times = pd.date_range(start, periods=round(years * 365.2425), freq="D")
+        tables = []
+        for place in locations:
+            table = weather(times, random)[list(variables)]
+            table.insert(0, "time", times.strftime("%Y-%m-%d"))
+            table.insert(1, "location", place)
+            tables.append(table)
+        pd.concat(tables).to_csv(inbox / "record.csv", index=False)
+        places = pd.DataFrame({"location": locations, "name": [place.title() for place in locations]})
+        places["latitude"] = 35.0 + 0.1 * np.arange(len(locations))
+        places["longitude"] = -2.0
+        places["elevation"] = 50.0
+        places.to_csv(inbox / "locations.csv", index=False)
+        path = folder / f"{name}.yaml"
+        path.write_text(f"name: {name}\ntitle: {name.title()}\ntimezone: UTC\nclock: record\nsources: [station_files]\ninbox: inbox\n")
+        return load_region(path)
+
+    return write
