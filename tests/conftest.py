@@ -14,14 +14,14 @@ os.environ.update(
     }
 )
 
-from collections.abc import Callable, Iterator, Sequence  # noqa: E402
-from pathlib import Path  # noqa: E402
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pandas as pd
+import pytest
 
-from configs import CHECKOUT, Region, Settings, load_region  # noqa: E402
+from configs import CHECKOUT, Region, Settings, load_region
 
 SHARED = CHECKOUT.parent / "shared" / "data"
 
