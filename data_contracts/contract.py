@@ -1,0 +1,367 @@
+"""The contract: what a batch must be before the store takes it. Great Expectations suites derived from VARIABLES.
+
+A breach of the schema refuses the whole batch; an isolated cell that breaks a rule is withheld and listed.
+Each suite is made of expectations of one severity: critical ones refuse, warnings withhold.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from configs import RiskError
+from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
+
+    from sources import Batch
+
+MOST_BAD_CELLS = 5.0
+"""Per cent of a variable's cells in a batch; more than this out of range means a wrong unit or column, not bad cells."""
+
+EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
+"""Days a record may hold: instrumental records begin after 1700, and 9999-12-31 is a fill value."""
+
+OBSERVATION_KEYS = ("time", "location")
+FORECAST_KEYS = ("init_time", "lead_days", "location", "member")
+LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
+WITHHELD_COLUMNS = ("source", "variable", "time", "location", "value", "rule")
+FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
+
+# Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it looks like, cure).
+_LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
+    "degC": ((180, 340, "kelvin", "subtract 273.15"), (61, 140, "degrees Fahrenheit", "subtract 32 and multiply by 5/9")),
+    "hPa": ((45_000, 110_000, "pascal", "divide by 100"), (45, 110, "kilopascal", "multiply by 10")),
+    "m3 m-3": ((1, 100, "per cent", "divide by 100"),),
+    "MJ m-2": (
+        (46, 500, "W m-2", "multiply the day's mean by 0.0864"),
+        (500, 46_000, "kJ m-2", "divide by 1000"),
+        (1e5, 4.6e7, "J m-2", "divide by 1,000,000"),
+    ),
+}
+
+
+class ContractBroken(RiskError):
+    """A batch that breaks its schema: nothing of it was stored, everything wrong is listed. Never worth a retry."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch that may be stored: float32 values, bad cells NaN, equal duplicates gone; ``withheld`` lists the bad cells."""
+
+    observations: pd.DataFrame
+    forecasts: pd.DataFrame
+    locations: pd.DataFrame
+    withheld: pd.DataFrame
+
+
+def check(batch: Batch, source: str) -> Checked:
+    """Hold a batch against the contract. Raises ContractBroken with everything that is wrong, in one sentence."""
+    breaches: list[str] = []
+    observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", breaches)
+    forecasts, bad_forecasts = _check_table(batch.forecasts, FORECAST_KEYS, "forecasts: ", breaches)
+    locations = _check_locations(batch.locations, observations, forecasts, breaches)
+    if observations.empty and forecasts.empty and not breaches:
+        breaches.append("found no rows, expected observations of at least one day")
+    if breaches:
+        raise ContractBroken(f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again.")
+    withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
+    withheld["source"] = source
+    return Checked(observations, forecasts, locations, withheld)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """ ", did you mean 'x'?" for the known name nearest to ``name``, or an empty text."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def no_cells() -> pd.DataFrame:
+    """An empty table of withheld cells with its columns' types."""
+    types = {"source": "str", "variable": "str", "time": "datetime64[ns]", "location": "str", "value": "float64", "rule": "str"}
+    return pd.DataFrame({name: pd.Series(dtype=types[name]) for name in WITHHELD_COLUMNS})
+
+
+def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
+    """Every value lies in its variable's physical range."""
+    return [
+        _expectations().ExpectColumnValuesToBeBetween(column=row.name, min_value=row.low, max_value=row.high, severity="warning")
+        for row in variables
+    ]
+
+
+def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
+    """No value is one that services write for "missing". Numbers a variable can really take are left to it."""
+    return [
+        _expectations().ExpectColumnValuesToNotBeInSet(column=row.name, value_set=fills, severity="critical")
+        for row in variables
+        if (fills := [float(np.float32(value)) for value in FILL_VALUES if not row.low <= value <= row.high])
+    ]
+
+
+def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectation]:
+    """Keys are there and never null, together they are unique, days are real days, and values are floating-point numbers."""
+    gxe = _expectations()
+    days = [key for key in keys if key in ("time", "init_time")]
+    values = [name for name in columns if name in VARIABLES]
+    return [
+        *(gxe.ExpectColumnValuesToNotBeNull(column=key, severity="critical") for key in keys),
+        *(gxe.ExpectColumnValuesToBeBetween(column=key, min_value=EARLIEST, max_value=LATEST, severity="critical") for key in days),
+        *(gxe.ExpectColumnValuesToBeInTypeList(column=name, type_list=list(FLOATS), severity="critical") for name in values),
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=list(keys), severity="critical"),
+    ]
+
+
+def order_suite(columns: Sequence[str]) -> list[Expectation]:
+    """Tmin <= Tmean <= Tmax, for each pair of them that was measured."""
+    ladder = [name for name in ("air_temperature_max", "air_temperature_mean", "air_temperature_min") if name in columns]
+    pairs = [(high, low) for i, high in enumerate(ladder) for low in ladder[i + 1 :]]
+    return [
+        _expectations().ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=high, column_B=low, or_equal=True, ignore_row_if="either_value_is_missing", severity="warning"
+        )
+        for high, low in sorted(pairs, key=lambda pair: "mean" in pair[0] + pair[1])
+    ]
+
+
+def _check_table(table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One table through all suites: the clean table and its withheld cells. What is wrong is added to ``breaches``."""
+    nothing = no_cells()
+    if table.empty:
+        return table, nothing
+    found = _column_breaches(table, keys)
+    if not found:
+        table = _plain(table, keys)
+        found = _schema_breaches(table, keys)
+    if found:
+        breaches.extend(what + text for text in found)
+        return table.iloc[:0], nothing
+    table, out_of_range, found = _check_ranges(table, keys)
+    table, out_of_order, found_order = _check_order(table, keys) if not found else (table, nothing, [])
+    breaches.extend(what + text for text in found + found_order)
+    return table, pd.concat([out_of_range, out_of_order], ignore_index=True)
+
+
+def _column_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
+    found = [f"the column {key!r} is missing" for key in keys if key not in table]
+    for name in table.columns:
+        if list(table.columns).count(name) > 1:
+            return [f"the column {name!r} stands twice"]
+        if name not in keys and name not in VARIABLES:
+            near = suggestion(str(name), VARIABLES) or f", expected one of {', '.join(VARIABLES)}"
+            found.append(f"unknown column {name!r}{near}")
+    if not found and not any(name in VARIABLES for name in table.columns):
+        found.append(f"found no variable, expected one or more of {', '.join(VARIABLES)}")
+    for key in keys:
+        if key in ("time", "init_time") and key in table:
+            found.extend(_day_breaches(table[key], key))
+    return found
+
+
+def _day_breaches(days: pd.Series, key: str) -> list[str]:
+    """A day is a datetime64 at midnight without a time zone."""
+    if not isinstance(days.dtype, np.dtype) or days.dtype.kind != "M":
+        return [f"{key!r} is of type {days.dtype}, expected days without a time zone (datetime64)"]
+    odd = days[days != days.dt.normalize()].dropna()
+    return [f"{key!r} holds {odd.iloc[0].isoformat()}, expected days without an hour"] if len(odd) else []
+
+
+def _plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
+    """Equal duplicates dropped and numbers as float32, the precision that is stored. Columns of another type stay as they are."""
+    if table.duplicated(list(keys)).any():
+        table = table.drop_duplicates()
+    table = table.reset_index(drop=True)
+    numbers = [name for name in table.columns if name in VARIABLES and getattr(table[name].dtype, "kind", "O") in "fiu"]
+    with np.errstate(over="ignore"):
+        return table.astype({name: np.float32 for name in numbers})
+
+
+def _schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
+    found = []
+    for expectation, result in _validate(table, schema_suite(list(table.columns), keys)):
+        name = getattr(expectation, "column", None)
+        kind = expectation.expectation_type
+        if kind == "expect_column_values_to_be_in_type_list":
+            found.append(f"{name!r} is of type {table[name].dtype}, expected numbers")
+        elif kind == "expect_column_values_to_not_be_null":
+            found.append(f"{name!r} is empty in {result['unexpected_count']} rows, expected one in each")
+        elif kind == "expect_column_values_to_be_between":
+            first = table[name].iloc[result["unexpected_index_list"][0]]
+            found.append(f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to {LATEST.date()}")
+        else:
+            found.append(_duplicate(table, keys))
+    if "lead_days" in keys and not ((table["lead_days"] >= 0) & (table["lead_days"] % 1 == 0)).all():
+        found.append("'lead_days' must hold whole numbers from 0 on")
+    return found
+
+
+def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
+    first = table[table.duplicated(list(keys), keep=False)].sort_values(list(keys), kind="stable").iloc[:2]
+    differing = [name for name in first.columns if name not in keys and first[name].nunique(dropna=False) > 1]
+    name = differing[0]
+    return f"{_where(first.iloc[0], keys)} stands twice with differing {name}, {first[name].iloc[0]:g} and {first[name].iloc[1]:g}"
+
+
+def _check_ranges(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Cells out of range become NaN; fill values, or too many cells out of range, are breaches."""
+    variables = [VARIABLES[name] for name in table.columns if name in VARIABLES]
+    failed = {expectation.column: result for expectation, result in _validate(table, range_suite(variables))}
+    suspects = [VARIABLES[name] for name in failed]
+    filled = {expectation.column: result for expectation, result in _validate(table, fill_suite(suspects))}
+    found, bad = [], []
+    for row in suspects:
+        result = failed[row.name]
+        if row.name in filled:
+            found.append(_fill_breach(table, row, filled[row.name], keys))
+        elif result["unexpected_percent_nonmissing"] > MOST_BAD_CELLS:
+            found.append(_range_breach(table, row, result, keys))
+        else:
+            rule = f"{row.name} must be between {row.low:g} and {row.high:g} {row.units}"
+            bad.append((row.name, result["unexpected_index_list"], rule))
+    return *_withhold(table, bad, keys), found
+
+
+def _fill_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]) -> str:
+    first = table.iloc[result["unexpected_index_list"][0]]
+    return (
+        f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands for missing "
+        f"({result['unexpected_count']} such cells), expected {row.low:g} to {row.high:g} {row.units}, leave missing values empty"
+    )
+
+
+def _range_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]) -> str:
+    first = table.iloc[result["unexpected_index_list"][0]]
+    middle = float(table[row.name].median())
+    hints = [f", it looks like {unit}: {cure}" for low, high, unit, cure in _LOOKS_LIKE.get(row.units, ()) if low < middle <= high]
+    return (
+        f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its cells "
+        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to {row.high:g} {row.units}){hints[0] if hints else ', check its unit'}"
+    )
+
+
+def _check_order(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach (columns swapped)."""
+    found: list[str] = []
+    bad: list[tuple[str, list[Hashable], str]] = []
+    for expectation, result in _validate(table, order_suite(list(table.columns))):
+        high, low = expectation.column_A, expectation.column_B
+        rows = result["unexpected_index_list"]
+        if result["unexpected_percent_nonmissing"] > MOST_BAD_CELLS:
+            first = table.iloc[rows[0]]
+            found.append(
+                f"{low} is above {high} in {result['unexpected_percent_nonmissing']:.3g} % of the rows "
+                f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether columns are swapped"
+            )
+        suspects = [name for name in (high, low) if "mean" in name] or [high, low]
+        bad.extend((name, rows, f"{low} must not be above {high}") for name in suspects)
+    return *_withhold(table, bad, keys), found
+
+
+def _withhold(table: pd.DataFrame, bad: list[tuple[str, list[Hashable], str]], keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table with the bad cells NaN, and a row for each cell (the first rule it breaks)."""
+    parts = [_bad_cells(table, name, rows, rule, keys) for name, rows, rule in bad]
+    table = table.copy() if bad else table
+    for name, rows, _ in bad:
+        table.loc[rows, name] = np.nan
+    listed = pd.concat([no_cells(), *parts], ignore_index=True)
+    return table, listed.drop_duplicates(["variable", "time", "location", "value"], ignore_index=True)
+
+
+def _bad_cells(table: pd.DataFrame, name: str, rows: list[Hashable], rule: str, keys: tuple[str, ...]) -> pd.DataFrame:
+    cells = table.loc[rows]
+    if "init_time" in keys:
+        time = cells["init_time"] + pd.to_timedelta(cells["lead_days"], unit="D")
+        rules = [
+            f"{rule} (forecast issued {start.date()}, lead {lead:g})"
+            for start, lead in zip(cells["init_time"], cells["lead_days"], strict=True)
+        ]
+    else:
+        time, rules = cells["time"], [rule] * len(cells)
+    return pd.DataFrame(
+        {
+            "source": "",
+            "variable": name,
+            "time": time.to_numpy(),
+            "location": cells["location"].array,
+            "value": cells[name].to_numpy(np.float64),
+            "rule": rules,
+        }
+    )
+
+
+def _check_locations(locations: pd.DataFrame, observations: pd.DataFrame, forecasts: pd.DataFrame, breaches: list[str]) -> pd.DataFrame:
+    """Every place is described once, with possible coordinates, and every place that was measured is described."""
+    missing = [name for name in LOCATION_COLUMNS if name not in locations]
+    if missing:
+        breaches.append(f"locations: the columns {', '.join(missing)} are missing")
+        return locations
+    if locations["location"].duplicated().any():
+        breaches.append(f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} stands twice")
+    for name, most in (("latitude", 90), ("longitude", 180)):
+        odd = locations[locations[name].astype(float).abs() > most]
+        if len(odd):
+            place, value = odd["location"].iloc[0], odd[name].iloc[0]
+            breaches.append(f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} degrees")
+    measured = {place for table in (observations, forecasts) if len(table) for place in table["location"].unique()}
+    unknown = sorted(measured - set(locations["location"]))
+    if unknown:
+        breaches.append(f"location {unknown[0]!r} is not in the list of locations{suggestion(unknown[0], locations['location'])}")
+    return locations[list(LOCATION_COLUMNS)].reset_index(drop=True)
+
+
+def _where(row: pd.Series, keys: tuple[str, ...]) -> str:
+    shown = [str(row[key].date()) if isinstance(row[key], pd.Timestamp) else f"{key} {row[key]}" for key in keys if key != "member"]
+    return ", ".join(shown).replace("location ", "")
+
+
+def _validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, dict[str, Any]]]:
+    """The expectations the table does not meet, in the suite's order, each with Great Expectations' result."""
+    if not suite:
+        return []
+    import great_expectations as gx
+
+    context = _context()
+    source = context.data_sources.add_or_update_pandas("batch")
+    whole = source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
+    batch = whole.get_batch({"dataframe": table})
+    complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
+    outcome = batch.validate(gx.ExpectationSuite("contract", expectations=suite), result_format=complete)
+    results = {_key(result.expectation_config.to_domain_obj()): result for result in outcome.results}
+    failed = [(expectation, results[_key(expectation)]) for expectation in suite]
+    for expectation, result in failed:
+        if result.exception_info.get("raised_exception", False):
+            raise RuntimeError(f"{expectation.expectation_type}: {result.exception_info['exception_message']}")
+    return [(expectation, result.result) for expectation, result in failed if not result.success]
+
+
+def _key(expectation: Any) -> tuple[Any, ...]:
+    names = ("column", "column_A", "column_B")
+    return (expectation.expectation_type, *(getattr(expectation, name, None) for name in names))
+
+
+def _expectations() -> Any:
+    _context()
+    import great_expectations.expectations as gxe
+
+    return gxe
+
+
+@cache
+def _context() -> Any:
+    """An ephemeral context: no files, no telemetry, no progress bars, no log lines below a warning."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return context
