@@ -1,0 +1,170 @@
+"""Rules of the house that a machine can hold: who imports whom, what is one file, what must never appear."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import features.hazards
+import sources
+from configs import CHECKOUT, load_region, region_names
+from data_contracts.variables import VARIABLES
+
+PACKAGES = ("configs", "data_contracts", "features", "flows", "models", "reports", "sources")
+
+# Who may import whom (besides itself). Nobody imports flows.
+MAY_IMPORT = {
+    "configs": set(),
+    "data_contracts": {"configs", "sources", "features"},
+    "sources": {"configs", "data_contracts"},
+    "features": {"configs", "data_contracts.variables"},
+    "models": {"configs", "features", "data_contracts.variables"},
+    "reports": {"configs", "features", "data_contracts.variables"},
+    "flows": {"configs", "data_contracts", "features", "models", "reports", "sources"},
+}
+ONLY_IN = {"prefect": "flows/", "mlflow": "models/registry.py", "great_expectations": "data_contracts/"}
+FORBIDDEN_MODULES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+HEAVY = ("prefect", "mlflow", "great_expectations", "xgboost", "sklearn", "matplotlib", "dask", "xarray", "numba", "icechunk", "scipy")
+
+# Written in pieces, so that this file does not hold what it looks for.
+PLACES = "|".join(("/" + "home/", "/" + "root/", "/" + "Users/", "/" + "work/", "/" + "tmp/", "C:" + r"\\", "/" + "opt/"))
+HOSTS = "|".join(("file:" + "//", r"pypi\." + "org", r"pythonhosted\." + "org", "index-" + "url =", "extra-index-" + "url"))
+UNDONE = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"))
+
+
+def modules() -> list[Path]:
+    return sorted(path for package in PACKAGES for path in (CHECKOUT / package).rglob("*.py"))
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imported(path: Path) -> set[str]:
+    """Every module a file imports, at its top or inside a function; "a.b" and "a.b.c" for ``from a.b import c``."""
+    names: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def tracked() -> list[Path]:
+    """The text files git tracks, or would once they are added."""
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("needs a git checkout")
+    command = ["git", "-C", str(CHECKOUT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
+    paths = [CHECKOUT / name for name in names if name]
+    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:8000]]
+
+
+def found(pattern: str, paths: list[Path]) -> list[str]:
+    hits = []
+    for path in paths:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        hits += [
+            f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(lines, 1)
+            if re.search(pattern, line)
+        ]
+    return hits
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(CHECKOUT).as_posix())
+def test_imports_point_one_way(path: Path) -> None:
+    package = path.relative_to(CHECKOUT).parts[0]
+    ours = {name for name in imported(path) if within(name, set(PACKAGES)) and not within(name, {package})}
+    # ``from data_contracts import variables`` is the row below it, not the whole package.
+    ours -= {name for name in ours if any(other.startswith(name + ".") for other in ours)}
+    assert not {name for name in ours if not within(name, MAY_IMPORT[package])}
+
+
+@pytest.mark.parametrize(("library", "home"), ONLY_IN.items())
+def test_a_large_library_stays_behind_its_door(library: str, home: str) -> None:
+    users = {path.relative_to(CHECKOUT).as_posix() for path in modules() if any(within(name, {library}) for name in imported(path))}
+    assert users, f"nobody imports {library}"
+    assert {user for user in users if not user.startswith(home)} == set()
+
+
+def test_nothing_is_pickled() -> None:
+    assert [path for path in modules() if any(within(name, FORBIDDEN_MODULES) for name in imported(path))] == []
+
+
+def test_no_shell_and_no_open_door() -> None:
+    code = [path for path in tracked() if path.suffix in {".py", ".yaml", ".yml", ".toml"} and path != Path(__file__)]
+    assert found(r"shell\s*=\s*True|os\.system\(|0\.0\.0\." + "0", code) == []
+    assert found(r"yaml\.(load|full_load|unsafe_load)\(|\b(eval|exec)\(", [path for path in code if "tests" not in path.parts]) == []
+
+
+def test_every_hazard_module_declares_a_hazard_of_its_name() -> None:
+    names = {info.name for info in pkgutil.iter_modules(features.hazards.__path__)}
+    assert names == set(features.hazards.hazards())
+    for hazard in features.hazards.hazards().values():
+        assert set(hazard.requires) | set(hazard.uses) <= set(VARIABLES)
+
+
+def test_every_source_module_declares_a_source_of_its_name() -> None:
+    assert {info.name for info in pkgutil.iter_modules(sources.__path__)} == set(sources.sources())
+
+
+@pytest.mark.parametrize("name", region_names())
+def test_every_region_file_loads_and_names_sources_that_exist(name: str) -> None:
+    region = load_region(name)
+    assert region.name == name
+    assert sources.sources_of(region)
+
+
+@pytest.mark.parametrize("row", VARIABLES.values(), ids=lambda row: row.name)
+def test_every_variable_has_a_unit_a_range_and_a_meaning(row) -> None:
+    assert row.units and row.meaning and row.low < row.high
+    assert re.fullmatch(r"time: (maximum|mean|minimum|sum)", row.cell_methods)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from flows.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print('HEAVY', sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("HEAVY []"), done.stdout[-300:]
+    assert "daily" in done.stdout
+
+
+def test_no_file_names_a_machine_or_an_index() -> None:
+    text = [path for path in tracked() if path != Path(__file__) and path.name != "LICENSE"]
+    assert found(rf"(?<![\w.>$}}-])({PLACES})\w", text) == []
+    assert found(HOSTS, text) == []
+
+
+def test_nothing_is_left_for_later() -> None:
+    assert found(rf"#.*\b({UNDONE})\b", [path for path in tracked() if path.suffix in {".py", ".yaml", ".toml", ".sh"}]) == []
+
+
+def test_constraints_pin_every_dependency_and_no_address() -> None:
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    assert all(re.match(r"[a-z0-9-]+==[\w.]+( ; .+)?$", line) for line in lines)
+    pinned = {line.split("==")[0] for line in lines}
+    wanted = re.findall(r'^    "([A-Za-z0-9-]+)', (CHECKOUT / "pyproject.toml").read_text().split("[tool.", 1)[0], re.MULTILINE)
+    assert len(wanted) > 20
+    assert {name.lower() for name in wanted} <= pinned
+
+
+def test_no_test_folder_is_a_package() -> None:
+    assert list((CHECKOUT / "tests").rglob("__init__.py")) == []
