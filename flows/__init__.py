@@ -1,0 +1,33 @@
+"""Flows: when things happen. One verb a file; Prefect runs them; no science here.
+
+Importing this package, before anything heavy, sets the environment the tools read when they are imported: where
+Prefect keeps its state, how loudly it talks, and that nothing phones home.
+"""
+
+from __future__ import annotations
+
+import os
+
+from configs import Settings
+
+
+def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
+    """What to add to ``environment``; what its owner has set stays."""
+    wanted = {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MPLBACKEND": "Agg",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        "PREFECT_CLI_PROMPT": "false",
+        # An empty database takes a small machine about 15 s to prepare; Prefect's own limit is 20 s.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    }
+    if not environment.get("PREFECT_API_URL"):
+        wanted["PREFECT_HOME"] = str(settings.prefect)
+    return {key: value for key, value in wanted.items() if key not in environment}
+
+
+os.environ.update(_prepare(dict(os.environ), Settings.from_environment()))

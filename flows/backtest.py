@@ -1,0 +1,54 @@
+"""Backtest: how good would the forecasts of the past have been? Its answer is scores.csv."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import pandas as pd
+from prefect import flow
+
+from configs import RiskError, Settings
+from data_contracts.store import Store
+from flows.check import open_region
+from flows.progress import stage
+from flows.pull import pull_sources
+from flows.run import Outcome, alone
+from flows.train import backtest_hazards, listed, sort_hazards
+from models import backtest as backtests
+from models import scores as scoring
+
+
+def write_scores(scores: pd.DataFrame, path: Path) -> None:
+    """Writes scores.csv; it appears whole or not at all. Numbers keep 6 significant digits, missing is an empty field."""
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline="") as file:
+        try:
+            scores.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+
+
+@flow(name="backtest", flow_run_name="backtest {region}", persist_result=False)
+def backtest(region: str, out: str = "scores.csv") -> Outcome:
+    """Pulls a region's record, forecasts every past year from the years before it, and writes the scores to ``out``."""
+    settings, place, path = Settings.from_environment(), open_region(region), Path(out).expanduser().resolve()
+    if not path.parent.is_dir() or path.is_dir():
+        raise RiskError(f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file.")
+    with alone(place, settings):
+        pulled = pull_sources(place, settings, least_years=backtests.LEAST_YEARS)
+        observations = Store(settings, place).observations()
+        possible = sort_hazards(observations)
+        tested = backtest_hazards(possible.hazards, observations, place)
+        missing = possible.missing | tested.missing
+        if not tested.out_of_fold:
+            raise RiskError(f"{place.name}: no hazard can be assessed: {listed(missing | possible.absent)}")
+        with stage("score") as say:
+            scores = scoring.assess(tested.out_of_fold, place, missing)
+            say(f"{len(scores)} cells")
+        write_scores(scores, path)
+        notes = tuple(f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items())
+        return Outcome(place.name, path, pulled.degraded, notes, scores)

@@ -1,0 +1,103 @@
+"""Check: is a region ready to run? Runs nothing and stores nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs import ConfigError, Region, RiskError, Settings, load_region
+from features.hazards import LEVELS, Hazard, hazards
+
+COLOURS = ("yellow", "orange", "red")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. ``problem`` is a sentence, or empty when all is well."""
+
+    what: str
+    fact: str = ""
+    problem: str = ""
+
+
+def open_region(name: str | Path) -> Region:
+    """The region, its file checked against the sources and hazards there are. Raises ConfigError."""
+    from sources import sources_of
+
+    region = load_region(name)
+    sources_of(region)
+    for problem in hazard_problems(region):
+        raise ConfigError(f"region file {region.path}: {problem}")
+    return region
+
+
+def hazard_problems(region: Region) -> list[str]:
+    """A sentence for each name under thresholds, colours and actions that no hazard knows."""
+    known = hazards()
+    named = [(key, name) for key in ("thresholds", "colours", "actions") for name in getattr(region, key)]
+    problems = [_unknown(f"{key}:", name, known) for key, name in named if name not in known]
+    for hazard in known.values():
+        problems += _threshold_problems(region, hazard) + _colour_problems(region, hazard)
+    return problems
+
+
+def _threshold_problems(region: Region, hazard: Hazard) -> list[str]:
+    names = region.thresholds.get(hazard.name, {})
+    return [_unknown(f"thresholds: {hazard.name}:", name, hazard.thresholds) for name in names if name not in hazard.thresholds]
+
+
+def _colour_problems(region: Region, hazard: Hazard) -> list[str]:
+    colours = region.colours.get(hazard.name, {})
+    problems = [_unknown(f"colours: {hazard.name}:", colour, COLOURS) for colour in colours if colour not in COLOURS]
+    for colour, limits in colours.items():
+        where = f"colours: {hazard.name}: {colour}:"
+        problems += [f"{where} found level {level}, expected one of {LEVELS}." for level in limits if level not in LEVELS]
+        problems += [f"{where} found {limit:g}, expected a probability from 0 to 1." for limit in limits.values() if not 0 <= limit <= 1]
+    return problems
+
+
+def _unknown(where: str, found: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
+    return f"{where} unknown key {found!r}, " + (f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}.")
+
+
+def check(name: str, settings: Settings) -> list[Finding]:
+    """Findings on the region's file, its inbox and each of its sources, whose records the contract also reads."""
+    try:
+        region = load_region(name)
+    except RiskError as error:
+        return [Finding("region file", problem=str(error))]
+    findings = [Finding("region file", str(region.path))]
+    findings += [Finding("region file", problem=problem) for problem in hazard_problems(region)]
+    if "station_files" in region.sources:
+        findings.append(_inbox(region, settings))
+    return findings + [_source(region, settings, name) for name in region.sources]
+
+
+def _inbox(region: Region, settings: Settings) -> Finding:
+    folder = region.inbox_path(settings)
+    try:
+        files = [path for path in folder.iterdir() if path.is_file()]
+    except OSError as error:
+        why = (error.strerror or "not readable").lower()
+        return Finding("inbox", problem=f"inbox {folder}: {why}, expected a folder of CSV, Parquet or NetCDF files; make it.")
+    return Finding("inbox", f"{folder}, {len(files)} files")
+
+
+def _source(region: Region, settings: Settings, name: str) -> Finding:
+    from data_contracts.contract import check as check_contract
+    from sources import sources_of
+
+    what = f"source {name}"
+    try:
+        source = {one.name: one for one in sources_of(region)}[name]
+        batch = source.fetch(region, settings)
+        withheld = check_contract(batch, name).withheld
+    except RiskError as error:
+        return Finding(what, problem=str(error))
+    days, places = batch.observations["time"], batch.observations["location"].nunique()
+    bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
+    return Finding(what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}")

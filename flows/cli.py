@@ -1,0 +1,198 @@
+"""The command ``climate-risk``. Heavy modules are imported only by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING
+
+from configs import RiskError, Settings
+
+if TYPE_CHECKING:
+    import logging
+
+    from flows.run import Outcome
+
+EPILOG = """\
+REGION is a name under configs/regions/ or the path of a region's YAML file.
+
+exit status: 0 done; 1 nothing usable came of it, standard error says why and what to do; 2 wrong usage;
+3 done but degraded (older data, withheld cells, a hazard missing). Of several regions: 1 if none was published,
+3 if any failed or is degraded. Run-time state lives under CLIMATE_RISK_HOME (default: the checkout)."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. Parsing it imports nothing heavy."""
+    top = argparse.ArgumentParser(
+        prog="climate-risk",
+        description="Drought, flood and heat risk forecasts that say how good they are.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str, detail: str = "") -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}. {detail}".rstrip())
+        made.set_defaults(run=run)
+        return made
+
+    def region(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        made.add_argument("region", metavar="REGION", help="a name under configs/regions/ or the path of a region's YAML file")
+        return made
+
+    again = "Run it again for the same day: nothing changes."
+    daily = command("daily", _daily, "pull, train what has no model yet, forecast and publish", again)
+    daily.add_argument("regions", metavar="REGION", nargs="+", help="names or paths of region files")
+    pull = region(command("pull", _pull, "pull a region's records, check and store them"))
+    pull.add_argument("--until", type=_day, metavar="DATE", help="leave out later days (those already stored stay)")
+    train = region(command("train", _train, "train a region's models on the stored record and register them in MLflow"))
+    train.add_argument("--hazard", metavar="H", help="only this hazard, such as heat")
+    backtest = region(command("backtest", _backtest, "pull, forecast every past year from the years before it, and score that"))
+    backtest.add_argument("--out", required=True, metavar="scores.csv", help="the file to write")
+    forecast = region(command("forecast", _forecast, "forecast from the stored record with the champions and publish the report"))
+    forecast.add_argument("--issued", type=_day, metavar="DATE", help="a past issue day makes a hindcast from what was known that morning")
+    forecast.add_argument("--out", metavar="DIR", help="write the report into this folder instead of published/")
+    region(command("check", _check, "test a region's file, inbox and sources; runs and stores nothing"))
+    server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
+    schedule = command("schedule", _schedule, "serve the daily and monthly runs on this machine until stopped", server)
+    schedule.add_argument("regions", metavar="REGION", nargs="*", help="names or paths (default: all under configs/regions/)")
+    return top
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"climate-risk {version('climate-risk')}")
+        parser.exit()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a day such as 2002-07-31") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    given = parser().parse_args(arguments)
+    try:
+        return int(given.run(given))
+    except RiskError as error:
+        return _failed(error)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        with suppress(OSError):
+            sys.stdout.close()
+        return 1
+
+
+def _failed(error: RiskError) -> int:
+    print(f"climate-risk: {' '.join(str(error).split())}", file=sys.stderr)
+    return 1
+
+
+def _pull(given: argparse.Namespace) -> int:
+    return _one(given.region, lambda: _flows().pull(given.region, given.until))
+
+
+def _train(given: argparse.Namespace) -> int:
+    return _one(given.region, lambda: _flows().train(given.region, given.hazard))
+
+
+def _backtest(given: argparse.Namespace) -> int:
+    return _one(given.region, lambda: _flows().backtest(given.region, given.out))
+
+
+def _forecast(given: argparse.Namespace) -> int:
+    return _one(given.region, lambda: _flows().forecast(given.region, given.issued, given.out))
+
+
+def _daily(given: argparse.Namespace) -> int:
+    """One region after the other; one that fails does not stop the others."""
+    statuses = []
+    for region in given.regions:
+        try:
+            statuses.append(_one(region, lambda region=region: _flows().daily(region)))  # type: ignore[misc]
+        except RiskError as error:
+            statuses.append(_failed(error))
+    return overall(statuses)
+
+
+def overall(statuses: list[int]) -> int:
+    """Exit status of several regions: 1 if none was published, 3 if any failed or is degraded, else 0."""
+    if all(status == 1 for status in statuses):
+        return 1
+    return 3 if any(statuses) else 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from flows.check import check
+
+    findings = check(given.region, Settings.from_environment())
+    for finding in findings:
+        print(f"{'problem' if finding.problem else 'ok':<9}{finding.what:<24}{finding.problem or finding.fact}", flush=True)
+    return 1 if any(finding.problem for finding in findings) else 0
+
+
+def _schedule(given: argparse.Namespace) -> int:
+    from flows.schedule import schedule
+
+    return schedule(given.regions, Settings.from_environment())
+
+
+class _Flows:
+    """The flows, each imported when it is asked for."""
+
+    def __getattr__(self, name: str) -> Callable[..., Outcome]:
+        import importlib
+
+        return getattr(importlib.import_module(f"flows.{name}"), name)
+
+
+def _flows() -> _Flows:
+    return _Flows()
+
+
+def _one(region: str, run: Callable[[], Outcome]) -> int:
+    """Runs one flow of one region with its progress shown, then its summary."""
+    from flows.check import open_region
+    from flows.progress import shown, stage
+    from flows.summary import summarise
+
+    open_region(region)  # a misspelt name is told before anything starts
+    with shown():
+        with stage("start Prefect"):
+            _start_prefect()
+        outcome = run()
+    summarise(outcome)
+    return outcome.status
+
+
+def _start_prefect() -> None:
+    """Prefect's API within reach: the server of PREFECT_API_URL, else one of its own on this machine, which starts here."""
+    import logging
+
+    from prefect.client.orchestration import get_client
+
+    for name in ("", "prefect"):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(_not_a_failed_run)
+    with get_client(sync_client=True) as client:
+        client.hello()
+
+
+def _not_a_failed_run(record: logging.LogRecord) -> bool:
+    """False for what Prefect logs when a run fails: the error itself reaches the user by this command, in its own words."""
+    return not (record.levelno >= 40 and record.name.startswith(("prefect.flow_runs", "prefect.task_runs")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Daily: pull, train what has no model yet, forecast, publish. The one flow an operator runs."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from configs import Settings
+from data_contracts.store import Store
+from flows.check import open_region
+from flows.forecast import Issue, make_forecast
+from flows.pull import pull_sources
+from flows.run import Outcome, alone, known_before, today
+from flows.train import champions_of, sort_hazards, train_hazards
+from models.registry import Registry
+
+
+@flow(name="daily", flow_run_name="daily {region}", persist_result=False)
+def daily(region: str) -> Outcome:
+    """Makes today's report of a region (a name under configs/regions or the path of a YAML file).
+
+    Pulls and checks the sources, trains the hazards that have no model for this region yet, forecasts and publishes.
+    A source that is down is degraded around; running it again for the same day changes nothing.
+    """
+    settings, place = Settings.from_environment(), open_region(region)
+    with alone(place, settings):
+        pulled = pull_sources(place, settings)
+        store = Store(settings, place)
+        observations, snapshot = store.observations(), store.snapshot()
+        issued = today(place, observations)
+        known, registry = known_before(observations, issued), Registry(settings)
+        possible = sort_hazards(known)
+        champions = champions_of(place, registry, possible.hazards, known)
+        new = tuple(name for name, one in champions.items() if one.model is None and not one.degraded)
+        missing: dict[str, str] = {}
+        if new:
+            others = {name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}
+            registered, missing = train_hazards(new, known, place, registry, snapshot, others, possible.missing)
+            champions |= champions_of(place, registry, tuple(registered), known)
+        folder = settings.published / place.name / issued.isoformat()
+        return make_forecast(Issue(place, settings, issued, snapshot, known, champions, possible, folder, False, pulled.degraded, missing))

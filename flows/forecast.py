@@ -1,0 +1,221 @@
+"""Forecast: the stored record and the champions -> probabilities -> a published report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+from prefect import flow, task
+
+import reports
+from configs import Region, RiskError, Settings
+from data_contracts.store import Store
+from features.build import delays_of, options_for
+from features.hazards import hazards
+from flows.check import open_region
+from flows.progress import stage
+from flows.run import Outcome, alone, known_before, newest_day, task_options, today
+from flows.train import Assessable, champions_of, sort_hazards
+from models import predict as prediction
+from models import scores as scoring
+from models.registry import Champion, Registry, code_version
+from reports.exports import read_forecast_csv
+from sources import sources_of
+
+PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
+"""Days of recent past the report shows: of a hazard of days, and of one whose index looks back over months."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One forecast to be made: where and when, from what, and where it is to appear.
+
+    ``degraded``: sentences known before it is made. ``missing``: hazard -> why there is no model of it.
+    """
+
+    region: Region
+    settings: Settings
+    issued: date
+    snapshot: str
+    observations: xr.Dataset
+    champions: dict[str, Champion]
+    possible: Assessable
+    folder: Path
+    hindcast: bool = False
+    degraded: tuple[str, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def official(self) -> bool:
+        """Whether it is the region's forecast of its day, to stand in the index and in MLflow."""
+        return self.folder == self.settings.published / self.region.name / self.issued.isoformat()
+
+
+@task(name="score", task_run_name="score {region.name}", **task_options())
+def score(region: Region, champions: dict[str, Champion], missing: dict[str, str]) -> pd.DataFrame:
+    """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
+    return scoring.assess({name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}, region, missing)
+
+
+@task(name="forecast", task_run_name="forecast {issue.region.name} {issue.issued}", **task_options())
+def predict(issue: Issue, scores: pd.DataFrame) -> xr.Dataset:
+    """The forecast of the issue day; colours already given by the forecast before are only withdrawn with a margin."""
+    models = {name: champion.model for name, champion in issue.champions.items()}
+    models |= dict.fromkeys(issue.possible.missing)
+    versions = {name: champion.version for name, champion in issue.champions.items()}
+    before = None if issue.hindcast else earlier_forecast(issue.settings.published / issue.region.name, issue.issued)
+    return prediction.predict(models, scores, issue.observations, issue.region, issue.issued, versions, before)
+
+
+@task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
+def publish(issue: Issue, forecast: xr.Dataset, scores: pd.DataFrame, provenance: dict[str, Any]) -> Path:
+    """The report's folder; an official forecast also enters the index and MLflow."""
+    issue.folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = reports.publish(forecast, scores, recent_past(issue), issue.region, provenance, issue.folder, issue.hindcast)
+    if issue.official:
+        Registry(issue.settings).log_forecast(issue.region, issue.issued, forecast, provenance, folder)
+        reports.write_index(issue.settings)
+    return folder
+
+
+def earlier_forecast(folder: Path, issued: date) -> pd.DataFrame | None:
+    """The table of the newest forecast before ``issued`` in a region's published folder; None where there is none that reads."""
+    files = [path for path in folder.glob("????-??-??/forecast.csv") if path.parent.name < issued.isoformat()]
+    try:
+        return read_forecast_csv(max(files)) if files else None
+    except (OSError, ValueError):
+        return None
+
+
+def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
+    """For each hazard with a model, the days before the issue: value, normal and threshold."""
+    found = {}
+    for name, champion in issue.champions.items():
+        if champion.model is not None:
+            hazard = hazards()[name]
+            whole = hazard.history(issue.observations, champion.model.normals, options_for(hazard, issue.region, issue.observations))
+            first = pd.Timestamp(issue.issued - timedelta(days=PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS))
+            found[name] = whole.sel(time=slice(first, None)).compute()
+    return found
+
+
+def stale(issue: Issue) -> tuple[str, ...]:
+    """A sentence when the newest observation is older than the fastest variable's delay allows."""
+    newest = newest_day(issue.observations)
+    expected = issue.issued - timedelta(days=min(delays_of(issue.observations).values()))
+    if newest >= expected:
+        return ()
+    late = (expected - newest).days
+    return (f"The newest observation is of {newest}, {late} days older than it should be; see why the sources deliver nothing newer.",)
+
+
+def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
+    """What the forecast was made from. Nothing in it varies between two runs of one day."""
+    models = {name: champion for name, champion in issue.champions.items() if champion.model is not None}
+    told = ("trained_from", "trained_until", "data_from", "rounds")
+    return {
+        "region": issue.region.name,
+        "title": issue.region.title,
+        "issued": issue.issued.isoformat(),
+        "data_until": newest_day(issue.observations).isoformat(),
+        "snapshot": issue.snapshot,
+        "code_version": code_version(),
+        "models": {
+            name: {"version": one.version} | {key: one.model.meta[key] for key in told if one.model and key in one.model.meta}
+            for name, one in models.items()
+        },
+        "sources": [
+            {"name": one.name, "attribution": one.attribution, "licence": one.licence, "delay_days": one.delay_days}
+            for one in sources_of(issue.region)
+        ],
+        "withheld": len(Store(issue.settings, issue.region).withheld()),
+        "missing": issue.possible.missing | issue.possible.absent | issue.missing,
+        "degraded": degraded,
+        "reference": reference_years(issue),
+        "hindcast": issue.hindcast,
+        "notes": list(notes(issue)),
+    }
+
+
+def reference_years(issue: Issue) -> str:
+    """The years that normals come from, such as 1979-2002."""
+    if issue.region.reference_period:
+        return "{}-{}".format(*issue.region.reference_period)
+    times = pd.DatetimeIndex(issue.observations["time"].values)
+    return f"{times[0].year}-{times[-1].year}"
+
+
+def notes(issue: Issue) -> tuple[str, ...]:
+    """What a reader of a hindcast must know."""
+    known = {one.model.meta.get("trained_until", "") for one in issue.champions.values() if one.model is not None}
+    late = max((str(day) for day in known if day), default="")
+    if issue.hindcast and late >= issue.issued.isoformat():
+        says = "after its issue day: it shows what they would say, not how good they are."
+        return (f"This hindcast uses models trained on the record until {late}, {says}",)
+    return ()
+
+
+def make_forecast(issue: Issue) -> Outcome:
+    """Scores, forecasts and publishes one issue. Raises RiskError."""
+    untrained = {name: f"no model of it: {why}" for name, why in issue.missing.items()}
+    with stage("score"):
+        scores = score(issue.region, issue.champions, issue.possible.missing | untrained)
+    with stage(f"forecast {issue.issued}"):
+        forecast = predict(issue, scores)
+    damaged = [one.degraded for one in issue.champions.values() if one.degraded]
+    without = [f"{name} has no model: {why}" for name, why in issue.missing.items()]
+    told = json.loads(forecast.attrs.get("degraded") or "[]")
+    degraded = list(dict.fromkeys([*issue.degraded, *stale(issue), *damaged, *without, *told]))
+    forecast.attrs["degraded"] = json.dumps(degraded, ensure_ascii=False)
+    with stage("publish"):
+        folder = publish(issue, forecast, scores, provenance_of(issue, degraded))
+    return Outcome(issue.region.name, folder, tuple(degraded), notes(issue), scores, forecast)
+
+
+def check_issue_day(issued: date | None, now: date) -> date:
+    """The day to issue for. Raises RiskError for a day to come."""
+    if issued is not None and issued > now:
+        raise RiskError(f"--issued {issued}: found a day to come, expected {now} (today there) or earlier; leave --issued out for today.")
+    return issued or now
+
+
+def check_folder(folder: Path) -> Path:
+    """A folder that may be replaced by a report. Raises RiskError when it holds something else."""
+    other = folder.is_dir() and any(folder.iterdir()) and not (folder / "provenance.json").is_file()
+    if folder.is_file() or other:
+        raise RiskError(
+            f"--out {folder}: found {'other files in it' if other else 'a file'}, expected an empty or a new folder; name another."
+        )
+    return folder
+
+
+@flow(name="forecast", flow_run_name="forecast {region}", persist_result=False)
+def forecast(region: str, issued: date | None = None, out: str | None = None) -> Outcome:
+    """Forecasts from the stored record with the champions and publishes the report; pulls and trains nothing.
+
+    ``issued`` a past day makes a hindcast from what was known that morning, kept apart from the real reports.
+    ``out`` writes the report into that folder instead.
+    """
+    settings, place = Settings.from_environment(), open_region(region)
+    with alone(place, settings):
+        store = Store(settings, place)
+        observations = store.observations()
+        now = today(place, observations)
+        day = check_issue_day(issued, now)
+        known, registry = known_before(observations, day), Registry(settings)
+        possible = sort_hazards(known)
+        champions = champions_of(place, registry, possible.hazards, known)
+        untrained = [name for name, one in champions.items() if one.model is None and not one.degraded]
+        missing = dict.fromkeys(untrained, f"train it with climate-risk train {region}")
+        usual = settings.published / place.name
+        folder = usual / ("hindcast" if day < now else "") / day.isoformat()
+        if out is not None:
+            folder = check_folder(Path(out).expanduser().resolve())
+        return make_forecast(
+            Issue(place, settings, day, store.snapshot(), known, champions, possible, folder, hindcast=day < now, missing=missing)
+        )

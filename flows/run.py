@@ -1,0 +1,80 @@
+"""What every flow needs: its region, its lock, its day, and the outcome it hands back."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from configs import Region, RiskError, Settings
+from flows.progress import stage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run: the file or folder to look at, what is degraded, and the tables a summary is made from."""
+
+    region: str
+    path: Path | None = None
+    degraded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecast: xr.Dataset | None = None
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 done, 3 done but degraded."""
+        return 3 if self.degraded else 0
+
+
+@contextmanager
+def alone(region: Region, settings: Settings) -> Iterator[None]:
+    """Holds the region's lock, so that two runs of one region never interleave; waits for its turn.
+
+    The kernel frees the lock when its process ends, however it ends.
+    """
+    folder = settings.data / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{region.name}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with stage(f"wait for another run of {region.name}"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def newest_day(observations: xr.Dataset) -> date:
+    """The newest day on which anything was observed anywhere. Raises RiskError when nothing ever was."""
+    known = xr.concat([values.notnull().any("location") for values in observations.data_vars.values()], "variable").any("variable")
+    days = observations["time"].values[known.values]
+    if not len(days):
+        raise RiskError("the store holds no observed value, expected at least one; deliver observations and pull again.")
+    return pd.Timestamp(days[-1]).date()
+
+
+def today(region: Region, observations: xr.Dataset) -> date:
+    """The issue day: by the record's clock the day after its newest day, else the calendar's day in the region's zone."""
+    return newest_day(observations) + timedelta(days=1) if region.clock == "record" else datetime.now(region.zone).date()
+
+
+def known_before(observations: xr.Dataset, issued: date) -> xr.Dataset:
+    """The observations of the days before ``issued``. Raises RiskError when there are none."""
+    first = pd.Timestamp(observations["time"].values[0]).date()
+    if issued <= first:
+        raise RiskError(f"issue day {issued}: found a record that begins on {first}, expected days before the issue day; give a later one.")
+    return observations.sel(time=slice(None, pd.Timestamp(issued - timedelta(days=1))))
+
+
+def task_options() -> dict[str, Any]:
+    """Options of every task: nothing is cached and nothing persisted; what must last is in the store, MLflow or published."""
+    from prefect.cache_policies import NO_CACHE
+
+    return {"cache_policy": NO_CACHE, "persist_result": False}

@@ -1,0 +1,85 @@
+"""Schedule: the daily and the monthly runs of each region, served on this machine until stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from configs import Region, RiskError, Settings, region_names
+from flows.check import open_region
+from flows.servers import prefect_server, stopped_by_signal
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+TRAIN_AFTER_HOURS = 2
+"""The monthly training starts this long after the hour of the daily run, so that the day's report does not wait for it."""
+
+
+def crons(region: Region) -> dict[str, str]:
+    """Cron lines, in the region's time zone, of its two flows."""
+    hour, minute = (int(part) for part in region.schedule.daily.split(":"))
+    train_hour = (hour + TRAIN_AFTER_HOURS) % 24
+    return {"daily": f"{minute} {hour} * * *", "train": f"{minute} {train_hour} {region.schedule.train_day} * *"}
+
+
+def deployments(name: str, region: Region) -> list[RunnerDeployment]:
+    """The region's two deployments, ``daily/<region>`` and ``train/<region>``; ``name`` is what the flows are called with."""
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.daily import daily
+    from flows.train import train
+
+    return [
+        flow.to_deployment(
+            region.name,
+            schedules=[Cron(crons(region)[flow.name], timezone=region.timezone)],
+            parameters={"region": name},
+            concurrency_limit=1,
+            description=f"{flow.name} run of {region.title}",
+            tags=["climate-risk"],
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        for flow in (daily, train)
+    ]
+
+
+def schedule(names: list[str], settings: Settings) -> int:
+    """Serves the regions' deployments until SIGINT or SIGTERM. Raises RiskError, also when another one serves this home."""
+    wanted = {name: open_region(name) for name in names or region_names()}
+    served = {region.name if name == region.name else str(region.path): region for name, region in wanted.items()}
+    with stopped_by_signal(), _only_one(settings), prefect_server() as url:
+        os.environ["PREFECT_API_URL"] = url
+        for region in served.values():
+            when = f"daily at {region.schedule.daily} {region.timezone}, train on day {region.schedule.train_day} of the month"
+            print(f"{region.name:<24}{when}")
+        print(f"Prefect UI: {url.removesuffix('/api')}  (Ctrl-C stops)", flush=True)
+        _serve([deployment for name, region in served.items() for deployment in deployments(name, region)])
+    print("stopped")
+    return 0
+
+
+def _serve(made: list[RunnerDeployment]) -> None:
+    """One run at a time on this machine. Returns when the runner has been told to stop."""
+    from prefect import serve
+
+    try:
+        serve(*made, limit=1, print_starting_message=False)
+    except SystemExit:  # the runner's own answer to SIGTERM
+        return
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    folder = settings.data / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "schedule.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RiskError(f"schedule: found another one serving {settings.home}, expected none; stop that one first.") from None
+        yield

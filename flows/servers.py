@@ -1,0 +1,97 @@
+"""Servers on this machine: start one on 127.0.0.1, wait until it answers, stop it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from configs import RiskError
+
+HOST = "127.0.0.1"
+
+
+def free_port(first: int) -> int:
+    """``first``, or the next port after it that nothing listens on. Raises RiskError when a hundred are taken."""
+    for port in range(first, first + 100):
+        with socket.socket() as trial, suppress(OSError):
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((HOST, port))
+            return port
+    raise RiskError(f"{HOST}: found no free port from {first} to {first + 99}, expected one; stop a server that is not needed.")
+
+
+@contextmanager
+def running(name: str, arguments: list[str], address: str, seconds: float = 180) -> Iterator[subprocess.Popen[bytes]]:
+    """``python arguments`` as a server that answers at ``address`` within ``seconds``; stopped when the block ends.
+
+    It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does. Raises RiskError when it does not answer.
+    """
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _wait(name, process, address, seconds)
+        yield process
+    finally:
+        _stop(process)
+
+
+def answers(address: str) -> bool:
+    """Whether anything answers at an http address on this machine."""
+    with suppress(OSError), urllib.request.urlopen(address, timeout=5) as reply:  # noqa: S310
+        return bool(reply.status == 200)
+    return False
+
+
+def _wait(name: str, process: subprocess.Popen[bytes], address: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not answers(address):
+        if process.poll() is not None:
+            raise RiskError(f"{name}: it stopped (status {process.returncode}), expected a page at {address}; its own lines above say why.")
+        if time.monotonic() > end:
+            raise RiskError(f"{name}: found no answer at {address} in {seconds:.0f} s, expected a page; try again when less else runs.")
+        time.sleep(0.3)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends the server and the processes it started: asked first, then killed."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def prefect_server(first_port: int = 4200, scheduling: bool = True) -> Iterator[str]:
+    """The address of a Prefect API: that of PREFECT_API_URL when it is set, else of a server started for the block.
+
+    ``scheduling`` off leaves creating and watching runs to another server on the same database.
+    """
+    if url := os.environ.get("PREFECT_API_URL"):
+        yield url
+        return
+    port = free_port(first_port)
+    url = f"http://{HOST}:{port}/api"
+    arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *([] if scheduling else ["--no-services"])]
+    with running("Prefect server", arguments, f"{url}/health"):
+        yield url
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[None]:
+    """In the block SIGTERM does what Ctrl-C does; either ends the block quietly."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
