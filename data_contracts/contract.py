@@ -70,8 +70,8 @@ def check(batch: Batch, source: str) -> Checked:
     observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", breaches)
     forecasts, bad_forecasts = _check_table(batch.forecasts, FORECAST_KEYS, "forecasts: ", breaches)
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
-    if observations.empty and forecasts.empty and not breaches:
-        breaches.append("found no rows, expected observations of at least one day")
+    if not breaches and not any(name in VARIABLES and table[name].notna().any() for table in (observations, forecasts) for name in table):
+        breaches.append("found no value, expected observations of at least one day")
     if breaches:
         raise ContractBroken(f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again.")
     withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
@@ -244,7 +244,8 @@ def _range_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], ke
     hints = [f", it looks like {unit}: {cure}" for low, high, unit, cure in _LOOKS_LIKE.get(row.units, ()) if low < middle <= high]
     return (
         f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its cells "
-        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to {row.high:g} {row.units}){hints[0] if hints else ', check its unit'}"
+        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to {row.high:g} {row.units})"
+        + (hints[0] if hints else ", check its unit")
     )
 
 
@@ -360,8 +361,9 @@ def _context() -> Any:
     """An ephemeral context: no files, no telemetry, no progress bars, no log lines below a warning."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     return context
