@@ -50,8 +50,8 @@ def skill_by_lead(rows: pd.DataFrame, path: Path) -> Path:
 def reliability_diagram(out_of_fold: xr.Dataset, rows: pd.DataFrame, path: Path) -> Path:
     """Draw how often events came when a chance was given, by level, all cells together, above how often it was given; PNG.
 
-    ``out_of_fold``: models.backtest.backtest's, with ``probability`` (forecaster, cell, level, init_time, location) and
-    ``event`` (cell, level, init_time, location). Points are equally filled bins of the forecast probability.
+    ``out_of_fold``: models.backtest.backtest's, each forecaster and ``outcome`` (cell, level, init_time, location). Points are
+    equally filled bins of the forecast probability.
     """
     figure = _figure(11.0, 5.2)
     grid = figure.subplots(2, 3, sharex="col", gridspec_kw={"height_ratios": (3.2, 1.0)})
@@ -90,19 +90,19 @@ def _skill(axes: Axes, rows: pd.DataFrame, reference: str, slots: list[tuple[int
 def _reliability(upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, forecaster: str) -> float:
     """Draw one forecaster's curve and histogram; returns the highest value drawn."""
     words, colour, marker = FORECASTERS[forecaster]
-    event = out_of_fold["event"].sel(level=level)
-    probability = out_of_fold["probability"].sel(level=level, forecaster=forecaster).transpose(*event.dims).to_numpy().ravel()
-    year = out_of_fold["init_time"].dt.year.broadcast_like(event).transpose(*event.dims).to_numpy().ravel()
-    valid = np.isfinite(probability) & np.isfinite(event.to_numpy().ravel())
-    happened = event.to_numpy().ravel()[valid]
+    cells = out_of_fold.sel(level=level).transpose("cell", "init_time", "location")
+    probability, outcome = cells[forecaster].to_numpy(), cells["outcome"].to_numpy()
+    years = np.broadcast_to(cells["init_time"].dt.year.to_numpy()[None, :, None], outcome.shape)
+    valid = np.isfinite(probability) & np.isfinite(outcome)
+    probability, happened, years = probability[valid], outcome[valid], years[valid]
     if not happened.any():
         return 0.0
-    said, came, low, high = binned(probability[valid], happened, year[valid])
+    said, came, low, high = binned(probability, happened, years)
     errors = np.array([came - low, high - came]).clip(0.0)
     upper.errorbar(
         said, came, yerr=errors, color=colour, marker=marker, markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2, label=words
     )
-    counts, edges = np.histogram(probability[valid], bins=np.linspace(0.0, 1.0, 41))
+    counts, edges = np.histogram(probability, bins=np.linspace(0.0, 1.0, 41))
     lower.stairs(np.where(counts > 0, counts, np.nan), edges, color=colour, linewidth=1.3)
     return float(max(said.max(), high.max())) * 1.08
 

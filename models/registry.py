@@ -15,7 +15,7 @@ import os
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -347,11 +347,11 @@ def _degraded(region: Region, hazard: str, broken: list[str], instead: str) -> s
     return f"{what}; {instead} is used instead; run climate-risk train {region.name}."
 
 
-def parameters(meta: dict[str, Any]) -> dict[str, str]:
+def parameters(meta: Mapping[str, Any]) -> dict[str, str]:
     """MLflow parameters of a mapping: nested keys joined by dots, lists as JSON, at most 6000 characters each."""
     found: dict[str, str] = {}
     for key, value in meta.items():
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             found.update({f"{key}.{inner}": text for inner, text in parameters(value).items()})
         else:
             found[str(key)] = (value if isinstance(value, str) else json.dumps(value, default=str))[:6000]
@@ -360,14 +360,14 @@ def parameters(meta: dict[str, Any]) -> dict[str, str]:
 
 def metrics(rows: pd.DataFrame) -> list[tuple[str, float, int]]:
     """(key, value, step) of a hazard's scores: a curve per score, level and window whose step is the lead in days."""
-    found = [(f"cells_{verdict.replace(' ', '_')}", float(count), 0) for verdict, count in rows["verdict"].value_counts().items()]
+    found = [(f"cells_{str(verdict).replace(' ', '_')}", float(count), 0) for verdict, count in rows["verdict"].value_counts().items()]
+    curves = "_level" + rows["level"].astype(str) + "_window" + rows["window_days"].astype(str) + "d"
     for score in METRICS:
         values = pd.to_numeric(rows[score], errors="coerce")
         if values.notna().any():
             found.append((f"{score}_mean", float(values.mean()), 0))
-        for value, row in zip(values, rows.itertuples(), strict=True):
-            if pd.notna(value):
-                found.append((f"{score}_level{row.level}_window{row.window_days}d", float(value), int(row.lead_days)))
+        steps = zip(curves, values, rows["lead_days"].astype(int), strict=True)
+        found += [(score + curve, float(value), lead) for curve, value, lead in steps if pd.notna(value)]
     return found
 
 
