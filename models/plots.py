@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 LEVELS = {1: ("level 1, unusual", "#2b6cb0", "o"), 2: ("level 2, severe", "#dd6b20", "s"), 3: ("level 3, extreme", "#9b2c2c", "D")}
 FORECASTERS = {
+    "climatology": ("calendar", "#cbd5e0", "^"),
+    "persistence": ("known state", "#718096", "s"),
     "model": ("model", "#2b6cb0", "o"),
-    "persistence": ("known state", "#4a5568", "s"),
-    "climatology": ("calendar", "#a0aec0", "^"),
 }
+SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 1.0)  # of the forecasts below each bin's edge: fine where chances are high
 REFERENCES = {"climatology": "better than the calendar", "persistence": "better than what is already known"}
 GREY = "#718096"
 
@@ -51,7 +52,7 @@ def reliability_diagram(out_of_fold: xr.Dataset, rows: pd.DataFrame, path: Path)
     """Draw how often events came when a chance was given, by level, all cells together, above how often it was given; PNG.
 
     ``out_of_fold``: models.backtest.backtest's, each forecaster and ``outcome`` (cell, level, init_time, location). Points are
-    equally filled bins of the forecast probability.
+    bins of the forecast probability.
     """
     figure = _figure(11.0, 5.2)
     grid = figure.subplots(2, 3, sharex="col", gridspec_kw={"height_ratios": (3.2, 1.0)})
@@ -108,15 +109,16 @@ def _reliability(upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, 
 
 
 def binned(
-    probability: np.ndarray, event: np.ndarray, year: np.ndarray, count: int = 10, draws: int = 400
+    probability: np.ndarray, event: np.ndarray, year: np.ndarray, shares: Sequence[float] = SHARES, draws: int = 400
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean forecast, observed frequency and its 95 % interval (low, high) in up to ``count`` equally filled bins.
+    """Mean forecast, observed frequency and its 95 % interval (low, high) between the quantiles ``shares`` of the forecasts.
 
     ``probability``, ``event`` (0 or 1) and ``year`` are 1-d, of one length, without NaN. Equal forecasts share a bin. The
     interval comes from drawing whole years anew: days and leads of one summer are not independent.
     """
-    edges = np.unique(np.quantile(probability, np.linspace(0.0, 1.0, count + 1)))
+    edges = np.unique(np.quantile(probability, shares))
     _, years = np.unique(year, return_inverse=True)
+    count = len(shares) - 1
     place = years * count + np.searchsorted(edges[1:-1], probability, side="right")
     size, events, total = (
         np.bincount(place, weights, minlength=(years.max() + 1) * count).reshape(-1, count) for weights in (None, event, probability)
