@@ -1,0 +1,137 @@
+"""A folder that appears whole or not at all, whatever kills the process that writes it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from configs import RiskError
+
+PREFIX = ".climate-risk-"
+NEW, OLD = f"{PREFIX}new-", f"{PREFIX}old-"
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
+_AT_FDCWD = -100
+
+
+def publish_folder(folder: Path, write: Callable[[Path], None], mark: str) -> Path:
+    """Let ``write`` fill a folder aside, then put it at ``folder`` in one step; returns ``folder``.
+
+    One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept.
+    Raises RiskError when ``folder`` holds files but not ``mark``, since then it is not ours to replace.
+    """
+    folder = Path(os.path.abspath(folder))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder.parent):
+        _clean(folder.parent)
+        _refuse_foreign(folder, mark)
+        aside = folder.parent / f"{NEW}{folder.name}"
+        aside.mkdir()
+        write(aside)
+        if _holds(folder, aside):
+            shutil.rmtree(aside)
+        else:
+            _keep_others(folder, aside)
+            _sync(aside)
+            _put(aside, folder)
+    return folder
+
+
+@contextmanager
+def _alone_in(parent: Path) -> Iterator[None]:
+    """One publisher at a time in a folder; the kernel frees the lock of a killed one."""
+    handle = os.open(parent / ".climate-risk.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _clean(parent: Path) -> None:
+    """Remove what a killed publisher left; a folder it had moved away and not yet replaced comes back."""
+    for leftover in sorted(parent.glob(f"{PREFIX}*")):
+        home = parent / leftover.name.removeprefix(OLD)
+        if leftover.name.startswith(OLD) and not home.exists():
+            os.rename(leftover, home)
+        else:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _refuse_foreign(folder: Path, mark: str) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise RiskError(f"{folder}: found a file, expected a folder to publish to; choose another.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
+        raise RiskError(f"{folder}: found files but no {mark}, expected an empty folder or a report's; choose another.")
+
+
+def _holds(folder: Path, aside: Path) -> bool:
+    """Whether ``folder`` has every file of ``aside`` with the same bytes."""
+    return all((folder / made.name).is_file() and (folder / made.name).read_bytes() == made.read_bytes() for made in aside.iterdir())
+
+
+def _keep_others(folder: Path, aside: Path) -> None:
+    for item in folder.iterdir() if folder.is_dir() else ():
+        target = aside / item.name
+        if target.exists():
+            continue
+        if item.is_dir() and not item.is_symlink():
+            shutil.copytree(item, target, symlinks=True)
+        else:
+            shutil.copy2(item, target, follow_symlinks=False)
+
+
+def _sync(folder: Path) -> None:
+    """Flush a folder and its files to the disk, so that a power cut after the rename finds them whole."""
+    for path in [*sorted(item for item in folder.rglob("*") if item.is_file() and not item.is_symlink()), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _put(aside: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.rename(aside, folder)
+    elif _exchange(aside, folder):
+        shutil.rmtree(aside)
+    else:
+        old = folder.parent / f"{OLD}{folder.name}"
+        os.rename(folder, old)
+        os.rename(aside, folder)
+        shutil.rmtree(old)
+    handle = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two names in one step; False where the system or its file system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(second))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that readers see either as it was or as it is, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.parent / f".{path.name}.new"
+    with open(aside, "w", encoding="utf-8", newline="\n") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(aside, path)

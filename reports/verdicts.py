@@ -1,0 +1,156 @@
+"""How good is this? The verdicts of the backtest in words, and a compact table of its scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from features.hazards import LEVEL_NAMES
+from reports.charts import SkillChart, signed, skill_chart, slot_label
+from reports.outlook import Slot, hazard_title
+from reports.wording import VERDICT_WORDS, ahead_range
+
+
+@dataclass(frozen=True)
+class Score:
+    """One cell of the table. ``published`` is the skill of the number shown, ``model`` the model's with its 95 % interval."""
+
+    verdict: str
+    published: str
+    model: str
+    interval: str
+    n_events: int
+    n_event_years: int
+
+
+@dataclass(frozen=True)
+class LevelVerdict:
+    """A level in words: (which days, which verdict, what it means), and its row of scores (None where not computed)."""
+
+    level: int
+    name: str
+    phrases: tuple[tuple[str, str, str], ...]
+    scores: tuple[Score | None, ...]
+    events: str
+    years: str
+
+
+@dataclass(frozen=True)
+class HazardVerdict:
+    """A hazard's panel. ``reason`` says why there are no scores, and is empty where there are."""
+
+    name: str
+    title: str
+    reason: str
+    slots: tuple[Slot, ...]
+    levels: tuple[LevelVerdict, ...]
+    chart: SkillChart | None
+
+
+def hazard_verdicts(scores: pd.DataFrame, hazards: Sequence[str], missing: dict[str, str], issued: date) -> list[HazardVerdict]:
+    """One panel per hazard, from the scores table of the whole region."""
+    return [_panel(name, scores[scores["hazard"] == name] if len(scores) else scores, missing.get(name, ""), issued) for name in hazards]
+
+
+def _panel(name: str, scores: pd.DataFrame, missing: str, issued: date) -> HazardVerdict:
+    title = hazard_title(name)
+    if missing or not len(scores):
+        return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None)
+    keys = sorted({(int(lead), int(window)) for lead, window in zip(scores["lead_days"], scores["window_days"], strict=True)}, key=_reading_order)
+    slots = tuple(Slot(_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
+    levels = tuple(_level(int(level), slots, scores[scores["level"] == level]) for level in sorted(scores["level"].unique()))
+    return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores))
+
+
+def _reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
+    return ("day", "index", "any").index(_kind(*key)), key[0], key[1]
+
+
+def _kind(lead: int, window: int) -> str:
+    return "day" if window == 1 else "any" if lead == 0 else "index"
+
+
+def _level(level: int, slots: tuple[Slot, ...], scores: pd.DataFrame) -> LevelVerdict:
+    rows = {(int(row["lead_days"]), int(row["window_days"])): row for row in scores.to_dict("records")}
+    found = tuple(_score(rows.get((slot.lead_days, slot.window_days))) for slot in slots)  # type: ignore[arg-type]
+    known = [score for score in found if score]
+    return LevelVerdict(
+        level,
+        LEVEL_NAMES.get(level, f"level {level}"),
+        _phrases(slots, found),
+        found,
+        _range([score.n_events for score in known]),
+        _range([score.n_event_years for score in known]),
+    )
+
+
+def _score(row: dict[Any, Any] | None) -> Score | None:
+    if row is None:
+        return None
+    low, high = (signed(float(row[f"bss_climatology_{side}"])) for side in ("low", "high"))
+    return Score(
+        verdict=str(row["verdict"]),
+        published=signed(published_skill(row)),
+        model=signed(float(row["bss_climatology"])),
+        interval=f"{low} to {high}" if "–" not in (low, high) else "",
+        n_events=_whole(row["n_events"]),
+        n_event_years=_whole(row["n_event_years"]),
+    )
+
+
+def published_skill(row: dict[Any, Any]) -> float:
+    """Brier skill of the published number against the calendar: 1 - brier_published / brier_climatology."""
+    reference = float(row["brier_climatology"])
+    return 1 - float(row["brier_published"]) / reference if reference > 0 else math.nan
+
+
+def _whole(value: float) -> int:
+    return 0 if pd.isna(value) else int(value)
+
+
+def _range(counts: Sequence[int]) -> str:
+    if not counts:
+        return "0"
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
+def _phrases(slots: Sequence[Slot], scores: Sequence[Score | None]) -> tuple[tuple[str, str, str], ...]:
+    """Neighbouring days with one verdict become one phrase; days first, then windows."""
+    present = [(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score]
+    if len({verdict for _, verdict in present}) == 1:
+        return (("all days ahead" if present[0][0].kind == "day" else "all leads", present[0][1], VERDICT_WORDS.get(present[0][1], "")),)
+    groups: list[tuple[list[Slot], str]] = []
+    for slot, verdict in present:
+        if groups and groups[-1][1] == verdict and groups[-1][0][-1].kind == slot.kind:
+            groups[-1][0].append(slot)
+        else:
+            groups.append(([slot], verdict))
+    return tuple((_which(slots), verdict, VERDICT_WORDS.get(verdict, "")) for slots, verdict in groups)
+
+
+def _which(slots: list[Slot]) -> str:
+    if slots[0].kind == "day":
+        return ahead_range(slots[0].lead_days, slots[-1].lead_days)
+    if slots[0].kind == "any":
+        return f"any of the next {' or '.join(str(slot.window_days) for slot in slots)} days"
+    return " and ".join(f"{slot.lead_days} days ahead ({slot.window_days}-day balance)" for slot in slots)
+
+
+def _chart(title: str, slots: Sequence[Slot], scores: pd.DataFrame) -> SkillChart | None:
+    """Skill of the lowest level by lead; the one with the most events and so the surest."""
+    first = scores[scores["level"] == scores["level"].min()]
+    rows = {(int(row["lead_days"]), int(row["window_days"])): row for row in first.to_dict("records")}
+    cells = [(lead_label(slot), rows[(slot.lead_days, slot.window_days)]) for slot in slots if (slot.lead_days, slot.window_days) in rows]  # type: ignore[index]
+    return skill_chart(title, [(label, published_skill(row), *(float(row[f"bss_climatology{end}"]) for end in ("", "_low", "_high"))) for label, row in cells])
+
+
+def lead_label(slot: Slot) -> tuple[str, str]:
+    """Two short lines that name a lead without a date: "in 2 d", "next 7 d", "30 days / 90-day"."""
+    if slot.kind == "day":
+        return ("today", "") if slot.lead_days == 0 else (f"+{slot.lead_days}", "d")
+    return slot_label(slot) if slot.kind == "any" else (f"{slot.lead_days} d", f"{slot.window_days}-d")

@@ -1,0 +1,175 @@
+"""Forecasts of every shape, made up: what a report must be able to show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from configs import Location, Region
+from reports import publish
+
+DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
+CELLS = {
+    "heat": [*((lead, 1) for lead in range(10)), (0, 3), (0, 7)],
+    "flash_flood": DAYS,
+    "river_flood": DAYS,
+    "drought": [(lead, window) for lead in (30, 60, 90) for window in (90, 365)],
+}
+SCORE_COLUMNS = (
+    "region hazard level lead_days window_days n n_events n_event_years base_rate brier brier_climatology brier_persistence brier_published "
+    "bss_climatology bss_climatology_low bss_climatology_high bss_persistence bss_persistence_low bss_persistence_high p_value roc_area "
+    "roc_area_climatology reliability resolution fallback verdict delay_days"
+).split()
+NAMES = ["Berkane", "Saïdia", "Madagh", "Ahfir", "Aklim", "Zegzel", "Sidi Slimane Cherraa", "Fezouane", "Laatamna", "Boughriba", "Rislane", "Sidi Bouhria", "Chouihia", "Tafoughalt", "Aïn Reggada", "Cafemor"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Made:
+    """The arguments of ``publish`` but the folder."""
+
+    forecast: xr.Dataset
+    scores: pd.DataFrame
+    history: dict[str, xr.Dataset]
+    region: Region
+    provenance: dict
+
+    def publish(self, folder: Path, hindcast: bool = False) -> Path:
+        return publish(self.forecast, self.scores, self.history, self.region, self.provenance, folder, hindcast)
+
+
+def make(
+    n_places: int = 1,
+    hazards: tuple[str, ...] = ("heat", "flash_flood", "drought"),
+    issued: str = "2003-06-12",
+    colour: str | None = None,
+    names: list[str] | None = None,
+    history: str = "full",
+    scored: bool = True,
+    silent: tuple[str, ...] = (),
+    degraded: tuple[str, ...] = (),
+    label: str = "",
+    seed: int = 1,
+) -> Made:
+    """A made-up forecast; ``colour`` paints every cell, ``silent`` hazards have no numbers, ``history`` is full, nan or none."""
+    rng = np.random.default_rng(seed)
+    ids = [f"p{i:02d}" for i in range(n_places)]
+    spoken = (names or NAMES)[:n_places]
+    cells = [(hazard, lead, window) for hazard in hazards for lead, window in CELLS[hazard]]
+    forecast = _forecast(rng, cells, ids, spoken, pd.Timestamp(issued), colour, silent)
+    forecast.attrs = {"region": "made-up", "title": "Made up", "degraded": json.dumps(list(degraded))} | ({"label": label} if label else {})
+    region = Region(name="made-up", title="Berkane province", sources=("station_files",), locations=tuple(Location(id=i, names={"en": n}) for i, n in zip(ids, spoken, strict=True)), path=Path("made-up.yaml"))  # fmt: skip
+    past = {} if history == "none" else {hazard: _history(rng, hazard, ids, issued, history == "nan") for hazard in hazards}
+    missing = {} if "river_flood" in hazards else {"river_flood": "no river_discharge in the record"}
+    return Made(forecast, _scores(rng, cells) if scored else pd.DataFrame(columns=SCORE_COLUMNS), past, region, _provenance(issued, hazards, missing, degraded))
+
+
+def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
+    shape = (len(cells), 3, 1, len(ids))
+    first = rng.beta(0.7, 1.6, size=(len(cells), len(ids)))
+    probability = np.stack([first, first * 0.55, first * 0.2], axis=1)[:, :, None, :]
+    normal = np.broadcast_to(np.array([0.18, 0.07, 0.009])[None, :, None, None], shape).copy()
+    verdict = np.full(shape, "skilful", dtype=object)
+    painted = np.full((len(cells), 1, len(ids)), "green", dtype=object)
+    for i, (hazard, lead, window) in enumerate(cells):
+        index = hazard == "drought"
+        grey = index and lead > 30 or not index and lead >= 5
+        for j in range(len(ids)):
+            p = probability[i, :, 0, j]
+            painted[i, 0, j] = "grey" if grey else "red" if p[2] > 0.17 else "orange" if p[1] > 0.4 else "yellow" if p[0] > 0.45 else "green"
+        verdict[i] = "no better than usual" if grey else np.array(["skilful", "known", "not assessed"])[:, None, None]
+        if grey:
+            probability[i] = normal[i]
+        if index and window == 365:  # one of the two index windows applies to a day
+            probability[i], normal[i], verdict[i], painted[i] = np.nan, np.nan, "", ""
+        if hazard in silent:
+            probability[i], normal[i], painted[i] = np.nan, np.nan, ""
+    if colour is not None:
+        painted[painted != ""] = colour
+    if colour == "grey":
+        verdict[verdict != ""] = "no better than usual"
+    leads, windows = (np.array([cell[k] for cell in cells]) for k in (1, 2))
+    return xr.Dataset(
+        {
+            "probability": (("cell", "level", "init_time", "location"), probability.round(4)),
+            "normal_probability": (("cell", "level", "init_time", "location"), normal.round(4)),
+            "verdict": (("cell", "level", "init_time", "location"), verdict.astype(str)),
+            "colour": (("cell", "init_time", "location"), painted.astype(str)),
+        },
+        coords={
+            "hazard": ("cell", [cell[0] for cell in cells]),
+            "lead_days": ("cell", leads),
+            "window_days": ("cell", windows),
+            "level": [1, 2, 3],
+            "init_time": [issued.to_datetime64()],
+            "location": ids,
+            "name": ("location", names),
+            "valid_time": (("cell", "init_time"), (issued + pd.to_timedelta(leads, "D")).values[:, None]),
+            "data_until": ("cell", [(issued - pd.Timedelta(days=1)).to_datetime64()] * len(cells)),
+            "model_version": ("cell", ["3"] * len(cells)),
+        },
+    )
+
+
+def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
+    n = 1095 if hazard == "drought" else 120
+    time = pd.date_range(end=pd.Timestamp(issued) - pd.Timedelta(days=1), periods=n)
+    wave = np.sin(np.arange(n) / n * 3)[:, None]
+    kinds = {
+        "heat": (22 + 9 * wave + rng.normal(0, 2.6, (n, len(ids))), 22 + 9 * wave, 26 + 9 * wave, "Highest temperature of the day", "degC"),
+        "flash_flood": (rng.gamma(0.12, 14, (n, len(ids))).round(1), 1.6 + wave, 0 * wave + 38, "Rain of 3 days", "mm"),
+        "river_flood": (30 + rng.gamma(1, 20, (n, len(ids))), 40 + wave, 0 * wave + 120, "River discharge", "m3 s-1"),
+        "drought": (np.cumsum(rng.normal(0, 0.09, (n, len(ids))), axis=0).clip(-3, 3), 0 * wave, 0 * wave - 1, "Water balance index (SPEI)", "1"),
+    }
+    value, normal, threshold, title, units = kinds[hazard]
+    if empty:
+        value = np.full_like(value, np.nan)
+    wide = [np.broadcast_to(array, (n, len(ids))) for array in (value, normal, threshold)]
+    return xr.Dataset({name: (("time", "location"), array) for name, array in zip(("value", "normal", "threshold"), wide, strict=True)}, coords={"time": time, "location": ids}, attrs={"title": title, "units": units})  # fmt: skip
+
+
+def _scores(rng, cells) -> pd.DataFrame:
+    rows = []
+    for hazard, lead, window in cells:
+        for level in (1, 2, 3):
+            skill = 0.42 * np.exp(-lead / (40 if hazard == "drought" else 2.2)) / level + rng.normal(0, 0.01) + (0.1 if window in (3, 7) else 0)
+            verdict = "not assessed" if level == 3 else "skilful" if skill > 0.2 else "known" if skill > 0.08 else "no better than usual"
+            brier = 0.09 * (1 - skill)
+            published = {"skilful": brier, "known": brier * 1.005}.get(verdict, 0.09)
+            row = dict.fromkeys(SCORE_COLUMNS, 0.1) | {
+                "region": "made-up", "hazard": hazard, "level": level, "lead_days": lead, "window_days": window, "n": 2300, "n_events": 230 // level**2, "n_event_years": 13 - 3 * level,
+                "brier": brier, "brier_climatology": 0.09, "brier_published": published, "bss_climatology": skill, "bss_climatology_low": skill - 0.06,
+                "bss_climatology_high": skill + 0.05, "fallback": "persistence" if verdict == "known" else "climatology", "verdict": verdict, "delay_days": 1,
+            }  # fmt: skip
+            rows.append(row)
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+
+def _provenance(issued, hazards, missing, degraded) -> dict:
+    return {
+        "region": "made-up",
+        "title": "Berkane province",
+        "issued": issued,
+        "data_until": str((pd.Timestamp(issued) - pd.Timedelta(days=1)).date()),
+        "snapshot": "8F3K2",
+        "code_version": "0.1.0",
+        "models": {hazard: {"version": "3", "trained_from": "1979-01-01", "trained_until": str(date(2002, 12, 31)), "rounds": 0 if hazard == "drought" else 12} for hazard in hazards},
+        "sources": [{"name": "station_files", "attribution": "Station record, from the package aquacrop 3.1.0", "licence": "Apache-2.0", "delay_days": 1}],
+        "withheld": 0,
+        "missing": missing,
+        "degraded": list(degraded),
+        "reference": "1979 to 2002",
+    }
+
+
+@pytest.fixture
+def made() -> Callable[..., Made]:
+    """The maker of forecasts, see ``make``."""
+    return make
