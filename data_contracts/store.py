@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class Store:
         checked = check(batch, source.name)
         self.path.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_suffix(".lock")):
-            repository = icechunk.Repository.open_or_create(_storage(self.path))
+            repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
             session = repository.writable_session("main")
             for what, new in _grids(checked).items():
                 _put(session, f"{source.name}/{what}", new, source.complete)
@@ -117,7 +118,7 @@ class Store:
         """A read-only session at a snapshot (default: the newest). Looks first: opening Icechunk would create the folder."""
         if not self.path.is_dir() or not icechunk.Repository.exists(_storage(self.path)):
             raise RiskError(f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull {self.region.name}` first.")
-        repository = icechunk.Repository.open(_storage(self.path))
+        repository = icechunk.Repository.open(_storage(self.path), config=_config())
         try:
             return repository.readonly_session(snapshot_id=snapshot) if snapshot else repository.readonly_session("main")
         except (icechunk.IcechunkError, ValueError):
@@ -158,6 +159,12 @@ def _storage(path: Path) -> icechunk.Storage:
     return icechunk.local_filesystem_storage(str(path))
 
 
+def _config() -> icechunk.RepositoryConfig:
+    """Nothing is read ahead in the background, where a folder moved meanwhile would be complained about."""
+    preload = icechunk.ManifestPreloadConfig(max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false())
+    return icechunk.RepositoryConfig(manifest=icechunk.ManifestConfig(preload=preload))
+
+
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
     """One writer a region at a time. The kernel frees the lock of a process that dies."""
@@ -173,7 +180,8 @@ def _open(session: icechunk.Session, group: str) -> xr.Dataset | None:
     except (FileNotFoundError, KeyError):
         return None
     places = {name: dataset[name].load() for name in ("latitude", "longitude", "elevation")} | {"name": _text(dataset["name"])}
-    return dataset.drop_vars(list(places)).assign_coords({"location": _text(dataset["location"])} | places)
+    variables = [name for name in VARIABLES if name in dataset]
+    return dataset[variables].drop_vars(list(places)).assign_coords({"location": _text(dataset["location"])} | places)
 
 
 def _text(values: xr.DataArray) -> xr.DataArray:
@@ -338,7 +346,9 @@ def _write_all(session: icechunk.Session, group: str, new: xr.Dataset) -> None:
 
 def _merge_sources(found: list[xr.Dataset], dim: str) -> xr.Dataset:
     """One Dataset of several sources', the first that has a value giving it."""
-    merged = found[0]
-    for other in found[1:]:
-        merged = _combine(merged, other, dim)
-    return merged if len(found) == 1 else merged.chunk({name: CHUNKS[str(name)] for name in merged.dims})
+    if len(found) == 1:
+        return found[0]
+    merged = reduce(lambda first, other: _combine(first, other, dim), found)
+    merged = merged.sel(location=list(dict.fromkeys(place for part in found for place in part["location"].values.tolist())))
+    chunked = merged.chunk({name: CHUNKS[str(name)] for name in merged.dims})
+    return chunked.assign_coords({name: merged[name] for name in PLACE_ATTRIBUTES})

@@ -1,0 +1,362 @@
+"""Station files: anyone's own record, as CSV files in the region's inbox.
+
+Observations: ``time`` (ISO date), ``location`` (not needed where the region has one place), canonical variables in
+canonical units. Weather forecasts as they were issued, in files named ``forecasts*.csv``: ``init_time``,
+``lead_days``, ``location``, optional ``member``, variables. Optional ``locations.csv``: location, name, latitude,
+longitude, elevation. Files may overlap where they agree.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+
+from configs import Region, RiskError, Settings
+from data_contracts.variables import VARIABLES
+from sources import Batch, Source
+
+LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
+MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
+OTHER_FORMATS = frozenset({".parquet", ".nc", ".nc4", ".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip"})
+LONGEST_ID = 200
+
+# Names people give these columns, to suggest the canonical one.
+ALIASES = {
+    "tmax": "air_temperature_max", "tx": "air_temperature_max", "tmin": "air_temperature_min", "tn": "air_temperature_min",
+    "tmean": "air_temperature_mean", "tavg": "air_temperature_mean", "temperature": "air_temperature_mean", "tg": "air_temperature_mean",
+    "rain": "precipitation", "rainfall": "precipitation", "prcp": "precipitation", "precip": "precipitation", "pr": "precipitation",
+    "et0": "potential_evapotranspiration", "pet": "potential_evapotranspiration", "eto": "potential_evapotranspiration",
+    "rh": "relative_humidity", "humidity": "relative_humidity", "wind": "wind_speed", "radiation": "surface_downwelling_shortwave",
+    "discharge": "river_discharge", "flow": "river_discharge", "level": "river_level", "stage": "river_level", "pressure": "air_pressure",
+    "date": "time", "day": "time", "datetime": "time", "timestamp": "time", "station": "location", "site": "location", "id": "location",
+    "lat": "latitude", "lon": "longitude", "lng": "longitude", "altitude": "elevation", "lead_time": "lead_days", "lead": "lead_days",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What columns a kind of file has. ``keys`` identify a row."""
+
+    required: tuple[str, ...]
+    keys: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = tuple(VARIABLES)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.keys, *self.optional, *self.numbers)))
+
+
+OBSERVATIONS = _Kind(required=("time",), keys=("time", "location"))
+FORECASTS = _Kind(required=("init_time", "lead_days"), keys=("init_time", "lead_days", "location", "member"))
+LOCATIONS = _Kind(required=("location",), keys=("location",), optional=("name",), numbers=("latitude", "longitude", "elevation"))
+
+
+def fetch(region: Region, settings: Settings) -> Batch:
+    """Read every file of the region's inbox. Raises RiskError: one sentence with the file, the line and the cure."""
+    inbox = region.inbox_path(settings)
+    files = _files(region, inbox)
+    places = _places(region, files["locations"])
+    observations = [_read(path, OBSERVATIONS) for path in files["observations"]]
+    forecasts = [_read(path, FORECASTS) for path in files["forecasts"]]
+    known = _known(region, places, [*observations, *forecasts])
+    observed = _join([_placed(table, known, len(places) > 0) for table in observations], OBSERVATIONS)
+    issued = _join([_placed(table, known, len(places) > 0) for table in forecasts], FORECASTS)
+    return Batch(observed, _described(places, [observed, issued]), issued)
+
+
+SOURCE = Source(
+    name="station_files",
+    delay_days=1,
+    attribution="station files of the region's own inbox",
+    licence="as its provider says",
+    complete=True,
+    fetch=fetch,
+)
+
+
+def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
+    """The inbox's files by kind, in the order of their names."""
+    cure = f"put CSV files there or set `inbox:` in {region.path}"
+    if not inbox.is_dir():
+        what = "is a file, expected a folder" if inbox.is_file() else "does not exist"
+        raise RiskError(f"region {region.name!r}: the inbox {inbox} {what}; {cure}.")
+    files = sorted(path for path in inbox.iterdir() if path.is_file() and not path.name.startswith("."))
+    for path in files:
+        if path.suffix.lower() in OTHER_FORMATS:
+            raise RiskError(f"{path}: found a {path.suffix} file, expected CSV only; save it as CSV or take it out of the inbox.")
+    tables = [path for path in files if path.suffix.lower() == ".csv"]
+    kinds: dict[str, list[Path]] = {"observations": [], "forecasts": [], "locations": []}
+    for path in tables:
+        name = path.name.lower()
+        kinds["locations" if name == "locations.csv" else "forecasts" if name.startswith("forecasts") else "observations"].append(path)
+    if not kinds["observations"]:
+        raise RiskError(f"region {region.name!r}: the inbox {inbox} holds no CSV file of observations; {cure}.")
+    return kinds
+
+
+def _read(path: Path, kind: _Kind) -> pd.DataFrame:
+    """One file as a table of the kind's columns, numbers as float64, days as datetime64; ``attrs['path']`` says whence."""
+    text = _text(path)
+    header = _header(path, text, kind)
+    raw = _cells(path, text, header)
+    table = pd.DataFrame(index=raw.index)
+    for name in header:
+        if name in kind.numbers:
+            table[name] = _numbers(path, text, raw, name)
+        elif name in ("time", "init_time"):
+            table[name] = _days(path, text, raw, name)
+        elif name in ("lead_days", "member"):
+            table[name] = _whole_numbers(path, text, raw, name)
+        else:
+            table[name] = _names(path, text, raw, name, needed=name == "location")
+    table.attrs["path"] = path
+    _no_duplicates(path, text, table, [key for key in kind.keys if key in table])
+    return table
+
+
+def _text(path: Path) -> str:
+    """The file's text. A byte order mark and any line ends are fine."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise RiskError(f"{path}: line {line} is not UTF-8 text; save the file as CSV in UTF-8.") from None
+    if not text.strip():
+        raise RiskError(f"{path}: the file is empty, expected a header line and a line a day; fill it or take it out of the inbox.")
+    if "\0" in text:
+        raise RiskError(f"{path}: found bytes that are not text; save the file as CSV in UTF-8.")
+    return text
+
+
+def _header(path: Path, text: str, kind: _Kind) -> list[str]:
+    """The column names, each known and all that are needed there."""
+    first = text.lstrip("\r\n").splitlines()[0]
+    header = [name.strip() for name in next(csv.reader([first]))]
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in first:
+            raise RiskError(f"{path}: columns are separated by {name}, expected commas and decimal points; save it as comma-separated CSV.")
+    for name in kind.required:
+        if name not in header:
+            near = next((found for found in header if ALIASES.get(found.lower(), found.lower()) == name), None)
+            cure = f"rename {near!r}" if near else "add it"
+            raise RiskError(f"{path}: there is no `{name}` column, found {', '.join(map(repr, header))}; {cure}.")
+    for name in header:
+        if name not in kind.columns:
+            raise RiskError(f"{path}: unknown column {name!r}, {_advice(name, kind)}")
+        if header.count(name) > 1:
+            raise RiskError(f"{path}: the column {name!r} stands twice; take one out.")
+    if not any(name in kind.numbers for name in header) and kind is not LOCATIONS:
+        raise RiskError(f"{path}: there is no variable in it, expected one or more of {', '.join(VARIABLES)}; add a column.")
+    return header
+
+
+def _advice(name: str, kind: _Kind) -> str:
+    if not name:
+        return "the header has an empty field; name the column or take it out."
+    if name in LOCATIONS.columns:
+        return "which belongs into locations.csv; move it there."
+    alias = ALIASES.get(name.lower().replace(" ", "_"))
+    near = [alias] if alias in kind.columns else difflib.get_close_matches(name.lower().replace(" ", "_"), kind.columns, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}? Rename it." if near else f"expected one of {', '.join(kind.columns)}; rename it or take it out."
+
+
+def _cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
+    """The cells as trimmed text, a row for each line that is not blank. Every row must have as many fields as the header."""
+    odd: list[Any] = []
+
+    def keep_odd(row: Any) -> str:
+        odd.append(row)
+        return "skip"
+
+    parse = pa.csv.ParseOptions(invalid_row_handler=keep_odd, newlines_in_values=True)
+    names = [str(i) for i in range(len(header))]
+    options = pa.csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False, block_size=1 << 26)
+    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    try:
+        table = pa.csv.read_csv(io.BytesIO(text.lstrip("\r\n").encode()), options, parse, convert)
+    except pa.ArrowInvalid as error:
+        raise RiskError(
+            f"{path}: it cannot be read as CSV ({' '.join(str(error).split())}); look for a quote that is not closed."
+        ) from None
+    if odd:
+        line = _line(text, odd[0].number - 1 if odd[0].number else 0)
+        raise RiskError(
+            f"{path}: line {line} has {odd[0].actual_columns} fields, expected {len(header)} as in the header; "
+            "mend that line (decimals are written with a point)."
+        )
+    frame = table.to_pandas().set_axis(list(header), axis=1)
+    if frame.empty:
+        raise RiskError(f"{path}: there are no rows below the header, expected a line a day; fill it or take it out of the inbox.")
+    return frame.apply(lambda column: column.str.strip())
+
+
+def _line(text: str, row: int) -> int:
+    """The line of the file on which the n-th row (the header is 0) that is not blank ends."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    seen = -1
+    for fields in reader:
+        seen += bool(fields)
+        if seen == row:
+            return reader.line_num
+    return reader.line_num
+
+
+def _wrong(path: Path, text: str, raw: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> RiskError:
+    row = int(np.flatnonzero(bad.to_numpy())[0])
+    return RiskError(f"{path}: line {_line(text, row + 1)}, {name}: found {raw[name].iloc[row]!r}, {expected}.")
+
+
+def _numbers(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
+    """A column of numbers; empty cells and NA, NaN, null are missing."""
+    values = pd.to_numeric(raw[name], errors="coerce").astype("float64")
+    unread = values.isna()
+    if unread.any():
+        bad = unread & ~raw[name].str.lower().isin(MISSING)
+        if bad.any():
+            comma = "," in raw[name][bad].iloc[0]
+            raise _wrong(
+                path, text, raw, name, bad, "expected a decimal point" if comma else "expected a number, or nothing where it is missing"
+            )
+    return values
+
+
+def _whole_numbers(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
+    values = pd.to_numeric(raw[name], errors="coerce")
+    low = 0 if name == "lead_days" else -1
+    bad = ~((values >= low) & (values % 1 == 0))
+    if bad.any():
+        raise _wrong(path, text, raw, name, bad, f"expected a whole number from {low} on")
+    return values.astype("int64")
+
+
+def _days(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
+    """A column of ISO days. Midnight written out is a day; any other hour, or a zone, is not."""
+    plain = raw[name].str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
+    shaped = plain.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
+    days = pd.to_datetime(plain.where(shaped), format="%Y-%m-%d", errors="coerce")
+    bad = days.isna()
+    if bad.any():
+        hour = re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", plain[bad].iloc[0])
+        expected = "expected a date such as 2001-01-31" + (" without an hour or a zone, one row a day" if hour else "")
+        raise _wrong(path, text, raw, name, bad, expected)
+    return days
+
+
+def _names(path: Path, text: str, raw: pd.DataFrame, name: str, needed: bool) -> pd.Series:
+    bad = raw[name].str.len() > LONGEST_ID
+    if needed:
+        bad |= raw[name] == ""
+    if bad.any():
+        raise _wrong(path, text, raw, name, bad, f"expected a name of 1 to {LONGEST_ID} characters")
+    return raw[name]
+
+
+def _no_duplicates(path: Path, text: str, table: pd.DataFrame, keys: list[str]) -> None:
+    twice = table.duplicated(keys)
+    if twice.any():
+        row = table.iloc[int(np.flatnonzero(twice.to_numpy())[0])]
+        same = np.flatnonzero((table[keys] == row[keys]).all(axis=1).to_numpy())
+        one, other = (_line(text, int(found) + 1) for found in same[:2])
+        raise RiskError(f"{path}: lines {one} and {other} are both for {_where(row, keys)}, expected one; take one out.")
+
+
+def _where(row: pd.Series, keys: Sequence[str]) -> str:
+    shown = {key: str(row[key].date()) if isinstance(row[key], pd.Timestamp) else str(row[key]) for key in keys if key in row}
+    return ", ".join(value if key in ("time", "location") else f"{key} {value}" for key, value in shown.items())
+
+
+def _places(region: Region, paths: list[Path]) -> pd.DataFrame:
+    """The region's list of places: the region file's and those of locations.csv; the region file wins field by field."""
+    listed = pd.concat([_read(path, LOCATIONS) for path in paths]) if paths else pd.DataFrame({"location": pd.Series(dtype="str")})
+    listed = listed.reindex(columns=list(LOCATION_COLUMNS)).set_index("location")
+    listed["name"] = listed["name"].astype("object").replace("", None)
+    own = pd.DataFrame(
+        [
+            (place.id, place.names.get("en") or next(iter(place.names.values()), None), place.latitude, place.longitude, place.elevation)
+            for place in region.locations
+        ],
+        columns=list(LOCATION_COLUMNS),
+    ).set_index("location")
+    order = list(dict.fromkeys([*own.index, *listed.index]))
+    merged = own.astype("object").combine_first(listed.astype("object")).reindex(order)
+    return merged.rename_axis("location").reset_index().reindex(columns=list(LOCATION_COLUMNS))
+
+
+def _known(region: Region, places: pd.DataFrame, tables: list[pd.DataFrame]) -> list[str]:
+    """Ids of the places there are: those listed, else those that files name, else the region's own name."""
+    if len(places):
+        return places["location"].tolist()
+    named = [str(place) for table in tables if "location" in table for place in table["location"].unique()]
+    return list(dict.fromkeys(named)) or [region.name]
+
+
+def _placed(table: pd.DataFrame, known: list[str], listed: bool) -> pd.DataFrame:
+    """The table with its location column, every place of it known."""
+    path = table.attrs["path"]
+    if "location" not in table:
+        if len(known) > 1:
+            shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
+            raise RiskError(f"{path}: there is no `location` column, but the region has {len(known)} places ({shown}); add the column.")
+        return table.assign(location=pd.Series(known[0], index=table.index, dtype="str"))
+    for place in table["location"].unique() if listed else ():
+        if place not in known:
+            near = difflib.get_close_matches(place, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known[:5])}{', ...' if len(known) > 5 else ''};"
+            raise RiskError(f"{path}: unknown location {place!r}, {hint} Rename it, or add it to the region file or to locations.csv.")
+    return table
+
+
+def _join(tables: list[pd.DataFrame], kind: _Kind) -> pd.DataFrame:
+    """All files' rows in one table. Cells that several files have must agree."""
+    if not tables:
+        return pd.DataFrame()
+    if kind is FORECASTS:
+        tables = [table if "member" in table else table.assign(member=-1) for table in tables]
+    keys = list(kind.keys)
+    merged = pd.concat([table.assign(_file=i) for i, table in enumerate(tables)], ignore_index=True)
+    variables = [name for name in VARIABLES if name in merged]
+    twice = merged.duplicated(keys, keep=False)
+    if twice.any():
+        again = merged[twice]
+        _agree(again, keys, variables, [table.attrs["path"] for table in tables])
+        merged = pd.concat([merged[~twice], again.groupby(keys, as_index=False, sort=False)[variables].first()], ignore_index=True)
+    return merged.sort_values(keys, ignore_index=True)[keys + variables]
+
+
+def _agree(again: pd.DataFrame, keys: list[str], variables: list[str], paths: list[Path]) -> None:
+    """Raise RiskError naming both files and the first cell on which they differ."""
+    groups = again.groupby(keys)[variables]
+    differ = (groups.max() - groups.min()).fillna(0) != 0
+    if not differ.any(axis=None):
+        return
+    first = differ.index[differ.any(axis=1)][0]
+    name = str(differ.columns[differ.loc[first]][0])
+    where = dict(zip(keys, first if isinstance(first, tuple) else (first,), strict=True))
+    rows = again[(again[keys] == pd.Series(where)).all(axis=1) & again[name].notna()]
+    one, other = rows.iloc[0], rows[rows[name] != rows[name].iloc[0]].iloc[0]
+    found: list[Hashable] = [paths[one["_file"]], paths[other["_file"]]]
+    raise RiskError(
+        f"{found[0]} and {found[1]} differ: {name} at {_where(one, keys)} is {one[name]:g} in one and {other[name]:g} in the other; "
+        "keep the right one."
+    )
+
+
+def _described(places: pd.DataFrame, tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """The locations table of the places that were measured, in the list's order; a place without a name is called by its id."""
+    measured = dict.fromkeys(str(place) for table in tables if len(table) for place in table["location"].unique())
+    order = [place for place in places["location"] if place in measured] + sorted(set(measured) - set(places["location"]))
+    table = places.set_index("location").reindex(order).rename_axis("location").reset_index()
+    numbers = {name: table[name].astype("float64") for name in ("latitude", "longitude", "elevation")}
+    return table.assign(name=table["name"].astype("object").where(table["name"].notna(), table["location"]).astype("str"), **numbers)
