@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -28,30 +28,32 @@ class Cell:
 
 @dataclass(frozen=True)
 class Options:
-    """What a region's file says about hazards, passed to every function of a hazard.
-
-    ``warm_season``: first and last month. ``thresholds``: absolute ones by name, this hazard's only.
-    ``delays``: days by which each variable's record lags the issue day.
-    """
+    """What a region's file says about a hazard: first and last month of the warm season, absolute thresholds by name."""
 
     warm_season: tuple[int, int] = (5, 10)
-    thresholds: Mapping[str, float] = None  # type: ignore[assignment]
-    delays: Mapping[str, int] = None  # type: ignore[assignment]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Hazard:
-    """Declaration of a hazard; see CONTRIBUTING for the recipe.
+    """Declaration of a hazard. Arrays named here are numpy unless said otherwise; CONTRIBUTING has the recipe.
 
-    ``requires``: variables it cannot do without; the others in ``uses`` help where they exist.
-    ``where_measured``: a location without ``requires`` cannot have the hazard at all (no rows), rather than "not assessed".
-    ``fit_normals(observations, options)``: what is usual, learnt from the observations it is given and nothing else;
-    dims dayofyear and location (and others the module needs).
-    ``events(observations, normals, options)``: (level, time, location) 1.0 event, 0.0 none, NaN unknown.
-    ``outcome(events, cells)``: (cell, level, init_time, location), what each cell's forecast is held against.
-    ``predictors(known, normals, calendar, options)``: name -> (init_time, cell, location) numpy arrays, see features.build.
-    ``features``: the names predictors returns; ``state``: those of them the known state's logistic regression reads,
-    for each level; ``overlap``: predictors that are, level by level, an ensemble probability in themselves.
+    ``requires`` are variables it cannot do without; ``uses`` help where they exist. Without ``requires`` a hazard is not
+    assessed, or, where ``only_where_measured``, a place cannot have it at all (no rows).
+    ``gap_days`` keep training and test years apart; the first training takes ``first_training_years`` at most; training
+    and backtest use every ``issue_step_days``-th day. ``thresholds``: the absolute ones a region file may set, with units.
+    ``colours``: colour -> level -> least probability, which must also be ``colour_over_normal`` times the normal one.
+
+    ``fit_normals(observations, options)`` -> Dataset: what is usual, learnt from those observations alone; every variable
+    has a location dimension. ``events(observations, normals, options)`` -> DataArray (level, time, location): 1 event,
+    0 none, NaN unknown; nested. ``applies(times, normals, options)`` -> array (cell, time, location): 1 where a forecast
+    issued that day has the cell, 0 where the event cannot be (out of season), NaN where there is no such cell that day.
+    ``predictors(known, normals, rows, delays, options)`` -> name -> array (row, cell, location); see features.build.
+    ``history(observations, normals, options)`` -> Dataset of value, normal and threshold (time, location) for people to see.
+    ``features`` are the names predictors returns. ``state`` are those the known state's regression reads ("climatology" is
+    the calendar's own log-odds, "overlap" the ensemble's); empty where the overlap ensemble itself is the known state.
+    ``overlap`` names, level by level, the predictors that are an ensemble probability. ``windows_look_back``: window_days is
+    the length of an index window that ends on the valid day, not a number of days ahead.
     """
 
     name: str
@@ -62,18 +64,43 @@ class Hazard:
     gap_days: int
     first_training_years: int
     issue_step_days: int
-    thresholds: tuple[str, ...]
+    thresholds: Mapping[str, str]
     colours: Mapping[str, Mapping[int, float]]
     colour_over_normal: float
-    fit_normals: Callable[..., xr.Dataset]
-    events: Callable[..., xr.DataArray]
-    outcome: Callable[..., xr.DataArray]
-    predictors: Callable[..., dict[str, np.ndarray]]
+    fit_normals: Callable[[xr.Dataset, Options], xr.Dataset]
+    events: Callable[[xr.Dataset, xr.Dataset, Options], xr.DataArray]
+    applies: Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]
+    predictors: Callable[[xr.Dataset, xr.Dataset, np.ndarray, Mapping[str, int], Options], dict[str, np.ndarray]]
+    history: Callable[[xr.Dataset, xr.Dataset, Options], xr.Dataset]
     features: tuple[str, ...]
-    state: Mapping[int, tuple[str, ...]]
-    overlap: Mapping[int, str]
-    history: Callable[..., xr.Dataset]
-    where_measured: bool = False
+    state: tuple[str, ...]
+    overlap: tuple[str, ...] = ()
+    only_where_measured: bool = False
+    windows_look_back: bool = False
+
+
+def single_days(last_lead: int) -> tuple[Cell, ...]:
+    """Cells of a hazard of days: each lead alone, then the next 3 and the next 7 days."""
+    return (*(Cell(lead, 1) for lead in range(last_lead + 1)), Cell(0, 3), Cell(0, 7))
+
+
+def lagged(values: np.ndarray, days: int) -> np.ndarray:
+    """The value ``days`` days earlier along axis 0, NaN before the first."""
+    return np.concatenate([np.full((days, *values.shape[1:]), np.nan), values])[: len(values)]
+
+
+def optional(data: xr.Dataset, name: str) -> np.ndarray:
+    """Values of a variable (time, location), NaN where the record does not have it."""
+    return data[name].values.astype(np.float64) if name in data else np.full(next(iter(data.data_vars.values())).shape, np.nan)
+
+
+def always(cells: tuple[Cell, ...]) -> Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]:
+    """The ``applies`` of a hazard that can strike on any day."""
+
+    def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
+        return np.ones((len(cells), len(times), normals.sizes["location"]))
+
+    return applies
 
 
 @cache

@@ -1,0 +1,111 @@
+"""The calendar: days of the year on a leap calendar, seasons, and statistics pooled over a window of days of the year.
+
+Every day of the year has one index 0..365 on a leap calendar, so that 1 July is the same index in every year.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+DAYS = 366
+HALF_WINDOW = 15  # "doy window": the 31 calendar days centred on the day of year
+
+
+def day_index(times: np.ndarray | pd.DatetimeIndex) -> np.ndarray:
+    """Index 0..365 of each day on a leap calendar; shape of ``times``."""
+    dates = pd.DatetimeIndex(np.asarray(times).ravel())
+    first = np.array([0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335])
+    return (first[dates.month.to_numpy() - 1] + dates.day.to_numpy() - 1).reshape(np.shape(times))
+
+
+def in_season(times: np.ndarray, months: tuple[int, int]) -> np.ndarray:
+    """True on days from the first of month ``months[0]`` to the end of ``months[1]``, over the new year if need be."""
+    month = pd.DatetimeIndex(np.asarray(times).ravel()).month.to_numpy().reshape(np.shape(times))
+    first, last = months
+    return (month >= first) & (month <= last) if first <= last else (month >= first) | (month <= last)
+
+
+def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Lay (time, ...) out as (366, year, ...), NaN where there is no such day."""
+    years = pd.DatetimeIndex(times).year.to_numpy()
+    laid = np.full((DAYS, int(years[-1] - years[0]) + 1, *values.shape[1:]), np.nan, dtype=np.float64)
+    laid[day_index(times), years - years[0]] = values
+    return laid
+
+
+def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW):
+    """Yield, for each day index, the values of all years within ``half`` days of it: arrays (sample, ...), NaN kept."""
+    laid = by_year(values, times)
+    wrapped = np.concatenate([laid[-half:], laid, laid[:half]])
+    for index in range(DAYS):
+        yield wrapped[index : index + 2 * half + 1].reshape(-1, *values.shape[1:])
+
+
+def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarray:
+    """Quantile ``q`` of the doy window, linear between order statistics; (time, location) -> (366, location)."""
+    out = np.full((DAYS, values.shape[1]), np.nan)
+    for index, sample in enumerate(window_samples(values, times)):
+        ordered = np.sort(sample, axis=0)  # NaN last
+        n = np.isfinite(ordered).sum(axis=0)
+        at = np.maximum(n - 1, 0) * q
+        low = np.floor(at).astype(int)
+        high = np.minimum(low + 1, np.maximum(n - 1, 0))
+        places = np.arange(values.shape[1])
+        picked = ordered[low, places] * (1 - (at - low)) + ordered[high, places] * (at - low)
+        out[index] = np.where(n > 0, picked, np.nan)
+    return out
+
+
+def window_mean(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
+    """Mean of the doy window, NaN where it holds no value; (time, ...) -> (366, ...)."""
+    index = day_index(times)
+    ok = np.isfinite(values)
+    total, count = (np.zeros((DAYS, *values.shape[1:])) for _ in range(2))
+    np.add.at(total, index, np.where(ok, values, 0.0))
+    np.add.at(count, index, ok.astype(float))
+    total, count = _ring_sum(total, half), _ring_sum(count, half)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _ring_sum(values: np.ndarray, half: int) -> np.ndarray:
+    wrapped = np.concatenate([values[-half:], values, values[:half]])
+    running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(wrapped, axis=0)])
+    return running[2 * half + 1 :] - running[: -2 * half - 1]
+
+
+def seasonal_mean(values: np.ndarray, times: np.ndarray, harmonics: int = 4) -> np.ndarray:
+    """Least-squares seasonal cycle of ``harmonics`` harmonics; (time, location) -> (366, location), NaN without data."""
+    design, cycle = _waves(day_index(times), harmonics), _waves(np.arange(DAYS), harmonics)
+    out = np.full((DAYS, values.shape[1]), np.nan)
+    for place in range(values.shape[1]):
+        ok = np.isfinite(values[:, place])
+        if ok.sum() > design.shape[1]:
+            out[:, place] = cycle @ np.linalg.lstsq(design[ok], values[ok, place], rcond=None)[0]
+    return out
+
+
+def _waves(index: np.ndarray, harmonics: int) -> np.ndarray:
+    angle = 2 * np.pi * index / DAYS
+    waves = [f(k * angle) for k in range(1, harmonics + 1) for f in (np.sin, np.cos)]
+    return np.stack([np.ones(len(angle)), *waves], axis=1)
+
+
+def trailing_sum(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:
+    """Sum of the ``window`` days ending with each day, along axis 0; units of ``values``.
+
+    A window up to 3 days needs all its days, a longer one the share ``least`` of them (the sum is then scaled), else NaN.
+    """
+    ok = np.isfinite(values)
+    total, count = (np.cumsum(part, axis=0) for part in (np.where(ok, values, 0.0).astype(np.float64), ok.astype(np.int64)))
+    head = [(0, 0)] * (values.ndim - 1)
+    total, count = (np.pad(part, [(window, 0), *head]) for part in (total, count))
+    total, count = total[window:] - total[:-window], count[window:] - count[:-window]
+    need = window if window <= 3 else int(np.ceil(least * window))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count >= need, total * (window / count), np.nan)
+
+
+def trailing_mean(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:
+    """Mean of the ``window`` days ending with each day, under trailing_sum's rule for missing days."""
+    return trailing_sum(values, window, least) / window

@@ -1,0 +1,194 @@
+"""Indices of drought, heat and heavy rain: pure functions on arrays (time, location).
+
+Sources: Hosking & Wallis 1997 (L-moments, GEV, generalised logistic); Vicente-Serrano et al. 2010 and Begueria et
+al. 2014 (SPEI); McKee et al. 1993 and Thom 1958 (SPI); Nairn & Fawcett 2013 (EHF); Allen et al. 1998 (FAO-56).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import gamma as gamma_function
+from scipy.special import gammainc, gammaincinv, ndtr, ndtri
+
+from features.calendar import trailing_mean
+
+INDEX_LIMIT = 3.0
+FIRST_HYDROLOGICAL_MONTH = 9
+
+
+def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """First two L-moments, L-skewness and sample size along axis 0, from unbiased probability-weighted moments.
+
+    NaN is left out. Fewer than 4 values give NaN.
+    """
+    ordered = np.sort(sample, axis=0)
+    n = np.isfinite(ordered).sum(axis=0).astype(float)
+    rank = np.arange(len(ordered), dtype=float).reshape(-1, *[1] * (sample.ndim - 1))
+    values = np.where(np.isfinite(ordered), ordered, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        b0 = values.sum(axis=0) / n
+        b1 = (values * rank).sum(axis=0) / (n * (n - 1))
+        b2 = (values * rank * (rank - 1)).sum(axis=0) / (n * (n - 1) * (n - 2))
+        l2 = 2 * b1 - b0
+        l3 = 6 * b2 - 6 * b1 + b0
+        enough = (n >= 4) & (l2 > 1e-12)
+        return tuple(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)) + (n,)  # type: ignore[return-value]
+
+
+def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
+    """Level exceeded on average once in ``years`` by the GEV fitted by L-moments to annual maxima along axis 0.
+
+    Hosking's approximation for the shape (Hosking & Wallis 1997, A.52-A.56). Units of ``maxima``.
+    """
+    l1, l2, skew, _ = l_moments(maxima)
+    c = 2 / (3 + skew) - np.log(2) / np.log(3)
+    k = 7.8590 * c + 2.9554 * c**2
+    k = np.where(np.abs(k) < 1e-6, 1e-6, k)
+    alpha = l2 * k / ((1 - 2.0**-k) * gamma_function(1 + k))
+    xi = l1 - alpha * (1 - gamma_function(1 + k)) / k
+    return xi + alpha * (1 - (-np.log(1 - 1 / years)) ** k) / k
+
+
+def annual_maxima(values: np.ndarray, times: np.ndarray, least_days: int = 330) -> np.ndarray:
+    """Highest value of each hydrological year (from 1 September) with ``least_days`` values; (year, location), else NaN."""
+    dates = pd.DatetimeIndex(times)
+    year = (dates.year + (dates.month >= FIRST_HYDROLOGICAL_MONTH)).to_numpy()
+    maxima = []
+    for one in np.unique(year):
+        part = values[year == one]
+        enough = np.isfinite(part).sum(axis=0) >= least_days
+        maxima.append(np.where(enough, np.max(np.where(np.isfinite(part), part, -np.inf), axis=0), np.nan))
+    return np.array(maxima)
+
+
+def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
+    """Rain severity that one episode in ``years`` exceeds; ``severity`` is one place's daily series.
+
+    Episodes are maxima of S at least 3 days apart. With N years of record the value lies between the episodes of rank
+    N/years and N/years + 1, so that N/years of them exceed it. NaN with fewer than 5 years of days.
+    """
+    record_years = np.isfinite(severity).sum() / 365.25
+    peaks = episode_peaks(severity)
+    if record_years < 5 or len(peaks) < 2:
+        return float("nan")
+    return float(np.interp(record_years / years - 0.5, np.arange(len(peaks)), np.sort(peaks)[::-1]))
+
+
+def episode_peaks(severity: np.ndarray, apart: int = 3) -> np.ndarray:
+    """Values of the maxima of a series that are at least ``apart`` days from a higher one already taken."""
+    values = np.where(np.isfinite(severity), severity, 0.0)
+    order = np.argsort(-values, kind="stable")
+    order = order[: np.count_nonzero(values > 0)]
+    free = np.ones(len(values) + 2 * apart, dtype=bool)
+    peaks = []
+    for day in order:
+        if free[day + apart]:
+            peaks.append(values[day])
+            free[day + 1 : day + 2 * apart] = False
+    return np.array(peaks)
+
+
+def extraterrestrial_radiation(day_of_year: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+    """Radiation at the top of the atmosphere, MJ m-2 per day (FAO-56 eq. 21); (time,), (location,) -> (time, location)."""
+    j = np.asarray(day_of_year, dtype=float)[:, None]
+    phi = np.deg2rad(np.asarray(latitude, dtype=float))[None, :]
+    distance = 1 + 0.033 * np.cos(2 * np.pi * j / 365)
+    declination = 0.409 * np.sin(2 * np.pi * j / 365 - 1.39)
+    sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
+    beam = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.sin(sunset)
+    return 24 * 60 / np.pi * 0.0820 * distance * beam
+
+
+def hargreaves(tmax: np.ndarray, tmin: np.ndarray, tmean: np.ndarray, day_of_year: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+    """Reference evapotranspiration of Hargreaves & Samani 1985, mm per day (FAO-56 eq. 52); never below zero."""
+    radiation = extraterrestrial_radiation(day_of_year, latitude) * 0.408
+    return np.maximum(0.0023 * (tmean + 17.8) * np.sqrt(np.maximum(tmax - tmin, 0.0)) * radiation, 0.0)
+
+
+@dataclass(frozen=True)
+class LogLogistic:
+    """Three-parameter log-logistic fitted by unbiased probability-weighted moments along axis 0.
+
+    Kept as the generalised logistic it is (Hosking & Wallis 1997, A.7), which also holds where skewness is negative or
+    nil: location ``xi`` and scale ``alpha`` in the sample's units, shape ``k`` = -1/beta of Vicente-Serrano et al. 2010.
+    """
+
+    xi: np.ndarray
+    alpha: np.ndarray
+    k: np.ndarray
+
+    @classmethod
+    def fit(cls, sample: np.ndarray) -> LogLogistic:
+        l1, l2, skew, _ = l_moments(sample)
+        k = np.clip(-skew, -0.95, 0.95)
+        k = np.where(np.abs(k) < 1e-6, 1e-6, k)
+        alpha = l2 * np.sin(k * np.pi) / (k * np.pi)
+        return cls(l1 - alpha * (1 / k - np.pi / np.sin(k * np.pi)), alpha, k)
+
+    def quantile(self, probability: np.ndarray | float) -> np.ndarray:
+        odds = (1 - np.asarray(probability)) / np.asarray(probability)
+        return self.xi + self.alpha * (1 - odds**self.k) / self.k
+
+    def probability(self, value: np.ndarray) -> np.ndarray:
+        inside = np.maximum(1 - self.k * (value - self.xi) / self.alpha, 0.0)
+        with np.errstate(divide="ignore", over="ignore"):
+            return 1 / (1 + inside ** (1 / self.k))
+
+
+@dataclass(frozen=True)
+class ZeroGamma:
+    """Gamma distribution of the wet sums with a probability of none, for SPI (Thom 1958's maximum likelihood).
+
+    ``dry`` is the share of zero sums. Where more than half are zero the index is undefined and every field is NaN.
+    """
+
+    shape: np.ndarray
+    scale: np.ndarray
+    dry: np.ndarray
+
+    @classmethod
+    def fit(cls, sample: np.ndarray) -> ZeroGamma:
+        known, wet = np.isfinite(sample), sample > 0
+        n_wet = wet.sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(wet, sample, 0.0).sum(axis=0) / n_wet
+            a = np.log(mean) - np.where(wet, np.log(np.where(wet, sample, 1.0)), 0.0).sum(axis=0) / n_wet
+            shape = (1 + np.sqrt(1 + 4 * a / 3)) / (4 * a)
+            dry = 1 - n_wet / known.sum(axis=0)
+            bad = (n_wet < 4) | (dry > 0.5)
+        return cls(*(np.where(bad, np.nan, part) for part in (shape, mean / shape, dry)))
+
+    def quantile(self, probability: np.ndarray | float) -> np.ndarray:
+        wet = (np.asarray(probability) - self.dry) / (1 - self.dry)
+        return np.where(
+            np.isnan(self.shape), np.nan, np.where(wet > 0, gammaincinv(self.shape, np.maximum(wet, 0.0)) * self.scale, -np.inf)
+        )
+
+    def probability(self, value: np.ndarray) -> np.ndarray:
+        return self.dry + (1 - self.dry) * gammainc(self.shape, np.maximum(value, 0.0) / self.scale)
+
+
+def standardised(probability: np.ndarray) -> np.ndarray:
+    """Standard normal value of a non-exceedance probability, clipped to [-3, 3]; NaN stays NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.clip(ndtri(probability), -INDEX_LIMIT, INDEX_LIMIT)
+
+
+def probability_of(index: float) -> float:
+    """Non-exceedance probability of a standardised index value."""
+    return float(ndtr(index))
+
+
+def excess_heat_factor(tmean: np.ndarray, t95: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """EHF (degC2) and its significance EHIsig (degC) of Nairn & Fawcett 2013, windows looking back.
+
+    ``tmean`` (time, location) degC; ``t95`` its 95th percentile (location,).
+    """
+    three = trailing_mean(tmean, 3)
+    before = np.full_like(three, np.nan)
+    before[3:] = trailing_mean(tmean, 30)[:-3]
+    significance = three - t95
+    return significance * np.maximum(1.0, three - before), significance

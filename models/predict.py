@@ -1,0 +1,184 @@
+"""Live forecasts: the published number of every cell, its verdict, and one colour per place and day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from configs import Region
+from features.build import build_outcome, cell_coordinates, delays_of, options_for
+from features.hazards import LEVELS, Hazard, Options, hazards
+from models.backtest import reasons_missing
+from models.baselines import fit_climatology, predict_climatology
+from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, USUAL, known_numbers, publish
+from models.train import Model, forecasters, reference_years
+
+DECIMALS = 4
+COLOURS = ("green", "yellow", "orange", "red")
+GREY = "grey"
+CERTAIN = 0.80  # from here on a colour needs no multiple of the usual chance
+WITHDRAWN_BELOW = 0.8  # of its threshold; until then a colour once given for a day stays
+DIMS = ("cell", "level", "init_time", "location")
+
+
+def predict(
+    models: Mapping[str, Model | None],
+    scores: pd.DataFrame,
+    observations: xr.Dataset,
+    region: Region,
+    issued: date,
+    versions: Mapping[str, str],
+    previous: pd.DataFrame | None = None,
+) -> xr.Dataset:
+    """The forecast of one issue day for every hazard in ``models``: Dataset (cell, level, init_time, location).
+
+    A hazard whose model is None gets the calendar's numbers from the record, or none where the record lacks what it needs.
+    ``scores`` gives verdicts and fallbacks. ``previous`` is the table of the forecast before, for colours already given.
+    Attributes ``region``, ``title`` and ``degraded``, a JSON list of sentences.
+    """
+    today = np.datetime64(issued, "ns")
+    observations = observations.sel(time=slice(None, today - np.timedelta64(1, "D"))).load()
+    parts, degraded = [], list[str]()
+    for name in sorted(models):
+        hazard = hazards()[name]
+        part, sentences = _hazard_forecast(hazard, models[name], scores[scores["hazard"] == name], observations, region, today)
+        part = part.assign_coords(model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object)))
+        parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
+        degraded += sentences
+    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose(*DIMS)
+    places = {name: observations[name] for name in ("latitude", "longitude", "elevation", "name") if name in observations.coords}
+    return forecast.assign_coords(places).assign_attrs(region=region.name, title=region.title, degraded=json.dumps(degraded))
+
+
+def _hazard_forecast(
+    hazard: Hazard, model: Model | None, scores: pd.DataFrame, observations: xr.Dataset, region: Region, today: np.datetime64
+) -> tuple[xr.Dataset, list[str]]:
+    options, missing = options_for(hazard, region, observations), reasons_missing(hazard, observations)
+    if missing:
+        return _assemble(hazard, *_nothing(hazard, observations), observations, today), []
+    if model is None:
+        numbers, exists, reference = _calendar_alone(hazard, observations, region, today, options)
+        sentences = [f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."]
+        verdict = np.full(numbers["climatology"].shape, USUAL, dtype=object)
+        return _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today), sentences
+    delays = delays_of(observations)
+    made = forecasters(model, observations, np.array([today]), delays, options)
+    exists = hazard.applies(np.array([today]), model.normals, options)
+    probability, verdict = _published(hazard, made, scores)
+    sentences = []
+    unknown = ~made["state_known"].values & (exists == 1)[:, None]
+    if unknown.any():
+        where = [str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))]]
+        sentences.append(
+            f"{hazard.title}: the state on the issue day is not known at {', '.join(where)}, so the calendar's chances stand there."
+        )
+    return _assemble(hazard, probability, made["climatology"].values, verdict, exists, observations, today), sentences
+
+
+def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Published probability and its verdict: (cell, level, init_time, location)."""
+    decided = scores.set_index(["lead_days", "window_days", "level"])[["verdict", "fallback"]].to_dict("index")
+    default = {"verdict": NOT_ASSESSED, "fallback": "persistence" if hazard.overlap else "climatology"}
+    probability, verdict = np.empty(made["model"].shape), np.empty(made["model"].shape, dtype=object)
+    for number, cell in enumerate(hazard.cells):
+        rows = [decided.get((cell.lead_days, cell.window_days, level), default) for level in LEVELS]
+        verdicts = np.array([row["verdict"] for row in rows], dtype=object)
+        use_known = np.array([row["fallback"] == "persistence" for row in rows])
+        numbers = {str(name): values.values[number] for name, values in made.data_vars.items()}
+        shape = numbers["model"].shape
+        use_model, use_known, said = (np.broadcast_to(part[:, None, None], shape) for part in (verdicts == SKILFUL, use_known, verdicts))
+        probability[number] = publish(numbers["model"], known_numbers(numbers, verdicts), numbers["climatology"], use_model, use_known)
+        unknown = ~numbers["state_known"].astype(bool)
+        probability[number] = np.where(unknown, numbers["climatology"], probability[number])
+        verdict[number] = np.where(unknown & np.isin(said, (SKILFUL, KNOWN)), USUAL, said)
+    return probability, verdict
+
+
+def _calendar_alone(hazard: Hazard, observations: xr.Dataset, region: Region, today: np.datetime64, options: Options):
+    """The calendar's probabilities learnt from the record, which cells exist, and since when the record is."""
+    first, last = reference_years(region, observations)
+    normals = hazard.fit_normals(observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31")), options)
+    outcome = build_outcome(hazard, hazard.events(observations, normals, options), normals, options)
+    usual = predict_climatology(fit_climatology(hazard, outcome), np.array([today]), outcome["lead_days"].values)
+    return {"climatology": usual}, hazard.applies(np.array([today]), normals, options), first
+
+
+def _nothing(hazard: Hazard, observations: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    shape = (len(hazard.cells), len(LEVELS), 1, observations.sizes["location"])
+    first = hazard.cells[0].window_days
+    declared = [not hazard.windows_look_back or cell.window_days == first for cell in hazard.cells]
+    exists = np.broadcast_to(np.where(declared, 1.0, np.nan)[:, None, None], (shape[0], *shape[2:]))
+    return np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, NOT_ASSESSED, dtype=object), exists
+
+
+def _assemble(
+    hazard: Hazard,
+    probability: np.ndarray,
+    normal: np.ndarray,
+    verdict: np.ndarray,
+    exists: np.ndarray,
+    observations: xr.Dataset,
+    today: np.datetime64,
+) -> xr.Dataset:
+    """A hazard's part of the forecast. ``exists`` (cell, init_time, location): 1, 0 (cannot be: chance 0) or NaN (no such cell)."""
+    if hazard.only_where_measured:
+        measured = np.isfinite(observations[list(hazard.requires)].to_dataarray().values).any(axis=(0, 1))
+        exists = np.where(measured, exists, np.nan)
+    wide = np.broadcast_to(exists[:, None], probability.shape)
+    chance, usual = (np.round(np.where(np.isnan(wide), np.nan, np.where(wide == 0, 0.0, part)), DECIMALS) for part in (probability, normal))
+    leads = np.array([cell.lead_days for cell in hazard.cells], dtype="timedelta64[D]")
+    coords = {
+        "level": list(LEVELS),
+        "init_time": [today],
+        "location": observations["location"].values,
+        "hazard": ("cell", np.full(len(leads), hazard.name, dtype=object)),
+        "valid_time": (("cell", "init_time"), (today + leads)[:, None]),
+        "data_until": ("cell", np.full(len(leads), _data_until(hazard, observations))),
+        **cell_coordinates(hazard),
+    }
+    said = np.where(np.isnan(wide), "", verdict)
+    return xr.Dataset({"probability": (DIMS, chance), "normal_probability": (DIMS, usual), "verdict": (DIMS, said)}, coords=coords)
+
+
+def _data_until(hazard: Hazard, observations: xr.Dataset) -> np.datetime64:
+    """The newest day on which all that the hazard requires was observed somewhere; NaT where there is none."""
+    present = [name for name in hazard.requires if name in observations]
+    if len(present) < len(hazard.requires):
+        return np.datetime64("NaT", "ns")
+    seen = np.isfinite(observations[present].to_dataarray().values).all(axis=0).any(axis=1)
+    return observations["time"].values[seen][-1].astype("datetime64[ns]") if seen.any() else np.datetime64("NaT", "ns")
+
+
+def _colours(hazard: Hazard, part: xr.Dataset, region: Region, previous: pd.DataFrame | None) -> xr.DataArray:
+    """One colour per cell and place: the highest row reached, grey where no level knows more than the calendar."""
+    rules = region.colours.get(hazard.name) or hazard.colours
+    chance, usual, verdict = (part[name].values for name in ("probability", "normal_probability", "verdict"))
+    rank = np.zeros(chance[:, 0].shape, dtype=int)
+    before = _ranks_before(hazard, part, previous)
+    for number, colour in enumerate(COLOURS[1:], start=1):
+        for level, least in rules.get(colour, {}).items():
+            p, q = chance[:, level - 1], usual[:, level - 1]
+            with np.errstate(invalid="ignore"):
+                reached = (p >= least) & ((p >= hazard.colour_over_normal * q) | (p >= CERTAIN))
+                kept = (before >= number) & (p >= WITHDRAWN_BELOW * least)
+            rank = np.where(reached | kept, np.maximum(rank, number), rank)
+    colour = np.array(COLOURS, dtype=object)[rank]
+    colour = np.where(np.isin(verdict, (USUAL, NOT_ASSESSED)).all(axis=1), GREY, colour)
+    return xr.DataArray(np.where((verdict == "").all(axis=1), "", colour), dims=("cell", "init_time", "location"))
+
+
+def _ranks_before(hazard: Hazard, part: xr.Dataset, previous: pd.DataFrame | None) -> np.ndarray:
+    """Rank of the colour the forecast before gave the same valid day, place and window: (cell, init_time, location), 0 for none."""
+    shape = tuple(part.sizes[dim] for dim in ("cell", "init_time", "location"))
+    if previous is None:
+        return np.zeros(shape, dtype=int)
+    rows = previous[(previous["hazard"] == hazard.name) & previous["colour"].isin(COLOURS)]
+    given = {(row.location, row.valid, row.window_days): COLOURS.index(row.colour) for row in rows.itertuples()}
+    valid, window, places = part["valid_time"].values[:, 0], part["window_days"].values, part["location"].values
+    ranks = [[given.get((str(place), pd.Timestamp(v), int(w)), 0) for place in places] for v, w in zip(valid, window, strict=True)]
+    return np.array(ranks, dtype=int)[:, None, :]

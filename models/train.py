@@ -1,0 +1,252 @@
+"""Stage K: what the known state and past weather say, learnt from all years without weather forecasts.
+
+One XGBoost model per level for all leads of a hazard, starting from the known state's log-odds (``base_margin``); the
+number of boosting rounds is chosen on blocks of years and may be none, and then the known state is what is published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import xgboost as xgb
+from scipy.special import expit
+
+from configs import Region
+from features.build import build_features, build_outcome, delays_of, options_for
+from features.hazards import LEVELS, Hazard, Options, hazards
+from models.baselines import (
+    conditional,
+    fit_climatology,
+    fit_persistence,
+    log_odds,
+    or_calendar,
+    overlap_of,
+    predict_climatology,
+    predict_persistence,
+)
+
+MOST_ROUNDS = 60
+BLOCKS = 4  # of consecutive years, for the choice of rounds
+FEWEST_EVENTS = 30  # of a level in training, for trees
+PARAMETERS: Mapping[str, Any] = {
+    "objective": "binary:logistic",
+    "eval_metric": "logloss",
+    "tree_method": "hist",
+    "max_bin": 64,
+    "max_depth": 3,
+    "eta": 0.08,
+    "min_child_weight": 5.0,
+    "lambda": 10.0,
+    "subsample": 0.8,
+    "colsample_bytree": 0.7,
+    "seed": 20261123,
+    "nthread": 1,  # sums in another order change the last digits, and published files are compared byte by byte
+    "base_score": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A hazard's forecaster: normals and both baselines learnt from training years, and a booster for each level that has one.
+
+    ``meta`` is JSON-able: region, fingerprint, locations, delays, options, training period, snapshot, rounds, features.
+    """
+
+    hazard: str
+    normals: xr.Dataset
+    climatology: xr.DataArray
+    persistence: xr.Dataset
+    boosters: Mapping[int, xgb.Booster]
+    meta: Mapping[str, Any]
+
+
+def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str = "") -> Model:
+    """Learn a hazard's live model from the whole record; normals from the reference period (default: all complete years)."""
+    delays, options = delays_of(observations), options_for(hazard, region, observations)
+    first, last = reference_years(region, observations)
+    reference = observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31"))
+    model = learn(hazard, observations.load(), reference.load(), delays, options)
+    times = observations["time"].values
+    meta = {
+        "region": region.name,
+        "fingerprint": region.fingerprint,
+        "snapshot": snapshot,
+        "reference_years": [first, last],
+        "data_from": str(times[0])[:10],
+        "trained_until": str(times[-1])[:10],
+        "locations": [str(place) for place in observations["location"].values],
+        "delays": {name: delays[name] for name in sorted(delays)},
+        "delay_days": max(delays[name] for name in hazard.requires),
+    }
+    return Model(model.hazard, model.normals, model.climatology, model.persistence, model.boosters, {**model.meta, **meta})
+
+
+def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]:
+    """First and last year normals are learnt from: the region's reference period, else the record's complete years."""
+    times = pd.DatetimeIndex(observations["time"].values)
+    complete = [
+        y for y in range(times[0].year, times[-1].year + 1) if times[0] <= pd.Timestamp(y, 1, 1) and times[-1] >= pd.Timestamp(y, 12, 31)
+    ]
+    if region.reference_period:
+        return region.reference_period
+    return (complete[0], complete[-1]) if complete else (times[0].year, times[-1].year)
+
+
+def learn(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Model:
+    """Learn normals from ``reference`` and everything else from ``observations``; nothing else is read."""
+    normals = hazard.fit_normals(reference, options)
+    outcome = build_outcome(hazard, hazard.events(observations, normals, options), normals, options)
+    climatology = fit_climatology(hazard, outcome)
+    outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
+    outcome = outcome.isel(init_time=np.isfinite(outcome.values).any(axis=(0, 1, 3)))
+    init_times = outcome["init_time"].values
+    features = build_features(hazard, observations, normals, init_times, delays, options).compute()
+    usual = predict_climatology(climatology, init_times, outcome["lead_days"].values)
+    persistence = fit_persistence(hazard, features, outcome.values, usual)
+    boosters = fit_boosters(hazard, features, outcome.values, usual, persistence)
+    meta = {"rounds": {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}, "features": list(hazard.features)}
+    return Model(hazard.name, normals, climatology, persistence, boosters, meta)
+
+
+def table(features: xr.Dataset, hazard: Hazard, usual: np.ndarray) -> np.ndarray:
+    """Predictors of the trees: (cell, init_time, location, predictor) float32, the calendar's level 1 log-odds last."""
+    columns = [np.moveaxis(features[name].values, 0, 1) for name in hazard.features]
+    shape = columns[0].shape
+    cells = [np.broadcast_to(features[name].values[:, None, None], shape) for name in ("lead_days", "window_days")]
+    return np.stack([*columns, *cells, log_odds(usual[:, 0])], axis=-1).astype(np.float32)
+
+
+def _with_margin(x: np.ndarray, margin: np.ndarray) -> np.ndarray:
+    """The table with the known state's log-odds as one more predictor."""
+    return np.concatenate([x, margin[..., None].astype(np.float32)], axis=-1)
+
+
+def fit_boosters(
+    hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, persistence: xr.Dataset
+) -> dict[int, xgb.Booster]:
+    """A booster for each level that trees help on blocks of years held out; arrays (cell, level, init_time, location)."""
+    blocks = year_blocks(features["init_time"].values)
+    outside = _margins_outside(hazard, features, outcome, usual, blocks)
+    inside = conditional(or_calendar(predict_persistence(hazard, persistence, features, usual), usual))
+    predictors = table(features, hazard, usual)
+    boosters = {}
+    for k, level in enumerate(LEVELS):
+        given = np.isfinite(outcome[:, k]) & ((outcome[:, k - 1] == 1) if k else True)
+        if min(outcome[:, k][given].sum(), (1 - outcome[:, k][given]).sum()) < FEWEST_EVENTS:
+            continue
+        margin_inside, margin_outside = (log_odds(part[:, k])[given] for part in (inside, outside))
+        x = predictors[given]
+        y = outcome[:, k][given]
+        block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
+        rounds = choose_rounds(x, y, margin_outside, block)
+        if rounds:
+            data = xgb.DMatrix(_with_margin(x, margin_inside), y, base_margin=margin_inside)
+            boosters[level] = xgb.train(dict(PARAMETERS), data, rounds)
+    return boosters
+
+
+def year_blocks(init_times: np.ndarray) -> np.ndarray:
+    """Number 0..BLOCKS-1 of the block of consecutive years each issue day belongs to."""
+    years = pd.DatetimeIndex(init_times).year.to_numpy()
+    rank = np.searchsorted(np.unique(years), years)
+    return rank * BLOCKS // len(np.unique(years))
+
+
+def _margins_outside(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """The known state's conditional probabilities, each block's from regressions that did not see the block."""
+    if not hazard.state:
+        return conditional(or_calendar(predict_persistence(hazard, xr.Dataset(), features, usual), usual))
+    out = np.empty_like(outcome, dtype=np.float64)
+    for block in np.unique(blocks):
+        rest, here = np.flatnonzero(blocks != block), np.flatnonzero(blocks == block)
+        fitted = fit_persistence(hazard, features.isel(init_time=rest), outcome[:, :, rest], usual[:, :, rest])
+        known = predict_persistence(hazard, fitted, features.isel(init_time=here), usual[:, :, here])
+        out[:, :, here] = conditional(or_calendar(known, usual[:, :, here]))
+    return out
+
+
+def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.ndarray) -> int:
+    """Rounds with the least logarithmic loss on years held out; 0 unless it is less than none's in all but one block."""
+    numbers = [b for b in np.unique(block) if 0 < y[block != b].sum() < (block != b).sum()]
+    gains = []
+    for b in numbers:
+        train, held = (
+            xgb.DMatrix(_with_margin(x[rows], outside[rows]), y[rows], base_margin=outside[rows]) for rows in (block != b, block == b)
+        )
+        seen: dict[str, Any] = {}
+        xgb.train(dict(PARAMETERS), train, MOST_ROUNDS, evals=[(held, "held")], evals_result=seen, verbose_eval=False)
+        none = _log_loss(y[block == b], outside[block == b])
+        gains.append((none - np.array(seen["held"]["logloss"])) * (block == b).sum())
+    if not gains:
+        return 0
+    best = int(np.argmax(np.sum(gains, axis=0)))
+    better = [gain[best] > 0 for gain in gains]
+    return best + 1 if np.sum(gains, axis=0)[best] > 0 and sum(better) >= len(better) - 1 else 0
+
+
+def _log_loss(y: np.ndarray, margin: np.ndarray) -> float:
+    p = np.clip(expit(margin), 1e-16, 1 - 1e-16)
+    return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
+
+
+def forecasters(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> xr.Dataset:
+    """Every forecaster's probability for the given issue days: Dataset of (cell, level, init_time, location) float64.
+
+    ``model``, ``persistence``, ``climatology`` and, where the hazard has one, ``overlap``. Where the state on the issue day is
+    not known (``state_known`` is False) the first two are the calendar's. The one path of backtest and live.
+    """
+    hazard = hazards()[model.hazard]
+    features = build_features(hazard, observations, model.normals, init_times, delays, options).compute()
+    usual = predict_climatology(model.climatology, np.asarray(init_times, "datetime64[ns]"), features["lead_days"].values)
+    known = predict_persistence(hazard, model.persistence, features, usual)
+    unknown = np.isnan(known)
+    known = or_calendar(known, usual)
+    learnt = np.where(unknown, usual, _predict_boosters(hazard, model, features, usual, known))
+    made = {"model": learnt, "persistence": known, "climatology": usual, "state_known": ~unknown}
+    if hazard.overlap:
+        made["overlap"] = overlap_of(hazard, features)
+    dims = ("cell", "level", "init_time", "location")
+    coords = {name: features[name] for name in ("init_time", "location", "lead_days", "window_days")}
+    return xr.Dataset({name: (dims, values) for name, values in made.items()}, coords={**coords, "level": list(LEVELS)})
+
+
+def _predict_boosters(hazard: Hazard, model: Model, features: xr.Dataset, usual: np.ndarray, known: np.ndarray) -> np.ndarray:
+    steps, predictors = conditional(known), table(features, hazard, usual)
+    for level, booster in model.boosters.items():
+        margin = log_odds(steps[:, level - 1])
+        x = _with_margin(predictors, margin)
+        data = xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel())
+        steps[:, level - 1] = booster.predict(data).reshape(margin.shape)
+    return np.cumprod(steps, axis=1)
+
+
+def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
+    """Write a model in open formats: XGBoost's JSON, NetCDF for arrays, JSON for the rest; nothing is pickled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.normals.to_netcdf(folder / "normals.nc", engine="h5netcdf")
+    model.climatology.to_dataset(name="climatology").to_netcdf(folder / "climatology.nc", engine="h5netcdf")
+    model.persistence.to_netcdf(folder / "persistence.nc", engine="h5netcdf")
+    packed = {name: {"zlib": True} for name in out_of_fold.data_vars}
+    out_of_fold.to_netcdf(folder / "out_of_fold.nc", engine="h5netcdf", encoding=packed)
+    for level, booster in model.boosters.items():
+        booster.save_model(folder / f"booster_{level}.json")
+    (folder / "meta.json").write_text(json.dumps({"hazard": model.hazard, **model.meta}, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
+    """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged."""
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    names = ("normals", "climatology", "persistence", "out_of_fold")
+    normals, climatology, persistence, out_of_fold = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
+    boosters = {}
+    for level in (k for k in LEVELS if meta["rounds"][str(k)]):
+        boosters[level] = xgb.Booster(model_file=folder / f"booster_{level}.json")
+    hazard = meta.pop("hazard")
+    return Model(hazard, normals, climatology["climatology"], persistence, boosters, meta), out_of_fold
