@@ -1,0 +1,288 @@
+"""The registry, with real models in a real MLflow database."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from configs import CHECKOUT, Region, Settings
+from features.hazards import LEVELS, hazards
+from models.registry import (
+    Champion,
+    Damaged,
+    Registry,
+    RegistryError,
+    check_manifest,
+    code_version,
+    metrics,
+    parameters,
+    repair_paths,
+    write_manifest,
+)
+from models.scores import assess
+from models.train import Model, fit
+
+HEAT = hazards()["heat"]
+PLACES = ("east", "west")
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory, write_record) -> tuple[Region, xr.Dataset]:
+    """A region of two places and its record, as the store would hand it out."""
+    region = write_record(tmp_path_factory.mktemp("record"), years=6, locations=PLACES, variables=("air_temperature_max",))
+    table = pd.read_csv(region.inbox_path(Settings(Path("."))) / "record.csv", parse_dates=["time"])
+    observations = table.set_index(["time", "location"]).to_xarray().astype(np.float32)
+    observations["air_temperature_max"].attrs["delay_days"] = 1
+    return region, observations.assign_coords(latitude=("location", [35.0, 35.1]))
+
+
+@pytest.fixture(scope="module")
+def model(record) -> Model:
+    region, observations = record
+    return fit(HEAT, observations, region, snapshot="SNAPSHOT1")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Settings:
+    """One home for the module: making MLflow's tables takes seconds. Each test has regions of its own."""
+    return Settings(tmp_path_factory.mktemp("a home with spaces and é"))
+
+
+@pytest.fixture
+def registry(home) -> Registry:
+    return Registry(home)
+
+
+def named(region: Region, name: str) -> Region:
+    return changed(region, name=name)
+
+
+def changed(region: Region, **update: object) -> Region:
+    """The region with other values; made anew, because a copy would keep the fingerprint."""
+    return Region(**{**region.model_dump(), **update})
+
+
+def of(model: Model, region: Region) -> Model:
+    return Model(**{**vars(model), "meta": {**model.meta, "region": region.name, "fingerprint": region.fingerprint}})
+
+
+def out_of_fold(sharpness: float) -> xr.Dataset:
+    """Eight years of predictions that give the event ``sharpness`` and what did not happen its opposite; same events always."""
+    times = pd.DatetimeIndex(np.concatenate([pd.date_range(f"{year}-05-01", f"{year}-09-30") for year in range(1995, 2003)]))
+    shape = (len(HEAT.cells), len(LEVELS), len(times), len(PLACES))
+    happened = np.cumprod(np.random.default_rng(1).random(shape) < 0.3, axis=1).astype(np.float32)
+    dims = ("cell", "level", "init_time", "location")
+    mine = np.where(happened == 1, sharpness, 1 - sharpness).astype(np.float32)
+    usual = np.broadcast_to(happened.mean(axis=(0, 2, 3), keepdims=True), shape).astype(np.float32)
+    coords = {"level": list(LEVELS), "init_time": times, "location": list(PLACES)}
+    coords |= {name: ("cell", [getattr(cell, name) for cell in HEAT.cells]) for name in ("lead_days", "window_days")}
+    variables = {"model": mine, "persistence": usual, "climatology": usual, "outcome": happened}
+    return xr.Dataset({name: (dims, values) for name, values in variables.items()}, coords, attrs={"hazard": "heat", "delay_days": 1})
+
+
+@pytest.fixture(scope="module")
+def scores(record) -> pd.DataFrame:
+    return assess({"heat": out_of_fold(0.8)}, record[0], {})
+
+
+def register(registry: Registry, region: Region, model: Model, sharpness: float, scores: pd.DataFrame):
+    return registry.register(region, of(model, region), out_of_fold(sharpness), scores, "abc123")
+
+
+def files_of(registry: Registry, region: Region, version: str) -> Path:
+    return Path(registry.client.get_model_version(f"{region.name}-heat", version).source)
+
+
+@pytest.fixture(scope="module")
+def first(home, record, model, scores) -> Region:
+    """A region with one registered model."""
+    region = named(record[0], "first")
+    assert register(Registry(home), region, model, 0.8, scores).champion
+    return region
+
+
+def test_a_hazard_without_a_model_has_no_champion_and_is_not_degraded(registry, record) -> None:
+    assert registry.champion(named(record[0], "empty"), "heat") == Champion(None, None, "", None)
+
+
+def test_a_model_comes_back_as_it_was_registered(registry, first, model) -> None:
+    found = registry.champion(first, "heat", PLACES)
+    assert (found.version, found.degraded) == ("1", None)
+    assert found.model is not None
+    assert found.model.meta == of(model, first).meta
+    xr.testing.assert_identical(found.model.normals, model.normals)
+    xr.testing.assert_equal(found.out_of_fold, out_of_fold(0.8))
+
+
+def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(registry, first, model) -> None:
+    (run,) = registry.client.search_runs([registry.client.get_experiment_by_name("first").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert {"snapshot": "SNAPSHOT1", "code_version": "abc123", "kind": "training", "model_version": "1"}.items() <= run.data.tags.items()
+    assert "no champion" in run.data.tags["gate_reason"]
+    assert run.data.params["trained_until"] == model.meta["trained_until"]
+    assert run.data.params["rounds.1"] == str(model.meta["rounds"]["1"])
+    curve = registry.client.get_metric_history(run.info.run_id, "bss_climatology_level1_window1d")
+    assert sorted(point.step for point in curve) == list(range(10))
+    folder = registry.artifacts / "first" / run.info.run_id / "artifacts"
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
+    assert {"scores.csv", "plots/skill_by_lead.png", "plots/reliability.png", "model/manifest.json", "model/meta.json"} <= files
+    assert {Path(name).suffix for name in files} == {".csv", ".png", ".json", ".nc"}
+
+
+def test_a_worse_challenger_is_kept_but_does_not_become_champion(registry, record, model, scores) -> None:
+    region = named(record[0], "gate")
+    assert register(registry, region, model, 0.8, scores).champion
+    worse = register(registry, region, model, 0.6, scores)
+    assert (worse.version, worse.champion) == ("2", False)
+    assert worse.reason
+    assert registry.champion(region, "heat").version == "1"
+    tags = registry.client.get_model_version("gate-heat", "2").tags
+    assert (tags["gate"], tags["gate_reason"]) == ("held", worse.reason)
+    registry.client.set_registered_model_alias("gate-heat", "champion", "2")  # by hand: a human overrules the gate
+    assert registry.champion(region, "heat").version == "2"
+    assert register(registry, region, model, 0.9, scores).champion
+    assert registry.champion(region, "heat").version == "3"
+
+
+def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none(registry, record, model, scores) -> None:
+    region = named(record[0], "damage")
+    for sharpness in (0.7, 0.6, 0.9):  # versions 1 and 3 pass the gate, 2 does not
+        register(registry, region, model, sharpness, scores)
+    (files_of(registry, region, "3") / "meta.json").write_text("{}")
+    found = registry.champion(region, "heat")
+    assert found.version == "1"
+    assert found.degraded is not None
+    assert all(part in found.degraded for part in ("heat", "damage", "version 3", "meta.json", "version 1", "climate-risk train damage"))
+    shutil.rmtree(files_of(registry, region, "1"))
+    gone = registry.champion(region, "heat")
+    assert (gone.model, gone.out_of_fold, gone.version) == (None, None, "")
+    assert gone.degraded is not None and "version 1" in gone.degraded and "\n" not in gone.degraded
+
+
+@pytest.mark.parametrize(
+    ("change", "places"),
+    [({"warm_season": (6, 9)}, PLACES), ({}, ("east",)), ({}, ("east", "west", "north"))],
+    ids=["another region file", "a place less", "a place more"],
+)
+def test_a_model_made_for_something_else_counts_as_absent(registry, first, change, places) -> None:
+    assert registry.champion(first, "heat", reversed(PLACES)).model is not None
+    assert registry.champion(changed(first, **change), "heat", places) == Champion(None, None, "", None)
+
+
+def test_a_renamed_home_still_has_its_champion_and_learns_on(tmp_path, home, first, model, scores) -> None:
+    old = tmp_path / "before" / "mlruns"
+    shutil.copytree(home.mlruns, old)
+    assert Registry(Settings(old.parent)).champion(first, "heat").version == "1"
+    new = tmp_path / "after, elsewhere"
+    old.parent.rename(new)
+    there = Registry(Settings(new))
+    assert there.champion(first, "heat").version == "1"
+    assert files_of(there, first, "1").is_relative_to(new)
+    assert register(there, first, model, 0.9, scores).version == "2"
+    with sqlite3.connect(new / "mlruns" / "mlflow.db") as database:
+        stored = [row[0] for row in database.execute("SELECT artifact_uri FROM runs UNION SELECT artifact_location FROM experiments")]
+    assert stored and all(Path(path).is_relative_to(new / "mlruns" / "artifacts") for path in stored)
+    assert repair_paths(there.database, there.artifacts) == 0
+
+
+def test_artifacts_put_elsewhere_by_hand_stay_there(tmp_path, registry) -> None:
+    registry.client.create_experiment("elsewhere", artifact_location=str(tmp_path / "mine"))
+    repair_paths(registry.database, registry.artifacts)
+    assert registry.client.get_experiment_by_name("elsewhere").artifact_location == str(tmp_path / "mine")
+
+
+def test_a_database_that_is_none_is_said_in_one_sentence(tmp_path) -> None:
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(RegistryError, match="mlflow.db: found a file SQLite cannot read"):
+        Registry(Settings(tmp_path))
+
+
+def test_one_run_for_one_forecast_and_another_when_it_differs(tmp_path, registry, record) -> None:
+    region = named(record[0], "issued")
+    values = np.array([0.25, np.nan]).reshape(1, 1, 1, 2)
+    coords = {"hazard": ("cell", ["heat"]), "lead_days": ("cell", [0]), "window_days": ("cell", [1]), "level": [1]}
+    forecast = xr.Dataset({"probability": (("cell", "level", "init_time", "location"), values)}, coords)
+    provenance = {"snapshot": "S", "code_version": "abc123", "models": {"heat": {"version": "1"}}}
+    (tmp_path / "forecast.csv").write_text("probability\n0.25\n")
+    (tmp_path / "provenance.json").write_text(json.dumps(provenance))
+    first, again = (registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path) for _ in range(2))
+    assert first == again
+    run = registry.client.get_run(first)
+    assert run.data.metrics == {"highest_heat_level1_window1d": 0.25}
+    assert run.data.params["models.heat.version"] == "1"
+    assert (run.data.tags["issued"], run.data.tags["snapshot"]) == ("2002-06-01", "S")
+    assert {item.path for item in registry.client.list_artifacts(first)} == {"forecast.csv", "provenance.json"}
+    (tmp_path / "forecast.csv").write_text("probability\n0.30\n")
+    assert registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path) != first
+
+
+def test_a_training_that_breaks_off_leaves_a_failed_run_and_no_version(registry, record, model, scores) -> None:
+    region = named(record[0], "broken")
+    with pytest.raises(KeyError):
+        registry.register(region, of(model, region), out_of_fold(0.8).drop_vars("outcome"), scores, "abc123")
+    (run,) = registry.client.search_runs([registry.client.get_experiment_by_name("broken").experiment_id])
+    assert run.info.status == "FAILED"
+    assert registry.champion(region, "heat").model is None
+
+
+@pytest.mark.parametrize("harm", ["change", "remove", "add", "manifest", "no manifest"])
+def test_a_manifest_notices_every_harm(tmp_path, harm) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.json").write_text("1")
+    (tmp_path / "inner" / "b.nc").write_bytes(b"2")
+    digest = write_manifest(tmp_path)
+    check_manifest(tmp_path, digest)
+    if harm == "change":
+        (tmp_path / "inner" / "b.nc").write_bytes(b"3")
+    elif harm == "remove":
+        (tmp_path / "a.json").unlink()
+    elif harm == "add":
+        (tmp_path / "c.json").write_text("4")
+    elif harm == "manifest":
+        (tmp_path / "a.json").write_text("5")
+        write_manifest(tmp_path)  # consistent in itself, but not what was registered
+    else:
+        (tmp_path / "manifest.json").unlink()
+    with pytest.raises(Damaged):
+        check_manifest(tmp_path, digest)
+
+
+def test_parameters_are_flat_text() -> None:
+    found = parameters({"rounds": {"1": 30}, "features": ["a", "b"], "region": "here", "long": "x" * 9000})
+    assert found["rounds.1"] == "30" and found["features"] == '["a", "b"]' and found["region"] == "here"
+    assert len(found["long"]) == 6000
+
+
+def test_scores_that_are_missing_make_no_metric(scores) -> None:
+    blank = scores.assign(bss_climatology=np.nan)
+    assert not [key for key, _, _ in metrics(blank) if key.startswith("bss_climatology")]
+    assert [key for key, _, _ in metrics(scores) if key.startswith("bss_climatology_level")]
+
+
+def test_opening_a_new_registry_prints_nothing(tmp_path) -> None:
+    script = (
+        "from pathlib import Path\nfrom configs import Settings\nfrom models.registry import Registry\n"
+        f"Registry(Settings(Path({str(tmp_path)!r}))).client"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=tmp_path, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
+
+
+def test_code_version_is_the_commit_in_a_checkout() -> None:
+    if (CHECKOUT / ".git").exists():
+        head = subprocess.run(["git", "-C", str(CHECKOUT), "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True, check=True)
+        assert head.stdout.strip()[:7] in code_version()
+    else:
+        assert code_version()[0].isdigit()
