@@ -35,7 +35,7 @@ def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         l2 = 2 * b1 - b0
         l3 = 6 * b2 - 6 * b1 + b0
         enough = (n >= 4) & (l2 > 1e-12)
-        return tuple(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)) + (n,)  # type: ignore[return-value]
+        return tuple(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)) + (n,)
 
 
 def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
@@ -163,9 +163,8 @@ class ZeroGamma:
 
     def quantile(self, probability: np.ndarray | float) -> np.ndarray:
         wet = (np.asarray(probability) - self.dry) / (1 - self.dry)
-        return np.where(
-            np.isnan(self.shape), np.nan, np.where(wet > 0, gammaincinv(self.shape, np.maximum(wet, 0.0)) * self.scale, -np.inf)
-        )
+        amount = np.where(wet > 0, gammaincinv(self.shape, np.maximum(wet, 0.0)) * self.scale, -np.inf)
+        return np.where(np.isnan(self.shape), np.nan, amount)
 
     def probability(self, value: np.ndarray) -> np.ndarray:
         return self.dry + (1 - self.dry) * gammainc(self.shape, np.maximum(value, 0.0) / self.scale)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
-from features.hazards import Hazard
+from features.hazards import Hazard, Options
 from models.train import forecasters, learn
 
 LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
@@ -56,16 +56,16 @@ def backtest(hazard: Hazard, observations: xr.Dataset, region: Region) -> xr.Dat
     require_years(observations, region)
     observations = observations.load()
     delays, options = delays_of(observations), options_for(hazard, region, observations)
-    folds = [fold for year in test_years(hazard, observations) if (fold := _fold(hazard, observations, year, delays, options)) is not None]
+    tested = [_fold(hazard, observations, year, delays, options) for year in test_years(hazard, observations)]
+    folds = [fold for fold in tested if fold is not None]
     if not folds:
-        raise TooShort(
-            f"region {region.name}: no year of the record has {LEAST_VALID:.0%} of its {hazard.title.lower()} days observed; fill the gaps."
-        )
+        days = f"{LEAST_VALID:.0%} of its {hazard.title.lower()} days observed"
+        raise TooShort(f"region {region.name}: no test year of the record has {days}; fill the gaps.")
     joined = xr.concat(folds, dim="init_time")
     return joined.assign_attrs(hazard=hazard.name, delay_days=max(delays[name] for name in hazard.requires))
 
 
-def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options) -> xr.Dataset | None:
+def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options) -> xr.Dataset | None:
     """One test year: learn on what ended ``gap_days`` before it, forecast its issue days; None where it is mostly unobserved."""
     start = pd.Timestamp(year, 1, 1)
     training = observations.sel(time=slice(None, start - pd.Timedelta(days=hazard.gap_days + 1)))

@@ -18,7 +18,7 @@ LEAST_KNOWN = 0.5  # share of training days a predictor must be known on to be u
 FEWEST_EVENTS = 5  # of either kind, for a regression; with fewer the conditional frequency stands
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
+def log_odds(probability: np.ndarray | float) -> np.ndarray:
     """Log-odds of a probability held within [1e-4, 1 - 1e-4]; NaN stays NaN."""
     return logit(np.clip(probability, SMALLEST, 1 - SMALLEST))
 
@@ -88,8 +88,7 @@ def fit_persistence(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, c
             x = columns[:, c][:, rows].T
             x = np.where(np.isfinite(x).mean(axis=0) >= LEAST_KNOWN, x, 0.0) if len(x) else x
             known = np.isfinite(x).all(axis=1)
-            parts = _fit_logistic(x[known], outcome[c, k][rows][known])
-            for name, part in zip(("coefficient", "mean", "scale", "intercept"), parts, strict=True):
+            for name, part in _fit_logistic(x[known], outcome[c, k][rows][known]).items():
                 fitted[name][c, k] = part
     dims = ("cell", "level", "predictor")
     return xr.Dataset(
@@ -98,16 +97,15 @@ def fit_persistence(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, c
     )
 
 
-def _fit_logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    width = x.shape[1]
-    blank = np.zeros(width), np.zeros(width), np.ones(width)
-    events = int(y.sum())
+def _fit_logistic(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray | float]:
+    events, width = int(y.sum()), x.shape[1]
     if min(events, len(y) - events) < FEWEST_EVENTS:
-        return *blank, float(log_odds((events + 0.5) / (len(y) + 1))) if len(y) else float(log_odds(0.0))
+        frequency = (events + 0.5) / (len(y) + 1) if len(y) else 0.0
+        return {"coefficient": np.zeros(width), "mean": np.zeros(width), "scale": np.ones(width), "intercept": float(log_odds(frequency))}
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-9, scale, np.inf)
     model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=200).fit((x - mean) / scale, y)
-    return model.coef_[0], mean, scale, float(model.intercept_[0])
+    return {"coefficient": model.coef_[0], "mean": mean, "scale": scale, "intercept": float(model.intercept_[0])}
 
 
 def predict_persistence(hazard: Hazard, fitted: xr.Dataset, features: xr.Dataset, climatology: np.ndarray) -> np.ndarray:

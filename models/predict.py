@@ -73,10 +73,8 @@ def _hazard_forecast(
     sentences = []
     unknown = ~made["state_known"].values & (exists == 1)[:, None]
     if unknown.any():
-        where = [str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))]]
-        sentences.append(
-            f"{hazard.title}: the state on the issue day is not known at {', '.join(where)}, so the calendar's chances stand there."
-        )
+        where = ", ".join(str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))])
+        sentences.append(f"{hazard.title}: the state on the issue day is not known at {where}, so the calendar's chances stand there.")
     return _assemble(hazard, probability, made["climatology"].values, verdict, exists, observations, today), sentences
 
 
@@ -160,8 +158,8 @@ def _colours(hazard: Hazard, part: xr.Dataset, region: Region, previous: pd.Data
     chance, usual, verdict = (part[name].values for name in ("probability", "normal_probability", "verdict"))
     rank = np.zeros(chance[:, 0].shape, dtype=int)
     before = _ranks_before(hazard, part, previous)
-    for number, colour in enumerate(COLOURS[1:], start=1):
-        for level, least in rules.get(colour, {}).items():
+    for number, name in enumerate(COLOURS[1:], start=1):
+        for level, least in rules.get(name, {}).items():
             p, q = chance[:, level - 1], usual[:, level - 1]
             with np.errstate(invalid="ignore"):
                 reached = (p >= least) & ((p >= hazard.colour_over_normal * q) | (p >= CERTAIN))

@@ -18,35 +18,13 @@ from sklearn.metrics import roc_auc_score
 from configs import Region
 from features.hazards import LEVELS, Cell, Hazard, hazards
 
-COLUMNS = [
-    "region",
-    "hazard",
-    "level",
-    "lead_days",
-    "window_days",
-    "n",
-    "n_events",
-    "n_event_years",
-    "base_rate",
-    "brier",
-    "brier_climatology",
-    "brier_persistence",
-    "brier_published",
-    "bss_climatology",
-    "bss_climatology_low",
-    "bss_climatology_high",
-    "bss_persistence",
-    "bss_persistence_low",
-    "bss_persistence_high",
-    "p_value",
-    "roc_area",
-    "roc_area_climatology",
-    "reliability",
-    "resolution",
-    "fallback",
-    "verdict",
-    "delay_days",
-]
+COLUMNS = (
+    "region", "hazard", "level", "lead_days", "window_days", "n", "n_events", "n_event_years", "base_rate",
+    "brier", "brier_climatology", "brier_persistence", "brier_published",
+    "bss_climatology", "bss_climatology_low", "bss_climatology_high",
+    "bss_persistence", "bss_persistence_low", "bss_persistence_high",
+    "p_value", "roc_area", "roc_area_climatology", "reliability", "resolution", "fallback", "verdict", "delay_days",
+)  # fmt: skip
 DRAWS = 1_000  # of whole years, for intervals
 FLIPS = 10_000
 FALSE_DISCOVERIES = 0.10
@@ -93,9 +71,8 @@ class Sample:
 
 def sample(out_of_fold: xr.Dataset, cell: int, level: int) -> Sample:
     """The scored days of one cell and level; ``level`` counts from 1."""
-    part = {
-        name: out_of_fold[name].values[cell, level - 1].astype(np.float64) for name in ("outcome", "model", "persistence", "climatology")
-    }
+    names = ("outcome", "model", "persistence", "climatology")
+    part = {name: out_of_fold[name].values[cell, level - 1].astype(np.float64) for name in names}
     ok = np.all([np.isfinite(values) for values in part.values()], axis=0)
     days = np.broadcast_to(out_of_fold["init_time"].values.astype("datetime64[D]")[:, None], ok.shape)[ok]
     return Sample(**{name: values[ok] for name, values in part.items()}, year=days.astype("datetime64[Y]").astype(int) + 1970, day=days)
@@ -165,8 +142,8 @@ def nest(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 
     The result is nested where the fixed values are nested among themselves and the others among themselves.
     """
-    upper = np.minimum.accumulate(np.where(fixed, values, np.inf), axis=0)
-    lower = np.maximum.accumulate(np.where(fixed, values, -np.inf)[::-1], axis=0)[::-1]
+    upper = np.fmin.accumulate(np.where(fixed, values, np.inf), axis=0)
+    lower = np.fmax.accumulate(np.where(fixed, values, -np.inf)[::-1], axis=0)[::-1]
     return np.where(fixed, values, np.clip(values, lower, upper))
 
 
@@ -192,9 +169,9 @@ def assess(out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mappi
     scores = pd.DataFrame(rows, columns=[*COLUMNS, "_assessed"]).assign(region=region.name)
     scores = decide(scores)
     for name, predictions in out_of_fold.items():
-        for (lead, window), cell in scores[scores["hazard"] == name].groupby(["lead_days", "window_days"]):
-            scores.loc[cell.index, "brier_published"] = _published_briers(hazards()[name], predictions, int(lead), int(window), cell)
-    return scores[COLUMNS]
+        for _, rows_of_cell in scores[scores["hazard"] == name].groupby(["lead_days", "window_days"]):
+            scores.loc[rows_of_cell.index, "brier_published"] = _published_briers(hazards()[name], predictions, rows_of_cell)
+    return scores[list(COLUMNS)]
 
 
 def decide(scores: pd.DataFrame) -> pd.DataFrame:
@@ -228,11 +205,8 @@ def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset) -> list[dict]:
             continue  # an index window that counts on no day of this record
         for level in LEVELS:
             one = sample(out_of_fold, number, level)
-            rows.append(
-                _row(hazard, cell, level)
-                | {"delay_days": out_of_fold.attrs["delay_days"]}
-                | (_score(one, hazard) if len(one.outcome) else {})
-            )
+            scored = _score(one, hazard) if len(one.outcome) else {}
+            rows.append(_row(hazard, cell, level) | {"delay_days": out_of_fold.attrs["delay_days"]} | scored)
     return rows
 
 
@@ -276,19 +250,17 @@ def _skill(own: np.ndarray, reference: np.ndarray) -> float:
     return 1 - own.sum() / reference.sum() if reference.sum() > 0 else np.nan
 
 
-def _published_briers(hazard: Hazard, out_of_fold: xr.Dataset, lead: int, window: int, rows: pd.DataFrame) -> list[float]:
+def _published_briers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame) -> list[float]:
     """Brier score of the published number by level, its fallback as it was chosen fold by fold; ``rows`` one cell's, by level."""
-    cell = hazard.cells.index(Cell(lead, window))
-    verdicts = rows.sort_values("level")["verdict"].to_numpy()
-    numbers = {name: values.values[cell].astype(np.float64) for name, values in out_of_fold.data_vars.items()}
+    cell = hazard.cells.index(Cell(int(rows["lead_days"].iloc[0]), int(rows["window_days"].iloc[0])))
+    verdicts = rows["verdict"].to_numpy(dtype=object)
+    numbers = {str(name): values.values[cell].astype(np.float64) for name, values in out_of_fold.data_vars.items()}
     year = out_of_fold["init_time"].dt.year.values
     use_known = np.zeros(numbers["outcome"].shape, dtype=bool)
     for k, level in enumerate(LEVELS):
         one = sample(out_of_fold, cell, level)
-        known_years = (
-            one.years[persistence_by_fold(one)] if verdicts[k] != NOT_ASSESSED else one.years[: len(one.years) * bool(hazard.overlap)]
-        )
-        use_known[k] = np.isin(year, known_years)[:, None]
+        chosen = persistence_by_fold(one) if verdicts[k] != NOT_ASSESSED else np.full(len(one.years), bool(hazard.overlap))
+        use_known[k] = np.isin(year, one.years[chosen])[:, None]
     known = known_numbers(numbers, verdicts)
     use_model = np.broadcast_to((verdicts == SKILFUL)[:, None, None], use_known.shape)
     error = (publish(numbers["model"], known, numbers["climatology"], use_model, use_known) - numbers["outcome"]) ** 2
@@ -312,10 +284,8 @@ def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
     if not new.sizes["init_time"] or not new.sizes["location"] or new.sizes["cell"] != old.sizes["cell"]:
         return True, "nothing to compare: the champion has no test day in common with it"
     difference = ((new["model"] - new["outcome"]) ** 2 - (old["model"] - old["outcome"]) ** 2).astype(float)
-    yearly = difference.groupby("init_time.year")
-    total, count = (
-        part.sum(["cell", "level", "init_time", "location"]).values for part in (yearly, difference.notnull().groupby("init_time.year"))
-    )
+    yearly = [part.groupby("init_time.year").sum(["cell", "level", "init_time", "location"]) for part in (difference, difference.notnull())]
+    total, count = (part.values for part in yearly)
     if not count.sum():
         return True, "nothing to compare: the champion has no test day in common with it"
     drawn = bootstrap_years(len(total))

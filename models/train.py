@@ -91,9 +91,8 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
 def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]:
     """First and last year normals are learnt from: the region's reference period, else the record's complete years."""
     times = pd.DatetimeIndex(observations["time"].values)
-    complete = [
-        y for y in range(times[0].year, times[-1].year + 1) if times[0] <= pd.Timestamp(y, 1, 1) and times[-1] >= pd.Timestamp(y, 12, 31)
-    ]
+    years = range(times[0].year, times[-1].year + 1)
+    complete = [year for year in years if times[0] <= pd.Timestamp(year, 1, 1) and times[-1] >= pd.Timestamp(year, 12, 31)]
     if region.reference_period:
         return region.reference_period
     return (complete[0], complete[-1]) if complete else (times[0].year, times[-1].year)
@@ -177,9 +176,8 @@ def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.n
     numbers = [b for b in np.unique(block) if 0 < y[block != b].sum() < (block != b).sum()]
     gains = []
     for b in numbers:
-        train, held = (
-            xgb.DMatrix(_with_margin(x[rows], outside[rows]), y[rows], base_margin=outside[rows]) for rows in (block != b, block == b)
-        )
+        parts = [(_with_margin(x[rows], outside[rows]), y[rows], outside[rows]) for rows in (block != b, block == b)]
+        train, held = (xgb.DMatrix(predictors, outcome, base_margin=margin) for predictors, outcome, margin in parts)
         seen: dict[str, Any] = {}
         xgb.train(dict(PARAMETERS), train, MOST_ROUNDS, evals=[(held, "held")], evals_result=seen, verbose_eval=False)
         none = _log_loss(y[block == b], outside[block == b])
