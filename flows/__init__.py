@@ -7,8 +7,9 @@ Prefect keeps its state, how loudly it talks, and that nothing phones home.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from configs import Settings
+from configs import RiskError, Settings
 
 
 def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
@@ -28,6 +29,16 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
     if not environment.get("PREFECT_API_URL"):
         wanted["PREFECT_HOME"] = str(settings.prefect)
     return {key: value for key, value in wanted.items() if key not in environment}
+
+
+def make_prefect_home() -> None:
+    """Makes the folder of Prefect's database; Prefect makes none below a missing one. Raises RiskError where it cannot be."""
+    folder = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect").expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = (error.strerror or "it cannot be made").lower()
+        raise RiskError(f"folder {folder}: {why}, expected a folder to write to; set CLIMATE_RISK_HOME to one you own.") from None
 
 
 os.environ.update(_prepare(dict(os.environ), Settings.from_environment()))

@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from configs import RiskError, Settings
+from flows import make_prefect_home
 
 if TYPE_CHECKING:
     import logging
@@ -180,11 +181,16 @@ def _start_prefect() -> None:
     """Prefect's API within reach: the server of PREFECT_API_URL, else one of its own on this machine, which starts here."""
     import logging
 
+    make_prefect_home()
+    import prefect.main  # noqa: F401  (sets up Prefect's logging)
     from prefect.client.orchestration import get_client
+    from prefect.logging.handlers import PrefectConsoleHandler
 
-    for name in ("", "prefect"):
-        for handler in logging.getLogger(name).handlers:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_not_a_failed_run)
+    for name in ("EventsWorker", "APILogWorkerThread"):  # they warn that they deliver what is left when a command ends
+        logging.getLogger(name).setLevel(logging.ERROR)
     with get_client(sync_client=True) as client:
         client.hello()
 

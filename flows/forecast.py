@@ -19,11 +19,12 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, known_before, newest_day, task_options, today
+from flows.run import Outcome, alone, known_before, newest_day, record_of, task_options, today
 from flows.train import Assessable, champions_of, sort_hazards
 from models import predict as prediction
 from models import scores as scoring
 from models.registry import Champion, Registry, code_version
+from models.train import Model, reference_years
 from reports.exports import read_forecast_csv
 from sources import sources_of
 
@@ -116,8 +117,6 @@ def stale(issue: Issue) -> tuple[str, ...]:
 
 def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
     """What the forecast was made from. Nothing in it varies between two runs of one day."""
-    models = {name: champion for name, champion in issue.champions.items() if champion.model is not None}
-    told = ("trained_from", "trained_until", "data_from", "rounds")
     return {
         "region": issue.region.name,
         "title": issue.region.title,
@@ -125,10 +124,7 @@ def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
         "data_until": newest_day(issue.observations).isoformat(),
         "snapshot": issue.snapshot,
         "code_version": code_version(),
-        "models": {
-            name: {"version": one.version} | {key: one.model.meta[key] for key in told if one.model and key in one.model.meta}
-            for name, one in models.items()
-        },
+        "models": {name: told_of(one.model, one.version) for name, one in issue.champions.items() if one.model is not None},
         "sources": [
             {"name": one.name, "attribution": one.attribution, "licence": one.licence, "delay_days": one.delay_days}
             for one in sources_of(issue.region)
@@ -136,18 +132,16 @@ def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
         "withheld": len(Store(issue.settings, issue.region).withheld()),
         "missing": issue.possible.missing | issue.possible.absent | issue.missing,
         "degraded": degraded,
-        "reference": reference_years(issue),
+        "reference": "{}-{}".format(*reference_years(issue.region, issue.observations)),
         "hindcast": issue.hindcast,
         "notes": list(notes(issue)),
     }
 
 
-def reference_years(issue: Issue) -> str:
-    """The years that normals come from, such as 1979-2002."""
-    if issue.region.reference_period:
-        return "{}-{}".format(*issue.region.reference_period)
-    times = pd.DatetimeIndex(issue.observations["time"].values)
-    return f"{times[0].year}-{times[-1].year}"
+def told_of(model: Model, version: str) -> dict[str, Any]:
+    """What provenance says of a model."""
+    meta = model.meta
+    return {"version": version, "trained_from": meta["data_from"], "trained_until": meta["trained_until"], "rounds": meta["rounds"]}
 
 
 def notes(issue: Issue) -> tuple[str, ...]:
@@ -184,16 +178,6 @@ def check_issue_day(issued: date | None, now: date) -> date:
     return issued or now
 
 
-def check_folder(folder: Path) -> Path:
-    """A folder that may be replaced by a report. Raises RiskError when it holds something else."""
-    other = folder.is_dir() and any(folder.iterdir()) and not (folder / "provenance.json").is_file()
-    if folder.is_file() or other:
-        raise RiskError(
-            f"--out {folder}: found {'other files in it' if other else 'a file'}, expected an empty or a new folder; name another."
-        )
-    return folder
-
-
 @flow(name="forecast", flow_run_name="forecast {region}", persist_result=False)
 def forecast(region: str, issued: date | None = None, out: str | None = None) -> Outcome:
     """Forecasts from the stored record with the champions and publishes the report; pulls and trains nothing.
@@ -204,7 +188,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
     settings, place = Settings.from_environment(), open_region(region)
     with alone(place, settings):
         store = Store(settings, place)
-        observations = store.observations()
+        observations = record_of(store)
         now = today(place, observations)
         day = check_issue_day(issued, now)
         known, registry = known_before(observations, day), Registry(settings)
@@ -215,7 +199,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         usual = settings.published / place.name
         folder = usual / ("hindcast" if day < now else "") / day.isoformat()
         if out is not None:
-            folder = check_folder(Path(out).expanduser().resolve())
+            folder = Path(out).expanduser().resolve()
         return make_forecast(
             Issue(place, settings, day, store.snapshot(), known, champions, possible, folder, hindcast=day < now, missing=missing)
         )

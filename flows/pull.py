@@ -74,7 +74,7 @@ def require_years(source: Source, batch: Batch, years: float) -> None:
     """Raises RiskError when the batch spans fewer than ``years`` years."""
     times = pd.to_datetime(batch.observations["time"])
     span = (times.max() - times.min() + timedelta(days=1)) / timedelta(days=365.25)
-    if not span >= years - 0.02:  # a week short of a whole number of years is that number of years
+    if not round(span, 1) >= years:
         found = f"found {span:.1f} years of observations, expected at least {years:g} for a backtest"
         raise RiskError(f"{source.name}: {found}; nothing was stored, add earlier years.")
 

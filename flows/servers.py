@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from configs import RiskError
+from flows import make_prefect_home
 
 HOST = "127.0.0.1"
 
@@ -32,14 +34,20 @@ def free_port(first: int) -> int:
 def running(name: str, arguments: list[str], address: str, seconds: float = 180) -> Iterator[subprocess.Popen[bytes]]:
     """``python arguments`` as a server that answers at ``address`` within ``seconds``; stopped when the block ends.
 
-    It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does. Raises RiskError when it does not answer.
+    It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does. What it says is shown only when it fails.
+    Raises RiskError when it does not answer.
     """
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        _wait(name, process, address, seconds)
-        yield process
-    finally:
-        _stop(process)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said, start_new_session=True)
+        try:
+            _wait(name, process, address, seconds)
+            yield process
+        except RiskError:
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace"))
+            raise
+        finally:
+            _stop(process)
 
 
 def answers(address: str) -> bool:
@@ -79,6 +87,7 @@ def prefect_server(first_port: int = 4200, scheduling: bool = True) -> Iterator[
     if url := os.environ.get("PREFECT_API_URL"):
         yield url
         return
+    make_prefect_home()
     port = free_port(first_port)
     url = f"http://{HOST}:{port}/api"
     arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *([] if scheduling else ["--no-services"])]

@@ -1,0 +1,227 @@
+"""The command: what it says to bad input, and the other verbs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from configs import Region, Settings
+
+DAYS = pd.date_range("1990-01-01", periods=16 * 365, freq="D").strftime("%Y-%m-%d")
+RECORD = pd.DataFrame({"time": DAYS, "location": "here", "air_temperature_max": 20.5, "precipitation": 1.5})
+
+
+def with_value(column: str, row: int, value: object) -> pd.DataFrame:
+    changed = RECORD.astype({column: object})
+    changed.loc[row, column] = value
+    return changed
+
+
+# name: (the record's CSV as a table or text, None for no file; words its one sentence must hold)
+BAD_RECORDS: dict[str, tuple[pd.DataFrame | str | None, tuple[str, ...]]] = {
+    "missing file": (None, ("inbox",)),
+    "empty file": ("", ("record.csv", "empty")),
+    "no time column": (RECORD.drop(columns="time"), ("record.csv", "time")),
+    "a date that is none": (with_value("time", 4, "1990-13-05"), ("record.csv", "1990-13-05", "line 6")),
+    "a day twice": (pd.concat([RECORD, RECORD.head(1).assign(precipitation=9.0)]), ("1990-01-01", "here")),
+    "an unknown column": (RECORD.rename(columns={"precipitation": "precipitatoin"}), ("precipitatoin", "precipitation")),
+    "kelvin": (RECORD.assign(air_temperature_max=293.6), ("air_temperature_max", "kelvin")),
+    "-999": (with_value("precipitation", 9, -999), ("precipitation", "-999")),
+    "too few years": (RECORD.head(365 * 8), ("8", "15")),
+}
+
+
+def one_sentence(text: str) -> bool:
+    return text.startswith("climate-risk: ") and text.count("\n") == 1 and text.endswith((".\n", "?\n")) and "Traceback" not in text
+
+
+@pytest.mark.parametrize("name", BAD_RECORDS)
+def test_a_bad_record_gets_one_sentence_and_nothing_is_stored(name: str, command: Callable, home: Settings, tmp_path: Path) -> None:
+    content, words = BAD_RECORDS[name]
+    (tmp_path / "inbox").mkdir()
+    if content is not None:
+        text = content if isinstance(content, str) else content.to_csv(index=False)
+        (tmp_path / "inbox" / "record.csv").write_text(text)
+    region = tmp_path / "bad.yaml"
+    region.write_text("name: bad\ntitle: Bad\nclock: record\nsources: [station_files]\ninbox: inbox\n")
+    said = command(home, "backtest", region, "--out", tmp_path / "scores.csv")
+    assert said.status == 1
+    assert one_sentence(said.err), said.err
+    assert all(word.lower() in said.err.lower() for word in words), said.err
+    assert not (home.data / "store").exists()
+    assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("titel: Bad", ("titel", "title")),
+        ("thresholds: {heat: {heat_flor: 30}}", ("heat_flor", "heat_floor")),
+        ("thresholds: {haet: {heat_floor: 30}}", ("haet", "heat")),
+        ("colours: {heat: {yelow: {1: 0.4}}}", ("yelow", "yellow")),
+        ("colours: {heat: {yellow: {4: 0.4}}}", ("level 4",)),
+        ("colours: {heat: {yellow: {1: 40}}}", ("40", "probability")),
+        ("sources: [station_flies]", ("station_flies", "station_files")),
+    ],
+)
+def test_a_misspelt_region_file_gets_one_sentence(
+    line: str, words: tuple[str, ...], command: Callable, home: Settings, tmp_path: Path
+) -> None:
+    region = tmp_path / "bad.yaml"
+    rest = "" if line.startswith("sources") else "sources: [station_files]\n"
+    region.write_text(f"name: bad\ntitle: Bad\n{rest}{line}\n")
+    for words_given in (("daily", region), ("check", region)):
+        said = command(home, *words_given)
+        assert said.status == 1
+        assert all(word in said.out + said.err for word in words), said
+    assert one_sentence(command(home, "pull", region).err)
+    assert not home.data.exists()
+
+
+def test_a_region_that_does_not_exist_gets_near_names(command: Callable, home: Settings) -> None:
+    for words in (("daily", "tunsi"), ("pull", "tunsi"), ("backtest", "tunsi", "--out", "scores.csv"), ("schedule", "tunsi")):
+        said = command(home, *words)
+        assert said.status == 1 and one_sentence(said.err) and "did you mean tunis?" in said.err
+
+
+def test_nothing_stored_names_the_command_that_stores(
+    command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
+) -> None:
+    region = write_record(tmp_path, years=1)
+    for verb in ("forecast", "train"):
+        said = command(home, verb, region.path)
+        assert said.status == 1 and one_sentence(said.err) and "climate-risk pull" in said.err
+
+
+def test_a_withheld_cell_is_a_degraded_pull(command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path) -> None:
+    region = write_record(tmp_path, years=2)
+    path = tmp_path / "inbox" / "record.csv"
+    table = pd.read_csv(path)
+    table.loc[10, "precipitation"] = -3.0
+    table.to_csv(path, index=False)
+    said = command(home, "pull", region.path)
+    assert said.status == 3
+    assert said.err.startswith("degraded: 1 cell")
+
+
+def test_pull_until_a_day_leaves_later_days_as_they_are(
+    command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
+) -> None:
+    from data_contracts.store import Store
+
+    region = write_record(tmp_path, years=2)
+
+    def last_day() -> str:
+        return str(Store(home, region).observations()["time"].values[-1])[:10]
+
+    assert command(home, "pull", region.path, "--until", "1990-06-30").status == 0
+    assert last_day() == "1990-06-30"
+    assert command(home, "pull", region.path).status == 0
+    assert last_day() == "1991-12-31"
+    assert command(home, "pull", region.path, "--until", "1990-06-30").status == 0
+    assert last_day() == "1991-12-31"
+    said = command(home, "pull", region.path, "--until", "1980-01-01")
+    assert said.status == 1 and one_sentence(said.err)
+
+
+def test_a_young_region_is_published_without_skill(
+    command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
+) -> None:
+    region = write_record(tmp_path, years=3)
+    said = command(home, "daily", region.path)
+    assert said.status == 3
+    table = pd.read_csv(home.published / "testland" / "1993-01-01" / "forecast.csv")
+    assert set(table["verdict"]) == {"not assessed"}
+    assert "Traceback" not in said.err and "heat" in said.err
+
+
+def test_a_past_issue_day_is_a_hindcast_kept_apart(ready, command: Callable) -> None:
+    index = (ready.settings.published / "index.html").read_bytes()
+    said = command(ready.settings, "forecast", ready.region.path, "--issued", "2003-07-15")
+    folder = ready.settings.published / "smallville" / "hindcast" / "2003-07-15"
+    assert said.status == 0
+    assert Path(said.out.splitlines()[-1]) == folder / "report.en.html"
+    assert "HINDCAST" in (folder / "report.en.html").read_text()
+    assert json.loads((folder / "provenance.json").read_text())["data_until"] == "2003-07-14"
+    assert set(pd.read_csv(folder / "forecast.csv")["data_until"]) <= {"2003-07-14"}
+    assert (ready.settings.published / "index.html").read_bytes() == index
+    assert "trained on the record until" in said.out
+
+
+def test_a_forecast_goes_where_it_is_told(ready, command: Callable, tmp_path: Path) -> None:
+    said = command(ready.settings, "forecast", ready.region.path, "--out", tmp_path / "mine")
+    assert said.status == 0
+    assert (tmp_path / "mine" / "forecast.csv").read_bytes() == ready.forecast_csv
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter.txt").write_text("dear")
+    said = command(ready.settings, "forecast", ready.region.path, "--out", tmp_path / "taken")
+    assert said.status == 1 and one_sentence(said.err)
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("day", ["2005-01-02", "1989-12-31"])
+def test_a_day_without_a_past_or_yet_to_come_cannot_be_issued(day: str, ready, command: Callable) -> None:
+    said = command(ready.settings, "forecast", ready.region.path, "--issued", day)
+    assert said.status == 1 and one_sentence(said.err) and day in said.err
+
+
+def test_backtest_writes_the_scores(ready, command: Callable, tmp_path: Path) -> None:
+    said = command(ready.settings, "backtest", ready.region.path, "--out", tmp_path / "scores.csv")
+    assert said.status == 0, said.err
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert list(scores.columns[:7]) == ["region", "hazard", "level", "lead_days", "window_days", "n", "n_events"]
+    assert set(scores["hazard"]) == {"heat", "flash_flood", "drought"}
+    assert "river_flood is not assessed" in said.out
+    assert said.out.splitlines()[-1].endswith("scores.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+
+
+def test_train_keeps_a_champion_that_is_not_beaten(ready, command: Callable) -> None:
+    said = command(ready.settings, "train", ready.region.path, "--hazard", "flash_flood")
+    assert said.status == 0, said.err
+    assert "version 2" in said.out
+    said = command(ready.settings, "train", ready.region.path, "--hazard", "flod")
+    assert said.status == 1 and one_sentence(said.err)
+    said = command(ready.settings, "train", ready.region.path, "--hazard", "river_flood")
+    assert said.status == 1 and one_sentence(said.err) and "river_discharge" in said.err
+
+
+def test_check_finds_a_ready_region_well_and_stores_nothing(
+    command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
+) -> None:
+    region = write_record(tmp_path, years=1)
+    said = command(home, "check", region.path)
+    assert said.status == 0, said.out
+    assert all(line.startswith("ok ") for line in said.out.splitlines())
+    (tmp_path / "inbox" / "record.csv").write_text("time,location\n")
+    (tmp_path / "inbox" / "locations.csv").unlink()
+    said = command(home, "check", region.path)
+    assert said.status == 1 and "problem" in said.out
+    assert list(home.home.iterdir()) == []
+
+
+def test_usage_errors_have_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    from flows.cli import main
+
+    for words in ([], ["forecast"], ["forecast", "tunis", "--issued", "yesterday"], ["backtest", "tunis"], ["no-such-verb"]):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code == 2
+    assert "2002-07-31" in capsys.readouterr().err
+
+
+def test_help_is_quick() -> None:
+    """Under 0.5 s; the best of three, since other work may share the machine."""
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "flows.cli", "--help"], check=True, capture_output=True)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.5

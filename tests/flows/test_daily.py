@@ -1,0 +1,134 @@
+"""The daily flow through the command: whole, twice, moved, damaged, and as Prefect's API shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from configs import Settings
+from features.hazards import hazards
+
+
+def copy_of(ready: Any, folder: Path) -> Settings:
+    shutil.copytree(ready.settings.home, folder)
+    return Settings(folder)
+
+
+def test_the_first_run_publishes_a_report_and_says_where(ready) -> None:
+    assert (ready.first.status, ready.first.err) == (0, "")
+    lines = ready.first.out.splitlines()
+    assert Path(lines[-1]) == ready.folder / "report.en.html"
+    assert Path(lines[-1]).is_file()
+    for words in ("pull station_files", "backtest heat", "fit drought", "register flash_flood", "forecast 2005-01-01", "publish"):
+        assert any(line.startswith(words) for line in lines), words
+
+
+def test_the_forecast_holds_every_hazard_the_place_can_have(ready) -> None:
+    table = pd.read_csv(ready.folder / "forecast.csv")
+    assert set(table["hazard"]) == {"heat", "flash_flood", "drought"}
+    assert set(table["issued"]) == {"2005-01-01"}
+    provenance = json.loads((ready.folder / "provenance.json").read_text())
+    assert "river_discharge" in provenance["missing"]["river_flood"]
+    assert provenance["data_until"] == "2004-12-31"
+    assert provenance["degraded"] == []
+
+
+def test_a_second_run_of_a_day_changes_nothing(ready, command: Callable) -> None:
+    before = {path: path.read_bytes() for path in ready.folder.iterdir()}
+    again = command(ready.settings, "daily", ready.region.path)
+    assert (again.status, again.err) == (0, "")
+    assert {path: path.read_bytes() for path in ready.folder.iterdir()} == before
+    assert before[ready.folder / "forecast.csv"] == ready.forecast_csv
+    assert [path.name for path in ready.folder.parent.iterdir() if path.is_dir()] == ["2005-01-01"]
+    assert "fit" not in again.out
+
+
+def test_a_home_that_was_moved_works_as_before(ready, command: Callable, tmp_path: Path) -> None:
+    moved = copy_of(ready, tmp_path / "elsewhere")
+    shutil.rmtree(moved.published)
+    again = command(moved, "daily", ready.region.path)
+    assert (again.status, again.err) == (0, "")
+    assert (moved.published / "smallville/2005-01-01/forecast.csv").read_bytes() == ready.forecast_csv
+
+
+def test_a_damaged_champion_is_degraded_around(ready, command: Callable, tmp_path: Path) -> None:
+    settings = copy_of(ready, tmp_path / "damaged")
+    found = [path for path in settings.mlruns.rglob("meta.json") if json.loads(path.read_text())["hazard"] == "heat"]
+    for path in found:
+        path.write_text(path.read_text()[:-20])
+    said = command(settings, "daily", ready.region.path)
+    assert found
+    assert said.status == 3
+    assert [line.startswith("degraded: ") and "heat" in line for line in said.err.splitlines()] == [True]
+    table = pd.read_csv(settings.published / "smallville/2005-01-01/forecast.csv")
+    assert set(table["hazard"]) == {"heat", "flash_flood", "drought"}
+
+
+def test_a_source_that_is_down_leaves_yesterdays_record_in_use(ready, command: Callable, tmp_path: Path, monkeypatch) -> None:
+    """The source's own door is shut (its fetch raises what a dead service raises); everything else is real."""
+    import sources
+    from flows import pull
+
+    def fetch(*_: Any) -> Any:
+        raise sources.SourceUnavailable("no answer")
+
+    dead = replace(sources.sources()["station_files"], fetch=fetch)
+    monkeypatch.setattr(pull, "sources_of", lambda region: [dead])
+    monkeypatch.setattr(pull, "fetch", pull.fetch.with_options(retry_delay_seconds=[0, 0, 0]))
+    said = command(copy_of(ready, tmp_path / "cut-off"), "daily", ready.region.path)
+    assert said.status == 3
+    assert "station_files is down (no answer)" in said.err
+    new = command(Settings(tmp_path / "new"), "daily", ready.region.path)
+    assert new.status == 1
+    assert new.err.count("\n") == 1 and "Traceback" not in new.err
+
+
+def test_of_several_regions_one_that_fails_does_not_stop_the_others(ready, command: Callable, tmp_path: Path) -> None:
+    settings = copy_of(ready, tmp_path / "several")
+    said = command(settings, "daily", "nowhere", ready.region.path)
+    assert said.status == 3
+    assert "nowhere" in said.err
+    assert said.out.splitlines()[-1].endswith("report.en.html")
+    assert command(settings, "daily", "nowhere", "nowhere-else").status == 1
+
+
+def test_prefects_api_shows_the_flow_and_its_tasks_by_name(ready) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, LogFilter, LogFilterFlowRunId, LogFilterLevel
+
+    flows = FlowFilter.model_validate({"name": {"any_": ["daily"]}})
+    runs = FlowRunFilter.model_validate({"name": {"any_": [f"daily {ready.region.path}"]}})
+    with get_client(sync_client=True) as client:
+        first = min(client.read_flow_runs(flow_filter=flows, flow_run_filter=runs), key=lambda run: run.expected_start_time)
+        tasks = {run.name for run in client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [first.id]}}))}
+        loud = LogFilter(level=LogFilterLevel(ge_=30), flow_run_id=LogFilterFlowRunId(any_=[first.id]))
+        assert client.read_logs(log_filter=loud) == []
+    assert first.parameters == {"region": str(ready.region.path)}
+    assert first.state_name == "Completed"
+    trained = [f"{verb} {name}" for verb in ("backtest", "fit", "register") for name in hazards() if name != "river_flood"]
+    assert {"pull station_files", "check and store station_files", "forecast smallville 2005-01-01", *trained} <= tasks
+
+
+def test_the_forecast_is_tracked_once(ready, command: Callable) -> None:
+    from models.registry import Registry
+
+    command(ready.settings, "daily", ready.region.path)
+    client = Registry(ready.settings).client
+    experiment = client.get_experiment_by_name("smallville")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'forecast' and tags.issued = '2005-01-01'")
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize(("statuses", "expected"), [([0, 0], 0), ([1, 1], 1), ([0, 1], 3), ([0, 3], 3), ([3], 3), ([1], 1)])
+def test_exit_status_of_several_regions(statuses: list[int], expected: int) -> None:
+    from flows.cli import overall
+
+    assert overall(statuses) == expected

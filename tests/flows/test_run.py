@@ -1,0 +1,79 @@
+"""What every flow needs: the lock, the day, and the environment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import flows
+from configs import Region, RiskError, Settings
+from flows.run import alone, known_before, newest_day, today
+
+
+def observations(until: str = "2001-03-10") -> xr.Dataset:
+    """Ten days to ``until``; the last two are not observed."""
+    times = pd.date_range(end=until, periods=10)
+    values = np.array([1.0] * 8 + [np.nan] * 2)[:, None]
+    return xr.Dataset({"precipitation": (("time", "location"), values)}, {"time": times, "location": ["here"]})
+
+
+@pytest.fixture
+def region(tmp_path: Path) -> Region:
+    return Region(
+        name="here", title="Here", clock="record", sources=("station_files",), timezone="Pacific/Auckland", path=tmp_path / "here.yaml"
+    )
+
+
+def test_today_by_the_records_clock_is_the_day_after_the_newest_observation(region: Region) -> None:
+    assert newest_day(observations()) == date(2001, 3, 8)
+    assert today(region, observations()) == date(2001, 3, 9)
+
+
+def test_today_by_the_calendar_is_the_regions_own(region: Region) -> None:
+    assert today(region.model_copy(update={"clock": "today"}), observations()) == datetime.now(region.zone).date()
+
+
+def test_only_days_before_the_issue_day_are_known() -> None:
+    assert known_before(observations(), date(2001, 3, 5))["time"].values[-1] == np.datetime64("2001-03-04")
+    with pytest.raises(RiskError, match="2001-03-01"):
+        known_before(observations(), date(2001, 3, 1))
+
+
+def test_a_store_without_a_value_has_no_today(region: Region) -> None:
+    with pytest.raises(RiskError, match="no observed value"):
+        today(region, observations() * np.nan)
+
+
+def test_runs_of_one_region_never_interleave(region: Region, tmp_path: Path) -> None:
+    settings, order = Settings(tmp_path), []
+    inside = threading.Event()
+
+    def other() -> None:
+        inside.wait(10)
+        with alone(region, settings):
+            order.append("second")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with alone(region, settings):
+        inside.set()
+        thread.join(0.5)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_the_environment_keeps_what_its_owner_set(tmp_path: Path) -> None:
+    prepare: Callable[..., dict[str, str]] = flows._prepare
+    settings = Settings(tmp_path)
+    assert prepare({}, settings)["PREFECT_HOME"] == str(tmp_path / "prefect")
+    assert prepare({}, settings)["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert "PREFECT_HOME" not in prepare({"PREFECT_HOME": "mine"}, settings)
+    assert "PREFECT_HOME" not in prepare({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}, settings)

@@ -1,0 +1,166 @@
+"""The schedule on a real server: a run fired by its schedule, deployments of prefect.yaml, and an end on request."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs import CHECKOUT, Region, RiskError, Settings, load_region
+from flows.schedule import crons, schedule
+
+
+@dataclass(frozen=True)
+class Serving:
+    """``climate-risk schedule`` in a process of its own, and its Prefect API."""
+
+    process: subprocess.Popen[str]
+    api: str
+    settings: Settings
+    region: Region
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return kept | {"CLIMATE_RISK_HOME": str(settings.home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"} | more
+
+
+@pytest.fixture(scope="module")
+def serving(write_record: Callable[..., Region], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Serves a region whose record is too short to train on, so that its runs are quick."""
+    settings = Settings(tmp_path_factory.mktemp("serving") / "home")
+    region = write_record(tmp_path_factory.mktemp("region"), years=2, name="served")
+    command = [sys.executable, "-m", "flows.cli", "schedule", str(region.path)]
+    process = subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if found := re.search(r"Prefect UI: (http://127\.0\.0\.1:\d+)", line):
+            yield Serving(process, f"{found[1]}/api", settings, region)
+            break
+    else:
+        pytest.fail("".join(said))
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(30)
+    finally:
+        process.kill()
+
+
+def wait_for(what: Callable[[], Any], seconds: float) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "nothing came in time"
+        time.sleep(1)
+    return found
+
+
+def client_of(api: str) -> Any:
+    """A client of that very server, whatever server the other tests use."""
+    from prefect.client.orchestration import SyncPrefectClient
+
+    return SyncPrefectClient(api)
+
+
+def deployments_of(client: Any) -> dict[str, Any]:
+    flows = {flow.id: flow.name for flow in client.read_flows()}
+    return {f"{flows[one.flow_id]}/{one.name}": one for one in client.read_deployments()}
+
+
+@pytest.mark.timeout(400)
+def test_a_run_is_fired_by_its_schedule(serving: Serving) -> None:
+    """The daily deployment gets a schedule of every few seconds beside its own; Prefect's scheduler must make and fire a run."""
+    from datetime import timedelta
+
+    from prefect.client.schemas.schedules import IntervalSchedule
+
+    with client_of(serving.api) as client:
+        made = wait_for(lambda: len(found := deployments_of(client)) == 2 and found, 60)
+        daily = made["daily/served"]
+        assert daily.schedules[0].schedule.cron == "30 6 * * *"
+        assert made["train/served"].schedules[0].schedule.cron == "30 8 1 * *"
+        assert {one.concurrency_limit or one.global_concurrency_limit.limit for one in made.values()} == {1}
+        assert daily.parameter_openapi_schema["properties"]["region"]["type"] == "string"
+        client.create_deployment_schedules(daily.id, [(IntervalSchedule(interval=timedelta(seconds=15)), True)])
+
+        def finished() -> list[Any]:
+            return [run for run in client.read_flow_runs() if run.state.is_final() and run.auto_scheduled]
+
+        run = wait_for(finished, 240)[0]
+        logs = [line.message for line in client.read_logs() if line.flow_run_id == run.id]
+    assert run.state.is_completed(), logs
+    assert run.created_by is None or run.created_by.type == "SCHEDULE"
+    assert any("publish" in line for line in logs), logs
+    assert (serving.settings.published / "served" / "1992-01-01" / "forecast.csv").is_file()
+
+
+def test_a_second_schedule_of_the_same_home_is_refused(serving: Serving) -> None:
+    with pytest.raises(RiskError, match="another one"):
+        schedule([str(serving.region.path)], serving.settings)
+
+
+def test_prefect_yaml_deploys_to_an_existing_server(serving: Serving) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    with client_of(serving.api) as client:
+        client.create_work_pool(WorkPoolCreate(name="climate-risk", type="process", base_job_template={}))
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=environment(serving.settings, PREFECT_API_URL=serving.api),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        made = deployments_of(client)
+    region = load_region("tunis")
+    for verb in ("daily", "train"):
+        found = made[f"{verb}/tunis"]
+        assert found.entrypoint == f"flows.{verb}.{verb}"
+        assert found.parameters == {"region": "tunis"}
+        assert found.schedules[0].schedule.cron == crons(region)[verb]
+        assert found.schedules[0].schedule.timezone == region.timezone
+        assert (found.concurrency_limit or found.global_concurrency_limit.limit) == 1
+
+
+def test_it_stops_when_asked_and_takes_its_server_with_it(serving: Serving) -> None:
+    from flows.servers import answers
+
+    serving.process.send_signal(signal.SIGTERM)
+    assert serving.process.stdout is not None
+    rest = serving.process.stdout.read()
+    assert serving.process.wait(60) == 0, rest
+    assert rest.splitlines()[-1] == "stopped"
+    assert "Traceback" not in rest and "ERROR" not in rest, rest
+    assert not answers(f"{serving.api}/health")
+
+
+def test_crons_are_the_regions_hour_and_the_training_two_hours_later(tmp_path: Path) -> None:
+    region = Region.model_validate(
+        {"name": "a", "title": "A", "sources": ["x"], "path": tmp_path, "schedule": {"daily": "22:05", "train_day": 3}}
+    )
+    assert crons(region) == {"daily": "5 22 * * *", "train": "5 0 3 * *"}
+
+
+def test_the_lock_is_free_after_a_crash(tmp_path: Path) -> None:
+    """flock is the kernel's: what held it and died holds it no more."""
+    from flows.schedule import _only_one
+
+    settings = Settings(tmp_path)
+    with _only_one(settings):
+        pass
+    with open(settings.data / "locks" / "schedule.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
