@@ -25,7 +25,7 @@ import zarr
 from configs import Region, RiskError, Settings
 from data_contracts.contract import Checked, ContractBroken, check, no_cells
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source
+from sources import Batch, Source, sources
 
 __all__ = ["ContractBroken", "Store", "Stored"]
 
@@ -88,19 +88,24 @@ class Store:
         """Daily observations, Dask-backed: dims (time, location), float32, contiguous days, NaN where missing.
 
         Sources are merged in the region's order of preference: the first that has a value gives it.
-        Coordinates latitude, longitude, elevation and name by location. Raises RiskError when nothing is stored.
+        Coordinates latitude, longitude, elevation and name by location. Each variable's attribute ``delay_days`` is that of
+        the first source that has it. Raises RiskError when nothing is stored.
         """
         found = self._read("observations", snapshot)
         if not found:
             raise RiskError(
                 f"region {self.region.name!r}: no observations are stored yet, run `climate-risk pull {self.region.name}` first."
             )
-        return _merge_sources(found, "time")
+        merged = _merge_sources(list(found.values()), "time")
+        for name in merged.data_vars:
+            first = next(source for source, dataset in found.items() if name in dataset)
+            merged[name].attrs["delay_days"] = sources()[first].delay_days
+        return merged
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
         """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]), or None where there are none."""
         found = self._read("forecasts", snapshot)
-        return _merge_sources(found, "init_time") if found else None
+        return _merge_sources(list(found.values()), "init_time") if found else None
 
     def snapshot(self) -> str:
         """Id of the newest snapshot. Raises RiskError when nothing is stored."""
@@ -126,10 +131,10 @@ class Store:
                 f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected one such as {self.snapshot()}."
             ) from None
 
-    def _read(self, what: str, snapshot: str | None) -> list[xr.Dataset]:
+    def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:
         session = self._session(snapshot)
-        found = (_open(session, f"{name}/{what}") for name in self.region.sources)
-        return [dataset for dataset in found if dataset is not None]
+        found = {name: _open(session, f"{name}/{what}") for name in self.region.sources}
+        return {name: dataset for name, dataset in found.items() if dataset is not None}
 
     def _quarantine(self, source: Source, checked: Checked) -> None:
         """List the cells now withheld: those of a complete source anew, of another those of the days it delivered."""
