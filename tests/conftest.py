@@ -55,7 +55,7 @@ def prefect_server() -> Iterator[None]:
 def weather(times: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFrame:
     """Made-up weather of one place: seasons, memory from day to day (lag-1 about 0.7), wet winters; canonical units."""
     count = len(times)
-    season = np.cos(2 * np.pi * (times.dayofyear.to_numpy() - 205) / 365.25)
+    season = np.cos(2 * np.pi * (times.day_of_year.to_numpy() - 205) / 365.25)
     anomaly = np.zeros(count)
     shocks = random.normal(0.0, 2.0, count)
     for day in range(1, count):
