@@ -121,16 +121,17 @@ def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectatio
     ]
 
 
-def order_suite(columns: Sequence[str]) -> list[Expectation]:
-    """Tmin <= Tmean <= Tmax, for each pair of them that was measured."""
-    ladder = [name for name in ("air_temperature_max", "air_temperature_mean", "air_temperature_min") if name in columns]
-    pairs = [(high, low) for i, high in enumerate(ladder) for low in ladder[i + 1 :]]
-    return [
-        _expectations().ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A=high, column_B=low, or_equal=True, ignore_row_if="either_value_is_missing", severity="warning"
-        )
-        for high, low in sorted(pairs, key=lambda pair: "mean" in pair[0] + pair[1])
-    ]
+def order_suites(columns: Sequence[str]) -> list[list[Expectation]]:
+    """Tmin <= Tmax, and then, where these two are in order, Tmin <= Tmean <= Tmax."""
+    low, mean, high = "air_temperature_min", "air_temperature_mean", "air_temperature_max"
+    steps = [[(high, low)], [(high, mean), (mean, low)]]
+    return [[_ordered(*pair) for pair in pairs if set(pair) <= set(columns)] for pairs in steps]
+
+
+def _ordered(high: str, low: str) -> Expectation:
+    return _expectations().ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=high, column_B=low, or_equal=True, ignore_row_if="either_value_is_missing", severity="warning"
+    )
 
 
 def _check_table(table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -252,19 +253,26 @@ def _range_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], ke
 def _check_order(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach (columns swapped)."""
     found: list[str] = []
-    bad: list[tuple[str, list[Hashable], str]] = []
-    for expectation, result in _validate(table, order_suite(list(table.columns))):
-        high, low = expectation.column_A, expectation.column_B
-        rows = result["unexpected_index_list"]
-        if result["unexpected_percent_nonmissing"] > MOST_BAD_CELLS:
-            first = table.iloc[rows[0]]
-            found.append(
-                f"{low} is above {high} in {result['unexpected_percent_nonmissing']:.3g} % of the rows "
-                f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether columns are swapped"
-            )
-        suspects = [name for name in (high, low) if "mean" in name] or [high, low]
-        bad.extend((name, rows, f"{low} must not be above {high}") for name in suspects)
-    return *_withhold(table, bad, keys), found
+    listed = [no_cells()]
+    for suite in order_suites(list(table.columns)):
+        bad: list[tuple[str, list[Hashable], str]] = []
+        for expectation, result in _validate(table, suite):
+            high, low, rows = expectation.column_A, expectation.column_B, result["unexpected_index_list"]
+            if result["unexpected_percent_nonmissing"] > MOST_BAD_CELLS:
+                found.append(_order_breach(table, high, low, result, keys))
+            suspects = [name for name in (high, low) if "mean" in name] or [high, low]
+            bad.extend((name, rows, f"{low} must not be above {high}") for name in suspects)
+        table, cells = _withhold(table, bad, keys)
+        listed.append(cells)
+    return table, pd.concat(listed, ignore_index=True), found
+
+
+def _order_breach(table: pd.DataFrame, high: str, low: str, result: dict[str, Any], keys: tuple[str, ...]) -> str:
+    first = table.iloc[result["unexpected_index_list"][0]]
+    return (
+        f"{low} is above {high} in {result['unexpected_percent_nonmissing']:.3g} % of the rows "
+        f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether columns are swapped"
+    )
 
 
 def _withhold(table: pd.DataFrame, bad: list[tuple[str, list[Hashable], str]], keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -194,7 +194,7 @@ def _cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
         line = _line(text, odd[0].number - 1 if odd[0].number else 0)
         raise RiskError(
             f"{path}: line {line} has {odd[0].actual_columns} fields, expected {len(header)} as in the header; "
-            "mend that line (decimals are written with a point)."
+            "mend that line (decimals have a point, quotes come in pairs)."
         )
     frame = table.to_pandas().set_axis(list(header), axis=1)
     if frame.empty:
@@ -215,7 +215,9 @@ def _line(text: str, row: int) -> int:
 
 def _wrong(path: Path, text: str, raw: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> RiskError:
     row = int(np.flatnonzero(bad.to_numpy())[0])
-    return RiskError(f"{path}: line {_line(text, row + 1)}, {name}: found {raw[name].iloc[row]!r}, {expected}.")
+    found = raw[name].iloc[row]
+    shown = found if len(found) <= 40 else found[:40] + "..."
+    return RiskError(f"{path}: line {_line(text, row + 1)}, {name}: found {shown!r}, {expected}.")
 
 
 def _numbers(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
