@@ -106,8 +106,11 @@ def number(value: float) -> str:
     return text.replace("-", "−") if text != "-0" else "0"
 
 
-def history_chart(history: xr.Dataset, location: str, place: str) -> HistoryChart | None:
-    """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place; None where nothing was measured."""
+def history_chart(history: xr.Dataset, location: str, place: str, most: int = MOST_POINTS) -> HistoryChart | None:
+    """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place; None where nothing was measured.
+
+    Lines are thinned to ``most`` points.
+    """
     if location not in history["location"].values:
         return None
     here = history.sel(location=location)
@@ -128,10 +131,10 @@ def history_chart(history: xr.Dataset, location: str, place: str) -> HistoryChar
         title=what,
         description=_history_words(what, place, days, columns, beyond, unit),
         units=unit,
-        value=columns_path(xs, ys["value"], scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)) if bars else line_path(xs, ys["value"]),
-        normal=line_path(xs, ys["normal"]),
-        threshold=line_path(xs, ys["threshold"]),
-        beyond=columns_path(xs, past, scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)) if bars else line_path(xs, past),
+        value=columns_path(xs, ys["value"], scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)) if bars else line_path(xs, ys["value"], most),
+        normal=line_path(xs, ys["normal"], most),
+        threshold=line_path(xs, ys["threshold"], most),
+        beyond=columns_path(xs, past, scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)) if bars else line_path(xs, past, most),
         place=place,
         bars=bars,
         x_ticks=_time_ticks(days, xs),
@@ -160,9 +163,9 @@ def _history_words(what: str, place: str, days: pd.DatetimeIndex, columns: dict[
     return text
 
 
-def line_path(xs: Sequence[float], ys: Sequence[float | None]) -> str:
+def line_path(xs: Sequence[float], ys: Sequence[float | None], most: int = MOST_POINTS) -> str:
     """An SVG path through the points, broken where one is missing, without points that lie on a flat stretch."""
-    step = max(1, math.ceil(len(xs) / MOST_POINTS))
+    step = max(1, math.ceil(len(xs) / most))
     points = [(xs[i], ys[i]) for i in range(0, len(xs), step)]
     parts: list[str] = []
     for i, (x, y) in enumerate(points):
@@ -170,7 +173,7 @@ def line_path(xs: Sequence[float], ys: Sequence[float | None]) -> str:
         after = points[i + 1][1] if i + 1 < len(points) else None
         if y is None or (before == y == after):
             continue
-        parts.append(f"{'M' if before is None else 'L'}{_n(x)} {_n(y)}")
+        parts.append(f"{'M' if before is None else ' '}{_n(x)} {_n(y)}")
         if before is None and after is None:
             parts.append("h0")
     return "".join(parts)
@@ -274,7 +277,8 @@ def _skill_point(x: float, cell: tuple[tuple[str, str], float, float, float, flo
 
 def signed(value: float) -> str:
     """A skill with its sign and two decimals; a dash for NaN."""
-    return "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")
+    text = "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text in ("+0.00", "−0.00") else text
 
 
 def number_short(value: float) -> str:

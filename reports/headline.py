@@ -22,8 +22,10 @@ class Headline:
     detail: str
 
 
-def headline(hazard: HazardOutlook, issued: date, warm_season: tuple[int, int]) -> Headline:
-    """The hazard's headline from its places and days."""
+def headline(hazard: HazardOutlook, issued: date, warm_season: tuple[int, int], missing: str = "") -> Headline:
+    """The hazard's headline from its places and days; ``missing`` says why it has no numbers, if it has none."""
+    if missing and not hazard.assessed:
+        return missing_headline(hazard.name, missing)
     if rank(hazard.colour) > 0:
         sentence, detail = _alert(hazard, issued)
     elif hazard.colour == "green":
@@ -55,6 +57,8 @@ def _when(slots: list[Slot], issued: date) -> str:
         shortest = min(slot.window_days or 0 for slot in slots)
         return f"on some day from {following(issued, shortest)}"
     days = sorted({slot.valid for slot in slots})
+    if slots[0].kind == "index":
+        return f"{'on' if len(days) == 1 else 'from'} {long_date(days[0], year=False)}, {min(slot.lead_days for slot in slots)} days ahead"
     first = f"{'today, ' if days[0] == issued else ''}{long_date(days[0], year=False)}"
     return f"from {first}" if len(days) > 1 else first if days[0] == issued else f"on {first}"
 

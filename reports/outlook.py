@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -71,6 +72,11 @@ class HazardOutlook:
     slot_colours: tuple[str, ...]
     colour: str
 
+    @property
+    def assessed(self) -> bool:
+        """Whether any place and day has a number."""
+        return any(cell.state == "number" for _, _, cell in self.cells())
+
     def cells(self) -> list[tuple[Place, Slot, Outlook]]:
         """Every place, slot and outlook that exists, in reading order."""
         return [(place, slot, cell) for place, row in self.rows for slot, cell in zip(self.slots, row, strict=True) if cell]
@@ -117,18 +123,19 @@ def newest(table: pd.DataFrame) -> date | None:
 def _cells(name: str, table: pd.DataFrame, warm: tuple[int, int]) -> dict[tuple[str, str, int, int], Outlook]:
     """Outlooks by place, kind, lead and window; of two index windows for one lead, the one that has a number."""
     found: dict[tuple[str, str, int, int], Outlook] = {}
-    for _, levels in table.groupby(["location", "lead_days", "window_days"], sort=True):
-        place, lead, window = levels[["location", "lead_days", "window_days"]].iloc[0]
+    levels: dict[tuple[str, int, int], list[dict[Any, Any]]] = {}
+    for row in table.to_dict("records"):
+        levels.setdefault((row["location"], row["lead_days"], row["window_days"]), []).append(row)
+    for (place, lead, window), rows in levels.items():
         kind = slot_kind(lead, window)
-        cell = _outlook(name, levels, window, warm)
+        cell = _outlook(name, rows, window, warm)
         at = (place, kind, lead, 0 if kind == "index" else window)
         if at not in found or found[at].state == "none":
             found[at] = cell
     return found
 
 
-def _outlook(name: str, levels: pd.DataFrame, window: int, warm: tuple[int, int]) -> Outlook:
-    rows = levels.to_dict("records")
+def _outlook(name: str, rows: list[dict[Any, Any]], window: int, warm: tuple[int, int]) -> Outlook:
     chance: dict[int, float] = {int(row["level"]): float(row["probability"]) for row in rows}
     usual: dict[int, float] = {int(row["level"]): float(row["normal_probability"]) for row in rows}
     verdict: dict[int, str] = {int(row["level"]): str(row["verdict"]) for row in rows}

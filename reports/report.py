@@ -15,7 +15,6 @@ from typing import Any
 import jinja2
 import pandas as pd
 import xarray as xr
-from markupsafe import Markup
 
 from configs import Region
 from features.hazards import LEVEL_NAMES
@@ -25,6 +24,7 @@ from reports.headline import Headline, headline, missing_headline
 from reports.outlook import HazardOutlook, hazard_title, newest, outlooks, places
 from reports.verdicts import HazardVerdict, hazard_verdicts, lead_label
 
+SMALL_POINTS, MOST_OTHERS = 130, 15
 TEMPLATES = Path(__file__).parent / "templates"
 LABELS = {
     "HINDCAST": "made later for a past day with the data of that day; it was not issued then and counts for nothing.",
@@ -54,6 +54,7 @@ class Page:
     valid_until: date
     data_until: date | None
     degraded: tuple[str, ...]
+    notes: tuple[str, ...]
     headlines: tuple[Headline, ...]
     sections: tuple[Section, ...]
     verdicts: tuple[HazardVerdict, ...]
@@ -71,13 +72,16 @@ def build(
     """Gather what the report says from a forecast, the region's scores, and the recent past by hazard."""
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
-    known = places(dict(zip(forecast["location"].values.tolist(), forecast["name"].values.tolist(), strict=True)), region)
+    ids = [str(place) for place in forecast["location"].values]
+    names = forecast["name"].values if "name" in forecast.coords else ids
+    known = places({place: str(name) for place, name in zip(ids, names, strict=True)}, region)
     warm = region.warm_season or (5, 10)
     hazards = outlooks(table, known, region)
     missing = {str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()}
-    sections = tuple(_section(hazard, headline(hazard, issued, warm), history.get(hazard.name)) for hazard in hazards)
+    heads = [headline(hazard, issued, warm, missing.get(hazard.name, "")) for hazard in hazards]
+    sections = tuple(_section(hazard, head, history.get(hazard.name)) for hazard, head in zip(hazards, heads, strict=True))
     absent = [missing_headline(name, reason) for name, reason in sorted(missing.items()) if name not in {hazard.name for hazard in hazards}]
-    names = list(dict.fromkeys([hazard.name for hazard in hazards] + sorted(missing)))
+    everything = list(dict.fromkeys([hazard.name for hazard in hazards] + sorted(missing)))
     return Page(
         title=region.title,
         labels=tuple(label for label in ("HINDCAST" if hindcast else "", str(forecast.attrs.get("label", ""))) if label),
@@ -85,9 +89,10 @@ def build(
         valid_until=issued + timedelta(days=1),
         data_until=newest(table),
         degraded=_degraded(forecast, provenance),
-        headlines=(*(section.headline for section in sections), *absent),
+        notes=tuple(str(note) for note in provenance.get("notes") or ()),
+        headlines=(*heads, *absent),
         sections=sections,
-        verdicts=tuple(hazard_verdicts(scores, names, missing, issued)),
+        verdicts=tuple(hazard_verdicts(scores, everything, missing, issued)),
         provenance=provenance,
     )
 
@@ -98,11 +103,12 @@ def _degraded(forecast: xr.Dataset, provenance: Mapping[str, Any]) -> tuple[str,
 
 
 def _section(hazard: HazardOutlook, words: Headline, history: xr.Dataset | None) -> Section:
-    drawn = [(place, charts.history_chart(history, place.id, place.name)) for place, _ in hazard.rows] if history is not None else []
     worst, row = hazard.rows[0]
-    first = next((chart for place, chart in drawn if place == worst), None)
-    others = tuple(chart for place, chart in drawn if place != worst and chart)
-    return Section(hazard, words, worst.name, charts.outlook_chart(hazard.title, worst.name, hazard.slots, row), first, others)
+    chance = charts.outlook_chart(hazard.title, worst.name, hazard.slots, row)
+    if history is None:
+        return Section(hazard, words, worst.name, chance, None, ())
+    others = [charts.history_chart(history, place.id, place.name, most=SMALL_POINTS) for place, _ in hazard.rows[1 : 1 + MOST_OTHERS]]
+    return Section(hazard, words, worst.name, chance, charts.history_chart(history, worst.id, worst.name), tuple(filter(None, others)))
 
 
 def to_html(page: Page) -> str:
@@ -117,11 +123,11 @@ def render_template(name: str, **values: Any) -> str:
 
 
 @cache
-def stylesheet() -> tuple[Markup, str]:
+def stylesheet() -> tuple[str, str]:
     """The stylesheet, and a Content-Security-Policy that permits it and nothing else."""
     text = (TEMPLATES / "style.css").read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return Markup(text), f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    return text, f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,8 +12,8 @@ import pandas as pd
 
 from features.hazards import LEVEL_NAMES
 from reports.charts import SkillChart, signed, skill_chart, slot_label
-from reports.outlook import Slot, hazard_title
-from reports.wording import VERDICT_WORDS, ahead_range
+from reports.outlook import Slot, hazard_title, slot_kind
+from reports.wording import VERDICT_WORDS, ahead_range, listing
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,30 @@ def _panel(name: str, scores: pd.DataFrame, missing: str, issued: date) -> Hazar
     title = hazard_title(name)
     if missing or not len(scores):
         return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None)
-    keys = sorted({(int(lead), int(window)) for lead, window in zip(scores["lead_days"], scores["window_days"], strict=True)}, key=_reading_order)
-    slots = tuple(Slot(_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
+    keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=_reading_order)
+    slots = tuple(Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
     levels = tuple(_level(int(level), slots, scores[scores["level"] == level]) for level in sorted(scores["level"].unique()))
     return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores))
 
 
 def _reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
-    return ("day", "index", "any").index(_kind(*key)), key[0], key[1]
+    """Days, then each index window with its leads, then windows from the issue day on."""
+    lead, window = key
+    kind = slot_kind(lead, window)
+    return ("day", "index", "any").index(kind), window if kind == "index" else lead, lead if kind == "index" else window
 
 
-def _kind(lead: int, window: int) -> str:
-    return "day" if window == 1 else "any" if lead == 0 else "index"
+def _cell(row: Mapping[Any, Any]) -> tuple[int, int]:
+    return int(row["lead_days"]), int(row["window_days"])
+
+
+def _key(slot: Slot) -> tuple[int, int]:
+    return slot.lead_days, slot.window_days or 0
 
 
 def _level(level: int, slots: tuple[Slot, ...], scores: pd.DataFrame) -> LevelVerdict:
-    rows = {(int(row["lead_days"]), int(row["window_days"])): row for row in scores.to_dict("records")}
-    found = tuple(_score(rows.get((slot.lead_days, slot.window_days))) for slot in slots)  # type: ignore[arg-type]
+    rows = {_cell(row): row for row in scores.to_dict("records")}
+    found = tuple(_score(rows.get(_key(slot))) for slot in slots)
     known = [score for score in found if score]
     return LevelVerdict(
         level,
@@ -92,11 +99,11 @@ def _level(level: int, slots: tuple[Slot, ...], scores: pd.DataFrame) -> LevelVe
 def _score(row: dict[Any, Any] | None) -> Score | None:
     if row is None:
         return None
-    low, high = (signed(float(row[f"bss_climatology_{side}"])) for side in ("low", "high"))
+    skill, low, high = (signed(value) for value in _model_skill(row))
     return Score(
         verdict=str(row["verdict"]),
         published=signed(published_skill(row)),
-        model=signed(float(row["bss_climatology"])),
+        model=skill,
         interval=f"{low} to {high}" if "–" not in (low, high) else "",
         n_events=_whole(row["n_events"]),
         n_event_years=_whole(row["n_event_years"]),
@@ -123,14 +130,18 @@ def _phrases(slots: Sequence[Slot], scores: Sequence[Score | None]) -> tuple[tup
     """Neighbouring days with one verdict become one phrase; days first, then windows."""
     present = [(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score]
     if len({verdict for _, verdict in present}) == 1:
-        return (("all days ahead" if present[0][0].kind == "day" else "all leads", present[0][1], VERDICT_WORDS.get(present[0][1], "")),)
+        return (("all days ahead", present[0][1], VERDICT_WORDS.get(present[0][1], "")),)
     groups: list[tuple[list[Slot], str]] = []
     for slot, verdict in present:
-        if groups and groups[-1][1] == verdict and groups[-1][0][-1].kind == slot.kind:
+        if groups and groups[-1][1] == verdict and _same_family(groups[-1][0][-1], slot):
             groups[-1][0].append(slot)
         else:
             groups.append(([slot], verdict))
     return tuple((_which(slots), verdict, VERDICT_WORDS.get(verdict, "")) for slots, verdict in groups)
+
+
+def _same_family(one: Slot, other: Slot) -> bool:
+    return one.kind == other.kind and (one.kind != "index" or one.window_days == other.window_days)
 
 
 def _which(slots: list[Slot]) -> str:
@@ -138,19 +149,23 @@ def _which(slots: list[Slot]) -> str:
         return ahead_range(slots[0].lead_days, slots[-1].lead_days)
     if slots[0].kind == "any":
         return f"any of the next {' or '.join(str(slot.window_days) for slot in slots)} days"
-    return " and ".join(f"{slot.lead_days} days ahead ({slot.window_days}-day balance)" for slot in slots)
+    return f"{listing([str(slot.lead_days) for slot in slots])} days ahead ({slots[0].window_days}-day window)"
 
 
 def _chart(title: str, slots: Sequence[Slot], scores: pd.DataFrame) -> SkillChart | None:
     """Skill of the lowest level by lead; the one with the most events and so the surest."""
     first = scores[scores["level"] == scores["level"].min()]
-    rows = {(int(row["lead_days"]), int(row["window_days"])): row for row in first.to_dict("records")}
-    cells = [(lead_label(slot), rows[(slot.lead_days, slot.window_days)]) for slot in slots if (slot.lead_days, slot.window_days) in rows]  # type: ignore[index]
-    return skill_chart(title, [(label, published_skill(row), *(float(row[f"bss_climatology{end}"]) for end in ("", "_low", "_high"))) for label, row in cells])
+    rows = {_cell(row): row for row in first.to_dict("records") if row["verdict"] != "not assessed"}
+    found = [(slot, row) for slot in slots if (row := rows.get(_key(slot)))]
+    return skill_chart(title, [(lead_label(slot), published_skill(row), *_model_skill(row)) for slot, row in found])
+
+
+def _model_skill(row: Mapping[Any, Any]) -> tuple[float, float, float]:
+    return float(row["bss_climatology"]), float(row["bss_climatology_low"]), float(row["bss_climatology_high"])
 
 
 def lead_label(slot: Slot) -> tuple[str, str]:
     """Two short lines that name a lead without a date: "in 2 d", "next 7 d", "30 days / 90-day"."""
     if slot.kind == "day":
-        return ("today", "") if slot.lead_days == 0 else (f"+{slot.lead_days}", "d")
+        return ("today", "") if slot.lead_days == 0 else (f"+{slot.lead_days} d", "")
     return slot_label(slot) if slot.kind == "any" else (f"{slot.lead_days} d", f"{slot.window_days}-d")

@@ -19,7 +19,7 @@ COLOUR_MEANINGS = {
 }
 VERDICT_WORDS = {
     "skilful": "better than the calendar and than what is already known.",
-    "known": "from what is already known: what has been measured so far carries the number; the model adds nothing proven to it.",
+    "known": "from what is already known: what has been measured so far gives the number; the model adds nothing proven to it.",
     "no better than usual": "no better than usual: the calendar’s own chance is shown.",
     "not assessed": "not assessed: fewer than 10 event days, or fewer than 5 years that have one.",
     "provisional": "provisional: weather forecasts have been archived for too short a time to be sure.",

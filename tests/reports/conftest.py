@@ -160,7 +160,7 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
         "data_until": str((pd.Timestamp(issued) - pd.Timedelta(days=1)).date()),
         "snapshot": "8F3K2",
         "code_version": "0.1.0",
-        "models": {hazard: {"version": "3", "trained_from": "1979-01-01", "trained_until": str(date(2002, 12, 31)), "rounds": 0 if hazard == "drought" else 12} for hazard in hazards},
+        "models": {hazard: {"version": "3", "trained_from": "1979-01-01", "trained_until": str(date(2002, 12, 31)), "rounds": dict.fromkeys("123", 0 if hazard == "drought" else 12)} for hazard in hazards},
         "sources": [{"name": "station_files", "attribution": "Station record, from the package aquacrop 3.1.0", "licence": "Apache-2.0", "delay_days": 1}],
         "withheld": 0,
         "missing": missing,
