@@ -63,14 +63,14 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
 
     Raises FileNotFoundError, and ValueError for a file that is not a forecast table.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    numbers = dict.fromkeys(("probability", "normal_probability"), float)
+    types = dict.fromkeys(COLUMNS, str) | numbers
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]), encoding="utf-8")
     if tuple(table.columns) != COLUMNS:
         found = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
         raise ValueError(f"{path}: {found}; make it again with climate-risk forecast.")
     for name in ("level", "lead_days", "window_days"):
         table[name] = table[name].astype("int64")
-    for name in ("probability", "normal_probability"):
-        table[name] = pd.to_numeric(table[name].replace("", "nan"))
     for name in DATES:
         table[name] = pd.to_datetime(table[name].replace("", None), format="%Y-%m-%d").astype("datetime64[ns]")
     return table

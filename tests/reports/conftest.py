@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,16 @@ CELLS = {
     "river_flood": DAYS,
     "drought": [(lead, window) for lead in (30, 60, 90) for window in (90, 365)],
 }
-SCORE_COLUMNS = (
-    "region hazard level lead_days window_days n n_events n_event_years base_rate brier brier_climatology brier_persistence brier_published "
-    "bss_climatology bss_climatology_low bss_climatology_high bss_persistence bss_persistence_low bss_persistence_high p_value roc_area "
-    "roc_area_climatology reliability resolution fallback verdict delay_days"
-).split()
-NAMES = ["Berkane", "Saïdia", "Madagh", "Ahfir", "Aklim", "Zegzel", "Sidi Slimane Cherraa", "Fezouane", "Laatamna", "Boughriba", "Rislane", "Sidi Bouhria", "Chouihia", "Tafoughalt", "Aïn Reggada", "Cafemor"]  # fmt: skip
+SCORE_COLUMNS = [
+    "region", "hazard", "level", "lead_days", "window_days", "n", "n_events", "n_event_years", "base_rate", "brier", "brier_climatology",
+    "brier_persistence", "brier_published", "bss_climatology", "bss_climatology_low", "bss_climatology_high", "bss_persistence",
+    "bss_persistence_low", "bss_persistence_high", "p_value", "roc_area", "roc_area_climatology", "reliability", "resolution", "fallback",
+    "verdict", "delay_days",
+]  # fmt: skip
+NAMES = [
+    "Berkane", "Saïdia", "Madagh", "Ahfir", "Aklim", "Zegzel", "Sidi Slimane Cherraa", "Fezouane", "Laatamna", "Boughriba", "Rislane",
+    "Sidi Bouhria", "Chouihia", "Tafoughalt", "Aïn Reggada", "Cafemor",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,12 @@ def make(
     cells = [(hazard, lead, window) for hazard in hazards for lead, window in CELLS[hazard]]
     forecast = _forecast(rng, cells, ids, spoken, pd.Timestamp(issued), colour, silent)
     forecast.attrs = {"region": "made-up", "title": "Made up", "degraded": json.dumps(list(degraded))} | ({"label": label} if label else {})
-    region = Region(name="made-up", title="Berkane province", sources=("station_files",), locations=tuple(Location(id=i, names={"en": n}) for i, n in zip(ids, spoken, strict=True)), path=Path("made-up.yaml"))  # fmt: skip
+    places = tuple(Location(id=i, names={"en": n}) for i, n in zip(ids, spoken, strict=True))
+    region = Region(name="made-up", title="Berkane province", sources=("station_files",), locations=places, path=Path("made-up.yaml"))
     past = {} if history == "none" else {hazard: _history(rng, hazard, ids, issued, history == "nan") for hazard in hazards}
     missing = {} if "river_flood" in hazards else {"river_flood": "no river_discharge in the record"}
-    return Made(forecast, _scores(rng, cells) if scored else pd.DataFrame(columns=SCORE_COLUMNS), past, region, _provenance(issued, hazards, missing, degraded))
+    scores = _scores(rng, cells) if scored else pd.DataFrame(columns=SCORE_COLUMNS)
+    return Made(forecast, scores, past, region, _provenance(issued, hazards, missing, degraded))
 
 
 def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
@@ -82,8 +87,7 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
         index = hazard == "drought"
         grey = index and lead > 30 or not index and lead >= 5
         for j in range(len(ids)):
-            p = probability[i, :, 0, j]
-            painted[i, 0, j] = "grey" if grey else "red" if p[2] > 0.17 else "orange" if p[1] > 0.4 else "yellow" if p[0] > 0.45 else "green"
+            painted[i, 0, j] = "grey" if grey else _paint(*probability[i, :, 0, j])
         verdict[i] = "no better than usual" if grey else np.array(["skilful", "known", "not assessed"])[:, None, None]
         if grey:
             probability[i] = normal[i]
@@ -118,6 +122,10 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
     )
 
 
+def _paint(unusual, severe, extreme) -> str:
+    return "red" if extreme > 0.17 else "orange" if severe > 0.4 else "yellow" if unusual > 0.45 else "green"
+
+
 def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
     n = 1095 if hazard == "drought" else 120
     time = pd.date_range(end=pd.Timestamp(issued) - pd.Timedelta(days=1), periods=n)
@@ -126,33 +134,44 @@ def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
         "heat": (22 + 9 * wave + rng.normal(0, 2.6, (n, len(ids))), 22 + 9 * wave, 26 + 9 * wave, "Highest temperature of the day", "degC"),
         "flash_flood": (rng.gamma(0.12, 14, (n, len(ids))).round(1), 1.6 + wave, 0 * wave + 38, "Rain of 3 days", "mm"),
         "river_flood": (30 + rng.gamma(1, 20, (n, len(ids))), 40 + wave, 0 * wave + 120, "River discharge", "m3 s-1"),
-        "drought": (np.cumsum(rng.normal(0, 0.09, (n, len(ids))), axis=0).clip(-3, 3), 0 * wave, 0 * wave - 1, "Water balance index (SPEI)", "1"),
+        "drought": (
+            np.cumsum(rng.normal(0, 0.09, (n, len(ids))), 0).clip(-3, 3),
+            0 * wave,
+            0 * wave - 1,
+            "Water balance index (SPEI)",
+            "1",
+        ),
     }
     value, normal, threshold, title, units = kinds[hazard]
     if empty:
         value = np.full_like(value, np.nan)
     wide = [np.broadcast_to(array, (n, len(ids))) for array in (value, normal, threshold)]
-    return xr.Dataset({name: (("time", "location"), array) for name, array in zip(("value", "normal", "threshold"), wide, strict=True)}, coords={"time": time, "location": ids}, attrs={"title": title, "units": units})  # fmt: skip
+    flat = {name: (("time", "location"), array) for name, array in zip(("value", "normal", "threshold"), wide, strict=True)}
+    return xr.Dataset(flat, coords={"time": time, "location": ids}, attrs={"title": title, "units": units})
 
 
 def _scores(rng, cells) -> pd.DataFrame:
     rows = []
     for hazard, lead, window in cells:
         for level in (1, 2, 3):
-            skill = 0.42 * np.exp(-lead / (40 if hazard == "drought" else 2.2)) / level + rng.normal(0, 0.01) + (0.1 if window in (3, 7) else 0)
+            skill = 0.42 * np.exp(-lead / (40 if hazard == "drought" else 2.2)) / level + rng.normal(0, 0.01)
             verdict = "not assessed" if level == 3 else "skilful" if skill > 0.2 else "known" if skill > 0.08 else "no better than usual"
             brier = 0.09 * (1 - skill)
             published = {"skilful": brier, "known": brier * 1.005}.get(verdict, 0.09)
             row = dict.fromkeys(SCORE_COLUMNS, 0.1) | {
-                "region": "made-up", "hazard": hazard, "level": level, "lead_days": lead, "window_days": window, "n": 2300, "n_events": 230 // level**2, "n_event_years": 13 - 3 * level,
-                "brier": brier, "brier_climatology": 0.09, "brier_published": published, "bss_climatology": skill, "bss_climatology_low": skill - 0.06,
-                "bss_climatology_high": skill + 0.05, "fallback": "persistence" if verdict == "known" else "climatology", "verdict": verdict, "delay_days": 1,
+                "region": "made-up", "hazard": hazard, "level": level, "lead_days": lead, "window_days": window,
+                "n": 2300, "n_events": 230 // level**2, "n_event_years": 13 - 3 * level,
+                "brier": brier, "brier_climatology": 0.09, "brier_published": published,
+                "bss_climatology": skill, "bss_climatology_low": skill - 0.06, "bss_climatology_high": skill + 0.05,
+                "fallback": "persistence" if verdict == "known" else "climatology", "verdict": verdict, "delay_days": 1,
             }  # fmt: skip
             rows.append(row)
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
 def _provenance(issued, hazards, missing, degraded) -> dict:
+    trained = {"version": "3", "trained_from": "1979-01-01", "trained_until": "2002-12-31"}
+    source = {"name": "station_files", "attribution": "Station record, from aquacrop 3.1.0", "licence": "Apache-2.0", "delay_days": 1}
     return {
         "region": "made-up",
         "title": "Berkane province",
@@ -160,8 +179,8 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
         "data_until": str((pd.Timestamp(issued) - pd.Timedelta(days=1)).date()),
         "snapshot": "8F3K2",
         "code_version": "0.1.0",
-        "models": {hazard: {"version": "3", "trained_from": "1979-01-01", "trained_until": str(date(2002, 12, 31)), "rounds": dict.fromkeys("123", 0 if hazard == "drought" else 12)} for hazard in hazards},
-        "sources": [{"name": "station_files", "attribution": "Station record, from the package aquacrop 3.1.0", "licence": "Apache-2.0", "delay_days": 1}],
+        "models": {hazard: trained | {"rounds": dict.fromkeys("123", 0 if hazard == "drought" else 12)} for hazard in hazards},
+        "sources": [source],
         "withheld": 0,
         "missing": missing,
         "degraded": list(degraded),

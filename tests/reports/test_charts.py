@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.charts import BOTTOM, LEFT, RIGHT, TOP, columns_path, history_chart, line_path, round_ticks, signed, skill_chart
+
+
+@given(st.floats(-500, 500), st.floats(0, 1000))
+def test_ticks_enclose_the_data_and_are_few(low, width):
+    ticks = round_ticks(low, low + width)
+    assert ticks[0] <= low + 1e-6 and ticks[-1] >= low + width - 1e-6 and 2 <= len(ticks) <= 6
+
+
+def test_a_line_breaks_where_a_value_is_missing():
+    assert line_path([0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, None, 7.0, None]) == "M0 5 1 6M3 7h0"
+
+
+def test_a_flat_stretch_needs_two_points():
+    assert line_path([0.0, 1.0, 2.0, 3.0], [5.0, 5.0, 5.0, 5.0]) == "M0 5 3 5"
+
+
+def test_dry_days_have_no_column():
+    assert columns_path([0.0, 1.0, 2.0], [9.0, 4.0, None], 9.0) == "M1 9V4"
+
+
+def _history(value, normal, threshold, units="degC"):
+    n = len(value)
+    columns = {"value": value, "normal": [normal], "threshold": [threshold]}
+    wide = {name: (("time", "location"), np.broadcast_to(np.array([a], float).T, (n, 1))) for name, a in columns.items()}
+    return xr.Dataset(wide, {"time": pd.date_range("2003-03-01", periods=n), "location": ["a"]}, {"title": "T", "units": units})
+
+
+def test_beyond_is_above_for_heat_and_below_for_drought():
+    heat = history_chart(_history([20, 31, 20], 20, 30), "a", "A")
+    assert heat and heat.beyond.startswith("M222 ") and heat.beyond.endswith("h0")
+    drought = history_chart(_history([0.2, -1.4, 1.5], 0, -1, "1"), "a", "A")
+    assert drought and drought.beyond.startswith("M222 ") and "on 1 of 3 measured days" in drought.description
+
+
+def test_nothing_measured_has_no_chart():
+    assert history_chart(_history([np.nan] * 5, 20, 30), "a", "A") is None
+    assert history_chart(_history([1.0] * 5, 20, 30), "elsewhere", "A") is None
+
+
+def test_a_threshold_that_is_missing_is_not_drawn():
+    chart = history_chart(_history([1.0, 2.0, 3.0], 2, np.nan, "mm"), "a", "A")
+    assert chart and chart.threshold == "" and chart.beyond == "" and chart.bars and "threshold" not in chart.description
+
+
+def test_charts_stay_in_their_frame(made):
+    for hazard, past in made(n_places=2, hazards=("heat", "flash_flood", "river_flood", "drought")).history.items():
+        chart = history_chart(past, "p00", "A")
+        assert chart, hazard
+        numbers = [float(n) for n in chart.value.replace("M", " ").replace("V", " ").replace("h", " ").split()]
+        assert min(numbers) >= TOP and max(numbers) <= RIGHT and chart.y_ticks[0][0] == BOTTOM and LEFT <= chart.x_ticks[0][0] < RIGHT
+        assert len(chart.value) < 6_000
+
+
+def test_skills_far_out_are_held_at_the_edge():
+    chart = skill_chart(
+        "T", [(("today", ""), -4.0, 0.2, -9.0, 0.4), (("+1 d", ""), float("nan"), float("nan"), float("nan"), float("nan"))]
+    )
+    assert chart and chart.points[0].published == BOTTOM and chart.points[0].low == BOTTOM and chart.points[1].published is None
+    assert skill_chart("T", []) is None
+
+
+def test_signs():
+    assert [signed(v) for v in (0.314, -0.2, 0.001, -0.001, float("nan"))] == ["+0.31", "−0.20", "0.00", "0.00", "–"]
