@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from configs import CHECKOUT, Region, Settings, load_region
 
@@ -111,3 +112,40 @@ def write_record() -> Callable[..., Region]:
         return load_region(path)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def made_record() -> Callable[..., xr.Dataset]:
+    """A function that makes a record in memory, as the store would hand it out."""
+
+    def make(
+        years: int = 16, places: int = 1, variables: Sequence[str] | None = None, seed: int = 0, start: str = "1990-01-01", delay: int = 1
+    ) -> xr.Dataset:
+        """``years`` of made-up days at ``places`` places: float32 (time, location), attribute delay_days on each variable."""
+        random = np.random.default_rng(seed)
+        times = pd.date_range(start, periods=round(years * 365.2425), freq="D").as_unit("ns")
+        tables = [weather(times, random) for _ in range(places)]
+        names = [str(name) for name in tables[0].columns] if variables is None else list(variables)
+        arrays = {name: np.stack([table[name].to_numpy(np.float32) for table in tables], axis=1) for name in names}
+        places_known = np.array([f"place_{number}" for number in range(places)])
+        return xr.Dataset(
+            {name: (("time", "location"), values, {"delay_days": delay}) for name, values in arrays.items()},
+            coords={
+                "time": times,
+                "location": places_known,
+                "latitude": ("location", 35.0 + 0.1 * np.arange(places)),
+                "longitude": ("location", np.full(places, -2.0)),
+                "elevation": ("location", np.full(places, 50.0)),
+                "name": ("location", places_known),
+            },
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def made_region(tmp_path_factory: pytest.TempPathFactory) -> Region:
+    """A region with no particular rules of its own, for science that needs no record on disk."""
+    path = tmp_path_factory.mktemp("region") / "testland.yaml"
+    path.write_text("name: testland\ntitle: Testland\nclock: record\nsources: [station_files]\n")
+    return load_region(path)

@@ -82,7 +82,7 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
     tmax, tmin = optional(data, "air_temperature_max"), optional(data, "air_temperature_min")
     mean = optional(data, "air_temperature_mean") if "air_temperature_mean" in data else (tmax + tmin) / 2
     mean = np.where(np.isnan(mean), (tmax + tmin) / 2, mean)
-    day = pd.DatetimeIndex(times).dayofyear.to_numpy()
+    day = pd.DatetimeIndex(times).day_of_year.to_numpy()
     source = normals["pet_source"].values
     estimated = hargreaves(tmax, tmin, mean, day, np.nan_to_num(normals["latitude_used"].values))
     pet = np.where(source == MEASURED, optional(data, "potential_evapotranspiration"), np.where(source == HARGREAVES, estimated, 0.0))

@@ -24,13 +24,14 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     tmax = observations["air_temperature_max"].values.astype(np.float64)
     season = in_season(times, options.warm_season)[:, None]
     warm = np.where(season, tmax, np.nan)
-    p90 = window_quantile(warm, times, 0.90)
+    own, places = options.thresholds, tmax.shape[1]
+    if "level_1" in own:
+        p90, floor = np.full((DAYS, places), own["level_1"]), np.full(places, -np.inf)
+    else:
+        p90, floor = window_quantile(warm, times, 0.90), _quantile(warm, 0.75)
+    if "heat_floor" in own:
+        floor = np.full(places, own["heat_floor"])
     p90 = np.where(_season_index(options)[:, None], p90, np.nan)
-    floor = np.nanquantile(warm, 0.75, axis=0) if np.isfinite(warm).any() else np.full(tmax.shape[1], np.nan)
-    if "level_1" in options.thresholds:
-        p90 = np.where(_season_index(options)[:, None], options.thresholds["level_1"], np.nan)
-        floor = np.full(tmax.shape[1], -np.inf)
-    floor = np.full(tmax.shape[1], options.thresholds["heat_floor"]) if "heat_floor" in options.thresholds else floor
     measured = _mostly_measured(observations)
     tmean = _mean_temperature(observations, measured)
     t95 = _quantile(tmean, 0.95)
