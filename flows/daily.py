@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from configs import Settings
 from data_contracts.store import Store
 from flows.check import open_region
@@ -12,6 +10,7 @@ from flows.pull import pull_sources
 from flows.run import Outcome, alone, known_before, record_of, today
 from flows.train import champions_of, sort_hazards, train_hazards
 from models.registry import Registry
+from prefect import flow
 
 
 @flow(name="daily", flow_run_name="daily {region}", persist_result=False)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
-from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
@@ -25,6 +24,7 @@ from models import predict as prediction
 from models import scores as scoring
 from models.registry import Champion, Registry, code_version
 from models.train import Model, reference_years
+from prefect import flow, task
 from reports.exports import read_forecast_csv
 from sources import sources_of
 
@@ -162,13 +162,21 @@ def make_forecast(issue: Issue) -> Outcome:
     with stage(f"forecast {issue.issued}"):
         forecast = predict(issue, scores)
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
-    without = [f"{name} has no model: {why}" for name, why in issue.missing.items()]
+    without = [f"There is no model of {', '.join(names)}: {why}" for why, names in by_reason(issue.missing).items()]
     told = json.loads(forecast.attrs.get("degraded") or "[]")
     degraded = list(dict.fromkeys([*issue.degraded, *stale(issue), *damaged, *without, *told]))
     forecast.attrs["degraded"] = json.dumps(degraded, ensure_ascii=False)
     with stage("publish"):
         folder = publish(issue, forecast, scores, provenance_of(issue, degraded))
-    return Outcome(issue.region.name, folder, tuple(degraded), notes(issue), scores, forecast)
+    return Outcome(issue.region.name, folder, tuple(degraded), notes(issue), scores)
+
+
+def by_reason(missing: dict[str, str]) -> dict[str, list[str]]:
+    """Reason -> the hazards that are missing for it."""
+    found: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        found.setdefault(why, []).append(name)
+    return found
 
 
 def check_issue_day(issued: date | None, now: date) -> date:

@@ -28,7 +28,6 @@ class Outcome:
     degraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
-    forecast: xr.Dataset | None = None
 
     @property
     def status(self) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 import xarray as xr
-from prefect import flow, task
 
 from configs import ConfigError, Region, RiskError, Settings
 from data_contracts.store import Store
@@ -18,6 +17,7 @@ from models import backtest as backtests
 from models import scores as scoring
 from models import train as training
 from models.registry import Champion, Registered, Registry, code_version
+from prefect import flow, task
 
 
 @dataclass(frozen=True)
