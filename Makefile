@@ -55,13 +55,26 @@ clean: ## remove .venv and caches; data/, mlruns/, published/ and prefect/ stay
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 # A virtual environment holds its own absolute path: when the checkout has moved, it is mended rather than built again.
+define MEND
+import sys
+from pathlib import Path
+old, new = sys.argv[1:]
+venv = Path(new, "$(VENV)")
+for path in [venv / "pyvenv.cfg", *venv.glob("bin/*"), *venv.glob("lib/*/site-packages/*.pth"), *venv.glob("lib/*/site-packages/climate_risk-*.dist-info/*")]:
+    text = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    if old.encode() in text and b"\0" not in text:
+        first, line, rest = text.partition(b"\n")
+        if first.startswith(b"#!" + old.encode()):  # the kernel reads no path with a space there, the shell does
+            first = b"#!/bin/sh\n\x27\x27\x27exec\x27 \"" + first[2:] + b"\" \"$$0\" \"$$@\"\n\x27 \x27\x27\x27"
+        path.write_bytes((first + line + rest).replace(old.encode(), new.encode()))
+Path(venv, ".place").write_text(new + "\n")
+endef
+export MEND
+
 place:
 	@old=$$(cat $(VENV)/.place 2>/dev/null || true); \
 	if [ -n "$$old" ] && [ "$$old" != "$(CURDIR)" ]; then \
-	  echo "This folder was $$old: mending $(VENV)."; \
-	  grep -rlIF "$$old" $(BIN) $(VENV)/pyvenv.cfg $(VENV)/lib/*/site-packages/*.pth $(VENV)/lib/*/site-packages/climate_risk-*.dist-info \
-	    | while read -r file; do sed "s|$$old|$(CURDIR)|g" "$$file" > "$(VENV)/.mended" && cat "$(VENV)/.mended" > "$$file"; done; \
-	  rm -f $(VENV)/.mended; echo "$(CURDIR)" > $(VENV)/.place; \
+	  echo "This folder was $$old: mending $(VENV)."; $(BIN)/python -c "$$MEND" "$$old" "$(CURDIR)"; \
 	fi
 
 $(VENV)/.made: | place
