@@ -78,7 +78,7 @@ class Schedule(_Strict):
     """When ``climate-risk schedule`` runs the region, in its own time zone: ``daily`` is HH:MM."""
 
     daily: str = "06:30"
-    train_day: int = Field(1, ge=1, le=28)
+    train_day: int = Field(default=1, ge=1, le=28)
 
     @field_validator("daily", mode="before")
     @classmethod
@@ -133,6 +133,13 @@ class Region(_Strict):
             raise ValueError(f"found {list(value)}, expected two months from 1 to 12 such as [5, 10]")
         return value
 
+    @field_validator("reference_period")
+    @classmethod
+    def _years(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and value[0] > value[1]:
+            raise ValueError(f"found {list(value)}, expected the first and the last year such as [1991, 2020]")
+        return value
+
     @model_validator(mode="after")
     def _distinct_locations(self) -> Region:
         ids = [place.id for place in self.locations]
@@ -146,7 +153,7 @@ class Region(_Strict):
 
     def inbox_path(self, settings: Settings) -> Path:
         """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""
-        return (self.path.parent / self.inbox).resolve() if self.inbox else settings.data / "inbox" / self.name
+        return (self.path.parent / Path(self.inbox).expanduser()).resolve() if self.inbox else settings.data / "inbox" / self.name
 
     @cached_property
     def fingerprint(self) -> str:
@@ -169,31 +176,78 @@ def load_region(name: str | Path) -> Region:
     path = Path(text) if text.endswith((".yaml", ".yml")) or "/" in text else REGIONS / f"{text}.yaml"
     if not path.is_file():
         near = difflib.get_close_matches(Path(text).stem, region_names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known regions: {', '.join(region_names())}, or give the path of a YAML file."
+        known = f"known regions: {', '.join(region_names())}, or give the path of a YAML file."
+        hint = f"did you mean {' or '.join(near)}?" if near else known
         raise ConfigError(f"region {text!r}: there is no file {path.name if path.parent == REGIONS else path}; {hint}")
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"region file {path}: it is not YAML ({' '.join(str(error).split())}); mend that line.") from None
+        found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
+    except UnicodeDecodeError:
+        raise ConfigError(f"region file {path}: it is not UTF-8 text; save it as UTF-8.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"region file {path}: {_yaml_sentence(error)}") from None
     if not isinstance(found, dict):
-        raise ConfigError(f"region file {path}: found {type(found).__name__}, expected keys such as name, title and sources; see configs/regions/tunis.yaml.")
+        what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), f"{found!r}")
+        raise ConfigError(f"region file {path}: found {what}, expected keys such as name, title and sources; see regions/tunis.yaml.")
     try:
-        return Region(**{**found, "path": path.resolve()})
+        region = Region.model_validate({**{str(key): value for key, value in found.items() if key != "path"}, "path": path.resolve()})
     except ValidationError as error:
         raise ConfigError(f"region file {path}: {_sentence(error)}") from None
+    if "path" in found:
+        raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
+    if path.resolve().parent == REGIONS and region.name != path.stem:
+        raise ConfigError(f"region file {path}: name: found {region.name!r}, expected {path.stem!r}, the name of the file.")
+    return region
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that holds no objects and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.value[i][0].start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _yaml_sentence(error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it cannot be read"
+    line = f"line {mark.line + 1}: " if mark else ""
+    return f"{line}it is not YAML as expected, {problem.replace(chr(9), 'a tab')}; mend that line."
+
+
+# What pydantic's error types ask for, in a reader's words; for the others its own words do.
+_EXPECTED = {
+    "string_type": "text; put it in quotes",
+    "tuple_type": "a list such as [one, another]",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "string_pattern_mismatch": "small letters, digits and hyphens such as my-town",
+    "too_short": "more values",
+    "too_long": "fewer values",
+    "string_too_short": "some text",
+    "string_too_long": "a shorter text",
+}
 
 
 def _sentence(error: ValidationError) -> str:
-    parts = []
-    for item in error.errors():
-        where = ".".join(str(step) for step in item["loc"]) or "the file"
-        if item["type"] == "extra_forbidden":
-            key = str(item["loc"][-1])
-            fields = {1: Region, 2: Schedule}.get(len(item["loc"]), Location).model_fields
-            near = difflib.get_close_matches(key, [f for f in fields if f != "path"], n=1, cutoff=0.5)
-            parts.append(f"unknown key {where!r}, " + (f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(set(fields) - {'path'}))}."))
-        elif item["type"] == "missing":
-            parts.append(f"the key {where!r} is missing, add it.")
-        else:
-            parts.append(f"{where}: {item['msg'].removeprefix('Value error, ')}.")
-    return " ".join(parts)
+    return " ".join(_part(item) for item in error.errors())
+
+
+def _part(item: Any) -> str:
+    """One thing that is wrong: where, what was found, what was expected."""
+    steps = [str(step) for step in item["loc"] if step != "[key]"]
+    where = ".".join(steps)
+    if item["type"] == "extra_forbidden":
+        models: dict[int, type[BaseModel]] = {1: Region, 2: Schedule}
+        known = sorted(set(models.get(len(steps), Location).model_fields) - {"path"})
+        near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
+        return f"unknown key {where!r}, " + (f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}.")
+    if item["type"] == "missing":
+        if isinstance(item["loc"][-1], int):
+            return f"{'.'.join(steps[:-1])}: found {list(item['input'])}, expected more values."
+        return f"the key {where!r} is missing, add it."
+    if item["type"] == "value_error":
+        return f"{where}: {item['msg'].removeprefix('Value error, ')}.".removeprefix(": ")
+    expected = _EXPECTED.get(item["type"]) or re.sub(r", (unable|input) .*", "", item["msg"]).removeprefix("Input should be ")
+    return f"{where}: found {item['input']!r}, expected {expected}."

@@ -64,19 +64,26 @@ class Checked:
     withheld: pd.DataFrame
 
 
-def check(batch: Batch, source: str) -> Checked:
-    """Hold a batch against the contract. Raises ContractBroken with everything that is wrong, in one sentence."""
+def check(batch: Batch, source: str, complete: bool = True) -> Checked:
+    """Hold a batch against the contract. Raises ContractBroken with everything that is wrong, in one sentence.
+
+    ``source`` is its name; a ``complete`` one must have something to say, another may have nothing new.
+    """
     breaches: list[str] = []
     observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", breaches)
     forecasts, bad_forecasts = _check_table(batch.forecasts, FORECAST_KEYS, "forecasts: ", breaches)
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
-    if not breaches and not any(name in VARIABLES and table[name].notna().any() for table in (observations, forecasts) for name in table):
+    if complete and not breaches and not _has_values(observations):
         breaches.append("found no value, expected observations of at least one day")
     if breaches:
         raise ContractBroken(f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again.")
     withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
     withheld["source"] = source
     return Checked(observations, forecasts, locations, withheld)
+
+
+def _has_values(table: pd.DataFrame) -> bool:
+    return any(bool(table[name].notna().any()) for name in table if name in VARIABLES)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

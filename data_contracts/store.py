@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -25,7 +25,7 @@ import zarr
 from configs import Region, RiskError, Settings
 from data_contracts.contract import Checked, ContractBroken, check, no_cells
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source, sources
+from sources import Batch, Source
 
 __all__ = ["ContractBroken", "Store", "Stored"]
 
@@ -72,12 +72,12 @@ class Store:
         Where a source adds, its new values win over old ones and a missing value leaves the old one.
         No snapshot is made when nothing changed. Raises ContractBroken, and then nothing is stored.
         """
-        checked = check(batch, source.name)
+        checked = check(batch, source.name, source.complete)
         self.path.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_suffix(".lock")):
             repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
             session = repository.writable_session("main")
-            for what, new in _grids(checked).items():
+            for what, new in _grids(checked, source.delay_days).items():
                 _put(session, f"{source.name}/{what}", new, source.complete)
             changed = session.has_uncommitted_changes
             snapshot = session.commit(f"{source.name}") if changed else session.snapshot_id
@@ -89,23 +89,19 @@ class Store:
 
         Sources are merged in the region's order of preference: the first that has a value gives it.
         Coordinates latitude, longitude, elevation and name by location. Each variable's attribute ``delay_days`` is that of
-        the first source that has it. Raises RiskError when nothing is stored.
+        the first source that has it, as it was when stored. Raises RiskError when nothing is stored.
         """
         found = self._read("observations", snapshot)
         if not found:
             raise RiskError(
                 f"region {self.region.name!r}: no observations are stored yet, run `climate-risk pull {self.region.name}` first."
             )
-        merged = _merge_sources(list(found.values()), "time")
-        for name in merged.data_vars:
-            first = next(source for source, dataset in found.items() if name in dataset)
-            merged[name].attrs["delay_days"] = sources()[first].delay_days
-        return merged
+        return _merge_sources(found, "time")
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
         """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]), or None where there are none."""
         found = self._read("forecasts", snapshot)
-        return _merge_sources(list(found.values()), "init_time") if found else None
+        return _merge_sources(found, "init_time") if found else None
 
     def snapshot(self) -> str:
         """Id of the newest snapshot. Raises RiskError when nothing is stored."""
@@ -131,10 +127,10 @@ class Store:
                 f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected one such as {self.snapshot()}."
             ) from None
 
-    def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:
+    def _read(self, what: str, snapshot: str | None) -> list[xr.Dataset]:
         session = self._session(snapshot)
-        found = {name: _open(session, f"{name}/{what}") for name in self.region.sources}
-        return {name: dataset for name, dataset in found.items() if dataset is not None}
+        found = (_open(session, f"{name}/{what}") for name in self.region.sources)
+        return [dataset for dataset in found if dataset is not None]
 
     def _quarantine(self, source: Source, checked: Checked) -> None:
         """List the cells now withheld: those of a complete source anew, of another those of the days it delivered."""
@@ -194,14 +190,14 @@ def _text(values: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(np.array(values.values.tolist(), dtype=str), dims=values.dims, attrs=values.attrs)
 
 
-def _grids(checked: Checked) -> dict[str, xr.Dataset | None]:
+def _grids(checked: Checked, delay: int) -> dict[str, xr.Dataset | None]:
     """The checked tables as arrays, by the group they go to; None where there is no value."""
     tables = {"observations": (checked.observations, ("time",)), "forecasts": (checked.forecasts, ("init_time", "lead_days", "member"))}
-    grids = {what: _grid(table, keys, checked.locations) for what, (table, keys) in tables.items() if len(table)}
+    grids = {what: _grid(table, keys, checked.locations, delay) for what, (table, keys) in tables.items() if len(table)}
     return {what: grids[what] if what in grids and grids[what].data_vars else None for what in tables}
 
 
-def _grid(table: pd.DataFrame, keys: Sequence[str], places: pd.DataFrame) -> xr.Dataset:
+def _grid(table: pd.DataFrame, keys: Sequence[str], places: pd.DataFrame, delay: int) -> xr.Dataset:
     """A table as a Dataset: its keys and location become axes, days without a gap; variables without any value are left out."""
     axes = {_dimension(key): _axis(table[key], key) for key in keys}
     axes["location"] = pd.Index(places["location"])
@@ -213,7 +209,7 @@ def _grid(table: pd.DataFrame, keys: Sequence[str], places: pd.DataFrame) -> xr.
     shape = tuple(len(axes[dim]) for dim in dims)
     arrays = {name: (dims, _scatter(shape, where, table[name])) for name in VARIABLES if name in table and table[name].notna().any()}
     coords = {dim: np.asarray(axes[dim].to_numpy(), dtype=str if dim == "location" else None) for dim in dims}
-    return _describe(xr.Dataset(arrays, coords | _place_coords(places)))
+    return _describe(xr.Dataset(arrays, coords | _place_coords(places)), dict.fromkeys(arrays, delay))
 
 
 def _dimension(key: str) -> str:
@@ -244,8 +240,8 @@ def _place_coords(places: pd.DataFrame) -> dict[str, Any]:
     return {**numbers, "name": ("location", np.array(places["name"].tolist(), dtype=str))}
 
 
-def _describe(dataset: xr.Dataset) -> xr.Dataset:
-    """CF attributes from the variables table."""
+def _describe(dataset: xr.Dataset, delays: Mapping[str, int]) -> xr.Dataset:
+    """CF attributes from the variables table, and the delay of each variable's source."""
     for name in dataset.data_vars:
         row = VARIABLES[str(name)]
         attributes: dict[str, str | None] = {
@@ -254,7 +250,7 @@ def _describe(dataset: xr.Dataset) -> xr.Dataset:
             "standard_name": row.standard_name,
             "cell_methods": row.cell_methods,
         }
-        dataset[name].attrs = {key: value for key, value in attributes.items() if value}
+        dataset[name].attrs = {key: value for key, value in attributes.items() if value} | {"delay_days": delays[row.name]}
     for name, constant in PLACE_ATTRIBUTES.items():
         dataset[name].attrs = dict(constant)
     for name, standard in (("time", "time"), ("init_time", "forecast_reference_time"), ("lead_time", "forecast_period")):
@@ -300,7 +296,8 @@ def _combine(new: xr.Dataset, stored: xr.Dataset, dim: str) -> xr.Dataset:
     axes["location"] = np.array(list(dict.fromkeys([*stored["location"].values.tolist(), *new["location"].values.tolist()])), dtype=str)
     newer, older = (part.reset_coords(list(PLACE_ATTRIBUTES)).reindex(axes) for part in parts)
     merged = newer.combine_first(older).transpose(dim, *(name for name in ("lead_time", "location", "member") if name in axes))
-    return _describe(merged.set_coords(list(PLACE_ATTRIBUTES)).assign_coords(name=_text(merged["name"])))
+    delays = {str(name): int(part[name].attrs["delay_days"]) for part in (stored, new) for name in part.data_vars}
+    return _describe(merged.set_coords(list(PLACE_ATTRIBUTES)).assign_coords(name=_text(merged["name"])), delays)
 
 
 def _with_member(part: xr.Dataset) -> xr.Dataset:
@@ -315,6 +312,7 @@ def _extends(new: xr.Dataset, old: xr.Dataset, dim: str) -> bool:
     if set(new.data_vars) != set(old.data_vars) or set(new.dims) != set(old.dims) or new.sizes[dim] < old.sizes[dim]:
         return False
     same = all(new[name].equals(old[name]) for name in new.coords if dim not in new[name].dims)
+    same &= all(new[name].attrs == old[name].attrs for name in new.data_vars)
     return same and np.array_equal(new[dim].values[: old.sizes[dim]], old[dim].values)
 
 

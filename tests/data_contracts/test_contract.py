@@ -48,14 +48,14 @@ ZONED = pd.date_range("2001-01-01", periods=DAYS, tz="UTC")
 BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "kelvin": (
         lambda: record(air_temperature_max=293.15, air_temperature_min=283.15),
-        r"air_temperature_max is out of range in 100 % .*found 293.15 at 2001-01-01, a.*looks like kelvin: subtract 273.15; air_temperature_min",
+        "air_temperature_max is out of range in 100 % .*found 293.15 at 2001-01-01, a.*looks like kelvin: subtract 273.15; air_temp",
     ),
     "fahrenheit": (lambda: record(air_temperature_max=90.0), "looks like degrees Fahrenheit"),
     "pascal": (lambda: record(air_pressure=101_325.0), "looks like pascal: divide by 100"),
     "per cent of soil": (lambda: record(soil_moisture=30.0), "looks like per cent: divide by 100"),
     "joules": (lambda: record(surface_downwelling_shortwave=2e7), "looks like J m-2"),
     "no known unit": (lambda: record(precipitation=-5.0), "precipitation is out of range in 100 % .* check its unit"),
-    "one fill value": (lambda: with_cell(record(), "air_temperature_max", -999.0), r"air_temperature_max is -999 at 2001-01-04, a, a fill value"),
+    "one fill value": (lambda: with_cell(record(), "air_temperature_max", -999.0), "max is -999 at 2001-01-04, a, a fill value"),
     "text": (lambda: record(precipitation="wet"), "'precipitation' is of type str, expected numbers"),
     "true and false": (lambda: record(precipitation=True), "'precipitation' is of type bool, expected numbers"),
     "unknown column": (lambda: record(rainfall=1.0), "unknown column 'rainfall'"),
@@ -67,7 +67,7 @@ BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "a zone": (lambda: record(time=ZONED), "expected days without a time zone"),
     "no day": (lambda: with_cell(record(), "time", pd.NaT), "'time' is empty in 1 rows"),
     "no place": (lambda: with_cell(record(), "location", None), "'location' is empty in 1 rows"),
-    "a day of no record": (lambda: with_cell(record(), "time", pd.Timestamp("2260-01-01")), "'time' holds 2260-01-01, expected days from 1700"),
+    "a day of no record": (lambda: with_cell(record(), "time", pd.Timestamp("2260-01-01")), "'time' holds 2260-01-01, expected days"),
     "differing duplicates": (
         lambda: pd.concat([record(), record(air_temperature_max=21.0).iloc[:1]]),
         "2001-01-01, a stands twice with differing air_temperature_max, 20 and 21",
@@ -172,7 +172,8 @@ def test_min_mean_and_max_must_be_in_order(cells: dict[str, float], withheld: se
         table = with_cell(table, name, value)
     result = checked(table)
     assert set(result.withheld["variable"]) == withheld
-    assert set(result.observations.columns[result.observations.loc[3].isna()]) - {name for name, value in cells.items() if np.isnan(value)} == withheld
+    given = {name for name, value in cells.items() if np.isnan(value)}
+    assert set(result.observations.columns[result.observations.loc[3].isna()]) == withheld | given
 
 
 def test_equal_duplicates_are_taken_once() -> None:
@@ -201,6 +202,12 @@ def test_places_are_checked() -> None:
         check(Batch(record(), places("a").assign(latitude=95.0)), "test")
     with pytest.raises(ContractBroken, match="the columns elevation are missing"):
         check(Batch(record(), places("a").drop(columns="elevation")), "test")
+
+
+def test_a_source_that_adds_may_have_nothing_new() -> None:
+    assert check(Batch(record().iloc[:0], places("a")), "test", complete=False).observations.empty
+    empty = record(air_temperature_max=np.nan, air_temperature_min=np.nan)
+    assert len(check(Batch(empty, places("a")), "test", complete=False).observations) == DAYS
 
 
 def test_whole_numbers_are_numbers() -> None:

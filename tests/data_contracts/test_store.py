@@ -1,0 +1,345 @@
+"""The store with the real Icechunk: what goes in comes out, nothing else changes, and a killed writer loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import icechunk
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+
+from configs import CHECKOUT, Region, RiskError, Settings
+from data_contracts.store import ContractBroken, Store, Stored
+from data_contracts.variables import VARIABLES
+from sources import Batch, Source
+
+
+def never(region: Region, settings: Settings) -> Batch:
+    raise AssertionError("these tests hand their batches over themselves")
+
+
+WHOLE = Source("whole", 1, "test", "test", True, never)
+ADDING = Source("adding", 1, "test", "test", False, never)
+OTHER = Source("other", 1, "test", "test", False, never)
+
+
+@pytest.fixture
+def store(home: Settings) -> Store:
+    return Store(home, Region(name="r", title="R", sources=("whole", "adding", "other"), path=home.home / "r.yaml"))
+
+
+def record(start: str = "2001-01-01", days: int = 40, location: str = "a", **columns: object) -> pd.DataFrame:
+    """Plain days of one place across a chunk's edge or less; ``columns`` replaces or adds some."""
+    plain = {"time": pd.date_range(start, periods=days), "location": location, "air_temperature_max": np.arange(days) % 30.0}
+    return pd.DataFrame(plain | columns)
+
+
+def forecast(start: str = "2001-01-01", days: int = 3, member: int = -1, value: float = 1.0) -> pd.DataFrame:
+    table = pd.DataFrame({"init_time": pd.date_range(start, periods=days), "location": "a", "member": member, "precipitation": value})
+    return pd.concat([table.assign(lead_days=lead) for lead in (0, 1)], ignore_index=True)
+
+
+def put(store: Store, source: Source, observations: pd.DataFrame, forecasts: pd.DataFrame | None = None, **places: object) -> Stored:
+    ids = observations["location"].unique()
+    known = pd.DataFrame({"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan})
+    return store.ingest(source, Batch(observations, known.assign(**places), pd.DataFrame() if forecasts is None else forecasts))
+
+
+def values(store: Store, name: str = "air_temperature_max", location: str = "a") -> pd.Series:
+    return store.observations()[name].sel(location=location).drop_vars("location").to_series().dropna()
+
+
+def snapshots(store: Store) -> int:
+    repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(store.path)))
+    return len(list(repository.ancestry(branch="main")))
+
+
+def test_what_is_stored_comes_back(store: Store) -> None:
+    days = 800
+    rain = np.where(np.arange(days) == 400, np.nan, 1.5)
+    table = pd.concat([record("1969-06-01", days, place, precipitation=rain) for place in ("b", "a")])
+    stored = put(store, WHOLE, table, elevation=[4.0, np.nan])
+    assert stored.changed
+    assert stored.snapshot == store.snapshot()
+    found = store.observations()
+    assert found["location"].values.tolist() == ["b", "a"]
+    assert found["elevation"].values.tolist()[0] == 4.0
+    assert found["time"].values[[0, -1]].astype("datetime64[D]").astype(str).tolist() == ["1969-06-01", "1971-08-09"]
+    assert {found[name].dtype for name in found.data_vars} == {np.dtype("float32")}
+    assert found["precipitation"].isnull().sum().compute() == 2
+    np.testing.assert_array_equal(values(store), np.arange(days) % 30)
+
+
+def test_arrays_are_dask_backed_and_described(store: Store) -> None:
+    put(store, WHOLE, record(days=800, precipitation=1.0))
+    found = store.observations()
+    assert list(found.data_vars) == ["air_temperature_max", "precipitation"]
+    for name in found.data_vars:
+        array, row = found[name], VARIABLES[str(name)]
+        assert array.chunks is not None
+        assert (array.attrs["units"], array.attrs["cell_methods"]) == (row.units, row.cell_methods)
+        assert array.attrs["standard_name"] == row.standard_name
+    assert found["latitude"].attrs["units"] == "degrees_north"
+    assert found.attrs["Conventions"] == "CF-1.11"
+
+
+def test_the_layout_is_final(store: Store) -> None:
+    """A year by 250 places from the first commit, however small the record, so that a grown store needs no rewriting."""
+    put(store, WHOLE, record(), forecast())
+    session = icechunk.Repository.open(icechunk.local_filesystem_storage(str(store.path))).readonly_session("main")
+    root = zarr.open_group(session.store, mode="r")
+    array, issued = root["whole/observations/air_temperature_max"], root["whole/forecasts/precipitation"]
+    assert isinstance(array, zarr.Array) and isinstance(issued, zarr.Array)
+    assert (array.metadata.zarr_format, array.chunks, array.dtype) == (3, (365, 250), np.dtype("float32"))
+    assert array.metadata.dimension_names == ("time", "location")
+    assert issued.chunks == (90, 16, 250)
+
+
+def test_nothing_new_makes_no_snapshot(store: Store) -> None:
+    first = put(store, WHOLE, record(), forecast())
+    again = put(store, WHOLE, record().sample(frac=1, random_state=0), forecast())
+    assert not again.changed
+    assert again.snapshot == first.snapshot
+    assert snapshots(store) == 2  # Icechunk's empty first one, and ours
+    added = put(store, ADDING, record())
+    assert not put(store, ADDING, record("2001-01-10", 3, air_temperature_max=[9, np.nan, 11])).changed
+    assert store.snapshot() == added.snapshot
+
+
+WHOLE_CASES = {
+    "a day more": record(days=41),
+    "a day less": record(days=39),
+    "a day earlier": record("2000-12-31"),
+    "later days only": record("2001-03-01"),
+    "a changed value": record(air_temperature_max=7.0),
+    "a value gone": record(air_temperature_max=np.where(np.arange(40) == 7, np.nan, 3.0)),
+    "another place": record(location="é" * 200),
+    "another variable": record(precipitation=1.0).drop(columns="air_temperature_max"),
+    "across years": record(days=1200),
+}
+
+
+@pytest.mark.parametrize("table", WHOLE_CASES.values(), ids=WHOLE_CASES.keys())
+def test_a_complete_source_is_mirrored(store: Store, table: pd.DataFrame) -> None:
+    put(store, WHOLE, record(), forecast())
+    assert put(store, WHOLE, table).changed
+    found = store.observations()
+    name = table.columns[-1]
+    place = table["location"].iloc[0]
+    assert found["location"].values.tolist() == [place]
+    assert list(found.data_vars) == [name]
+    np.testing.assert_array_equal(found[name].sel(location=place), table[name].astype("float32"))
+    np.testing.assert_array_equal(found["time"], table["time"].to_numpy("datetime64[ns]"))
+    assert store.forecasts() is None
+
+
+def test_the_delay_of_the_source_comes_with_its_variables(store: Store) -> None:
+    put(store, replace(OTHER, delay_days=6), record(precipitation=1.0))
+    put(store, WHOLE, record())
+    delays = {name: array.attrs["delay_days"] for name, array in store.observations().data_vars.items()}
+    assert delays == {"air_temperature_max": 1, "precipitation": 6}
+    assert put(store, replace(WHOLE, delay_days=2), record()).changed
+    assert store.observations()["air_temperature_max"].attrs["delay_days"] == 2
+
+
+def test_a_corrected_place_is_a_change(store: Store) -> None:
+    put(store, WHOLE, record())
+    assert put(store, WHOLE, record(), latitude=36.0, name="Ville").changed
+    assert store.observations()["latitude"].item() == 36.0
+    assert store.observations()["name"].item() == "Ville"
+
+
+ADDING_CASES = {
+    "the next day": ("2001-02-10", 1),
+    "overlapping": ("2001-02-05", 10),
+    "within": ("2001-01-10", 5),
+    "before": ("2000-12-25", 7),
+    "before and overlapping": ("2000-12-25", 10),
+    "after a gap": ("2001-03-01", 2),
+    "before a gap": ("2000-11-01", 2),
+    "all around": ("2000-12-01", 100),
+}
+
+
+@pytest.mark.parametrize(("start", "days"), ADDING_CASES.values(), ids=ADDING_CASES.keys())
+@pytest.mark.parametrize("place", ["a", "b"])
+def test_an_adding_source_keeps_what_it_had(store: Store, start: str, days: int, place: str) -> None:
+    new = record(start, days, place, air_temperature_max=np.where(np.arange(days) == 0, np.nan, 50.0))
+    put(store, ADDING, record())
+    put(store, ADDING, new)
+    expected = pd.concat([record(), new]).dropna().drop_duplicates(["time", "location"], keep="last")
+    for location, table in expected.groupby("location"):
+        series = table.set_index("time")["air_temperature_max"].astype("float32").sort_index()
+        pd.testing.assert_series_equal(values(store, location=str(location)), series, check_freq=False, check_index_type=False)
+    steps = np.diff(store.observations()["time"].values)
+    assert (steps == np.timedelta64(1, "D")).all()
+
+
+def test_an_adding_source_may_bring_a_new_variable(store: Store) -> None:
+    put(store, ADDING, record())
+    put(store, ADDING, record("2001-02-10", 1, precipitation=3.0))
+    assert len(values(store)) == 41
+    assert values(store, "precipitation").tolist() == [3.0]
+
+
+def test_a_new_day_is_appended_not_rewritten(store: Store) -> None:
+    put(store, ADDING, record(days=1000))
+    before = {path for path in (store.path / "chunks").rglob("*") if path.is_file()}
+    put(store, ADDING, record("2003-09-28", 1))
+    after = {path for path in (store.path / "chunks").rglob("*") if path.is_file()}
+    assert before <= after
+    assert len(after - before) <= 2  # the last year's chunk of the variable, and the days
+
+
+def test_sources_are_merged_in_the_regions_order(store: Store) -> None:
+    put(store, OTHER, record("2001-02-01", 20, air_temperature_max=1.0, precipitation=5.0))
+    put(store, OTHER, record("2001-02-01", 20, "z", air_temperature_max=1.0, precipitation=5.0))
+    put(store, WHOLE, record(air_temperature_max=np.where(np.arange(40) == 39, np.nan, 7.0)), name="Ville")
+    found = store.observations()
+    assert found["location"].values.tolist() == ["a", "z"]
+    assert found["name"].values.tolist() == ["Ville", "z"]
+    merged = values(store)
+    assert merged["2001-02-08"] == 7.0  # both have it: the first source's
+    assert merged["2001-02-09"] == 1.0  # withdrawn by the first: the second's
+    assert merged.index[-1] == pd.Timestamp("2001-02-20")
+    assert found["precipitation"].chunks is not None
+    assert found["precipitation"].attrs["units"] == "mm"
+
+
+def test_forecasts_are_kept_by_the_day_they_were_issued(store: Store) -> None:
+    put(store, ADDING, record(), forecast())
+    put(store, ADDING, record(), forecast("2001-01-03", 4, value=2.0))
+    found = store.forecasts()
+    assert found is not None
+    assert found["precipitation"].dims == ("init_time", "lead_time", "location")
+    assert found["lead_time"].values.astype("timedelta64[D]").astype(int).tolist() == [0, 1]
+    assert found["precipitation"].isel(lead_time=1, location=0).values.tolist() == [1, 1, 2, 2, 2, 2]
+
+
+def test_members_join_a_deterministic_run_as_member_minus_one(store: Store) -> None:
+    put(store, ADDING, record(), forecast())
+    put(store, ADDING, record(), pd.concat([forecast(member=0, value=3.0), forecast(member=1, value=4.0)]))
+    found = store.forecasts()
+    assert found is not None
+    assert found["member"].values.tolist() == [-1, 0, 1]
+    assert found["precipitation"].isel(init_time=0, lead_time=0, location=0).values.tolist() == [1, 3, 4]
+
+
+def test_an_older_snapshot_stays_readable(store: Store) -> None:
+    first = put(store, WHOLE, record())
+    put(store, WHOLE, record(days=50))
+    assert store.observations(first.snapshot).sizes["time"] == 40
+    assert store.observations().sizes["time"] == 50
+    with pytest.raises(RiskError, match="has no snapshot 'NOSUCH'"):
+        store.observations("NOSUCH")
+
+
+def test_an_empty_store_says_what_to_do_and_makes_nothing(store: Store, home: Settings) -> None:
+    for read in (store.observations, store.forecasts, store.snapshot):
+        with pytest.raises(RiskError, match="nothing is stored yet, run `climate-risk pull r` first"):
+            read()
+    assert list(home.home.iterdir()) == []
+
+
+def test_a_refused_batch_stores_nothing(store: Store) -> None:
+    first = put(store, WHOLE, record())
+    with pytest.raises(ContractBroken, match="kelvin"):
+        put(store, WHOLE, record(air_temperature_max=300.0))
+    assert store.snapshot() == first.snapshot
+    assert store.withheld().empty
+
+
+def test_withheld_cells_are_listed_beside_the_store(store: Store, home: Settings) -> None:
+    bad = record()
+    bad.loc[[4, 9], "air_temperature_max"] = [99.0, -99.0]
+    for _ in range(2):
+        assert len(put(store, WHOLE, bad).withheld) == 2
+        assert len(values(store)) == 38
+        listed = store.withheld()
+        assert listed[["source", "location", "value"]].values.tolist() == [["whole", "a", 99.0], ["whole", "a", -99.0]]
+        assert listed["time"].tolist() == [pd.Timestamp("2001-01-05"), pd.Timestamp("2001-01-10")]
+    assert (home.data / "quarantine" / "r.csv").exists()
+    put(store, WHOLE, record())
+    assert store.withheld().empty
+
+
+def test_an_adding_sources_withheld_cells_add_up_until_corrected(store: Store) -> None:
+    first, second = record(days=30), record("2001-02-01", 30)
+    first.loc[4, "air_temperature_max"] = second.loc[4, "air_temperature_max"] = 99.0
+    put(store, ADDING, first)
+    put(store, ADDING, second)
+    assert store.withheld()["time"].dt.strftime("%m-%d").tolist() == ["01-05", "02-05"]
+    put(store, ADDING, record(days=30))
+    assert store.withheld()["time"].dt.strftime("%m-%d").tolist() == ["02-05"]
+
+
+@pytest.mark.parametrize("place", ["بركان" * 40, "é" * 200, "日本", "a,b;\"c'", "2001", "NA"])
+def test_place_names_come_back_letter_for_letter(store: Store, place: str) -> None:
+    bad = record(location=place)
+    bad.loc[4, "air_temperature_max"] = 99.0
+    put(store, ADDING, record(location="other"))
+    put(store, ADDING, bad)
+    found = store.observations()
+    assert found["location"].values.tolist() == ["other", place]
+    assert found["name"].values.tolist() == ["other", place]
+    assert store.withheld()["location"].tolist() == [place]
+
+
+def test_a_home_may_be_moved(store: Store, home: Settings, tmp_path: Path) -> None:
+    put(store, WHOLE, record())
+    moved = Settings(tmp_path / "elsewhere")
+    shutil.move(home.home, moved.home)
+    again = Store(moved, store.region)
+    assert again.observations().load().sizes["time"] == 40
+    assert put(again, WHOLE, record(days=41)).changed
+    assert not home.home.exists()
+
+
+def test_the_store_prints_nothing(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    put(store, WHOLE, record())
+    store.observations().load()
+    assert capfd.readouterr() == ("", "")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np, pandas as pd
+from configs import Region, Settings
+from data_contracts.store import Store
+from sources import Batch, Source
+home = Path(sys.argv[1])
+store = Store(Settings(home), Region(name="r", title="R", sources=("whole",), path=home / "r.yaml"))
+source = Source("whole", 1, "test", "test", True, lambda region, settings: None)
+ids = [str(i) for i in range(20)]
+places = pd.DataFrame({"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": 0.0})
+table = pd.DataFrame({"time": np.repeat(pd.date_range("2001-01-01", periods=2000), 20), "location": np.tile(ids, 2000)})
+for round in range(1, 10_000):
+    batch = Batch(table.assign(precipitation=float(round % 1000), wind_speed=float(round % 50)), places)
+    print(round, flush=True)
+    store.ingest(source, batch)
+"""
+
+
+def test_a_writer_killed_while_writing_leaves_a_whole_snapshot(store: Store, home: Settings) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(home.home)], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
+    assert writer.stdout is not None
+    for line in writer.stdout:
+        if line.strip() == "3":
+            break
+    time.sleep(0.1)  # an ingest takes a few tenths of a second
+    writer.kill()
+    begun = [3, *(int(line) for line in writer.stdout.read().split())][-1]
+    assert writer.wait() == -9
+    found = store.observations().load()
+    rounds = np.unique(found["precipitation"])
+    assert rounds.tolist() in ([begun - 1], [begun])  # one round's values whole, never a mixture
+    assert np.unique(found["wind_speed"]).tolist() == rounds.tolist()
+    assert put(store, WHOLE, record()).changed  # its lock died with it
