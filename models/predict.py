@@ -125,8 +125,7 @@ def _assemble(
 ) -> xr.Dataset:
     """A hazard's part of the forecast. ``exists`` (cell, init_time, location): 1, 0 (cannot be: chance 0) or NaN (no such cell)."""
     if hazard.only_where_measured:
-        measured = np.isfinite(observations[list(hazard.requires)].to_dataarray().values).any(axis=(0, 1))
-        exists = np.where(measured, exists, np.nan)
+        exists = np.where(_measured(hazard, observations), exists, np.nan)
     wide = np.broadcast_to(exists[:, None], probability.shape)
     chance, usual = (np.round(np.where(np.isnan(wide), np.nan, np.where(wide == 0, 0.0, part)), DECIMALS) for part in (probability, normal))
     leads = np.array([cell.lead_days for cell in hazard.cells], dtype="timedelta64[D]")
@@ -141,6 +140,13 @@ def _assemble(
     }
     said = np.where(np.isnan(wide), "", verdict)
     return xr.Dataset({"probability": (DIMS, chance), "normal_probability": (DIMS, usual), "verdict": (DIMS, said)}, coords=coords)
+
+
+def _measured(hazard: Hazard, observations: xr.Dataset) -> np.ndarray:
+    """Whether each place ever had all that the hazard requires: (location,)."""
+    if any(name not in observations for name in hazard.requires):
+        return np.zeros(observations.sizes["location"], dtype=bool)
+    return np.isfinite(observations[list(hazard.requires)].to_dataarray().values).any(axis=1).all(axis=0)
 
 
 def _data_until(hazard: Hazard, observations: xr.Dataset) -> np.datetime64:

@@ -1,0 +1,165 @@
+import json
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from configs import Region
+from features.hazards import hazards
+from models.backtest import reasons_missing
+from models.predict import _colours, predict
+from models.scores import COLUMNS
+from models.train import Model, fit
+
+ISSUED = date(2005, 6, 20)
+NO_SCORES = pd.DataFrame(columns=list(COLUMNS))
+
+
+@pytest.fixture(scope="module")
+def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
+    return made_record(years=15.47, places=2, seed=13)
+
+
+@pytest.fixture(scope="module")
+def models(record: xr.Dataset, made_region: Region) -> dict[str, Model | None]:
+    return {name: fit(hazard, record, made_region) for name, hazard in hazards().items()}
+
+
+def scores_of(hazard: str, verdict: str, fallback: str) -> pd.DataFrame:
+    rows = [(hazard, level, cell.lead_days, cell.window_days, verdict, fallback) for cell in hazards()[hazard].cells for level in (1, 2, 3)]
+    return pd.DataFrame(rows, columns=["hazard", "level", "lead_days", "window_days", "verdict", "fallback"])
+
+
+def test_every_declared_cell_is_there_and_nested(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    made = predict(models, NO_SCORES, record, made_region, ISSUED, dict.fromkeys(models, "1"))
+    assert made["probability"].dims == ("cell", "level", "init_time", "location")
+    counted = made["hazard"].to_series().value_counts()
+    assert counted.to_dict() == {name: len(hazard.cells) for name, hazard in hazards().items()}
+    chance = made["probability"].values
+    shown = np.isfinite(chance)
+    assert (np.diff(chance, axis=1)[shown[:, 1:]] <= 0).all()
+    drought = made.isel(cell=made["hazard"].values == "drought")
+    # of the two index windows one counts on each valid day
+    per_lead = np.isfinite(drought["probability"].sel(level=1)).groupby(drought["lead_days"]).sum("cell")
+    assert (per_lead == 1).all()
+    assert set(np.unique(made["data_until"])) == {np.datetime64("2005-06-19", "ns")}
+    assert made["valid_time"].values[0, 0] == np.datetime64(ISSUED) + np.timedelta64(int(made["lead_days"][0]), "D")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fallback", "equals"), [("no better than usual", "climatology", "normal"), ("known", "persistence", "other")]
+)
+def test_the_number_published_is_the_one_the_verdict_names(
+    verdict: str, fallback: str, equals: str, record: xr.Dataset, models: dict, made_region: Region
+) -> None:
+    made = predict({"heat": models["heat"]}, scores_of("heat", verdict, fallback), record, made_region, ISSUED, {})
+    same = np.array_equal(made["probability"].values, made["normal_probability"].values)
+    assert same == (equals == "normal")
+    assert set(np.unique(made["verdict"])) == {verdict}
+
+
+def test_what_is_not_known_on_the_day_is_the_calendars_and_said(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    old = record.sel(time=slice(None, "2005-06-16"))  # four days late at both places
+    made = predict({"heat": models["heat"]}, scores_of("heat", "known", "persistence"), old, made_region, ISSUED, {})
+    assert np.array_equal(made["probability"].values, made["normal_probability"].values)
+    assert set(np.unique(made["verdict"])) == {"no better than usual"}
+    said = json.loads(made.attrs["degraded"])
+    assert len(said) == 1 and "place_0, place_1" in said[0] and "calendar" in said[0]
+
+
+def test_later_observations_change_nothing(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    cut = record.sel(time=slice(None, np.datetime64(ISSUED) - np.timedelta64(1, "D")))
+    xr.testing.assert_identical(*(predict(models, NO_SCORES, part, made_region, ISSUED, {}) for part in (record, cut)))
+
+
+def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(record: xr.Dataset, made_region: Region) -> None:
+    hot = record[["air_temperature_max"]]
+    assert reasons_missing(hazards()["flash_flood"], hot)
+    made = predict({"heat": None, "flash_flood": None, "river_flood": None}, NO_SCORES, hot, made_region, ISSUED, {})
+    assert set(np.unique(made.isel(cell=made["hazard"].values == "river_flood")["verdict"])) == {""}
+    flash, heat = (made.isel(cell=made["hazard"].values == name) for name in ("flash_flood", "heat"))
+    assert flash["probability"].isnull().all() and set(np.unique(flash["verdict"])) == {"not assessed"}
+    assert set(np.unique(flash["colour"])) == {"grey"} and flash["data_until"].isnull().all()
+    assert np.array_equal(heat["probability"].values, heat["normal_probability"].values)
+    assert 0 < heat["probability"].sel(level=1).mean() < 0.5
+    assert len(json.loads(made.attrs["degraded"])) == 1
+
+
+def test_heat_out_of_season_cannot_be(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    made = predict({"heat": models["heat"]}, scores_of("heat", "known", "persistence"), record, made_region, date(2004, 10, 28), {})
+    single = made.isel(cell=made["window_days"].values == 1)
+    inside = single["valid_time"].values[:, 0] < np.datetime64("2004-11-01")
+    assert (single["probability"].values[~inside] == 0).all() and (single["normal_probability"].values[~inside] == 0).all()
+    assert set(np.unique(single["colour"].values[~inside])) == {"green"}
+    week = made.isel(cell=made["window_days"].values == 7)
+    assert (week["normal_probability"].sel(level=1) > 0).all()
+
+
+def test_a_place_without_discharge_has_no_river_flood(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    dry = record.copy(deep=True)
+    dry["river_discharge"].values[:, 1] = np.nan
+    made = predict({"river_flood": fit(hazards()["river_flood"], dry, made_region)}, NO_SCORES, dry, made_region, ISSUED, {})
+    assert np.isfinite(made["probability"].isel(location=0)).all()
+    assert made["probability"].isel(location=1).isnull().all() and set(np.unique(made["verdict"].isel(location=1))) == {""}
+
+
+def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -> xr.Dataset:
+    dims = ("cell", "level", "init_time", "location")
+    values = np.array(chances).reshape(1, 3, 1, 1)
+    today = np.datetime64("2005-06-20", "ns")
+    return xr.Dataset(
+        {
+            "probability": (dims, values),
+            "normal_probability": (dims, np.full(values.shape, usual)),
+            "verdict": (dims, np.full(values.shape, verdict, dtype=object)),
+        },
+        coords={
+            "level": [1, 2, 3],
+            "init_time": [today],
+            "location": ["here"],
+            "lead_days": ("cell", [1]),
+            "window_days": ("cell", [1]),
+            "valid_time": (("cell", "init_time"), [[today + np.timedelta64(1, "D")]]),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("hazard", "chances", "usual", "verdict", "colour"),
+    [
+        ("heat", [0.39, 0.1, 0.0], 0.05, "known", "green"),
+        ("heat", [0.40, 0.1, 0.0], 0.05, "known", "yellow"),
+        ("heat", [0.50, 0.30, 0.0], 0.05, "known", "orange"),
+        ("heat", [0.50, 0.25, 0.20], 0.05, "known", "orange"),
+        ("heat", [0.60, 0.50, 0.40], 0.05, "skilful", "red"),
+        ("heat", [0.45, 0.1, 0.0], 0.30, "known", "green"),  # not twice the usual 0.30
+        ("heat", [0.80, 0.1, 0.0], 0.60, "known", "yellow"),  # but from .80 on that is waived
+        ("heat", [0.90, 0.8, 0.7], 0.05, "no better than usual", "grey"),
+        ("flash_flood", [0.25, 0.0, 0.0], 0.02, "known", "yellow"),
+        ("flash_flood", [0.25, 0.12, 0.10], 0.02, "known", "orange"),
+        ("river_flood", [0.5, 0.4, 0.30], 0.02, "known", "red"),
+        ("drought", [0.50, 0.2, 0.1], 0.30, "known", "yellow"),  # 1.5 times is enough
+    ],
+)
+def test_the_colour_is_the_highest_row_reached(
+    hazard: str, chances: list[float], usual: float, verdict: str, colour: str, made_region: Region
+) -> None:
+    assert _colours(hazards()[hazard], part_of(chances, usual, verdict), made_region, None).values.ravel().tolist() == [colour]
+
+
+@pytest.mark.parametrize(("chance", "colour"), [(0.33, "yellow"), (0.31, "green")])
+def test_a_colour_once_given_for_a_day_is_withdrawn_below_four_fifths_of_its_threshold(
+    chance: float, colour: str, made_region: Region
+) -> None:
+    # yellow at .40 is kept down to .32
+    row = {"location": "here", "hazard": "heat", "valid": pd.Timestamp("2005-06-21"), "window_days": 1, "colour": "yellow"}
+    made = _colours(hazards()["heat"], part_of([chance, 0.0, 0.0]), made_region, pd.DataFrame([row]))
+    assert made.values.ravel().tolist() == [colour]
+
+
+def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None:
+    own = made_region.model_copy(update={"colours": {"heat": {"yellow": {1: 0.1}}}})
+    assert _colours(hazards()["heat"], part_of([0.15, 0.0, 0.0]), own, None).values.ravel().tolist() == ["yellow"]

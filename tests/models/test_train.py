@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from configs import Region
+from features.build import delays_of, options_for
+from features.hazards import hazards
+from models.train import BLOCKS, choose_rounds, fit, forecasters, load_model, reference_years, save_model, year_blocks
+
+
+@pytest.fixture(scope="module")
+def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
+    return made_record(years=15.4, places=2, seed=9)
+
+
+def test_rounds_are_none_where_trees_know_nothing_and_some_where_they_do() -> None:
+    rng = np.random.default_rng(0)
+    n = 8_000
+    x = rng.normal(size=(n, 4)).astype(np.float32)
+    block = np.arange(n) * BLOCKS // n
+    margin = np.full(n, -1.5)
+    blind = (rng.random(n) < 1 / (1 + np.exp(1.5))).astype(float)
+    assert choose_rounds(x, blind, margin, block) == 0
+    told = (rng.random(n) < 1 / (1 + np.exp(1.5 - 2 * x[:, 0]))).astype(float)
+    assert choose_rounds(x, told, margin, block) > 10
+
+
+def test_year_blocks_are_runs_of_whole_years() -> None:
+    days = np.arange("1990-01-01", "1998-01-01", dtype="datetime64[D]")
+    blocks = year_blocks(days)
+    years = days.astype("datetime64[Y]").astype(int)
+    assert [len(set(blocks[years == year])) for year in np.unique(years)] == [1] * 8
+    assert (np.diff(blocks) >= 0).all() and set(blocks) == set(range(BLOCKS))
+
+
+def test_normals_come_from_complete_years_unless_the_region_says(record: xr.Dataset, made_region: Region) -> None:
+    assert reference_years(made_region, record) == (1990, 2004)  # 15.4 years from 1990: 2005 is not complete
+    assert reference_years(made_region.model_copy(update={"reference_period": (1991, 2000)}), record) == (1991, 2000)
+
+
+@pytest.mark.parametrize("name", sorted(hazards()))
+def test_a_saved_model_says_the_same_after_loading(name: str, record: xr.Dataset, made_region: Region, tmp_path: Path) -> None:
+    hazard = hazards()[name]
+    model = fit(hazard, record, made_region, "snapshot")
+    delays, options = delays_of(record), options_for(hazard, made_region, record)
+    days = record["time"].values[-400::40]
+    before = forecasters(model, record, days, delays, options)
+    save_model(model, before.drop_vars("state_known"), tmp_path / "model")
+    loaded, out_of_fold = load_model(tmp_path / "model")
+    xr.testing.assert_identical(before, forecasters(loaded, record, days, delays, options))
+    assert out_of_fold["model"].shape == before["model"].shape
+    assert loaded.meta["trained_until"] == str(record["time"].values[-1])[:10] and loaded.meta["fingerprint"] == made_region.fingerprint
+    assert not [path for path in (tmp_path / "model").iterdir() if path.suffix not in (".nc", ".json")]
+
+
+def test_fitting_twice_gives_the_same_model(record: xr.Dataset, made_region: Region, tmp_path: Path) -> None:
+    hazard, nothing = hazards()["heat"], xr.Dataset()
+    for number in (1, 2):
+        save_model(fit(hazard, record, made_region), nothing, tmp_path / str(number))
+    for path in (tmp_path / "1").glob("*.json"):
+        assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
