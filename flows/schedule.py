@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from configs import Region, RiskError, Settings, region_names
@@ -64,13 +66,21 @@ def schedule(names: list[str], settings: Settings) -> int:
 
 
 def _serve(made: list[RunnerDeployment]) -> None:
-    """One run at a time on this machine. Returns when the runner has been told to stop."""
-    from prefect import serve
+    """One run at a time on this machine. Returns when told to stop by SIGINT or SIGTERM."""
+    from prefect.runner import Runner
 
-    try:
-        serve(*made, limit=1, print_starting_message=False)
-    except SystemExit:  # the runner's own answer to SIGTERM
-        return
+    runner = Runner(limit=1)
+    for deployment in made:
+        runner.add_deployment(deployment)
+
+    async def serve() -> None:
+        serving = asyncio.ensure_future(runner.start())
+        await asyncio.sleep(0)  # the runner has put its own answer to SIGTERM, which ends it uncleanly; ours replaces it
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
+        with suppress(asyncio.CancelledError):
+            await serving
+
+    asyncio.run(serve())
 
 
 @contextmanager

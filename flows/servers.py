@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -9,36 +11,56 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from configs import RiskError
 from flows import make_prefect_home
 
 HOST = "127.0.0.1"
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def free_port(first: int) -> int:
-    """``first``, or the next port after it that nothing listens on. Raises RiskError when a hundred are taken."""
-    for port in range(first, first + 100):
-        with socket.socket() as trial, suppress(OSError):
+@contextmanager
+def free_port(first: int) -> Iterator[int]:
+    """``first``, or the next port after it that nothing listens on; no other block of ours gets it while this one lasts.
+
+    Raises RiskError when a hundred are taken.
+    """
+    with ExitStack() as held:
+        for port in range(first, first + 100):
+            if _take(port, held):
+                yield port
+                return
+        raise RiskError(f"{HOST}: found no free port from {first} to {first + 99}, expected one; stop a server that is not needed.")
+
+
+def _take(port: int, held: ExitStack) -> bool:
+    """Whether nothing listens on the port and we have its lock, which ``held`` then keeps."""
+    try:
+        lock = held.enter_context(open(Path(tempfile.gettempdir()) / f"climate-risk-{os.getuid()}-port-{port}.lock", "a"))
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((HOST, port))
-            return port
-    raise RiskError(f"{HOST}: found no free port from {first} to {first + 99}, expected one; stop a server that is not needed.")
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
 def running(name: str, arguments: list[str], address: str, seconds: float = 180) -> Iterator[subprocess.Popen[bytes]]:
     """``python arguments`` as a server that answers at ``address`` within ``seconds``; stopped when the block ends.
 
-    It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does. What it says is shown only when it fails.
-    Raises RiskError when it does not answer.
+    It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does, and ends when we are killed.
+    What it says is shown only when it fails. Raises RiskError when it does not answer.
     """
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=said, stderr=said, start_new_session=True, preexec_fn=_end_with_parent
+        )
         try:
             _wait(name, process, address, seconds)
             yield process
@@ -48,6 +70,12 @@ def running(name: str, arguments: list[str], address: str, seconds: float = 180)
             raise
         finally:
             _stop(process)
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel, where it is Linux, to end this process with the one that started it, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def answers(address: str) -> bool:
@@ -88,11 +116,11 @@ def prefect_server(first_port: int = 4200, scheduling: bool = True) -> Iterator[
         yield url
         return
     make_prefect_home()
-    port = free_port(first_port)
-    url = f"http://{HOST}:{port}/api"
-    arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *([] if scheduling else ["--no-services"])]
-    with running("Prefect server", arguments, f"{url}/health"):
-        yield url
+    with free_port(first_port) as port:
+        url = f"http://{HOST}:{port}/api"
+        arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *([] if scheduling else ["--no-services"])]
+        with running("Prefect server", arguments, f"{url}/health"):
+            yield url
 
 
 @contextmanager

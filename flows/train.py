@@ -69,6 +69,10 @@ def sort_hazards(observations: xr.Dataset) -> Assessable:
 def backtest_hazards(names: tuple[str, ...], observations: xr.Dataset, region: Region) -> Backtested:
     """Backtests one hazard after the other; one that cannot be, such as for too short a record, does not stop the others."""
     done, missing = dict[str, xr.Dataset](), dict[str, str]()
+    try:
+        backtests.require_years(observations, region)
+    except RiskError as error:
+        return Backtested(missing=dict.fromkeys(names, str(error)))
     for name in names:
         try:
             with stage(f"backtest {name}"):

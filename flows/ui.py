@@ -31,7 +31,7 @@ def ui(settings: Settings) -> int:
 
 
 def _reports(stack: ExitStack, settings: Settings) -> str:
-    port = free_port(8000)
+    port = stack.enter_context(free_port(8000))
     address = f"http://{HOST}:{port}/"
     arguments = ["-c", _QUIET_SERVER, str(port), str(settings.published)]
     stack.enter_context(running("reports", arguments, address))
@@ -48,7 +48,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), serve).serve_fo
 
 
 def _mlflow(stack: ExitStack, settings: Settings) -> str:
-    port = free_port(5000)
+    port = stack.enter_context(free_port(5000))
     address = f"http://{HOST}:{port}"
     store = f"sqlite:///{settings.mlruns / 'mlflow.db'}"
     arguments = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1", "--backend-store-uri", store]

@@ -33,6 +33,7 @@ from models.baselines import (
 )
 
 MOST_ROUNDS = 60
+PATIENCE = 10  # rounds without improvement after which a block is not trained further
 BLOCKS = 4  # of consecutive years, for the choice of rounds
 FEWEST_EVENTS = 30  # of a level in training, for trees
 PARAMETERS: Mapping[str, Any] = {
@@ -179,9 +180,11 @@ def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.n
         parts = [(_with_margin(x[rows], outside[rows]), y[rows], outside[rows]) for rows in (block != b, block == b)]
         train, held = (xgb.DMatrix(predictors, outcome, base_margin=margin) for predictors, outcome, margin in parts)
         seen: dict[str, Any] = {}
-        xgb.train(dict(PARAMETERS), train, MOST_ROUNDS, evals=[(held, "held")], evals_result=seen, verbose_eval=False)
+        how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
+        xgb.train(dict(PARAMETERS), train, MOST_ROUNDS, **how)
         none = _log_loss(y[block == b], outside[block == b])
-        gains.append((none - np.array(seen["held"]["logloss"])) * (block == b).sum())
+        gain = (none - np.array(seen["held"]["logloss"])) * (block == b).sum()
+        gains.append(np.pad(gain, (0, MOST_ROUNDS - len(gain)), mode="edge"))
     if not gains:
         return 0
     best = int(np.argmax(np.sum(gains, axis=0)))

@@ -52,4 +52,5 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert free_port(port) > port
+        with free_port(port) as first, free_port(port) as second:
+            assert port < first < second
