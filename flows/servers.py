@@ -40,7 +40,7 @@ def free_port(first: int) -> Iterator[int]:
 def _take(port: int, held: ExitStack) -> bool:
     """Whether nothing listens on the port and we have its lock, which ``held`` then keeps."""
     try:
-        lock = held.enter_context(open(Path(tempfile.gettempdir()) / f"climate-risk-{os.getuid()}-port-{port}.lock", "a"))
+        lock = held.enter_context(open(Path(tempfile.gettempdir()) / f"climate-risk-{os.getuid()}-port-{port}.lock", "a"))  # noqa: SIM115
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
