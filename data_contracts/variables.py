@@ -26,6 +26,8 @@ class Variable:
     standard_name: str | None = None
 
 
+_RADIATION = "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air"
+
 _ROWS = (
     # WMO extremes: +56.7 degC (1913), -89.2 degC (1983).
     Variable("air_temperature_max", "degC", -90.0, 60.0, "highest air temperature of the day at 2 m", "time: maximum", "air_temperature"),
@@ -36,11 +38,29 @@ _ROWS = (
     Variable("potential_evapotranspiration", "mm", 0.0, 25.0, "reference evapotranspiration of the day", "time: sum"),
     Variable("relative_humidity", "%", 0.0, 105.0, "mean relative humidity of the day at 2 m", "time: mean", "relative_humidity"),
     Variable("wind_speed", "m s-1", 0.0, 75.0, "mean wind speed of the day at 10 m", "time: mean", "wind_speed"),
-    Variable("surface_downwelling_shortwave", "MJ m-2", 0.0, 45.0, "solar radiation received in the day", "time: sum", "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air"),
-    Variable("soil_moisture", "m3 m-3", 0.0, 1.0, "volume of water in the topsoil", "time: mean", "volume_fraction_of_condensed_water_in_soil"),
+    Variable("surface_downwelling_shortwave", "MJ m-2", 0.0, 45.0, "solar radiation received in the day", "time: sum", _RADIATION),
+    Variable(
+        "soil_moisture", "m3 m-3", 0.0, 1.0, "volume of water in the topsoil", "time: mean", "volume_fraction_of_condensed_water_in_soil"
+    ),
     # The Amazon's highest daily flow is about 3.7e5 m3 s-1.
-    Variable("river_discharge", "m3 s-1", 0.0, 500_000.0, "mean river discharge of the day", "time: mean", "water_volume_transport_in_river_channel"),
-    Variable("river_level", "m", -50.0, 9_000.0, "mean water level of the day above the gauge's datum", "time: mean", "water_surface_height_above_reference_datum"),
+    Variable(
+        "river_discharge",
+        "m3 s-1",
+        0.0,
+        500_000.0,
+        "mean river discharge of the day",
+        "time: mean",
+        "water_volume_transport_in_river_channel",
+    ),
+    Variable(
+        "river_level",
+        "m",
+        -50.0,
+        9_000.0,
+        "mean water level of the day above the gauge's datum",
+        "time: mean",
+        "water_surface_height_above_reference_datum",
+    ),
     # Sea-level extremes 870-1085 hPa; stations stand up to 5,000 m.
     Variable("air_pressure", "hPa", 450.0, 1100.0, "mean air pressure of the day at the station", "time: mean", "surface_air_pressure"),
 )

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import xarray as xr
@@ -160,7 +160,7 @@ def make_forecast(issue: Issue) -> Outcome:
     with stage("score"):
         scores = score(issue.region, issue.champions, issue.possible.missing | untrained)
     with stage(f"forecast {issue.issued}"):
-        forecast = predict(issue, scores)
+        forecast = cast(xr.Dataset, predict(issue, scores))
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [f"There is no model of {', '.join(names)}: {why}" for why, names in by_reason(issue.missing).items()]
     told = json.loads(forecast.attrs.get("degraded") or "[]")

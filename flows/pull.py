@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -73,7 +73,7 @@ def until_day(source: Source, batch: Batch, last: date) -> tuple[Source, Batch]:
 def require_years(source: Source, batch: Batch, years: float) -> None:
     """Raises RiskError when the batch spans fewer than ``years`` years."""
     times = pd.to_datetime(batch.observations["time"])
-    span = (times.max() - times.min() + timedelta(days=1)) / timedelta(days=365.25)
+    span = ((times.max() - times.min()).days + 1) / 365.25
     if not round(span, 1) >= years:
         found = f"found {span:.1f} years of observations, expected at least {years:g} for a backtest"
         raise RiskError(f"{source.name}: {found}; nothing was stored, add earlier years.")

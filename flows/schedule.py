@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from configs import Region, RiskError, Settings, region_names
 from flows.check import open_region
@@ -36,7 +36,7 @@ def deployments(name: str, region: Region) -> list[RunnerDeployment]:
     from flows.daily import daily
     from flows.train import train
 
-    return [
+    made = [
         flow.to_deployment(
             region.name,
             schedules=[Cron(crons(region)[flow.name], timezone=region.timezone)],
@@ -48,6 +48,7 @@ def deployments(name: str, region: Region) -> list[RunnerDeployment]:
         )
         for flow in (daily, train)
     ]
+    return cast("list[RunnerDeployment]", made)  # outside an event loop it is never a coroutine
 
 
 def schedule(names: list[str], settings: Settings) -> int:

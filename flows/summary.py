@@ -82,7 +82,7 @@ def _span(values: pd.Series, form: str) -> str:
 def show_table(table: pd.DataFrame) -> None:
     """A Rich table in a terminal, aligned plain text elsewhere."""
     if not sys.stdout.isatty():
-        widths = [max(len(column), *(len(value) for value in table[column])) for column in table]
+        widths = [max(map(len, (str(column), *table[column]))) for column in table]
         for row in [tuple(table.columns), *table.itertuples(index=False)]:
             print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
         return

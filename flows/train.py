@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import pandas as pd
 import xarray as xr
@@ -76,7 +77,7 @@ def backtest_hazards(names: tuple[str, ...], observations: xr.Dataset, region: R
     for name in names:
         try:
             with stage(f"backtest {name}"):
-                done[name] = backtest_hazard(hazards()[name], observations, region)
+                done[name] = cast(xr.Dataset, backtest_hazard(hazards()[name], observations, region))
         except RiskError as error:
             missing[name] = str(error)
     return Backtested(done, missing)

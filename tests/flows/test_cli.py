@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -183,13 +184,15 @@ def test_backtest_writes_the_scores(ready, command: Callable, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
 
 
-def test_train_keeps_a_champion_that_is_not_beaten(ready, command: Callable) -> None:
-    said = command(ready.settings, "train", ready.region.path, "--hazard", "flash_flood")
+def test_train_registers_the_next_version_of_the_hazard_it_is_given(ready, command: Callable, tmp_path: Path) -> None:
+    shutil.copytree(ready.settings.home, tmp_path / "home")
+    settings = Settings(tmp_path / "home")
+    said = command(settings, "train", ready.region.path, "--hazard", "flash_flood")
     assert said.status == 0, said.err
-    assert "version 2" in said.out
-    said = command(ready.settings, "train", ready.region.path, "--hazard", "flod")
+    assert "version 2" in said.out and "heat" not in said.out
+    said = command(settings, "train", ready.region.path, "--hazard", "flod")
     assert said.status == 1 and one_sentence(said.err)
-    said = command(ready.settings, "train", ready.region.path, "--hazard", "river_flood")
+    said = command(settings, "train", ready.region.path, "--hazard", "river_flood")
     assert said.status == 1 and one_sentence(said.err) and "river_discharge" in said.err
 
 
