@@ -13,7 +13,7 @@ from data_contracts.store import Store
 from flows.check import open_region
 from flows.progress import stage
 from flows.pull import pull_sources
-from flows.run import Outcome, alone, record_of
+from flows.run import Outcome, alone, concluded, record_of
 from flows.train import backtest_hazards, listed, sort_hazards
 from models import backtest as backtests
 from models import scores as scoring
@@ -51,4 +51,4 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
             say(f"{len(scores)} cells")
         write_scores(scores, path)
         notes = tuple(f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items())
-        return Outcome(place.name, path, pulled.degraded, notes, scores)
+        return concluded(Outcome(place.name, path, pulled.degraded, notes, scores))

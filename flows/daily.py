@@ -7,7 +7,7 @@ from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
 from flows.pull import pull_sources
-from flows.run import Outcome, alone, known_before, record_of, today
+from flows.run import Outcome, alone, concluded, known_before, record_of, today
 from flows.train import champions_of, sort_hazards, train_hazards
 from models.registry import Registry
 from prefect import flow
@@ -36,4 +36,6 @@ def daily(region: str) -> Outcome:
             registered, missing = train_hazards(new, known, place, registry, snapshot, others, possible.missing)
             champions |= champions_of(place, registry, tuple(registered), known)
         folder = settings.published / place.name / issued.isoformat()
-        return make_forecast(Issue(place, settings, issued, snapshot, known, champions, possible, folder, False, pulled.degraded, missing))
+        return concluded(
+            make_forecast(Issue(place, settings, issued, snapshot, known, champions, possible, folder, False, pulled.degraded, missing))
+        )

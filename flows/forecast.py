@@ -18,7 +18,7 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, known_before, newest_day, record_of, task_options, today
+from flows.run import Outcome, alone, concluded, known_before, newest_day, record_of, task_options, today
 from flows.train import Assessable, champions_of, sort_hazards
 from models import predict as prediction
 from models import scores as scoring
@@ -208,6 +208,8 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         folder = usual / ("hindcast" if day < now else "") / day.isoformat()
         if out is not None:
             folder = Path(out).expanduser().resolve()
-        return make_forecast(
-            Issue(place, settings, day, store.snapshot(), known, champions, possible, folder, hindcast=day < now, missing=missing)
+        return concluded(
+            make_forecast(
+                Issue(place, settings, day, store.snapshot(), known, champions, possible, folder, hindcast=day < now, missing=missing)
+            )
         )

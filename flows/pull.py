@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from prefect import flow, task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
@@ -16,7 +15,8 @@ from configs import Region, RiskError, Settings
 from data_contracts.store import Store, Stored
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, task_options
+from flows.run import Outcome, alone, concluded, task_options
+from prefect import flow, task
 from sources import Batch, Source, SourceUnavailable, sources_of
 
 
@@ -117,4 +117,4 @@ def pull(region: str, until: date | None = None) -> Outcome:
         pulled = pull_sources(place, settings, until)
         if len(pulled.down) == len(place.sources):
             raise SourceUnavailable(" ".join(pulled.down))
-        return Outcome(place.name, settings.data / "store" / place.name, pulled.degraded)
+        return concluded(Outcome(place.name, settings.data / "store" / place.name, pulled.degraded))

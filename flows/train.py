@@ -13,7 +13,7 @@ from data_contracts.store import Store
 from features.hazards import Hazard, hazards
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, known_before, record_of, task_options, today
+from flows.run import Outcome, alone, concluded, known_before, record_of, task_options, today
 from models import backtest as backtests
 from models import scores as scoring
 from models import train as training
@@ -141,7 +141,7 @@ def train(region: str, hazard: str | None = None) -> Outcome:
             raise RiskError(f"{place.name}: nothing could be trained: {listed(missing)}")
         held = {name: made for name, made in registered.items() if not made.champion}
         kept = tuple(f"{name}: version {made.version} is not the champion: {made.reason}" for name, made in held.items())
-        return Outcome(place.name, settings.mlruns, tuple(f"{name}: {reason}" for name, reason in missing.items()), kept)
+        return concluded(Outcome(place.name, settings.mlruns, tuple(f"{name}: {reason}" for name, reason in missing.items()), kept))
 
 
 def listed(reasons: dict[str, str]) -> str:

@@ -173,21 +173,28 @@ def test_a_day_without_a_past_or_yet_to_come_cannot_be_issued(day: str, ready, c
     assert said.status == 1 and one_sentence(said.err) and day in said.err
 
 
-def test_backtest_writes_the_scores(ready, command: Callable, tmp_path: Path) -> None:
-    said = command(ready.settings, "backtest", ready.region.path, "--out", tmp_path / "scores.csv")
+def test_backtest_of_temperatures_alone_scores_heat_and_says_why_nothing_else(
+    command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
+) -> None:
+    region = write_record(tmp_path, years=15, variables=("air_temperature_max", "air_temperature_min"))
+    (tmp_path / "out").mkdir()
+    said = command(home, "backtest", region.path, "--out", tmp_path / "out" / "scores.csv")
     assert said.status == 0, said.err
-    scores = pd.read_csv(tmp_path / "scores.csv")
+    scores = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert list(scores.columns[:7]) == ["region", "hazard", "level", "lead_days", "window_days", "n", "n_events"]
     assert set(scores["hazard"]) == {"heat", "flash_flood", "drought"}
-    assert "river_flood is not assessed" in said.out
+    assert scores.loc[scores["hazard"] == "heat", "n"].gt(0).any()
+    assert set(scores.loc[scores["hazard"] != "heat", "verdict"]) == {"not assessed"}
+    for name, why in (("flash_flood", "precipitation"), ("drought", "precipitation"), ("river_flood", "river_discharge")):
+        assert any(line.startswith(f"{name} is not assessed") and why in line for line in said.out.splitlines()), name
     assert said.out.splitlines()[-1].endswith("scores.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.csv"]
 
 
 def test_train_registers_the_next_version_of_the_hazard_it_is_given(ready, command: Callable, tmp_path: Path) -> None:
     shutil.copytree(ready.settings.home, tmp_path / "home")
     settings = Settings(tmp_path / "home")
-    said = command(settings, "train", ready.region.path, "--hazard", "flash_flood")
+    said = command(settings, "train", ready.region.path, "--hazard", "drought")
     assert said.status == 0, said.err
     assert "version 2" in said.out and "heat" not in said.out
     said = command(settings, "train", ready.region.path, "--hazard", "flod")
