@@ -34,27 +34,31 @@ def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     return laid
 
 
-def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW):
-    """Yield, for each day index, the values of all years within ``half`` days of it: arrays (sample, ...), NaN kept."""
+def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
+    """Values of all years within ``half`` days of each day index: (time, location) -> (sample, 366, location), NaN kept."""
     laid = by_year(values, times)
     wrapped = np.concatenate([laid[-half:], laid, laid[:half]])
-    for index in range(DAYS):
-        yield wrapped[index : index + 2 * half + 1].reshape(-1, *values.shape[1:])
+    windows = np.lib.stride_tricks.sliding_window_view(wrapped, 2 * half + 1, axis=0)
+    return np.moveaxis(windows, (1, 3), (0, 1)).reshape(-1, DAYS, values.shape[1])
 
 
 def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarray:
     """Quantile ``q`` of the doy window, linear between order statistics; (time, location) -> (366, location)."""
-    out = np.full((DAYS, values.shape[1]), np.nan)
-    for index, sample in enumerate(window_samples(values, times)):
-        ordered = np.sort(sample, axis=0)  # NaN last
-        n = np.isfinite(ordered).sum(axis=0)
-        at = np.maximum(n - 1, 0) * q
-        low = np.floor(at).astype(int)
-        high = np.minimum(low + 1, np.maximum(n - 1, 0))
-        places = np.arange(values.shape[1])
-        picked = ordered[low, places] * (1 - (at - low)) + ordered[high, places] * (at - low)
-        out[index] = np.where(n > 0, picked, np.nan)
-    return out
+    return np.concatenate([_quantile(window_samples(part, times), q) for part in _few_places(values)], axis=1)
+
+
+def _few_places(values: np.ndarray, many: int = 8) -> list[np.ndarray]:
+    """The places in groups, so that their samples (40 years: 4 MB a place) fit in memory."""
+    return [values[:, first : first + many] for first in range(0, values.shape[1], many)]
+
+
+def _quantile(sample: np.ndarray, q: float) -> np.ndarray:
+    ordered = np.sort(sample, axis=0)  # NaN last
+    last = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
+    low = np.floor(last * q).astype(int)
+    part = last * q - low
+    below, above = (np.take_along_axis(ordered, rank[None], axis=0)[0] for rank in (low, np.minimum(low + 1, last)))
+    return below * (1 - part) + above * part
 
 
 def window_mean(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:

@@ -34,6 +34,7 @@ from models.baselines import (
 
 MOST_ROUNDS = 60
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
+LABEL_BLOCKS = 10  # of consecutive years, whose events are by thresholds fitted without them
 BLOCKS = 4  # of consecutive years, for the choice of rounds
 FEWEST_EVENTS = 30  # of a level in training, for trees
 PARAMETERS: Mapping[str, Any] = {
@@ -102,7 +103,7 @@ def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]
 def learn(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Model:
     """Learn normals from ``reference`` and everything else from ``observations``; nothing else is read."""
     normals = hazard.fit_normals(reference, options)
-    outcome = build_outcome(hazard, hazard.events(observations, normals, options), normals, options)
+    outcome = build_outcome(hazard, cross_fitted_events(hazard, observations, reference, normals, options), normals, options)
     climatology = fit_climatology(hazard, outcome)
     outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
     outcome = outcome.isel(init_time=np.isfinite(outcome.values).any(axis=(0, 1, 3)))
@@ -113,6 +114,26 @@ def learn(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delay
     boosters = fit_boosters(hazard, features, outcome.values, usual, persistence)
     meta = {"rounds": {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}, "features": list(hazard.features)}
     return Model(hazard.name, normals, climatology, persistence, boosters, meta)
+
+
+def cross_fitted_events(
+    hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, normals: xr.Dataset, options: Options
+) -> xr.DataArray:
+    """Events to learn from: those of each block of years by thresholds fitted without it, as a test year's are.
+
+    Events by thresholds the same years were fitted to are rarer than those of years to come. ``normals`` are the whole
+    reference's: its choices, such as which index counts, hold for every block.
+    """
+    times = observations["time"].values
+    blocks = year_blocks(times, LABEL_BLOCKS)
+    own = blocks[np.searchsorted(times, reference["time"].values)]
+    parts = []
+    for block in np.unique(blocks):
+        rest = hazard.fit_normals(reference.where(xr.DataArray(own != block, dims="time")), options)
+        rest = rest.assign({name: normals[name] for name in hazard.choices})
+        parts.append(hazard.events(observations, rest, options).values[:, blocks == block])
+    happened = hazard.events(observations, normals, options)
+    return happened.copy(data=np.concatenate(parts, axis=1))
 
 
 def table(features: xr.Dataset, hazard: Hazard, usual: np.ndarray) -> np.ndarray:
@@ -152,11 +173,11 @@ def fit_boosters(
     return boosters
 
 
-def year_blocks(init_times: np.ndarray) -> np.ndarray:
-    """Number 0..BLOCKS-1 of the block of consecutive years each issue day belongs to."""
-    years = pd.DatetimeIndex(init_times).year.to_numpy()
+def year_blocks(days: np.ndarray, blocks: int = BLOCKS) -> np.ndarray:
+    """Number 0..blocks-1 of the block of consecutive years each day belongs to."""
+    years = pd.DatetimeIndex(days).year.to_numpy()
     rank = np.searchsorted(np.unique(years), years)
-    return rank * BLOCKS // len(np.unique(years))
+    return rank * blocks // len(np.unique(years))
 
 
 def _margins_outside(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, blocks: np.ndarray) -> np.ndarray:

@@ -53,7 +53,8 @@ class Hazard:
     ``features`` are the names predictors returns. ``state`` are those the known state's regression reads ("climatology" is
     the calendar's own log-odds, "overlap" the ensemble's); empty where the overlap ensemble itself is the known state.
     ``overlap`` names, level by level, the predictors that are an ensemble probability. ``windows_look_back``: window_days is
-    the length of an index window that ends on the valid day, not a number of days ahead.
+    the length of an index window that ends on the valid day, not a number of days ahead. ``choices`` are the normals that
+    are decisions on how to measure rather than thresholds.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Hazard:
     overlap: tuple[str, ...] = ()
     only_where_measured: bool = False
     windows_look_back: bool = False
+    choices: tuple[str, ...] = ()
 
 
 def single_days(last_lead: int) -> tuple[Cell, ...]:

@@ -8,14 +8,16 @@ Hargreaves. SPI over 90 days where there is neither. Vicente-Serrano et al. 2010
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from features.calendar import DAYS, day_index, seasonal_mean, trailing_sum, window_mean, window_samples
+from features.evapotranspiration import hargreaves
 from features.hazards import LEVELS, Cell, Hazard, Options, lagged, optional
-from features.indices import LogLogistic, ZeroGamma, hargreaves, probability_of, standardised
+from features.indices import LogLogistic, ZeroGamma, probability_of, standardised
 
 WINDOWS = (90, 365)
 LEADS = (30, 60, 90)
@@ -92,12 +94,18 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
 def _fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
     """Season and distribution of a window's sums by day of year: each (366, location)."""
     season = np.where(spi, 0.0, seasonal_mean(total, times))
-    fits = [(LogLogistic.fit(sample), ZeroGamma.fit(sample)) for sample in window_samples(total - season[day_index(times)], times)]
-    logistic = {name: np.stack([getattr(fit, name) for fit, _ in fits]) for name in ("xi", "alpha", "k")}
-    gamma = {f"gamma_{name}": np.stack([getattr(fit, name) for _, fit in fits]) for name in ("shape", "scale", "dry")}
-    logistic = {name: np.where(spi, np.nan, values) for name, values in logistic.items()}
-    gamma = {name: np.where(spi, values, np.nan) for name, values in gamma.items()}
-    return {"season": season, **logistic, **gamma}
+    apart = total - season[day_index(times)]
+    fitted = {name: np.full(season.shape, np.nan) for name in _FITTED[1:]}
+    for place, alone in enumerate(spi):
+        sample = window_samples(apart[:, [place]], times)[:, :, 0]
+        parameters = _gamma(sample) if alone else asdict(LogLogistic.fit(sample))
+        for name, values in parameters.items():
+            fitted[name][:, place] = values
+    return {"season": season, **fitted}
+
+
+def _gamma(sample: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"gamma_{name}": values for name, values in asdict(ZeroGamma.fit(sample)).items()}
 
 
 def _distributions(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamma]:
@@ -269,4 +277,5 @@ HAZARD = Hazard(
     state=(),
     overlap=("overlap_1", "overlap_2", "overlap_3"),
     windows_look_back=True,
+    choices=("pet_source", "index_window"),
 )

@@ -197,4 +197,5 @@ HAZARD = Hazard(
     history=history,
     features=FEATURES,
     state=FEATURES[:6],
+    choices=("measured_tmean",),
 )

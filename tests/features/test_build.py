@@ -88,9 +88,7 @@ def test_a_window_is_an_event_if_any_of_its_days_is() -> None:
     days = np.zeros((3, 12, 1))
     days[0, 4] = 1.0
     days[0, 9] = np.nan
-    happened = xr.DataArray(
-        days, dims=("level", "time", "location"), coords={"level": [1, 2, 3], "time": times, "location": ["here"]}
-    )
+    happened = xr.DataArray(days, dims=("level", "time", "location"), coords={"level": [1, 2, 3], "time": times, "location": ["here"]})
     normals = xr.Dataset(coords={"location": ["here"]})
     outcome = build_outcome(hazard, happened, normals, Options())
     three = outcome.values[list(hazard.cells).index((type(hazard.cells[0]))(0, 3)), 0, :, 0]

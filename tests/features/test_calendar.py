@@ -46,7 +46,8 @@ def test_window_statistics_pool_31_days_of_all_years_around_the_new_year() -> No
     assert window_quantile(values, times.values, 0.0)[0, 0] == 2001 and window_quantile(values, times.values, 1.0)[0, 0] == 2004
 
 
-def test_window_quantile_is_numpys(rng=np.random.default_rng(1)) -> None:
+def test_window_quantile_is_numpys() -> None:
+    rng = np.random.default_rng(1)
     times = pd.date_range("2001-01-01", "2006-12-31")
     values = rng.normal(size=(len(times), 2))
     values[rng.random(values.shape) < 0.1] = np.nan

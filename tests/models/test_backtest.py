@@ -8,7 +8,8 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.backtest import TooShort, backtest, reasons_missing, test_years as years_tested
+from models.backtest import TooShort, backtest, reasons_missing
+from models.backtest import test_years as years_tested
 from models.train import forecasters, learn
 
 
@@ -89,7 +90,9 @@ def test_a_record_without_what_a_hazard_needs_says_what_it_lacks(made_record: Ca
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variables", [["precipitation"], ["air_temperature_max"], ["air_temperature_max", "air_temperature_min", "precipitation"]])
+@pytest.mark.parametrize(
+    "variables", [["precipitation"], ["air_temperature_max"], ["air_temperature_max", "air_temperature_min", "precipitation"]]
+)
 def test_any_set_of_variables_backtests_what_it_allows(
     variables: list[str], made_record: Callable[..., xr.Dataset], made_region: Region
 ) -> None:

@@ -74,7 +74,7 @@ def test_few_events_are_not_assessed(made_region: Region) -> None:
     made = made_out_of_fold(1.0)
     happened = made["outcome"].values
     happened[:, 2] = 0.0
-    happened[:, 2, :4 * 120] = np.where(np.arange(480)[:, None] % 20 == 0, 1.0, 0.0)  # 24 events, but in 4 years
+    happened[:, 2, : 4 * 120] = np.where(np.arange(480)[:, None] % 20 == 0, 1.0, 0.0)  # 24 events, but in 4 years
     scores = assess({"heat": made}, made_region, {}).query("level == 3")
     assert set(scores["verdict"]) == {"not assessed"} and scores["p_value"].isna().all()
     assert set(scores["n_event_years"]) == {4}

@@ -8,7 +8,7 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.train import BLOCKS, choose_rounds, fit, forecasters, load_model, reference_years, save_model, year_blocks
+from models.train import BLOCKS, choose_rounds, cross_fitted_events, fit, forecasters, load_model, reference_years, save_model, year_blocks
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,17 @@ def test_fitting_twice_gives_the_same_model(record: xr.Dataset, made_region: Reg
         save_model(fit(hazard, record, made_region), nothing, tmp_path / str(number))
     for path in (tmp_path / "1").glob("*.json"):
         assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
+
+
+def test_a_years_labels_use_thresholds_fitted_without_it(record: xr.Dataset, made_region: Region) -> None:
+    """A hotter year raises thresholds it is fitted to, and so hides some of its own events."""
+    hazard = hazards()["heat"]
+    hot = record.copy(deep=True)
+    hot["air_temperature_max"].values[(hot["time"].dt.year == 1997).values] += 6.0
+    options = options_for(hazard, made_region, hot)
+    normals = hazard.fit_normals(hot, options)
+    summer = (hot["time"].dt.year == 1997) & (hot["time"].dt.month == 7)
+    own, crossed = hazard.events(hot, normals, options), cross_fitted_events(hazard, hot, hot, normals, options)
+    hidden = crossed.sel(level=1)[summer.values].sum() - own.sel(level=1)[summer.values].sum()
+    assert hidden >= 3 and (crossed.sel(level=1) >= own.sel(level=1))[summer.values].all()
+    assert crossed.shape == own.shape and np.isfinite(crossed.sel(level=1)).all()
