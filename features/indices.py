@@ -13,10 +13,11 @@ import pandas as pd
 from scipy.special import gamma as gamma_function
 from scipy.special import gammainc, gammaincinv, ndtr, ndtri
 
-from features.calendar import trailing_mean
+from features.calendar import trailing_mean, trailing_sum
 
 INDEX_LIMIT = 3.0
 FIRST_HYDROLOGICAL_MONTH = 9
+LEAST_WET = 0.005  # mm: half of the finest step in which services give rain; a sum below it is dry
 
 
 def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -91,21 +92,31 @@ def episode_peaks(severity: np.ndarray, apart: int = 3) -> np.ndarray:
     return np.array(peaks)
 
 
-def extraterrestrial_radiation(day_of_year: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """Radiation at the top of the atmosphere, MJ m-2 per day (FAO-56 eq. 21); (time,), (location,) -> (time, location)."""
-    j = np.asarray(day_of_year, dtype=float)[:, None]
-    phi = np.deg2rad(np.asarray(latitude, dtype=float))[None, :]
-    distance = 1 + 0.033 * np.cos(2 * np.pi * j / 365)
-    declination = 0.409 * np.sin(2 * np.pi * j / 365 - 1.39)
-    sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
-    beam = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.sin(sunset)
-    return 24 * 60 / np.pi * 0.0820 * distance * beam
+def antecedent_precipitation(rain: np.ndarray, window: int, decay: float = 0.90) -> np.ndarray:
+    """Antecedent precipitation index of Kohler & Linsley 1951, mm: rain of the day and of the days before it, each day
+    further back counting ``decay`` times less; 0.85 to 0.90 in their basins.
+
+    ``rain`` (time, location) mm. Only the ``window`` days ending with each day count, so that a missing day (NaN) is
+    forgotten after them.
+    """
+    index = np.full(rain.shape, np.nan)
+    index[window - 1 :] = sum(decay**back * rain[window - 1 - back : len(rain) - back] for back in range(window))
+    return index
 
 
-def hargreaves(tmax: np.ndarray, tmin: np.ndarray, tmean: np.ndarray, day_of_year: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """Reference evapotranspiration of Hargreaves & Samani 1985, mm per day (FAO-56 eq. 52); never below zero."""
-    radiation = extraterrestrial_radiation(day_of_year, latitude) * 0.408
-    return np.maximum(0.0023 * (tmean + 17.8) * np.sqrt(np.maximum(tmax - tmin, 0.0)) * radiation, 0.0)
+WHY_UNDEFINED = ("", "fewer than 4 values", "more than half of the sums are zero", "all values are alike")
+
+
+def why_undefined(sample: np.ndarray, rain: np.ndarray | bool = False) -> np.ndarray:
+    """Why no index can be fitted to a sample along axis 0: a position in WHY_UNDEFINED, 0 where one can.
+
+    ``rain``: the sums are of rain alone, of which the wet ones are fitted.
+    """
+    values = np.where(rain & (sample < LEAST_WET), np.nan, sample)
+    n, known = np.isfinite(values).sum(axis=0), np.isfinite(sample).sum(axis=0)
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    alike = high - low <= 1e-6 * np.fmax(np.abs(low), np.abs(high))
+    return np.select([2 * n < known, n < 4, alike], [2, 1, 3], 0).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ class LogLogistic:
 
     @classmethod
     def fit(cls, sample: np.ndarray) -> LogLogistic:
-        l1, l2, skew, _ = l_moments(sample)
+        l1, l2, skew, _ = l_moments(np.where(why_undefined(sample) > 0, np.nan, sample))
         k = np.clip(-skew, -0.95, 0.95)
         k = np.where(np.abs(k) < 1e-6, 1e-6, k)
         alpha = l2 * np.sin(k * np.pi) / (k * np.pi)
@@ -142,7 +153,8 @@ class LogLogistic:
 class ZeroGamma:
     """Gamma distribution of the wet sums with a probability of none, for SPI (Thom 1958's maximum likelihood).
 
-    ``dry`` is the share of zero sums. Where more than half are zero the index is undefined and every field is NaN.
+    ``dry`` is the share of zero sums. Where why_undefined says why, every field is NaN: with more than half of the sums
+    zero no rain at all would come out wet. ``quantile`` is -inf where even no rain at all is more probable than asked.
     """
 
     shape: np.ndarray
@@ -151,23 +163,50 @@ class ZeroGamma:
 
     @classmethod
     def fit(cls, sample: np.ndarray) -> ZeroGamma:
-        known, wet = np.isfinite(sample), sample > 0
+        wet = sample >= LEAST_WET
         n_wet = wet.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(wet, sample, 0.0).sum(axis=0) / n_wet
             a = np.log(mean) - np.where(wet, np.log(np.where(wet, sample, 1.0)), 0.0).sum(axis=0) / n_wet
             shape = (1 + np.sqrt(1 + 4 * a / 3)) / (4 * a)
-            dry = 1 - n_wet / known.sum(axis=0)
-            bad = (n_wet < 4) | (dry > 0.5)
+            dry = 1 - n_wet / np.isfinite(sample).sum(axis=0)
+            bad = why_undefined(sample, rain=True) > 0
         return cls(*(np.where(bad, np.nan, part) for part in (shape, mean / shape, dry)))
 
     def quantile(self, probability: np.ndarray | float) -> np.ndarray:
         wet = (np.asarray(probability) - self.dry) / (1 - self.dry)
-        amount = np.where(wet > 0, gammaincinv(self.shape, np.maximum(wet, 0.0)) * self.scale, -np.inf)
-        return np.where(np.isnan(self.shape), np.nan, amount)
+        amount = np.maximum(gammaincinv(self.shape, np.maximum(wet, 0.0)) * self.scale, LEAST_WET)
+        return np.where(np.isnan(self.shape), np.nan, np.where(wet >= 0, amount, -np.inf))
 
     def probability(self, value: np.ndarray) -> np.ndarray:
-        return self.dry + (1 - self.dry) * gammainc(self.shape, np.maximum(value, 0.0) / self.scale)
+        amount = np.where(value < LEAST_WET, 0.0, value)
+        return self.dry + (1 - self.dry) * gammainc(self.shape, amount / self.scale)
+
+
+def monthly_spi(rain: np.ndarray, window: int, reference: np.ndarray | None = None) -> np.ndarray:
+    """SPI of the ``window`` months ending with each month, fitted for each calendar month; (month, location).
+
+    ``rain`` mm, consecutive months from any one on. ``reference`` (month,): True for the months that are fitted, all
+    unless given. NaN where a month of the window is missing, and where why_undefined says why.
+    """
+    return _monthly(rain, window, reference, ZeroGamma)
+
+
+def monthly_spei(balance: np.ndarray, window: int, reference: np.ndarray | None = None) -> np.ndarray:
+    """SPEI of the ``window`` months ending with each month from precipitation minus PET, mm; as monthly_spi."""
+    return _monthly(balance, window, reference, LogLogistic)
+
+
+def _monthly(
+    values: np.ndarray, window: int, reference: np.ndarray | None, distribution: type[LogLogistic] | type[ZeroGamma]
+) -> np.ndarray:
+    totals = trailing_sum(values, window, least=1.0)
+    learnt = totals if reference is None else np.where(reference[:, None], totals, np.nan)
+    index = np.full(totals.shape, np.nan)
+    for month in range(12):
+        fitted = distribution.fit(learnt[month::12])
+        index[month::12] = standardised(fitted.probability(totals[month::12]))
+    return index
 
 
 def standardised(probability: np.ndarray) -> np.ndarray:
