@@ -24,11 +24,19 @@ def delays_of(observations: xr.Dataset) -> dict[str, int]:
     return {str(name): int(variable.attrs["delay_days"]) for name, variable in observations.data_vars.items()}
 
 
-def options_for(hazard: Hazard, region: Region, observations: xr.Dataset) -> Options:
-    """The region's warm season (default May-October, November-April south of the equator) and thresholds."""
-    latitude = observations["latitude"].values if "latitude" in observations.coords else np.array([np.nan])
+def warm_season(region: Region, located: xr.Dataset) -> tuple[int, int]:
+    """First and last month: the region's, else May to October, and November to April south of the equator.
+
+    ``located``: any Dataset with a ``latitude`` by location.
+    """
+    latitude = located["latitude"].values if "latitude" in located.coords else np.array([np.nan])
     south = np.isfinite(latitude).any() and np.nanmean(latitude) < 0
-    return Options(region.warm_season or ((11, 4) if south else (5, 10)), region.thresholds.get(hazard.name, {}))
+    return region.warm_season or ((11, 4) if south else (5, 10))
+
+
+def options_for(hazard: Hazard, region: Region, observations: xr.Dataset) -> Options:
+    """The region's warm season and its thresholds for the hazard."""
+    return Options(warm_season(region, observations), region.thresholds.get(hazard.name, {}))
 
 
 def as_known_at(observations: xr.Dataset, until: np.datetime64, delays: Mapping[str, int]) -> xr.Dataset:

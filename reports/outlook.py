@@ -14,7 +14,6 @@ from configs import Region
 from features.hazards import hazards
 
 RISING = ("green", "yellow", "orange", "red")
-SEASONAL = frozenset({"heat"})
 
 
 @dataclass(frozen=True)
@@ -98,19 +97,19 @@ def places(names: Mapping[str, str], region: Region, language: str = "en") -> di
     return found
 
 
-def outlooks(table: pd.DataFrame, places: Mapping[str, Place], region: Region) -> list[HazardOutlook]:
-    """One HazardOutlook per hazard of a forecast table, the highest colour first."""
-    found = [_hazard(str(name), rows, places, region) for name, rows in table.groupby("hazard", sort=True)]
+def outlooks(table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]) -> list[HazardOutlook]:
+    """One HazardOutlook per hazard of a forecast table, the highest colour first; ``warm``: the warm season's first and last month."""
+    found = [_hazard(str(name), rows, places, warm) for name, rows in table.groupby("hazard", sort=True)]
     return sorted(found, key=lambda hazard: (-rank(hazard.colour), hazard.colour == "", hazard.title))
 
 
-def _hazard(name: str, table: pd.DataFrame, places: Mapping[str, Place], region: Region) -> HazardOutlook:
-    cells = _cells(name, table, region.warm_season or (5, 10))
+def _hazard(name: str, table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]) -> HazardOutlook:
+    cells = _cells(name, table, warm)
     slots = _slots(table)
     found = [(places[place], tuple(cells.get((place, *_key(slot))) for slot in slots)) for place in sorted({key[0] for key in cells})]
     rows = tuple(sorted(found, key=lambda row: (*_danger(row[1]), row[0].name)))
     columns = [[(place, cell) for place, row in rows if (cell := row[i])] for i in range(len(slots))]
-    colours = tuple(region_colour(column, len(rows), anywhere=name.endswith("flood")) for column in columns)
+    colours = tuple(region_colour(column, len(rows), anywhere=hazards()[name].anywhere) for column in columns)
     return HazardOutlook(name, hazard_title(name), newest(table), slots, rows, colours, _overall(slots, colours))
 
 
@@ -141,7 +140,7 @@ def _outlook(name: str, rows: list[dict[Any, Any]], window: int, warm: tuple[int
     verdict: dict[int, str] = {int(row["level"]): str(row["verdict"]) for row in rows}
     first, last = rows[0]["valid"], rows[0]["valid"] + pd.Timedelta(days=window - 1 if rows[0]["lead_days"] == 0 else 0)
     silent = all(math.isnan(p) or p == 0 for p in (*chance.values(), *usual.values()))
-    if name in SEASONAL and silent and not (in_season(first.month, warm) or in_season(last.month, warm)):
+    if hazards()[name].seasonal and silent and not (in_season(first.month, warm) or in_season(last.month, warm)):
         return Outlook("season", "", chance, usual, verdict, window)
     number = any(not math.isnan(p) for p in chance.values())
     colour = str(rows[0]["colour"]) if number else ""

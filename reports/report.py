@@ -17,6 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region
+from features.build import warm_season
 from features.hazards import LEVEL_NAMES
 from reports import charts, wording
 from reports.exports import forecast_table
@@ -75,8 +76,8 @@ def build(
     ids = [str(place) for place in forecast["location"].values]
     names = forecast["name"].values if "name" in forecast.coords else ids
     known = places({place: str(name) for place, name in zip(ids, names, strict=True)}, region)
-    warm = region.warm_season or (5, 10)
-    hazards = outlooks(table, known, region)
+    warm = warm_season(region, forecast)
+    hazards = outlooks(table, known, warm)
     missing = {str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()}
     heads = [headline(hazard, issued, warm, missing.get(hazard.name, "")) for hazard in hazards]
     sections = tuple(_section(hazard, head, history.get(hazard.name)) for hazard, head in zip(hazards, heads, strict=True))

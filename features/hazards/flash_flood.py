@@ -240,4 +240,5 @@ HAZARD = Hazard(
     features=FEATURES,
     state=("overlap", "precipitation_sum_3d", "climatology"),
     overlap=("overlap_1", "overlap_2", "overlap_3"),
+    anywhere=True,
 )

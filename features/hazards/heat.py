@@ -198,4 +198,5 @@ HAZARD = Hazard(
     features=FEATURES,
     state=FEATURES[:6],
     choices=("measured_tmean",),
+    seasonal=True,
 )

@@ -119,4 +119,5 @@ HAZARD = Hazard(
     features=FEATURES,
     state=("log_flow", "log_flow_over_level", "precipitation_1d", "climatology"),
     only_where_measured=True,
+    anywhere=True,
 )

@@ -20,7 +20,7 @@ def _said(made, paint, hazard="heat", n_places=3, **more):
             forecast["colour"][i, 0, j] = found if str(forecast["verdict"].values[i, 0, 0, j]) else ""
     forecast["probability"][:] = np.where(forecast["verdict"] == "", np.nan, np.array([0.7, 0.4, 0.1])[None, :, None, None])
     names = dict(zip(forecast.location.values, forecast.name.values, strict=True))
-    return headline(outlooks(forecast_table(forecast), places(names, one.region), one.region)[0], ISSUED, (5, 10))
+    return headline(outlooks(forecast_table(forecast), places(names, one.region), (5, 10))[0], ISSUED, (5, 10))
 
 
 def test_an_alert_says_where_when_how_likely_and_how_usual(made):
