@@ -15,7 +15,7 @@ export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast ui test test-all check bench constraints clean place
+.PHONY: help forecast ui test test-all check bench constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,30 +54,13 @@ clean: ## remove .venv and caches; data/, mlruns/, published/ and prefect/ stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-# A virtual environment holds its own absolute path: when the checkout has moved, it is mended rather than built again.
-define MEND
-import sys
-from pathlib import Path
-old, new = sys.argv[1:]
-venv = Path(new, "$(VENV)")
-for path in [venv / "pyvenv.cfg", *venv.glob("bin/*"), *venv.glob("lib/*/site-packages/*.pth"), *venv.glob("lib/*/site-packages/climate_risk-*.dist-info/*")]:
-    text = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-    if old.encode() in text and b"\0" not in text:
-        first, line, rest = text.partition(b"\n")
-        if first.startswith(b"#!" + old.encode()):  # the kernel reads no path with a space there, the shell does
-            first = b"#!/bin/sh\n\x27\x27\x27exec\x27 \"" + first[2:] + b"\" \"$$0\" \"$$@\"\n\x27 \x27\x27\x27"
-        path.write_bytes((first + line + rest).replace(old.encode(), new.encode()))
-Path(venv, ".place").write_text(new + "\n")
-endef
-export MEND
+# A virtual environment holds its own absolute path: one that has moved with its folder is made anew.
+ifneq ($(shell cat $(VENV)/.place 2>/dev/null || echo "$(CURDIR)"),$(CURDIR))
+$(info This folder has moved: $(VENV) is made anew.)
+$(shell rm -rf $(VENV))
+endif
 
-place:
-	@old=$$(cat $(VENV)/.place 2>/dev/null || true); \
-	if [ -n "$$old" ] && [ "$$old" != "$(CURDIR)" ]; then \
-	  echo "This folder was $$old: mending $(VENV)."; $(BIN)/python -c "$$MEND" "$$old" "$(CURDIR)"; \
-	fi
-
-$(VENV)/.made: | place
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "$(PYTHON) is missing or older than 3.11: install a newer one and say which, as in: make forecast PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
@@ -85,12 +68,12 @@ $(VENV)/.made: | place
 	@echo "$(CURDIR)" > $(VENV)/.place
 	@touch $@
 
-$(RUN): $(VENV)/.made pyproject.toml constraints.txt | place
+$(RUN): $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing what climate-risk needs into $(VENV) (some 2 GB, once; it takes minutes)."
 	$(PIP) --editable .
 	@touch $@
 
-$(DEV): $(RUN) | place
+$(DEV): $(RUN)
 	@echo "Installing the developers' tools into $(VENV)."
 	$(PIP) --editable ".[dev]"
 	@touch $@
