@@ -156,7 +156,7 @@ def fit_boosters(
     blocks = year_blocks(features["init_time"].values)
     outside = _margins_outside(hazard, features, outcome, usual, blocks)
     inside = conditional(or_calendar(predict_persistence(hazard, persistence, features, usual), usual))
-    predictors = table(features, hazard, usual)
+    predictors, parameters = table(features, hazard, usual), {**PARAMETERS, **hazard.boosting}
     boosters = {}
     for k, level in enumerate(LEVELS):
         given = np.isfinite(outcome[:, k]) & ((outcome[:, k - 1] == 1) if k else True)
@@ -166,10 +166,10 @@ def fit_boosters(
         x = predictors[given]
         y = outcome[:, k][given]
         block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
-        rounds = choose_rounds(x, y, margin_outside, block)
+        rounds = choose_rounds(x, y, margin_outside, block, parameters)
         if rounds:
             data = xgb.DMatrix(_with_margin(x, margin_inside), y, base_margin=margin_inside)
-            boosters[level] = xgb.train(dict(PARAMETERS), data, rounds)
+            boosters[level] = xgb.train(parameters, data, rounds)
     return boosters
 
 
@@ -193,7 +193,7 @@ def _margins_outside(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, 
     return out
 
 
-def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.ndarray) -> int:
+def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.ndarray, parameters: dict[str, Any]) -> int:
     """Rounds with the least logarithmic loss on years held out; 0 unless it is less than none's in all but one block."""
     numbers = [b for b in np.unique(block) if 0 < y[block != b].sum() < (block != b).sum()]
     gains = []
@@ -202,7 +202,7 @@ def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.n
         train, held = (xgb.DMatrix(predictors, outcome, base_margin=margin) for predictors, outcome, margin in parts)
         seen: dict[str, Any] = {}
         how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
-        xgb.train(dict(PARAMETERS), train, MOST_ROUNDS, **how)
+        xgb.train(parameters, train, MOST_ROUNDS, **how)
         none = _log_loss(y[block == b], outside[block == b])
         gain = (none - np.array(seen["held"]["logloss"])) * (block == b).sum()
         gains.append(np.pad(gain, (0, MOST_ROUNDS - len(gain)), mode="edge"))

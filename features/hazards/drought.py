@@ -17,7 +17,7 @@ import xarray as xr
 from features.calendar import DAYS, day_index, seasonal_mean, trailing_sum, window_mean, window_samples
 from features.evapotranspiration import hargreaves
 from features.hazards import LEVELS, Cell, Hazard, Options, lagged, optional
-from features.indices import LogLogistic, ZeroGamma, probability_of, standardised
+from features.indices import WHY_UNDEFINED, LogLogistic, ZeroGamma, probability_of, standardised, why_undefined
 
 WINDOWS = (90, 365)
 LEADS = (30, 60, 90)
@@ -31,7 +31,8 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     """Distribution of the 90- and 365-day balance by day of year, the sums that reach each level, and the record itself.
 
     ``limit`` (window, level, dayofyear, location) mm: at most this much is the level. ``index_window`` (dayofyear,
-    location): 90 or 365, the window whose index counts on that valid day. ``record``: the daily balance, mm.
+    location): 90 or 365, the window whose index counts on that valid day. ``record``: the daily balance, mm. ``undefined``
+    (window, dayofyear, location): why there is no index, a position in WHY_UNDEFINED.
     """
     times = observations["time"].values
     source = _pet_source(observations)
@@ -46,7 +47,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     spi = source == NO_PET
     fits = [_fit_window(total, times, spi) for total in sums]
     dims = ("window", "dayofyear", "location")
-    for name in ("season", "xi", "alpha", "k", "gamma_shape", "gamma_scale", "gamma_dry"):
+    for name in (*_FITTED, "undefined"):
         normals[name] = (dims, np.stack([fit[name] for fit in fits]))
     normals["limit"] = (("window", "level", "dayofyear", "location"), np.stack([_limits(fit, standards) for fit in fits]))
     share = _rain_share(trailing_sum(rain, 90), sums[0], times)
@@ -92,16 +93,18 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
 
 
 def _fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
-    """Season and distribution of a window's sums by day of year: each (366, location)."""
+    """Season and distribution of a window's sums by day of year, and why there is none: each (366, location)."""
     season = np.where(spi, 0.0, seasonal_mean(total, times))
     apart = total - season[day_index(times)]
     fitted = {name: np.full(season.shape, np.nan) for name in _FITTED[1:]}
+    undefined = np.zeros(season.shape, np.int8)
     for place, alone in enumerate(spi):
         sample = window_samples(apart[:, [place]], times)[:, :, 0]
+        undefined[:, place] = why_undefined(sample, rain=alone)
         parameters = _gamma(sample) if alone else asdict(LogLogistic.fit(sample))
         for name, values in parameters.items():
             fitted[name][:, place] = values
-    return {"season": season, **fitted}
+    return {"season": season, **fitted, "undefined": undefined}
 
 
 def _gamma(sample: np.ndarray) -> dict[str, np.ndarray]:
@@ -240,7 +243,7 @@ def overlap_shares(balance: np.ndarray, normals: xr.Dataset, issued: np.ndarray,
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
-    """The index that counts on each day and the level 1 threshold; standard normal units."""
+    """The index that counts on each day and the level 1 threshold; standard normal units. The title says why days lack it."""
     times = observations["time"].values
     index = day_index(times)
     balance = daily_balance(observations, normals, times)
@@ -253,7 +256,14 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
         "threshold": np.full_like(value, options.thresholds.get("level_1", INDEX_AT_MOST[1])),
     }
     title = "Precipitation index (SPI)" if (normals["pet_source"].values == NO_PET).all() else "Water balance index (SPEI)"
+    title += "".join(f"; undefined at some time of the year, {why}" for why in reasons(normals))
     return xr.Dataset({name: (("time", "location"), part) for name, part in flat.items()}, coords, {"title": title, "units": "1"})
+
+
+def reasons(normals: xr.Dataset) -> list[str]:
+    """Why the index that counts is undefined at some time of the year at some place; empty where it never is."""
+    codes = normals["undefined"].sel(window=normals["index_window"])
+    return [WHY_UNDEFINED[code] for code in np.unique(codes) if code]
 
 
 HAZARD = Hazard(

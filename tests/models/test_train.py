@@ -8,7 +8,18 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.train import BLOCKS, choose_rounds, cross_fitted_events, fit, forecasters, load_model, reference_years, save_model, year_blocks
+from models.train import (
+    BLOCKS,
+    PARAMETERS,
+    choose_rounds,
+    cross_fitted_events,
+    fit,
+    forecasters,
+    load_model,
+    reference_years,
+    save_model,
+    year_blocks,
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +34,9 @@ def test_rounds_are_none_where_trees_know_nothing_and_some_where_they_do() -> No
     block = np.arange(n) * BLOCKS // n
     margin = np.full(n, -1.5)
     blind = (rng.random(n) < 1 / (1 + np.exp(1.5))).astype(float)
-    assert choose_rounds(x, blind, margin, block) == 0
+    assert choose_rounds(x, blind, margin, block, dict(PARAMETERS)) == 0
     told = (rng.random(n) < 1 / (1 + np.exp(1.5 - 2 * x[:, 0]))).astype(float)
-    assert choose_rounds(x, told, margin, block) > 10
+    assert choose_rounds(x, told, margin, block, dict(PARAMETERS)) > 10
 
 
 def test_year_blocks_are_runs_of_whole_years() -> None:
