@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -169,30 +169,46 @@ def _one(region: str, run: Callable[[], Outcome]) -> int:
     from flows.summary import summarise
 
     open_region(region)  # a misspelt name is told before anything starts
-    with shown():
+    with shown(), ExitStack() as stack:
         with stage("start Prefect"):
-            _start_prefect()
+            stack.enter_context(_prefect())
         outcome = run()
     summarise(outcome)
     return outcome.status
 
 
-def _start_prefect() -> None:
-    """Prefect's API within reach: the server of PREFECT_API_URL, else one of its own on this machine, which starts here."""
+@contextmanager
+def _prefect() -> Iterator[None]:
+    """Prefect's API within reach: that of its settings, else a server of our own on this machine for the block."""
     import logging
 
     make_prefect_home()
     import prefect.main  # noqa: F401  (sets up Prefect's logging)
-    from prefect.client.orchestration import get_client
     from prefect.logging.handlers import PrefectConsoleHandler
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.servers import prefect_server
 
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_not_a_failed_run)
-    for name in ("EventsWorker", "APILogWorkerThread"):  # they warn that they deliver what is left when a command ends
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with get_client(sync_client=True) as client:
-        client.hello()
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as url, temporary_settings({PREFECT_API_URL: url}):
+        try:
+            yield
+        finally:
+            _deliver()
+
+
+def _deliver() -> None:
+    """Waits until the API has the run's last lines and events, which Prefect sends from threads of its own."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=30, at_exit=False)
+    EventsWorker.drain_all(timeout=30, at_exit=False)
 
 
 def _not_a_failed_run(record: logging.LogRecord) -> bool:

@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from configs import RiskError
 from flows import make_prefect_home
@@ -62,12 +63,8 @@ def running(name: str, arguments: list[str], address: str, seconds: float = 180)
             [sys.executable, *arguments], stdout=said, stderr=said, start_new_session=True, preexec_fn=_end_with_parent
         )
         try:
-            _wait(name, process, address, seconds)
+            _wait(name, process, address, seconds, said)
             yield process
-        except RiskError:
-            said.seek(0)
-            sys.stderr.write(said.read().decode(errors="replace"))
-            raise
         finally:
             _stop(process)
 
@@ -85,13 +82,15 @@ def answers(address: str) -> bool:
     return False
 
 
-def _wait(name: str, process: subprocess.Popen[bytes], address: str, seconds: float) -> None:
+def _wait(name: str, process: subprocess.Popen[bytes], address: str, seconds: float, said: IO[bytes]) -> None:
     end = time.monotonic() + seconds
     while not answers(address):
-        if process.poll() is not None:
-            raise RiskError(f"{name}: it stopped (status {process.returncode}), expected a page at {address}; its own lines above say why.")
-        if time.monotonic() > end:
-            raise RiskError(f"{name}: found no answer at {address} in {seconds:.0f} s, expected a page; try again when less else runs.")
+        ended, late = process.poll(), time.monotonic() > end
+        if ended is not None or late:
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace"))
+            why = f"it took over {seconds:.0f} s" if ended is None else f"it stopped (status {ended})"
+            raise RiskError(f"{name}: {why}, expected a page at {address}; its own lines above say why, try again.")
         time.sleep(0.3)
 
 
@@ -107,10 +106,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def prefect_server(first_port: int = 4200, scheduling: bool = True) -> Iterator[str]:
+def prefect_server(first_port: int = 4200, options: tuple[str, ...] = ()) -> Iterator[str]:
     """The address of a Prefect API: that of PREFECT_API_URL when it is set, else of a server started for the block.
 
-    ``scheduling`` off leaves creating and watching runs to another server on the same database.
+    ``options`` are those of ``prefect server start``. Several servers may share the database of one home.
     """
     if url := os.environ.get("PREFECT_API_URL"):
         yield url
@@ -118,7 +117,7 @@ def prefect_server(first_port: int = 4200, scheduling: bool = True) -> Iterator[
     make_prefect_home()
     with free_port(first_port) as port:
         url = f"http://{HOST}:{port}/api"
-        arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *([] if scheduling else ["--no-services"])]
+        arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *options]
         with running("Prefect server", arguments, f"{url}/health"):
             yield url
 

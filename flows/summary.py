@@ -20,6 +20,7 @@ def summarise(outcome: Outcome) -> None:
     elif not outcome.scores.empty:
         print()
         show_table(skill_table(outcome.scores))
+        print("Skill: 1 is perfect, 0 is no better, below 0 is worse; the ranges are over lead times and windows.")
     _print_lines(outcome.notes)
     sys.stdout.flush()
     for sentence in outcome.degraded:
@@ -75,7 +76,7 @@ def _span(values: pd.Series, form: str) -> str:
     known = pd.to_numeric(values, errors="coerce").dropna()
     if known.empty:
         return "-"
-    ends = [form.format(value) for value in (known.min(), known.max())]
+    ends = [form.format(round(value, 2) + 0.0) for value in (known.min(), known.max())]  # + 0.0 turns -0.0 into 0.0
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 

@@ -19,7 +19,7 @@ def ui(settings: Settings) -> int:
         settings.published.mkdir(parents=True, exist_ok=True)
         reports.write_index(settings)
         print("starting, some 20 s ...", flush=True)
-        prefect = stack.enter_context(prefect_server(scheduling=False)).removesuffix("/api")
+        prefect = stack.enter_context(prefect_server(options=("--no-services",))).removesuffix("/api")
         pages = [_reports(stack, settings), _mlflow(stack, settings), prefect]
         for name, address in zip(("published reports", "MLflow", "Prefect"), pages, strict=True):
             print(f"{name:<20}{address}", flush=True)
