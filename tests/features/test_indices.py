@@ -4,16 +4,23 @@ import pytest
 from scipy import stats
 
 from features.calendar import trailing_mean
+from features.hazards import Options, drought
 from features.indices import (
+    LEAST_WET,
+    WHY_UNDEFINED,
     LogLogistic,
     ZeroGamma,
     annual_maxima,
+    antecedent_precipitation,
     episode_peaks,
     excess_heat_factor,
     gev_return_level,
     l_moments,
+    monthly_spei,
+    monthly_spi,
     severity_exceeded_every,
     standardised,
+    why_undefined,
 )
 
 
@@ -106,3 +113,95 @@ def test_excess_heat_looks_back_only() -> None:
     assert significance[52, 0] == 5.0 and ehf[52, 0] == pytest.approx(50.0)
     # day 50: 3-day mean 23.33: below T95
     assert ehf[50, 0] < 0 and trailing_mean(tmean, 3)[50, 0] == pytest.approx(70 / 3)
+
+
+HOSKING = np.array([2.0, 3.0, 4.0, 2.4, 5.5, 1.2, 5.4, 2.2, 7.1, 1.3, 1.5])[:, None]
+
+
+def test_l_moments_and_fits_are_those_of_hoskings_own_routines() -> None:
+    # Hosking's LMOMENTS (SAMLMU, PELGLO, PELGEV, QUAGEV) on these 11 values, as the tests of its ports quote them
+    assert [float(part[0]) for part in l_moments(HOSKING)[:3]] == pytest.approx([3.23636364, 1.14181818, 0.27388535], abs=5e-9)
+    fitted = LogLogistic.fit(HOSKING)
+    assert [float(fitted.xi[0]), float(fitted.alpha[0]), float(fitted.k[0])] == pytest.approx([2.7406580, 1.0060517, -0.2738854], abs=1e-7)
+    assert [float(fitted.quantile(p)[0]) for p in (0.2, 0.5, 0.8)] == pytest.approx([1.580189, 2.740658, 4.437061], abs=1e-6)
+    # his GEV is exact, ours the approximation: levels of 1.25, 2 and 5 years
+    levels = [float(gev_return_level(HOSKING, years)[0]) for years in (1.25, 2.0, 5.0)]
+    assert levels == pytest.approx([1.539112, 2.705672, 4.537048], abs=0.0012)
+
+
+def test_antecedent_rain_fades_and_forgets_a_missing_day() -> None:
+    rain = np.array([[8.0], [0.0], [4.0], [0.0], [np.nan], [0.0], [0.0], [2.0]])
+    found = antecedent_precipitation(rain, 3, decay=0.5)[:, 0]
+    # day 2: 4 + 0.5 * 0 + 0.25 * 8; day 3: 0.5 * 4; days 4 to 6 lack day 4
+    assert np.isnan(found[:2]).all() and found[2:4].tolist() == [6.0, 2.0] and np.isnan(found[4:7]).all() and found[7] == 2.0
+
+
+def test_a_rainless_month_never_comes_out_wet() -> None:
+    random = np.random.default_rng(7)
+    for dry in (0.1, 0.3, 0.5):
+        rain = np.where(random.random((12 * 60, 40)) < dry, 0.0, random.gamma(0.4, 10.0, (12 * 60, 40)))
+        rain = np.where(random.random(rain.shape) < 0.3, np.minimum(rain, 0.9 * LEAST_WET), rain)  # a model's drizzle of nothing
+        index = monthly_spi(rain, 1)
+        assert np.nanmax(index[rain < LEAST_WET]) <= 0.0
+        assert not np.isinf(index).any()
+        fitted = ~np.isnan(index)
+        assert fitted.any() and (np.abs(index[fitted]) <= 3.0).all()
+
+
+def test_a_masked_month_says_why() -> None:
+    rain = np.tile(np.linspace(1.0, 40.0, 40)[:, None], (1, 5))
+    rain[:21, 1], rain[:, 2], rain[3:, 3], rain[:20, 4] = 0.0, 7.0, np.nan, 0.0
+    said = [WHY_UNDEFINED[code] for code in why_undefined(rain, rain=True)]
+    assert said == ["", "more than half of the sums are zero", "all values are alike", "fewer than 4 values", ""]
+    assert np.isnan(ZeroGamma.fit(rain).shape).tolist() == [bool(why) for why in said]
+    # zeros are values like others to the balance
+    said = [WHY_UNDEFINED[code] for code in why_undefined(rain)]
+    assert said == ["", "", "all values are alike", "fewer than 4 values", ""]
+    assert np.isnan(LogLogistic.fit(rain).xi).tolist() == [bool(why) for why in said]
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-9, 5.0, 1e6])
+def test_no_sample_and_no_value_gives_an_infinite_index(value: float) -> None:
+    samples = [np.full(40, value), np.r_[np.zeros(30), np.full(10, value)], np.r_[np.zeros(20), np.full(20, value)]]
+    samples += [np.r_[np.full(39, value), value + 1e-9], np.r_[np.full(39, 1.0), 1e5], np.full(40, np.nan), np.arange(40.0)]
+    columns = np.stack(samples, axis=1)
+    asked = np.array([-1e9, -1.0, 0.0, 1e-12, value, 1e9])[:, None]
+    for fitted in (LogLogistic.fit(columns), ZeroGamma.fit(columns)):
+        index = standardised(fitted.probability(np.broadcast_to(asked, (6, columns.shape[1]))))
+        assert not np.isinf(index).any() and np.isfinite(index[:, -1]).all()
+
+
+def test_a_sum_is_at_most_the_quantile_just_where_its_index_is_at_most_the_standard() -> None:
+    random = np.random.default_rng(9)
+    rain = np.where(random.random((400, 1)) < 0.3, 0.0, random.gamma(0.3, 20.0, (400, 1)))
+    fitted = ZeroGamma.fit(rain)
+    values = np.r_[0.0, 1e-12, 0.99 * LEAST_WET, 1.01 * LEAST_WET, np.geomspace(0.01, 100, 200)]
+    for p in (0.02, float(fitted.dry[0]), 0.305, 0.5, 0.9):
+        assert ((values <= fitted.quantile(p)) == (fitted.probability(values) <= p)).all()
+
+
+def test_a_month_missing_from_the_window_is_missing_and_a_reference_is_all_that_is_learnt() -> None:
+    balance = np.random.default_rng(11).normal(0.0, 40.0, (12 * 30, 2))
+    balance[100, 0] = np.nan
+    index = monthly_spei(balance, 3)
+    assert np.isnan(index[:2]).all() and np.isnan(index[100:103, 0]).all() and np.isfinite(index[103:, 0]).all()
+    first = np.arange(len(balance)) < 12 * 20
+    changed = np.where(first[:, None], balance, 5 * balance)
+    learnt, again = (monthly_spei(values, 3, reference=first) for values in (balance, changed))
+    assert learnt[: 12 * 20] == pytest.approx(again[: 12 * 20], nan_ok=True) and (learnt != again)[12 * 20 + 2 :].any()
+
+
+def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None:
+    record = made_record(20, places=2, variables=("precipitation",))
+    summer = record["time"].dt.month.isin([5, 6, 7, 8, 9])
+    rain = record["precipitation"]
+    desert = record.assign(precipitation=rain.where(~summer | (rain["location"] == "place_0"), 0.0).assign_attrs(rain.attrs))
+    normals = drought.fit_normals(desert, Options())
+    why = normals["undefined"].sel(window=90)
+    assert set(np.unique(why.sel(location="place_1"))) == {0, WHY_UNDEFINED.index("more than half of the sums are zero")}
+    assert (why.sel(location="place_0") == 0).all() and drought.reasons(normals.sel(location=["place_0"])) == []
+    past = drought.history(desert, normals, Options())
+    assert past.attrs["title"] == "Precipitation index (SPI); undefined at some time of the year, more than half of the sums are zero"
+    index, rainless = past["value"].values, drought.trailing_sum(desert["precipitation"].values, 90) == 0
+    assert np.isnan(index[rainless]).all() or np.nanmax(index[rainless]) <= 0.0
+    assert not np.isinf(index).any()
