@@ -108,20 +108,25 @@ def _fit_logistic(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray | float]
     return {"coefficient": model.coef_[0], "mean": mean, "scale": scale, "intercept": float(model.intercept_[0])}
 
 
+def state_terms(hazard: Hazard, fitted: xr.Dataset, features: xr.Dataset, climatology: np.ndarray, level: int) -> np.ndarray:
+    """What each predictor of the known state adds to a level's log-odds: coefficient times departure from its training mean.
+
+    (predictor, cell, init_time, location); NaN where a predictor that counts is not known.
+    """
+    columns, part = design(hazard, features, climatology, level), fitted.sel(level=level)
+    beta, mean, scale = (np.moveaxis(part[name].values, 1, 0)[..., None, None] for name in ("coefficient", "mean", "scale"))
+    return np.where(beta != 0, beta * (columns - mean) / scale, 0.0)
+
+
 def predict_persistence(hazard: Hazard, fitted: xr.Dataset, features: xr.Dataset, climatology: np.ndarray) -> np.ndarray:
     """The known state's probabilities, nested: (cell, level, init_time, location); NaN where the state is not known."""
     if not hazard.state:
         chain = overlap_of(hazard, features)
     else:
         steps = []
-        for k, level in enumerate(LEVELS):
-            columns = design(hazard, features, climatology, level)
-            part = fitted.isel(level=k)
-            beta, mean, scale = (np.moveaxis(part[name].values, 1, 0)[..., None, None] for name in ("coefficient", "mean", "scale"))
-            with np.errstate(invalid="ignore"):
-                terms = np.where(beta != 0, beta * (columns - mean) / scale, 0.0)
-            unknown = (np.isnan(columns) & (beta != 0)).any(axis=0)
-            steps.append(np.where(unknown, np.nan, expit(terms.sum(axis=0) + part["intercept"].values[:, None, None])))
+        for level in LEVELS:
+            log_odds_of_step = state_terms(hazard, fitted, features, climatology, level).sum(axis=0)
+            steps.append(expit(log_odds_of_step + fitted["intercept"].sel(level=level).values[:, None, None]))
         chain = np.cumprod(np.stack(steps, axis=1), axis=1)
     return np.where(np.isnan(chain).any(axis=1, keepdims=True), np.nan, chain)
 

@@ -15,8 +15,9 @@ from features.build import build_outcome, cell_coordinates, delays_of, options_f
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, predict_climatology
+from models.explain import causes_of, explain
 from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, USUAL, known_numbers, publish
-from models.train import Model, forecasters, reference_years
+from models.train import Model, read_state, reference_years, speak
 
 DECIMALS = 4
 COLOURS = ("green", "yellow", "orange", "red")
@@ -37,6 +38,9 @@ def predict(
 ) -> xr.Dataset:
     """The forecast of one issue day for every hazard in ``models``: Dataset (cell, level, init_time, location).
 
+    Besides what forecast.csv says it holds ``contribution`` (cause, ...): log-odds that sum to those of the probability less
+    those of the usual one.
+
     A hazard whose model is None gets the calendar's numbers from the record, or none where the record lacks what it needs.
     ``scores`` gives verdicts and fallbacks. ``previous`` is the table of the forecast before, for colours already given.
     Attributes ``region``, ``title`` and ``degraded``, a JSON list of sentences.
@@ -50,7 +54,7 @@ def predict(
         part = part.assign_coords(model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object)))
         parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
         degraded += sentences
-    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose(*DIMS)
+    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", *DIMS, missing_dims="ignore")
     places = {name: observations[name] for name in ("latitude", "longitude", "elevation", "name") if name in observations.coords}
     return forecast.assign_coords(places).assign_attrs(region=region.name, title=region.title, degraded=json.dumps(degraded))
 
@@ -66,23 +70,26 @@ def _hazard_forecast(
         sentences = [f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."]
         verdict = np.full(numbers["climatology"].shape, USUAL, dtype=object)
         return _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today), sentences
-    delays = delays_of(observations)
-    made = forecasters(model, observations, np.array([today]), delays, options)
+    state = read_state(model, observations, np.array([today]), delays_of(observations), options)
+    made = speak(model, state)
     exists = hazard.applies(np.array([today]), model.normals, options)
-    probability, verdict = _published(hazard, made, scores)
+    probability, verdict, speaks = _published(hazard, made, scores)
     sentences = []
     unknown = ~made["state_known"].values & (exists == 1)[:, None]
     if unknown.any():
         where = ", ".join(str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))])
         sentences.append(f"{hazard.title}: the state on the issue day is not known at {where}, so the calendar's chances stand there.")
-    return _assemble(hazard, probability, made["climatology"].values, verdict, exists, observations, today), sentences
+    part = _assemble(hazard, probability, made["climatology"].values, verdict, exists, observations, today)
+    why = explain(model, state, speaks, part["probability"].values, part["normal_probability"].values)
+    return part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)), sentences
 
 
-def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Published probability and its verdict: (cell, level, init_time, location)."""
+def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Published probability, its verdict and the forecaster that speaks: (cell, level, init_time, location)."""
     decided = scores.set_index(["lead_days", "window_days", "level"])[["verdict", "fallback"]].to_dict("index")
     default = {"verdict": NOT_ASSESSED, "fallback": "persistence" if hazard.overlap else "climatology"}
-    probability, verdict = np.empty(made["model"].shape), np.empty(made["model"].shape, dtype=object)
+    probability = np.empty(made["model"].shape)
+    verdict, speaks = (np.empty(probability.shape, dtype=object) for _ in range(2))
     for number, cell in enumerate(hazard.cells):
         rows = [decided.get((cell.lead_days, cell.window_days, level), default) for level in LEVELS]
         verdicts = np.array([row["verdict"] for row in rows], dtype=object)
@@ -94,7 +101,9 @@ def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[
         unknown = ~numbers["state_known"].astype(bool)
         probability[number] = np.where(unknown, numbers["climatology"], probability[number])
         verdict[number] = np.where(unknown & np.isin(said, (SKILFUL, KNOWN)), USUAL, said)
-    return probability, verdict
+        bare = use_known & (said == NOT_ASSESSED) & np.isfinite(numbers.get("overlap", np.full(shape, np.nan)))
+        speaks[number] = np.select([unknown, use_model, bare, use_known], ["climatology", "model", "overlap", "persistence"], "climatology")
+    return probability, verdict, speaks
 
 
 def _calendar_alone(hazard: Hazard, observations: xr.Dataset, region: Region, today: np.datetime64, options: Options):

@@ -218,20 +218,50 @@ def _log_loss(y: np.ndarray, margin: np.ndarray) -> float:
     return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
 
 
-def forecasters(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> xr.Dataset:
-    """Every forecaster's probability for the given issue days: Dataset of (cell, level, init_time, location) float64.
+@dataclass(frozen=True)
+class State:
+    """What a model reads on some issue days: predictors, the calendar's numbers and the known state's (NaN where not known).
 
-    ``model``, ``persistence``, ``climatology`` and, where the hazard has one, ``overlap``. Where the state on the issue day is
-    not known (``state_known`` is False) the first two are the calendar's. The one path of backtest and live.
+    ``usual`` and ``known`` are (cell, level, init_time, location).
     """
+
+    features: xr.Dataset
+    usual: np.ndarray
+    known: np.ndarray
+
+    @property
+    def steps(self) -> np.ndarray:
+        """The known state's chain, P(L1), P(L2 | L1), P(L3 | L2), the calendar's where the state is not known."""
+        return conditional(or_calendar(self.known, self.usual))
+
+
+def read_state(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> State:
+    """Predictors and baselines on the given issue days, from what had been published by then."""
     hazard = hazards()[model.hazard]
     features = build_features(hazard, observations, model.normals, init_times, delays, options).compute()
-    usual = predict_climatology(model.climatology, np.asarray(init_times, "datetime64[ns]"), features["lead_days"].values)
-    known = predict_persistence(hazard, model.persistence, features, usual)
-    unknown = np.isnan(known)
-    known = or_calendar(known, usual)
-    learnt = np.where(unknown, usual, _predict_boosters(hazard, model, features, usual, known))
-    made = {"model": learnt, "persistence": known, "climatology": usual, "state_known": ~unknown}
+    usual = predict_climatology(model.climatology, features["init_time"].values, features["lead_days"].values)
+    return State(features, usual, predict_persistence(hazard, model.persistence, features, usual))
+
+
+def forecasters(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> xr.Dataset:
+    """Every forecaster's probability for the given issue days, see ``speak``. The one path of backtest and live."""
+    return speak(model, read_state(model, observations, init_times, delays, options))
+
+
+def speak(model: Model, state: State) -> xr.Dataset:
+    """Every forecaster's probability: Dataset of (cell, level, init_time, location) float64.
+
+    ``model``, ``persistence``, ``climatology`` and, where the hazard has one, ``overlap``. Where the state on the issue day is
+    not known (``state_known`` is False) the first two are the calendar's.
+    """
+    hazard, features, usual = hazards()[model.hazard], state.features, state.usual
+    steps = state.steps
+    for level, booster in model.boosters.items():
+        data, shape = booster_input(hazard, state, level)
+        steps[:, level - 1] = booster.predict(data).reshape(shape)
+    unknown = np.isnan(state.known)
+    learnt = np.where(unknown, usual, np.cumprod(steps, axis=1))
+    made = {"model": learnt, "persistence": or_calendar(state.known, usual), "climatology": usual, "state_known": ~unknown}
     if hazard.overlap:
         made["overlap"] = overlap_of(hazard, features)
     dims = ("cell", "level", "init_time", "location")
@@ -239,14 +269,11 @@ def forecasters(model: Model, observations: xr.Dataset, init_times: np.ndarray, 
     return xr.Dataset({name: (dims, values) for name, values in made.items()}, coords={**coords, "level": list(LEVELS)})
 
 
-def _predict_boosters(hazard: Hazard, model: Model, features: xr.Dataset, usual: np.ndarray, known: np.ndarray) -> np.ndarray:
-    steps, predictors = conditional(known), table(features, hazard, usual)
-    for level, booster in model.boosters.items():
-        margin = log_odds(steps[:, level - 1])
-        x = _with_margin(predictors, margin)
-        data = xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel())
-        steps[:, level - 1] = booster.predict(data).reshape(margin.shape)
-    return np.cumprod(steps, axis=1)
+def booster_input(hazard: Hazard, state: State, level: int) -> tuple[xgb.DMatrix, tuple[int, ...]]:
+    """A level's booster reads a row for each (cell, init_time, location), the shape also returned."""
+    margin = log_odds(state.steps[:, level - 1])
+    x = _with_margin(table(state.features, hazard, state.usual), margin)
+    return xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel()), margin.shape
 
 
 def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:

@@ -54,8 +54,9 @@ class Hazard:
     the calendar's own log-odds, "overlap" the ensemble's); empty where the overlap ensemble itself is the known state.
     ``overlap`` names, level by level, the predictors that are an ensemble probability. ``windows_look_back``: window_days is
     the length of an index window that ends on the valid day, not a number of days ahead. ``choices`` are the normals that
-    are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own. ``seasonal``: only in the warm season. ``anywhere``: one place is
-    enough to colour the region.
+    are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own. ``seasonal``: only
+    in the warm season. ``anywhere``: one place is enough to colour the region. ``causes``: what people call the predictors
+    that drive a number, cause -> predictors ("known": the known state as the trees see it); the rest is the calendar's.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Hazard:
     windows_look_back: bool = False
     choices: tuple[str, ...] = ()
     boosting: Mapping[str, float] = field(default_factory=dict)
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seasonal: bool = False
     anywhere: bool = False
 

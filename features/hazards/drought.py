@@ -288,4 +288,9 @@ HAZARD = Hazard(
     overlap=("overlap_1", "overlap_2", "overlap_3"),
     windows_look_back=True,
     choices=("pet_source", "index_window"),
+    causes={
+        "already observed": ("overlap", "known"),
+        "how the index moves": ("index_90d", "index_365d", "index_change_30d", "balance_anomaly_sum_30d", "observed_part", "rain_share"),
+        "temperature": ("air_temperature_anomaly_mean_90d",),
+    },
 )
