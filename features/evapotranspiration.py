@@ -1,4 +1,13 @@
-"""Reference evapotranspiration: pure functions on arrays (time, location), all of Allen et al. 1998 (FAO-56)."""
+"""Reference evapotranspiration: pure functions on arrays (time, location), all of Allen et al. 1998 (FAO-56).
+
+Largest differences from references not written here, bounds of test_indices_peers.py and test_evapotranspiration.py in
+tests/features, mm per day:
+
+Hargreaves        climate-indices, a measured year: 1e-13; FAO-56 example 20: 0.05, to which it is rounded
+Hargreaves        xclim, whose sun is Spencer's and not FAO-56's, 40 years of Melilla: 0.14 of up to 8
+Penman-Monteith   climate-indices, ten measured years with made-up humidity and wind: 1e-13
+Penman-Monteith   FAO-56 examples 17 and 18: 0.005, to which they are rounded
+"""
 
 from __future__ import annotations
 
