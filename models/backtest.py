@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -9,7 +12,7 @@ import xarray as xr
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
-from models.train import forecasters, learn
+from models.train import Model, forecasters, learn
 
 LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
 LEAST_VALID = 0.8  # share of a test year's issue days that must have an outcome
@@ -47,6 +50,29 @@ def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
     return [year for year in range(times[0].year, times[-1].year + 1) if pd.Timestamp(year, 1, 1) >= first - pd.Timedelta(days=2)]
 
 
+@dataclass(frozen=True)
+class Fold:
+    """One test year: what is learnt from, the model learnt, the record, and the issue days scored with what happened on them.
+
+    ``training`` ends ``gap_days`` before the test year. ``outcome`` (cell, level, init_time, location) holds 1, 0, or NaN
+    where nothing is scored.
+    """
+
+    hazard: Hazard
+    training: xr.Dataset
+    model: Model
+    observations: xr.Dataset
+    outcome: xr.DataArray
+    delays: Mapping[str, int]
+    options: Options
+
+    def predictions(self) -> xr.Dataset:
+        """Every forecaster's probability and the outcome, NaN where nothing is scored."""
+        made = forecasters(self.model, self.observations, self.outcome["init_time"].values, self.delays, self.options)
+        made = made.drop_vars("state_known").where(np.isfinite(self.outcome.values))
+        return made.assign(outcome=(self.outcome.dims, self.outcome.values)).astype(np.float32)
+
+
 def backtest(hazard: Hazard, observations: xr.Dataset, region: Region) -> xr.Dataset:
     """Out-of-fold predictions of every forecaster beside what happened, for all test years.
 
@@ -54,21 +80,37 @@ def backtest(hazard: Hazard, observations: xr.Dataset, region: Region) -> xr.Dat
     has one, ``overlap``; float32, NaN where there was nothing to score. Raises TooShort.
     """
     require_years(observations, region)
-    observations = observations.load()
-    delays, options = delays_of(observations), options_for(hazard, region, observations)
-    tested = [_fold(hazard, observations, year, delays, options) for year in test_years(hazard, observations)]
-    folds = [fold for fold in tested if fold is not None]
-    if not folds:
+    tested = [fold.predictions() for fold in folds(hazard, observations, region)]
+    if not tested:
         days = f"{LEAST_VALID:.0%} of its {hazard.title.lower()} days observed"
         raise TooShort(f"region {region.name}: no test year of the record has {days}; fill the gaps.")
-    joined = xr.concat(folds, dim="init_time")
-    return joined.assign_attrs(hazard=hazard.name, delay_days=max(delays[name] for name in hazard.requires))
+    return joined(hazard, tested, delays_of(observations))
 
 
-def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options) -> xr.Dataset | None:
-    """One test year: learn on what ended ``gap_days`` before it, forecast its issue days; None where it is mostly unobserved."""
-    start = pd.Timestamp(year, 1, 1)
-    training = observations.sel(time=slice(None, start - pd.Timedelta(days=hazard.gap_days + 1)))
+def joined(hazard: Hazard, tested: Sequence[xr.Dataset], delays: Mapping[str, int]) -> xr.Dataset:
+    """The test years' predictions one after the other, with the hazard's name and delay."""
+    together = xr.concat(tested, dim="init_time")
+    return together.assign_attrs(hazard=hazard.name, delay_days=max(delays[name] for name in hazard.requires))
+
+
+def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[Fold]:
+    """Every test year that is mostly observed, each learnt anew."""
+    observations = observations.load()
+    delays, options = delays_of(observations), options_for(hazard, region, observations)
+    for year in test_years(hazard, observations):
+        fold = _fold(hazard, observations, year, delays, options)
+        if fold is not None:
+            yield fold
+
+
+def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.Dataset:
+    """The record a model that is tested in ``year`` may learn from: what ended ``gap_days`` before it."""
+    return observations.sel(time=slice(None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1)))
+
+
+def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options) -> Fold | None:
+    """One test year; None where it is mostly unobserved."""
+    training = training_before(hazard, observations, year)
     model = learn(hazard, training, training, delays, options)
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
     known = observations.sel(time=slice(None, pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach)))
@@ -79,8 +121,4 @@ def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str,
     valid = np.isfinite(outcome.values[:, 0])
     if not expected or valid.sum() < LEAST_VALID * expected:
         return None
-    scored = valid.any(axis=(0, 2))
-    made = forecasters(model, observations, outcome["init_time"].values[scored], delays, options)
-    happened = outcome.isel(init_time=scored)
-    fold = made.drop_vars("state_known").where(np.isfinite(happened.values))
-    return fold.assign(outcome=(happened.dims, happened.values)).astype(np.float32)
+    return Fold(hazard, training, model, observations, outcome.isel(init_time=valid.any(axis=(0, 2))), delays, options)
