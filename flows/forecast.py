@@ -105,10 +105,10 @@ def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
     return found
 
 
-def stale(issue: Issue) -> tuple[str, ...]:
+def stale(observations: xr.Dataset, issued: date) -> tuple[str, ...]:
     """A sentence when the newest observation is older than the fastest variable's delay allows."""
-    newest = newest_day(issue.observations)
-    expected = issue.issued - timedelta(days=min(delays_of(issue.observations).values()))
+    newest = newest_day(observations)
+    expected = issued - timedelta(days=min(delays_of(observations).values()))
     if newest >= expected:
         return ()
     late = (expected - newest).days
@@ -132,10 +132,16 @@ def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
         "withheld": len(Store(issue.settings, issue.region).withheld()),
         "missing": issue.possible.missing | issue.possible.absent | issue.missing,
         "degraded": degraded,
-        "reference": "{}-{}".format(*reference_years(issue.region, issue.observations)),
+        "reference": "{}-{}".format(*normal_years(issue)),
         "hindcast": issue.hindcast,
         "notes": list(notes(issue)),
     }
+
+
+def normal_years(issue: Issue) -> tuple[int, int]:
+    """First and last year the normals were learnt from: the models' own, or those a model learnt now would use."""
+    models = [one.model for one in issue.champions.values() if one.model is not None]
+    return tuple(models[0].meta["reference_years"]) if models else reference_years(issue.region, issue.observations)
 
 
 def told_of(model: Model, version: str) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def make_forecast(issue: Issue) -> Outcome:
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [f"There is no model of {', '.join(names)}: {why}" for why, names in by_reason(issue.missing).items()]
     told = json.loads(forecast.attrs.get("degraded") or "[]")
-    degraded = list(dict.fromkeys([*issue.degraded, *stale(issue), *damaged, *without, *told]))
+    degraded = list(dict.fromkeys([*issue.degraded, *stale(issue.observations, issue.issued), *damaged, *without, *told]))
     forecast.attrs["degraded"] = json.dumps(degraded, ensure_ascii=False)
     with stage("publish"):
         folder = publish(issue, forecast, scores, provenance_of(issue, degraded))

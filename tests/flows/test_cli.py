@@ -15,6 +15,8 @@ import pytest
 
 from configs import Region, Settings
 
+pytestmark = pytest.mark.timeout(900)  # the first to come trains the models that all share
+
 DAYS = pd.date_range("1990-01-01", periods=16 * 365, freq="D").strftime("%Y-%m-%d")
 RECORD = pd.DataFrame({"time": DAYS, "location": "here", "air_temperature_max": 20.5, "precipitation": 1.5})
 

@@ -15,6 +15,8 @@ import pytest
 from configs import Settings
 from features.hazards import hazards
 
+pytestmark = pytest.mark.timeout(900)  # the first to come trains the models that all share
+
 
 def copy_of(ready: Any, folder: Path) -> Settings:
     shutil.copytree(ready.settings.home, folder)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -77,3 +82,28 @@ def test_the_environment_keeps_what_its_owner_set(tmp_path: Path) -> None:
     assert prepare({}, settings)["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert "PREFECT_HOME" not in prepare({"PREFECT_HOME": "mine"}, settings)
     assert "PREFECT_HOME" not in prepare({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}, settings)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_command_quietly_and_leaves_no_server(tmp_path: Path, write_record: Callable[..., Region]) -> None:
+    """The region's lock is held here, so that the command is waiting when the signal comes."""
+    settings, region = Settings(tmp_path / "home"), write_record(tmp_path, years=1)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    with alone(region, settings):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "pull", str(region.path)],
+            env=kept | {"CLIMATE_RISK_HOME": str(settings.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("start Prefect")
+        server = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        time.sleep(3)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stdout.read()
+    assert process.wait(60) == 130
+    assert said == "stopped\n"
+    assert server and not any(Path(f"/proc/{pid}").exists() for pid in server)
