@@ -16,13 +16,13 @@ from models.baselines import conditional, log_odds, overlap_of, state_terms
 from models.train import Model, State, booster_input
 
 CALENDAR = "the time of year"
-NEIGHBOURS = "held to its neighbours"
+LIMITS = "limits and rounding"
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 
 def causes_of(hazard: Hazard) -> list[str]:
     """The hazard's causes, then the calendar's own, then what nesting and rounding changed."""
-    return [*hazard.causes, CALENDAR, NEIGHBOURS]
+    return [*hazard.causes, CALENDAR, LIMITS]
 
 
 def explain(model: Model, state: State, speaks: np.ndarray, probability: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -9,17 +9,19 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import expit
 
 from configs import Region
 from features.build import build_outcome, cell_coordinates, delays_of, options_for
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
-from models.baselines import fit_climatology, predict_climatology
+from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.explain import causes_of, explain
 from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, USUAL, known_numbers, publish
-from models.train import Model, read_state, reference_years, speak
+from models.train import Model, read_replicas, read_state, reference_years, speak
 
 DECIMALS = 4
+TWO_SIDED_90 = 1.645  # standard normal
 COLOURS = ("green", "yellow", "orange", "red")
 GREY = "grey"
 CERTAIN = 0.80  # from here on a colour needs no multiple of the usual chance
@@ -38,7 +40,8 @@ def predict(
 ) -> xr.Dataset:
     """The forecast of one issue day for every hazard in ``models``: Dataset (cell, level, init_time, location).
 
-    Besides what forecast.csv says it holds ``contribution`` (cause, ...): log-odds that sum to those of the probability less
+    Besides what forecast.csv says it holds ``probability_low`` and ``probability_high``, a 90 % interval for the years the
+    number was learnt from, and ``contribution`` (cause, ...): log-odds that sum to those of the probability less
     those of the usual one.
 
     A hazard whose model is None gets the calendar's numbers from the record, or none where the record lacks what it needs.
@@ -80,6 +83,9 @@ def _hazard_forecast(
         where = ", ".join(str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))])
         sentences.append(f"{hazard.title}: the state on the issue day is not known at {where}, so the calendar's chances stand there.")
     part = _assemble(hazard, probability, made["climatology"].values, verdict, exists, observations, today)
+    replicas = [_published(hazard, said, scores)[0] for said in read_replicas(model, state, observations, delays_of(observations), options)]
+    low, high = interval(part["probability"].values, replicas)
+    part = part.assign(probability_low=(DIMS, low), probability_high=(DIMS, high))
     why = explain(model, state, speaks, part["probability"].values, part["normal_probability"].values)
     return part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)), sentences
 
@@ -104,6 +110,19 @@ def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[
         bare = use_known & (said == NOT_ASSESSED) & np.isfinite(numbers.get("overlap", np.full(shape, np.nan)))
         speaks[number] = np.select([unknown, use_model, bare, use_known], ["climatology", "model", "overlap", "persistence"], "climatology")
     return probability, verdict, speaks
+
+
+def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """90 % interval of each probability for the years it was learnt from: jackknife in log-odds, a block of years left out each.
+
+    Efron & Stein 1981: se^2 = (g - 1) / g times the sum of squares about the mean of g replicas. Holds the probability; where
+    that is 0 because the event cannot be, or missing, so are both ends.
+    """
+    odds = log_odds(np.stack(replicas))
+    error = np.sqrt((len(replicas) - 1) / len(replicas) * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0))
+    low, high = (np.round(expit(log_odds(probability) + side * TWO_SIDED_90 * error), DECIMALS) for side in (-1, 1))
+    certain = error == 0
+    return np.where(certain, probability, np.minimum(low, probability)), np.where(certain, probability, np.maximum(high, probability))
 
 
 def _calendar_alone(hazard: Hazard, observations: xr.Dataset, region: Region, today: np.datetime64, options: Options):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from models.baselines import (
 
 MOST_ROUNDS = 60
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
+LONGEST_MEMORY = 800  # days that no predictor looks further back than
+REPLICAS = 8  # models learnt without one block of years each
 LABEL_BLOCKS = 10  # of consecutive years, whose events are by thresholds fitted without them
 BLOCKS = 4  # of consecutive years, for the choice of rounds
 FEWEST_EVENTS = 30  # of a level in training, for trees
@@ -58,7 +60,8 @@ PARAMETERS: Mapping[str, Any] = {
 class Model:
     """A hazard's forecaster: normals and both baselines learnt from training years, and a booster for each level that has one.
 
-    ``meta`` is JSON-able: region, fingerprint, locations, delays, options, training period, snapshot, rounds, features.
+    ``meta`` is JSON-able: region, fingerprint, locations, delays, training period, snapshot, rounds, features. ``replicas`` are
+    the same learnt without one block of years each (``without`` in their meta), for intervals.
     """
 
     hazard: str
@@ -67,6 +70,7 @@ class Model:
     persistence: xr.Dataset
     boosters: Mapping[int, xgb.Booster]
     meta: Mapping[str, Any]
+    replicas: tuple[Model, ...] = ()
 
 
 def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str = "") -> Model:
@@ -74,7 +78,9 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
     delays, options = delays_of(observations), options_for(hazard, region, observations)
     first, last = reference_years(region, observations)
     reference = observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31"))
-    model = learn(hazard, observations.load(), reference.load(), delays, options)
+    lesson = prepare(hazard, observations.load(), reference.load(), delays, options)
+    model = learn_from(hazard, lesson)
+    rounds = {level: booster.num_boosted_rounds() for level, booster in model.boosters.items()}
     times = observations["time"].values
     meta = {
         "region": region.name,
@@ -87,7 +93,9 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
         "delays": {name: delays[name] for name in sorted(delays)},
         "delay_days": max(delays[name] for name in hazard.requires),
     }
-    return Model(model.hazard, model.normals, model.climatology, model.persistence, model.boosters, {**model.meta, **meta})
+    replicas = [(span, learn_from(hazard, lesson.without(*span), rounds)) for span in year_spans(lesson.features["init_time"].values)]
+    without = tuple(replace(replica, meta={**replica.meta, "without": list(span)}) for span, replica in replicas)
+    return replace(model, meta={**model.meta, **meta}, replicas=without)
 
 
 def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]:
@@ -100,20 +108,54 @@ def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]
     return (complete[0], complete[-1]) if complete else (times[0].year, times[-1].year)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a model learns from: normals, what happened after each day of the record, and the predictors of its issue days.
+
+    ``outcome`` is (cell, level, init_time, location) for every day, ``features`` for the issue days trained on.
+    """
+
+    normals: xr.Dataset
+    outcome: xr.DataArray
+    features: xr.Dataset
+
+    def without(self, first: int, last: int) -> Lesson:
+        """The lesson with the years ``first`` to ``last`` left out of all that is counted or fitted, but for thresholds."""
+        kept = ~self.features["init_time"].dt.year.isin(range(first, last + 1)).values
+        outcome = self.outcome.where(~self.outcome["init_time"].dt.year.isin(range(first, last + 1)))
+        return Lesson(normals_without(self.normals, first, last), outcome, self.features.isel(init_time=np.flatnonzero(kept)))
+
+
+def normals_without(normals: xr.Dataset, first: int, last: int) -> xr.Dataset:
+    """Normals whose record, of which ensembles draw, lacks some years."""
+    if "record" not in normals:
+        return normals
+    return normals.assign(record=normals["record"].where(~normals["day"].dt.year.isin(range(first, last + 1))))
+
+
 def learn(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Model:
     """Learn normals from ``reference`` and everything else from ``observations``; nothing else is read."""
+    return learn_from(hazard, prepare(hazard, observations, reference, delays, options))
+
+
+def prepare(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Lesson:
+    """Normals of ``reference``, and outcomes and predictors of ``observations``."""
     normals = hazard.fit_normals(reference, options)
     outcome = build_outcome(hazard, cross_fitted_events(hazard, observations, reference, normals, options), normals, options)
-    climatology = fit_climatology(hazard, outcome)
-    outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
-    outcome = outcome.isel(init_time=np.isfinite(outcome.values).any(axis=(0, 1, 3)))
-    init_times = outcome["init_time"].values
-    features = build_features(hazard, observations, normals, init_times, delays, options).compute()
-    usual = predict_climatology(climatology, init_times, outcome["lead_days"].values)
-    persistence = fit_persistence(hazard, features, outcome.values, usual)
-    boosters = fit_boosters(hazard, features, outcome.values, usual, persistence)
-    meta = {"rounds": {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}, "features": list(hazard.features)}
-    return Model(hazard.name, normals, climatology, persistence, boosters, meta)
+    issued = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
+    days = issued["init_time"].values[np.isfinite(issued.values).any(axis=(0, 1, 3))]
+    return Lesson(normals, outcome, build_features(hazard, observations, normals, days, delays, options).compute())
+
+
+def learn_from(hazard: Hazard, lesson: Lesson, rounds: Mapping[int, int] | None = None) -> Model:
+    """Baselines and boosters from a lesson; ``rounds`` by level instead of choosing them on blocks of years held out."""
+    climatology, features = fit_climatology(hazard, lesson.outcome), lesson.features
+    outcome = lesson.outcome.sel(init_time=features["init_time"]).values
+    usual = predict_climatology(climatology, features["init_time"].values, features["lead_days"].values)
+    persistence = fit_persistence(hazard, features, outcome, usual)
+    boosters = fit_boosters(hazard, features, outcome, usual, persistence, rounds)
+    chosen = {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}
+    return Model(hazard.name, lesson.normals, climatology, persistence, boosters, {"rounds": chosen, "features": list(hazard.features)})
 
 
 def cross_fitted_events(
@@ -150,11 +192,19 @@ def _with_margin(x: np.ndarray, margin: np.ndarray) -> np.ndarray:
 
 
 def fit_boosters(
-    hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, persistence: xr.Dataset
+    hazard: Hazard,
+    features: xr.Dataset,
+    outcome: np.ndarray,
+    usual: np.ndarray,
+    persistence: xr.Dataset,
+    rounds: Mapping[int, int] | None = None,
 ) -> dict[int, xgb.Booster]:
-    """A booster for each level that trees help on blocks of years held out; arrays (cell, level, init_time, location)."""
+    """A booster for each level that trees help on blocks of years held out; arrays (cell, level, init_time, location).
+
+    ``rounds`` by level are taken as they are, where given.
+    """
     blocks = year_blocks(features["init_time"].values)
-    outside = _margins_outside(hazard, features, outcome, usual, blocks)
+    outside = _margins_outside(hazard, features, outcome, usual, blocks) if rounds is None else outcome
     inside = conditional(or_calendar(predict_persistence(hazard, persistence, features, usual), usual))
     predictors, parameters = table(features, hazard, usual), {**PARAMETERS, **hazard.boosting}
     boosters = {}
@@ -163,13 +213,12 @@ def fit_boosters(
         if min(outcome[:, k][given].sum(), (1 - outcome[:, k][given]).sum()) < FEWEST_EVENTS:
             continue
         margin_inside, margin_outside = (log_odds(part[:, k])[given] for part in (inside, outside))
-        x = predictors[given]
-        y = outcome[:, k][given]
+        x, y = predictors[given], outcome[:, k][given]
         block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
-        rounds = choose_rounds(x, y, margin_outside, block, parameters)
-        if rounds:
+        count = choose_rounds(x, y, margin_outside, block, parameters) if rounds is None else rounds.get(level, 0)
+        if count:
             data = xgb.DMatrix(_with_margin(x, margin_inside), y, base_margin=margin_inside)
-            boosters[level] = xgb.train(parameters, data, rounds)
+            boosters[level] = xgb.train(parameters, data, count)
     return boosters
 
 
@@ -178,6 +227,12 @@ def year_blocks(days: np.ndarray, blocks: int = BLOCKS) -> np.ndarray:
     years = pd.DatetimeIndex(days).year.to_numpy()
     rank = np.searchsorted(np.unique(years), years)
     return rank * blocks // len(np.unique(years))
+
+
+def year_spans(days: np.ndarray) -> list[tuple[int, int]]:
+    """First and last year of each of REPLICAS blocks of consecutive years."""
+    years, blocks = pd.DatetimeIndex(days).year.to_numpy(), year_blocks(days, REPLICAS)
+    return [(int(years[blocks == block].min()), int(years[blocks == block].max())) for block in np.unique(blocks)]
 
 
 def _margins_outside(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, blocks: np.ndarray) -> np.ndarray:
@@ -235,6 +290,21 @@ class State:
         return conditional(or_calendar(self.known, self.usual))
 
 
+def read_replicas(model: Model, state: State, observations: xr.Dataset, delays: Mapping[str, int], options: Options) -> list[xr.Dataset]:
+    """What each replica says where ``model`` read ``state``: every forecaster's probability, see ``speak``."""
+    hazard, days = hazards()[model.hazard], state.features["init_time"].values
+    recent = observations.sel(time=slice(days.min() - np.timedelta64(LONGEST_MEMORY, "D"), None))
+    said = []
+    for replica in model.replicas:
+        if hazard.overlap:  # the ensemble draws of the replica's own years
+            said.append(speak(replica, read_state(replica, recent, days, delays, options)))
+            continue
+        usual = predict_climatology(replica.climatology, days, state.features["lead_days"].values)
+        known = predict_persistence(hazard, replica.persistence, state.features, usual)
+        said.append(speak(replica, State(state.features, usual, known)))
+    return said
+
+
 def read_state(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> State:
     """Predictors and baselines on the given issue days, from what had been published by then."""
     hazard = hazards()[model.hazard]
@@ -280,10 +350,18 @@ def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
     """Write a model in open formats: XGBoost's JSON, NetCDF for arrays, JSON for the rest; nothing is pickled."""
     folder.mkdir(parents=True, exist_ok=True)
     model.normals.to_netcdf(folder / "normals.nc", engine="h5netcdf")
-    model.climatology.to_dataset(name="climatology").to_netcdf(folder / "climatology.nc", engine="h5netcdf")
-    model.persistence.to_netcdf(folder / "persistence.nc", engine="h5netcdf")
     packed = {name: {"zlib": True} for name in out_of_fold.data_vars}
     out_of_fold.to_netcdf(folder / "out_of_fold.nc", engine="h5netcdf", encoding=packed)
+    _save_learnt(model, folder)
+    for number, replica in enumerate(model.replicas):
+        _save_learnt(replica, folder / f"replica_{number}")
+
+
+def _save_learnt(model: Model, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    packed = {"climatology": {"zlib": True}}
+    model.climatology.to_dataset(name="climatology").to_netcdf(folder / "climatology.nc", engine="h5netcdf", encoding=packed)
+    model.persistence.to_netcdf(folder / "persistence.nc", engine="h5netcdf")
     for level, booster in model.boosters.items():
         booster.save_model(folder / f"booster_{level}.json")
     (folder / "meta.json").write_text(json.dumps({"hazard": model.hazard, **model.meta}, indent=1, sort_keys=True), encoding="utf-8")
@@ -291,11 +369,14 @@ def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
 
 def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
     """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged."""
+    normals, out_of_fold = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in ("normals", "out_of_fold"))
+    replicas = [_load_learnt(path, normals) for path in sorted(folder.glob("replica_*"))]
+    return replace(_load_learnt(folder, normals), replicas=tuple(replicas)), out_of_fold
+
+
+def _load_learnt(folder: Path, normals: xr.Dataset) -> Model:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    names = ("normals", "climatology", "persistence", "out_of_fold")
-    normals, climatology, persistence, out_of_fold = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
-    boosters = {}
-    for level in (k for k in LEVELS if meta["rounds"][str(k)]):
-        boosters[level] = xgb.Booster(model_file=folder / f"booster_{level}.json")
-    hazard = meta.pop("hazard")
-    return Model(hazard, normals, climatology["climatology"], persistence, boosters, meta), out_of_fold
+    climatology, persistence = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in ("climatology", "persistence"))
+    boosters = {k: xgb.Booster(model_file=folder / f"booster_{k}.json") for k in LEVELS if meta["rounds"][str(k)]}
+    own = normals_without(normals, *meta["without"]) if "without" in meta else normals
+    return Model(meta.pop("hazard"), own, climatology["climatology"], persistence, boosters, meta)

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region
-from reports.exports import forecast_table, write_csv, write_provenance
+from reports.exports import forecast_table, write_csv, write_netcdf, write_provenance
 from reports.folders import publish_folder
 from reports.index import PROVENANCE, REPORT, write_index
 from reports.report import build, to_html
@@ -19,6 +19,7 @@ from reports.report import build, to_html
 __all__ = ["publish", "write_index"]
 
 CSV = "forecast.csv"
+NETCDF = "forecast.nc"
 
 
 def publish(
@@ -30,7 +31,7 @@ def publish(
     folder: Path,
     hindcast: bool = False,
 ) -> Path:
-    """Write forecast.csv, provenance.json and report.en.html into ``folder``, all at once; returns it.
+    """Write forecast.csv, forecast.nc, provenance.json and report.en.html into ``folder``, all at once; returns it.
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's scores table, possibly
     empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. provenance.json is
@@ -43,6 +44,7 @@ def publish(
 
     def write(aside: Path) -> None:
         write_csv(table, aside / CSV)
+        write_netcdf(forecast, aside / NETCDF)
         write_provenance({**provenance, "headlines": [asdict(head) for head in page.headlines]}, aside / PROVENANCE)
         (aside / REPORT).write_text(html, encoding="utf-8", newline="\n")
 

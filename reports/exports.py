@@ -80,3 +80,11 @@ def write_provenance(provenance: dict[str, Any], path: Path) -> None:
     """Write provenance.json with sorted keys, so that the same facts are the same bytes. Raises ValueError on NaN."""
     text = json.dumps(provenance, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
+    """Write the whole forecast Dataset, contributions of causes and intervals included, as NetCDF 4."""
+    text = {name: forecast[name].astype(str).astype(object) for name in forecast.variables if forecast[name].dtype.kind in "OU"}
+    forecast.assign({name: values for name, values in text.items() if name in forecast.data_vars}).assign_coords(
+        {name: values for name, values in text.items() if name in forecast.coords}
+    ).to_netcdf(path, engine="h5netcdf")

@@ -16,6 +16,7 @@ os.environ.update(
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -149,3 +150,18 @@ def made_region(tmp_path_factory: pytest.TempPathFactory) -> Region:
     path = tmp_path_factory.mktemp("region") / "testland.yaml"
     path.write_text("name: testland\ntitle: Testland\nclock: record\nsources: [station_files]\n")
     return load_region(path)
+
+
+@pytest.fixture(scope="session")
+def fitted_record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
+    """15 years and a bit, to June 2005, at two places."""
+    return made_record(years=15.47, places=2, seed=13)
+
+
+@pytest.fixture(scope="session")
+def fitted_models(fitted_record: xr.Dataset, made_region: Region) -> dict[str, Any]:
+    """Every hazard's model of ``fitted_record``, fitted once for all tests that only read them."""
+    from features.hazards import hazards
+    from models.train import fit
+
+    return {name: fit(hazard, fitted_record, made_region, "snapshot") for name, hazard in hazards().items()}

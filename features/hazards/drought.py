@@ -57,7 +57,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     normals["record_index"] = (("day", "location"), np.repeat(day_index(times)[:, None], rain.shape[1], axis=1).astype(np.int16))
     normals["tmax_mean"] = (("dayofyear", "location"), window_mean(optional(observations, "air_temperature_max"), times))
     normals["sum_30d_mean"] = (("dayofyear", "location"), window_mean(trailing_sum(balance, 30), times))
-    return normals.assign_coords(window=list(WINDOWS), level=list(LEVELS), dayofyear=np.arange(DAYS))
+    return normals.assign_coords(window=list(WINDOWS), level=list(LEVELS), dayofyear=np.arange(DAYS), day=times)
 
 
 NO_PET, MEASURED, HARGREAVES = 0, 1, 2

@@ -45,7 +45,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
         "record": (("day", "location"), rain.astype(np.float32)),
         "record_index": (("day", "location"), np.repeat(day_index(times)[:, None], places, axis=1).astype(np.int16)),
     }
-    return xr.Dataset(normals, coords={"dayofyear": np.arange(DAYS), "location": observations["location"].values})
+    return xr.Dataset(normals, coords={"dayofyear": np.arange(DAYS), "day": times, "location": observations["location"].values})
 
 
 def _limits(normals: xr.Dataset) -> np.ndarray:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -9,10 +8,10 @@ import xarray as xr
 from configs import Region
 from features.hazards import hazards
 from models.baselines import log_odds
-from models.explain import NEIGHBOURS, _through_the_chain
+from models.explain import LIMITS, _through_the_chain
 from models.predict import predict
 from models.scores import COLUMNS
-from models.train import fit
+from models.train import Model
 
 ISSUED = (date(2005, 6, 20), date(2004, 12, 4))
 
@@ -22,14 +21,14 @@ def scores_of(hazard: str, verdict: str, fallback: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["hazard", "level", "lead_days", "window_days", "verdict", "fallback"])
 
 
-@pytest.fixture(scope="module")
-def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
-    return made_record(years=15.47, places=2, seed=13)
+@pytest.fixture
+def record(fitted_record: xr.Dataset) -> xr.Dataset:
+    return fitted_record
 
 
 @pytest.mark.parametrize("name", sorted(hazards()))
-def test_causes_sum_to_the_published_log_odds(name: str, record: xr.Dataset, made_region: Region) -> None:
-    model = fit(hazards()[name], record, made_region)
+def test_causes_sum_to_the_published_log_odds(name: str, record: xr.Dataset, fitted_models: dict[str, Model], made_region: Region) -> None:
+    model = fitted_models[name]
     for verdict, fallback in (("skilful", "persistence"), ("known", "persistence"), ("no better than usual", "climatology")):
         for issued in ISSUED:
             made = predict({name: model}, scores_of(name, verdict, fallback), record, made_region, issued, {})
@@ -40,19 +39,17 @@ def test_causes_sum_to_the_published_log_odds(name: str, record: xr.Dataset, mad
                 assert not made["contribution"].values[:, shown].any()
 
 
-def test_a_number_from_what_is_known_is_explained_by_it(record: xr.Dataset, made_region: Region) -> None:
+def test_a_number_from_what_is_known_is_explained_by_it(record: xr.Dataset, fitted_models: dict[str, Model], made_region: Region) -> None:
     """What nesting and rounding changed is small beside the causes."""
-    made = predict(
-        {"heat": fit(hazards()["heat"], record, made_region)}, scores_of("heat", "known", "persistence"), record, made_region, ISSUED[0], {}
-    )
+    made = predict({"heat": fitted_models["heat"]}, scores_of("heat", "known", "persistence"), record, made_region, ISSUED[0], {})
     level_1 = made["contribution"].sel(level=1)
-    assert abs(level_1.sel(cause=NEIGHBOURS)).max() < 0.05 < abs(level_1.drop_sel(cause=NEIGHBOURS)).max()
+    assert abs(level_1.sel(cause=LIMITS)).max() < 0.05 < abs(level_1.drop_sel(cause=LIMITS)).max()
 
 
-def test_overlap_numbers_of_unassessed_levels_are_explained_too(record: xr.Dataset, made_region: Region) -> None:
-    made = predict(
-        {"drought": fit(hazards()["drought"], record, made_region)}, pd.DataFrame(columns=list(COLUMNS)), record, made_region, ISSUED[0], {}
-    )
+def test_overlap_numbers_of_unassessed_levels_are_explained_too(
+    record: xr.Dataset, fitted_models: dict[str, Model], made_region: Region
+) -> None:
+    made = predict({"drought": fitted_models["drought"]}, pd.DataFrame(columns=list(COLUMNS)), record, made_region, ISSUED[0], {})
     shown = np.isfinite(made["probability"].values)
     assert abs(made["contribution"].sel(cause="already observed").values[shown]).max() > 0.1
 

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -10,7 +9,7 @@ import xarray as xr
 from configs import Region
 from features.hazards import hazards
 from models.backtest import reasons_missing
-from models.predict import _colours, predict
+from models.predict import _colours, interval, predict
 from models.scores import COLUMNS
 from models.train import Model, fit
 
@@ -18,14 +17,14 @@ ISSUED = date(2005, 6, 20)
 NO_SCORES = pd.DataFrame(columns=list(COLUMNS))
 
 
-@pytest.fixture(scope="module")
-def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
-    return made_record(years=15.47, places=2, seed=13)
+@pytest.fixture
+def record(fitted_record: xr.Dataset) -> xr.Dataset:
+    return fitted_record
 
 
-@pytest.fixture(scope="module")
-def models(record: xr.Dataset, made_region: Region) -> dict[str, Model | None]:
-    return {name: fit(hazard, record, made_region) for name, hazard in hazards().items()}
+@pytest.fixture
+def models(fitted_models: dict[str, Model]) -> dict[str, Model]:
+    return fitted_models
 
 
 def scores_of(hazard: str, verdict: str, fallback: str) -> pd.DataFrame:
@@ -59,6 +58,26 @@ def test_the_number_published_is_the_one_the_verdict_names(
     same = np.array_equal(made["probability"].values, made["normal_probability"].values)
     assert same == (equals == "normal")
     assert set(np.unique(made["verdict"])) == {verdict}
+
+
+def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    known = scores_of("heat", "known", "persistence")
+    widths = []
+    for part in (record, record.sel(time=slice("1998-01-01", None))):
+        model = models["heat"] if part is record else fit(hazards()["heat"], part, made_region)
+        made = predict({"heat": model}, known, part, made_region, ISSUED, {})
+        chance, low, high = (made[name].sel(level=1).values for name in ("probability", "probability_low", "probability_high"))
+        assert (low <= chance).all() and (chance <= high).all() and (high - low).min() > 0 and high.max() < 1
+        widths.append((high - low).mean())
+    assert widths[0] < widths[1]
+
+
+@pytest.mark.parametrize(("spread", "width"), [(0.0, 0.0), (1.0, 0.2142)])
+def test_the_jackknife_interval_is_that_of_its_replicas(spread: float, width: float) -> None:
+    # 8 replicas at log-odds +-0.1 about 0: se = sqrt(7/8 * 8 * 0.01) = 0.2646, times 1.645 = 0.435, expit: .393 to .607
+    ends = 0.1 * spread * np.array([1, -1] * 4)
+    low, high = interval(np.array([0.5]), [np.array([1 / (1 + np.exp(-end))]) for end in ends])
+    assert (high - low)[0] == pytest.approx(width, abs=1e-3)
 
 
 def test_what_is_not_known_on_the_day_is_the_calendars_and_said(record: xr.Dataset, models: dict, made_region: Region) -> None:

@@ -11,6 +11,8 @@ from features.hazards import hazards
 from models.train import (
     BLOCKS,
     PARAMETERS,
+    REPLICAS,
+    Model,
     choose_rounds,
     cross_fitted_events,
     fit,
@@ -53,9 +55,10 @@ def test_normals_come_from_complete_years_unless_the_region_says(record: xr.Data
 
 
 @pytest.mark.parametrize("name", sorted(hazards()))
-def test_a_saved_model_says_the_same_after_loading(name: str, record: xr.Dataset, made_region: Region, tmp_path: Path) -> None:
-    hazard = hazards()[name]
-    model = fit(hazard, record, made_region, "snapshot")
+def test_a_saved_model_says_the_same_after_loading(
+    name: str, fitted_record: xr.Dataset, fitted_models: dict[str, Model], made_region: Region, tmp_path: Path
+) -> None:
+    hazard, record, model = hazards()[name], fitted_record, fitted_models[name]
     delays, options = delays_of(record), options_for(hazard, made_region, record)
     days = record["time"].values[-400::40]
     before = forecasters(model, record, days, delays, options)
@@ -64,7 +67,8 @@ def test_a_saved_model_says_the_same_after_loading(name: str, record: xr.Dataset
     xr.testing.assert_identical(before, forecasters(loaded, record, days, delays, options))
     assert out_of_fold["model"].shape == before["model"].shape
     assert loaded.meta["trained_until"] == str(record["time"].values[-1])[:10] and loaded.meta["fingerprint"] == made_region.fingerprint
-    assert not [path for path in (tmp_path / "model").iterdir() if path.suffix not in (".nc", ".json")]
+    assert {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()} == {".nc", ".json"}
+    assert len(loaded.replicas) == REPLICAS
 
 
 def test_fitting_twice_gives_the_same_model(record: xr.Dataset, made_region: Region, tmp_path: Path) -> None:
