@@ -91,7 +91,10 @@ class Schedule(_Strict):
 
 
 class Region(_Strict):
-    """A place on earth as its YAML file describes it. ``path`` is the file it was read from."""
+    """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
+
+    ``attribution``: whom to credit for the region's own station files.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=60)
     title: str = Field(min_length=1)
@@ -100,6 +103,7 @@ class Region(_Strict):
     clock: Literal["today", "record"] = "today"
     sources: tuple[str, ...] = Field(min_length=1)
     inbox: str | None = None
+    attribution: str | None = Field(None, max_length=500)
     locations: tuple[Location, ...] = ()
     boundaries: str | None = None
     history_start: date | None = None

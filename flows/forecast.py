@@ -26,7 +26,7 @@ from models.registry import Champion, Registry, code_version
 from models.train import Model, reference_years
 from prefect import flow, task
 from reports.exports import read_forecast_csv
-from sources import sources_of
+from sources import Source, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 """Days of recent past the report shows: of a hazard of days, and of one whose index looks back over months."""
@@ -126,7 +126,7 @@ def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
         "code_version": code_version(),
         "models": {name: told_of(one.model, one.version) for name, one in issue.champions.items() if one.model is not None},
         "sources": [
-            {"name": one.name, "attribution": one.attribution, "licence": one.licence, "delay_days": one.delay_days}
+            {"name": one.name, "attribution": credit_of(one, issue.region), "licence": one.licence, "delay_days": one.delay_days}
             for one in sources_of(issue.region)
         ],
         "withheld": len(Store(issue.settings, issue.region).withheld()),
@@ -142,6 +142,11 @@ def normal_years(issue: Issue) -> tuple[int, int]:
     """First and last year the normals were learnt from: the models' own, or those a model learnt now would use."""
     models = [one.model for one in issue.champions.values() if one.model is not None]
     return tuple(models[0].meta["reference_years"]) if models else reference_years(issue.region, issue.observations)
+
+
+def credit_of(source: Source, region: Region) -> str:
+    """Whom to credit: for a region's own files the one its region file names."""
+    return region.attribution if source.complete and region.attribution else source.attribution
 
 
 def told_of(model: Model, version: str) -> dict[str, Any]:
