@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 PYTHON ?= python3
 REGION ?= tunis
+HAZARD ?= heat
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -15,7 +16,7 @@ export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast ui test test-all check bench constraints clean
+.PHONY: help forecast ui test test-all check bench bench-skill tune constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,12 @@ check: $(DEV) ## check style, format and types
 
 bench: $(DEV) ## time the parts beside the least they could cost
 	@for script in benchmarks/bench_*.py; do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
+
+bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every record at hand, into docs/skill.md
+	@$(BIN)/python benchmarks/skill.py
+
+tune: $(DEV) ## search boosting parameters on first training years (HAZARD=heat), logged in MLflow
+	@$(BIN)/python benchmarks/tune.py --hazard $(HAZARD)
 
 constraints: $(RUN) ## choose newer versions of everything for every supported Python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv

@@ -12,7 +12,7 @@ import xarray as xr
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
-from models.train import Model, forecasters, learn
+from models.train import Lesson, Model, forecasters, learn_from, prepare
 
 LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
 LEAST_VALID = 0.8  # share of a test year's issue days that must have an outcome
@@ -54,12 +54,12 @@ def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
 class Fold:
     """One test year: what is learnt from, the model learnt, the record, and the issue days scored with what happened on them.
 
-    ``training`` ends ``gap_days`` before the test year. ``outcome`` (cell, level, init_time, location) holds 1, 0, or NaN
-    where nothing is scored.
+    ``lesson`` and ``model`` are of a record that ends ``gap_days`` before the test year. ``outcome`` (cell, level, init_time,
+    location) holds 1, 0, or NaN where nothing is scored.
     """
 
     hazard: Hazard
-    training: xr.Dataset
+    lesson: Lesson
     model: Model
     observations: xr.Dataset
     outcome: xr.DataArray
@@ -111,7 +111,8 @@ def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.D
 def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options) -> Fold | None:
     """One test year; None where it is mostly unobserved."""
     training = training_before(hazard, observations, year)
-    model = learn(hazard, training, training, delays, options)
+    lesson = prepare(hazard, training, training, delays, options)
+    model = learn_from(hazard, lesson)
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
     known = observations.sel(time=slice(None, pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach)))
     outcome = build_outcome(hazard, hazard.events(known, model.normals, options), model.normals, options)
@@ -121,4 +122,4 @@ def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str,
     valid = np.isfinite(outcome.values[:, 0])
     if not expected or valid.sum() < LEAST_VALID * expected:
         return None
-    return Fold(hazard, training, model, observations, outcome.isel(init_time=valid.any(axis=(0, 2))), delays, options)
+    return Fold(hazard, lesson, model, observations, outcome.isel(init_time=valid.any(axis=(0, 2))), delays, options)

@@ -29,6 +29,7 @@ from configs import CHECKOUT, Region, RiskError, Settings
 from models.plots import reliability_diagram, skill_by_lead
 from models.scores import no_worse
 from models.train import Model, load_model, save_model
+from models.tune import Study
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -174,6 +175,20 @@ class Registry:
             self._log_metrics(run_id, highest(forecast))
             for path in files:
                 self.client.log_artifact(run_id, str(path))
+        return run_id
+
+    def log_study(self, region: Region, study: Study) -> str:
+        """Track a search for boosting parameters as a run of the region and return the run's id; metric steps are trials."""
+        tags = {"kind": "study", "hazard": study.hazard, "code_version": code_version()}
+        with self._run(region, f"study {study.hazard}", tags) as run_id, tempfile.TemporaryDirectory() as scratch:
+            for key, value in parameters({"records": list(study.records), "best": study.best}).items():
+                self.client.log_param(run_id, key, value)
+            totals = {"loss_best": study.loss, "loss_default": study.loss_of_defaults, "blocks_won": study.won, "blocks_lost": study.lost}
+            losses = [("loss", float(loss), step) for step, loss in enumerate(study.trials["loss"])]
+            self._log_metrics(run_id, [*losses, *((key, float(value), 0) for key, value in totals.items())])
+            path = Path(scratch) / "trials.csv"
+            study.trials.to_csv(path, index=False)
+            self.client.log_artifact(run_id, str(path))
         return run_id
 
     def _admit(self, region: Region, model: Model, out_of_fold: xr.Dataset, run_id: str, digest: str) -> Registered:
