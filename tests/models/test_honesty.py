@@ -1,0 +1,312 @@
+"""Refusing to lie: on records whose truth is known, no skill is claimed where there is none, and what there is is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from sklearn.linear_model import LogisticRegression
+
+from configs import Region, Settings
+from features.build import delays_of, options_for
+from features.hazards import LEVELS, Cell, Hazard, Options
+from models.backtest import backtest
+from models.backtest import test_years as years_tested
+from models.baselines import log_odds
+from models.predict import predict
+from models.registry import Registry
+from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, Sample, assess, corp, no_worse, persistence_by_fold, sample
+from models.train import fit, forecasters
+
+TMAX, RAIN, SIGNAL = "air_temperature_max", "precipitation", "relative_humidity"
+HEAT_CELLS = (Cell(0, 1), Cell(1, 1), Cell(0, 3))
+BLOCK = 30  # days of labels that stay together
+SMOOTHER = "the known state's regression or ensemble is a smoother calendar than the calendar, and beats it by that alone"
+
+
+def shuffled(hazard: Hazard, record: xr.Dataset, seed: int) -> Hazard:
+    """The hazard with its labels in another order, blocks of days together: nothing foretells them."""
+    times = record["time"].values
+    blocks = len(times) // BLOCK
+    order = np.random.default_rng(seed).permutation(blocks)[:, None] * BLOCK + np.arange(BLOCK)
+    order = np.append(order.ravel(), np.arange(blocks * BLOCK, len(times)))
+
+    def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+        happened = hazard.events(record, normals, options)
+        return happened.isel(time=order).assign_coords(time=times).sel(time=observations["time"].values)
+
+    return replace(hazard, events=events)
+
+
+def samples_of(hazard: Hazard, row: pd.Series, tested: xr.Dataset) -> list[Sample]:
+    number = hazard.cells.index(Cell(int(row["lead_days"]), int(row["window_days"])))
+    return [sample(tested, number, level) for level in LEVELS]
+
+
+def assert_fallback_is_published(hazard: Hazard, scores: pd.DataFrame, tested: xr.Dataset) -> int:
+    """Where no level of a cell is skilful, the Brier score published is the fallback's of each year; returns how many rows were.
+
+    Levels that fall back on different baselines may be held to each other to stay nested: only those that agree are compared,
+    and those that fall back on the calendar, whose number is never altered.
+    """
+    compared = 0
+    for _, cell in scores.groupby(["lead_days", "window_days"]):
+        if (cell["verdict"] == SKILFUL).any():
+            continue
+        ones = samples_of(hazard, cell.iloc[0], tested)
+        chosen = [persistence_by_fold(one) if one.assessed else np.full(len(one.years), bool(hazard.overlap)) for one in ones]
+        for level, row in cell.set_index("level").iterrows():
+            one, known = ones[level - 1], chosen[level - 1]
+            if known.any() and any(not np.array_equal(known, other) for other in chosen):
+                continue
+            fallback = np.where(known[np.searchsorted(one.years, one.year)], one.persistence, one.climatology)
+            assert row["brier_published"] == pytest.approx(one.brier(fallback), rel=1e-12)
+            compared += 1
+    return compared
+
+
+def claimed_on_shuffled_labels(hazard: Hazard, records: list[xr.Dataset], region: Region) -> float:
+    """Share of assessed cells called skilful, over records; and what is published where none is, is the fallback."""
+    shares = []
+    for seed, record in enumerate(records):
+        tested = backtest(shuffled(hazard, record, seed), record, region)
+        scores = assess({hazard.name: tested}, region, {})
+        assert assert_fallback_is_published(hazard, scores, tested) > 0
+        assert (scores["verdict"] != NOT_ASSESSED).sum() >= len(hazard.cells)
+        shares.append((scores["verdict"] == SKILFUL).mean())
+    return float(np.mean(shares))
+
+
+def test_shuffled_labels_are_not_called_skill(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+    records = [flat_record(TMAX, memory=0.7, seed=seed) for seed in range(2)]
+    assert claimed_on_shuffled_labels(with_cells("heat", Cell(0, 1)), records, all_year) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize(
+    ("name", "variable", "memory"),
+    [pytest.param("heat", TMAX, 0.7, marks=pytest.mark.xfail(strict=True, reason=SMOOTHER)), ("flash_flood", RAIN, 0.0)],
+)
+def test_twenty_shuffles_are_called_skill_in_at_most_two_of_a_hundred_cells(
+    name: str, variable: str, memory: float, flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
+    records = [flat_record(variable, places=2, memory=memory, seed=seed) for seed in range(20)]
+    assert claimed_on_shuffled_labels(with_cells(name, *HEAT_CELLS), records, all_year) <= 0.02
+
+
+def test_a_forecast_learnt_from_shuffled_labels_is_the_fallback_exactly(
+    flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
+    record = flat_record(TMAX, memory=0.7)
+    hazard = shuffled(with_cells("heat", Cell(0, 1)), record, seed=0)
+    scores = assess({"heat": backtest(hazard, record, all_year)}, all_year, {})
+    model, issued = fit(hazard, record, all_year), date(2004, 7, 20)
+    forecast = predict({"heat": model}, scores, record, all_year, issued, {})
+    said = forecasters(model, record, np.array([issued], "datetime64[ns]"), delays_of(record), options_for(hazard, all_year, record))
+    assert SKILFUL not in np.unique(forecast["verdict"])
+    fallback = scores.set_index(["lead_days", "window_days", "level"])["fallback"]
+    for number, cell in enumerate(hazard.cells):
+        calendar = np.array([fallback[cell.lead_days, cell.window_days, level] == "climatology" for level in LEVELS])
+        chance, usual, known = (
+            part.values[number, :, 0, 0] for part in (forecast["probability"], said["climatology"], said["persistence"])
+        )
+        assert np.array_equal(chance[calendar], np.round(usual, 4)[calendar])
+        if not calendar.any():
+            assert np.array_equal(chance, np.round(known, 4))
+    without_trees = predict({"heat": replace(model, boosters={})}, scores, record, all_year, issued, {})
+    assert np.array_equal(forecast["probability"].values, without_trees["probability"].values)
+
+
+def assert_drought_claims_no_more_than_the_overlap(scores: pd.DataFrame) -> None:
+    """At 30 days the overlap is what is known, 90 days ahead there is none; the model adds to neither."""
+    assert SKILFUL not in set(scores["verdict"])
+    far, near = (scores[scores["lead_days"] == lead].set_index("level").loc[1] for lead in (90, 30))
+    assert near["verdict"] == KNOWN and near["bss_persistence"] < 0.01
+    # what was published: the overlap itself, or the calendar in years when the overlap had not yet proved itself
+    assert near["brier_published"] >= near["brier_persistence"] - 1e-12
+    assert abs(1 - far["brier_published"] / far["brier_climatology"]) < 0.02
+
+
+DROUGHT_CELLS = (Cell(30, 90), Cell(90, 90))
+
+
+def test_rain_without_memory_gives_drought_nothing_but_the_overlap(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+    hazard, record = with_cells("drought", *DROUGHT_CELLS), flat_record(RAIN, years=20)
+    assert_drought_claims_no_more_than_the_overlap(assess({"drought": backtest(hazard, record, all_year)}, all_year, {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_long_rain_without_memory_gives_drought_nothing_but_the_overlap(
+    seed: int, flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
+    hazard, record = with_cells("drought", *DROUGHT_CELLS), flat_record(RAIN, years=30, places=3, seed=seed)
+    scores = assess({"drought": backtest(hazard, record, all_year)}, all_year, {})
+    assert_drought_claims_no_more_than_the_overlap(scores)
+    # 31 of 90 days unknown: the closed form of a normal gives .91
+    assert scores.query("lead_days == 30 and level == 1")["roc_area"].item() == pytest.approx(0.91, abs=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason=SMOOTHER)
+@pytest.mark.parametrize(("name", "variable", "cell", "years"), [("heat", TMAX, Cell(1, 1), 15), ("drought", RAIN, Cell(90, 90), 20)])
+def test_nothing_is_called_known_where_there_is_nothing_to_know(
+    name: str, variable: str, cell: Cell, years: int, flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
+    hazard, record = with_cells(name, cell), flat_record(variable, years=years, places=2)
+    assert KNOWN not in set(assess({name: backtest(hazard, record, all_year)}, all_year, {})["verdict"])
+
+
+def signalled(record: xr.Dataset, days_ahead: int, seed: int = 0) -> xr.Dataset:
+    """The record with a humidity that tells the Tmax of ``days_ahead`` days later, nearly without error."""
+    tmax = record[TMAX].values
+    told = np.concatenate([tmax[days_ahead:], np.full((days_ahead, tmax.shape[1]), tmax.mean())])
+    noise = np.random.default_rng(seed).normal(0.0, 2.0, tmax.shape)
+    humidity = (60.0 + 3.0 * (told - tmax.mean()) + noise).astype(np.float32)
+    return record.assign({SIGNAL: (("time", "location"), humidity, {"delay_days": 1})})
+
+
+def common_scores(hazard: Hazard, record: xr.Dataset, region: Region) -> pd.DataFrame:
+    scores = assess({hazard.name: backtest(hazard, record, region)}, region, {}).query("level == 1")
+    return scores.set_index("lead_days")
+
+
+FEW_PLACES, MANY_PLACES = 2, 5  # about 220 events a place
+
+
+@pytest.mark.parametrize("places", [FEW_PLACES, pytest.param(MANY_PLACES, marks=pytest.mark.slow)])
+def test_a_signal_that_comes_with_the_day_is_of_no_use(places: int, flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+    """It is published on the morning after the day it tells of."""
+    record = signalled(flat_record(TMAX, places=places), days_ahead=0)
+    scores = common_scores(with_cells("heat", Cell(0, 1)), record, all_year)
+    assert scores.loc[0, "n_events"] >= 200 * places
+    assert 0.45 <= scores.loc[0, "roc_area"] <= 0.55
+    assert scores.loc[0, "verdict"] != SKILFUL
+
+
+@pytest.mark.parametrize("places", [FEW_PLACES, pytest.param(MANY_PLACES, marks=pytest.mark.slow)])
+def test_a_signal_of_the_day_before_is_found_and_reaches_no_further(
+    places: int, flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
+    record = signalled(flat_record(TMAX, places=places), days_ahead=1)
+    scores = common_scores(with_cells("heat", Cell(0, 1), Cell(1, 1)), record, all_year)
+    assert scores.loc[0, "roc_area"] > 0.9 and scores.loc[0, "verdict"] == SKILFUL
+    assert 0.45 <= scores.loc[1, "roc_area"] <= 0.55 and scores.loc[1, "verdict"] != SKILFUL
+
+
+def test_normals_do_not_see_the_years_they_are_tested_on(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+    """Every fit of normals ends before its fold's test year; one on the whole record finds other events and another score."""
+    heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)
+    record[TMAX].values[(record["time"].dt.year == 2004).values] += 3.0  # the last test year is hot
+    newest: list[np.datetime64] = []
+
+    def watched(observations: xr.Dataset, options: Options) -> xr.Dataset:
+        newest.append(observations["time"].values[-1])
+        return heat.fit_normals(observations, options)
+
+    tested = backtest(replace(heat, fit_normals=watched), record, all_year)
+    gap = pd.Timedelta(days=heat.gap_days + 1)
+    assert sorted(set(newest)) == [pd.Timestamp(year, 1, 1) - gap for year in years_tested(heat, record)]
+    leaking = backtest(replace(heat, fit_normals=lambda observations, options: heat.fit_normals(record, options)), record, all_year)
+    honest, leaked = (assess({"heat": part}, all_year, {}).query("level == 1").iloc[0] for part in (tested, leaking))
+    assert honest["n"] == leaked["n"] and honest["n_events"] > 1.1 * leaked["n_events"]
+    assert abs(honest["brier"] - leaked["brier"]) > 0.003
+
+
+def test_the_gate_refuses_a_worse_challenger_and_says_why(
+    flat_record: Callable, with_cells: Callable, all_year: Region, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Champion first the calendar, then the model, of a record with memory; the calendar may not come back."""
+    heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)
+    model = replace(fit(heat, record.isel(time=slice(0, 4 * 365)), all_year), replicas=())  # any: the gate compares predictions
+    good = backtest(heat, record, all_year)
+    poor = good.assign(model=good["climatology"])
+    accepted, refused = no_worse(good, poor), no_worse(poor, good)
+    assert accepted[0] and not refused[0]
+    assert (no_worse(good, poor), no_worse(poor, good)) == (accepted, refused)
+
+    registry = Registry(Settings(tmp_path_factory.mktemp("gate")))
+    scores = assess({"heat": good}, all_year, {})
+    entries = [registry.register(all_year, model, part, scores, "code") for part in (poor, good, poor)]
+    assert [entry.champion for entry in entries] == [True, True, False]
+    assert registry.champion(all_year, "heat").version == entries[1].version
+    tags = [registry.client.get_model_version(f"{all_year.name}-heat", entry.version).tags for entry in entries]
+    assert [tag["gate"] for tag in tags] == ["champion", "champion", "held"]
+    assert refused[1] in tags[2]["gate_reason"] and "worse" in refused[1]
+    assert accepted[1] in tags[1]["gate_reason"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Forecast over observed frequency; 95 % interval of the logistic slope; CORP miscalibration over uncertainty."""
+
+    in_the_large: float
+    slope_low: float
+    slope_high: float
+    miscalibration: float
+
+    @property
+    def good(self) -> bool:
+        touches = self.slope_low <= 1.25 and self.slope_high >= 0.8
+        return abs(self.in_the_large - 1) <= 0.15 and touches and self.miscalibration <= 0.05
+
+
+def slope(one: Sample, weight: np.ndarray) -> float:
+    fitted = LogisticRegression(C=1e6, solver="newton-cholesky").fit(log_odds(one.model)[:, None], one.outcome, sample_weight=weight)
+    return float(fitted.coef_[0, 0])
+
+
+def calibration(one: Sample, draws: int = 40) -> Calibration:
+    """The slope's interval is a bootstrap over whole years."""
+    random, years = np.random.default_rng(0), len(one.years)
+    index = np.searchsorted(one.years, one.year)
+    slopes = [slope(one, random.multinomial(years, np.full(years, 1 / years))[index] + 1e-9) for _ in range(draws)]
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    reliability, _, uncertainty = corp(one.model, one.outcome)
+    return Calibration(one.model.mean() / one.outcome.mean(), float(low), float(high), reliability / uncertainty)
+
+
+def calibrations(hazard: Hazard, record: xr.Dataset, region: Region) -> dict[tuple[int, int, int], Calibration]:
+    """By lead, window and level, where there are 100 events."""
+    tested = backtest(hazard, record, region)
+    ones = {(c.lead_days, c.window_days, k): sample(tested, number, k) for number, c in enumerate(hazard.cells) for k in LEVELS}
+    return {key: calibration(one) for key, one in ones.items() if one.outcome.sum() >= 100}
+
+
+def test_chances_come_true_as_often_as_they_say(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+    found = calibrations(with_cells("heat", Cell(0, 1)), flat_record(TMAX, places=3, memory=0.7), all_year)
+    assert set(found) == {(0, 1, 1), (0, 1, 2)}
+    assert {key: part for key, part in found.items() if not part.good} == {}
+
+
+IN_SAMPLE = "the calendar is a predictor that has seen its own labels, so that its noise counts as signal: slopes .57 and .52"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize(
+    ("name", "variable", "memory", "cells", "seed"),
+    [
+        ("heat", TMAX, 0.7, (*HEAT_CELLS, Cell(3, 1)), 0),
+        pytest.param("flash_flood", RAIN, 0.0, HEAT_CELLS, 1, marks=pytest.mark.xfail(strict=True, reason=IN_SAMPLE)),
+    ],
+)
+def test_chances_of_long_records_come_true_as_often_as_they_say(
+    name: str,
+    variable: str,
+    memory: float,
+    cells: tuple[Cell, ...],
+    seed: int,
+    flat_record: Callable,
+    with_cells: Callable,
+    all_year: Region,
+) -> None:
+    found = calibrations(with_cells(name, *cells), flat_record(variable, years=25, places=4, memory=memory, seed=seed), all_year)
+    assert len(found) >= len(cells)
+    assert {key: part for key, part in found.items() if not part.good} == {}
