@@ -175,7 +175,7 @@ def test_a_day_without_a_past_or_yet_to_come_cannot_be_issued(day: str, ready, c
     assert said.status == 1 and one_sentence(said.err) and day in said.err
 
 
-def test_backtest_of_temperatures_alone_scores_heat_and_says_why_nothing_else(
+def test_temperatures_alone_give_heat_and_say_why_nothing_else(
     command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
 ) -> None:
     region = write_record(tmp_path, years=15, variables=("air_temperature_max", "air_temperature_min"))
@@ -191,6 +191,13 @@ def test_backtest_of_temperatures_alone_scores_heat_and_says_why_nothing_else(
         assert any(line.startswith(f"{name} is not assessed") and why in line for line in said.out.splitlines()), name
     assert said.out.splitlines()[-1].endswith("scores.csv")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.csv"]
+    said = command(home, "daily", region.path)
+    assert (said.status, said.err) == (0, "")
+    table = pd.read_csv(home.published / "testland" / "2005-01-01" / "forecast.csv")
+    assert table.loc[table["hazard"] == "heat", "probability"].notna().all()
+    others = table[table["hazard"] != "heat"]
+    assert set(others["hazard"]) == {"flash_flood", "drought"}
+    assert set(others["verdict"]) == {"not assessed"} and others["probability"].isna().all()
 
 
 def test_train_registers_the_next_version_of_the_hazard_it_is_given(ready, command: Callable, tmp_path: Path) -> None:
