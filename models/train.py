@@ -217,7 +217,7 @@ def fit_boosters(
         block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
         count = choose_rounds(x, y, margin_outside, block, parameters) if rounds is None else rounds.get(level, 0)
         if count:
-            data = xgb.DMatrix(_with_margin(x, margin_inside), y, base_margin=margin_inside)
+            data = xgb.DMatrix(_with_margin(x, margin_inside), y, base_margin=margin_inside, nthread=1)
             boosters[level] = xgb.train(parameters, data, count)
     return boosters
 
@@ -254,7 +254,7 @@ def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.n
     gains = []
     for b in numbers:
         parts = [(_with_margin(x[rows], outside[rows]), y[rows], outside[rows]) for rows in (block != b, block == b)]
-        train, held = (xgb.DMatrix(predictors, outcome, base_margin=margin) for predictors, outcome, margin in parts)
+        train, held = (xgb.DMatrix(predictors, outcome, base_margin=margin, nthread=1) for predictors, outcome, margin in parts)
         seen: dict[str, Any] = {}
         how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
         xgb.train(parameters, train, MOST_ROUNDS, **how)
@@ -343,7 +343,7 @@ def booster_input(hazard: Hazard, state: State, level: int) -> tuple[xgb.DMatrix
     """A level's booster reads a row for each (cell, init_time, location), the shape also returned."""
     margin = log_odds(state.steps[:, level - 1])
     x = _with_margin(table(state.features, hazard, state.usual), margin)
-    return xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel()), margin.shape
+    return xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel(), nthread=1), margin.shape
 
 
 def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
