@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ def predict(
         part = part.assign_coords(model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object)))
         parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
         degraded += sentences
-    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", *DIMS, missing_dims="ignore")
+    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", *DIMS)
     places = {name: observations[name] for name in ("latitude", "longitude", "elevation", "name") if name in observations.coords}
     return forecast.assign_coords(places).assign_attrs(region=region.name, title=region.title, degraded=json.dumps(degraded))
 
@@ -67,12 +68,13 @@ def _hazard_forecast(
 ) -> tuple[xr.Dataset, list[str]]:
     options, missing = options_for(hazard, region, observations), reasons_missing(hazard, observations)
     if missing:
-        return _assemble(hazard, *_nothing(hazard, observations), observations, today), []
+        return _unexplained(hazard, _assemble(hazard, *_nothing(hazard, observations), observations, today)), []
     if model is None:
         numbers, exists, reference = _calendar_alone(hazard, observations, region, today, options)
         sentences = [f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."]
         verdict = np.full(numbers["climatology"].shape, USUAL, dtype=object)
-        return _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today), sentences
+        part = _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today)
+        return _unexplained(hazard, part), sentences
     state = read_state(model, observations, np.array([today]), delays_of(observations), options)
     made = speak(model, state)
     exists = hazard.applies(np.array([today]), model.normals, options)
@@ -110,6 +112,14 @@ def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[
         bare = use_known & (said == NOT_ASSESSED) & np.isfinite(numbers.get("overlap", np.full(shape, np.nan)))
         speaks[number] = np.select([unknown, use_model, bare, use_known], ["climatology", "model", "overlap", "persistence"], "climatology")
     return probability, verdict, speaks
+
+
+def _unexplained(hazard: Hazard, part: xr.Dataset) -> xr.Dataset:
+    """A part without a model: no interval, and nothing that sets its numbers apart from the calendar's."""
+    chance, causes = part["probability"].values, causes_of(hazard)
+    nothing = np.broadcast_to(np.where(np.isnan(chance), np.nan, 0.0), (len(causes), *chance.shape))
+    ends: dict[str, Any] = {name: (DIMS, np.full(chance.shape, np.nan)) for name in ("probability_low", "probability_high")}
+    return part.assign(contribution=(("cause", *DIMS), nothing), **ends).assign_coords(cause=causes)
 
 
 def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

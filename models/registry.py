@@ -28,7 +28,7 @@ import xarray as xr
 from configs import CHECKOUT, Region, RiskError, Settings
 from models.plots import reliability_diagram, skill_by_lead
 from models.scores import no_worse
-from models.train import Model, load_model, save_model
+from models.train import FORMAT, Model, load_model, save_model
 from models.tune import Study
 
 if TYPE_CHECKING:
@@ -351,7 +351,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> bool:
     """Whether the model was trained for this very region file and, where they are given, these places."""
-    if model.meta.get("fingerprint") != region.fingerprint:
+    if model.meta.get("fingerprint") != region.fingerprint or model.meta.get("format") != FORMAT:
         return False
     trained = model.meta.get("locations")
     return locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))

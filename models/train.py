@@ -34,6 +34,7 @@ from models.baselines import (
 
 MOST_ROUNDS = 60
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
+FORMAT = 1  # of what a model holds; one of another format is learnt anew
 LONGEST_MEMORY = 800  # days that no predictor looks further back than
 REPLICAS = 8  # models learnt without one block of years each
 LABEL_BLOCKS = 10  # of consecutive years, whose events are by thresholds fitted without them
@@ -85,6 +86,7 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
     meta = {
         "region": region.name,
         "fingerprint": region.fingerprint,
+        "format": FORMAT,
         "snapshot": snapshot,
         "reference_years": [first, last],
         "data_from": str(times[0])[:10],

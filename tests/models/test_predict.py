@@ -107,6 +107,14 @@ def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(re
     assert len(json.loads(made.attrs["degraded"])) == 1
 
 
+def test_a_hazard_without_a_model_stands_beside_one_that_has_it(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    dry = record.drop_vars("precipitation")
+    made = predict({"heat": models["heat"], "flash_flood": None, "river_flood": None}, NO_SCORES, dry, made_region, ISSUED, {})
+    heat, flash, river = (made.isel(cell=made["hazard"].values == name) for name in ("heat", "flash_flood", "river_flood"))
+    assert heat["probability_high"].notnull().all() and flash["contribution"].isnull().all()
+    assert river["probability"].notnull().all() and (river["contribution"].fillna(0) == 0).all()
+
+
 def test_heat_out_of_season_cannot_be(record: xr.Dataset, models: dict, made_region: Region) -> None:
     made = predict({"heat": models["heat"]}, scores_of("heat", "known", "persistence"), record, made_region, date(2004, 10, 28), {})
     single = made.isel(cell=made["window_days"].values == 1)
