@@ -35,8 +35,9 @@ def test_rounds_are_none_where_trees_know_nothing_and_some_where_they_do() -> No
     x = rng.normal(size=(n, 4)).astype(np.float32)
     block = np.arange(n) * BLOCKS // n
     margin = np.full(n, -1.5)
-    blind = (rng.random(n) < 1 / (1 + np.exp(1.5))).astype(float)
-    assert choose_rounds(x, blind, margin, block, dict(PARAMETERS)) == 0
+    blind = [(rng.random(n) < 1 / (1 + np.exp(1.5))).astype(float) for _ in range(8)]
+    chosen = [choose_rounds(x, y, margin, block, dict(PARAMETERS)) for y in blind]
+    assert np.median(chosen) == 0 and max(chosen) <= 20  # by chance a few rounds help three blocks of four in one draw of four
     told = (rng.random(n) < 1 / (1 + np.exp(1.5 - 2 * x[:, 0]))).astype(float)
     assert choose_rounds(x, told, margin, block, dict(PARAMETERS)) > 10
 
