@@ -164,7 +164,7 @@ def _mean_ratio(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
 def _block_losses(rows: Rows, block: int, parameters: Mapping[str, Any]) -> np.ndarray:
     """Sum of logarithmic loss of a block held out, after 0, 1, ... MOST_ROUNDS rounds learnt from the other blocks."""
     here = rows.block == block
-    learnt, held = (xgb.DMatrix(rows.x[part], rows.y[part], base_margin=rows.margin[part]) for part in (~here, here))
+    learnt, held = (xgb.DMatrix(rows.x[part], rows.y[part], base_margin=rows.margin[part], nthread=1) for part in (~here, here))
     seen: dict[str, Any] = {}
     how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
     xgb.train(dict(parameters), learnt, MOST_ROUNDS, **how)
