@@ -1,7 +1,7 @@
 """The skill of ours beside the calendar, the known state, a logistic regression and an untuned XGBoost, on every record at hand.
 
 Everyone is tested on the same folds: the same training days, labels, gap, test years and outcomes. Prints the tables and
-writes them to docs/skill.md. Some 30 minutes of CPU for all records.
+writes them to docs/skill.md. Every fold of every record is learnt again for each peer: it takes long.
 """
 
 from __future__ import annotations

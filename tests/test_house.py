@@ -36,7 +36,7 @@ HEAVY = ("prefect", "mlflow", "great_expectations", "xgboost", "sklearn", "matpl
 
 # Written in pieces, so that this file does not hold what it looks for.
 PLACES = "|".join(("/" + "home/", "/" + "root/", "/" + "Users/", "/" + "work/", "/" + "tmp/", "C:" + r"\\", "/" + "opt/"))
-HOSTS = "|".join(("file:" + "//", r"pypi\." + "org", r"pythonhosted\." + "org", "index-" + "url =", "extra-index-" + "url"))
+HOSTS = "|".join(("file:" + "//", r"pypi\." + "org", "python" + r"hosted\." + "org", "index-" + "url =", "extra-index-" + "url"))
 UNDONE = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"))
 
 
