@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 import xarray as xr
 
+from features.calendar import DAYS, day_index
+
 LEVELS = (1, 2, 3)
 LEVEL_NAMES = {1: "unusual", 2: "severe", 3: "extreme"}
 
@@ -100,6 +102,18 @@ def lagged(values: np.ndarray, days: int) -> np.ndarray:
 def optional(data: xr.Dataset, name: str) -> np.ndarray:
     """Values of a variable (time, location), NaN where the record does not have it."""
     return data[name].values.astype(np.float64) if name in data else np.full(next(iter(data.data_vars.values())).shape, np.nan)
+
+
+def valid_index(issued: np.ndarray, cells: tuple[Cell, ...]) -> np.ndarray:
+    """Day index of the valid day of each issue day and cell: (row, cell)."""
+    leads = np.array([cell.lead_days for cell in cells])
+    return day_index(issued[:, None] + leads.astype("timedelta64[D]"))
+
+
+def season_waves(valid: np.ndarray) -> dict[str, np.ndarray]:
+    """Where a valid day (row, cell) stands in the year, as predictors: (row, cell, 1)."""
+    angle = (2 * np.pi * valid / DAYS)[:, :, None]
+    return {"season_sine": np.sin(angle), "season_cosine": np.cos(angle)}
 
 
 def always(cells: tuple[Cell, ...]) -> Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from features.calendar import DAYS, day_index, seasonal_mean, trailing_sum, window_mean, window_samples
 from features.evapotranspiration import hargreaves
-from features.hazards import LEVELS, Cell, Hazard, Options, lagged, optional
+from features.hazards import LEVELS, Cell, Hazard, Options, lagged, optional, season_waves, valid_index
 from features.indices import WHY_UNDEFINED, LogLogistic, ZeroGamma, probability_of, standardised, why_undefined
 
 WINDOWS = (90, 365)
@@ -204,14 +204,13 @@ def predictors(
         "air_temperature_anomaly_mean_90d": trailing_sum(tmax - normals["tmax_mean"].values[index], 90) / 90,
     }
     made = {name: values[rows][:, None, :] for name, values in state.items()}
-    valid = np.stack([day_index(issued[rows] + np.timedelta64(cell.lead_days, "D")) for cell in CELLS], axis=1)
-    angle = (2 * np.pi * valid / DAYS)[:, :, None]
+    valid = valid_index(issued[rows], CELLS)
     unknown = np.array([cell.lead_days + latest for cell in CELLS])
     observed = 1 - np.minimum(unknown / np.array([cell.window_days for cell in CELLS]), 1.0)
     shares = overlap_shares(balance, normals, issued, rows, latest)
     made |= {f"overlap_{level}": shares[:, :, number] for number, level in enumerate(LEVELS)}
     made |= {"observed_part": observed[None, :, None], "rain_share": normals["rain_share"].values[valid]}
-    return made | {"season_sine": np.sin(angle), "season_cosine": np.cos(angle)}
+    return made | season_waves(valid)
 
 
 def overlap_shares(balance: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
-from features.hazards import LEVELS, Hazard, Options, always, lagged, optional, single_days
+from features.hazards import LEVELS, Hazard, Options, always, lagged, optional, season_waves, single_days, valid_index
 from features.indices import annual_maxima, gev_return_level, severity_exceeded_every
 
 CELLS = single_days(6)
@@ -184,11 +184,9 @@ def predictors(
         "air_pressure_change_1d": pressure - lagged(pressure, 1),
     }
     made = {name: values[rows][:, None, :] for name, values in state.items()}
-    leads = np.array([cell.lead_days for cell in CELLS])
-    angle = (2 * np.pi * day_index(issued[rows][:, None] + leads.astype("timedelta64[D]")) / DAYS)[:, :, None]
     shares = overlap_shares(rain, normals, issued, rows, delays["precipitation"])
     ensemble = {f"overlap_{level}": shares[:, :, number] for number, level in enumerate(LEVELS)}
-    return made | ensemble | {"season_sine": np.sin(angle), "season_cosine": np.cos(angle)}
+    return made | ensemble | season_waves(valid_index(issued[rows], CELLS))
 
 
 def overlap_shares(rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:

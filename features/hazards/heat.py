@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, day_index, in_season, trailing_mean, trailing_sum, window_mean, window_quantile
-from features.hazards import LEVELS, Hazard, Options, lagged, optional, single_days
+from features.hazards import LEVELS, Hazard, Options, lagged, optional, season_waves, single_days, valid_index
 from features.indices import excess_heat_factor
 
 CELLS = single_days(9)
@@ -156,11 +156,9 @@ def predictors(
         "air_pressure_change_1d": np.diff(optional(known, "air_pressure"), axis=0, prepend=np.nan),
     }
     made = {name: values[rows][:, None, :] for name, values in state.items()}
-    leads = np.array([cell.lead_days for cell in CELLS])
-    valid = day_index(issued[rows][:, None] + leads.astype("timedelta64[D]"))
+    valid = valid_index(issued[rows], CELLS)
     usual, threshold = normals["tmax_mean"].values[valid], np.fmax(normals["tmax_p90"].values[valid], normals["heat_floor"].values)
-    angle = (2 * np.pi * valid / DAYS)[:, :, None]
-    return made | {"margin_to_threshold": threshold - usual, "season_sine": np.sin(angle), "season_cosine": np.cos(angle)}
+    return made | {"margin_to_threshold": threshold - usual, **season_waves(valid)}
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, day_index, trailing_mean, trailing_sum, window_mean
-from features.hazards import LEVELS, Hazard, Options, always, lagged, optional, single_days
+from features.hazards import LEVELS, Hazard, Options, always, lagged, optional, season_waves, single_days, valid_index
 from features.indices import annual_maxima, gev_return_level
 
 CELLS = single_days(6)
@@ -79,9 +79,7 @@ def predictors(
         "freezing_degrees_sum_90d": trailing_sum(np.maximum(-tmax, 0.0), 90),
     }
     made = {name: values[rows][:, None, :] for name, values in state.items()}
-    leads = np.array([cell.lead_days for cell in CELLS])
-    angle = (2 * np.pi * day_index(issued[rows][:, None] + leads.astype("timedelta64[D]")) / DAYS)[:, :, None]
-    return made | {"season_sine": np.sin(angle), "season_cosine": np.cos(angle)}
+    return made | season_waves(valid_index(issued[rows], CELLS))
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
