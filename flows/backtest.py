@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import pandas as pd
+from prefect import flow
 
 from configs import RiskError, Settings
 from data_contracts.store import Store
@@ -17,7 +18,6 @@ from flows.run import Outcome, alone, concluded, record_of
 from flows.train import backtest_hazards, listed, sort_hazards
 from models import backtest as backtests
 from models import scores as scoring
-from prefect import flow
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prefect import flow
+
 from configs import Settings
 from data_contracts.store import Store
 from flows.check import open_region
@@ -10,7 +12,6 @@ from flows.pull import pull_sources
 from flows.run import Outcome, alone, concluded, known_before, record_of, today
 from flows.train import champions_of, sort_hazards, train_hazards
 from models.registry import Registry
-from prefect import flow
 
 
 @flow(name="daily", flow_run_name="daily {region}", persist_result=False)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pandas as pd
 import xarray as xr
+from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
@@ -24,7 +25,6 @@ from models import predict as prediction
 from models import scores as scoring
 from models.registry import Champion, Registry, code_version
 from models.train import Model, reference_years
-from prefect import flow, task
 from reports.exports import read_forecast_csv
 from sources import Source, sources_of
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
+from prefect import flow, task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
@@ -16,7 +17,6 @@ from data_contracts.store import Store, Stored
 from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, task_options
-from prefect import flow, task
 from sources import Batch, Source, SourceUnavailable, sources_of
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 import pandas as pd
 import xarray as xr
+from prefect import flow, task
 
 from configs import ConfigError, Region, RiskError, Settings
 from data_contracts.store import Store
@@ -18,7 +19,6 @@ from models import backtest as backtests
 from models import scores as scoring
 from models import train as training
 from models.registry import Champion, Registered, Registry, code_version
-from prefect import flow, task
 
 
 @dataclass(frozen=True)
