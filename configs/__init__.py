@@ -94,6 +94,7 @@ class Region(_Strict):
     """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
 
     ``attribution``: whom to credit for the region's own station files.
+    ``source_options``: a source's name -> its own options, which that source explains and checks.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=60)
@@ -102,6 +103,7 @@ class Region(_Strict):
     utc_offset: int | None = Field(None, ge=-12, le=14)
     clock: Literal["today", "record"] = "today"
     sources: tuple[str, ...] = Field(min_length=1)
+    source_options: dict[str, dict[str, Any]] = {}
     inbox: str | None = None
     attribution: str | None = Field(None, max_length=500)
     locations: tuple[Location, ...] = ()
@@ -163,7 +165,9 @@ class Region(_Strict):
     def fingerprint(self) -> str:
         """Hash of what a model of this region depends on; a model with another fingerprint is of another region."""
         parts = self.model_dump(mode="json", include={"name", "sources", "warm_season", "thresholds", "utc_offset", "history_start"})
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        if self.source_options:
+            parts["source_options"] = self.source_options
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def region_names() -> list[str]:
@@ -234,16 +238,20 @@ _EXPECTED = {
 }
 
 
+def options_sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """What is wrong with options that are read into ``model``, in a reader's words."""
+    return " ".join(_part(item, {1: model}) for item in error.errors())
+
+
 def _sentence(error: ValidationError) -> str:
-    return " ".join(_part(item) for item in error.errors())
+    return " ".join(_part(item, {1: Region, 2: Schedule}) for item in error.errors())
 
 
-def _part(item: Any) -> str:
-    """One thing that is wrong: where, what was found, what was expected."""
+def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:
+    """One thing that is wrong: where, what was found, what was expected. ``models``: whose keys stand how deep in the file."""
     steps = [str(step) for step in item["loc"] if step != "[key]"]
     where = ".".join(steps)
     if item["type"] == "extra_forbidden":
-        models: dict[int, type[BaseModel]] = {1: Region, 2: Schedule}
         known = sorted(set(models.get(len(steps), Location).model_fields) - {"path"})
         near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
         return f"unknown key {where!r}, " + (f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}.")

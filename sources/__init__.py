@@ -7,10 +7,14 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
-from configs import ConfigError, Region, RiskError, Settings
+from configs import ConfigError, Region, RiskError, Settings, options_sentence
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 class SourceUnavailable(RiskError):
@@ -38,6 +42,7 @@ class Source:
     ``delay_days``: the record of day t - delay_days is the newest published by the morning of day t.
     ``complete``: a fetch returns everything the source holds, so the store mirrors it; else a fetch adds to the store.
     ``fetch(region, settings)`` returns a Batch; raises SourceUnavailable or a RiskError that names the cure.
+    ``exercise``: what it delivers was made up, and everything made from it must say EXERCISE.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Source:
     licence: str
     complete: bool
     fetch: Callable[[Region, Settings], Batch]
+    exercise: bool = False
 
 
 @cache
@@ -60,4 +66,21 @@ def sources_of(region: Region) -> list[Source]:
     unknown = [name for name in region.sources if name not in sources()]
     if unknown:
         raise ConfigError(f"region file {region.path}: sources: found {unknown[0]!r}, expected one of {', '.join(sorted(sources()))}.")
+    strangers = [name for name in region.source_options if name not in region.sources]
+    if strangers:
+        known = ", ".join(region.sources)
+        raise ConfigError(f"region file {region.path}: source_options: found {strangers[0]!r}, expected a source of the region: {known}.")
     return [sources()[name] for name in region.sources]
+
+
+def is_exercise(region: Region) -> bool:
+    """Whether anything of the region's record may be made up, so that all made from it must say EXERCISE."""
+    return any(source.exercise for source in sources_of(region))
+
+
+def options_of(region: Region, source: str, model: type[Options]) -> Options:
+    """The region's options for a source as ``model``, which has a default for each. Raises ConfigError for what it cannot be."""
+    try:
+        return model.model_validate(region.source_options.get(source, {}))
+    except ValidationError as error:
+        raise ConfigError(f"region file {region.path}: source_options: {source}: {options_sentence(error, model)}") from None

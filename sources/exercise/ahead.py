@@ -1,0 +1,200 @@
+"""What lies ahead of an issue day: weather forecasts as they would have been issued, and the true chance of any event.
+
+Both start from the state at the end of the day before the issue day and keep the layers already revealed; they differ in what
+becomes of the rest. A forecast's members draw it at half its spread and add the forecast model's bias. The truth draws it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from sources.exercise.world import LEADS, NAMES, WAVES, Grounds, Innovations, Run, State, joined, stream, weather_of
+
+MEMBER_SPREAD = 0.5  # of the right one: raw ensembles are overconfident
+LOST_RUNS = 0.005  # share of the days whose forecast never arrived
+LOST_MEMBERS = 0.01
+FORECAST_VARIABLES = ("air_temperature_max", "air_temperature_min", "precipitation", "river_discharge")
+CHUNK = 64  # issue days worked on together, so that memory stays small
+
+Event = Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]
+"""Whether an event happens: from fields by variable, each (draw, time, location), and the days, to (..., draw, time, location)."""
+
+
+@dataclass(frozen=True)
+class ForecastModel:
+    """The errors a forecast model always makes: ``warm`` degC, ``warm_lead`` degC a day of lead, ``place`` their spread over places.
+
+    ``rain`` and ``flow`` are factors, to the power of 1 plus a tenth a day of lead.
+    """
+
+    name: str
+    warm: float
+    warm_lead: float
+    place: float
+    rain: float
+    flow: float
+
+
+OLD_MODEL = ForecastModel("old", warm=-0.9, warm_lead=-0.06, place=0.8, rain=1.25, flow=0.80)
+NEW_MODEL = ForecastModel("new", warm=0.5, warm_lead=0.04, place=0.5, rain=0.90, flow=1.10)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts as issued: ``values`` by variable, (init, lead, place, member); ``init`` days; NaN where none arrived."""
+
+    init: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Standard normal numbers, (lead, issue, draw, ...): two of the province, channel by spatial wave, channel by place."""
+
+    province: np.ndarray
+    waves: np.ndarray
+    own: np.ndarray
+
+
+def ahead(run: Run, index: np.ndarray, draws: Draws, known: bool, spread: float = 1.0) -> dict[str, np.ndarray]:
+    """Fields of the LEADS days from each issue day on: variable -> (lead, issue, draw, place).
+
+    ``index``: rows of ``run.days``, or the one after the last, from 1 on. With ``known`` the layers revealed by the morning of the
+    issue day are kept and the rest is drawn at ``spread`` of its spread; without, everything is drawn.
+    """
+    grounds, leads = run.grounds, np.arange(LEADS)
+    before = State(**{one.name: getattr(run.states, one.name)[index - 1][:, None] for one in fields(State)})
+    new = _unknown(grounds, draws, known, spread)
+    if known:
+        entry, row = leads[:, None] + 1, index[None, :] + leads[:, None]
+        kept = {one.name: getattr(run.known, one.name)[entry, row][:, :, None] for one in fields(Innovations)}
+        new = Innovations(**{name: getattr(new, name) + part for name, part in kept.items()})
+    days = run.world.start + (index[None, :] + leads[:, None])[:, :, None]
+    found, _ = weather_of(grounds, days, before, new)
+    return {name: values[..., : len(run.world.ids)] for name, values in found.items()}
+
+
+def _unknown(grounds: Grounds, draws: Draws, known: bool, spread: float) -> Innovations:
+    """Drawn innovations, each with the variance that is unknown at its lead (all of it where nothing is known)."""
+    shared = np.sqrt(grounds.unknown_shared) if known else np.ones(LEADS)
+    channels = np.sqrt(grounds.unknown.T) if known else np.ones((LEADS, len(NAMES)))
+    province = draws.province * (spread * shared).astype(np.float32)[:, None, None, None]
+    weights = (spread * channels).astype(np.float32)[:, None, None, :, None]
+    return Innovations(province[..., 0], province[..., 1], joined(grounds, weights * draws.waves, weights * draws.own))
+
+
+def truth(
+    run: Run,
+    issued: np.ndarray,
+    event: Event,
+    draws: int = 400,
+    layers: bool = True,
+    history: int = 0,
+) -> np.ndarray:
+    """The true chance of an event on the LEADS days from each issue day on: (..., issue, lead, location).
+
+    Given the state at the end of the day before and, with ``layers``, all that weather forecasts could know that morning; without
+    (K-truth), the past alone. ``issued``: issue days (datetime64), from the day after the run's first to the day after its last.
+    ``event`` is called once an issue day with the fields of ``history`` past days (as they were, in every draw) and the days ahead;
+    it returns yes or no, or several of these, for each. Its noise is that of ``draws`` draws, which are the same for every event.
+    """
+    index = _rows(run, issued, least=max(1, history))
+    return np.stack([_chance(run, int(row), event, draws, layers, history) for row in index], axis=-3)
+
+
+def _rows(run: Run, issued: np.ndarray, least: int) -> np.ndarray:
+    index = (np.asarray(issued, "datetime64[D]") - run.world.start).astype(int)
+    if len(index) == 0 or index.min() < least or index.max() > len(run.days):
+        raise ValueError(f"issue days must lie from {run.world.start + least} to {run.days[-1] + 1}")
+    return index
+
+
+def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history: int) -> np.ndarray:
+    """One issue day's chances: (..., lead, location)."""
+    random = stream(run.world.seed, "truth", row)
+    found = ahead(run, np.array([row]), draw(random, (LEADS, 1, draws), len(run.world.ids) + 1), layers)
+    past = slice(row - history, row)
+    whole = {
+        name: np.concatenate(
+            [np.broadcast_to(run.fields[name][past], (draws, history, len(run.world.ids))), values[:, 0].swapaxes(0, 1)], axis=1
+        )
+        for name, values in found.items()
+    }
+    days = run.world.start + np.arange(row - history, row + LEADS)
+    happens = np.asarray(event(whole, days), dtype=np.float64)
+    return happens[..., history:, :].mean(axis=-3)
+
+
+def draw(random: np.random.Generator, shape: tuple[int, ...], places: int) -> Draws:
+    """Fresh numbers of the given (lead, issue, draw) shape."""
+
+    def normal(*sizes: int) -> np.ndarray:
+        return random.standard_normal((*shape, *sizes), dtype=np.float32)
+
+    return Draws(normal(2), normal(len(NAMES), 2 * WAVES), normal(len(NAMES), places))
+
+
+def issue_forecasts(run: Run, first: np.datetime64, last: np.datetime64, members: int, change: np.datetime64) -> Forecasts:
+    """The forecasts issued on the days ``first`` to ``last``, both included; from ``change`` on by another model."""
+    first = max(first, run.world.start + 1)
+    index = _rows(run, np.arange(first, last + 1), least=1)
+    parts = [_issue(run, index[start : start + CHUNK], members, change) for start in range(0, len(index), CHUNK)]
+    return Forecasts(run.world.start + index, {name: np.concatenate([part[name] for part in parts]) for name in FORECAST_VARIABLES})
+
+
+def _issue(run: Run, index: np.ndarray, members: int, change: np.datetime64) -> dict[str, np.ndarray]:
+    """(issue, lead, place, member) of each forecast variable, with the model's errors and gaps."""
+    found = ahead(run, index, _member_draws(run, index, members), known=True, spread=MEMBER_SPREAD)
+    issued = run.world.start + index
+    lost = np.stack([_lost(run, day, members) for day in issued])
+    new = (issued >= change)[:, None, None, None]
+    old_errors, new_errors = _errors(run, OLD_MODEL), _errors(run, NEW_MODEL)
+    values = {}
+    for name in FORECAST_VARIABLES:
+        raw = found[name].transpose(1, 0, 3, 2)
+        with_error = np.where(new, _wrong(name, raw, new_errors), _wrong(name, raw, old_errors))
+        values[name] = np.where(lost[:, None, None, :], np.nan, np.round(with_error, 2))
+    values["air_temperature_min"] = np.minimum(values["air_temperature_min"], values["air_temperature_max"])
+    return values
+
+
+def _member_draws(run: Run, index: np.ndarray, members: int) -> Draws:
+    """The members' numbers, a stream for each issue day and place, so that no day or place depends on another."""
+    shape = (LEADS, members)
+    parts = []
+    for row in index:
+        random = stream(run.world.seed, "members", row)
+        shared = [random.standard_normal((*shape, *sizes), dtype=np.float32) for sizes in ((2,), (len(NAMES), 2 * WAVES))]
+        own = [
+            stream(run.world.seed, "members", f"{row}/{name}").standard_normal((*shape, len(NAMES)), dtype=np.float32)
+            for name in (*run.world.ids, "/upstream")
+        ]
+        parts.append((*shared, np.stack(own, axis=-1)))
+    province, waves, own_all = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
+    return Draws(province, waves, own_all)
+
+
+def _lost(run: Run, day: np.datetime64, members: int) -> np.ndarray:
+    """Which members of a day's forecast never arrived."""
+    numbers = stream(run.world.seed, "lost", day).random(members + 1)
+    return (numbers[1:] < LOST_MEMBERS) | (numbers[0] < LOST_RUNS)
+
+
+def _errors(run: Run, model: ForecastModel) -> tuple[ForecastModel, np.ndarray]:
+    """The model and each place's own warm error, degC."""
+    places = [stream(run.world.seed, f"model {model.name}", name).standard_normal() for name in run.world.ids]
+    return model, model.warm + model.place * np.array(places)
+
+
+def _wrong(name: str, values: np.ndarray, errors: tuple[ForecastModel, np.ndarray]) -> np.ndarray:
+    """A forecast model's values with its errors: (issue, lead, place, member)."""
+    model, warm = errors
+    lead = np.arange(LEADS)[None, :, None, None]
+    if name.startswith("air_temperature"):
+        share = 1.0 if name.endswith("max") else 0.5
+        return values + share * (warm[None, None, :, None] + model.warm_lead * lead)
+    factor = model.rain if name == "precipitation" else model.flow
+    return values * factor ** (1 + 0.1 * lead)
