@@ -6,12 +6,16 @@ becomes of the rest. A forecast's members draw it at half its spread and add the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sources.exercise.world import LEADS, NAMES, WAVES, Grounds, Innovations, Run, State, joined, stream, weather_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MEMBER_SPREAD = 0.5  # of the right one: raw ensembles are overconfident
 LOST_RUNS = 0.005  # share of the days whose forecast never arrived
@@ -117,15 +121,37 @@ def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history:
     random = stream(run.world.seed, "truth", row)
     found = ahead(run, np.array([row]), draw(random, (LEADS, 1, draws), len(run.world.ids) + 1), layers)
     past = slice(row - history, row)
-    whole = {
-        name: np.concatenate(
-            [np.broadcast_to(run.fields[name][past], (draws, history, len(run.world.ids))), values[:, 0].swapaxes(0, 1)], axis=1
-        )
-        for name, values in found.items()
-    }
+    # float32, as the store would hold them: a value on a threshold falls on the same side of it in the record and in the draws
+    whole = {name: _with_past(run.fields[name][past], values[:, 0]).astype(np.float32) for name, values in found.items()}
     days = run.world.start + np.arange(row - history, row + LEADS)
     happens = np.asarray(event(whole, days), dtype=np.float64)
     return happens[..., history:, :].mean(axis=-3)
+
+
+def _with_past(past: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """(draw, day, place) from days that were, (day, place), the same in every draw, and days ahead, (lead, draw, place)."""
+    ahead_of = draws.swapaxes(0, 1)
+    return np.concatenate([np.broadcast_to(past, (len(ahead_of), *past.shape)), ahead_of], axis=1)
+
+
+def event_of(events: Callable[[xr.Dataset, xr.Dataset], xr.DataArray], normals: xr.Dataset, ids: Sequence[str]) -> Event:
+    """An Event from a function of a record and its normals, both with a location dimension, to (..., time, location).
+
+    ``events`` sees each draw of a place as a place of its own, with that place's normals; ``ids`` are the run's places in order.
+    """
+    import xarray as xr
+
+    mine = normals.sel(location=list(ids))
+
+    def event(values: Mapping[str, np.ndarray], days: np.ndarray) -> np.ndarray:
+        draws, length, places = next(iter(values.values())).shape
+        label = np.arange(draws * places)
+        columns = {name: (("time", "location"), array.swapaxes(0, 1).reshape(length, -1)) for name, array in values.items()}
+        record = xr.Dataset(columns, {"time": days.astype("datetime64[ns]"), "location": label})
+        found = events(record, mine.isel(location=label % places).assign_coords(location=label)).values
+        return np.moveaxis(found.reshape(*found.shape[:-1], draws, places), -2, -3)
+
+    return event
 
 
 def draw(random: np.random.Generator, shape: tuple[int, ...], places: int) -> Draws:
