@@ -37,6 +37,19 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """How the ``value`` of a hazard's history is foretold in quantiles, see models.quantiles.
+
+    ``scale`` is a rising map to the scale they are learnt on, ``back`` its inverse, which gives nothing impossible. ``start``
+    names the predictor that holds the newest known value: quantiles move with it, and without it there are none.
+    """
+
+    scale: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+    start: str
+
+
+@dataclass(frozen=True)
 class Hazard:
     """Declaration of a hazard. Arrays named here are numpy unless said otherwise; CONTRIBUTING has the recipe.
 
@@ -59,6 +72,7 @@ class Hazard:
     are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own. ``seasonal``: only
     in the warm season. ``anywhere``: one place is enough to colour the region. ``causes``: what people call the predictors
     that drive a number, cause -> predictors ("known": the known state as the trees see it); the rest is the calendar's.
+    ``outlook``: how the history's value is foretold in quantiles; None where it is not.
     """
 
     name: str
@@ -87,6 +101,7 @@ class Hazard:
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seasonal: bool = False
     anywhere: bool = False
+    outlook: Quantity | None = None
 
 
 def single_days(last_lead: int) -> tuple[Cell, ...]:

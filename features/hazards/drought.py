@@ -16,7 +16,7 @@ import xarray as xr
 
 from features.calendar import DAYS, day_index, seasonal_mean, trailing_sum, window_mean, window_samples
 from features.evapotranspiration import hargreaves
-from features.hazards import LEVELS, Cell, Hazard, Options, lagged, optional, season_waves, valid_index
+from features.hazards import LEVELS, Cell, Hazard, Options, Quantity, lagged, optional, season_waves, valid_index
 from features.indices import WHY_UNDEFINED, LogLogistic, ZeroGamma, probability_of, standardised, why_undefined
 
 WINDOWS = (90, 365)
@@ -283,6 +283,7 @@ HAZARD = Hazard(
     predictors=predictors,
     history=history,
     features=FEATURES,
+    outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0), start="overlap_1"),
     state=(),
     overlap=("overlap_1", "overlap_2", "overlap_3"),
     windows_look_back=True,

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
-from features.hazards import LEVELS, Hazard, Options, always, lagged, optional, season_waves, single_days, valid_index
+from features.hazards import LEVELS, Hazard, Options, Quantity, always, lagged, optional, season_waves, single_days, valid_index
 from features.indices import annual_maxima, gev_return_level, severity_exceeded_every
 
 CELLS = single_days(6)
@@ -236,6 +236,7 @@ HAZARD = Hazard(
     predictors=predictors,
     history=history,
     features=FEATURES,
+    outlook=Quantity(scale=np.sqrt, back=lambda root: np.maximum(root, 0.0) ** 2, start="precipitation_sum_3d"),
     state=("overlap", "precipitation_sum_3d", "climatology"),
     overlap=("overlap_1", "overlap_2", "overlap_3"),
     anywhere=True,

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, day_index, in_season, trailing_mean, trailing_sum, window_mean, window_quantile
-from features.hazards import LEVELS, Hazard, Options, lagged, optional, season_waves, single_days, valid_index
+from features.hazards import LEVELS, Hazard, Options, Quantity, lagged, optional, season_waves, single_days, valid_index
 from features.indices import excess_heat_factor
 
 CELLS = single_days(9)
@@ -194,6 +194,7 @@ HAZARD = Hazard(
     predictors=predictors,
     history=history,
     features=FEATURES,
+    outlook=Quantity(scale=np.asarray, back=np.asarray, start="tmax_anomaly_1d"),
     state=FEATURES[:6],
     choices=("measured_tmean",),
     seasonal=True,

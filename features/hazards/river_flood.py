@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, day_index, trailing_mean, trailing_sum, window_mean
-from features.hazards import LEVELS, Hazard, Options, always, lagged, optional, season_waves, single_days, valid_index
+from features.hazards import LEVELS, Hazard, Options, Quantity, always, lagged, optional, season_waves, single_days, valid_index
 from features.indices import annual_maxima, gev_return_level
 
 CELLS = single_days(6)
@@ -115,6 +115,11 @@ HAZARD = Hazard(
     predictors=predictors,
     history=history,
     features=FEATURES,
+    outlook=Quantity(
+        scale=lambda flow: np.log(np.maximum(flow, 0.0) + SMALLEST_FLOW),
+        back=lambda logarithm: np.maximum(np.exp(logarithm) - SMALLEST_FLOW, 0.0),
+        start="log_flow",
+    ),
     state=("log_flow", "log_flow_over_level", "precipitation_1d", "climatology"),
     only_where_measured=True,
     anywhere=True,
