@@ -16,7 +16,6 @@ from sources.exercise import last_day, locations_table, newest_stored, parts_of,
 from sources.exercise.world import Run, simulate, stream
 
 NAME = "exercise_sensors"
-YEARS_WITHOUT = 20  # sensors came late
 FAILS, RECOVERS = 0.004, 0.12  # chance a day
 STICKS, LETS_GO = 0.004, 0.03  # chance a day, of the one instrument that sticks
 POWER_CUT = 0.0002  # chance a day of a reading of 85 degC
@@ -27,7 +26,7 @@ TIP = 0.2  # mm of rain that tip a gauge's bucket
 def fetch(region: Region, settings: Settings) -> Batch:
     """All readings; where the store already holds them, only those from its newest day on."""
     world = world_of(region)
-    runs = [simulate(part, last_day(region)) for part in parts_of(world)]
+    runs = [simulate(part, last_day(region), layers=False) for part in parts_of(world)]
     stuck = world.ids[int(stream(world.seed, "stuck").integers(len(world.ids)))]
     table = pd.concat([readings(run, stuck) for run in runs], ignore_index=True)
     stored = newest_stored(region, settings, NAME)["observations"]
@@ -48,24 +47,18 @@ SOURCE = Source(
 
 
 def readings(run: Run, stuck: str) -> pd.DataFrame:
-    """The instruments' days, a row a day and place from YEARS_WITHOUT years after the start on; NaN where one failed."""
-    since = np.datetime64(run.days[0].astype("datetime64[Y]") + YEARS_WITHOUT, "D")
-    first = int(np.clip((since - run.days[0]).astype(int), 0, len(run.days) - 1))
-    parts = [_instrument(run, place, first, name == stuck) for place, name in enumerate(run.world.ids)]
+    """The instruments' days, a row a day and place; NaN where one failed. ``stuck`` is the place whose instrument sticks."""
+    parts = [_instrument(run, place, name == stuck) for place, name in enumerate(run.world.ids)]
     return pd.concat(parts, ignore_index=True).sort_values(["time", "location"], kind="stable", ignore_index=True)
 
 
-def _instrument(run: Run, place: int, first: int, sticks: bool) -> pd.DataFrame:
-    """One place's readings. Its errors are a stream of its own, drawn day by day from the first."""
-    name = run.world.ids[place]
+def _instrument(run: Run, place: int, sticks: bool) -> pd.DataFrame:
+    """One place's readings. Its errors are streams of its own, drawn day by day from the first."""
+    name, days = run.world.ids[place], run.days
     constant = stream(run.world.seed, "sensor", name).standard_normal(3)
-    days = run.days[first:]
-    random = stream(run.world.seed, "readings", name)
-    uniform, noise = (
-        np.split(random.random((len(days), 3)), [3], axis=1)[0],
-        stream(run.world.seed, "noise", name).standard_normal((len(days), 5)),
-    )
-    fields = {key: values[first:, place] for key, values in run.fields.items()}
+    uniform = stream(run.world.seed, "faults", name).random((len(days), 3))
+    noise = stream(run.world.seed, "noise", name).standard_normal((len(days), 5))
+    fields = {key: values[:, place] for key, values in run.fields.items()}
     caught = fields["precipitation"] * (0.92 + 0.03 * constant[0]) * np.exp(0.08 * noise[:, 0])
     warm = 0.5 * constant[1]
     table = pd.DataFrame(

@@ -109,7 +109,8 @@ def _years_after(day: date, years: int) -> date:
 def fetch(region: Region, settings: Settings) -> Batch:
     """The record and the forecasts; where the store already holds this very world, only from its newest day and issue day on."""
     world, until = world_of(region), last_day(region)
-    runs = [simulate(part, until) for part in parts_of(world)]
+    with_forecasts = options_of(region, NAME, Options).members > 0
+    runs = [simulate(part, until, layers=with_forecasts) for part in parts_of(world)]
     record = pd.concat([record_table(run) for run in runs], ignore_index=True)
     stored = newest_stored(region, settings, NAME)
     since = stored["observations"]["time"].max() if same_values(stored["observations"], record, "time") else None

@@ -70,6 +70,8 @@ def ahead(run: Run, index: np.ndarray, draws: Draws, known: bool, spread: float 
     issue day are kept and the rest is drawn at ``spread`` of its spread; without, everything is drawn.
     """
     grounds, leads = run.grounds, np.arange(LEADS)
+    if known and len(run.known.slow) == 1:
+        raise ValueError("the run was simulated without layers, nothing is known ahead")
     before = State(**{one.name: getattr(run.states, one.name)[index - 1][:, None] for one in fields(State)})
     new = _unknown(grounds, draws, known, spread)
     if known:

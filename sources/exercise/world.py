@@ -133,7 +133,7 @@ class Run:
     """A simulated period. ``fields``: variable -> (day, place), without the upstream catchment. ``states``: one a day.
 
     ``known``: the part of each day's innovations that a forecast knows, first axis 0 = all of it, l + 1 = at lead l; its days
-    go LEADS beyond the record.
+    go LEADS beyond the record. A run without layers has entry 0 alone.
     """
 
     world: World
@@ -201,38 +201,39 @@ def joined(grounds: Grounds, shared: np.ndarray, own: np.ndarray) -> np.ndarray:
     return total
 
 
-def simulate(world: World, until: np.datetime64) -> Run:
-    """The world from its start to the day ``until``, both included."""
+def simulate(world: World, until: np.datetime64, layers: bool = True) -> Run:
+    """The world from its start to the day ``until``, both included. Without ``layers`` nothing is known ahead: a tenth of the memory."""
     grounds = prepare(world)
     days = np.arange(world.start, until + 1)
-    known = reveal(world, grounds, len(days) + LEADS)
+    known = reveal(world, grounds, len(days) + LEADS, layers)
     everything = Innovations(known.slow[0, : len(days)], known.heat[0, : len(days)], known.place[0, : len(days)])
     fields, states = weather_of(grounds, days, first_state(grounds, ()), everything)
     reported = {name: values[:, : len(world.ids)] for name, values in fields.items()}
     return Run(world, grounds, days, reported, states, known)
 
 
-def reveal(world: World, grounds: Grounds, count: int) -> Innovations:
-    """The innovations of ``count`` days and what of them is known at each lead: first axis LEADS + 1, see Run."""
-    places = [stream(world.seed, "place", name).standard_normal((count, LEADS, len(NAMES)), dtype=np.float32) for name in world.ids]
-    places.append(stream(world.seed, "upstream").standard_normal((count, LEADS, len(NAMES)), dtype=np.float32))
-    waves = stream(world.seed, "waves").standard_normal((count, LEADS, len(NAMES), 2 * WAVES), dtype=np.float32)
-    province = stream(world.seed, "province").standard_normal((count, LEADS, 2), dtype=np.float32)
-    shares = np.diff(grounds.unknown, axis=1, prepend=0.0).astype(np.float32)
-    shares_shared = np.diff(grounds.unknown_shared, prepend=0.0).astype(np.float32)
-    own = _known(np.stack(places, axis=-1), np.sqrt(shares.T)[:, :, None])
-    shared = _known(waves, np.sqrt(shares.T)[:, :, None])
-    provincial = _known(province, np.sqrt(shares_shared)[:, None])
-    return Innovations(
-        provincial[..., 0], provincial[..., 1], np.stack([joined(grounds, *parts) for parts in zip(shared, own, strict=True)])
-    )
+def reveal(world: World, grounds: Grounds, count: int, layers: bool) -> Innovations:
+    """The innovations of ``count`` days and, with ``layers``, what of them is known at each lead: the first axis is Run's."""
+    shares = np.sqrt(np.diff(grounds.unknown, axis=1, prepend=0.0).T).astype(np.float32)
+    shares_provincial = np.sqrt(np.diff(grounds.unknown_shared, prepend=0.0)).astype(np.float32)
+    owners = [("upstream", "") if place == len(world.ids) else ("place", world.ids[place]) for place in range(len(world.ids) + 1)]
+
+    def drawn(purpose: str, name: str, weights: np.ndarray, *sizes: int) -> np.ndarray:
+        numbers = stream(world.seed, purpose, name).standard_normal((count, LEADS, *sizes), dtype=np.float32)
+        return _known(numbers, weights, layers)
+
+    own = np.stack([drawn(*owner, shares, len(NAMES)) for owner in owners], axis=-1)
+    waves = drawn("waves", "", shares[..., None], len(NAMES), 2 * WAVES)
+    provincial = drawn("province", "", shares_provincial[:, None], 2)
+    place = np.stack([joined(grounds, *parts) for parts in zip(waves, own, strict=True)])
+    return Innovations(provincial[..., 0], provincial[..., 1], place)
 
 
-def _known(layers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sums over the layers known: entry 0 is all of them, entry l + 1 the layers above l. (LEADS + 1, day, ...)."""
-    parts = [np.zeros_like(layers[:, 0])]
+def _known(numbers: np.ndarray, weights: np.ndarray, layers: bool) -> np.ndarray:
+    """Sums over the layers known, from (day, layer, ...): entry 0 is all of them, entry l + 1 those above layer l, if asked for."""
+    parts = [np.zeros_like(numbers[:, 0])]
     for layer in reversed(range(LEADS)):
-        parts.append(parts[-1] + weights[layer] * layers[:, layer])
+        parts = [*parts, parts[-1] + weights[layer] * numbers[:, layer]][0 if layers else -1 :]
     return np.stack(parts[::-1])
 
 
