@@ -191,7 +191,7 @@ def _values_on(record: xr.DataArray, days: np.ndarray, place: np.ndarray) -> np.
 
 def _season(days: np.ndarray) -> np.ndarray:
     """Position in SEASONS of each day."""
-    return pd.DatetimeIndex(days).month.to_numpy() % 12 // 3
+    return pd.DatetimeIndex(days.ravel()).month.to_numpy().reshape(days.shape) % 12 // 3
 
 
 def _calendar(record: xr.DataArray) -> np.ndarray:
@@ -291,7 +291,8 @@ def _offsets(rows: _Rows, y: np.ndarray, foretold: np.ndarray, cells: int) -> np
 def conformal_offsets(error: np.ndarray) -> np.ndarray:
     """Shift of each quantile from its errors, actual less foretold (row, quantile): the order statistic that covers a new day too.
 
-    Each side on its own, Romano et al. 2019, theorem 2: rank (n + 1) q, rounded away from the median.
+    Each side on its own, Romano et al. 2019, theorem 2: rank (n + 1) q, rounded away from the median. Errors are of learners that
+    had fewer years than the one in use, so that intervals from a short record err on the wide side.
     """
     ranked, level = np.sort(error, axis=0), np.array(QUANTILES)
     rank = (len(error) + 1) * level

@@ -70,14 +70,23 @@ def seasonal_tmax(years: int, places: int, seed: int) -> xr.Dataset:
     return xr.Dataset({"air_temperature_max": (("time", "location"), values, {"delay_days": 1})}, coords)
 
 
+def taught_few_cells(name: str, record: xr.Dataset, until: str) -> Lesson:
+    """A lesson of the leads of 0 and 3 days, and of a window that has no outlook."""
+    cells = (Cell(0, 1), Cell(3, 1), Cell(0, 3))
+    hazard = replace(hazards()[name], cells=cells, applies=always(cells))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.import_module(f"features.hazards.{name}"), "CELLS", cells)
+        return taught(hazard, record, until, ALL_YEAR)
+
+
+def seasonal_lesson() -> Lesson:
+    """30 years learnt from and 30 later ones, at two places."""
+    return taught_few_cells("heat", seasonal_tmax(60, 2, seed=5), "1979-12-31")
+
+
 @pytest.fixture(scope="module")
 def seasonal() -> Lesson:
-    """30 years learnt from and 30 later ones, at two places, for the leads of 0 and 3 days."""
-    cells = (Cell(0, 1), Cell(3, 1), Cell(0, 3))
-    hazard = replace(hazards()["heat"], cells=cells, applies=always(cells))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importlib.import_module("features.hazards.heat"), "CELLS", cells)
-        return taught(hazard, seasonal_tmax(60, 2, seed=5), "1979-12-31", ALL_YEAR)
+    return seasonal_lesson()
 
 
 @pytest.fixture
@@ -104,21 +113,51 @@ def test_each_lead_covers_what_it_says_too(seasonal: Lesson) -> None:
     assert graded["inside_50"].to_numpy() == pytest.approx(0.5, abs=POINTS)
 
 
+def graded_bare(lesson: Lesson) -> pd.DataFrame:
+    """How the lesson's outlook fares without its shifts."""
+    bare = replace(lesson.outlook, learnt=lesson.outlook.learnt.assign(offset=lesson.outlook.learnt["offset"] * 0))
+    return grade_outlook(lesson.said(bare), lesson.past)
+
+
 def test_without_the_shifts_coverage_is_worse(seasonal: Lesson) -> None:
-    bare = replace(seasonal.outlook, learnt=seasonal.outlook.learnt.assign(offset=seasonal.outlook.learnt["offset"] * 0))
-    off = []
-    for outlook in (seasonal.outlook, bare):
-        graded = grade_outlook(seasonal.said(outlook), seasonal.past)
-        off.append(np.abs(graded[["inside_90", "inside_50"]].to_numpy() - [0.9, 0.5]).mean())
-    print(off)
-    assert off[1] > 2 * off[0]
+    shifted, bare = (
+        np.abs(graded[["inside_90", "inside_50"]].to_numpy() - [0.9, 0.5])
+        for graded in (grade_outlook(seasonal.said(), seasonal.past), graded_bare(seasonal))
+    )
+    assert bare.mean() > 1.5 * shifted.mean()
+    assert bare.max() > POINTS > shifted.max()
+
+
+def test_the_shifts_give_even_overfitted_trees_their_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+    rash = {**quantiles.PARAMETERS, "max_depth": 6, "min_child_weight": 1.0, "eta": 0.3}
+    for name, value in (("PARAMETERS", rash), ("ROUNDS", (0, 40)), ("MOST_ROWS", 6_000)):
+        monkeypatch.setattr(quantiles, name, value)
+    monkeypatch.setattr(quantiles, "_choose_rounds", lambda rows, *rest: np.full(3, 40))
+    lesson = seasonal_lesson()
+    shifted, bare = by_season(grade_outlook(lesson.said(), lesson.past)), by_season(graded_bare(lesson))
+    assert (bare["inside_90"] < 0.85).all()
+    assert shifted["inside_90"].to_numpy() == pytest.approx(0.9, abs=POINTS)
+    assert shifted["inside_50"].mean() == pytest.approx(0.5, abs=POINTS)
+
+
+def test_high_quantiles_of_rain_are_exceeded_as_often_as_they_say(flat_record: Callable[..., xr.Dataset]) -> None:
+    lesson = taught_few_cells("flash_flood", flat_record("precipitation", years=45, places=2, seed=8), "2012-12-31")
+    said = lesson.said().isel(cell=[0, 1]).sel(init_time=slice("2013-01-05", "2034-12-20"))
+    valid = said["init_time"].values + said["lead_days"].values[:, None].astype("timedelta64[D]")
+    actual, season = lesson.past["value"].sel(time=xr.DataArray(valid, dims=("cell", "init_time"))), quantiles._season(valid)
+    below = (actual.transpose("cell", "init_time", "location").values <= said.values + 1e-4).mean(axis=-1)
+    shares = [[below[3:, cell, season[cell] == number].mean(axis=-1) for cell in (0, 1)] for number in range(len(SEASONS))]
+    quartile, high = np.moveaxis(np.array(shares), -1, 0)  # each (season, lead)
+    assert high == pytest.approx(np.full((4, 2), 0.95), abs=POINTS)
+    # 0.8^3 = 0.51 of 3-day sums are dry; after two dry days 0.8 are, so that nothing can be below the third quartile at lead 0
+    assert quartile[:, 1].mean() == pytest.approx(0.75, abs=POINTS)
+    assert quartile[:, 0].mean() >= 0.75 - POINTS
 
 
 def test_the_outlook_knows_more_than_the_calendar_where_there_is_memory(seasonal: Lesson) -> None:
     usual = usual_outlook(seasonal.outlook, seasonal.hazard, seasonal.later, seasonal.normals, seasonal.options)
     ours, theirs = (grade_outlook(made, seasonal.past).groupby("lead_days")["pinball"].mean() for made in (seasonal.said(), usual))
     gain = 1 - ours / theirs
-    print(gain)
     # of a quantile loss, memory r takes 1 - sqrt(1 - r^2) where the law is normal: r = 0.7 at lead 0 0.29, 0.7^4 at lead 3 0.03
     assert gain.loc[0] == pytest.approx(0.29, abs=0.05)
     assert 0.0 < gain.loc[3] < 0.06
