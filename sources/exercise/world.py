@@ -55,6 +55,7 @@ WAVES = 4  # pairs of spatial waves that make what places near to each other sha
 SLOW_MEMORY = float(np.exp(-1 / 45))  # the hidden mode forgets a third in 18 days
 SLOW_HEAT, SLOW_RAIN = 0.20, 0.10  # its share of the variance of temperature and of fronts (warm is dry)
 
+CHERGUI_DRIES, CHERGUI_BLOWS = 14.0, 0.4  # a full heat wave comes with the dry desert wind: % less humidity, log of more wind
 FRONT_COOLS = 1.6  # degC lower Tmax on a day of frontal rain
 SOIL_CAPACITY = 110.0  # mm of water a soil holds
 SOIL_USUAL = 0.3  # the wet share of a soil that has no memory
@@ -290,19 +291,16 @@ def _weather(
     front = np.sqrt(1 - grounds.slow[1]) * signal["front"] - np.sqrt(grounds.slow[1]) * slow[..., None]
     rain, wet = _rain(table, rows, front, signal["cell"])
     decades = ((days - TREND_ZERO) / np.timedelta64(1, "D") / 3652.5)[..., None]
-    unusual = (
-        table.spread[rows] * skewed(warm)
-        + table.heat[rows] * (heat[..., None] - table.heat_wave_mean[rows][..., None])
-        - FRONT_COOLS * (wet - table.front_chance[rows])
-    )
+    chergui = heat[..., None] - table.heat_wave_mean[rows][..., None]
+    unusual = table.spread[rows] * skewed(warm) + table.heat[rows] * chergui - FRONT_COOLS * (wet - table.front_chance[rows])
     highest = _rounded(table.maximum[rows] + unusual + grounds.trend * decades, 1)
     lowest = table.minimum[rows] + 0.40 * unusual + 1.4 * signal["night"] + grounds.trend * decades
     lowest = _rounded(np.minimum(lowest, highest - 0.5), 1)
     mean = _rounded(0.48 * highest + 0.52 * lowest, 1)  # the night is longer than the afternoon
     cloud = np.clip(table.cloud[rows] + 0.22 * front, 0.03, 0.97)
-    humidity = table.humidity[rows] - 1.4 * unusual + 8.0 * wet + 7.0 * signal["humidity"]
+    humidity = table.humidity[rows] - 1.2 * unusual + 8.0 * wet - CHERGUI_DRIES * chergui + 6.0 * signal["humidity"]
     humidity = _rounded(np.clip(humidity, 8.0, 100.0), 0)
-    wind = _rounded(table.wind[rows] * np.exp(0.35 * signal["wind"] - 0.35**2 / 2), 1)
+    wind = _rounded(table.wind[rows] * np.exp(0.35 * signal["wind"] - 0.35**2 / 2 + CHERGUI_BLOWS * chergui), 1)
     radiation = _rounded(table.radiation[rows] * (0.25 + 0.50 * (1 - cloud)), 2)  # FAO 56, equation 35
     return {
         "air_temperature_max": highest,
