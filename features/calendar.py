@@ -113,3 +113,10 @@ def trailing_sum(values: np.ndarray, window: int, least: float = 0.95) -> np.nda
 def trailing_mean(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:
     """Mean of the ``window`` days ending with each day, under trailing_sum's rule for missing days."""
     return trailing_sum(values, window, least) / window
+
+
+def year_blocks(days: np.ndarray, blocks: int) -> np.ndarray:
+    """Number 0..blocks-1 of the block of consecutive years each day belongs to."""
+    years = pd.DatetimeIndex(days).year.to_numpy()
+    rank = np.searchsorted(np.unique(years), years)
+    return rank * blocks // len(np.unique(years))

@@ -12,6 +12,7 @@ import xarray as xr
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
+from models.regression import fit_chain, predict_steps, season_alone
 from models.train import Lesson, Model, forecasters, learn_from, prepare
 
 LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
@@ -69,15 +70,25 @@ class Fold:
     def predictions(self) -> xr.Dataset:
         """Every forecaster's probability and the outcome, NaN where nothing is scored."""
         made = forecasters(self.model, self.observations, self.outcome["init_time"].values, self.delays, self.options)
+        made = made.assign(climatology_smoothed=(self.outcome.dims, self.smoothed(made["climatology"].values)))
         made = made.drop_vars("state_known").where(np.isfinite(self.outcome.values))
         return made.assign(outcome=(self.outcome.dims, self.outcome.values)).astype(np.float32)
+
+    def smoothed(self, usual: np.ndarray) -> np.ndarray:
+        """What the calendar says once its frequencies are drawn towards each other as far as training years ask: as ``usual``.
+
+        A forecaster that beats the calendar's noise and not this knows nothing of the day.
+        """
+        recipe, lesson = season_alone(self.hazard), self.lesson
+        fitted = fit_chain(recipe, self.hazard, lesson.features, lesson.issued, lesson.usual)
+        return np.cumprod(predict_steps(recipe, self.hazard, fitted, lesson.features, usual), axis=1)
 
 
 def backtest(hazard: Hazard, observations: xr.Dataset, region: Region) -> xr.Dataset:
     """Out-of-fold predictions of every forecaster beside what happened, for all test years.
 
-    Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``, ``outcome`` and, where the hazard
-    has one, ``overlap``; float32, NaN where there was nothing to score. Raises TooShort.
+    Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``, ``climatology_smoothed``, ``outcome``
+    and, where the hazard has one, ``overlap``; float32, NaN where there was nothing to score. Raises TooShort.
     """
     require_years(observations, region)
     tested = [fold.predictions() for fold in folds(hazard, observations, region)]

@@ -9,11 +9,13 @@ product of steps is not additive in log-odds: there each step's contributions ar
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from scipy.special import expit
 
 from features.hazards import LEVELS, Hazard, hazards
-from models.baselines import conditional, log_odds, overlap_of, state_terms
-from models.train import Model, State, booster_input
+from models.baselines import conditional, log_odds, overlap_of
+from models.regression import Recipe, everything, known_state, predict_steps, terms
+from models.train import Model, State, booster_input, tree_predictors
 
 CALENDAR = "the time of year"
 LIMITS = "limits and rounding"
@@ -43,22 +45,24 @@ def explain(model: Model, state: State, speaks: np.ndarray, probability: np.ndar
 
 def _steps_of(hazard: Hazard, model: Model, state: State) -> dict[str, np.ndarray]:
     """By forecaster, what each cause adds to the log-odds of each step: (cause, cell, level, init_time, location)."""
-    known = _known_steps(hazard, model, state)
-    steps = {"persistence": known, "model": known + _tree_steps(hazard, model, state)}
+    known = _regression_steps(hazard, known_state(hazard), model.persistence, state) if hazard.state else _overlap_steps(hazard, state)
+    learnt = _regression_steps(hazard, everything(hazard), model.regression, state)
+    steps = {"persistence": known, "model": learnt + _tree_steps(hazard, model, state)}
     if hazard.overlap:
         steps["overlap"] = _overlap_steps(hazard, state)
     return steps
 
 
-def _known_steps(hazard: Hazard, model: Model, state: State) -> np.ndarray:
-    if not hazard.state:
-        return _overlap_steps(hazard, state)
-    made = np.zeros((len(causes_of(hazard)), *state.usual.shape))
+def _regression_steps(hazard: Hazard, recipe: Recipe, fitted: xr.Dataset, state: State) -> np.ndarray:
+    """Terms by cause, and the intercept with what else sets the regression apart from the calendar to the calendar."""
+    made = _overlap_steps(hazard, state) if recipe.from_overlap else np.zeros((len(causes_of(hazard)), *state.usual.shape))
     for k, level in enumerate(LEVELS):
-        terms = np.nan_to_num(state_terms(hazard, model.persistence, state.features, state.usual, level))
-        for name, values in zip(hazard.state, terms, strict=True):
+        added = np.nan_to_num(terms(recipe, hazard, fitted, state.features, state.usual, level))
+        for name, values in zip(recipe.predictors, added, strict=True):
             made[_cause(hazard, name), :, k] += values
-    return _rest_to_the_calendar(hazard, made, log_odds(state.steps) - log_odds(conditional(state.usual)))
+    steps = predict_steps(recipe, hazard, fitted, state.features, state.usual)
+    made[-2] += log_odds(steps) - log_odds(conditional(state.usual)) - made.sum(axis=0)
+    return made
 
 
 def _overlap_steps(hazard: Hazard, state: State) -> np.ndarray:
@@ -71,19 +75,14 @@ def _overlap_steps(hazard: Hazard, state: State) -> np.ndarray:
 def _tree_steps(hazard: Hazard, model: Model, state: State) -> np.ndarray:
     """SHAP values of the trees by cause; their mean is the calendar's."""
     made = np.zeros((len(causes_of(hazard)), *state.usual.shape))
-    names = [*hazard.features, "lead_days", "window_days", "climatology", "known"]
+    margins = log_odds(predict_steps(everything(hazard), hazard, model.regression, state.features, state.usual))
     for level, booster in model.boosters.items():
-        data, shape = booster_input(hazard, state, level)
+        data, shape = booster_input(hazard, state, margins[:, level - 1])
         values = booster.predict(data, pred_contribs=True)
-        for number, name in enumerate(names):
+        for number, name in enumerate(tree_predictors(hazard)):
             made[_cause(hazard, name), :, level - 1] += values[:, number].reshape(shape)
-        change = booster.predict(data, output_margin=True).reshape(shape) - log_odds(state.steps[:, level - 1])
+        change = booster.predict(data, output_margin=True).reshape(shape) - margins[:, level - 1]
         made[-2, :, level - 1] += change - made[:, :, level - 1].sum(axis=0)
-    return made
-
-
-def _rest_to_the_calendar(hazard: Hazard, made: np.ndarray, step: np.ndarray) -> np.ndarray:
-    made[-2] += step - made.sum(axis=0)
     return made
 
 

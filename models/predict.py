@@ -18,8 +18,9 @@ from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.explain import causes_of, explain
+from models.quantiles import QUANTILES, predict_outlook
 from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, USUAL, known_numbers, publish
-from models.train import Model, read_replicas, read_state, reference_years, speak
+from models.train import Model, State, read_replicas, read_state, reference_years, speak
 
 DECIMALS = 4
 TWO_SIDED_90 = 1.645  # standard normal
@@ -42,8 +43,8 @@ def predict(
     """The forecast of one issue day for every hazard in ``models``: Dataset (cell, level, init_time, location).
 
     Besides what forecast.csv says it holds ``probability_low`` and ``probability_high``, a 90 % interval for the years the
-    number was learnt from, and ``contribution`` (cause, ...): log-odds that sum to those of the probability less
-    those of the usual one.
+    number was learnt from, ``contribution`` (cause, ...): log-odds that sum to those of the probability less those of the usual
+    one, and ``outlook`` (quantile, cell, init_time, location): how hot, wet, high or dry it may be, in ``outlook_units``.
 
     A hazard whose model is None gets the calendar's numbers from the record, or none where the record lacks what it needs.
     ``scores`` gives verdicts and fallbacks. ``previous`` is the table of the forecast before, for colours already given.
@@ -58,7 +59,7 @@ def predict(
         part = part.assign_coords(model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object)))
         parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
         degraded += sentences
-    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", *DIMS)
+    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", "quantile", *DIMS)
     places = {name: observations[name] for name in ("latitude", "longitude", "elevation", "name") if name in observations.coords}
     return forecast.assign_coords(places).assign_attrs(region=region.name, title=region.title, degraded=json.dumps(degraded))
 
@@ -88,6 +89,7 @@ def _hazard_forecast(
     replicas = [_published(hazard, said, scores)[0] for said in read_replicas(model, state, observations, delays_of(observations), options)]
     low, high = interval(part["probability"].values, replicas)
     part = part.assign(probability_low=(DIMS, low), probability_high=(DIMS, high))
+    part = part.assign(outlook=_outlook(hazard, model, state, options)).assign_coords(_outlook_coordinates(hazard, model))
     why = explain(model, state, speaks, part["probability"].values, part["normal_probability"].values)
     return part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)), sentences
 
@@ -114,12 +116,31 @@ def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[
     return probability, verdict, speaks
 
 
+OUTLOOK_DIMS = ("quantile", "cell", "init_time", "location")
+
+
+def _outlook(hazard: Hazard, model: Model, state: State, options: Options) -> tuple[tuple[str, ...], np.ndarray]:
+    """Quantiles of the hazard's quantity, NaN where none were learnt."""
+    if model.outlook is None:
+        return OUTLOOK_DIMS, np.full((len(QUANTILES), *(state.features.sizes[dim] for dim in OUTLOOK_DIMS[1:])), np.nan)
+    return OUTLOOK_DIMS, predict_outlook(model.outlook, hazard, state.features, model.normals, options).values
+
+
+def _outlook_coordinates(hazard: Hazard, model: Model | None) -> dict[str, Any]:
+    """The quantiles, and of each cell what they are of, and its units."""
+    learnt = {} if model is None or model.outlook is None else model.outlook.learnt.attrs
+    words = {f"outlook_{name}": ("cell", np.full(len(hazard.cells), learnt.get(name, ""), dtype=object)) for name in ("title", "units")}
+    return {"quantile": list(QUANTILES), **words}
+
+
 def _unexplained(hazard: Hazard, part: xr.Dataset) -> xr.Dataset:
-    """A part without a model: no interval, and nothing that sets its numbers apart from the calendar's."""
+    """A part without a model: no interval, no outlook, and nothing that sets its numbers apart from the calendar's."""
     chance, causes = part["probability"].values, causes_of(hazard)
     nothing = np.broadcast_to(np.where(np.isnan(chance), np.nan, 0.0), (len(causes), *chance.shape))
     ends: dict[str, Any] = {name: (DIMS, np.full(chance.shape, np.nan)) for name in ("probability_low", "probability_high")}
-    return part.assign(contribution=(("cause", *DIMS), nothing), **ends).assign_coords(cause=causes)
+    ends["outlook"] = OUTLOOK_DIMS, np.full((len(QUANTILES), *chance[:, 0].shape), np.nan)
+    coords = {"cause": causes, **_outlook_coordinates(hazard, None)}
+    return part.assign(contribution=(("cause", *DIMS), nothing), **ends).assign_coords(coords)
 
 
 def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +161,7 @@ def _calendar_alone(hazard: Hazard, observations: xr.Dataset, region: Region, to
     first, last = reference_years(region, observations)
     normals = hazard.fit_normals(observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31")), options)
     outcome = build_outcome(hazard, hazard.events(observations, normals, options), normals, options)
-    usual = predict_climatology(fit_climatology(hazard, outcome), np.array([today]), outcome["lead_days"].values)
+    usual = predict_climatology(fit_climatology(outcome), np.array([today]), outcome["lead_days"].values)
     return {"climatology": usual}, hazard.applies(np.array([today]), normals, options), first
 
 

@@ -18,9 +18,8 @@ import xarray as xr
 import xgboost as xgb
 
 from features.build import cell_coordinates
-from features.calendar import DAYS, day_index, seasonal_mean, window_quantile
+from features.calendar import DAYS, day_index, seasonal_mean, window_quantile, year_blocks
 from features.hazards import Hazard, Options, Quantity
-from models.train import year_blocks
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SEASONS = ("DJF", "MAM", "JJA", "SON")  # of the valid day
@@ -51,7 +50,8 @@ class Outlook:
     """What was learnt of one hazard's quantity; on its scale. ``booster`` is None where no lead gains by trees.
 
     ``learnt``: ``calendar`` (quantile, dayofyear, location), ``line`` (cell, term: constant, newest value, the calendar's
-    median), ``rounds`` (cell), ``offset`` (quantile, cell, season). Its attributes say the hazard and the years learnt from.
+    median), ``rounds`` (cell), ``offset`` (quantile, cell, season). Its attributes say the hazard, the quantity's
+    title and units, and the years learnt from.
     """
 
     booster: xgb.Booster | None
@@ -94,7 +94,7 @@ def fit_outlook(hazard: Hazard, features: xr.Dataset, past: xr.Dataset, normals:
     rounds = _choose_rounds(rows, y, outside, hazard)
     foretold = np.take_along_axis(outside, np.searchsorted(ROUNDS, rounds[rows.cell])[None, :, None], axis=0)[0]
     outlook = _learn(rows, y, record, len(hazard.cells), int(rounds.max()))
-    about = {"hazard": hazard.name, "first_year": int(years[0]), "last_year": int(years[-1]), "rows": len(y)}
+    about = {**past.attrs, "hazard": hazard.name, "first_year": int(years[0]), "last_year": int(years[-1]), "rows": len(y)}
     return replace(outlook, learnt=_described(outlook.learnt, rounds, _offsets(rows, y, foretold, len(hazard.cells)), about))
 
 

@@ -42,6 +42,7 @@ class Sample:
     model: np.ndarray
     persistence: np.ndarray
     climatology: np.ndarray
+    climatology_smoothed: np.ndarray
     year: np.ndarray
     day: np.ndarray
 
@@ -71,7 +72,7 @@ class Sample:
 
 def sample(out_of_fold: xr.Dataset, cell: int, level: int) -> Sample:
     """The scored days of one cell and level; ``level`` counts from 1."""
-    names = ("outcome", "model", "persistence", "climatology")
+    names = ("outcome", "model", "persistence", "climatology", "climatology_smoothed")
     part = {name: out_of_fold[name].values[cell, level - 1].astype(np.float64) for name in names}
     ok = np.all([np.isfinite(values) for values in part.values()], axis=0)
     days = np.broadcast_to(out_of_fold["init_time"].values.astype("datetime64[D]")[:, None], ok.shape)[ok]
@@ -133,8 +134,16 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
 
 def persistence_by_fold(one: Sample) -> np.ndarray:
     """True for each test year whose fallback is persistence, chosen on the years before it alone: (year,)."""
-    usual, known = one.yearly(one.climatology), one.yearly(one.persistence)
-    return np.array([beats_by_bootstrap(usual[:fold], known[:fold]) for fold in range(len(usual))], dtype=bool)
+    return np.array([knows_more_than_the_calendar(one, fold) for fold in range(len(one.years))], dtype=bool)
+
+
+def knows_more_than_the_calendar(one: Sample, years: int | None = None) -> bool:
+    """Whether the known state beats the calendar over the first ``years`` (default all), and a smoother calendar too.
+
+    A regression on a state that tells nothing still averages the noise of the calendar's frequencies away.
+    """
+    known, *calendars = (one.yearly(part)[:years] for part in (one.persistence, one.climatology, one.climatology_smoothed))
+    return all(beats_by_bootstrap(calendar, known) for calendar in calendars)
 
 
 def nest(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
@@ -212,11 +221,9 @@ def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset) -> list[dict]:
 
 def _score(one: Sample, hazard: Hazard) -> dict:
     own, usual, known = (one.yearly(values) for values in (one.model, one.climatology, one.persistence))
-    chosen = persistence_by_fold(one)
-    known_live = beats_by_bootstrap(usual, known)
-    p_value = sign_flip_p(np.where(chosen, known, usual) - own)
-    if known_live:
-        p_value = max(p_value, sign_flip_p(known - own))
+    known_live = knows_more_than_the_calendar(one)
+    by_fold = np.where(persistence_by_fold(one), known, usual)
+    p_value = max(sign_flip_p(free - own) for free in (by_fold, known, one.yearly(one.climatology_smoothed)))
     low_usual, high_usual = skill_interval(own, usual)
     low_known, high_known = skill_interval(own, known)
     reliability, resolution, _ = corp(one.model, one.outcome)

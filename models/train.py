@@ -1,7 +1,7 @@
 """Stage K: what the known state and past weather say, learnt from all years without weather forecasts.
 
-One XGBoost model per level for all leads of a hazard, starting from the known state's log-odds (``base_margin``); the
-number of boosting rounds is chosen on blocks of years and may be none, and then the known state is what is published.
+A penalised regression of each cell and level, and one XGBoost model per level for all leads of a hazard that starts from its
+log-odds (``base_margin``); the number of boosting rounds is chosen on blocks of years held out and may be none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,15 @@ from scipy.special import expit
 
 from configs import Region
 from features.build import build_features, build_outcome, delays_of, options_for
+from features.calendar import year_blocks
 from features.hazards import LEVELS, Hazard, Options, hazards
-from models.baselines import (
-    conditional,
-    fit_climatology,
-    fit_persistence,
-    log_odds,
-    or_calendar,
-    overlap_of,
-    predict_climatology,
-    predict_persistence,
-)
+from models.baselines import fit_climatology, log_odds, or_calendar, overlap_of, predict_climatology
+from models.quantiles import Outlook, fit_outlook, load_outlook, save_outlook
+from models.regression import everything, fit_chain, known_state, predict_known, predict_steps
 
 MOST_ROUNDS = 60
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
-FORMAT = 1  # of what a model holds; one of another format is learnt anew
+FORMAT = 2  # of what a model holds; one of another format is learnt anew
 LONGEST_MEMORY = 800  # days that no predictor looks further back than
 REPLICAS = 8  # models learnt without one block of years each
 LABEL_BLOCKS = 10  # of consecutive years, whose events are by thresholds fitted without them
@@ -59,19 +54,22 @@ PARAMETERS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Model:
-    """A hazard's forecaster: normals and both baselines learnt from training years, and a booster for each level that has one.
+    """A hazard's forecaster: normals, both baselines and the regression, and a booster for each level that has one.
 
     ``meta`` is JSON-able: region, fingerprint, locations, delays, training period, snapshot, rounds, features. ``replicas`` are
-    the same learnt without one block of years each (``without`` in their meta), for intervals.
+    the same learnt without one block of years each (``without`` in their meta), for intervals. ``outlook``: quantiles of the
+    hazard's quantity.
     """
 
     hazard: str
     normals: xr.Dataset
     climatology: xr.DataArray
     persistence: xr.Dataset
+    regression: xr.Dataset
     boosters: Mapping[int, xgb.Booster]
     meta: Mapping[str, Any]
     replicas: tuple[Model, ...] = ()
+    outlook: Outlook | None = None
 
 
 def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str = "") -> Model:
@@ -97,7 +95,9 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
     }
     replicas = [(span, learn_from(hazard, lesson.without(*span), rounds)) for span in year_spans(lesson.features["init_time"].values)]
     without = tuple(replace(replica, meta={**replica.meta, "without": list(span)}) for span, replica in replicas)
-    return replace(model, meta={**model.meta, **meta}, replicas=without)
+    past = hazard.history(observations, lesson.normals, options)
+    outlook = fit_outlook(hazard, lesson.features, past, lesson.normals, options)
+    return replace(model, meta={**model.meta, **meta}, replicas=without, outlook=outlook)
 
 
 def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]:
@@ -121,6 +121,26 @@ class Lesson:
     outcome: xr.DataArray
     features: xr.Dataset
 
+    @cached_property
+    def usual(self) -> np.ndarray:
+        """The calendar's probability on the issue days trained on, each block of years from the others: (cell, level, init_time, location).
+
+        What is to learn how far the calendar can be trusted may not find its own events in it.
+        """
+        days, leads = self.features["init_time"].values, self.features["lead_days"].values
+        blocks = year_blocks(self.outcome["init_time"].values, LABEL_BLOCKS)
+        block_of = blocks[np.searchsorted(self.outcome["init_time"].values, days)]
+        usual = np.empty((len(leads), len(LEVELS), len(days), self.features.sizes["location"]))
+        for block in np.unique(block_of):
+            others = fit_climatology(self.outcome.isel(init_time=np.flatnonzero(blocks != block)))
+            usual[:, :, block_of == block] = predict_climatology(others, days[block_of == block], leads)
+        return usual
+
+    @property
+    def issued(self) -> np.ndarray:
+        """The outcome on the issue days trained on: (cell, level, init_time, location)."""
+        return self.outcome.sel(init_time=self.features["init_time"]).values
+
     def without(self, first: int, last: int) -> Lesson:
         """The lesson with the years ``first`` to ``last`` left out of all that is counted or fitted, but for thresholds."""
         kept = ~self.features["init_time"].dt.year.isin(range(first, last + 1)).values
@@ -141,56 +161,61 @@ def learn(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delay
 
 
 def prepare(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Lesson:
-    """Normals of ``reference``, and outcomes and predictors of ``observations``."""
-    normals = hazard.fit_normals(reference, options)
-    outcome = build_outcome(hazard, cross_fitted_events(hazard, observations, reference, normals, options), normals, options)
-    issued = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
-    days = issued["init_time"].values[np.isfinite(issued.values).any(axis=(0, 1, 3))]
-    return Lesson(normals, outcome, build_features(hazard, observations, normals, days, delays, options).compute())
+    """Normals of ``reference``, and outcomes and predictors of ``observations``.
 
-
-def learn_from(hazard: Hazard, lesson: Lesson, rounds: Mapping[int, int] | None = None) -> Model:
-    """Baselines and boosters from a lesson; ``rounds`` by level instead of choosing them on blocks of years held out."""
-    climatology, features = fit_climatology(hazard, lesson.outcome), lesson.features
-    outcome = lesson.outcome.sel(init_time=features["init_time"]).values
-    usual = predict_climatology(climatology, features["init_time"].values, features["lead_days"].values)
-    persistence = fit_persistence(hazard, features, outcome, usual)
-    boosters = fit_boosters(hazard, features, outcome, usual, persistence, rounds)
-    chosen = {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}
-    return Model(hazard.name, lesson.normals, climatology, persistence, boosters, {"rounds": chosen, "features": list(hazard.features)})
-
-
-def cross_fitted_events(
-    hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, normals: xr.Dataset, options: Options
-) -> xr.DataArray:
-    """Events to learn from: those of each block of years by thresholds fitted without it, as a test year's are.
-
-    Events by thresholds the same years were fitted to are rarer than those of years to come. ``normals`` are the whole
-    reference's: its choices, such as which index counts, hold for every block.
+    Each block of years gets its events and predictors from normals fitted without it, as a test year does: events by
+    thresholds the same years were fitted to are rarer than those of years to come, and an ensemble that draws of the very
+    year it is asked about knows too much. ``normals`` are the whole reference's: its choices, such as which index counts,
+    hold for every block.
     """
+    normals = hazard.fit_normals(reference, options)
     times = observations["time"].values
     blocks = year_blocks(times, LABEL_BLOCKS)
     own = blocks[np.searchsorted(times, reference["time"].values)]
-    parts = []
+    rests = {}
     for block in np.unique(blocks):
         rest = hazard.fit_normals(reference.where(xr.DataArray(own != block, dims="time")), options)
-        rest = rest.assign({name: normals[name] for name in hazard.choices})
-        parts.append(hazard.events(observations, rest, options).values[:, blocks == block])
-    happened = hazard.events(observations, normals, options)
-    return happened.copy(data=np.concatenate(parts, axis=1))
+        rests[block] = rest.assign({name: normals[name] for name in hazard.choices})
+    happened = [hazard.events(observations, rest, options).values[:, blocks == block] for block, rest in rests.items()]
+    events = hazard.events(observations, normals, options)
+    outcome = build_outcome(hazard, events.copy(data=np.concatenate(happened, axis=1)), normals, options)
+    issued = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
+    days = issued["init_time"].values[np.isfinite(issued.values).any(axis=(0, 1, 3))]
+    block_of = blocks[np.searchsorted(times, days)]
+    parts = []
+    for block, rest in rests.items():
+        here = days[block_of == block]
+        if len(here):
+            seen = observations.sel(time=slice(here[0] - np.timedelta64(LONGEST_MEMORY, "D"), here[-1]))
+            parts.append(build_features(hazard, seen, rest, here, delays, options).compute())
+    return Lesson(normals, outcome, xr.concat(parts, dim="init_time"))
 
 
-def table(features: xr.Dataset, hazard: Hazard, usual: np.ndarray) -> np.ndarray:
-    """Predictors of the trees: (cell, init_time, location, predictor) float32, the calendar's level 1 log-odds last."""
-    columns = [np.moveaxis(features[name].values, 0, 1) for name in hazard.features]
-    shape = columns[0].shape
-    cells = [np.broadcast_to(features[name].values[:, None, None], shape) for name in ("lead_days", "window_days")]
-    return np.stack([*columns, *cells, log_odds(usual[:, 0])], axis=-1).astype(np.float32)
+def learn_from(hazard: Hazard, lesson: Lesson, rounds: Mapping[int, int] | None = None) -> Model:
+    """Baselines, regression and boosters from a lesson; ``rounds`` by level instead of choosing them on blocks of years held out."""
+    features, usual, outcome = lesson.features, lesson.usual, lesson.issued
+    persistence = fit_chain(known_state(hazard), hazard, features, outcome, usual)
+    regression = fit_chain(everything(hazard), hazard, features, outcome, usual)
+    boosters = fit_boosters(hazard, features, outcome, usual, regression, rounds)
+    chosen = {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}
+    meta = {"rounds": chosen, "features": list(hazard.features)}
+    return Model(hazard.name, lesson.normals, fit_climatology(lesson.outcome), persistence, regression, boosters, meta)
 
 
-def _with_margin(x: np.ndarray, margin: np.ndarray) -> np.ndarray:
-    """The table with the known state's log-odds as one more predictor."""
-    return np.concatenate([x, margin[..., None].astype(np.float32)], axis=-1)
+def table(features: xr.Dataset, hazard: Hazard) -> np.ndarray:
+    """Predictors of the trees: (cell, init_time, location, predictor) float32.
+
+    The ensemble and the calendar are left to the margin they start from: trees that know the time of year would tell from an
+    ensemble that lacks a year what happened in it.
+    """
+    columns = [np.moveaxis(features[name].values, 0, 1) for name in tree_predictors(hazard)[:-2]]
+    cells = [np.broadcast_to(features[name].values[:, None, None], columns[0].shape) for name in ("lead_days", "window_days")]
+    return np.stack([*columns, *cells], axis=-1).astype(np.float32)
+
+
+def tree_predictors(hazard: Hazard) -> list[str]:
+    """Names of the columns of ``table``."""
+    return [*(name for name in hazard.features if name not in hazard.overlap), "lead_days", "window_days"]
 
 
 def fit_boosters(
@@ -198,37 +223,31 @@ def fit_boosters(
     features: xr.Dataset,
     outcome: np.ndarray,
     usual: np.ndarray,
-    persistence: xr.Dataset,
+    regression: xr.Dataset,
     rounds: Mapping[int, int] | None = None,
 ) -> dict[int, xgb.Booster]:
     """A booster for each level that trees help on blocks of years held out; arrays (cell, level, init_time, location).
 
     ``rounds`` by level are taken as they are, where given.
     """
-    blocks = year_blocks(features["init_time"].values)
-    outside = _margins_outside(hazard, features, outcome, usual, blocks) if rounds is None else outcome
-    inside = conditional(or_calendar(predict_persistence(hazard, persistence, features, usual), usual))
-    predictors, parameters = table(features, hazard, usual), {**PARAMETERS, **hazard.boosting}
+    if rounds is not None and not any(rounds.values()):
+        return {}
+    blocks = year_blocks(features["init_time"].values, BLOCKS)
+    inside = log_odds(predict_steps(everything(hazard), hazard, regression, features, usual))
+    outside = _margins_outside(hazard, features, outcome, usual, regression, blocks) if rounds is None else inside
+    predictors, parameters = table(features, hazard), {**PARAMETERS, **hazard.boosting}
     boosters = {}
     for k, level in enumerate(LEVELS):
         given = np.isfinite(outcome[:, k]) & ((outcome[:, k - 1] == 1) if k else True)
         if min(outcome[:, k][given].sum(), (1 - outcome[:, k][given]).sum()) < FEWEST_EVENTS:
             continue
-        margin_inside, margin_outside = (log_odds(part[:, k])[given] for part in (inside, outside))
         x, y = predictors[given], outcome[:, k][given]
         block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
-        count = choose_rounds(x, y, margin_outside, block, parameters) if rounds is None else rounds.get(level, 0)
+        count = choose_rounds(x, y, outside[:, k][given], block, parameters) if rounds is None else rounds.get(level, 0)
         if count:
-            data = xgb.DMatrix(_with_margin(x, margin_inside), y, base_margin=margin_inside, nthread=1)
+            data = xgb.DMatrix(x, y, base_margin=inside[:, k][given], nthread=1)
             boosters[level] = xgb.train(parameters, data, count)
     return boosters
-
-
-def year_blocks(days: np.ndarray, blocks: int = BLOCKS) -> np.ndarray:
-    """Number 0..blocks-1 of the block of consecutive years each day belongs to."""
-    years = pd.DatetimeIndex(days).year.to_numpy()
-    rank = np.searchsorted(np.unique(years), years)
-    return rank * blocks // len(np.unique(years))
 
 
 def year_spans(days: np.ndarray) -> list[tuple[int, int]]:
@@ -237,16 +256,16 @@ def year_spans(days: np.ndarray) -> list[tuple[int, int]]:
     return [(int(years[blocks == block].min()), int(years[blocks == block].max())) for block in np.unique(blocks)]
 
 
-def _margins_outside(hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, blocks: np.ndarray) -> np.ndarray:
-    """The known state's conditional probabilities, each block's from regressions that did not see the block."""
-    if not hazard.state:
-        return conditional(or_calendar(predict_persistence(hazard, xr.Dataset(), features, usual), usual))
+def _margins_outside(
+    hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, regression: xr.Dataset, blocks: np.ndarray
+) -> np.ndarray:
+    """Log-odds of each step, each block's from a regression that did not see the block."""
     out = np.empty_like(outcome, dtype=np.float64)
     for block in np.unique(blocks):
         rest, here = np.flatnonzero(blocks != block), np.flatnonzero(blocks == block)
-        fitted = fit_persistence(hazard, features.isel(init_time=rest), outcome[:, :, rest], usual[:, :, rest])
-        known = predict_persistence(hazard, fitted, features.isel(init_time=here), usual[:, :, here])
-        out[:, :, here] = conditional(or_calendar(known, usual[:, :, here]))
+        recipe, known = everything(hazard), features.isel(init_time=rest)
+        fitted = fit_chain(recipe, hazard, known, outcome[:, :, rest], usual[:, :, rest], near=regression)
+        out[:, :, here] = log_odds(predict_steps(recipe, hazard, fitted, features.isel(init_time=here), usual[:, :, here]))
     return out
 
 
@@ -255,8 +274,7 @@ def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.n
     numbers = [b for b in np.unique(block) if 0 < y[block != b].sum() < (block != b).sum()]
     gains = []
     for b in numbers:
-        parts = [(_with_margin(x[rows], outside[rows]), y[rows], outside[rows]) for rows in (block != b, block == b)]
-        train, held = (xgb.DMatrix(predictors, outcome, base_margin=margin, nthread=1) for predictors, outcome, margin in parts)
+        train, held = (xgb.DMatrix(x[rows], y[rows], base_margin=outside[rows], nthread=1) for rows in (block != b, block == b))
         seen: dict[str, Any] = {}
         how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
         xgb.train(parameters, train, MOST_ROUNDS, **how)
@@ -286,11 +304,6 @@ class State:
     usual: np.ndarray
     known: np.ndarray
 
-    @property
-    def steps(self) -> np.ndarray:
-        """The known state's chain, P(L1), P(L2 | L1), P(L3 | L2), the calendar's where the state is not known."""
-        return conditional(or_calendar(self.known, self.usual))
-
 
 def read_replicas(model: Model, state: State, observations: xr.Dataset, delays: Mapping[str, int], options: Options) -> list[xr.Dataset]:
     """What each replica says where ``model`` read ``state``: every forecaster's probability, see ``speak``."""
@@ -302,7 +315,7 @@ def read_replicas(model: Model, state: State, observations: xr.Dataset, delays: 
             said.append(speak(replica, read_state(replica, recent, days, delays, options)))
             continue
         usual = predict_climatology(replica.climatology, days, state.features["lead_days"].values)
-        known = predict_persistence(hazard, replica.persistence, state.features, usual)
+        known = predict_known(hazard, replica.persistence, state.features, usual)
         said.append(speak(replica, State(state.features, usual, known)))
     return said
 
@@ -312,7 +325,7 @@ def read_state(model: Model, observations: xr.Dataset, init_times: np.ndarray, d
     hazard = hazards()[model.hazard]
     features = build_features(hazard, observations, model.normals, init_times, delays, options).compute()
     usual = predict_climatology(model.climatology, features["init_time"].values, features["lead_days"].values)
-    return State(features, usual, predict_persistence(hazard, model.persistence, features, usual))
+    return State(features, usual, predict_known(hazard, model.persistence, features, usual))
 
 
 def forecasters(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> xr.Dataset:
@@ -327,9 +340,9 @@ def speak(model: Model, state: State) -> xr.Dataset:
     not known (``state_known`` is False) the first two are the calendar's.
     """
     hazard, features, usual = hazards()[model.hazard], state.features, state.usual
-    steps = state.steps
+    steps = predict_steps(everything(hazard), hazard, model.regression, features, usual)
     for level, booster in model.boosters.items():
-        data, shape = booster_input(hazard, state, level)
+        data, shape = booster_input(hazard, state, log_odds(steps[:, level - 1]))
         steps[:, level - 1] = booster.predict(data).reshape(shape)
     unknown = np.isnan(state.known)
     learnt = np.where(unknown, usual, np.cumprod(steps, axis=1))
@@ -341,10 +354,9 @@ def speak(model: Model, state: State) -> xr.Dataset:
     return xr.Dataset({name: (dims, values) for name, values in made.items()}, coords={**coords, "level": list(LEVELS)})
 
 
-def booster_input(hazard: Hazard, state: State, level: int) -> tuple[xgb.DMatrix, tuple[int, ...]]:
-    """A level's booster reads a row for each (cell, init_time, location), the shape also returned."""
-    margin = log_odds(state.steps[:, level - 1])
-    x = _with_margin(table(state.features, hazard, state.usual), margin)
+def booster_input(hazard: Hazard, state: State, margin: np.ndarray) -> tuple[xgb.DMatrix, tuple[int, ...]]:
+    """A level's booster reads a row for each (cell, init_time, location), the shape also returned; ``margin`` has that shape."""
+    x = table(state.features, hazard)
     return xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel(), nthread=1), margin.shape
 
 
@@ -355,6 +367,8 @@ def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
     packed = {name: {"zlib": True} for name in out_of_fold.data_vars}
     out_of_fold.to_netcdf(folder / "out_of_fold.nc", engine="h5netcdf", encoding=packed)
     _save_learnt(model, folder)
+    if model.outlook is not None:
+        save_outlook(model.outlook, folder)
     for number, replica in enumerate(model.replicas):
         _save_learnt(replica, folder / f"replica_{number}")
 
@@ -364,6 +378,7 @@ def _save_learnt(model: Model, folder: Path) -> None:
     packed = {"climatology": {"zlib": True}}
     model.climatology.to_dataset(name="climatology").to_netcdf(folder / "climatology.nc", engine="h5netcdf", encoding=packed)
     model.persistence.to_netcdf(folder / "persistence.nc", engine="h5netcdf")
+    model.regression.to_netcdf(folder / "regression.nc", engine="h5netcdf")
     for level, booster in model.boosters.items():
         booster.save_model(folder / f"booster_{level}.json")
     (folder / "meta.json").write_text(json.dumps({"hazard": model.hazard, **model.meta}, indent=1, sort_keys=True), encoding="utf-8")
@@ -373,12 +388,14 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
     """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged."""
     normals, out_of_fold = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in ("normals", "out_of_fold"))
     replicas = [_load_learnt(path, normals) for path in sorted(folder.glob("replica_*"))]
-    return replace(_load_learnt(folder, normals), replicas=tuple(replicas)), out_of_fold
+    outlook = load_outlook(folder) if (folder / "outlook.nc").exists() else None
+    return replace(_load_learnt(folder, normals), replicas=tuple(replicas), outlook=outlook), out_of_fold
 
 
 def _load_learnt(folder: Path, normals: xr.Dataset) -> Model:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    climatology, persistence = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in ("climatology", "persistence"))
+    names = ("climatology", "persistence", "regression")
+    climatology, persistence, regression = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
     boosters = {k: xgb.Booster(model_file=folder / f"booster_{k}.json") for k in LEVELS if meta["rounds"][str(k)]}
     own = normals_without(normals, *meta["without"]) if "without" in meta else normals
-    return Model(meta.pop("hazard"), own, climatology["climatology"], persistence, boosters, meta)
+    return Model(meta.pop("hazard"), own, climatology["climatology"], persistence, regression, boosters, meta)

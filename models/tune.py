@@ -1,6 +1,6 @@
 """Boosting parameters of a hazard, searched on years that no backtest scores: the first training windows of some records.
 
-The loss is that of years held out inside those windows, where the trees start from the known state's log-odds as it was
+The loss is that of years held out inside those windows, where the trees start from the log-odds of the regression
 fitted without those years, as in training. Optuna (Akiba et al. 2019), which searches, is among the developers' tools.
 """
 
@@ -17,10 +17,12 @@ import xgboost as xgb
 
 from configs import Region
 from features.build import delays_of, options_for
+from features.calendar import year_blocks
 from features.hazards import LEVELS, Hazard
 from models.backtest import test_years, training_before
-from models.baselines import fit_climatology, log_odds, predict_climatology
+from models.regression import everything, fit_chain
 from models.train import (
+    BLOCKS,
     FEWEST_EVENTS,
     MOST_ROUNDS,
     PARAMETERS,
@@ -28,10 +30,8 @@ from models.train import (
     Lesson,
     _log_loss,
     _margins_outside,
-    _with_margin,
     prepare,
     table,
-    year_blocks,
 )
 
 SEARCHED = ("max_depth", "eta", "min_child_weight", "lambda", "subsample", "colsample_bytree")
@@ -41,7 +41,7 @@ DIGITS = 2  # significant ones; a third is noise
 
 @dataclass(frozen=True)
 class Rows:
-    """A level's rows of one record: predictors with the known state's log-odds last, outcome, those log-odds, block of years."""
+    """A level's rows of one record: predictors, outcome, the log-odds trees start from, block of years."""
 
     name: str
     x: np.ndarray
@@ -54,7 +54,7 @@ class Rows:
 class Study:
     """What a search found. ``trials``: a row a trial, the SEARCHED and its loss; the first has models.train's own parameters.
 
-    Losses are relative to the known state's alone: 1 is no gain. Of all blocks held out, ``won`` are better and ``lost`` are
+    Losses are relative to the regression's alone: 1 is no gain. Of all blocks held out, ``won`` are better and ``lost`` are
     worse with ``best`` than with models.train's own parameters; in the rest neither has trees.
     """
 
@@ -124,27 +124,27 @@ def first_rows(hazard: Hazard, observations: xr.Dataset, region: Region) -> list
 def rows_of(hazard: Hazard, lesson: Lesson, name: str) -> list[Rows]:
     """Rows of each level, those where the level below was reached."""
     features = lesson.features
-    days, outcome = features["init_time"].values, lesson.outcome.sel(init_time=features["init_time"]).values
-    usual = predict_climatology(fit_climatology(hazard, lesson.outcome), days, features["lead_days"].values)
-    blocks = year_blocks(days)
-    steps, predictors = _margins_outside(hazard, features, outcome, usual, blocks), table(features, hazard, usual)
+    days, outcome = features["init_time"].values, lesson.issued
+    usual, blocks, predictors = lesson.usual, year_blocks(days, BLOCKS), table(features, hazard)
+    regression = fit_chain(everything(hazard), hazard, features, outcome, usual)
+    margins = _margins_outside(hazard, features, outcome, usual, regression, blocks)
     rows = []
     for k, level in enumerate(LEVELS):
         given = np.isfinite(outcome[:, k]) & ((outcome[:, k - 1] == 1) if k else True)
-        y, margin = outcome[:, k][given], log_odds(steps[:, k])[given]
+        y, margin = outcome[:, k][given], margins[:, k][given]
         if min(y.sum(), (1 - y).sum()) >= FEWEST_EVENTS:
             block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
-            rows.append(Rows(f"{name} level {level}", _with_margin(predictors[given], margin), y, margin, block))
+            rows.append(Rows(f"{name} level {level}", predictors[given], y, margin, block))
     return rows
 
 
 def relative_loss(rows: Sequence[Rows], parameters: Mapping[str, float]) -> float:
-    """Mean over rows of the loss on blocks held out over that of the known state alone; 1 where trees do not help."""
+    """Mean over rows of the loss on blocks held out over that of the regression alone; 1 where trees do not help."""
     return _mean_ratio(held_out(rows, parameters))
 
 
 def held_out(rows: Sequence[Rows], parameters: Mapping[str, float]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each rows, the sum of logarithmic loss of each block: of the known state alone, and with the trees.
+    """For each rows, the sum of logarithmic loss of each block: of the regression alone, and with the trees.
 
     The rounds are those training would choose: the best for all blocks, none unless they help in all blocks but one.
     """
@@ -158,7 +158,7 @@ def held_out(rows: Sequence[Rows], parameters: Mapping[str, float]) -> list[tupl
 
 
 def _mean_ratio(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    return float(np.mean([with_trees.sum() / known.sum() for known, with_trees in found]))
+    return float(np.mean([with_trees.sum() / alone.sum() for alone, with_trees in found]))
 
 
 def _block_losses(rows: Rows, block: int, parameters: Mapping[str, Any]) -> np.ndarray:

@@ -71,7 +71,7 @@ class Hazard:
     the length of an index window that ends on the valid day, not a number of days ahead. ``choices`` are the normals that
     are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own. ``seasonal``: only
     in the warm season. ``anywhere``: one place is enough to colour the region. ``causes``: what people call the predictors
-    that drive a number, cause -> predictors ("known": the known state as the trees see it); the rest is the calendar's.
+    that drive a number, cause -> predictors; the rest is the calendar's.
     ``outlook``: how the history's value is foretold in quantiles; None where it is not.
     """
 

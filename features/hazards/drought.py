@@ -289,7 +289,7 @@ HAZARD = Hazard(
     windows_look_back=True,
     choices=("pet_source", "index_window"),
     causes={
-        "already observed": ("overlap", "known"),
+        "already observed": ("overlap",),
         "how the index moves": ("index_90d", "index_365d", "index_change_30d", "balance_anomaly_sum_30d", "observed_part", "rain_share"),
         "temperature": ("air_temperature_anomaly_mean_90d",),
     },

@@ -241,7 +241,7 @@ HAZARD = Hazard(
     overlap=("overlap_1", "overlap_2", "overlap_3"),
     anywhere=True,
     causes={
-        "rain already observed": ("overlap", "known", "precipitation_sum_3d", "precipitation_1d"),
+        "rain already observed": ("overlap", "precipitation_sum_3d", "precipitation_1d"),
         "rain of the last months": ("precipitation_sum_7d", "precipitation_sum_30d", "precipitation_sum_90d", "wet_days_10d"),
         "temperature": ("air_temperature_max_change_1d", "air_temperature_range_1d"),
         "humidity, wind and pressure": ("relative_humidity_1d", "wind_speed_1d", "air_pressure_1d", "air_pressure_change_1d"),

@@ -201,7 +201,7 @@ HAZARD = Hazard(
     causes={
         "yesterday's temperature": ("tmax_anomaly_1d", "tmax_anomaly_change_1d", "tmin_anomaly_1d"),
         "the running hot spell": ("spell_one_day", "spell_two_days"),
-        "built-up heat": ("ehi_significance", "tmax_anomaly_mean_7d", "known"),
+        "built-up heat": ("ehi_significance", "tmax_anomaly_mean_7d"),
         "the warmth of the last months": ("tmax_anomaly_mean_30d", "tmax_anomaly_mean_365d"),
         "dry or wet ground": ("precipitation_sum_30d", "precipitation_sum_90d"),
         "humidity, wind and pressure": ("relative_humidity_1d", "wind_speed_1d", "air_pressure_change_1d"),

@@ -130,7 +130,6 @@ HAZARD = Hazard(
             "log_flow_change_1d",
             "log_flow_change_3d",
             "log_flow_anomaly_mean_7d",
-            "known",
         ),
         "recent rain": ("precipitation_1d", "precipitation_sum_3d", "precipitation_sum_30d"),
         "melt and frost": ("air_temperature_max_1d", "melt_degrees_sum_7d", "freezing_degrees_sum_90d"),

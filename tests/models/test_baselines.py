@@ -7,15 +7,8 @@ import xarray as xr
 
 from features.build import build_features, build_outcome, delays_of
 from features.hazards import Options, hazards
-from models.baselines import (
-    conditional,
-    fit_climatology,
-    fit_persistence,
-    log_odds,
-    overlap_of,
-    predict_climatology,
-    predict_persistence,
-)
+from models.baselines import conditional, fit_climatology, log_odds, overlap_of, predict_climatology
+from models.regression import fit_chain, known_state, predict_known
 
 ALL = sorted(hazards())
 
@@ -29,17 +22,17 @@ def fitted(name: str, record: xr.Dataset):
     hazard = hazards()[name]
     normals = hazard.fit_normals(record, Options())
     outcome = build_outcome(hazard, hazard.events(record, normals, Options()), normals, Options())
-    climatology = fit_climatology(hazard, outcome)
+    climatology = fit_climatology(outcome)
     outcome = outcome.isel(init_time=slice(400, None, 5))
     features = build_features(hazard, record, normals, outcome["init_time"].values, delays_of(record), Options()).compute()
     usual = predict_climatology(climatology, outcome["init_time"].values, outcome["lead_days"].values)
-    return hazard, outcome, features, usual, fit_persistence(hazard, features, outcome.values, usual)
+    return hazard, outcome, features, usual, fit_chain(known_state(hazard), hazard, features, outcome.values, usual)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) -> None:
     hazard, outcome, features, usual, persistence = fitted(name, record)
-    known = predict_persistence(hazard, persistence, features, usual)
+    known = predict_known(hazard, persistence, features, usual)
     exists = np.isfinite(outcome.values).any(axis=1)
     for chain in (usual, known):
         rows = np.moveaxis(chain, 1, 0)[:, exists]
@@ -50,7 +43,7 @@ def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) 
 @pytest.mark.parametrize("name", ALL)
 def test_baselines_are_right_on_average_where_they_were_fitted(name: str, record: xr.Dataset) -> None:
     hazard, outcome, features, usual, persistence = fitted(name, record)
-    known = predict_persistence(hazard, persistence, features, usual)
+    known = predict_known(hazard, persistence, features, usual)
     happened = outcome.values[:, 0]
     seen = np.isfinite(happened)
     assert usual[:, 0][seen].mean() == pytest.approx(happened[seen].mean(), rel=0.15)
@@ -64,7 +57,7 @@ def test_climatology_is_the_frequency_of_the_31_days_around(made_record: Callabl
     days[0, (times.month == 1) & (times.day == 16)] = 1.0  # one day in each of 10 Januaries
     happened = xr.DataArray(days, dims=("level", "time", "location"), coords={"level": [1, 2, 3], "time": times, "location": ["here"]})
     normals = xr.Dataset(coords={"location": ["here"]})
-    usual = fit_climatology(hazard, build_outcome(hazard, happened, normals, Options()))
+    usual = fit_climatology(build_outcome(hazard, happened, normals, Options()))
     single = usual.isel(cell=0, location=0).sel(level=1)
     # 16 January is within 15 days of 1..31 January: 10 events of 310 days
     assert single.values[[0, 15, 30]].tolist() == pytest.approx([10 / 310] * 3, rel=0.01) and single.values[31] == 0
@@ -76,7 +69,7 @@ def test_climatology_is_the_frequency_of_the_31_days_around(made_record: Callabl
 def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
     """A hot spell that has lasted two days makes the third likely, and a lead of nine days does not know."""
     hazard, _, features, usual, persistence = fitted("heat", record)
-    known = predict_persistence(hazard, persistence, features, usual)
+    known = predict_known(hazard, persistence, features, usual)
     spell = features["spell_two_days"].values[:, 0, :] == 1
     assert spell.any()
     assert known[0, 1][spell].mean() > 5 * usual[0, 1][spell].mean()
@@ -87,15 +80,8 @@ def test_a_state_that_is_not_known_says_so(record: xr.Dataset) -> None:
     hazard, _, features, usual, persistence = fitted("heat", record)
     blind = features.copy(deep=True)
     blind["tmax_anomaly_1d"].values[:10] = np.nan
-    known = predict_persistence(hazard, persistence, blind, usual)
+    known = predict_known(hazard, persistence, blind, usual)
     assert np.isnan(known[:, :, :10]).all() and np.isfinite(known[:, :, 10:]).all()
-
-
-def test_a_predictor_the_record_lacks_counts_for_nothing(record: xr.Dataset) -> None:
-    hazard, outcome, features, usual, _ = fitted("heat", record)
-    lacking = features.assign(ehi_significance=features["ehi_significance"] * np.nan)
-    persistence = fit_persistence(hazard, lacking, outcome.values, usual)
-    assert np.isfinite(predict_persistence(hazard, persistence, lacking, usual)).all()
 
 
 def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(record: xr.Dataset) -> None:

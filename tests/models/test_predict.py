@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from configs import Region
+from features.build import options_for
 from features.hazards import hazards
 from models.backtest import reasons_missing
 from models.predict import _colours, interval, predict
@@ -190,3 +191,27 @@ def test_a_colour_once_given_for_a_day_is_withdrawn_below_four_fifths_of_its_thr
 def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None:
     own = made_region.model_copy(update={"colours": {"heat": {"yellow": {1: 0.1}}}})
     assert _colours(hazards()["heat"], part_of([0.15, 0.0, 0.0]), own, None).values.ravel().tolist() == ["yellow"]
+
+
+def test_the_outlook_stands_beside_the_chances_in_its_own_units(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    made = predict(models, NO_SCORES, record, made_region, ISSUED, {})
+    assert made["outlook"].dims == ("quantile", "cell", "init_time", "location")
+    units = {str(name): str(unit) for name, unit in zip(made["hazard"].values, made["outlook_units"].values, strict=True)}
+    assert units == {"heat": "degC", "flash_flood": "mm", "river_flood": "m3 s-1", "drought": "1"}
+    for name in models:
+        single = (made["hazard"].values == name) & ((made["window_days"].values == 1) | (name == "drought"))
+        quantiles = made["outlook"].values[:, single]
+        shown = np.isfinite(quantiles).all(axis=0)
+        assert shown.any() and (np.diff(quantiles[:, shown], axis=0) >= 0).all()
+        assert name in ("heat", "drought") or (quantiles[:, shown] >= 0).all()
+    # where level 1 is nearly certain the middle of the outlook is not far from its threshold: both speak of one quantity
+    heat = made.isel(cell=made["hazard"].values == "heat", init_time=0)
+    usual = hazards()["heat"].history(record, models["heat"].normals, options_for(hazards()["heat"], made_region, record))
+    median = heat["outlook"].sel(quantile=0.5).values[0]
+    assert median == pytest.approx(usual["normal"].sel(time=str(ISSUED), method="nearest").values, abs=10)
+
+
+def test_a_hazard_without_a_model_has_no_outlook(record: xr.Dataset, models: dict, made_region: Region) -> None:
+    made = predict({**models, "heat": None}, NO_SCORES, record, made_region, ISSUED, {})
+    assert np.isnan(made["outlook"].values[:, made["hazard"].values == "heat"]).all()
+    assert np.isfinite(made["outlook"].values[:, made["hazard"].values == "flash_flood"]).any()

@@ -86,7 +86,7 @@ def out_of_fold(sharpness: float) -> xr.Dataset:
     usual = np.broadcast_to(happened.mean(axis=(0, 2, 3), keepdims=True), shape).astype(np.float32)
     coords = {"level": list(LEVELS), "init_time": times, "location": list(PLACES)}
     coords |= {name: ("cell", [getattr(cell, name) for cell in HEAT.cells]) for name in ("lead_days", "window_days")}
-    variables = {"model": mine, "persistence": usual, "climatology": usual, "outcome": happened}
+    variables = {"model": mine, "persistence": usual, "climatology": usual, "climatology_smoothed": usual, "outcome": happened}
     return xr.Dataset({name: (dims, values) for name, values in variables.items()}, coords, attrs={"hazard": "heat", "delay_days": 1})
 
 

@@ -36,7 +36,7 @@ def made_out_of_fold(truth_known: float, years: int = 12, seed: int = 0, hazard:
     usual = np.broadcast_to(outcome.mean(axis=(2, 3), keepdims=True), outcome.shape)
     model = np.stack([usual[:, k] + truth_known * (chance[k] - usual[:, k]) for k in range(3)], axis=1)
     dims = ("cell", "level", "init_time", "location")
-    arrays = {"model": model, "persistence": usual, "climatology": usual, "outcome": outcome}
+    arrays = {"model": model, "persistence": usual, "climatology": usual, "climatology_smoothed": usual, "outcome": outcome}
     coords = {"level": list(LEVELS), "init_time": days, "location": ["here"]}
     return xr.Dataset({name: (dims, part.astype(np.float32)) for name, part in arrays.items()}, coords).assign_attrs(delay_days=1)
 
@@ -50,6 +50,17 @@ def test_a_model_that_knows_is_skilful_and_one_that_does_not_is_no_better_than_u
     assert set(scores["verdict"]) == {verdict}
     published = scores["brier"] if truth_known else scores["brier_climatology"]
     assert scores["brier_published"].to_numpy() == pytest.approx(published.to_numpy())
+
+
+def test_a_smoother_calendar_is_not_called_knowing(made_region: Region) -> None:
+    """Frequencies with noise lose to a state that tells nothing but averages; without the noise there is nothing to gain."""
+    made = made_out_of_fold(0.0)
+    noise = np.random.default_rng(1).normal(0.0, 0.08, made["climatology"].shape)
+    noisy = made.assign(climatology=np.clip(made["climatology"] + noise, 0.0, 1.0))
+    believed = assess({"heat": noisy.assign(climatology_smoothed=noisy["climatology"])}, made_region, {})
+    found_out = assess({"heat": noisy}, made_region, {})
+    assert "known" in set(believed["verdict"])
+    assert set(found_out["verdict"]) == {"no better than usual"} and set(found_out["fallback"]) == {"climatology"}
 
 
 def test_known_is_said_where_the_fallback_is_the_known_state(made_region: Region) -> None:

@@ -6,21 +6,22 @@ import pytest
 import xarray as xr
 
 from configs import Region
-from features.build import delays_of, options_for
+from features.build import build_outcome, delays_of, options_for
+from features.calendar import year_blocks
 from features.hazards import hazards
 from models.train import (
     BLOCKS,
+    LABEL_BLOCKS,
     PARAMETERS,
     REPLICAS,
     Model,
     choose_rounds,
-    cross_fitted_events,
     fit,
     forecasters,
     load_model,
+    prepare,
     reference_years,
     save_model,
-    year_blocks,
 )
 
 
@@ -44,7 +45,7 @@ def test_rounds_are_none_where_trees_know_nothing_and_some_where_they_do() -> No
 
 def test_year_blocks_are_runs_of_whole_years() -> None:
     days = np.arange("1990-01-01", "1998-01-01", dtype="datetime64[D]")
-    blocks = year_blocks(days)
+    blocks = year_blocks(days, BLOCKS)
     years = days.astype("datetime64[Y]").astype(int)
     assert [len(set(blocks[years == year])) for year in np.unique(years)] == [1] * 8
     assert (np.diff(blocks) >= 0).all() and set(blocks) == set(range(BLOCKS))
@@ -70,6 +71,8 @@ def test_a_saved_model_says_the_same_after_loading(
     assert loaded.meta["trained_until"] == str(record["time"].values[-1])[:10] and loaded.meta["fingerprint"] == made_region.fingerprint
     assert {path.suffix for path in (tmp_path / "model").rglob("*") if path.is_file()} == {".nc", ".json"}
     assert len(loaded.replicas) == REPLICAS
+    assert model.outlook is not None and loaded.outlook is not None
+    xr.testing.assert_identical(model.outlook.learnt, loaded.outlook.learnt)
 
 
 def test_fitting_twice_gives_the_same_model(record: xr.Dataset, made_region: Region, tmp_path: Path) -> None:
@@ -88,7 +91,24 @@ def test_a_years_labels_use_thresholds_fitted_without_it(record: xr.Dataset, mad
     options = options_for(hazard, made_region, hot)
     normals = hazard.fit_normals(hot, options)
     summer = (hot["time"].dt.year == 1997) & (hot["time"].dt.month == 7)
-    own, crossed = hazard.events(hot, normals, options), cross_fitted_events(hazard, hot, hot, normals, options)
-    hidden = crossed.sel(level=1)[summer.values].sum() - own.sel(level=1)[summer.values].sum()
-    assert hidden >= 3 and (crossed.sel(level=1) >= own.sel(level=1))[summer.values].all()
-    assert crossed.shape == own.shape and np.isfinite(crossed.sel(level=1)).all()
+    own = build_outcome(hazard, hazard.events(hot, normals, options), normals, options).isel(cell=0).sel(level=1)
+    crossed = prepare(hazard, hot, hot, delays_of(hot), options).outcome.isel(cell=0).sel(level=1)
+    assert float((crossed - own)[summer.values].sum()) >= 3 and (crossed >= own)[summer.values].all()
+    assert crossed.shape == own.shape and (np.isfinite(crossed) == np.isfinite(own)).all()
+
+
+@pytest.mark.parametrize("name", sorted(hazards()))
+def test_what_a_training_day_reads_does_not_know_the_rest_of_its_years(name: str, record: xr.Dataset, made_region: Region) -> None:
+    """Normals and ensembles a day is described with are of other years: what comes later in its own block changes nothing."""
+    hazard = hazards()[name]
+    block = year_blocks(record["time"].values, LABEL_BLOCKS)
+    own = np.flatnonzero(block == block[record["time"].values == np.datetime64("1997-06-01")])
+    other = record.copy(deep=True)
+    for values in other.data_vars.values():
+        values.values[own[200:]] *= 1.05
+    options = options_for(hazard, made_region, record)
+    one, two = (prepare(hazard, part, part, delays_of(part), options) for part in (record, other))
+    days = one.features["init_time"].sel(init_time=slice(record["time"].values[own[0]], record["time"].values[own[199]])).values
+    assert len(days) > 10
+    assert one.features.sel(init_time=days).equals(two.features.sel(init_time=days))
+    assert not one.features.equals(two.features)
