@@ -5,6 +5,7 @@ A place's climate is a mixture by its distance from the sea, moved to its height
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,13 +147,13 @@ def day_of_year(days: np.ndarray) -> np.ndarray:
     return np.where(~leap & (index >= 59), index + 1, index)
 
 
-def _mean_above(threshold: np.ndarray, amount: np.ufunc | object) -> np.ndarray:
+def _mean_above(threshold: np.ndarray, amount: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Mean of amount(z - threshold) over a standard normal z, 0 below the threshold; by the midpoint rule."""
     step = 0.01
     z = np.arange(-6, 6, step) + step / 2
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * step
     strength = np.maximum(z - threshold[..., None], 0.0)
-    return (amount(strength) * density).sum(axis=-1)  # type: ignore[operator]
+    return (amount(strength) * density).sum(axis=-1)
 
 
 def _mean_heat(begins: np.ndarray, memory: bool) -> np.ndarray:

@@ -44,7 +44,7 @@ class Channel:
 
 CHANNELS = {
     "front": Channel(memory=0.52, shared=0.95, reach=150, unknown=FRONTS),
-    "temperature": Channel(memory=0.52, shared=0.92, reach=400, unknown=SYNOPTIC, front=-0.10),
+    "temperature": Channel(memory=0.60, shared=0.92, reach=400, unknown=SYNOPTIC, front=-0.10),
     "cell": Channel(memory=0.20, shared=0.50, reach=40, unknown=SHOWERS, front=0.45),
     "night": Channel(memory=0.55, shared=0.80, reach=200, unknown=SYNOPTIC, front=0.15),
     "humidity": Channel(memory=0.50, shared=0.80, reach=200, unknown=SYNOPTIC, front=0.30),
@@ -53,7 +53,7 @@ CHANNELS = {
 NAMES = tuple(CHANNELS)
 WAVES = 4  # pairs of spatial waves that make what places near to each other share
 SLOW_MEMORY = float(np.exp(-1 / 45))  # the hidden mode forgets a third in 18 days
-SLOW_HEAT, SLOW_RAIN = 0.20, 0.10  # its share of the variance of temperature and of fronts (warm is dry)
+SLOW_HEAT, SLOW_RAIN = 0.15, 0.10  # its share of the variance of temperature and of fronts (warm is dry)
 
 CHERGUI_DRIES, CHERGUI_BLOWS = 14.0, 0.4  # a full heat wave comes with the dry desert wind: % less humidity, log of more wind
 FRONT_COOLS = 1.6  # degC lower Tmax on a day of frontal rain
