@@ -9,7 +9,6 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -161,7 +160,7 @@ class Region(_Strict):
         """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""
         return (self.path.parent / Path(self.inbox).expanduser()).resolve() if self.inbox else settings.data / "inbox" / self.name
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Hash of what a model of this region depends on; a model with another fingerprint is of another region."""
         parts = self.model_dump(mode="json", include={"name", "sources", "warm_season", "thresholds", "utc_offset", "history_start"})

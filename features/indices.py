@@ -80,6 +80,14 @@ def annual_maxima(values: np.ndarray, times: np.ndarray, least_days: int = 330) 
     return np.array(maxima)
 
 
+def rain_severity(rain: np.ndarray, sum_3d: np.ndarray, level_1d: np.ndarray, level_3d: np.ndarray) -> np.ndarray:
+    """The greater of the day's rain over its 2-year return level and the 3-day sum over its own: (time, location); mm, mm -> 1.
+
+    One of the two missing leaves the other.
+    """
+    return np.fmax(rain / level_1d, sum_3d / level_3d)
+
+
 def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
     """Rain severity that one episode in ``years`` exceeds; ``severity`` is one place's daily series.
 

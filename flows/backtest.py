@@ -14,7 +14,7 @@ from data_contracts.store import Store
 from flows.check import open_region
 from flows.progress import stage
 from flows.pull import pull_sources
-from flows.run import Outcome, alone, concluded, record_of
+from flows.run import Outcome, alone, concluded
 from flows.train import backtest_hazards, listed, sort_hazards
 from models import backtest as backtests
 from models import scores as scoring
@@ -40,7 +40,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
         raise RiskError(f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file.")
     with alone(place, settings):
         pulled = pull_sources(place, settings, least_years=backtests.LEAST_YEARS)
-        observations = record_of(Store(settings, place))
+        observations = Store(settings, place).observations()
         possible = sort_hazards(observations)
         tested = backtest_hazards(possible.hazards, observations, place)
         missing = possible.missing | tested.missing

@@ -9,7 +9,7 @@ from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
 from flows.pull import pull_sources
-from flows.run import Outcome, alone, concluded, known_before, record_of, today
+from flows.run import Outcome, alone, concluded, known_before, today
 from flows.train import champions_of, sort_hazards, train_hazards
 from models.registry import Registry
 
@@ -25,7 +25,7 @@ def daily(region: str) -> Outcome:
     with alone(place, settings):
         pulled = pull_sources(place, settings)
         store = Store(settings, place)
-        observations, snapshot = record_of(store), store.snapshot()
+        observations, snapshot = store.observations(), store.snapshot()
         issued = today(place, observations)
         known, registry = known_before(observations, issued), Registry(settings)
         possible = sort_hazards(known)

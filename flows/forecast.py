@@ -19,7 +19,7 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, concluded, known_before, newest_day, record_of, task_options, today
+from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, champions_of, sort_hazards
 from models import predict as prediction
 from models import scores as scoring
@@ -207,7 +207,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
     settings, place = Settings.from_environment(), open_region(region)
     with alone(place, settings):
         store = Store(settings, place)
-        observations = record_of(store)
+        observations = store.observations()
         now = today(place, observations)
         day = check_issue_day(issued, now)
         known, registry = known_before(observations, day), Registry(settings)

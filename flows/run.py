@@ -14,9 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, RiskError, Settings
-from data_contracts.store import Store
 from flows.progress import stage
-from sources import sources_of
 
 
 @dataclass(frozen=True)
@@ -59,18 +57,6 @@ def alone(region: Region, settings: Settings) -> Iterator[None]:
             with stage(f"wait for another run of {region.name}"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def record_of(store: Store) -> xr.Dataset:
-    """The stored observations, each variable with its ``delay_days``: that of the region's slowest source, unless the store says.
-
-    Raises RiskError when nothing is stored.
-    """
-    observations = store.observations()
-    slowest = max(source.delay_days for source in sources_of(store.region))
-    for variable in observations.data_vars.values():
-        variable.attrs.setdefault("delay_days", slowest)
-    return observations
 
 
 def newest_day(observations: xr.Dataset) -> date:

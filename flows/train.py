@@ -14,7 +14,7 @@ from data_contracts.store import Store
 from features.hazards import Hazard, hazards
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, concluded, known_before, record_of, task_options, today
+from flows.run import Outcome, alone, concluded, known_before, task_options, today
 from models import backtest as backtests
 from models import scores as scoring
 from models import train as training
@@ -126,7 +126,7 @@ def train(region: str, hazard: str | None = None) -> Outcome:
         raise ConfigError(f"hazard {hazard!r}: there is none of that name, expected one of {', '.join(hazards())}.")
     with alone(place, settings):
         store = Store(settings, place)
-        observations = record_of(store)
+        observations = store.observations()
         known = known_before(observations, today(place, observations))
         possible, registry = sort_hazards(known), Registry(settings)
         names = possible.hazards if hazard is None else tuple(name for name in possible.hazards if name == hazard)

@@ -73,7 +73,7 @@ def _hazard_forecast(
     if model is None:
         numbers, exists, reference = _calendar_alone(hazard, observations, region, today, options)
         sentences = [f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."]
-        verdict = np.full(numbers["climatology"].shape, USUAL, dtype=object)
+        verdict = np.full(numbers["climatology"].shape, USUAL if len(scores) else NOT_ASSESSED, dtype=object)
         part = _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today)
         return _unexplained(hazard, part), sentences
     state = read_state(model, observations, np.array([today]), delays_of(observations), options)

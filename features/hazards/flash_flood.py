@@ -16,7 +16,7 @@ import xarray as xr
 
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
 from features.hazards import LEVELS, Hazard, Options, Quantity, always, lagged, optional, season_waves, single_days, valid_index
-from features.indices import annual_maxima, gev_return_level, severity_exceeded_every
+from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
 
 CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
@@ -31,7 +31,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     wet = np.where(three >= WET_SUM, three, np.nan)
     places = rain.shape[1]
     one_level, three_level = (gev_return_level(annual_maxima(values, times), 2.0) for values in (rain, three))
-    severity = np.fmax(rain / one_level, three / three_level)
+    severity = rain_severity(rain, three, one_level, three_level)
     limits = [[severity_exceeded_every(severity[:, place], YEARS_BETWEEN[k]) for place in range(places)] for k in (2, 3)]
     p95 = [np.nanquantile(column, 0.95) if np.isfinite(column).sum() >= 30 else np.nan for column in wet.T]
     own = options.thresholds
