@@ -23,8 +23,8 @@ WIDE, NARROW = 0.2, 0.03  # deviations of the prior about nothing, and about an 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a regression reads: names of features, or "overlap", "climatology" and "climatology_1", log-odds of the same step
-    by the ensemble and by the calendar, and of the calendar's level 1.
+    """What a regression reads: names of features, or "overlap" and "climatology", log-odds of the same step by the ensemble and by
+    the calendar.
 
     ``deviation`` of the prior, in log-odds per standard deviation of a predictor. ``from_overlap``: log-odds start from the
     ensemble's, or the calendar's where it is silent. ``complete``: nothing is said where a predictor that counts is missing;
@@ -48,10 +48,13 @@ def season_alone(hazard: Hazard) -> Recipe:
 
 
 def everything(hazard: Hazard) -> Recipe:
-    """All predictors of the hazard and the calendar's frequencies."""
+    """All predictors of the hazard, but for the calendar's frequencies.
+
+    Frequencies that lack a day's own years are lower where those had events: a regression that also knows the season would
+    learn that, and then be sure of what is noise.
+    """
     bare = tuple(name for name in hazard.features if name not in hazard.overlap)
-    ensemble = ("overlap",) if hazard.overlap else ()
-    names = (*bare, *ensemble, "climatology", "climatology_1")
+    names = (*bare, "overlap") if hazard.overlap else bare
     return Recipe(names, NARROW if hazard.overlap else WIDE, from_overlap=bool(hazard.overlap), complete=False)
 
 
@@ -63,8 +66,6 @@ def columns(recipe: Recipe, hazard: Hazard, features: xr.Dataset, climatology: n
             made.append(log_odds(conditional(overlap_of(hazard, features))[:, level - 1]))
         elif name == "climatology":
             made.append(log_odds(conditional(climatology)[:, level - 1]))
-        elif name == "climatology_1":
-            made.append(log_odds(climatology[:, 0]) if level > 1 else np.zeros(climatology[:, 0].shape))
         else:
             made.append(np.moveaxis(features[name].values, 0, 1).astype(np.float64))
     return np.stack(made)
