@@ -281,6 +281,8 @@ def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.n
         none = _log_loss(y[block == b], outside[block == b])
         gain = (none - np.array(seen["held"]["logloss"])) * (block == b).sum()
         gains.append(np.pad(gain, (0, MOST_ROUNDS - len(gain)), mode="edge"))
+        if sum(gain.max() <= 0 for gain in gains) > 1:
+            return 0
     if not gains:
         return 0
     best = int(np.argmax(np.sum(gains, axis=0)))

@@ -69,9 +69,10 @@ class Hazard:
     the calendar's own log-odds, "overlap" the ensemble's); empty where the overlap ensemble itself is the known state.
     ``overlap`` names, level by level, the predictors that are an ensemble probability. ``windows_look_back``: window_days is
     the length of an index window that ends on the valid day, not a number of days ahead. ``choices`` are the normals that
-    are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own. ``seasonal``: only
-    in the warm season. ``anywhere``: one place is enough to colour the region. ``causes``: what people call the predictors
-    that drive a number, cause -> predictors; the rest is the calendar's.
+    are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own, where
+    `make tune HAZARD=...` found better ones. ``seasonal``: only in the warm season. ``anywhere``: one place is enough to
+    colour the region. ``causes``: what people call the predictors that drive a number, cause -> predictors; the rest is the
+    calendar's.
     ``outlook``: how the history's value is foretold in quantiles; None where it is not.
     """
 

@@ -198,6 +198,7 @@ HAZARD = Hazard(
     state=FEATURES[:6],
     choices=("measured_tmean",),
     seasonal=True,
+    boosting={"max_depth": 1, "eta": 0.033, "min_child_weight": 11.0, "lambda": 3.5, "subsample": 0.55, "colsample_bytree": 0.94},
     causes={
         "yesterday's temperature": ("tmax_anomaly_1d", "tmax_anomaly_change_1d", "tmin_anomaly_1d"),
         "the running hot spell": ("spell_one_day", "spell_two_days"),

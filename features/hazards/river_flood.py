@@ -123,6 +123,7 @@ HAZARD = Hazard(
     state=("log_flow", "log_flow_over_level", "precipitation_1d", "climatology"),
     only_where_measured=True,
     anywhere=True,
+    boosting={"max_depth": 1, "eta": 0.14, "min_child_weight": 11.0, "lambda": 0.6, "subsample": 0.8, "colsample_bytree": 0.33},
     causes={
         "the river's flow": (
             "log_flow",
