@@ -1,0 +1,398 @@
+"""How wrong weather forecasts are: for each variable and horizon a distribution of the truth given the forecast, fitted on every day.
+
+Temperatures and the logarithm of discharge: ensemble model output statistics (Gneiting et al. 2005), normal with the mean
+corrected for a bias of each place, a slope and a yearly wave, the variance linear in that of the members. Rain: a censored, shifted
+gamma distribution (Scheuerer & Hamill 2015). Both by maximum likelihood, places together but for their bias; a bias holds for a
+segment, the time between two changes of the forecast model. What the families cannot be is mended by the observed distribution of
+their probability integral transforms, and dependence between leads and variables is that of past errors (Clark et al. 2004).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.optimize import minimize
+from scipy.special import gammainc, gammaincinv, gammaln, ndtr, ndtri
+
+from features.calendar import DAYS, day_index, window_mean
+from models.weather import FEWEST_IN_SEASON, FEWEST_IN_SEGMENT, KINDS, SEASON_DAYS, WET, as_issued
+
+PATHS = 400
+MONTHS = tuple(range(1, 13))
+BIAS_WORTH = 10.0  # days: what a place's bias in a segment is drawn to the mean of all places with
+SLOPE_WORTH = 20.0  # days: what slope and wave are drawn to none with
+UNIFORM_WORTH = 60.0  # days: what observed transforms are drawn to what they would be of a right model with
+RAIN_WORTH = 30.0  # mm: what a place's factor is drawn to 1 with
+SAMPLE = 4_000  # pairs that rain's likelihood is taken over
+BINS = 40
+SMALLEST_VARIANCE = 1e-6
+NORMAL_TERMS = ("slope", "cosine", "sine", "variance", "variance_of_members")
+RAIN_TERMS = ("of_usual", "of_forecast", "of_wet", "root_of_mean", "of_spread", "shift")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The error models of one region's forecasts.
+
+    ``learnt``, by variable: ``bias`` (horizon, location) of the newest segment (rain: a factor), ``coefficient`` (horizon, term),
+    ``centre`` and ``usual_spread`` (horizon, location), ``score`` (month, horizon, path), the sorted normal scores of observed
+    transforms, ``rank`` (month, lead, path), which of them each path takes, and for rain ``usual`` (dayofyear, location), mm.
+    ``temperatures`` ties those that are not foretold to those that are. ``meta`` is JSON-able: changes, what is left out, days.
+    """
+
+    learnt: Mapping[str, xr.Dataset]
+    temperatures: xr.Dataset
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def learn_errors(
+    pairs: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    changes: Sequence[np.datetime64] = (),
+    run_delay: int = 0,
+    earliest: int = 0,
+    months: Iterable[int] = MONTHS,
+    paths: int = PATHS,
+) -> Errors:
+    """Error models of the usable pairs of each variable, which hold nothing later than may be known; nothing else is fitted on.
+
+    ``changes``: days from which on another forecast model issues the runs. ``earliest``: the lead of the first day that is not
+    observed, 0 or less. ``months``: those of the issue days it is for. Silent (NaN) for a segment younger than FEWEST_IN_SEGMENT
+    days and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle.
+    """
+    learnt, transforms = {}, {}
+    for name, part in pairs.items():
+        segment = np.searchsorted(np.sort(np.array(changes, "datetime64[ns]")), part["init_time"].values, side="right")
+        usual = window_mean(observations[name].values.astype(np.float64), observations["time"].values)
+        fitted = _fit_rain if KINDS[name].family == "rain" else _fit_normal
+        learnt[name], transforms[name] = _by_horizon(fitted, part, segment, usual)
+    leads = np.arange(earliest, max((int(part["horizon"].max()) for part in pairs.values()), default=-1) - run_delay + 1)
+    score = {name: _scores(part, pairs[name], months, paths) for name, part in transforms.items()}
+    rank = _ranks(transforms, pairs, leads, run_delay, months, paths)
+    whole = {name: learnt[name].assign(score=score[name], rank=rank[name]) for name in learnt}
+    meta = {"format": FORMAT, "run_delay": run_delay, "changes": [str(day)[:10] for day in changes]}
+    return Errors(whole, tie_temperatures(observations), meta)
+
+
+def _by_horizon(fitted: Any, pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
+    """A fit of each horizon together, and the transforms (init_time, horizon, location) of what was observed."""
+    arrays = {name: pairs[name].values.astype(np.float64) for name in ("mean", "spread", "wet", "observed")}
+    days, horizons = pairs["init_time"].values, pairs["horizon"].values
+    parts, transforms, guess = [], np.full(arrays["mean"].shape, np.nan), None
+    for column, horizon in enumerate(horizons):
+        one = {name: values[:, column] for name, values in arrays.items()}
+        index = day_index(days + np.timedelta64(int(horizon), "D"))
+        found, transforms[:, column] = fitted(one, index, segment, usual[index], guess)
+        guess = found["coefficient"] if np.isfinite(found["coefficient"]).all() else None
+        parts.append(found)
+    dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(("bias", "centre", "usual_spread"), ("horizon", "location"))}
+    made = {name: (where, np.stack([part[name] for part in parts])) for name, where in dims.items()}
+    rain = KINDS[pairs.attrs["variable"]].family == "rain"
+    extra = {"usual": (("dayofyear", "location"), usual)} if rain else {}
+    coords = {"horizon": horizons, "location": pairs["location"].values, "term": list(RAIN_TERMS if rain else NORMAL_TERMS)}
+    return xr.Dataset({**made, **extra}, coords=coords, attrs={"variable": pairs.attrs["variable"]}), transforms
+
+
+def _nothing(places: int, terms: Sequence[str], shape: tuple[int, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    blank = {name: np.full(places, np.nan) for name in ("bias", "centre", "usual_spread")}
+    return {**blank, "coefficient": np.full(len(terms), np.nan)}, np.full(shape, np.nan)
+
+
+def _fill_spread(spread: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spread with the place's usual one where it is not known (0 where it never is), and the usual one: (location,)."""
+    count = np.isfinite(spread).sum(axis=0)
+    usual = np.nan_to_num(np.where(np.isfinite(spread), spread, 0.0).sum(axis=0) / np.maximum(count, 1))
+    return np.where(np.isfinite(mean), np.where(np.isfinite(spread), spread, usual), np.nan), usual
+
+
+def _waves(index: np.ndarray) -> np.ndarray:
+    angle = 2 * np.pi * index / DAYS
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def _mean_where(values: np.ndarray, ok: np.ndarray) -> np.ndarray:
+    count = ok.sum(axis=0)
+    return np.where(count > 0, np.where(ok, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+# Temperature and the logarithm of discharge
+
+
+def _fit_normal(
+    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, guess: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The normal error model of one horizon from arrays (init_time, location), and the transforms of what was observed."""
+    x, y = one["mean"], one["observed"]
+    ok = np.isfinite(x) & np.isfinite(y)
+    if not ok.any():
+        return _nothing(x.shape[1], NORMAL_TERMS, x.shape)
+    spread, usual_spread = _fill_spread(one["spread"], x)
+    centre = _mean_where(x, ok)
+    columns = np.stack([x - centre, *np.broadcast_to(_waves(index).T[:, :, None], (2, *x.shape))])
+    slopes, square = np.zeros(3), np.nan_to_num(spread**2)
+    variance = np.full(x.shape, float(np.var((y - x)[ok])))
+    for _ in range(2):
+        weight = np.where(ok, 1 / variance, 0.0)
+        slopes = _slopes(columns, y - x, weight, segment)
+        rest = y - x - np.tensordot(slopes, columns, 1)
+        bias = _biases(rest, weight, segment)
+        error = rest - bias[segment]
+        variance_terms = _variance_terms(square[ok], error[ok] ** 2)
+        variance = variance_terms[0] + variance_terms[1] * square
+    newest = np.where(ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan)
+    found = {"bias": newest, "centre": centre, "usual_spread": usual_spread, "coefficient": np.append(slopes, variance_terms)}
+    return found, np.where(ok, ndtr(error / np.sqrt(variance)), np.nan)
+
+
+def _slopes(columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.ndarray:
+    """Weighted least squares of errors on columns (term, init_time, location) beside a mean for each segment and place."""
+    used, aside = np.where(weight > 0, columns, 0.0), np.where(weight > 0, error, 0.0)
+    used, aside = used.copy(), aside.copy()
+    for part in np.unique(segment):
+        rows = segment == part
+        total = np.maximum(weight[rows].sum(axis=0), 1e-12)
+        used[:, rows] -= ((weight[rows] * used[:, rows]).sum(axis=1) / total)[:, None]
+        aside[rows] -= (weight[rows] * aside[rows]).sum(axis=0) / total
+    flat, w = used.reshape(len(used), -1), weight.ravel()
+    left, right = (flat * w) @ flat.T, (flat * w) @ aside.ravel()
+    days = max((weight > 0).any(axis=1).sum(), 1)
+    ridge = SLOPE_WORTH / days * np.diag(np.diag(left)) + 1e-9 * np.eye(len(left))
+    return np.linalg.solve(left + ridge, right)
+
+
+def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.ndarray:
+    """Mean error of each segment and place, drawn to that of all places by BIAS_WORTH days: (segment, location)."""
+    bias = np.full((segment.max() + 1, rest.shape[1]), np.nan)
+    for part in np.unique(segment):
+        rows = segment == part
+        w, e = weight[rows], np.where(weight[rows] > 0, rest[rows], 0.0)
+        count, total = (weight[rows] > 0).sum(axis=0), w.sum(axis=0)
+        if not count.any():
+            continue
+        own = (w * e).sum(axis=0) / np.maximum(total, 1e-12)
+        bias[part] = (count * own + BIAS_WORTH * (w * e).sum() / total.sum()) / (count + BIAS_WORTH)
+    return bias
+
+
+def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray:
+    """Most likely v0, v1 >= 0 of squared errors with variance v0 + v1 * square; in bins of like ``square``, which lose next to nothing."""
+    edges = np.unique(np.quantile(square, np.linspace(0, 1, BINS + 1)))
+    number = np.clip(np.searchsorted(edges, square, side="right") - 1, 0, max(len(edges) - 2, 0))
+    count = np.bincount(number)
+    s, r = (np.bincount(number, part) / np.maximum(count, 1) for part in (square, squared_error))
+    whole = max(float((count * r).sum() / count.sum()), SMALLEST_VARIANCE)
+    typical = float((count * s).sum() / count.sum())
+    if typical < 1e-12:
+        return np.array([whole, 0.0])
+
+    def loss(logs: np.ndarray) -> float:
+        variance = whole * np.exp(logs[0]) + whole / typical * np.exp(logs[1]) * s
+        return float((count * (np.log(variance) + r / variance)).sum() / count.sum())
+
+    best = minimize(loss, np.log([0.5, 0.5]), method="L-BFGS-B", bounds=[(-12, 6)] * 2).x
+    return np.array([max(whole * np.exp(best[0]), SMALLEST_VARIANCE), whole / typical * np.exp(best[1])])
+
+
+# Rain
+
+
+def _fit_rain(
+    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, guess: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Rain's error model of one horizon from arrays (init_time, location), mm, and the transforms of what was observed."""
+    x, y = one["mean"], one["observed"]
+    ok = np.isfinite(x) & np.isfinite(y) & np.isfinite(usual)
+    if not ok.any():
+        return _nothing(x.shape[1], RAIN_TERMS, x.shape)
+    spread, usual_spread = _fill_spread(one["spread"], x)
+    factor, newest = np.ones((segment.max() + 1, x.shape[1])), segment == segment.max()
+    for part in np.unique(segment):
+        rows = (segment == part)[:, None] & ok
+        all_of_it = (x[rows].sum() + RAIN_WORTH) / (y[rows].sum() + RAIN_WORTH)
+        forecast, observed = (np.where(rows, values, 0.0).sum(axis=0) for values in (x, y))
+        factor[part] = (forecast + RAIN_WORTH * all_of_it) / (observed + RAIN_WORTH)
+    means = (usual, x / factor[segment], np.nan_to_num(one["wet"]), spread / factor[segment])
+    logs = _most_likely_rain([part[ok] for part in means], y[ok], guess)
+    mean, deviation, shift = rain_margin(np.exp(logs), *means)
+    young = ok[newest].sum(axis=0) < FEWEST_IN_SEGMENT
+    found = {"bias": np.where(young, np.nan, factor[segment.max()]), "centre": np.zeros(x.shape[1]), "usual_spread": usual_spread}
+    return {**found, "coefficient": logs}, np.where(ok, _rain_transform(y, mean, deviation, shift), np.nan)
+
+
+def rain_margin(
+    terms: np.ndarray, usual: np.ndarray, x: np.ndarray, wet: np.ndarray, spread: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, deviation and shift (mm) of the gamma distribution; ``terms`` (RAIN_TERMS, ...) positive, the rest mm but ``wet`` (share).
+
+    Scheuerer & Hamill's regression in mm rather than in multiples of the climatological mean, which in dry summers is all but 0.
+    """
+    mean = terms[0] * usual + terms[1] * x + terms[2] * wet + 1e-3
+    return mean, terms[3] * np.sqrt(mean) + terms[4] * spread, np.broadcast_to(terms[5], mean.shape)
+
+
+def _most_likely_rain(means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndarray | None) -> np.ndarray:
+    """Logarithms of the most likely RAIN_TERMS, over at most SAMPLE pairs: of those with rain three in four, the others weighted up."""
+    random = np.random.default_rng(0)
+    rainy = (y >= WET) | (means[1] >= WET)
+    rows, weights = [], []
+    for group, most in ((np.flatnonzero(rainy), SAMPLE * 3 // 4), (np.flatnonzero(~rainy), SAMPLE // 4)):
+        taken = random.permutation(group)[:most]
+        rows.append(taken)
+        weights.append(np.full(len(taken), len(group) / max(len(taken), 1)))
+    row, weight = np.concatenate(rows), np.concatenate(weights)
+    usual, x, wet, spread = (part[row] for part in means)
+    amount, dry = np.maximum(y[row], WET), y[row] < WET
+
+    def loss(logs: np.ndarray) -> float:
+        mean, deviation, shift = rain_margin(np.exp(logs), usual, x, wet, spread)
+        shape, size = (mean / deviation) ** 2, deviation**2 / mean
+        chance_dry = np.log(np.maximum(gammainc(shape[dry], (WET + shift[dry]) / size[dry]), 1e-12))
+        k, t, z = shape[~dry], size[~dry], amount[~dry] + shift[~dry]
+        density = (k - 1) * np.log(z) - z / t - gammaln(k) - k * np.log(t)
+        return float(-(weight[dry] @ chance_dry + weight[~dry] @ density) / weight.sum())
+
+    begin = np.log([0.3, 0.7, 0.1, 1.5, 0.5, 0.3]) if guess is None else guess
+    return minimize(loss, begin, method="L-BFGS-B", bounds=[(-7, 1), (-7, 1), (-7, 3), (-4, 4), (-7, 3), (-6, 3)], options={"maxiter": 80}).x
+
+
+def _rain_transform(y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Probability integral transform; of a dry day any chance up to that of a dry day."""
+    shape, size = (mean / deviation) ** 2, deviation**2 / mean
+    reached = gammainc(shape, (np.maximum(y, WET) + shift) / size)
+    return np.where(y < WET, np.random.default_rng(1).random(y.shape) * reached, reached)
+
+
+@cache
+def _gamma_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cube roots of quantiles of the gamma distribution of size 1: grids of the shape's logarithm and of the normal score, and values.
+
+    Cube roots are all but linear in the score (Wilson & Hilferty 1931), so that little is lost between the points of the grid.
+    """
+    shape, score = np.linspace(np.log(1e-3), np.log(1e3), 140), np.linspace(-4.0, 4.0, 161)
+    return shape, score, np.cbrt(gammaincinv(np.exp(shape)[:, None], ndtr(score)[None, :]))
+
+
+def gamma_quantile(shape: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Quantile of the gamma distribution of size 1 at a normal score; arrays that broadcast."""
+    shapes, scores, table = _gamma_table()
+    row = np.clip((np.log(shape) - shapes[0]) / (shapes[1] - shapes[0]), 0, len(shapes) - 1.001)
+    column = np.clip((score - scores[0]) / (scores[1] - scores[0]), 0, len(scores) - 1.001)
+    i, j = row.astype(np.intp), column.astype(np.intp)
+    a, b = row - i, column - j
+    lower = table[i, j] * (1 - b) + table[i, j + 1] * b
+    upper = table[i + 1, j] * (1 - b) + table[i + 1, j + 1] * b
+    return (lower * (1 - a) + upper * a) ** 3
+
+
+# What past errors were like
+
+
+def _in_season(days: np.ndarray, month: int) -> np.ndarray:
+    """Days whose day of year is within SEASON_DAYS of the middle of the month."""
+    middle = day_index(np.array([np.datetime64(f"2000-{month:02d}-15")]))[0]
+    apart = np.abs(day_index(days) - middle)
+    return np.minimum(apart, DAYS - apart) <= SEASON_DAYS
+
+
+def _scores(transforms: np.ndarray, pairs: xr.Dataset, months: Iterable[int], paths: int) -> xr.DataArray:
+    """Sorted normal scores of observed transforms by month of issue and horizon: (month, horizon, path).
+
+    Drawn to those of a right model, evenly spread chances, by UNIFORM_WORTH days.
+    """
+    even, days = (np.arange(paths) + 0.5) / paths, pairs["init_time"].values
+    made = np.full((len(list(months)), transforms.shape[1], paths), np.nan)
+    for number, month in enumerate(months):
+        part = transforms[_in_season(days, month)]
+        for column in range(part.shape[1]):
+            values = part[:, column]
+            count = int(np.isfinite(values).any(axis=1).sum())
+            if count >= FEWEST_IN_SEASON:
+                seen = np.quantile(values[np.isfinite(values)], even)
+                made[number, column] = ndtri(np.clip((count * seen + UNIFORM_WORTH * even) / (count + UNIFORM_WORTH), 1e-6, 1 - 1e-6))
+    coords = {"month": list(months), "horizon": pairs["horizon"].values}
+    return xr.DataArray(made, dims=("month", "horizon", "path"), coords=coords)
+
+
+def _ranks(
+    transforms: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, months: Iterable[int], paths: int
+) -> dict[str, xr.DataArray]:
+    """The order of past errors: each path is one issue day at one place, the same for all leads and variables: (month, lead, path)."""
+    names = list(transforms)
+    if not names:
+        return {}
+    days = np.unique(np.concatenate([part["init_time"].values for part in pairs.values()]))
+    stacked = np.concatenate([_transforms_issued(transforms[name], pairs[name], days, leads, run_delay) for name in names], axis=1)
+    random, made = np.random.default_rng(2), np.zeros((len(list(months)), stacked.shape[1], paths), dtype=np.int16)
+    there = np.isfinite(stacked).any(axis=(0, 2))
+    for number, month in enumerate(months):
+        part = np.moveaxis(stacked[_in_season(days, month)], 2, 1).reshape(-1, stacked.shape[1])
+        rows = part[np.isfinite(part[:, there]).all(axis=1)]
+        if len(rows):
+            taken = rows[random.choice(len(rows), paths, replace=len(rows) < paths)]
+            made[number] = np.argsort(np.argsort(taken + 1e-9 * random.random(taken.shape), axis=0), axis=0).T
+        else:  # no day has all of it: days apart are taken as independent
+            made[number] = random.permuted(np.tile(np.arange(paths, dtype=np.int16), (stacked.shape[1], 1)), axis=1)
+    coords = {"month": list(months), "lead": leads}
+    parts = np.split(made, len(names), axis=1)
+    return {name: xr.DataArray(part, dims=("month", "lead", "path"), coords=coords) for name, part in zip(names, parts, strict=True)}
+
+
+def _transforms_issued(transforms: np.ndarray, pairs: xr.Dataset, days: np.ndarray, leads: np.ndarray, run_delay: int) -> np.ndarray:
+    like = pairs.assign({name: (pairs["mean"].dims, transforms) for name in ("mean", "spread", "wet")})
+    return as_issued(like, days, leads, run_delay, oldest=0)[0]["mean"]
+
+
+# Temperatures that are not foretold
+
+
+def tie_temperatures(observations: xr.Dataset) -> xr.Dataset:
+    """The usual daily range (dayofyear, location), and the mean from the highest and the lowest: ``share`` of the highest, ``offset``."""
+    names = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
+    high, low, mean = (observations[name].values.astype(np.float64) if name in observations else None for name in names)
+    coords = {"location": observations["location"].values, "dayofyear": np.arange(DAYS)}
+    made: dict[str, Any] = {}
+    if high is not None and low is not None:
+        made["range"] = ("dayofyear", "location"), window_mean(high - low, observations["time"].values)
+        if mean is not None:
+            made["share"], made["offset"] = (("location", part) for part in _share(high, low, mean))
+    return xr.Dataset(made, coords=coords)
+
+
+def _share(high: np.ndarray, low: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares of mean - low on high - low at each place: slope and what is left, degC."""
+    x, y = high - low, mean - low
+    ok = np.isfinite(x) & np.isfinite(y)
+    mx, my = _mean_where(x, ok), _mean_where(y, ok)
+    dx, dy = np.where(ok, x - mx, 0.0), np.where(ok, y - my, 0.0)
+    slope = np.where(ok.any(axis=0), (dx * dy).sum(axis=0) / np.maximum((dx**2).sum(axis=0), 1e-9), 0.5)
+    return slope, my - slope * mx
+
+
+# Saving
+
+
+def save_errors(errors: Errors, folder: Path) -> None:
+    """Write error models as NetCDF and JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in errors.learnt.items():
+        part.to_netcdf(folder / f"errors_{name}.nc", engine="h5netcdf", encoding={"score": {"zlib": True}, "rank": {"zlib": True}})
+    errors.temperatures.to_netcdf(folder / "temperatures.nc", engine="h5netcdf")
+    meta = {**errors.meta, "variables": sorted(errors.learnt)}
+    (folder / "errors.json").write_text(json.dumps(meta, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def load_errors(folder: Path) -> Errors:
+    """Read what save_errors wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged."""
+    meta = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
+    if meta["format"] != FORMAT:
+        raise ValueError(f"{folder}: error models of format {meta['format']}, expected {FORMAT}")
+    learnt = {name: xr.load_dataset(folder / f"errors_{name}.nc", engine="h5netcdf") for name in meta.pop("variables")}
+    return Errors(learnt, xr.load_dataset(folder / "temperatures.nc", engine="h5netcdf"), meta)

@@ -1,0 +1,253 @@
+"""Stage N: the chance of a hazard's events from weather forecasts, by paths of the weather that agree with them.
+
+A path is what was observed until the issue day and then a way the weather may go: each day drawn from its error model, days and
+variables together as past errors went together. The hazard's own ``events`` say what happens on each path, so that every level,
+lead and window is the share of paths on which it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from features.build import cell_coordinates, delays_of
+from features.calendar import day_index
+from features.hazards import LEVELS, Hazard, Options
+from models.errors import PATHS, Errors, gamma_quantile, learn_errors, rain_margin
+from models.weather import KINDS, as_issued, faults, find_changes, known_by, paired, sentences, usable
+
+HISTORY_DAYS = 40  # before the issue day: no event looks further back
+TOGETHER = 8  # issue days worked on at a time
+TEMPERATURES = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
+
+
+def read_archive(forecasts: xr.Dataset, observations: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Runs beside observations, see models.weather.paired, of every variable that both have and whose errors can be modelled."""
+    return {name: paired(forecasts, observations, name) for name in KINDS if name in forecasts and name in observations}
+
+
+def learn_by(
+    archive: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    today: np.datetime64,
+    run_delay: int = 0,
+    changes: Sequence[np.datetime64] | None = None,
+    months: Iterable[int] | None = None,
+    paths: int = PATHS,
+) -> Errors:
+    """Error models from what could be known on the morning of ``today``; its meta says what was left out and why.
+
+    ``changes`` of the forecast model: those given, else those seen in the errors.
+    """
+    delays = delays_of(observations)
+    today = np.datetime64(today, "ns")
+    known = {name: known_by(part, today, delays[name], run_delay) for name, part in archive.items()}
+    left_out = [fault for part in known.values() for fault in faults(part)]
+    good = {name: usable(part, left_out) for name, part in known.items()}
+    good = {name: part for name, part in good.items() if np.isfinite(part["mean"].values).any()}
+    given = changes_of(good) if changes is None else [day for day in changes if np.datetime64(day, "ns") <= today]
+    seen = observations.sel(time=slice(None, today - np.timedelta64(1, "D")))
+    earliest = 1 - max((delays[name] for name in good), default=1)
+    learnt = learn_errors(good, seen, _apart(given), run_delay, earliest, tuple(months or range(1, 13)), paths)
+    return replace(learnt, meta={**learnt.meta, "issued_until": str(today)[:10], "left_out": sentences(left_out)})
+
+
+def changes_of(pairs: Mapping[str, xr.Dataset]) -> list[np.datetime64]:
+    """Changes of the forecast model seen in any variable; rain, whose errors tell little, is asked only where it is alone."""
+    clear = [part for name, part in pairs.items() if KINDS[name].family != "rain"]
+    return [day for part in clear or pairs.values() for day in find_changes(part)]
+
+
+def _apart(days: Sequence[np.datetime64], least: int = 30) -> list[np.datetime64]:
+    """Days in order, of those nearer to each other than ``least`` days the first."""
+    kept: list[np.datetime64] = []
+    for day in sorted(np.datetime64(day, "ns") for day in days):
+        if not kept or day - kept[-1] >= np.timedelta64(least, "D"):
+            kept.append(day)
+    return kept
+
+
+def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndarray:
+    """Values of a variable on the days from ``errors``' first lead on: (path, issue, lead, location), NaN where none are foretold."""
+    name, kind = pairs.attrs["variable"], KINDS[pairs.attrs["variable"]]
+    learnt = errors.learnt[name]
+    leads = learnt["lead"].values
+    made, horizon = as_issued(usable(pairs, ()), issued, leads, int(errors.meta["run_delay"]))
+    column = np.searchsorted(learnt["horizon"].values, horizon)
+    month = pd.DatetimeIndex(issued).month.to_numpy()
+    row = np.searchsorted(learnt["month"].values, month)
+    rank = learnt["rank"].values[row][:, :, None, :].astype(np.intp)
+    # (issue, lead, location, path) for the look-up, paths first afterwards
+    score = learnt["score"].values[row[:, None, None, None], column[..., None], rank]
+    score = np.moveaxis(np.where((horizon >= 0)[..., None], score, np.nan), -1, 0)
+    days = issued[:, None] + leads.astype("timedelta64[D]")
+    place = np.arange(pairs.sizes["location"])
+    local = {part: learnt[part].values[column, place] for part in ("bias", "centre", "usual_spread")}
+    terms = np.moveaxis(learnt["coefficient"].values[column], -1, 0)
+    made["spread"] = np.where(np.isfinite(made["spread"]), made["spread"], local["usual_spread"])
+    if kind.family == "rain":
+        usual = learnt["usual"].values[day_index(days)]
+        return _rain_paths(np.exp(terms), usual, made, local["bias"], score)
+    angle = 2 * np.pi * day_index(days)[..., None] / 366
+    x = made["mean"]
+    centre = x + local["bias"] + terms[0] * (x - local["centre"]) + terms[1] * np.cos(angle) + terms[2] * np.sin(angle)
+    return kind.back(centre + np.sqrt(terms[3] + terms[4] * made["spread"] ** 2) * score)
+
+
+def _rain_paths(terms: np.ndarray, usual: np.ndarray, made: Mapping[str, np.ndarray], factor: np.ndarray, score: np.ndarray) -> np.ndarray:
+    mean, deviation, shift = rain_margin(terms, usual, made["mean"] / factor, np.nan_to_num(made["wet"]), made["spread"] / factor)
+    with np.errstate(invalid="ignore"):
+        there = np.isfinite(mean + score)
+        shape, size = (mean / deviation) ** 2, deviation**2 / mean
+        amount = size * gamma_quantile(np.where(np.isfinite(shape), shape, 1.0), np.nan_to_num(score)) - shift
+    return np.where(there, np.maximum(amount, 0.0), np.nan)
+
+
+def read_by_events(hazard: Hazard, observations: xr.Dataset, normals: xr.Dataset, options: Options) -> list[str]:
+    """The variables a hazard's events depend on: those whose absence from the last two years changes them."""
+    recent = observations.isel(time=slice(-800, None))
+    before = hazard.events(recent, normals, options).values
+    names = [name for name in (*hazard.requires, *hazard.uses) if name in observations]
+    without = {name: hazard.events(recent.assign({name: recent[name] * np.nan}), normals, options).values for name in names}
+    return [name for name in names if name in hazard.requires or not np.array_equal(without[name], before, equal_nan=True)]
+
+
+def chances(
+    hazard: Hazard,
+    errors: Errors,
+    archive: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    normals: xr.Dataset,
+    options: Options,
+    issued: np.ndarray,
+) -> xr.DataArray:
+    """The chance of every cell and level by forecasts at hand on the mornings ``issued``: (cell, level, init_time, location).
+
+    NaN where a day that counts is neither observed by then nor foretold, and where the hazard has no such cell that day; levels are
+    nested. Nothing later than an issue day is read for it.
+    """
+    issued = np.asarray(issued, dtype="datetime64[ns]")
+    wanted = read_by_events(hazard, observations, normals, options)
+    shape = (len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"])
+    made = np.full(shape, np.nan)
+    exists = hazard.applies(issued, normals, options)
+    worth = np.flatnonzero((exists == 1).any(axis=(0, 2))) if not hazard.windows_look_back else np.array([], dtype=int)
+    for begin in range(0, len(worth), TOGETHER):
+        rows = worth[begin : begin + TOGETHER]
+        made[:, :, rows] = _some_chances(hazard, errors, archive, observations, normals, options, issued[rows], wanted)
+    coords = {"level": list(LEVELS), "init_time": issued, "location": observations["location"].values, **cell_coordinates(hazard)}
+    return xr.DataArray(np.where(exists[:, None] == 1, made, np.nan), dims=("cell", "level", "init_time", "location"), coords=coords)
+
+
+def _some_chances(
+    hazard: Hazard,
+    errors: Errors,
+    archive: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    normals: xr.Dataset,
+    options: Options,
+    issued: np.ndarray,
+    wanted: Sequence[str],
+) -> np.ndarray:
+    """As ``chances`` for a few issue days: the paths stand one behind the other in one long record, each with its past before it."""
+    reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
+    fields = _whole_paths(errors, archive, observations, issued, wanted, reach)
+    if not all(name in fields for name in hazard.requires):
+        return np.full((len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"]), np.nan)
+    paths, days, length, places = next(iter(fields.values())).shape
+    offsets = np.arange(-HISTORY_DAYS, reach).astype("timedelta64[D]")
+    times = np.broadcast_to((issued[:, None] + offsets)[None], (paths, days, length)).reshape(-1)
+    columns = {name: (("time", "location"), values.reshape(-1, places).astype(np.float32)) for name, values in fields.items()}
+    record = xr.Dataset(columns, coords={"time": times, "location": observations["location"].values})
+    happened = hazard.events(record, normals, options).values.reshape(len(LEVELS), paths, days, length, places)
+    return share_of_paths(hazard, happened[:, :, :, HISTORY_DAYS:])
+
+
+def share_of_paths(hazard: Hazard, happened: np.ndarray) -> np.ndarray:
+    """From events (level, path, issue, day, location) of the days from the issue day on to (cell, level, issue, location).
+
+    NaN where it is not known on every path whether the event happens; otherwise windows are as features.build.build_outcome has them.
+    """
+    made = np.full((len(hazard.cells), len(happened), happened.shape[2], happened.shape[4]), np.nan)
+    for number, cell in enumerate(hazard.cells):
+        days = happened[:, :, :, cell.lead_days : cell.lead_days + cell.window_days]
+        hit = (days == 1).any(axis=3)
+        unknown = (np.isnan(days).any(axis=3) & ~hit).any(axis=1)
+        made[number] = np.where(unknown, np.nan, hit.mean(axis=1))
+    return made
+
+
+def _whole_paths(
+    errors: Errors, archive: Mapping[str, xr.Dataset], observations: xr.Dataset, issued: np.ndarray, wanted: Sequence[str], reach: int
+) -> dict[str, np.ndarray]:
+    """Past and paths of each variable wanted: (path, issue, HISTORY_DAYS + reach, location)."""
+    delays = delays_of(observations)
+    drawn = {name: draw_paths(errors, archive[name], issued) for name in _needed(wanted) if name in errors.learnt and name in archive}
+    ahead = _with_tied(drawn, errors, issued)
+    leads = next((errors.learnt[name]["lead"].values for name in drawn), np.arange(0))
+    made = {}
+    for name in wanted:
+        if name not in ahead:
+            continue
+        past = _past(observations[name], issued, delays[name], reach)
+        whole = np.repeat(past[None], len(ahead[name]), axis=0)
+        for number, lead in enumerate(leads):
+            if -delays[name] < lead < reach:
+                whole[:, :, HISTORY_DAYS + lead] = ahead[name][:, :, number]
+        made[name] = whole
+    return made
+
+
+def _needed(wanted: Sequence[str]) -> list[str]:
+    """What is drawn: with one temperature all of them, of which those not foretold are made."""
+    return [name for name in KINDS if name in wanted or (name in TEMPERATURES and set(wanted) & set(TEMPERATURES))]
+
+
+def _with_tied(drawn: dict[str, np.ndarray], errors: Errors, issued: np.ndarray) -> dict[str, np.ndarray]:
+    """Paths, and those of temperatures that are not foretold from the others': the usual range below the highest, the usual mix."""
+    high, low, mean = TEMPERATURES
+    ties = errors.temperatures
+    if high in drawn and low not in drawn and "range" in ties:
+        days = issued[:, None] + errors.learnt[high]["lead"].values.astype("timedelta64[D]")
+        drawn = drawn | {low: drawn[high] - ties["range"].values[day_index(days)]}
+    if high in drawn and low in drawn and mean not in drawn and "share" in ties:
+        drawn = drawn | {mean: drawn[low] + ties["offset"].values + ties["share"].values * (drawn[high] - drawn[low])}
+    return drawn
+
+
+def _past(observed: xr.DataArray, issued: np.ndarray, delay: int, reach: int) -> np.ndarray:
+    """What was known of the HISTORY_DAYS days before each issue day: (issue, HISTORY_DAYS + reach, location), NaN for the rest."""
+    values, first = observed.transpose("time", "location").values, observed["time"].values[0]
+    offsets = np.arange(-HISTORY_DAYS, reach)
+    rows = ((issued[:, None] - first) / np.timedelta64(1, "D")).astype(int) + offsets
+    known = (rows >= 0) & (rows < len(values)) & (offsets <= -delay)
+    return np.where(known[..., None], values[np.clip(rows, 0, len(values) - 1)], np.nan).astype(np.float32)
+
+
+def rolling_chances(
+    hazard: Hazard,
+    archive: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    normals: xr.Dataset,
+    options: Options,
+    issued: np.ndarray,
+    run_delay: int = 0,
+    changes: Sequence[np.datetime64] | None = None,
+    paths: int = PATHS,
+) -> xr.DataArray:
+    """``chances`` for past issue days, by error models refitted each month on what could be known on the first of them."""
+    issued = np.asarray(issued, dtype="datetime64[ns]")
+    wanted = _needed(read_by_events(hazard, observations, normals, options))
+    archive = {name: part for name, part in archive.items() if name in wanted}
+    months = issued.astype("datetime64[M]")
+    parts = []
+    for month in np.unique(months):
+        days = issued[months == month]
+        number = pd.Timestamp(days[0]).month
+        errors = learn_by(archive, observations, days[0], run_delay, changes, (number,), paths)
+        parts.append(chances(hazard, errors, archive, observations, normals, options, days))
+    return xr.concat(parts, dim="init_time")

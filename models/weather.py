@@ -1,0 +1,348 @@
+"""Archived weather forecasts beside what was then observed, and which of them cannot be used.
+
+A *run* is the forecast issued on one day; its *horizon* is days from that day to the valid one. ``paired`` lays runs and
+observations side by side, ``as_issued`` gives what was at hand on the morning of an issue day, ``faults`` says what is left out
+and why, ``find_changes`` from when on another forecast model issues them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from features.calendar import day_index, seasonal_mean
+
+SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
+WET = 0.1  # mm a day, the least that counts as rain
+FEWEST_DAYS = 90  # issue days before forecasts are learnt from
+FEWEST_IN_SEASON = 30  # of them within SEASON_DAYS of the day of year
+SEASON_DAYS = 45
+RECENT_DAYS = 365  # faults are those of the forecasts as they are issued now
+OLDEST_RUN = 2  # days by which a run may be older than the newest that could be at hand
+KELVIN = 273.15
+FARTHEST = 15.0  # degC between forecast and observation on the median day: beyond any bias, the unit must be another
+FACTOR = 8.0  # between sums of rain, or median flows: as FARTHEST
+SHIFT_MARGIN = 0.1  # of correlation
+FEWEST_IN_SEGMENT = 30  # days of a forecast model's own before its bias is known
+CLEAR_SHIFT = 5.0  # standard errors, the largest of the many places a change could be at
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a variable's errors are modelled: ``normal`` or ``rain`` errors, on the ``scale`` of which ``back`` is the inverse."""
+
+    family: str
+    scale: Callable[[np.ndarray], np.ndarray] = np.asarray
+    back: Callable[[np.ndarray], np.ndarray] = np.asarray
+    temperature: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "air_temperature_max": Kind("normal", temperature=True),
+    "air_temperature_min": Kind("normal", temperature=True),
+    "air_temperature_mean": Kind("normal", temperature=True),
+    "river_discharge": Kind("normal", scale=lambda flow: np.log(np.maximum(flow, SMALLEST_FLOW)), back=np.exp),
+    "precipitation": Kind("rain"),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A column of forecasts that is left out: variable, horizon (days), place, and why, in words that end a sentence."""
+
+    variable: str
+    horizon: int
+    location: str
+    reason: str
+
+
+def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr.Dataset:
+    """Runs of a variable and what was observed on their valid days: (init_time, horizon, location), init_time without gaps.
+
+    ``mean`` and ``spread`` of the members there are (a missing one is not a zero; one alone has no spread), on the variable's
+    scale (its own units, discharge as a logarithm), ``wet``, the share of members with rain, and ``observed``, on that scale.
+    ``forecasts`` as Store.forecasts gives them, ``observations`` (time, location) of the same places.
+    """
+    scale, issued = KINDS[variable].scale, forecasts[variable]
+    first, last = forecasts["init_time"].values[[0, -1]]
+    days = np.arange(first.astype("datetime64[D]"), last.astype("datetime64[D]") + 1).astype("datetime64[ns]")
+    horizons = (forecasts["lead_time"].values / np.timedelta64(1, "D")).astype(int)
+    order = ("init_time", "lead_time", "location")
+    members = issued.transpose(*order, "member") if "member" in issued.dims else issued.transpose(*order).expand_dims("member", -1)
+    values = members.reindex(init_time=days, location=observations["location"].values).values
+    mean, spread, wet = _of_members(values, scale)
+    dims = ("init_time", "horizon", "location")
+    parts = {"mean": mean, "spread": spread, "wet": wet, "observed": scale(_on_valid_days(observations[variable], days, horizons))}
+    coords = {"init_time": days, "horizon": horizons, "location": observations["location"].values}
+    made = {name: (dims, part.astype(np.float32)) for name, part in parts.items()}
+    return xr.Dataset(made, coords=coords, attrs={"variable": variable})
+
+
+def _of_members(values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, standard deviation (NaN with fewer than 2) and share above WET over the last axis, of the members there are."""
+    there = np.isfinite(values)
+    count = there.sum(axis=-1)
+    scaled = np.where(there, scale(np.where(there, values, 1.0)), 0.0).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, scaled.sum(axis=-1) / count, np.nan)
+        squares = np.where(there, (scaled - mean[..., None]) ** 2, 0.0).sum(axis=-1)
+        spread = np.where(count > 1, np.sqrt(squares / (count - 1)), np.nan)
+        wet = np.where(count > 0, (there & (values >= WET)).sum(axis=-1) / count, np.nan)
+    return mean, spread, wet
+
+
+def _on_valid_days(observed: xr.DataArray, days: np.ndarray, horizons: np.ndarray) -> np.ndarray:
+    """Observations on the valid day of each run and horizon: (init_time, horizon, location)."""
+    values, first = observed.transpose("time", "location").values, observed["time"].values[0]
+    rows = ((days[:, None] - first) / np.timedelta64(1, "D")).astype(int) + horizons[None, :]
+    inside = (rows >= 0) & (rows < len(values))
+    return np.where(inside[..., None], values[np.clip(rows, 0, len(values) - 1)], np.nan)
+
+
+def known_by(pairs: xr.Dataset, today: np.datetime64, delay: int, run_delay: int = 0) -> xr.Dataset:
+    """Pairs as they could be known on the morning of ``today``: runs issued ``run_delay`` days before it, values ``delay`` days before."""
+    day = np.timedelta64(1, "D")
+    runs = pairs.sel(init_time=slice(None, today - run_delay * day))
+    valid = runs["init_time"].values[:, None] + runs["horizon"].values * day
+    seen = xr.DataArray(valid <= today - delay * day, dims=("init_time", "horizon"))
+    return runs.assign(observed=runs["observed"].where(seen))
+
+
+def as_issued(
+    pairs: xr.Dataset, issued: np.ndarray, leads: np.ndarray, run_delay: int = 0, oldest: int = OLDEST_RUN
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What was at hand on the mornings ``issued`` about the days ``leads`` ahead: mean, spread and wet, each (issue, lead, location).
+
+    Second, the horizon of the run it is from, same shape, -1 where there is none: the newest run that had arrived, up to ``oldest``
+    days older than the newest there could be. ``leads`` below 0 are days before the issue day, told of by the runs issued on them.
+    """
+    init, horizons = pairs["init_time"].values, pairs["horizon"].values
+    row_of = ((np.asarray(issued, "datetime64[ns]") - init[0]) / np.timedelta64(1, "D")).astype(int)
+    column_of = {int(horizon): number for number, horizon in enumerate(horizons)}
+    shape = (len(row_of), len(leads), pairs.sizes["location"])
+    made, found = {name: np.full(shape, np.nan) for name in ("mean", "spread", "wet")}, np.full(shape, -1)
+    arrays = {name: pairs[name].values for name in made}
+    for number, lead in enumerate(leads):
+        for age in range(oldest + 1):
+            back = max(run_delay, -int(lead)) + age
+            column, rows = column_of.get(int(lead) + back), row_of - back
+            if column is None:
+                continue
+            inside = (rows >= 0) & (rows < len(init))
+            here = arrays["mean"][np.clip(rows, 0, len(init) - 1), column]
+            fills = inside[:, None] & np.isfinite(here) & (found[:, number] < 0)
+            for name, part in made.items():
+                part[:, number][fills] = arrays[name][np.clip(rows, 0, len(init) - 1), column][fills]
+            found[:, number][fills] = int(lead) + back
+    return made, found
+
+
+def possible(pairs: xr.Dataset) -> xr.Dataset:
+    """Pairs without forecast temperatures that lie beyond all that was observed at the place by more than its whole range.
+
+    Only temperatures: no rain and no flow is too great to be foretold.
+    """
+    if not KINDS[pairs.attrs["variable"]].temperature:
+        return pairs
+    observed = pairs["observed"]
+    low, high = (observed.reduce(how, dim=("init_time", "horizon")) for how in (np.fmin.reduce, np.fmax.reduce))
+    span = np.maximum(high - low, FARTHEST)
+    near = (pairs["mean"] >= low - span) & (pairs["mean"] <= high + span)
+    return pairs.assign({name: pairs[name].where(near) for name in ("mean", "spread", "wet")})
+
+
+def faults(pairs: xr.Dataset) -> list[Fault]:
+    """Every column (horizon, place) of a variable's newest runs that must be left out; see the reasons' functions."""
+    recent = pairs.isel(init_time=slice(-RECENT_DAYS, None))
+    mean, all_of_it = recent["mean"].values, pairs["mean"].values
+    enough = _pair_days(possible(pairs))
+    shifted, units = _shifted(recent), _other_units(recent)
+    found = []
+    for column, horizon in enumerate(pairs["horizon"].values):
+        for place, name in enumerate(pairs["location"].values):
+            x = mean[:, column, place]
+            reason = _without_values(x, all_of_it[:, column, place]) or units[column, place]
+            reason = reason or _constant(x) or shifted[column, place] or _too_few(enough[column, place])
+            if reason:
+                found.append(Fault(pairs.attrs["variable"], int(horizon), str(name), reason))
+    return found
+
+
+def usable(pairs: xr.Dataset, left_out: Iterable[Fault]) -> xr.Dataset:
+    """Pairs without the columns of ``left_out`` and without impossible values."""
+    mask = np.ones((pairs.sizes["horizon"], pairs.sizes["location"]), dtype=bool)
+    columns, places = pairs["horizon"].values.tolist(), [str(name) for name in pairs["location"].values]
+    for fault in left_out:
+        if fault.variable == pairs.attrs["variable"]:
+            mask[columns.index(fault.horizon), places.index(fault.location)] = False
+    keep = xr.DataArray(mask, dims=("horizon", "location"))
+    return possible(pairs.assign({name: pairs[name].where(keep) for name in ("mean", "spread", "wet")}))
+
+
+def sentences(left_out: Iterable[Fault]) -> list[str]:
+    """A sentence for each variable and reason."""
+    together: dict[tuple[str, str], list[Fault]] = {}
+    for fault in left_out:
+        together.setdefault((fault.variable, fault.reason), []).append(fault)
+    said = []
+    for (variable, reason), group in together.items():
+        leads, places = sorted({one.horizon for one in group}), sorted({one.location for one in group})
+        days = f"lead {leads[0]}" if len(leads) == 1 else f"leads {', '.join(map(str, leads))}"
+        where = f"at {', '.join(places)}" if len(places) <= 3 else f"at {len(places)} places"
+        said.append(f"Forecasts of {variable.replace('_', ' ')}, {days}, {where}, are left out: {reason}.")
+    return said
+
+
+def _without_values(recent: np.ndarray, ever: np.ndarray) -> str | None:
+    if np.isfinite(recent).any():
+        return None
+    return f"there is no value in the last {RECENT_DAYS} runs" if np.isfinite(ever).any() else "there is no value"
+
+
+def _other_units(recent: xr.Dataset) -> np.ndarray:
+    """Columns in Kelvin, degrees Fahrenheit, metres, inches: (horizon, location), a reason or None."""
+    how = _other_temperature if KINDS[recent.attrs["variable"]].temperature else _other_amount
+    mean, observed = (recent[name].values.astype(np.float64) for name in ("mean", "observed"))
+    reasons = np.full(mean.shape[1:], None, dtype=object)
+    for place in range(mean.shape[2]):
+        expected = 1.0
+        for column in range(mean.shape[1]):
+            both = np.isfinite(mean[:, column, place] + observed[:, column, place])
+            if both.any():
+                x, y = mean[both, column, place], observed[both, column, place]
+                reasons[column, place], expected = how(recent.attrs["variable"], x, y, expected)
+    return reasons
+
+
+def _other_temperature(variable: str, x: np.ndarray, y: np.ndarray, expected: float) -> tuple[str | None, float]:
+    gap = float(np.median(x - y))
+    if abs(gap) <= FARTHEST:
+        return None, expected
+    names = {"Kelvin": y + KELVIN, "degrees Fahrenheit": 1.8 * y + 32.0}
+    unit = [name for name, values in names.items() if abs(np.median(x - values)) < FARTHEST]
+    return (f"they seem to be in {unit[0]}" if unit else "they are too far from what is observed, in another unit it seems"), expected
+
+
+def _other_amount(variable: str, x: np.ndarray, y: np.ndarray, expected: float) -> tuple[str | None, float]:
+    """Amounts are held against those of the horizon before: means of ensembles dwindle with the horizon, units do not."""
+    rain = KINDS[variable].family == "rain"
+    ratio = float((x.sum() + 1.0) / (y.sum() + 1.0)) if rain else float(np.exp(np.median(x - y)))
+    if 1 / FACTOR <= ratio / expected <= FACTOR:
+        return None, ratio
+    return f"they are {'far more' if ratio > 1 else 'far less'} than what is observed, in another unit it seems", expected
+
+
+def _constant(x: np.ndarray) -> str | None:
+    x = x[np.isfinite(x)]
+    return "they never change" if len(x) >= FEWEST_IN_SEASON and np.ptp(x) < 1e-6 else None
+
+
+def _too_few(days: int) -> str | None:
+    return f"there are {days} days of them with observations, {FEWEST_DAYS} are needed" if days < FEWEST_DAYS else None
+
+
+def _pair_days(pairs: xr.Dataset) -> np.ndarray:
+    return np.isfinite(pairs["mean"].values + pairs["observed"].values).sum(axis=0)
+
+
+def _shifted(recent: xr.Dataset) -> np.ndarray:
+    """Whether a column tells more of the day before or after than of its own: (horizon, location), a reason or None.
+
+    A forecast whose skill has faded is like the days before it, because days are alike; so this counts only at the shortest
+    horizon, and then at all where it is so, or where, over all places, the next horizon is nearer to its own, later day than this one.
+    """
+    own, before, after = (_likeness(recent, shift) for shift in (0, -1, 1))
+    known = np.isfinite(own).any(axis=0)
+    own, before, after = (np.nan_to_num(part) for part in (own, before, after))
+    later = np.concatenate([own[1:], own[-2:-1] - SHIFT_MARGIN]) if len(own) > 1 else np.full_like(own, -np.inf)
+    reasons = np.full(own.shape, None, dtype=object)
+    for other, words in ((before, "before"), (after, "after")):
+        nearer = other > own + SHIFT_MARGIN
+        whole = nearer[:2].all(axis=0)
+        dips = (_mean_of(later - own, known) > SHIFT_MARGIN) & (_mean_of(other - later, known) > 0)
+        reasons[(whole | (nearer & dips[:, None])) & np.equal(reasons, None)] = f"they tell of the day {words} better than of their own"
+    return reasons
+
+
+def _mean_of(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return values[:, columns].mean(axis=1) if columns.any() else np.zeros(len(values))
+
+
+def _likeness(recent: xr.Dataset, shift: int) -> np.ndarray:
+    """Correlation of forecasts with observations ``shift`` days from their valid day, seasons taken off: (horizon, location)."""
+    days, rain = recent["init_time"].values, KINDS[recent.attrs["variable"]].family == "rain"
+    made = np.full((recent.sizes["horizon"], recent.sizes["location"]), np.nan)
+    for column in range(recent.sizes["horizon"]):
+        x, y = (recent[name].values[:, column].astype(np.float64) for name in ("mean", "observed"))
+        x, y = (np.sqrt(part) if rain else part - _season(part, days) for part in (x, y))
+        y = np.roll(y, -shift, axis=0)
+        y[slice(-shift, None) if shift > 0 else slice(0, -shift)] = np.nan
+        made[column] = correlation(x, y)
+    return made
+
+
+def _season(values: np.ndarray, days: np.ndarray) -> np.ndarray:
+    return seasonal_mean(values, days, harmonics=1)[day_index(days)]
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Correlation along axis 0 over the rows both have; NaN with fewer than FEWEST_IN_SEASON or where one never changes."""
+    both = np.isfinite(x) & np.isfinite(y)
+    count = both.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x, y = (np.where(both, part - np.where(both, part, 0).sum(axis=0) / count, 0.0) for part in (x, y))
+        made = (x * y).sum(axis=0) / np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    return np.where(count >= FEWEST_IN_SEASON, made, np.nan)
+
+
+def find_changes(pairs: xr.Dataset) -> list[np.datetime64]:
+    """Days from which on another forecast model issues the runs, seen in the mean error of the shortest horizons over all places.
+
+    Binary segmentation (Scott & Knott 1974) of the daily error, its yearly wave taken off: the split with the greatest difference
+    of means in standard errors, from 10-day means because errors persist, is a change where it is above CLEAR_SHIFT; each side
+    is then searched. Segments have FEWEST_IN_SEGMENT days at least.
+    """
+    rain = KINDS[pairs.attrs["variable"]].family == "rain"
+    short = pairs.isel(horizon=slice(0, 3))
+    x, y = (short[name].values.astype(np.float64) for name in ("mean", "observed"))
+    error = np.cbrt(x) - np.cbrt(y) if rain else x - y
+    there = np.isfinite(error).any(axis=(1, 2))
+    days = pairs["init_time"].values[there]
+    if len(days) < 2 * FEWEST_IN_SEGMENT:
+        return []
+    return sorted(_splits(np.nanmean(error[there], axis=(1, 2)), days))
+
+
+def _splits(series: np.ndarray, days: np.ndarray) -> list[np.datetime64]:
+    if len(series) < 2 * FEWEST_IN_SEGMENT:
+        return []
+    where, size = _best_split(series, days)
+    if size < CLEAR_SHIFT:
+        return []
+    return [days[where], *_splits(series[:where], days[:where]), *_splits(series[where:], days[where:])]
+
+
+def _best_split(series: np.ndarray, days: np.ndarray) -> tuple[int, float]:
+    """The split with the greatest difference of means beside the same yearly wave on both sides, and that in standard errors."""
+    length = len(series)
+    angle = 2 * np.pi * day_index(days) / 366
+    waves = np.stack([np.ones(length), np.cos(angle), np.sin(angle)], axis=1)
+    if length < 2 * 365:
+        waves = waves[:, :1]
+    basis = np.linalg.qr(waves)[0]
+    rest = series - basis @ (basis.T @ series)
+    tail = np.cumsum(rest[::-1])[::-1]
+    shares = np.cumsum(basis[::-1], axis=0)[::-1]  # a step regressed on the waves
+    free = np.arange(length, 0, -1) - (shares**2).sum(axis=1)
+    inner = slice(FEWEST_IN_SEGMENT, length - FEWEST_IN_SEGMENT + 1)
+    gain = np.zeros(length)
+    gain[inner] = np.abs(tail[inner]) / np.sqrt(np.maximum(free[inner], 1e-9))
+    where = int(np.argmax(gain))
+    step = (np.arange(length) >= where) * 1.0
+    whole = np.column_stack([waves, step])
+    left = series - whole @ np.linalg.lstsq(whole, series, rcond=None)[0]
+    blocks = left[: length // 10 * 10].reshape(-1, 10).mean(axis=1)
+    return where, float(gain[where] / np.sqrt(max(10 * np.mean(blocks**2), np.mean(left**2), 1e-12)))
