@@ -26,7 +26,7 @@ from models import scores as scoring
 from models.registry import Champion, Registry, code_version
 from models.train import Model, reference_years
 from reports.exports import read_forecast_csv
-from sources import Source, sources_of
+from sources import Source, is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 """Days of recent past the report shows: of a hazard of days, and of one whose index looks back over months."""
@@ -70,7 +70,8 @@ def predict(issue: Issue, scores: pd.DataFrame) -> xr.Dataset:
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
     before = None if issue.hindcast else earlier_forecast(issue.settings.published / issue.region.name, issue.issued)
-    return prediction.predict(models, scores, issue.observations, issue.region, issue.issued, versions, before)
+    made = prediction.predict(models, scores, issue.observations, issue.region, issue.issued, versions, before)
+    return made.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else made
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
@@ -134,6 +135,7 @@ def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
         "degraded": degraded,
         "reference": "{}-{}".format(*normal_years(issue)),
         "hindcast": issue.hindcast,
+        "exercise": is_exercise(issue.region),
         "notes": list(notes(issue)),
     }
 

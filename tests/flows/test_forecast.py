@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from configs import RiskError
+from configs import RiskError, Settings
 from flows.forecast import by_reason, check_issue_day, earlier_forecast, stale
 
 
@@ -57,3 +58,17 @@ def test_hazards_missing_for_one_reason_are_told_together() -> None:
         "short": ["heat", "drought"],
         "damaged": ["flash_flood"],
     }
+
+
+def test_everything_made_from_an_exercise_says_so(command, tmp_path: Path) -> None:
+    """Seven years of a made-up place: too few for models, enough for the calendar's chances."""
+    file = tmp_path / "drill.yaml"
+    options = "source_options:\n  exercise: {seed: 70901, places: 1, members: 0, until: 2025-06-30}\n"
+    file.write_text(f"name: drill\ntitle: Somewhere\nclock: record\nsources: [exercise]\nhistory_start: 2018-06-01\n{options}")
+    settings = Settings(tmp_path / "home")
+    said = command(settings, "daily", file)
+    assert said.status in (0, 3), said.err
+    folder = settings.published / "drill" / "2025-07-01"
+    assert "EXERCISE" in (folder / "report.en.html").read_text().split("</title>")[0]
+    assert json.loads((folder / "provenance.json").read_text())["exercise"] is True
+    assert xr.open_dataset(folder / "forecast.nc", engine="h5netcdf").attrs["label"] == "EXERCISE"
