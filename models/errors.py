@@ -1,7 +1,7 @@
 """How wrong weather forecasts are: for each variable and horizon a distribution of the truth given the forecast, fitted on every day.
 
 Temperatures and the logarithm of discharge: ensemble model output statistics (Gneiting et al. 2005), normal with the mean
-corrected for a bias of each place, a slope and a yearly wave, the variance linear in that of the members. Rain: a censored, shifted
+corrected for a bias of each place, a slope and a yearly wave, the variance a power of that of the members. Rain: a censored, shifted
 gamma distribution (Scheuerer & Hamill 2015). Both by maximum likelihood, places together but for their bias; a bias holds for a
 segment, the time between two changes of the forecast model. What the families cannot be is mended by the observed distribution of
 their probability integral transforms, and dependence between leads and variables is that of past errors (Clark et al. 2004).
@@ -10,7 +10,7 @@ their probability integral transforms, and dependence between leads and variable
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,8 @@ RAIN_WORTH = 30.0  # mm: what a place's factor is drawn to 1 with
 SAMPLE = 4_000  # pairs that rain's likelihood is taken over
 BINS = 40
 SMALLEST_VARIANCE = 1e-6
-NORMAL_TERMS = ("slope", "cosine", "sine", "variance", "variance_of_members")
+LEAST_SQUARE = 0.05  # of the mean squared spread: below it members that agree tell no more
+NORMAL_TERMS = ("slope", "cosine", "sine", "variance", "power", "least_square")
 RAIN_TERMS = ("of_usual", "of_forecast", "of_wet", "root_of_mean", "of_spread", "shift")
 FORMAT = 1
 
@@ -59,31 +60,33 @@ def learn_errors(
     changes: Sequence[np.datetime64] = (),
     run_delay: int = 0,
     earliest: int = 0,
-    months: Iterable[int] = MONTHS,
+    months: Sequence[int] = MONTHS,
     paths: int = PATHS,
 ) -> Errors:
     """Error models of the usable pairs of each variable, which hold nothing later than may be known; nothing else is fitted on.
 
     ``changes``: days from which on another forecast model issues the runs. ``earliest``: the lead of the first day that is not
-    observed, 0 or less. ``months``: those of the issue days it is for. Silent (NaN) for a segment younger than FEWEST_IN_SEGMENT
-    days and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle.
+    observed, 0 or less. ``months``: those of the issue days it is for. Silent (NaN) where there are fewer than FEWEST_IN_SEGMENT
+    days since the last change, and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle.
     """
+    leads = np.arange(earliest, max((int(part["horizon"].max()) for part in pairs.values()), default=-1) - run_delay + 1)
     learnt, transforms = {}, {}
     for name, part in pairs.items():
         segment = np.searchsorted(np.sort(np.array(changes, "datetime64[ns]")), part["init_time"].values, side="right")
         usual = window_mean(observations[name].values.astype(np.float64), observations["time"].values)
-        fitted = _fit_rain if KINDS[name].family == "rain" else _fit_normal
-        learnt[name], transforms[name] = _by_horizon(fitted, part, segment, usual)
-    leads = np.arange(earliest, max((int(part["horizon"].max()) for part in pairs.values()), default=-1) - run_delay + 1)
-    score = {name: _scores(part, pairs[name], months, paths) for name, part in transforms.items()}
-    rank = _ranks(transforms, pairs, leads, run_delay, months, paths)
-    whole = {name: learnt[name].assign(score=score[name], rank=rank[name]) for name in learnt}
+        learnt[name], transforms[name] = _by_horizon(part, segment, usual)
+    seasons = [_of_season(transforms, pairs, leads, run_delay, month, paths) for month in months]
+    for name in learnt:
+        learnt[name] = learnt[name].assign_coords(month=list(months), lead=leads)
+        learnt[name]["score"] = ("month", "horizon", "path"), np.stack([scores[name] for scores, _ in seasons])
+        learnt[name]["rank"] = ("month", "lead", "path"), np.stack([ranks[name] for _, ranks in seasons])
     meta = {"format": FORMAT, "run_delay": run_delay, "changes": [str(day)[:10] for day in changes]}
-    return Errors(whole, tie_temperatures(observations), meta)
+    return Errors(learnt, tie_temperatures(observations), meta)
 
 
-def _by_horizon(fitted: Any, pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
+def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
     """A fit of each horizon together, and the transforms (init_time, horizon, location) of what was observed."""
+    fitted = _fit_rain if KINDS[pairs.attrs["variable"]].family == "rain" else _fit_normal
     arrays = {name: pairs[name].values.astype(np.float64) for name in ("mean", "spread", "wet", "observed")}
     days, horizons = pairs["init_time"].values, pairs["horizon"].values
     parts, transforms, guess = [], np.full(arrays["mean"].shape, np.nan), None
@@ -146,7 +149,7 @@ def _fit_normal(
         bias = _biases(rest, weight, segment)
         error = rest - bias[segment]
         variance_terms = _variance_terms(square[ok], error[ok] ** 2)
-        variance = variance_terms[0] + variance_terms[1] * square
+        variance = normal_variance(variance_terms, square)
     newest = np.where(ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan)
     found = {"bias": newest, "centre": centre, "usual_spread": usual_spread, "coefficient": np.append(slopes, variance_terms)}
     return found, np.where(ok, ndtr(error / np.sqrt(variance)), np.nan)
@@ -182,23 +185,33 @@ def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.nda
     return bias
 
 
+def normal_variance(terms: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Variance of the error from the squared spread of the members; ``terms`` (variance, power, least_square), each broadcast.
+
+    A power instead of Gneiting's straight line: for temperature as good, for the spread of a river's logarithm, which spans four
+    orders of magnitude, far better.
+    """
+    return terms[0] * (square + terms[2]) ** terms[1]
+
+
 def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray:
-    """Most likely v0, v1 >= 0 of squared errors with variance v0 + v1 * square; in bins of like ``square``, which lose next to nothing."""
+    """The most likely ``normal_variance``, in bins of like squares, which lose next to nothing; of no power where all are alike."""
+    least = float(np.median(square) + LEAST_SQUARE * np.mean(square))
+    whole = max(float(np.mean(squared_error)), SMALLEST_VARIANCE)
+    if np.ptp(square) < 1e-9 * max(least, 1e-9):
+        return np.array([whole, 0.0, 1.0])
     edges = np.unique(np.quantile(square, np.linspace(0, 1, BINS + 1)))
     number = np.clip(np.searchsorted(edges, square, side="right") - 1, 0, max(len(edges) - 2, 0))
     count = np.bincount(number)
-    s, r = (np.bincount(number, part) / np.maximum(count, 1) for part in (square, squared_error))
-    whole = max(float((count * r).sum() / count.sum()), SMALLEST_VARIANCE)
-    typical = float((count * s).sum() / count.sum())
-    if typical < 1e-12:
-        return np.array([whole, 0.0])
+    s, r = (np.bincount(number, part) / np.maximum(count, 1) for part in (np.log(square + least), squared_error))
+    middle = float((count * s).sum() / count.sum())
 
-    def loss(logs: np.ndarray) -> float:
-        variance = whole * np.exp(logs[0]) + whole / typical * np.exp(logs[1]) * s
-        return float((count * (np.log(variance) + r / variance)).sum() / count.sum())
+    def loss(w: np.ndarray) -> float:
+        log_variance = w[0] + w[1] * (s - middle)
+        return float((count * (log_variance + r / np.exp(log_variance))).sum() / count.sum())
 
-    best = minimize(loss, np.log([0.5, 0.5]), method="L-BFGS-B", bounds=[(-12, 6)] * 2).x
-    return np.array([max(whole * np.exp(best[0]), SMALLEST_VARIANCE), whole / typical * np.exp(best[1])])
+    best = minimize(loss, [np.log(whole), 0.5], method="L-BFGS-B", bounds=[(-16, 12), (0, 2)]).x
+    return np.array([max(np.exp(best[0] - best[1] * middle), 0.0), best[1], least])
 
 
 # Rain
@@ -260,7 +273,9 @@ def _most_likely_rain(means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndar
         return float(-(weight[dry] @ chance_dry + weight[~dry] @ density) / weight.sum())
 
     begin = np.log([0.3, 0.7, 0.1, 1.5, 0.5, 0.3]) if guess is None else guess
-    return minimize(loss, begin, method="L-BFGS-B", bounds=[(-7, 1), (-7, 1), (-7, 3), (-4, 4), (-7, 3), (-6, 3)], options={"maxiter": 80}).x
+    return minimize(
+        loss, begin, method="L-BFGS-B", bounds=[(-7, 1), (-7, 1), (-7, 3), (-4, 4), (-7, 3), (-6, 3)], options={"maxiter": 80}
+    ).x
 
 
 def _rain_transform(y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -302,47 +317,51 @@ def _in_season(days: np.ndarray, month: int) -> np.ndarray:
     return np.minimum(apart, DAYS - apart) <= SEASON_DAYS
 
 
-def _scores(transforms: np.ndarray, pairs: xr.Dataset, months: Iterable[int], paths: int) -> xr.DataArray:
-    """Sorted normal scores of observed transforms by month of issue and horizon: (month, horizon, path).
+def _of_season(
+    transforms: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, month: int, paths: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Scores and ranks of each variable from the issue days of all years within SEASON_DAYS of the middle of a month."""
+    here = {
+        name: np.where(_in_season(pairs[name]["init_time"].values, month)[:, None, None], part, np.nan) for name, part in transforms.items()
+    }
+    return {name: _scores(part, paths) for name, part in here.items()}, _ranks(here, pairs, leads, run_delay, paths)
+
+
+def _scores(transforms: np.ndarray, paths: int) -> np.ndarray:
+    """Sorted normal scores of transforms (init_time, horizon, location): (horizon, path).
 
     Drawn to those of a right model, evenly spread chances, by UNIFORM_WORTH days.
     """
-    even, days = (np.arange(paths) + 0.5) / paths, pairs["init_time"].values
-    made = np.full((len(list(months)), transforms.shape[1], paths), np.nan)
-    for number, month in enumerate(months):
-        part = transforms[_in_season(days, month)]
-        for column in range(part.shape[1]):
-            values = part[:, column]
-            count = int(np.isfinite(values).any(axis=1).sum())
-            if count >= FEWEST_IN_SEASON:
-                seen = np.quantile(values[np.isfinite(values)], even)
-                made[number, column] = ndtri(np.clip((count * seen + UNIFORM_WORTH * even) / (count + UNIFORM_WORTH), 1e-6, 1 - 1e-6))
-    coords = {"month": list(months), "horizon": pairs["horizon"].values}
-    return xr.DataArray(made, dims=("month", "horizon", "path"), coords=coords)
+    even = (np.arange(paths) + 0.5) / paths
+    made = np.full((transforms.shape[1], paths), np.nan)
+    for column in range(transforms.shape[1]):
+        values = transforms[:, column]
+        count = int(np.isfinite(values).any(axis=1).sum())
+        if count >= FEWEST_IN_SEASON:
+            seen = np.quantile(values[np.isfinite(values)], even)
+            made[column] = ndtri(np.clip((count * seen + UNIFORM_WORTH * even) / (count + UNIFORM_WORTH), 1e-6, 1 - 1e-6))
+    return made
 
 
 def _ranks(
-    transforms: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, months: Iterable[int], paths: int
-) -> dict[str, xr.DataArray]:
-    """The order of past errors: each path is one issue day at one place, the same for all leads and variables: (month, lead, path)."""
+    transforms: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, paths: int
+) -> dict[str, np.ndarray]:
+    """The order of past errors: each path is one issue day at one place, the same for all leads and variables: (lead, path)."""
     names = list(transforms)
     if not names:
         return {}
     days = np.unique(np.concatenate([part["init_time"].values for part in pairs.values()]))
     stacked = np.concatenate([_transforms_issued(transforms[name], pairs[name], days, leads, run_delay) for name in names], axis=1)
-    random, made = np.random.default_rng(2), np.zeros((len(list(months)), stacked.shape[1], paths), dtype=np.int16)
-    there = np.isfinite(stacked).any(axis=(0, 2))
-    for number, month in enumerate(months):
-        part = np.moveaxis(stacked[_in_season(days, month)], 2, 1).reshape(-1, stacked.shape[1])
-        rows = part[np.isfinite(part[:, there]).all(axis=1)]
-        if len(rows):
-            taken = rows[random.choice(len(rows), paths, replace=len(rows) < paths)]
-            made[number] = np.argsort(np.argsort(taken + 1e-9 * random.random(taken.shape), axis=0), axis=0).T
-        else:  # no day has all of it: days apart are taken as independent
-            made[number] = random.permuted(np.tile(np.arange(paths, dtype=np.int16), (stacked.shape[1], 1)), axis=1)
-    coords = {"month": list(months), "lead": leads}
-    parts = np.split(made, len(names), axis=1)
-    return {name: xr.DataArray(part, dims=("month", "lead", "path"), coords=coords) for name, part in zip(names, parts, strict=True)}
+    rows = np.moveaxis(stacked, 2, 1).reshape(-1, stacked.shape[1])
+    there = np.isfinite(rows).any(axis=0)
+    rows = rows[np.isfinite(rows[:, there]).all(axis=1) & there.any()]
+    random = np.random.default_rng(2)
+    if len(rows):
+        taken = rows[random.choice(len(rows), paths, replace=len(rows) < paths)]
+        order = np.argsort(np.argsort(taken + 1e-9 * random.random(taken.shape), axis=0), axis=0).T
+    else:  # no day has all of it: days apart are taken as independent
+        order = random.permuted(np.tile(np.arange(paths), (stacked.shape[1], 1)), axis=1)
+    return dict(zip(names, np.split(order.astype(np.int16), len(names), axis=0), strict=True))
 
 
 def _transforms_issued(transforms: np.ndarray, pairs: xr.Dataset, days: np.ndarray, leads: np.ndarray, run_delay: int) -> np.ndarray:

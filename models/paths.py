@@ -7,7 +7,7 @@ lead and window is the share of paths on which it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ import xarray as xr
 from features.build import cell_coordinates, delays_of
 from features.calendar import day_index
 from features.hazards import LEVELS, Hazard, Options
-from models.errors import PATHS, Errors, gamma_quantile, learn_errors, rain_margin
+from models.errors import MONTHS, PATHS, Errors, gamma_quantile, learn_errors, normal_variance, rain_margin
 from models.weather import KINDS, as_issued, faults, find_changes, known_by, paired, sentences, usable
 
 HISTORY_DAYS = 40  # before the issue day: no event looks further back
@@ -36,7 +36,7 @@ def learn_by(
     today: np.datetime64,
     run_delay: int = 0,
     changes: Sequence[np.datetime64] | None = None,
-    months: Iterable[int] | None = None,
+    months: Sequence[int] = MONTHS,
     paths: int = PATHS,
 ) -> Errors:
     """Error models from what could be known on the morning of ``today``; its meta says what was left out and why.
@@ -44,15 +44,15 @@ def learn_by(
     ``changes`` of the forecast model: those given, else those seen in the errors.
     """
     delays = delays_of(observations)
-    today = np.datetime64(today, "ns")
+    today = today.astype("datetime64[ns]")
     known = {name: known_by(part, today, delays[name], run_delay) for name, part in archive.items()}
     left_out = [fault for part in known.values() for fault in faults(part)]
     good = {name: usable(part, left_out) for name, part in known.items()}
     good = {name: part for name, part in good.items() if np.isfinite(part["mean"].values).any()}
-    given = changes_of(good) if changes is None else [day for day in changes if np.datetime64(day, "ns") <= today]
+    given = changes_of(good) if changes is None else [day for day in changes if day <= today]
     seen = observations.sel(time=slice(None, today - np.timedelta64(1, "D")))
     earliest = 1 - max((delays[name] for name in good), default=1)
-    learnt = learn_errors(good, seen, _apart(given), run_delay, earliest, tuple(months or range(1, 13)), paths)
+    learnt = learn_errors(good, seen, _apart(given), run_delay, earliest, months, paths)
     return replace(learnt, meta={**learnt.meta, "issued_until": str(today)[:10], "left_out": sentences(left_out)})
 
 
@@ -65,7 +65,7 @@ def changes_of(pairs: Mapping[str, xr.Dataset]) -> list[np.datetime64]:
 def _apart(days: Sequence[np.datetime64], least: int = 30) -> list[np.datetime64]:
     """Days in order, of those nearer to each other than ``least`` days the first."""
     kept: list[np.datetime64] = []
-    for day in sorted(np.datetime64(day, "ns") for day in days):
+    for day in sorted(day.astype("datetime64[ns]") for day in days):
         if not kept or day - kept[-1] >= np.timedelta64(least, "D"):
             kept.append(day)
     return kept
@@ -95,7 +95,7 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     angle = 2 * np.pi * day_index(days)[..., None] / 366
     x = made["mean"]
     centre = x + local["bias"] + terms[0] * (x - local["centre"]) + terms[1] * np.cos(angle) + terms[2] * np.sin(angle)
-    return kind.back(centre + np.sqrt(terms[3] + terms[4] * made["spread"] ** 2) * score)
+    return kind.back(centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2)) * score)
 
 
 def _rain_paths(terms: np.ndarray, usual: np.ndarray, made: Mapping[str, np.ndarray], factor: np.ndarray, score: np.ndarray) -> np.ndarray:

@@ -164,8 +164,8 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
     for column, horizon in enumerate(pairs["horizon"].values):
         for place, name in enumerate(pairs["location"].values):
             x = mean[:, column, place]
-            reason = _without_values(x, all_of_it[:, column, place]) or units[column, place]
-            reason = reason or _constant(x) or shifted[column, place] or _too_few(enough[column, place])
+            reason = _without_values(x, all_of_it[:, column, place]) or _constant(x)
+            reason = reason or units[column, place] or shifted[column, place] or _too_few(enough[column, place])
             if reason:
                 found.append(Fault(pairs.attrs["variable"], int(horizon), str(name), reason))
     return found
@@ -263,7 +263,7 @@ def _shifted(recent: xr.Dataset) -> np.ndarray:
         nearer = other > own + SHIFT_MARGIN
         whole = nearer[:2].all(axis=0)
         dips = (_mean_of(later - own, known) > SHIFT_MARGIN) & (_mean_of(other - later, known) > 0)
-        reasons[(whole | (nearer & dips[:, None])) & np.equal(reasons, None)] = f"they tell of the day {words} better than of their own"
+        reasons[(whole | (nearer & dips[:, None])) & (reasons == np.array(None))] = f"they tell of the day {words} better than of their own"
     return reasons
 
 
