@@ -22,11 +22,12 @@ from scipy.optimize import minimize
 from scipy.special import gammainc, gammaincinv, gammaln, ndtr, ndtri
 
 from features.calendar import DAYS, day_index, window_mean
-from models.weather import FEWEST_IN_SEASON, FEWEST_IN_SEGMENT, KINDS, SEASON_DAYS, WET, as_issued
+from models.weather import FEWEST_IN_SEASON, FEWEST_IN_SEGMENT, KINDS, SEASON_DAYS, WET, as_issued, reach_of
 
 PATHS = 400
 MONTHS = tuple(range(1, 13))
 BIAS_WORTH = 10.0  # days: what a place's bias in a segment is drawn to the mean of all places with
+STEP_WORTH = 300.0  # days: what biases are drawn to those of the horizon before with, where errors are smaller and biases much the same
 SLOPE_WORTH = 20.0  # days: what slope and wave are drawn to none with
 UNIFORM_WORTH = 60.0  # days: what observed transforms are drawn to what they would be of a right model with
 RAIN_WORTH = 30.0  # mm: what a place's factor is drawn to 1 with
@@ -45,7 +46,8 @@ class Errors:
 
     ``learnt``, by variable: ``bias`` (horizon, location) of the newest segment (rain: a factor), ``coefficient`` (horizon, term),
     ``centre`` and ``usual_spread`` (horizon, location), ``score`` (month, horizon, path), the sorted normal scores of observed
-    transforms, ``rank`` (month, lead, path), which of them each path takes, and for rain ``usual`` (dayofyear, location), mm.
+    transforms, ``rank`` (month, lead, path), which of them each path takes, ``least`` and ``most`` (location), what a forecast can
+    be, and for rain ``usual`` (dayofyear, location), mm.
     ``temperatures`` ties those that are not foretold to those that are. ``meta`` is JSON-able: changes, what is left out, days.
     """
 
@@ -75,6 +77,7 @@ def learn_errors(
         segment = np.searchsorted(np.sort(np.array(changes, "datetime64[ns]")), part["init_time"].values, side="right")
         usual = window_mean(observations[name].values.astype(np.float64), observations["time"].values)
         learnt[name], transforms[name] = _by_horizon(part, segment, usual)
+        learnt[name]["least"], learnt[name]["most"] = reach_of(part)
     seasons = [_of_season(transforms, pairs, leads, run_delay, month, paths) for month in months]
     for name in learnt:
         learnt[name] = learnt[name].assign_coords(month=list(months), lead=leads)
@@ -89,12 +92,12 @@ def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tu
     fitted = _fit_rain if KINDS[pairs.attrs["variable"]].family == "rain" else _fit_normal
     arrays = {name: pairs[name].values.astype(np.float64) for name in ("mean", "spread", "wet", "observed")}
     days, horizons = pairs["init_time"].values, pairs["horizon"].values
-    parts, transforms, guess = [], np.full(arrays["mean"].shape, np.nan), None
+    parts: list[dict[str, np.ndarray]] = []
+    transforms = np.full(arrays["mean"].shape, np.nan)
     for column, horizon in enumerate(horizons):
         one = {name: values[:, column] for name, values in arrays.items()}
         index = day_index(days + np.timedelta64(int(horizon), "D"))
-        found, transforms[:, column] = fitted(one, index, segment, usual[index], guess)
-        guess = found["coefficient"] if np.isfinite(found["coefficient"]).all() else None
+        found, transforms[:, column] = fitted(one, index, segment, usual[index], parts[-1] if parts else None)
         parts.append(found)
     dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(("bias", "centre", "usual_spread"), ("horizon", "location"))}
     made = {name: (where, np.stack([part[name] for part in parts])) for name, where in dims.items()}
@@ -104,9 +107,10 @@ def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tu
     return xr.Dataset({**made, **extra}, coords=coords, attrs={"variable": pairs.attrs["variable"]}), transforms
 
 
-def _nothing(places: int, terms: Sequence[str], shape: tuple[int, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _nothing(segments: int, terms: Sequence[str], shape: tuple[int, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    places = shape[1]
     blank = {name: np.full(places, np.nan) for name in ("bias", "centre", "usual_spread")}
-    return {**blank, "coefficient": np.full(len(terms), np.nan)}, np.full(shape, np.nan)
+    return {**blank, "coefficient": np.full(len(terms), np.nan), "biases": np.full((segments, places), np.nan)}, np.full(shape, np.nan)
 
 
 def _fill_spread(spread: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,13 +134,16 @@ def _mean_where(values: np.ndarray, ok: np.ndarray) -> np.ndarray:
 
 
 def _fit_normal(
-    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, guess: np.ndarray | None
+    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, before: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The normal error model of one horizon from arrays (init_time, location), and the transforms of what was observed."""
+    """The normal error model of one horizon from arrays (init_time, location), and the transforms of what was observed.
+
+    ``before``: that of the horizon before.
+    """
     x, y = one["mean"], one["observed"]
     ok = np.isfinite(x) & np.isfinite(y)
     if not ok.any():
-        return _nothing(x.shape[1], NORMAL_TERMS, x.shape)
+        return _nothing(segment.max() + 1, NORMAL_TERMS, x.shape)
     spread, usual_spread = _fill_spread(one["spread"], x)
     centre = _mean_where(x, ok)
     columns = np.stack([x - centre, *np.broadcast_to(_waves(index).T[:, :, None], (2, *x.shape))])
@@ -146,12 +153,13 @@ def _fit_normal(
         weight = np.where(ok, 1 / variance, 0.0)
         slopes = _slopes(columns, y - x, weight, segment)
         rest = y - x - np.tensordot(slopes, columns, 1)
-        bias = _biases(rest, weight, segment)
+        bias = _biases(rest, weight, segment, before["biases"] if before else None)
         error = rest - bias[segment]
         variance_terms = _variance_terms(square[ok], error[ok] ** 2)
         variance = normal_variance(variance_terms, square)
     newest = np.where(ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan)
     found = {"bias": newest, "centre": centre, "usual_spread": usual_spread, "coefficient": np.append(slopes, variance_terms)}
+    found["biases"] = bias
     return found, np.where(ok, ndtr(error / np.sqrt(variance)), np.nan)
 
 
@@ -171,8 +179,8 @@ def _slopes(columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment:
     return np.linalg.solve(left + ridge, right)
 
 
-def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.ndarray:
-    """Mean error of each segment and place, drawn to that of all places by BIAS_WORTH days: (segment, location)."""
+def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """Mean error of each segment and place, drawn to that of all places, and to those of the horizon before: (segment, location)."""
     bias = np.full((segment.max() + 1, rest.shape[1]), np.nan)
     for part in np.unique(segment):
         rows = segment == part
@@ -182,6 +190,9 @@ def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.nda
             continue
         own = (w * e).sum(axis=0) / np.maximum(total, 1e-12)
         bias[part] = (count * own + BIAS_WORTH * (w * e).sum() / total.sum()) / (count + BIAS_WORTH)
+        if before is not None:
+            known = np.isfinite(before[part])
+            bias[part] = np.where(known, (count * bias[part] + STEP_WORTH * before[part]) / (count + STEP_WORTH), bias[part])
     return bias
 
 
@@ -218,13 +229,13 @@ def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray
 
 
 def _fit_rain(
-    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, guess: np.ndarray | None
+    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, before: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Rain's error model of one horizon from arrays (init_time, location), mm, and the transforms of what was observed."""
     x, y = one["mean"], one["observed"]
     ok = np.isfinite(x) & np.isfinite(y) & np.isfinite(usual)
     if not ok.any():
-        return _nothing(x.shape[1], RAIN_TERMS, x.shape)
+        return _nothing(segment.max() + 1, RAIN_TERMS, x.shape)
     spread, usual_spread = _fill_spread(one["spread"], x)
     factor, newest = np.ones((segment.max() + 1, x.shape[1])), segment == segment.max()
     for part in np.unique(segment):
@@ -233,11 +244,12 @@ def _fit_rain(
         forecast, observed = (np.where(rows, values, 0.0).sum(axis=0) for values in (x, y))
         factor[part] = (forecast + RAIN_WORTH * all_of_it) / (observed + RAIN_WORTH)
     means = (usual, x / factor[segment], np.nan_to_num(one["wet"]), spread / factor[segment])
+    guess = before["coefficient"] if before and np.isfinite(before["coefficient"]).all() else None
     logs = _most_likely_rain([part[ok] for part in means], y[ok], guess)
     mean, deviation, shift = rain_margin(np.exp(logs), *means)
     young = ok[newest].sum(axis=0) < FEWEST_IN_SEGMENT
     found = {"bias": np.where(young, np.nan, factor[segment.max()]), "centre": np.zeros(x.shape[1]), "usual_spread": usual_spread}
-    return {**found, "coefficient": logs}, np.where(ok, _rain_transform(y, mean, deviation, shift), np.nan)
+    return {**found, "coefficient": logs, "biases": factor}, np.where(ok, _rain_transform(y, mean, deviation, shift), np.nan)
 
 
 def rain_margin(

@@ -18,7 +18,7 @@ from features.build import cell_coordinates, delays_of
 from features.calendar import day_index
 from features.hazards import LEVELS, Hazard, Options
 from models.errors import MONTHS, PATHS, Errors, gamma_quantile, learn_errors, normal_variance, rain_margin
-from models.weather import KINDS, as_issued, faults, find_changes, known_by, paired, sentences, usable
+from models.weather import KINDS, as_issued, faults, find_changes, known_by, paired, possible, sentences, usable
 
 HISTORY_DAYS = 40  # before the issue day: no event looks further back
 TOGETHER = 8  # issue days worked on at a time
@@ -76,7 +76,7 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     name, kind = pairs.attrs["variable"], KINDS[pairs.attrs["variable"]]
     learnt = errors.learnt[name]
     leads = learnt["lead"].values
-    made, horizon = as_issued(usable(pairs, ()), issued, leads, int(errors.meta["run_delay"]))
+    made, horizon = as_issued(_speaking(learnt, pairs, issued), issued, leads, int(errors.meta["run_delay"]))
     column = np.searchsorted(learnt["horizon"].values, horizon)
     month = pd.DatetimeIndex(issued).month.to_numpy()
     row = np.searchsorted(learnt["month"].values, month)
@@ -96,6 +96,14 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     x = made["mean"]
     centre = x + local["bias"] + terms[0] * (x - local["centre"]) + terms[1] * np.cos(angle) + terms[2] * np.sin(angle)
     return kind.back(centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2)) * score)
+
+
+def _speaking(learnt: xr.Dataset, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:
+    """Runs that may matter to the issue days, without what has no error model and what cannot be: an older run stands in for it."""
+    near = pairs.sel(init_time=slice(issued.min() - np.timedelta64(HISTORY_DAYS, "D"), issued.max()))
+    known = np.isfinite(learnt["bias"])
+    near = near.assign({name: near[name].where(known) for name in ("mean", "spread", "wet")})
+    return possible(near, learnt["least"], learnt["most"])
 
 
 def _rain_paths(terms: np.ndarray, usual: np.ndarray, made: Mapping[str, np.ndarray], factor: np.ndarray, score: np.ndarray) -> np.ndarray:

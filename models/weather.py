@@ -120,7 +120,8 @@ def as_issued(
     days older than the newest there could be. ``leads`` below 0 are days before the issue day, told of by the runs issued on them.
     """
     init, horizons = pairs["init_time"].values, pairs["horizon"].values
-    row_of = ((np.asarray(issued, "datetime64[ns]") - init[0]) / np.timedelta64(1, "D")).astype(int)
+    issued = np.asarray(issued, "datetime64[ns]")
+    row_of = ((issued - (init[0] if len(init) else issued[0])) / np.timedelta64(1, "D")).astype(int)
     column_of = {int(horizon): number for number, horizon in enumerate(horizons)}
     shape = (len(row_of), len(leads), pairs.sizes["location"])
     made, found = {name: np.full(shape, np.nan) for name in ("mean", "spread", "wet")}, np.full(shape, -1)
@@ -129,7 +130,7 @@ def as_issued(
         for age in range(oldest + 1):
             back = max(run_delay, -int(lead)) + age
             column, rows = column_of.get(int(lead) + back), row_of - back
-            if column is None:
+            if column is None or not len(init):
                 continue
             inside = (rows >= 0) & (rows < len(init))
             here = arrays["mean"][np.clip(rows, 0, len(init) - 1), column]
@@ -140,17 +141,20 @@ def as_issued(
     return made, found
 
 
-def possible(pairs: xr.Dataset) -> xr.Dataset:
-    """Pairs without forecast temperatures that lie beyond all that was observed at the place by more than its whole range.
+def reach_of(pairs: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """The least and the most a forecast can be at each place: all that was observed and its whole range more on either side.
 
-    Only temperatures: no rain and no flow is too great to be foretold.
+    Only of temperatures: no rain and no flow is too great to be foretold.
     """
-    if not KINDS[pairs.attrs["variable"]].temperature:
-        return pairs
-    observed = pairs["observed"]
+    observed = pairs["observed"].astype(np.float64)
     low, high = (observed.reduce(how, dim=("init_time", "horizon")) for how in (np.fmin.reduce, np.fmax.reduce))
-    span = np.maximum(high - low, FARTHEST)
-    near = (pairs["mean"] >= low - span) & (pairs["mean"] <= high + span)
+    span = np.maximum(high - low, FARTHEST) if KINDS[pairs.attrs["variable"]].temperature else np.inf
+    return (low - span).fillna(-np.inf), (high + span).fillna(np.inf)
+
+
+def possible(pairs: xr.Dataset, least: xr.DataArray, most: xr.DataArray) -> xr.Dataset:
+    """Pairs without the forecasts beyond what they can be."""
+    near = (pairs["mean"] >= least) & (pairs["mean"] <= most)
     return pairs.assign({name: pairs[name].where(near) for name in ("mean", "spread", "wet")})
 
 
@@ -158,7 +162,7 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
     """Every column (horizon, place) of a variable's newest runs that must be left out; see the reasons' functions."""
     recent = pairs.isel(init_time=slice(-RECENT_DAYS, None))
     mean, all_of_it = recent["mean"].values, pairs["mean"].values
-    enough = _pair_days(possible(pairs))
+    enough = _pair_days(possible(pairs, *reach_of(pairs)))
     shifted, units = _shifted(recent), _other_units(recent)
     found = []
     for column, horizon in enumerate(pairs["horizon"].values):
@@ -179,7 +183,7 @@ def usable(pairs: xr.Dataset, left_out: Iterable[Fault]) -> xr.Dataset:
         if fault.variable == pairs.attrs["variable"]:
             mask[columns.index(fault.horizon), places.index(fault.location)] = False
     keep = xr.DataArray(mask, dims=("horizon", "location"))
-    return possible(pairs.assign({name: pairs[name].where(keep) for name in ("mean", "spread", "wet")}))
+    return possible(pairs.assign({name: pairs[name].where(keep) for name in ("mean", "spread", "wet")}), *reach_of(pairs))
 
 
 def sentences(left_out: Iterable[Fault]) -> list[str]:

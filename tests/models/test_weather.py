@@ -29,7 +29,7 @@ from models.paths import (
     rolling_chances,
     share_of_paths,
 )
-from models.weather import as_issued, faults, find_changes, known_by, paired, possible, sentences, usable
+from models.weather import as_issued, faults, find_changes, known_by, paired, possible, reach_of, sentences, usable
 from sources.exercise.ahead import event_of, issue_forecasts, truth
 from sources.exercise.world import Run, World, simulate
 
@@ -185,7 +185,7 @@ def test_one_morning_in_kelvin_is_left_out_at_once(archive: dict[str, xr.Dataset
     pairs = archive["air_temperature_max"]
     values = pairs["mean"].values.copy()
     values[-1] += 273.15
-    left = possible(pairs.assign(mean=(pairs["mean"].dims, values)))
+    left = possible(pairs.assign(mean=(pairs["mean"].dims, values)), *reach_of(pairs))
     assert np.isnan(left["mean"].values[-1]).all()
     np.testing.assert_array_equal(left["mean"].values[:-1], pairs["mean"].values[:-1])
 
@@ -368,6 +368,15 @@ def test_a_lead_left_out_silences_the_cells_that_need_it_and_no_others(made: Mad
     spoken = np.isfinite(p.values[:, 0]).all(axis=(1, 2))
     cells = hazards()["heat"].cells
     assert [cell.lead_days + cell.window_days <= 4 for cell in cells] == spoken.tolist()
+
+
+def test_an_archive_that_ended_says_nothing(made: Made, archive: dict[str, xr.Dataset]) -> None:
+    """The last run is of 30 June, or of 1 January: the first still tells of 2 July, at a horizon of two days."""
+    for last, speaks in (("2012-06-30", True), ("2012-01-01", False)):
+        old = {name: pairs.sel(init_time=slice(None, last)) for name, pairs in archive.items()}
+        errors = learn_by(old, made.observations, np.datetime64("2012-07-01"), months=(7,))
+        p = chances(hazards()["heat"], errors, old, made.observations, normals_of("heat", made.observations), SEASON, DAYS[:1])
+        assert np.isfinite(p.values[:8]).all() if speaks else np.isnan(p.values).all()
 
 
 def test_days_not_yet_observed_are_bridged_by_the_runs_issued_on_them(made: Made) -> None:
