@@ -4,7 +4,7 @@ Temperatures and the logarithm of discharge: ensemble model output statistics (G
 corrected for a bias of each place, a slope and a yearly wave, the variance a power of that of the members. Rain: a censored, shifted
 gamma distribution (Scheuerer & Hamill 2015). Both by maximum likelihood, places together but for their bias; a bias holds for a
 segment, the time between two changes of the forecast model. What the families cannot be is mended by the observed distribution of
-their probability integral transforms, and dependence between leads and variables is that of past errors (Clark et al. 2004).
+the normal scores of what happened, and dependence between leads and variables is that of past errors (Clark et al. 2004).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MONTHS = tuple(range(1, 13))
 BIAS_WORTH = 10.0  # days: what a place's bias in a segment is drawn to the mean of all places with
 STEP_WORTH = 300.0  # days: what biases are drawn to those of the horizon before with, where errors are smaller and biases much the same
 SLOPE_WORTH = 20.0  # days: what slope and wave are drawn to none with
-UNIFORM_WORTH = 60.0  # days: what observed transforms are drawn to what they would be of a right model with
+RIGHT_WORTH = 60.0  # days: what observed scores are drawn to what they would be of a right model with
 RAIN_WORTH = 30.0  # mm: what a place's factor is drawn to 1 with
 SAMPLE = 4_000  # pairs that rain's likelihood is taken over
 BINS = 40
@@ -45,8 +45,8 @@ class Errors:
     """The error models of one region's forecasts.
 
     ``learnt``, by variable: ``bias`` (horizon, location) of the newest segment (rain: a factor), ``coefficient`` (horizon, term),
-    ``centre`` and ``usual_spread`` (horizon, location), ``score`` (month, horizon, path), the sorted normal scores of observed
-    transforms, ``rank`` (month, lead, path), which of them each path takes, ``least`` and ``most`` (location), what a forecast can
+    ``centre`` and ``usual_spread`` (horizon, location), ``score`` (month, horizon, path), quantiles of the normal scores of
+    what was observed, ``rank`` (month, lead, path), which of them each path takes, ``least`` and ``most`` (location), what a forecast can
     be, and for rain ``usual`` (dayofyear, location), mm.
     ``temperatures`` ties those that are not foretold to those that are. ``meta`` is JSON-able: changes, what is left out, days.
     """
@@ -72,39 +72,39 @@ def learn_errors(
     days since the last change, and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle.
     """
     leads = np.arange(earliest, max((int(part["horizon"].max()) for part in pairs.values()), default=-1) - run_delay + 1)
-    learnt, transforms = {}, {}
+    learnt, scores = {}, {}
     for name, part in pairs.items():
         segment = np.searchsorted(np.sort(np.array(changes, "datetime64[ns]")), part["init_time"].values, side="right")
         usual = window_mean(observations[name].values.astype(np.float64), observations["time"].values)
-        learnt[name], transforms[name] = _by_horizon(part, segment, usual)
+        learnt[name], scores[name] = _by_horizon(part, segment, usual)
         learnt[name]["least"], learnt[name]["most"] = reach_of(part)
-    seasons = [_of_season(transforms, pairs, leads, run_delay, month, paths) for month in months]
+    seasons = [_of_season(scores, pairs, leads, run_delay, month, paths) for month in months]
     for name in learnt:
         learnt[name] = learnt[name].assign_coords(month=list(months), lead=leads)
-        learnt[name]["score"] = ("month", "horizon", "path"), np.stack([scores[name] for scores, _ in seasons])
+        learnt[name]["score"] = ("month", "horizon", "path"), np.stack([quantiles[name] for quantiles, _ in seasons])
         learnt[name]["rank"] = ("month", "lead", "path"), np.stack([ranks[name] for _, ranks in seasons])
     meta = {"format": FORMAT, "run_delay": run_delay, "changes": [str(day)[:10] for day in changes]}
     return Errors(learnt, tie_temperatures(observations), meta)
 
 
 def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
-    """A fit of each horizon together, and the transforms (init_time, horizon, location) of what was observed."""
+    """A fit of each horizon together, and the normal scores (init_time, horizon, location) of what was observed."""
     fitted = _fit_rain if KINDS[pairs.attrs["variable"]].family == "rain" else _fit_normal
     arrays = {name: pairs[name].values.astype(np.float64) for name in ("mean", "spread", "wet", "observed")}
     days, horizons = pairs["init_time"].values, pairs["horizon"].values
     parts: list[dict[str, np.ndarray]] = []
-    transforms = np.full(arrays["mean"].shape, np.nan)
+    scores = np.full(arrays["mean"].shape, np.nan)
     for column, horizon in enumerate(horizons):
         one = {name: values[:, column] for name, values in arrays.items()}
         index = day_index(days + np.timedelta64(int(horizon), "D"))
-        found, transforms[:, column] = fitted(one, index, segment, usual[index], parts[-1] if parts else None)
+        found, scores[:, column] = fitted(one, index, segment, usual[index], parts[-1] if parts else None)
         parts.append(found)
     dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(("bias", "centre", "usual_spread"), ("horizon", "location"))}
     made = {name: (where, np.stack([part[name] for part in parts])) for name, where in dims.items()}
     rain = KINDS[pairs.attrs["variable"]].family == "rain"
     extra = {"usual": (("dayofyear", "location"), usual)} if rain else {}
     coords = {"horizon": horizons, "location": pairs["location"].values, "term": list(RAIN_TERMS if rain else NORMAL_TERMS)}
-    return xr.Dataset({**made, **extra}, coords=coords, attrs={"variable": pairs.attrs["variable"]}), transforms
+    return xr.Dataset({**made, **extra}, coords=coords, attrs={"variable": pairs.attrs["variable"]}), scores
 
 
 def _nothing(segments: int, terms: Sequence[str], shape: tuple[int, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -136,7 +136,7 @@ def _mean_where(values: np.ndarray, ok: np.ndarray) -> np.ndarray:
 def _fit_normal(
     one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, before: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The normal error model of one horizon from arrays (init_time, location), and the transforms of what was observed.
+    """The normal error model of one horizon from arrays (init_time, location), and the normal scores of what was observed.
 
     ``before``: that of the horizon before.
     """
@@ -160,7 +160,7 @@ def _fit_normal(
     newest = np.where(ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan)
     found = {"bias": newest, "centre": centre, "usual_spread": usual_spread, "coefficient": np.append(slopes, variance_terms)}
     found["biases"] = bias
-    return found, np.where(ok, ndtr(error / np.sqrt(variance)), np.nan)
+    return found, np.where(ok, error / np.sqrt(variance), np.nan)
 
 
 def _slopes(columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.ndarray:
@@ -231,7 +231,7 @@ def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray
 def _fit_rain(
     one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, before: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Rain's error model of one horizon from arrays (init_time, location), mm, and the transforms of what was observed."""
+    """Rain's error model of one horizon from arrays (init_time, location), mm, and the normal scores of what was observed."""
     x, y = one["mean"], one["observed"]
     ok = np.isfinite(x) & np.isfinite(y) & np.isfinite(usual)
     if not ok.any():
@@ -249,7 +249,7 @@ def _fit_rain(
     mean, deviation, shift = rain_margin(np.exp(logs), *means)
     young = ok[newest].sum(axis=0) < FEWEST_IN_SEGMENT
     found = {"bias": np.where(young, np.nan, factor[segment.max()]), "centre": np.zeros(x.shape[1]), "usual_spread": usual_spread}
-    return {**found, "coefficient": logs, "biases": factor}, np.where(ok, _rain_transform(y, mean, deviation, shift), np.nan)
+    return {**found, "coefficient": logs, "biases": factor}, np.where(ok, _rain_score(y, mean, deviation, shift), np.nan)
 
 
 def rain_margin(
@@ -290,11 +290,12 @@ def _most_likely_rain(means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndar
     ).x
 
 
-def _rain_transform(y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Probability integral transform; of a dry day any chance up to that of a dry day."""
+def _rain_score(y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Normal score of the chance of no more than what was observed; of a dry day that of any chance up to a dry day's."""
     shape, size = (mean / deviation) ** 2, deviation**2 / mean
     reached = gammainc(shape, (np.maximum(y, WET) + shift) / size)
-    return np.where(y < WET, np.random.default_rng(1).random(y.shape) * reached, reached)
+    reached = np.where(y < WET, np.random.default_rng(1).random(y.shape) * reached, reached)
+    return ndtri(np.clip(reached, 1e-9, 1 - 1e-9))
 
 
 @cache
@@ -303,7 +304,7 @@ def _gamma_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Cube roots are all but linear in the score (Wilson & Hilferty 1931), so that little is lost between the points of the grid.
     """
-    shape, score = np.linspace(np.log(1e-3), np.log(1e3), 140), np.linspace(-4.0, 4.0, 161)
+    shape, score = np.linspace(np.log(1e-3), np.log(1e3), 140), np.linspace(-6.0, 6.0, 241)
     return shape, score, np.cbrt(gammaincinv(np.exp(shape)[:, None], ndtr(score)[None, :]))
 
 
@@ -330,40 +331,37 @@ def _in_season(days: np.ndarray, month: int) -> np.ndarray:
 
 
 def _of_season(
-    transforms: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, month: int, paths: int
+    scores: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, month: int, paths: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Scores and ranks of each variable from the issue days of all years within SEASON_DAYS of the middle of a month."""
+    """Quantiles of scores, and ranks, of each variable from the issue days of all years within SEASON_DAYS of the middle of a month."""
     here = {
-        name: np.where(_in_season(pairs[name]["init_time"].values, month)[:, None, None], part, np.nan) for name, part in transforms.items()
+        name: np.where(_in_season(pairs[name]["init_time"].values, month)[:, None, None], part, np.nan) for name, part in scores.items()
     }
-    return {name: _scores(part, paths) for name, part in here.items()}, _ranks(here, pairs, leads, run_delay, paths)
+    return {name: _quantiles(part, paths) for name, part in here.items()}, _ranks(here, pairs, leads, run_delay, paths)
 
 
-def _scores(transforms: np.ndarray, paths: int) -> np.ndarray:
-    """Sorted normal scores of transforms (init_time, horizon, location): (horizon, path).
-
-    Drawn to those of a right model, evenly spread chances, by UNIFORM_WORTH days.
-    """
+def _quantiles(scores: np.ndarray, paths: int) -> np.ndarray:
+    """Evenly spread quantiles of scores (init_time, horizon, location): (horizon, path), drawn to a right model's by RIGHT_WORTH days."""
     even = (np.arange(paths) + 0.5) / paths
-    made = np.full((transforms.shape[1], paths), np.nan)
-    for column in range(transforms.shape[1]):
-        values = transforms[:, column]
+    made = np.full((scores.shape[1], paths), np.nan)
+    for column in range(scores.shape[1]):
+        values = scores[:, column]
         count = int(np.isfinite(values).any(axis=1).sum())
         if count >= FEWEST_IN_SEASON:
             seen = np.quantile(values[np.isfinite(values)], even)
-            made[column] = ndtri(np.clip((count * seen + UNIFORM_WORTH * even) / (count + UNIFORM_WORTH), 1e-6, 1 - 1e-6))
+            made[column] = (count * seen + RIGHT_WORTH * ndtri(even)) / (count + RIGHT_WORTH)
     return made
 
 
 def _ranks(
-    transforms: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, paths: int
+    scores: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, paths: int
 ) -> dict[str, np.ndarray]:
     """The order of past errors: each path is one issue day at one place, the same for all leads and variables: (lead, path)."""
-    names = list(transforms)
+    names = list(scores)
     if not names:
         return {}
     days = np.unique(np.concatenate([part["init_time"].values for part in pairs.values()]))
-    stacked = np.concatenate([_transforms_issued(transforms[name], pairs[name], days, leads, run_delay) for name in names], axis=1)
+    stacked = np.concatenate([_scores_issued(scores[name], pairs[name], days, leads, run_delay) for name in names], axis=1)
     rows = np.moveaxis(stacked, 2, 1).reshape(-1, stacked.shape[1])
     there = np.isfinite(rows).any(axis=0)
     rows = rows[np.isfinite(rows[:, there]).all(axis=1) & there.any()]
@@ -376,8 +374,8 @@ def _ranks(
     return dict(zip(names, np.split(order.astype(np.int16), len(names), axis=0), strict=True))
 
 
-def _transforms_issued(transforms: np.ndarray, pairs: xr.Dataset, days: np.ndarray, leads: np.ndarray, run_delay: int) -> np.ndarray:
-    like = pairs.assign({name: (pairs["mean"].dims, transforms) for name in ("mean", "spread", "wet")})
+def _scores_issued(scores: np.ndarray, pairs: xr.Dataset, days: np.ndarray, leads: np.ndarray, run_delay: int) -> np.ndarray:
+    like = pairs.assign({name: (pairs["mean"].dims, scores) for name in ("mean", "spread", "wet")})
     return as_issued(like, days, leads, run_delay, oldest=0)[0]["mean"]
 
 
