@@ -33,10 +33,10 @@ ui: $(RUN) ## start MLflow, Prefect and the published reports on 127.0.0.1
 	@$(BIN)/python -m flows.ui
 
 test: $(DEV) ## run the tests, all but the slow ones
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 test-all: $(DEV) ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(DEV) ## check style, format and types
 	$(BIN)/python -m ruff check .

@@ -11,6 +11,7 @@ os.environ.update(
         "GX_ANALYTICS_ENABLED": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MPLBACKEND": "Agg",
+        "OMP_NUM_THREADS": "1",  # tests run in as many processes as there are cores
     }
 )
 
@@ -26,6 +27,16 @@ import xarray as xr
 from configs import CHECKOUT, Region, Settings, load_region
 
 SHARED = CHECKOUT.parent / "shared" / "data"
+
+
+FITTED = ("test_train", "test_predict", "test_explain")  # share models that take a minute to fit
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is made once a session run in one process; else a file's tests stay together."""
+    for item in items:
+        group = "fitted" if item.path.stem in FITTED else "flows" if item.path.parent.name == "flows" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
