@@ -37,6 +37,7 @@ SMALLEST_VARIANCE = 1e-6
 LEAST_SQUARE = 0.05  # of the mean squared spread: below it members that agree tell no more
 NORMAL_TERMS = ("slope", "cosine", "sine", "variance", "power", "least_square")
 RAIN_TERMS = ("of_usual", "of_forecast", "of_wet", "root_of_mean", "of_spread", "shift")
+LOCAL = ("bias", "centre", "usual_spread", "width")  # what each place has of its own
 FORMAT = 1
 
 
@@ -45,7 +46,7 @@ class Errors:
     """The error models of one region's forecasts.
 
     ``learnt``, by variable: ``bias`` (horizon, location) of the newest segment (rain: a factor), ``coefficient`` (horizon, term),
-    ``centre`` and ``usual_spread`` (horizon, location), ``score`` (month, horizon, path), quantiles of the normal scores of
+    ``centre``, ``usual_spread`` and ``width`` (horizon, location), ``score`` (month, horizon, path), quantiles of the normal scores of
     what was observed, ``rank`` (month, lead, path), which of them each path takes, ``least`` and ``most`` (location), what a forecast can
     be, and for rain ``usual`` (dayofyear, location), mm.
     ``temperatures`` ties those that are not foretold to those that are. ``meta`` is JSON-able: changes, what is left out, days.
@@ -99,7 +100,7 @@ def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tu
         index = day_index(days + np.timedelta64(int(horizon), "D"))
         found, scores[:, column] = fitted(one, index, segment, usual[index], parts[-1] if parts else None)
         parts.append(found)
-    dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(("bias", "centre", "usual_spread"), ("horizon", "location"))}
+    dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(LOCAL, ("horizon", "location"))}
     made = {name: (where, np.stack([part[name] for part in parts])) for name, where in dims.items()}
     rain = KINDS[pairs.attrs["variable"]].family == "rain"
     extra = {"usual": (("dayofyear", "location"), usual)} if rain else {}
@@ -109,7 +110,7 @@ def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tu
 
 def _nothing(segments: int, terms: Sequence[str], shape: tuple[int, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     places = shape[1]
-    blank = {name: np.full(places, np.nan) for name in ("bias", "centre", "usual_spread")}
+    blank = {name: np.full(places, np.nan) for name in LOCAL}
     return {**blank, "coefficient": np.full(len(terms), np.nan), "biases": np.full((segments, places), np.nan)}, np.full(shape, np.nan)
 
 
@@ -157,10 +158,10 @@ def _fit_normal(
         error = rest - bias[segment]
         variance_terms = _variance_terms(square[ok], error[ok] ** 2)
         variance = normal_variance(variance_terms, square)
+    width = _widths(error**2 / variance, ok)
     newest = np.where(ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan)
     found = {"bias": newest, "centre": centre, "usual_spread": usual_spread, "coefficient": np.append(slopes, variance_terms)}
-    found["biases"] = bias
-    return found, np.where(ok, error / np.sqrt(variance), np.nan)
+    return {**found, "biases": bias, "width": width}, np.where(ok, error / np.sqrt(variance * width), np.nan)
 
 
 def _slopes(columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.ndarray:
@@ -225,6 +226,12 @@ def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray
     return np.array([max(np.exp(best[0] - best[1] * middle), 0.0), best[1], least])
 
 
+def _widths(square: np.ndarray, ok: np.ndarray) -> np.ndarray:
+    """How much greater than that of all places a place's variance is, drawn to 1 by BIAS_WORTH days: (location,)."""
+    count = ok.sum(axis=0)
+    return (np.where(ok, square, 0.0).sum(axis=0) + BIAS_WORTH) / (count + BIAS_WORTH)
+
+
 # Rain
 
 
@@ -249,6 +256,7 @@ def _fit_rain(
     mean, deviation, shift = rain_margin(np.exp(logs), *means)
     young = ok[newest].sum(axis=0) < FEWEST_IN_SEGMENT
     found = {"bias": np.where(young, np.nan, factor[segment.max()]), "centre": np.zeros(x.shape[1]), "usual_spread": usual_spread}
+    found["width"] = np.ones(x.shape[1])
     return {**found, "coefficient": logs, "biases": factor}, np.where(ok, _rain_score(y, mean, deviation, shift), np.nan)
 
 

@@ -17,7 +17,7 @@ import xarray as xr
 from features.build import cell_coordinates, delays_of
 from features.calendar import day_index
 from features.hazards import LEVELS, Hazard, Options
-from models.errors import MONTHS, PATHS, Errors, gamma_quantile, learn_errors, normal_variance, rain_margin
+from models.errors import LOCAL, MONTHS, PATHS, Errors, gamma_quantile, learn_errors, normal_variance, rain_margin
 from models.weather import KINDS, as_issued, faults, find_changes, known_by, paired, possible, sentences, usable
 
 HISTORY_DAYS = 40  # before the issue day: no event looks further back
@@ -86,7 +86,7 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     score = np.moveaxis(np.where((horizon >= 0)[..., None], score, np.nan), -1, 0)
     days = issued[:, None] + leads.astype("timedelta64[D]")
     place = np.arange(pairs.sizes["location"])
-    local = {part: learnt[part].values[column, place] for part in ("bias", "centre", "usual_spread")}
+    local = {part: learnt[part].values[column, place] for part in LOCAL}
     terms = np.moveaxis(learnt["coefficient"].values[column], -1, 0)
     made["spread"] = np.where(np.isfinite(made["spread"]), made["spread"], local["usual_spread"])
     if kind.family == "rain":
@@ -95,7 +95,7 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     angle = 2 * np.pi * day_index(days)[..., None] / 366
     x = made["mean"]
     centre = x + local["bias"] + terms[0] * (x - local["centre"]) + terms[1] * np.cos(angle) + terms[2] * np.sin(angle)
-    return kind.back(centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2)) * score)
+    return kind.back(centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2) * local["width"]) * score)
 
 
 def _speaking(learnt: xr.Dataset, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:

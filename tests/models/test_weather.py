@@ -485,3 +485,25 @@ def test_heat_has_most_of_the_skill_there_can_be(seed: int) -> None:
     assert (share * whole).sum() / whole.sum() >= 0.85
     assert (share[:5] >= 0.80).all()
     assert (share > raw).all()
+
+
+@pytest.mark.slow
+def test_the_river_has_most_of_the_skill_there_can_be() -> None:
+    """85 % of the truth's at leads 0 to 2, and no less than the raw ensemble."""
+    share, raw, whole = skill_shares(make(81_014), "river_flood", 3, 4, slice("2009", "2012"))
+    assert (share * whole).sum() / whole.sum() >= 0.85
+    assert (share > raw).all()
+
+
+@pytest.mark.slow
+def test_nothing_is_claimed_where_forecasts_know_nothing() -> None:
+    """Neither they nor the past know anything: N's chances are the calendar's, as wide of the truth as its own few years make them."""
+    blind = make(81_013, ("no_forecast_skill", "no_memory"))
+    hazard, normals = hazards()["heat"], normals_of("heat", blind.observations)
+    days = blind.observations["time"].sel(time=slice("2010", "2012")).values
+    days = days[(hazard.applies(days, normals, SEASON)[0] == 1).any(axis=1)][::6]
+    pairs = read_archive(blind.forecasts, blind.observations)
+    said = rolling_chances(hazard, pairs, blind.observations, normals, SEASON, days).values[:7, 0]
+    rate = np.nanmean(said)
+    assert 0.05 < rate < 0.2
+    assert np.nanvar(said, axis=(1, 2)).max() < 0.1 * rate * (1 - rate)
