@@ -33,6 +33,8 @@ from models.weather import as_issued, faults, find_changes, known_by, paired, po
 from sources.exercise.ahead import event_of, issue_forecasts, truth
 from sources.exercise.world import Run, World, simulate
 
+pytestmark = pytest.mark.slow  # nothing that is published reads these models
+
 START, END = np.datetime64("1996-01-01"), np.datetime64("2012-12-31")
 FIRST, CHANGE = np.datetime64("2007-01-01"), np.datetime64("2010-06-10")
 IDS = ("coast", "inland", "plain", "river")
