@@ -116,12 +116,16 @@ def _rain_paths(terms: np.ndarray, usual: np.ndarray, made: Mapping[str, np.ndar
 
 
 def read_by_events(hazard: Hazard, observations: xr.Dataset, normals: xr.Dataset, options: Options) -> list[str]:
-    """The variables a hazard's events depend on: those whose absence from the last two years changes them."""
-    recent = observations.isel(time=slice(-800, None))
-    before = hazard.events(recent, normals, options).values
+    """The variables a hazard's events depend on: required ones, those whose absence changes events, and with one temperature all."""
+    before = hazard.events(observations, normals, options).values
     names = [name for name in (*hazard.requires, *hazard.uses) if name in observations]
-    without = {name: hazard.events(recent.assign({name: recent[name] * np.nan}), normals, options).values for name in names}
-    return [name for name in names if name in hazard.requires or not np.array_equal(without[name], before, equal_nan=True)]
+
+    def matters(name: str) -> bool:
+        without = observations.assign({name: observations[name] * np.nan})
+        return not np.array_equal(hazard.events(without, normals, options).values, before, equal_nan=True)
+
+    needed = {name for name in names if name in hazard.requires or matters(name)}
+    return [name for name in names if name in needed or (name in TEMPERATURES and needed & set(TEMPERATURES))]
 
 
 def chances(
