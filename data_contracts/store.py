@@ -77,7 +77,7 @@ class Store:
         with _lock(self.path.with_suffix(".lock")):
             repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
             session = repository.writable_session("main")
-            for what, new in _grids(checked, source.delay_days).items():
+            for what, new in _grids(checked, source).items():
                 _put(session, f"{source.name}/{what}", new, source.complete)
             changed = session.has_uncommitted_changes
             snapshot = session.commit(f"{source.name}") if changed else session.snapshot_id
@@ -99,7 +99,10 @@ class Store:
         return _merge_sources(found, "time")
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
-        """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]), or None where there are none."""
+        """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]), or None where there are none.
+
+        Each variable's attribute ``delay_days`` is that of its runs, Source.run_delay_days.
+        """
         found = self._read("forecasts", snapshot)
         return _merge_sources(found, "init_time") if found else None
 
@@ -190,10 +193,13 @@ def _text(values: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(np.array(values.values.tolist(), dtype=str), dims=values.dims, attrs=values.attrs)
 
 
-def _grids(checked: Checked, delay: int) -> dict[str, xr.Dataset | None]:
+def _grids(checked: Checked, source: Source) -> dict[str, xr.Dataset | None]:
     """The checked tables as arrays, by the group they go to; None where there is no value."""
-    tables = {"observations": (checked.observations, ("time",)), "forecasts": (checked.forecasts, ("init_time", "lead_days", "member"))}
-    grids = {what: _grid(table, keys, checked.locations, delay) for what, (table, keys) in tables.items() if len(table)}
+    tables = {
+        "observations": (checked.observations, ("time",), source.delay_days),
+        "forecasts": (checked.forecasts, ("init_time", "lead_days", "member"), source.run_delay_days),
+    }
+    grids = {what: _grid(table, keys, checked.locations, delay) for what, (table, keys, delay) in tables.items() if len(table)}
     return {what: grids[what] if what in grids and grids[what].data_vars else None for what in tables}
 
 

@@ -15,9 +15,8 @@ from flows.check import open_region
 from flows.progress import stage
 from flows.pull import pull_sources
 from flows.run import Outcome, alone, concluded
-from flows.train import backtest_hazards, listed, sort_hazards
+from flows.train import assess, backtest_hazards, forecasts_of, listed, sort_hazards
 from models import backtest as backtests
-from models import scores as scoring
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
@@ -32,23 +31,36 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
     os.replace(file.name, path)
 
 
+def stages_path(path: Path) -> Path:
+    """Where the table of the stages goes: beside that of the scores."""
+    return path.with_name(f"{path.stem}_stages{path.suffix}")
+
+
 @flow(name="backtest", flow_run_name="backtest {region}", persist_result=False)
 def backtest(region: str, out: str = "scores.csv") -> Outcome:
-    """Pulls a region's record, forecasts every past year from the years before it, and writes the scores to ``out``."""
+    """Pulls a region's record, forecasts every past year from the years before it, and writes the scores to ``out``.
+
+    Where the record has weather forecasts, a second table beside it, scores_stages.csv for scores.csv, holds the stages apart.
+    """
     settings, place, path = Settings.from_environment(), open_region(region), Path(out).expanduser().resolve()
     if not path.parent.is_dir() or path.is_dir():
         raise RiskError(f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file.")
     with alone(place, settings):
         pulled = pull_sources(place, settings, least_years=backtests.LEAST_YEARS)
-        observations = Store(settings, place).observations()
+        store = Store(settings, place)
+        observations = store.observations()
         possible = sort_hazards(observations)
-        tested = backtest_hazards(possible.hazards, observations, place)
+        tested = backtest_hazards(possible.hazards, observations, forecasts_of(store), place)
         missing = possible.missing | tested.missing
         if not tested.out_of_fold:
             raise RiskError(f"{place.name}: no hazard can be assessed: {listed(missing | possible.absent)}")
         with stage("score") as say:
-            scores = scoring.assess(tested.out_of_fold, place, missing)
+            assessment = assess(tested.out_of_fold, place, missing)
+            scores = assessment.table
             say(f"{len(scores)} cells")
         write_scores(scores, path)
-        notes = tuple(f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items())
-        return concluded(Outcome(place.name, path, pulled.degraded, notes, scores))
+        notes = [f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items()]
+        if len(assessment.weather):
+            write_scores(assessment.weather, stages_path(path))
+            notes.append(f"With weather forecasts (N), without (K), and both, on the same days: {stages_path(path).name}")
+        return concluded(Outcome(place.name, path, pulled.degraded, tuple(notes), scores))

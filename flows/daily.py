@@ -10,7 +10,7 @@ from flows.check import open_region
 from flows.forecast import Issue, make_forecast
 from flows.pull import pull_sources
 from flows.run import Outcome, alone, concluded, known_before, today
-from flows.train import champions_of, sort_hazards, train_hazards
+from flows.train import champions_of, forecasts_of, sort_hazards, train_hazards
 from models.registry import Registry
 
 
@@ -25,7 +25,7 @@ def daily(region: str) -> Outcome:
     with alone(place, settings):
         pulled = pull_sources(place, settings)
         store = Store(settings, place)
-        observations, snapshot = store.observations(), store.snapshot()
+        observations, forecasts, snapshot = store.observations(), forecasts_of(store), store.snapshot()
         issued = today(place, observations)
         known, registry = known_before(observations, issued), Registry(settings)
         possible = sort_hazards(known)
@@ -34,9 +34,11 @@ def daily(region: str) -> Outcome:
         missing: dict[str, str] = {}
         if new:
             others = {name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}
-            registered, missing = train_hazards(new, known, place, registry, snapshot, others, possible.missing)
+            registered, missing = train_hazards(new, known, forecasts, place, registry, snapshot, others, possible.missing)
             champions |= champions_of(place, registry, tuple(registered), known)
         folder = settings.published / place.name / issued.isoformat()
         return concluded(
-            make_forecast(Issue(place, settings, issued, snapshot, known, champions, possible, folder, False, pulled.degraded, missing))
+            make_forecast(
+                Issue(place, settings, issued, snapshot, known, forecasts, champions, possible, folder, False, pulled.degraded, missing)
+            )
         )

@@ -20,10 +20,10 @@ from features.hazards import hazards
 from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
-from flows.train import Assessable, champions_of, sort_hazards
+from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
 from models import predict as prediction
-from models import scores as scoring
 from models.registry import Champion, Registry, code_version
+from models.stages import Assessment
 from models.train import Model, reference_years
 from reports.exports import read_forecast_csv
 from sources import Source, is_exercise, sources_of
@@ -44,6 +44,7 @@ class Issue:
     issued: date
     snapshot: str
     observations: xr.Dataset
+    forecasts: xr.Dataset | None
     champions: dict[str, Champion]
     possible: Assessable
     folder: Path
@@ -58,19 +59,23 @@ class Issue:
 
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
-def score(region: Region, champions: dict[str, Champion], missing: dict[str, str]) -> pd.DataFrame:
+def score(region: Region, champions: dict[str, Champion], missing: dict[str, str]) -> Assessment:
     """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
-    return scoring.assess({name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}, region, missing)
+    return assess({name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}, region, missing)
 
 
 @task(name="forecast", task_run_name="forecast {issue.region.name} {issue.issued}", **task_options())
-def predict(issue: Issue, scores: pd.DataFrame) -> xr.Dataset:
+def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
     """The forecast of the issue day; colours already given by the forecast before are only withdrawn with a margin."""
     models = {name: champion.model for name, champion in issue.champions.items()}
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
     before = None if issue.hindcast else earlier_forecast(issue.settings.published / issue.region.name, issue.issued)
-    made = prediction.predict(models, scores, issue.observations, issue.region, issue.issued, versions, before)
+    weather = None
+    if issue.forecasts is not None:
+        backtests = {name: champion.out_of_fold for name, champion in issue.champions.items() if champion.out_of_fold is not None}
+        weather = prediction.Weather(issue.forecasts, assessment.weather, backtests)
+    made = prediction.predict(models, assessment.known, issue.observations, issue.region, issue.issued, versions, before, weather)
     return made.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else made
 
 
@@ -116,7 +121,7 @@ def stale(observations: xr.Dataset, issued: date) -> tuple[str, ...]:
     return (f"The newest observation is of {newest}, {late} days older than it should be; see why the sources deliver nothing newer.",)
 
 
-def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
+def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[str, Any]:
     """What the forecast was made from. Nothing in it varies between two runs of one day."""
     return {
         "region": issue.region.name,
@@ -136,7 +141,7 @@ def provenance_of(issue: Issue, degraded: list[str]) -> dict[str, Any]:
         "reference": "{}-{}".format(*normal_years(issue)),
         "hindcast": issue.hindcast,
         "exercise": is_exercise(issue.region),
-        "notes": list(notes(issue)),
+        "notes": told,
     }
 
 
@@ -171,17 +176,18 @@ def make_forecast(issue: Issue) -> Outcome:
     """Scores, forecasts and publishes one issue. Raises RiskError."""
     untrained = {name: f"no model of it: {why}" for name, why in issue.missing.items()}
     with stage("score"):
-        scores = score(issue.region, issue.champions, issue.possible.missing | untrained)
+        assessment = cast(Assessment, score(issue.region, issue.champions, issue.possible.missing | untrained))
     with stage(f"forecast {issue.issued}"):
-        forecast = cast(xr.Dataset, predict(issue, scores))
+        forecast = cast(xr.Dataset, predict(issue, assessment))
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [f"There is no model of {', '.join(names)}: {why}" for why, names in by_reason(issue.missing).items()]
-    told = json.loads(forecast.attrs.get("degraded") or "[]")
-    degraded = list(dict.fromkeys([*issue.degraded, *stale(issue.observations, issue.issued), *damaged, *without, *told]))
-    forecast.attrs["degraded"] = json.dumps(degraded, ensure_ascii=False)
+    said = {name: json.loads(forecast.attrs[name]) for name in ("degraded", "notes")}
+    degraded = list(dict.fromkeys([*issue.degraded, *stale(issue.observations, issue.issued), *damaged, *without, *said["degraded"]]))
+    told = [*notes(issue), *said["notes"]]
+    forecast.attrs |= {"degraded": json.dumps(degraded, ensure_ascii=False), "notes": json.dumps(told, ensure_ascii=False)}
     with stage("publish"):
-        folder = publish(issue, forecast, scores, provenance_of(issue, degraded))
-    return Outcome(issue.region.name, folder, tuple(degraded), notes(issue), scores)
+        folder = publish(issue, forecast, assessment.table, provenance_of(issue, degraded, told))
+    return Outcome(issue.region.name, folder, tuple(degraded), tuple(told), assessment.table)
 
 
 def by_reason(missing: dict[str, str]) -> dict[str, list[str]]:
@@ -223,6 +229,18 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
             folder = Path(out).expanduser().resolve()
         return concluded(
             make_forecast(
-                Issue(place, settings, day, store.snapshot(), known, champions, possible, folder, hindcast=day < now, missing=missing)
+                Issue(
+                    place,
+                    settings,
+                    day,
+                    store.snapshot(),
+                    known,
+                    forecasts_of(store),
+                    champions,
+                    possible,
+                    folder,
+                    hindcast=day < now,
+                    missing=missing,
+                )
             )
         )

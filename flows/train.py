@@ -19,6 +19,7 @@ from models import backtest as backtests
 from models import scores as scoring
 from models import train as training
 from models.registry import Champion, Registered, Registry, code_version
+from models.stages import Assessment, assess_weather
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Backtested:
 
 
 @task(name="backtest", task_run_name="backtest {hazard.name}", **task_options())
-def backtest_hazard(hazard: Hazard, observations: xr.Dataset, region: Region) -> xr.Dataset:
-    """The hazard's out-of-fold predictions."""
-    return backtests.backtest(hazard, observations, region)
+def backtest_hazard(hazard: Hazard, observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region) -> xr.Dataset:
+    """The hazard's out-of-fold predictions, with stage N's where there are weather forecasts."""
+    return backtests.backtest(hazard, observations, region, forecasts)
 
 
 @task(name="fit", task_run_name="fit {hazard.name}", **task_options())
@@ -67,7 +68,7 @@ def sort_hazards(observations: xr.Dataset) -> Assessable:
     return Assessable(tuple(name for name, reason in reasons.items() if not reason), missing, absent)
 
 
-def backtest_hazards(names: tuple[str, ...], observations: xr.Dataset, region: Region) -> Backtested:
+def backtest_hazards(names: tuple[str, ...], observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region) -> Backtested:
     """Backtests one hazard after the other; one that cannot be, such as for too short a record, does not stop the others."""
     done, missing = dict[str, xr.Dataset](), dict[str, str]()
     try:
@@ -77,15 +78,28 @@ def backtest_hazards(names: tuple[str, ...], observations: xr.Dataset, region: R
     for name in names:
         try:
             with stage(f"backtest {name}"):
-                done[name] = cast(xr.Dataset, backtest_hazard(hazards()[name], observations, region))
+                done[name] = cast(xr.Dataset, backtest_hazard(hazards()[name], observations, forecasts, region))
         except RiskError as error:
             missing[name] = str(error)
     return Backtested(done, missing)
 
 
+def assess(out_of_fold: dict[str, xr.Dataset], region: Region, missing: dict[str, str]) -> Assessment:
+    """The scores of both stages, all hazards of the region together."""
+    known = scoring.assess(out_of_fold, region, missing)
+    return Assessment(known, assess_weather(out_of_fold, known))
+
+
+def forecasts_of(store: Store) -> xr.Dataset | None:
+    """The stored weather forecasts, in memory; None where there are none."""
+    forecasts = store.forecasts()
+    return None if forecasts is None else forecasts.load()
+
+
 def train_hazards(
     names: tuple[str, ...],
     observations: xr.Dataset,
+    forecasts: xr.Dataset | None,
     region: Region,
     registry: Registry,
     snapshot: str,
@@ -97,8 +111,8 @@ def train_hazards(
     ``others``: out-of-fold predictions of the region's other hazards, ``missing``: those that have none; both enter the
     scores, whose verdicts are the region's as a whole. Returns what was registered, and hazard -> reason for what was not.
     """
-    tested = backtest_hazards(names, observations, region)
-    scores = scoring.assess(others | tested.out_of_fold, region, missing | tested.missing) if tested.out_of_fold else pd.DataFrame()
+    tested = backtest_hazards(names, observations, forecasts, region)
+    scores = assess(others | tested.out_of_fold, region, missing | tested.missing).table if tested.out_of_fold else pd.DataFrame()
     registered = {}
     for name, out_of_fold in tested.out_of_fold.items():
         with stage(f"fit {name}"):
@@ -136,7 +150,7 @@ def train(region: str, hazard: str | None = None) -> Outcome:
             raise RiskError(f"{place.name}: nothing can be trained: {listed(why)}; add what is missing and pull again.")
         rest = champions_of(place, registry, tuple(name for name in possible.hazards if name not in names), known)
         others = {name: champion.out_of_fold for name, champion in rest.items() if champion.out_of_fold is not None}
-        registered, missing = train_hazards(names, known, place, registry, store.snapshot(), others, possible.missing)
+        registered, missing = train_hazards(names, known, forecasts_of(store), place, registry, store.snapshot(), others, possible.missing)
         if not registered:
             raise RiskError(f"{place.name}: nothing could be trained: {listed(missing)}")
         held = {name: made for name, made in registered.items() if not made.champion}

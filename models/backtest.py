@@ -12,12 +12,15 @@ import xarray as xr
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
+from models.paths import archive_for, rolling_chances
 from models.regression import fit_chain, predict_steps, season_alone
+from models.stages import together
 from models.train import Lesson, Model, forecasters, learn_from, prepare
 
 LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
 LEAST_VALID = 0.8  # share of a test year's issue days that must have an outcome
 SHARE_FIRST = 0.6  # of the record, at most, for the first training
+WEATHER_YEARS = 8  # the newest test years, which stage N is assessed on: older forecasts are of other forecast models
 
 
 class TooShort(RiskError):
@@ -67,12 +70,24 @@ class Fold:
     delays: Mapping[str, int]
     options: Options
 
-    def predictions(self) -> xr.Dataset:
-        """Every forecaster's probability and the outcome, NaN where nothing is scored."""
+    @property
+    def year(self) -> int:
+        """The calendar year tested."""
+        return int(self.outcome["init_time"].dt.year.values[0])
+
+    def predictions(self, archive: Mapping[str, xr.Dataset]) -> xr.Dataset:
+        """Every forecaster's probability and the outcome, NaN where nothing is scored; ``weather`` where ``archive`` allows it."""
         made = forecasters(self.model, self.observations, self.outcome["init_time"].values, self.delays, self.options)
         made = made.assign(climatology_smoothed=(self.outcome.dims, self.smoothed(made["climatology"].values)))
+        if archive:
+            made = made.assign(weather=(self.outcome.dims, self.weather(archive)))
         made = made.drop_vars("state_known").where(np.isfinite(self.outcome.values))
         return made.assign(outcome=(self.outcome.dims, self.outcome.values)).astype(np.float32)
+
+    def weather(self, archive: Mapping[str, xr.Dataset]) -> np.ndarray:
+        """Stage N's probability by rolling origin, error models refitted each month: as ``outcome``, NaN where it is silent."""
+        days = self.outcome["init_time"].values
+        return rolling_chances(self.hazard, archive, self.observations, self.model.normals, self.options, days).values
 
     def smoothed(self, usual: np.ndarray) -> np.ndarray:
         """What the calendar says once its frequencies are drawn towards each other as far as training years ask: as ``usual``.
@@ -84,18 +99,27 @@ class Fold:
         return np.cumprod(predict_steps(recipe, self.hazard, fitted, lesson.features, usual), axis=1)
 
 
-def backtest(hazard: Hazard, observations: xr.Dataset, region: Region) -> xr.Dataset:
+def backtest(hazard: Hazard, observations: xr.Dataset, region: Region, forecasts: xr.Dataset | None = None) -> xr.Dataset:
     """Out-of-fold predictions of every forecaster beside what happened, for all test years.
 
     Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``, ``climatology_smoothed``, ``outcome``
-    and, where the hazard has one, ``overlap``; float32, NaN where there was nothing to score. Raises TooShort.
+    and, where the hazard has one, ``overlap``; float32, NaN where there was nothing to score. Where ``forecasts``, as
+    Store.forecasts gives them, say anything of the newest WEATHER_YEARS test years, also ``weather``, stage N's, and ``both``.
+    Raises TooShort.
     """
     require_years(observations, region)
-    tested = [fold.predictions() for fold in folds(hazard, observations, region)]
+    observations = observations.load()
+    archive = archive_for(hazard, forecasts, observations)
+    since = (test_years(hazard, observations) or [0])[-WEATHER_YEARS:][0]
+    tested = [fold.predictions(archive if fold.year >= since else {}) for fold in folds(hazard, observations, region)]
     if not tested:
         days = f"{LEAST_VALID:.0%} of its {hazard.title.lower()} days observed"
         raise TooShort(f"region {region.name}: no test year of the record has {days}; fill the gaps.")
-    return joined(hazard, tested, delays_of(observations))
+    options = options_for(hazard, region, observations)
+    made = joined(hazard, tested, delays_of(observations)).assign_attrs(warm_season=list(options.warm_season))
+    if "weather" not in made or not np.isfinite(made["weather"].values).any():
+        return made.drop_vars("weather", errors="ignore")
+    return made.assign(both=(made["weather"].dims, together(hazard, made, made.attrs["delay_days"]).astype(np.float32)))
 
 
 def joined(hazard: Hazard, tested: Sequence[xr.Dataset], delays: Mapping[str, int]) -> xr.Dataset:
@@ -126,10 +150,12 @@ def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str,
     model = learn_from(hazard, lesson)
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
     known = observations.sel(time=slice(None, pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach)))
-    outcome = build_outcome(hazard, hazard.events(known, model.normals, options), model.normals, options)
+    happened = hazard.events(known, model.normals, options)
+    outcome = build_outcome(hazard, happened, model.normals, options)
     outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days)).sel(init_time=str(year))
     issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[:: hazard.issue_step_days]
-    expected = (hazard.applies(issue_days.astype("datetime64[ns]"), model.normals, options) == 1).sum()
+    measured = np.isfinite(happened.values).any(axis=(0, 1))
+    expected = (hazard.applies(issue_days.astype("datetime64[ns]"), model.normals, options) == 1)[..., measured].sum()
     valid = np.isfinite(outcome.values[:, 0])
     if not expected or valid.sum() < LEAST_VALID * expected:
         return None

@@ -27,6 +27,12 @@ def conditional(chain: np.ndarray) -> np.ndarray:
         return np.where(above > 0, chain / above, np.where(np.isnan(above + chain), np.nan, 0.0))
 
 
+def step(chain: np.ndarray, level: int) -> np.ndarray:
+    """P(level | the level below) of ``conditional`` alone: (cell, init_time, location)."""
+    first = max(level - 2, 0)
+    return conditional(chain[:, first:level])[:, -1]
+
+
 def fit_climatology(outcome: xr.DataArray) -> xr.DataArray:
     """Event frequency in the doy window of the valid day: (cell, level, dayofyear, location); 0 where a cell never was.
 

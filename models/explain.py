@@ -19,6 +19,7 @@ from models.train import Model, State, booster_input, tree_predictors
 
 CALENDAR = "the time of year"
 LIMITS = "limits and rounding"
+WEATHER = "the weather forecast"
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 

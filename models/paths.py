@@ -7,7 +7,7 @@ lead and window is the share of paths on which it does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,16 +25,26 @@ TOGETHER = 8  # issue days worked on at a time
 TEMPERATURES = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
 
 
-def read_archive(forecasts: xr.Dataset, observations: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Runs beside observations, see models.weather.paired, of every variable that both have and whose errors can be modelled."""
-    return {name: paired(forecasts, observations, name) for name in KINDS if name in forecasts and name in observations}
+def read_archive(forecasts: xr.Dataset, observations: xr.Dataset, names: Iterable[str] = tuple(KINDS)) -> dict[str, xr.Dataset]:
+    """Runs beside observations, see models.weather.paired, of those variables both have whose errors can be modelled."""
+    return {name: paired(forecasts, observations, name) for name in names if name in forecasts and name in observations}
+
+
+def archive_for(hazard: Hazard, forecasts: xr.Dataset | None, observations: xr.Dataset) -> dict[str, xr.Dataset]:
+    """``read_archive`` of what the hazard reads.
+
+    Empty where that is not all it requires, and for an index of months, which no weather forecast reaches.
+    """
+    if forecasts is None or hazard.windows_look_back:
+        return {}
+    archive = read_archive(forecasts, observations, _needed((*hazard.requires, *hazard.uses)))
+    return archive if all(name in archive for name in hazard.requires) else {}
 
 
 def learn_by(
     archive: Mapping[str, xr.Dataset],
     observations: xr.Dataset,
     today: np.datetime64,
-    run_delay: int = 0,
     changes: Sequence[np.datetime64] | None = None,
     months: Sequence[int] = MONTHS,
     paths: int = PATHS,
@@ -43,9 +53,10 @@ def learn_by(
 
     ``changes`` of the forecast model: those given, else those seen in the errors.
     """
-    delays = delays_of(observations)
+    delays, run_delay = delays_of(observations), max((part.attrs["run_delay"] for part in archive.values()), default=0)
     today = today.astype("datetime64[ns]")
     known = {name: known_by(part, today, delays[name], run_delay) for name, part in archive.items()}
+    known = {name: part for name, part in known.items() if part.sizes["init_time"]}
     left_out = [fault for part in known.values() for fault in faults(part)]
     good = {name: usable(part, left_out) for name, part in known.items()}
     good = {name: part for name, part in good.items() if np.isfinite(part["mean"].values).any()}
@@ -247,11 +258,14 @@ def rolling_chances(
     normals: xr.Dataset,
     options: Options,
     issued: np.ndarray,
-    run_delay: int = 0,
     changes: Sequence[np.datetime64] | None = None,
     paths: int = PATHS,
 ) -> xr.DataArray:
-    """``chances`` for past issue days, by error models refitted each month on what could be known on the first of them."""
+    """``chances`` on the mornings ``issued``, by error models refitted each month on what could be known on the first of them.
+
+    Attributes, of the newest month: ``changes``, days from which on another forecast model issues the runs, and ``left_out``,
+    sentences. The one path of backtest and live.
+    """
     issued = np.asarray(issued, dtype="datetime64[ns]")
     wanted = _needed(read_by_events(hazard, observations, normals, options))
     archive = {name: part for name, part in archive.items() if name in wanted}
@@ -260,6 +274,6 @@ def rolling_chances(
     for month in np.unique(months):
         days = issued[months == month]
         number = pd.Timestamp(days[0]).month
-        errors = learn_by(archive, observations, days[0], run_delay, changes, (number,), paths)
+        errors = learn_by(archive, observations, days[0], changes, (number,), paths)
         parts.append(chances(hazard, errors, archive, observations, normals, options, days))
-    return xr.concat(parts, dim="init_time")
+    return xr.concat(parts, dim="init_time").assign_attrs({name: errors.meta[name] for name in ("changes", "left_out")})

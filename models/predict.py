@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -17,9 +18,12 @@ from features.build import build_outcome, cell_coordinates, delays_of, options_f
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
-from models.explain import causes_of, explain
+from models.blend import blend
+from models.explain import WEATHER, causes_of, explain
+from models.paths import archive_for, rolling_chances
 from models.quantiles import QUANTILES, predict_outlook
-from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, USUAL, known_numbers, publish
+from models.scores import KNOWN, NOT_ASSESSED, PROVISIONAL, SKILFUL, USUAL, known_numbers, publish
+from models.stages import live_weights, publish_both
 from models.train import Model, State, read_replicas, read_state, reference_years, speak
 
 DECIMALS = 4
@@ -31,6 +35,18 @@ WITHDRAWN_BELOW = 0.8  # of its threshold; until then a colour once given for a 
 DIMS = ("cell", "level", "init_time", "location")
 
 
+@dataclass(frozen=True)
+class Weather:
+    """What stage N speaks from: ``forecasts`` as Store.forecasts gives them, of which those issued by the issue day are read.
+
+    ``stages``: models.stages.assess_weather. ``backtests``: by hazard, what the weights of the two stages are learnt from.
+    """
+
+    forecasts: xr.Dataset
+    stages: pd.DataFrame
+    backtests: Mapping[str, xr.Dataset]
+
+
 def predict(
     models: Mapping[str, Model | None],
     scores: pd.DataFrame,
@@ -39,43 +55,52 @@ def predict(
     issued: date,
     versions: Mapping[str, str],
     previous: pd.DataFrame | None = None,
+    weather: Weather | None = None,
 ) -> xr.Dataset:
     """The forecast of one issue day for every hazard in ``models``: Dataset (cell, level, init_time, location).
 
     Besides what forecast.csv says it holds ``probability_low`` and ``probability_high``, a 90 % interval for the years the
     number was learnt from, ``contribution`` (cause, ...): log-odds that sum to those of the probability less those of the usual
-    one, and ``outlook`` (quantile, cell, init_time, location): how hot, wet, high or dry it may be, in ``outlook_units``.
+    one, ``outlook`` (quantile, cell, init_time, location): how hot, wet, high or dry it may be, in ``outlook_units``, and ``stage``,
+    "N" where weather forecasts have their say in the number, else "K". Where they have there is no interval.
 
     A hazard whose model is None gets the calendar's numbers from the record, or none where the record lacks what it needs.
-    ``scores`` gives verdicts and fallbacks. ``previous`` is the table of the forecast before, for colours already given.
-    Attributes ``region``, ``title`` and ``degraded``, a JSON list of sentences.
+    ``scores`` gives stage K's verdicts and fallbacks. ``previous`` is the table of the forecast before, for colours already given.
+    ``weather`` is what stage N speaks from, where there is any.
+    Attributes ``region``, ``title``, and JSON lists of sentences: ``degraded`` and ``notes``.
     """
     today = np.datetime64(issued, "ns")
     observations = observations.sel(time=slice(None, today - np.timedelta64(1, "D"))).load()
-    parts, degraded = [], list[str]()
+    parts, degraded, notes = [], list[str](), list[str]()
     for name in sorted(models):
-        hazard = hazards()[name]
-        part, sentences = _hazard_forecast(hazard, models[name], scores[scores["hazard"] == name], observations, region, today)
+        hazard, model = hazards()[name], models[name]
+        part, made, sentences = _hazard_forecast(hazard, model, scores[scores["hazard"] == name], observations, region, today)
+        if model is not None and made is not None and weather is not None:
+            part, more, said = _with_weather(hazard, model, part, made, weather, observations, region)
+            sentences, notes = sentences + more, notes + said
         part = part.assign_coords(model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object)))
         parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
         degraded += sentences
     forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", "quantile", *DIMS)
     places = {name: observations[name] for name in ("latitude", "longitude", "elevation", "name") if name in observations.coords}
-    return forecast.assign_coords(places).assign_attrs(region=region.name, title=region.title, degraded=json.dumps(degraded))
+    return forecast.assign_coords(places).assign_attrs(
+        region=region.name, title=region.title, degraded=json.dumps(degraded), notes=json.dumps(notes)
+    )
 
 
 def _hazard_forecast(
     hazard: Hazard, model: Model | None, scores: pd.DataFrame, observations: xr.Dataset, region: Region, today: np.datetime64
-) -> tuple[xr.Dataset, list[str]]:
+) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
+    """Stage K's part of the forecast, what its forecasters said (None without a model), and sentences on what is degraded."""
     options, missing = options_for(hazard, region, observations), reasons_missing(hazard, observations)
     if missing:
-        return _unexplained(hazard, _assemble(hazard, *_nothing(hazard, observations), observations, today)), []
+        return _unexplained(hazard, _assemble(hazard, *_nothing(hazard, observations), observations, today)), None, []
     if model is None:
         numbers, exists, reference = _calendar_alone(hazard, observations, region, today, options)
         sentences = [f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."]
         verdict = np.full(numbers["climatology"].shape, USUAL if len(scores) else NOT_ASSESSED, dtype=object)
         part = _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today)
-        return _unexplained(hazard, part), sentences
+        return _unexplained(hazard, part), None, sentences
     state = read_state(model, observations, np.array([today]), delays_of(observations), options)
     made = speak(model, state)
     exists = hazard.applies(np.array([today]), model.normals, options)
@@ -91,7 +116,87 @@ def _hazard_forecast(
     part = part.assign(probability_low=(DIMS, low), probability_high=(DIMS, high))
     part = part.assign(outlook=_outlook(hazard, model, state, options)).assign_coords(_outlook_coordinates(hazard, model))
     why = explain(model, state, speaks, part["probability"].values, part["normal_probability"].values)
-    return part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)), sentences
+    return part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)), made, sentences
+
+
+def _with_weather(
+    hazard: Hazard, model: Model, part: xr.Dataset, made: xr.Dataset, weather: Weather, observations: xr.Dataset, region: Region
+) -> tuple[xr.Dataset, list[str], list[str]]:
+    """The part with stage N's say where it is to be published and not silent, and sentences on what is degraded and what is to be known.
+
+    ``made``: what K's forecasters said.
+    """
+    archive = archive_for(hazard, weather.forecasts, observations)
+    if not archive:
+        return part, [], []
+    options, today = options_for(hazard, region, observations), part["init_time"].values
+    ahead = rolling_chances(hazard, archive, observations, model.normals, options, today)
+    weights = live_weights(weather.backtests.get(hazard.name), len(hazard.cells))
+    both = blend(weights, made["model"].values, ahead.values)
+    wanted, verdict = _decided(hazard, weather.stages[weather.stages["hazard"] == hazard.name])
+    exists = (part["verdict"].values != "") & (hazard.applies(today, model.normals, options) == 1)[:, None]
+    speaks = exists & np.isfinite(ahead.values).all(axis=1, keepdims=True)
+    use = speaks & wanted[..., None, None]
+    said = part["probability"].values
+    numbers = np.moveaxis(publish_both(*(np.moveaxis(array, 1, 0) for array in (said, both, use))), 0, 1)
+    chance = np.where(use, np.round(numbers, DECIMALS), said)
+    news: dict[str, Any] = {end: part[end].where(~use) for end in ("probability_low", "probability_high")}
+    news["probability"] = DIMS, chance
+    news["verdict"] = DIMS, np.where(use, verdict[..., None, None], part["verdict"].values)
+    news["stage"] = DIMS, np.where(use, "N", part["stage"].values)
+    part = part.assign(news)
+    silent = exists & wanted[..., None, None] & ~speaks
+    return _caused_by_weather(part, use), _degraded_by(hazard, part, silent), _told_of(hazard, use, ahead.attrs)
+
+
+def _decided(hazard: Hazard, stages: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each cell and level is to be both stages' number, and as what: (cell, level).
+
+    Provisionally where no day with forecasts was ever backtested.
+    """
+    rows = stages[stages["stage"] == "both"].set_index(["lead_days", "window_days", "level"])[["published", "verdict"]].to_dict("index")
+    nothing = {"published": True, "verdict": PROVISIONAL}
+    found = [[rows.get((cell.lead_days, cell.window_days, level), nothing) for level in LEVELS] for cell in hazard.cells]
+    return tuple(np.array([[row[name] for row in of_cell] for of_cell in found]) for name in ("published", "verdict"))  # type: ignore[return-value]
+
+
+def _caused_by_weather(part: xr.Dataset, use: np.ndarray) -> xr.Dataset:
+    """Contributions with a cause of its own for the weather forecast, which accounts for all where it has its say."""
+    total = log_odds(part["probability"].values) - log_odds(part["normal_probability"].values)
+    whole = np.where(use, total, np.where(np.isnan(total), np.nan, 0.0))
+    why = np.concatenate([np.where(use, 0.0, part["contribution"].values), whole[None]])
+    causes = [*part["cause"].values, WEATHER]
+    return part.drop_vars(["contribution", "cause"]).assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes)
+
+
+def _degraded_by(hazard: Hazard, part: xr.Dataset, silent: np.ndarray) -> list[str]:
+    """A sentence where weather forecasts should have had their say and are missing."""
+    if not silent.any():
+        return []
+    where = ", ".join(str(place) for place in part["location"].values[silent.any(axis=(0, 1, 2))])
+    cells = _cells_in_words(hazard, silent)
+    return [f"{hazard.title}: no weather forecast could be used at {where} for {cells}, so the past alone speaks there."]
+
+
+def _told_of(hazard: Hazard, use: np.ndarray, attrs: Mapping[str, Any]) -> list[str]:
+    """What is to be known of the weather forecasts: where they speak, and what was left out and why."""
+    left_out = [f"{hazard.title}: {sentence}" for sentence in attrs["left_out"]]
+    if not use.any():
+        return left_out
+    cells = _cells_in_words(hazard, use)
+    return [f"{hazard.title}: weather forecasts have their say in {cells}; everywhere else the past alone speaks.", *left_out]
+
+
+def _cells_in_words(hazard: Hazard, which: np.ndarray) -> str:
+    """Cells of which there is any in ``which`` (cell, ...), as "leads 0 to 6, the next 3 days"."""
+    chosen = [cell for cell, yes in zip(hazard.cells, which, strict=True) if yes.any()]
+    leads = [cell.lead_days for cell in chosen if cell.window_days == 1]
+    whole = leads == list(range(leads[0], leads[-1] + 1)) if leads else False
+    if len(leads) > 2 and whole:
+        words = [f"leads {leads[0]} to {leads[-1]}"]
+    else:
+        words = [f"lead {lead}" for lead in leads]
+    return ", ".join([*words, *(f"the next {cell.window_days} days" for cell in chosen if cell.window_days > 1)])
 
 
 def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -198,7 +303,8 @@ def _assemble(
         **cell_coordinates(hazard),
     }
     said = np.where(np.isnan(wide), "", verdict)
-    return xr.Dataset({"probability": (DIMS, chance), "normal_probability": (DIMS, usual), "verdict": (DIMS, said)}, coords=coords)
+    numbers = {"probability": (DIMS, chance), "normal_probability": (DIMS, usual)}
+    return xr.Dataset({**numbers, "verdict": (DIMS, said), "stage": (DIMS, np.where(said == "", "", "K"))}, coords=coords)
 
 
 def _measured(hazard: Hazard, observations: xr.Dataset) -> np.ndarray:

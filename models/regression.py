@@ -6,7 +6,7 @@ is being learnt and not by a search: choosing it on years held out did worse on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from features.hazards import LEVELS, Hazard
-from models.baselines import conditional, log_odds, overlap_of
+from models.baselines import log_odds, overlap_of, step
 
 LEAST_KNOWN = 0.5  # share of training days a predictor must be known on to be used
 FEWEST_EVENTS = 5  # of either kind, for a regression; with fewer the conditional frequency, or the ensemble, stands
@@ -63,9 +63,9 @@ def columns(recipe: Recipe, hazard: Hazard, features: xr.Dataset, climatology: n
     made = []
     for name in recipe.predictors:
         if name == "overlap":
-            made.append(log_odds(conditional(overlap_of(hazard, features))[:, level - 1]))
+            made.append(log_odds(step(overlap_of(hazard, features), level)))
         elif name == "climatology":
-            made.append(log_odds(conditional(climatology)[:, level - 1]))
+            made.append(log_odds(step(climatology, level)))
         else:
             made.append(np.moveaxis(features[name].values, 0, 1).astype(np.float64))
     return np.stack(made)
@@ -75,7 +75,7 @@ def start(recipe: Recipe, hazard: Hazard, features: xr.Dataset, climatology: np.
     """Log-odds a level's regression starts from: (cell, init_time, location)."""
     if not recipe.from_overlap:
         return np.zeros(climatology[:, 0].shape)
-    ensemble, usual = (conditional(part)[:, level - 1] for part in (overlap_of(hazard, features), climatology))
+    ensemble, usual = (step(part, level) for part in (overlap_of(hazard, features), climatology))
     return log_odds(np.where(np.isnan(ensemble), usual, ensemble))
 
 
@@ -91,8 +91,12 @@ def fit_chain(
         return xr.Dataset()
     size = (len(hazard.cells), len(LEVELS), len(recipe.predictors))
     fitted = {name: np.zeros(size) for name in ("coefficient", "mean", "scale")} | {"intercept": np.zeros(size[:2])}
+    x = columns(recipe, hazard, features, climatology, LEVELS[0])
+    by_level = [name for name in recipe.predictors if name in ("overlap", "climatology")]
     for k, level in enumerate(LEVELS):
-        x = columns(recipe, hazard, features, climatology, level)
+        if by_level:
+            own = columns(replace(recipe, predictors=tuple(by_level)), hazard, features, climatology, level)
+            x[[recipe.predictors.index(name) for name in by_level]] = own
         offset = start(recipe, hazard, features, climatology, level)
         given = np.isfinite(outcome[:, k]) & ((outcome[:, k - 1] == 1) if k else True)
         for c in range(size[0]):

@@ -31,52 +31,60 @@ FALSE_DISCOVERIES = 0.10
 FEWEST_EVENT_DAYS = 10
 FEWEST_EVENT_YEARS = 5
 FEWEST_YEARS_FOR_FALLBACK = 3  # a bootstrap over fewer says nothing
-SKILFUL, KNOWN, USUAL, NOT_ASSESSED = "skilful", "known", "no better than usual", "not assessed"
+SKILFUL, KNOWN, USUAL, NOT_ASSESSED, PROVISIONAL = "skilful", "known", "no better than usual", "not assessed", "provisional"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One cell's and level's out-of-fold days of all places: probabilities, outcome and calendar year, each (day,)."""
+    """One cell's and level's out-of-fold days of all places: probabilities and outcome, each (day,).
+
+    ``block``: the stretch of time, a year or some days, that is kept whole when it is drawn or its sign flipped.
+    """
 
     outcome: np.ndarray
     model: np.ndarray
     persistence: np.ndarray
     climatology: np.ndarray
     climatology_smoothed: np.ndarray
-    year: np.ndarray
+    block: np.ndarray
     day: np.ndarray
 
     def brier(self, probability: np.ndarray) -> float:
         return float(np.mean((probability - self.outcome) ** 2))
 
-    def yearly(self, probability: np.ndarray) -> np.ndarray:
-        """Sum of squared errors of each year, in the order of ``years``."""
-        return np.bincount(np.searchsorted(self.years, self.year), (probability - self.outcome) ** 2, len(self.years))
+    def by_block(self, probability: np.ndarray) -> np.ndarray:
+        """Sum of squared errors of each block, in the order of ``blocks``."""
+        return np.bincount(np.searchsorted(self.blocks, self.block), (probability - self.outcome) ** 2, len(self.blocks))
 
     @property
-    def years(self) -> np.ndarray:
-        return np.unique(self.year)
+    def blocks(self) -> np.ndarray:
+        return np.unique(self.block)
 
     @property
-    def event_days(self) -> int:
-        return len(np.unique(self.day[self.outcome == 1]))
+    def event_days(self) -> np.ndarray:
+        """The distinct days with an event, in order."""
+        return np.unique(self.day[self.outcome == 1])
 
     @property
     def event_years(self) -> int:
-        return len(np.unique(self.year[self.outcome == 1]))
+        return len(np.unique(self.event_days.astype("datetime64[Y]")))
 
     @property
     def assessed(self) -> bool:
-        return self.event_days >= FEWEST_EVENT_DAYS and self.event_years >= FEWEST_EVENT_YEARS
+        return len(self.event_days) >= FEWEST_EVENT_DAYS and self.event_years >= FEWEST_EVENT_YEARS
 
 
-def sample(out_of_fold: xr.Dataset, cell: int, level: int) -> Sample:
-    """The scored days of one cell and level; ``level`` counts from 1."""
-    names = ("outcome", "model", "persistence", "climatology", "climatology_smoothed")
-    part = {name: out_of_fold[name].values[cell, level - 1].astype(np.float64) for name in names}
+def sample(out_of_fold: xr.Dataset, cell: int, level: int, speaker: str = "model", block_days: int | None = None) -> Sample:
+    """The scored days of one cell and level, counted from 1, of the forecaster ``speaker``.
+
+    Blocks are calendar years, or of ``block_days`` days.
+    """
+    names = {"outcome": "outcome", "model": speaker} | {name: name for name in ("persistence", "climatology", "climatology_smoothed")}
+    part = {name: out_of_fold[variable].values[cell, level - 1].astype(np.float64) for name, variable in names.items()}
     ok = np.all([np.isfinite(values) for values in part.values()], axis=0)
     days = np.broadcast_to(out_of_fold["init_time"].values.astype("datetime64[D]")[:, None], ok.shape)[ok]
-    return Sample(**{name: values[ok] for name, values in part.items()}, year=days.astype("datetime64[Y]").astype(int) + 1970, day=days)
+    block = days.astype(int) // block_days if block_days else days.astype("datetime64[Y]").astype(int) + 1970
+    return Sample(**{name: values[ok] for name, values in part.items()}, block=block, day=days)
 
 
 def bootstrap_years(years: int, seed: int = 0) -> np.ndarray:
@@ -134,7 +142,7 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
 
 def persistence_by_fold(one: Sample) -> np.ndarray:
     """True for each test year whose fallback is persistence, chosen on the years before it alone: (year,)."""
-    return np.array([knows_more_than_the_calendar(one, fold) for fold in range(len(one.years))], dtype=bool)
+    return np.array([knows_more_than_the_calendar(one, fold) for fold in range(len(one.blocks))], dtype=bool)
 
 
 def knows_more_than_the_calendar(one: Sample, years: int | None = None) -> bool:
@@ -142,7 +150,7 @@ def knows_more_than_the_calendar(one: Sample, years: int | None = None) -> bool:
 
     A regression on a state that tells nothing still averages the noise of the calendar's frequencies away.
     """
-    known, *calendars = (one.yearly(part)[:years] for part in (one.persistence, one.climatology, one.climatology_smoothed))
+    known, *calendars = (one.by_block(part)[:years] for part in (one.persistence, one.climatology, one.climatology_smoothed))
     return all(beats_by_bootstrap(calendar, known) for calendar in calendars)
 
 
@@ -220,15 +228,24 @@ def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset) -> list[dict]:
 
 
 def _score(one: Sample, hazard: Hazard) -> dict:
-    own, usual, known = (one.yearly(values) for values in (one.model, one.climatology, one.persistence))
-    known_live = knows_more_than_the_calendar(one)
+    own, usual, known = (one.by_block(values) for values in (one.model, one.climatology, one.persistence))
     by_fold = np.where(persistence_by_fold(one), known, usual)
-    p_value = max(sign_flip_p(free - own) for free in (by_fold, known, one.yearly(one.climatology_smoothed)))
+    p_value = max(sign_flip_p(free - own) for free in (by_fold, known, one.by_block(one.climatology_smoothed)))
+    fallback = knows_more_than_the_calendar(one) if one.assessed else bool(hazard.overlap)
+    return describe(one) | {
+        "p_value": p_value if one.assessed else np.nan,
+        "fallback": "persistence" if fallback else "climatology",
+        "_assessed": one.assessed,
+    }
+
+
+def describe(one: Sample) -> dict:
+    """The columns of scores.csv that are no decision: counts, Brier scores, skills with their intervals, discrimination."""
+    own, usual, known = (one.by_block(values) for values in (one.model, one.climatology, one.persistence))
     low_usual, high_usual = skill_interval(own, usual)
     low_known, high_known = skill_interval(own, known)
     reliability, resolution, _ = corp(one.model, one.outcome)
     both = 0 < one.outcome.sum() < len(one.outcome)
-    fallback = known_live if one.assessed else bool(hazard.overlap)
     return {
         "n": len(one.outcome),
         "n_events": int(one.outcome.sum()),
@@ -243,13 +260,10 @@ def _score(one: Sample, hazard: Hazard) -> dict:
         "bss_persistence": _skill(own, known),
         "bss_persistence_low": low_known,
         "bss_persistence_high": high_known,
-        "p_value": p_value if one.assessed else np.nan,
         "roc_area": roc_auc_score(one.outcome, one.model) if both else np.nan,
         "roc_area_climatology": roc_auc_score(one.outcome, one.climatology) if both else np.nan,
         "reliability": reliability,
         "resolution": resolution,
-        "fallback": "persistence" if fallback else "climatology",
-        "_assessed": one.assessed,
     }
 
 
@@ -258,7 +272,17 @@ def _skill(own: np.ndarray, reference: np.ndarray) -> float:
 
 
 def _published_briers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame) -> list[float]:
-    """Brier score of the published number by level, its fallback as it was chosen fold by fold; ``rows`` one cell's, by level."""
+    """Brier score of the published number by level; ``rows`` one cell's, by level."""
+    cell, said = published_numbers(hazard, out_of_fold, rows)
+    error = (said - out_of_fold["outcome"].values[cell]) ** 2
+    return [float(np.nanmean(level)) if np.isfinite(level).any() else float("nan") for level in error]
+
+
+def published_numbers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame) -> tuple[int, np.ndarray]:
+    """A cell's place, and what would have been published of it, its fallback as it was chosen fold by fold: (level, init_time, location).
+
+    ``rows`` are the cell's scores, by level.
+    """
     cell = hazard.cells.index(Cell(int(rows["lead_days"].iloc[0]), int(rows["window_days"].iloc[0])))
     verdicts = rows["verdict"].to_numpy(dtype=object)
     numbers = {str(name): values.values[cell].astype(np.float64) for name, values in out_of_fold.data_vars.items()}
@@ -266,12 +290,11 @@ def _published_briers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFram
     use_known = np.zeros(numbers["outcome"].shape, dtype=bool)
     for k, level in enumerate(LEVELS):
         one = sample(out_of_fold, cell, level)
-        chosen = persistence_by_fold(one) if verdicts[k] != NOT_ASSESSED else np.full(len(one.years), bool(hazard.overlap))
-        use_known[k] = np.isin(year, one.years[chosen])[:, None]
+        chosen = persistence_by_fold(one) if verdicts[k] != NOT_ASSESSED else np.full(len(one.blocks), bool(hazard.overlap))
+        use_known[k] = np.isin(year, one.blocks[chosen])[:, None]
     known = known_numbers(numbers, verdicts)
     use_model = np.broadcast_to((verdicts == SKILFUL)[:, None, None], use_known.shape)
-    error = (publish(numbers["model"], known, numbers["climatology"], use_model, use_known) - numbers["outcome"]) ** 2
-    return [float(np.nanmean(level)) if np.isfinite(level).any() else float("nan") for level in error]
+    return cell, publish(numbers["model"], known, numbers["climatology"], use_model, use_known)
 
 
 def known_numbers(numbers: Mapping[str, np.ndarray], verdicts: np.ndarray) -> np.ndarray:

@@ -64,7 +64,8 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
 
     ``mean`` and ``spread`` of the members there are (a missing one is not a zero; one alone has no spread), on the variable's
     scale (its own units, discharge as a logarithm), ``wet``, the share of members with rain, and ``observed``, on that scale.
-    ``forecasts`` as Store.forecasts gives them, ``observations`` (time, location) of the same places.
+    ``forecasts`` as Store.forecasts gives them, ``observations`` (time, location) of the same places. Attribute ``run_delay``: days
+    after its init_time by which a run is at hand.
     """
     scale, issued = KINDS[variable].scale, forecasts[variable]
     first, last = forecasts["init_time"].values[[0, -1]]
@@ -78,7 +79,7 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
     parts = {"mean": mean, "spread": spread, "wet": wet, "observed": scale(_on_valid_days(observations[variable], days, horizons))}
     coords = {"init_time": days, "horizon": horizons, "location": observations["location"].values}
     made = {name: (dims, part.astype(np.float32)) for name, part in parts.items()}
-    return xr.Dataset(made, coords=coords, attrs={"variable": variable})
+    return xr.Dataset(made, coords=coords, attrs={"variable": variable, "run_delay": int(issued.attrs.get("delay_days", 0))})
 
 
 def _of_members(values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

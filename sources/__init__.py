@@ -40,6 +40,7 @@ class Source:
     """Declaration of a source.
 
     ``delay_days``: the record of day t - delay_days is the newest published by the morning of day t.
+    ``run_delay_days``: the weather forecast of init_time t is at hand on the morning of day t + run_delay_days.
     ``complete``: a fetch returns everything the source holds, so the store mirrors it; else a fetch adds to the store.
     ``fetch(region, settings)`` returns a Batch; raises SourceUnavailable or a RiskError that names the cure.
     ``exercise``: what it delivers was made up, and everything made from it must say EXERCISE.
@@ -52,6 +53,7 @@ class Source:
     complete: bool
     fetch: Callable[[Region, Settings], Batch]
     exercise: bool = False
+    run_delay_days: int = 0
 
 
 @cache

@@ -58,12 +58,12 @@ def assert_fallback_is_published(hazard: Hazard, scores: pd.DataFrame, tested: x
         if (cell["verdict"] == SKILFUL).any():
             continue
         ones = samples_of(hazard, cell.iloc[0], tested)
-        chosen = [persistence_by_fold(one) if one.assessed else np.full(len(one.years), bool(hazard.overlap)) for one in ones]
+        chosen = [persistence_by_fold(one) if one.assessed else np.full(len(one.blocks), bool(hazard.overlap)) for one in ones]
         for level, row in cell.set_index("level").iterrows():
             one, known = ones[level - 1], chosen[level - 1]
             if known.any() and any(not np.array_equal(known, other) for other in chosen):
                 continue
-            fallback = np.where(known[np.searchsorted(one.years, one.year)], one.persistence, one.climatology)
+            fallback = np.where(known[np.searchsorted(one.blocks, one.block)], one.persistence, one.climatology)
             assert row["brier_published"] == pytest.approx(one.brier(fallback), rel=1e-12)
             compared += 1
     return compared
@@ -263,8 +263,8 @@ def slope(one: Sample, weight: np.ndarray) -> float:
 
 def calibration(one: Sample, draws: int = 40) -> Calibration:
     """The slope's interval is a bootstrap over whole years."""
-    random, years = np.random.default_rng(0), len(one.years)
-    index = np.searchsorted(one.years, one.year)
+    random, years = np.random.default_rng(0), len(one.blocks)
+    index = np.searchsorted(one.blocks, one.block)
     slopes = [slope(one, random.multinomial(years, np.full(years, 1 / years))[index] + 1e-9) for _ in range(draws)]
     low, high = np.quantile(slopes, [0.025, 0.975])
     reliability, _, uncertainty = corp(one.model, one.outcome)

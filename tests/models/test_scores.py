@@ -180,4 +180,4 @@ def test_the_gate_compares_common_days_only() -> None:
 def test_a_sample_counts_days_not_places() -> None:
     made = xr.concat([made_out_of_fold(1.0), made_out_of_fold(1.0).assign_coords(location=["there"])], "location")
     one = sample(made, 0, 1)
-    assert len(one.outcome) == 2 * 1440 and one.event_days == int(one.outcome.sum()) // 2
+    assert len(one.outcome) == 2 * 1440 and len(one.event_days) == int(one.outcome.sum()) // 2

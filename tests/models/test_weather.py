@@ -6,12 +6,12 @@ All on the exercise, with seeds used nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from province import CHANGE, IDS, Made, make
 from scipy.special import gammaincinv, ndtr
 
 from features.build import build_outcome
@@ -30,41 +30,10 @@ from models.paths import (
     share_of_paths,
 )
 from models.weather import as_issued, faults, find_changes, known_by, paired, possible, reach_of, sentences, usable
-from sources.exercise.ahead import event_of, issue_forecasts, truth
-from sources.exercise.world import Run, World, simulate
+from sources.exercise.ahead import event_of, truth
 
-pytestmark = pytest.mark.slow  # nothing that is published reads these models
-
-START, END = np.datetime64("1996-01-01"), np.datetime64("2012-12-31")
-FIRST, CHANGE = np.datetime64("2007-01-01"), np.datetime64("2010-06-10")
-IDS = ("coast", "inland", "plain", "river")
 SEASON = Options((5, 10))
 DAY = np.timedelta64(1, "D")
-
-
-@dataclass(frozen=True)
-class Made:
-    """A run, its record and its forecasts as the store would give them."""
-
-    run: Run
-    observations: xr.Dataset
-    forecasts: xr.Dataset
-
-
-def make(seed: int, variants: tuple[str, ...] = (), members: int = 5, until: np.datetime64 = END) -> Made:
-    place = {"latitude": [35.28, 34.79, 34.92, 34.90], "longitude": [-2.3, -2.4, -2.32, -2.63], "elevation": [50.0, 470.0, 150.0, 100.0]}
-    where = {name: np.array(values) for name, values in place.items()}
-    world = World(seed, START, IDS, **where, river=np.array([False, False, False, True]), variants=frozenset(variants))
-    run = simulate(world, until)
-    issued = issue_forecasts(run, FIRST, until, members, CHANGE)
-    record = {name: (("time", "location"), values.astype(np.float32), {"delay_days": 1}) for name, values in run.fields.items()}
-    dims = ("init_time", "lead_time", "location", "member")
-    runs = {name: (dims, values.astype(np.float32), {"delay_days": 1}) for name, values in issued.values.items()}
-    leads = np.arange(11).astype("timedelta64[D]").astype("timedelta64[ns]")
-    days = issued.init.astype("datetime64[ns]")
-    axes = {"init_time": days, "lead_time": leads, "location": list(IDS), "member": np.arange(members)}
-    observations = xr.Dataset(record, coords={"time": run.days.astype("datetime64[ns]"), "location": list(IDS)})
-    return Made(run, observations, xr.Dataset(runs, coords=axes))
 
 
 @pytest.fixture(scope="module")
@@ -484,7 +453,7 @@ def raw_chances(made: Made, name: str, normals: xr.Dataset, days: np.ndarray, le
 def test_heat_has_most_of_the_skill_there_can_be(seed: int) -> None:
     """80 % of the truth's at leads 0 to 6 together from an archive of only three to five years, and nowhere less than the raw ensemble.
 
-    benchmarks/weather.py has what 8 to 18 years of 16 places give.
+    benchmarks/exercise.py has what 8 to 18 years of 16 places give.
     """
     share, raw, whole = skill_shares(make(seed), "heat", 7, 3, slice("2010", "2012"))
     assert (share * whole).sum() / whole.sum() >= 0.80

@@ -1,0 +1,257 @@
+"""How much of the skill there can be the forecasts have, on the exercise, whose true chances are known; into docs/exercise.md.
+
+Of each cell: the skill of the truth (of what is known on the issue day, and of that without the weather forecasts: K-truth) over the
+calendar; the share of K-truth's that stage K has; the share of the truth's that stage N, both together, and the raw ensemble's own
+share of members over the threshold have; and whether both stages' chances are calibrated on what then happened. Skills are in
+expectation over outcomes: a Brier score is the mean squared distance to the true chance plus what nobody can know, so that rare events
+need no luck. Sums go over all seeds before any ratio is taken.
+
+Calendar, thresholds and K are learnt from the years before TRAINED_UNTIL, N each month and the mixture by rolling origin from what
+was then past; all are held against the truth in TESTED.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.linear_model import LogisticRegression
+
+from configs import CHECKOUT, load_region
+from features.build import build_outcome, delays_of
+from features.hazards import LEVELS, Hazard, Options, hazards
+from models.baselines import fit_climatology, log_odds, predict_climatology
+from models.paths import HISTORY_DAYS, read_archive, rolling_chances
+from models.scores import corp
+from models.stages import BLOCK_DAYS, together
+from models.train import forecasters, learn
+from sources.exercise import world_of
+from sources.exercise.ahead import event_of, issue_forecasts, truth
+from sources.exercise.world import LEADS, Run, simulate
+
+OPTIONS = Options((5, 10))
+TRAINED_UNTIL, FIRST_FORECAST, MODEL_CHANGE = 2011, np.datetime64("2008-01-01"), np.datetime64("2017-01-01")
+FIRST_ISSUED, TESTED = np.datetime64("2012-01-16"), range(2016, 2026)
+UNTIL = np.datetime64("2025-12-31")
+DRAWS = 400
+LAST_LEAD = 6
+FEWEST_EVENTS = 100  # for calibration
+SPEAKERS = ("K", "N", "both", "raw")
+
+
+def province(seed: int, variants: Sequence[str], members: int) -> tuple[Run, xr.Dataset, xr.Dataset]:
+    """A run of the 16 communes, its record, and its forecasts, as the store would give them."""
+    world = dataclasses.replace(world_of(load_region("berkane-exercise")), seed=seed, variants=frozenset(variants))
+    run = simulate(world, UNTIL)
+    issued = issue_forecasts(run, FIRST_FORECAST, UNTIL, members, MODEL_CHANGE)
+    places = list(world.ids)
+    record = {name: (("time", "location"), values.astype(np.float32), {"delay_days": 1}) for name, values in run.fields.items()}
+    observations = xr.Dataset(record, coords={"time": run.days.astype("datetime64[ns]"), "location": places})
+    dims = ("init_time", "lead_time", "location", "member")
+    runs = {name: (dims, values.astype(np.float32), {"delay_days": 0}) for name, values in issued.values.items()}
+    leads = np.arange(LEADS).astype("timedelta64[D]").astype("timedelta64[ns]")
+    axes = {"init_time": issued.init.astype("datetime64[ns]"), "lead_time": leads, "location": places, "member": np.arange(members)}
+    return run, observations, xr.Dataset(runs, coords=axes)
+
+
+def issue_days(hazard: Hazard, normals: xr.Dataset, step: int) -> np.ndarray:
+    days = np.arange(FIRST_ISSUED, UNTIL - 16, dtype="datetime64[D]").astype("datetime64[ns]")
+    return days[(hazard.applies(days, normals, OPTIONS)[0] == 1).any(axis=1)][::step]
+
+
+def raw_share(hazard: Hazard, forecasts: xr.Dataset, normals: xr.Dataset, days: np.ndarray, lead: int) -> np.ndarray:
+    """Share of the members above the level 1 threshold of the valid day: (init_time, location); NaN for rain, which has none."""
+    name = hazard.requires[0]
+    members = forecasts[name].sel(init_time=days).isel(lead_time=lead).values
+    if hazard.name == "flash_flood":
+        return np.full(members.shape[:2], np.nan)
+    values = np.zeros(members.shape[:2], dtype=np.float32)
+    times = days + np.timedelta64(lead, "D")
+    record = xr.Dataset({name: (("time", "location"), values)}, coords={"time": times, "location": normals["location"]})
+    limit = hazard.history(record, normals, OPTIONS)["threshold"].values[..., None]
+    there = np.isfinite(members)
+    limit = np.where(np.isnan(limit), np.inf, limit)
+    return np.where(there.any(axis=-1), ((members > limit) & there).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1), np.nan)
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """What each forecaster said in the test years, what was right, and what happened: arrays (cell, level, init_time, location)."""
+
+    days: np.ndarray
+    numbers: dict[str, np.ndarray]
+    calendar: np.ndarray
+    right: np.ndarray
+    right_known: np.ndarray
+    outcome: np.ndarray
+
+
+def rehearse(name: str, seed: int, step: int, variants: Sequence[str], members: int) -> Said:
+    """One history of the province, learnt from and forecast."""
+    hazard = hazards()[name]
+    run, observations, forecasts = province(seed, variants, members)
+    training = observations.sel(time=slice(None, str(TRAINED_UNTIL)))
+    model = learn(hazard, training, training, delays_of(observations), OPTIONS)
+    normals = model.normals
+    days = issue_days(hazard, normals, step)
+    outcome = build_outcome(hazard, hazard.events(observations, normals, OPTIONS), normals, OPTIONS).sel(init_time=days)
+    known = forecasters(model, observations, days, delays_of(observations), OPTIONS)["model"].values
+    weather = rolling_chances(hazard, read_archive(forecasts, observations), observations, normals, OPTIONS, days).values
+    stages = xr.Dataset({part: (outcome.dims, values) for part, values in (("model", known), ("weather", weather))})
+    both = together(hazard, stages.assign(outcome=outcome).assign_coords(init_time=days), 1)
+    test = np.isin(days.astype("datetime64[Y]").astype(int) + 1970, list(TESTED))
+    usual = fit_climatology(build_outcome(hazard, hazard.events(training, normals, OPTIONS), normals, OPTIONS))
+    calendar = predict_climatology(usual, days[test], np.array([cell.lead_days for cell in hazard.cells]))
+    raw = np.full(known[:, :, test].shape, np.nan)
+    for lead in range(LAST_LEAD + 1):
+        raw[lead, 0] = raw_share(hazard, forecasts, normals, days[test], lead)
+    slim = normals.drop_dims("day") if "day" in normals.dims else normals
+    event = event_of(lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids)
+    truths = [truth(run, days[test], event, DRAWS, layers=layers, history=HISTORY_DAYS) for layers in (True, False)]
+    right, right_known = (np.moveaxis(part[:, :, : LAST_LEAD + 1], 2, 0) for part in truths)
+    said = {"K": known[:, :, test], "N": weather[:, :, test], "both": both[:, :, test], "raw": raw}
+    return Said(days[test], said, calendar, right, right_known, outcome.values[:, :, test])
+
+
+def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
+    """What adds up over seeds, of one level and lead, over the days and places where N speaks; the noise of the truth's draws taken off."""
+    k = level - 1
+    right, known, calendar = one.right[lead, k], one.right_known[lead, k], one.calendar[lead, k]
+    said = {name: part[lead, k] for name, part in one.numbers.items()}
+    ok = np.isfinite(right + known + calendar + said["N"])
+    if np.isfinite(said["raw"]).any():
+        ok &= np.isfinite(said["raw"])
+
+    def far(p: np.ndarray, to: np.ndarray) -> float:
+        return float(((p - to) ** 2 - to * (1 - to) / (DRAWS - 1))[ok].sum())
+
+    made = {
+        "n": float(ok.sum()),
+        "calendar": far(calendar, right),
+        "calendar_known": far(calendar, known),
+        "K_known": far(said["K"], known),
+    }
+    made |= {name: far(part, right) for name, part in said.items()}
+    unknowable = [float((to * (1 - to))[ok].sum() * DRAWS / (DRAWS - 1)) for to in (right, known)]
+    return made | {"unknowable": unknowable[0], "unknowable_known": unknowable[1]}
+
+
+def calibration(seeds: list[Said], level: int, lead: int) -> dict[str, float]:
+    """Of both stages' chances beside what happened: events, ratio in the large, logistic slope and its 90 % interval, CORP's share."""
+    p, y, block = [], [], []
+    for number, one in enumerate(seeds):
+        said, happened = one.numbers["both"][lead, level - 1], one.outcome[lead, level - 1]
+        ok = np.isfinite(said + happened)
+        days = np.broadcast_to(one.days.astype("datetime64[D]").astype(int)[:, None] // BLOCK_DAYS, ok.shape)[ok]
+        p, y, block = [*p, said[ok]], [*y, happened[ok]], [*block, days + 10**6 * number]
+    chance, event, blocks = (np.concatenate(part) for part in (p, y, block))
+    if event.sum() < FEWEST_EVENTS:
+        return {"events": event.sum()}
+    unreliable, _, uncertainty = corp(chance, event)
+    low, slope, high = slope_interval(chance, event, blocks)
+    return {
+        "events": event.sum(),
+        "in the large": chance.sum() / event.sum(),
+        "slope": slope,
+        "slope low": low,
+        "slope high": high,
+        "miscalibration": unreliable / uncertainty,
+    }
+
+
+def slope_interval(chance: np.ndarray, event: np.ndarray, blocks: np.ndarray, draws: int = 60) -> tuple[float, float, float]:
+    """Slope of the log-odds and its 90 % interval by drawing whole blocks of days."""
+    names, place = np.unique(blocks, return_inverse=True)
+    x, random = log_odds(chance)[:, None], np.random.default_rng(0)
+
+    def slope(weight: np.ndarray) -> float:
+        return float(LogisticRegression(C=np.inf).fit(x, event, sample_weight=weight).coef_[0, 0])
+
+    drawn = [slope(random.multinomial(len(names), np.full(len(names), 1 / len(names)))[place] + 1e-9) for _ in range(draws)]
+    return float(np.quantile(drawn, 0.05)), slope(np.ones(len(event))), float(np.quantile(drawn, 0.95))
+
+
+def table(seeds: list[Said]) -> pd.DataFrame:
+    """A row for each level and lead: skills of the truths, shares of them, calibration."""
+    rows = []
+    for level in LEVELS:
+        for lead in range(LAST_LEAD + 1):
+            total = pd.DataFrame([sums_of(one, level, lead) for one in seeds]).sum()
+            if not total["n"]:
+                continue
+            row = {
+                "level": level,
+                "lead": lead,
+                "K-truth's skill": _skill(total, "_known"),
+                "K": 1 - total["K_known"] / total["calendar_known"],
+            }
+            row["truth's skill"] = _skill(total, "")
+            row |= {name: 1 - total[name] / total["calendar"] for name in SPEAKERS[1:]}
+            rows.append(row | calibration(seeds, level, lead))
+    return pd.DataFrame(rows)
+
+
+def _skill(total: pd.Series, which: str) -> float:
+    worst = total[f"calendar{which}"]
+    return float(worst / (worst + total[f"unknowable{which}"]))
+
+
+def requirements(name: str, found: pd.DataFrame) -> list[str]:
+    """The sentences of what must hold, each with what was found."""
+    first = found[(found["level"] == 1) & (found["lead"] <= (2 if name == "river_flood" else LAST_LEAD))].set_index("lead")
+    lines = []
+    for stage, truth_name, least in (("K", "K-truth's skill", 0.80), ("both", "truth's skill", 0.85)):
+        shares, weights = first[stage], first[truth_name]
+        words, whole = ", ".join(f"{share:.2f}" for share in shares), np.average(shares, weights=weights)
+        which = f"{stage}: {words} of {truth_name} at leads 0 to {shares.index[-1]}"
+        lines.append(f"{which} (all together {whole:.2f}; {least:.2f} is asked for)")
+    if first["raw"].notna().any():
+        lines.append(f"no less than the raw ensemble's share at every lead: {bool((first['both'] >= first['raw']).all())}")
+    sure = found[found["events"] >= FEWEST_EVENTS]
+    large, touch = (sure["in the large"] - 1).abs() <= 0.15, (sure["slope low"] <= 1.25) & (sure["slope high"] >= 0.8)
+    sharp = sure["miscalibration"] <= 0.05
+    words = [f"{large.sum()} right in the large within 15 %", f"slopes of {touch.sum()} touch [0.8, 1.25]"]
+    words.append(f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty")
+    lines.append(f"of {len(sure)} cells with {FEWEST_EVENTS} events or more: {', '.join(words)}")
+    return lines
+
+
+def markdown(name: str, found: pd.DataFrame, what: str) -> str:
+    head = "| " + " | ".join(found.columns) + " |\n|" + "---|" * len(found.columns)
+    rows = [
+        "| "
+        + " | ".join("" if pd.isna(v) else f"{v:.0f}" if c in ("level", "lead", "events") else f"{v:.2f}" for c, v in row.items())
+        + " |"
+        for _, row in found.iterrows()
+    ]
+    listed = "\n".join(f"- {line}" for line in requirements(name, found))
+    return f"## {hazards()[name].title}\n\n{what}\n\n{listed}\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hazard", nargs="*", default=["heat", "river_flood"], choices=("heat", "river_flood", "flash_flood"))
+    parser.add_argument("--seed", type=int, nargs="*", default=[20_011, 20_012, 20_013, 20_014])
+    parser.add_argument("--step", type=int, default=4, help="every so many issue days")
+    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--variants", nargs="*", default=[])
+    parser.add_argument("--out", type=Path, help="a file to write to, such as docs/exercise.md")
+    asked = parser.parse_args()
+    parts = []
+    for name in asked.hazard:
+        seeds = [rehearse(name, seed, asked.step, asked.variants, asked.members) for seed in asked.seed]
+        what = f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED[0]} to {TESTED[-1]}, {asked.members} members"
+        parts.append(markdown(name, table(seeds), what + (f", {', '.join(asked.variants)}." if asked.variants else ".")))
+        print(parts[-1], flush=True)
+    if asked.out:
+        text = f"# The exercise, held against the truth\n\nMade by `make bench-exercise`.\n{__doc__}\n" + "\n".join(parts)
+        (CHECKOUT / asked.out).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
