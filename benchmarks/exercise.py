@@ -6,8 +6,8 @@ share of members over the threshold have; and whether both stages' chances are c
 expectation over outcomes: a Brier score is the mean squared distance to the true chance plus what nobody can know, so that rare events
 need no luck. Sums go over all seeds before any ratio is taken.
 
-Calendar, thresholds and K are learnt from the years before TRAINED_UNTIL, N each month and the mixture by rolling origin from what
-was then past; all are held against the truth in TESTED.
+Calendar, thresholds and K are learnt at the begin of each of ERAS from all that was before it, N each month and the mixture by
+rolling origin from what was then past; all are held against the truth in the eras from TESTED on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from configs import CHECKOUT, load_region
 from features.build import build_outcome, delays_of
 from features.hazards import LEVELS, Hazard, Options, hazards
-from models.baselines import fit_climatology, log_odds, predict_climatology
+from models.baselines import log_odds
 from models.paths import HISTORY_DAYS, read_archive, rolling_chances
 from models.scores import corp
 from models.stages import BLOCK_DAYS, together
@@ -35,9 +35,9 @@ from sources.exercise.ahead import event_of, issue_forecasts, truth
 from sources.exercise.world import LEADS, Run, simulate
 
 OPTIONS = Options((5, 10))
-TRAINED_UNTIL, FIRST_FORECAST, MODEL_CHANGE = 2011, np.datetime64("2008-01-01"), np.datetime64("2017-01-01")
-FIRST_ISSUED, TESTED = np.datetime64("2012-01-16"), range(2016, 2026)
-UNTIL = np.datetime64("2025-12-31")
+FIRST_FORECAST, MODEL_CHANGE, UNTIL = np.datetime64("2008-01-01"), np.datetime64("2017-01-01"), np.datetime64("2025-12-31")
+ERAS = ((2012, 2015), (2016, 2020), (2021, 2025))  # first and last year
+TESTED = 2016
 DRAWS = 400
 LAST_LEAD = 6
 FEWEST_EVENTS = 100  # for calibration
@@ -59,8 +59,9 @@ def province(seed: int, variants: Sequence[str], members: int) -> tuple[Run, xr.
     return run, observations, xr.Dataset(runs, coords=axes)
 
 
-def issue_days(hazard: Hazard, normals: xr.Dataset, step: int) -> np.ndarray:
-    days = np.arange(FIRST_ISSUED, UNTIL - 16, dtype="datetime64[D]").astype("datetime64[ns]")
+def issue_days(hazard: Hazard, normals: xr.Dataset, era: tuple[int, int], step: int) -> np.ndarray:
+    """Days the hazard has a cell on, every ``step``-th; none within 15 days of the era's begin, which K's training ends at."""
+    days = np.arange(f"{era[0]}-01-16", np.datetime64(f"{era[1]}-12-31") - 16, dtype="datetime64[D]").astype("datetime64[ns]")
     return days[(hazard.applies(days, normals, OPTIONS)[0] == 1).any(axis=1)][::step]
 
 
@@ -93,29 +94,35 @@ class Said:
 
 def rehearse(name: str, seed: int, step: int, variants: Sequence[str], members: int) -> Said:
     """One history of the province, learnt from and forecast."""
-    hazard = hazards()[name]
-    run, observations, forecasts = province(seed, variants, members)
-    training = observations.sel(time=slice(None, str(TRAINED_UNTIL)))
-    model = learn(hazard, training, training, delays_of(observations), OPTIONS)
+    hazard, (run, observations, forecasts) = hazards()[name], province(seed, variants, members)
+    eras = [_era(hazard, run, observations, forecasts, era, step) for era in ERAS]
+    whole = xr.concat(eras, dim="init_time")
+    whole = whole.assign(both=(whole["model"].dims, together(hazard, whole, 1))).sel(init_time=slice(str(TESTED), None))
+    numbers = {"K": "model", "N": "weather", "both": "both", "raw": "raw"}
+    rest = (whole[part].values for part in ("calendar", "right", "right_known", "outcome"))
+    return Said(whole["init_time"].values, {said: whole[part].values for said, part in numbers.items()}, *rest)
+
+
+def _era(hazard: Hazard, run: Run, observations: xr.Dataset, forecasts: xr.Dataset, era: tuple[int, int], step: int) -> xr.Dataset:
+    """The chances of one era; the truth, which takes long, only where it is asked for."""
+    training, delays = observations.sel(time=slice(None, str(era[0] - 1))), delays_of(observations)
+    model = learn(hazard, training, training, delays, OPTIONS)
     normals = model.normals
-    days = issue_days(hazard, normals, step)
+    days = issue_days(hazard, normals, era, step)
     outcome = build_outcome(hazard, hazard.events(observations, normals, OPTIONS), normals, OPTIONS).sel(init_time=days)
-    known = forecasters(model, observations, days, delays_of(observations), OPTIONS)["model"].values
-    weather = rolling_chances(hazard, read_archive(forecasts, observations), observations, normals, OPTIONS, days).values
-    stages = xr.Dataset({part: (outcome.dims, values) for part, values in (("model", known), ("weather", weather))})
-    both = together(hazard, stages.assign(outcome=outcome).assign_coords(init_time=days), 1)
-    test = np.isin(days.astype("datetime64[Y]").astype(int) + 1970, list(TESTED))
-    usual = fit_climatology(build_outcome(hazard, hazard.events(training, normals, OPTIONS), normals, OPTIONS))
-    calendar = predict_climatology(usual, days[test], np.array([cell.lead_days for cell in hazard.cells]))
-    raw = np.full(known[:, :, test].shape, np.nan)
-    for lead in range(LAST_LEAD + 1):
-        raw[lead, 0] = raw_share(hazard, forecasts, normals, days[test], lead)
-    slim = normals.drop_dims("day") if "day" in normals.dims else normals
-    event = event_of(lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids)
-    truths = [truth(run, days[test], event, DRAWS, layers=layers, history=HISTORY_DAYS) for layers in (True, False)]
-    right, right_known = (np.moveaxis(part[:, :, : LAST_LEAD + 1], 2, 0) for part in truths)
-    said = {"K": known[:, :, test], "N": weather[:, :, test], "both": both[:, :, test], "raw": raw}
-    return Said(days[test], said, calendar, right, right_known, outcome.values[:, :, test])
+    said = forecasters(model, observations, days, delays, OPTIONS)
+    weather = rolling_chances(hazard, read_archive(forecasts, observations), observations, normals, OPTIONS, days)
+    parts = {"model": said["model"].values, "calendar": said["climatology"].values, "weather": weather.values, "outcome": outcome.values}
+    parts |= {name: np.full(outcome.shape, np.nan) for name in ("raw", "right", "right_known")}
+    if era[0] >= TESTED:
+        slim = normals.drop_dims("day") if "day" in normals.dims else normals
+        event = event_of(lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids)
+        for name, layers in (("right", True), ("right_known", False)):
+            found = truth(run, days, event, DRAWS, layers=layers, history=HISTORY_DAYS)
+            parts[name][: LAST_LEAD + 1] = np.moveaxis(found[:, :, : LAST_LEAD + 1], 2, 0)
+        for lead in range(LAST_LEAD + 1):
+            parts["raw"][lead, 0] = raw_share(hazard, forecasts, normals, days, lead)
+    return xr.Dataset({name: (outcome.dims, values) for name, values in parts.items()}, coords={"init_time": days})
 
 
 def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
@@ -138,6 +145,7 @@ def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
     }
     made |= {name: far(part, right) for name, part in said.items()}
     unknowable = [float((to * (1 - to))[ok].sum() * DRAWS / (DRAWS - 1)) for to in (right, known)]
+    made = {name: value for name, value in made.items() if np.isfinite(value)}
     return made | {"unknowable": unknowable[0], "unknowable_known": unknowable[1]}
 
 
@@ -191,9 +199,10 @@ def table(seeds: list[Said]) -> pd.DataFrame:
                 "K": 1 - total["K_known"] / total["calendar_known"],
             }
             row["truth's skill"] = _skill(total, "")
-            row |= {name: 1 - total[name] / total["calendar"] for name in SPEAKERS[1:]}
+            row |= {name: 1 - total.get(name, np.nan) / total["calendar"] for name in SPEAKERS[1:]}
             rows.append(row | calibration(seeds, level, lead))
-    return pd.DataFrame(rows)
+    blank = dict.fromkeys(("in the large", "slope", "slope low", "slope high", "miscalibration"), np.nan)
+    return pd.DataFrame([blank | row for row in rows])[list(rows[0] | blank)]
 
 
 def _skill(total: pd.Series, which: str) -> float:
@@ -245,7 +254,7 @@ def main() -> None:
     parts = []
     for name in asked.hazard:
         seeds = [rehearse(name, seed, asked.step, asked.variants, asked.members) for seed in asked.seed]
-        what = f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED[0]} to {TESTED[-1]}, {asked.members} members"
+        what = f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED} to {ERAS[-1][1]}, {asked.members} members"
         parts.append(markdown(name, table(seeds), what + (f", {', '.join(asked.variants)}." if asked.variants else ".")))
         print(parts[-1], flush=True)
     if asked.out:

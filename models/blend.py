@@ -40,11 +40,16 @@ def learn_blend(known: np.ndarray, weather: np.ndarray, outcome: np.ndarray) -> 
 
 
 def blend(weights: xr.DataArray, known: np.ndarray, weather: np.ndarray) -> np.ndarray:
-    """Both stages' probability, nested, and K's own where N is silent: (cell, level, init_time, location)."""
+    """Both stages' probability, and K's own where N is silent, see ``speaks``: (cell, level, init_time, location)."""
     of_known, of_weather = _step_odds(known, weather)
     a, k, n = (weights.sel(weight=name).values[..., None, None] for name in WEIGHTS)
     together = np.cumprod(expit(a + k * of_known + n * of_weather), axis=1)
-    return np.where(np.isnan(weather).any(axis=1, keepdims=True), known, together)
+    return np.where(speaks(weather), together, known)
+
+
+def speaks(weather: np.ndarray) -> np.ndarray:
+    """Where N says something of a level and of those below it: (cell, level, init_time, location)."""
+    return np.logical_and.accumulate(np.isfinite(weather), axis=1)
 
 
 def _step_odds(known: np.ndarray, weather: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

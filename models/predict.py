@@ -18,7 +18,7 @@ from features.build import build_outcome, cell_coordinates, delays_of, options_f
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
-from models.blend import blend
+from models.blend import blend, speaks
 from models.explain import WEATHER, causes_of, explain
 from models.paths import archive_for, rolling_chances
 from models.quantiles import QUANTILES, predict_outlook
@@ -106,6 +106,8 @@ def _hazard_forecast(
     exists = hazard.applies(np.array([today]), model.normals, options)
     probability, verdict, speaks = _published(hazard, made, scores)
     sentences = []
+    if hazard.only_where_measured:
+        exists = np.where(_measured(hazard, observations), exists, np.nan)
     unknown = ~made["state_known"].values & (exists == 1)[:, None]
     if unknown.any():
         where = ", ".join(str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))])
@@ -135,8 +137,8 @@ def _with_weather(
     both = blend(weights, made["model"].values, ahead.values)
     wanted, verdict = _decided(hazard, weather.stages[weather.stages["hazard"] == hazard.name])
     exists = (part["verdict"].values != "") & (hazard.applies(today, model.normals, options) == 1)[:, None]
-    speaks = exists & np.isfinite(ahead.values).all(axis=1, keepdims=True)
-    use = speaks & wanted[..., None, None]
+    heard = exists & speaks(ahead.values)
+    use = heard & wanted[..., None, None]
     said = part["probability"].values
     numbers = np.moveaxis(publish_both(*(np.moveaxis(array, 1, 0) for array in (said, both, use))), 0, 1)
     chance = np.where(use, np.round(numbers, DECIMALS), said)
@@ -145,7 +147,7 @@ def _with_weather(
     news["verdict"] = DIMS, np.where(use, verdict[..., None, None], part["verdict"].values)
     news["stage"] = DIMS, np.where(use, "N", part["stage"].values)
     part = part.assign(news)
-    silent = exists & wanted[..., None, None] & ~speaks
+    silent = exists & wanted[..., None, None] & ~heard
     return _caused_by_weather(part, use), _degraded_by(hazard, part, silent), _told_of(hazard, use, ahead.attrs)
 
 

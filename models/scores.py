@@ -6,8 +6,9 @@ Benjamini & Hochberg 1995; sign-flip test on yearly differences, because days of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -54,13 +55,19 @@ class Sample:
 
     def by_block(self, probability: np.ndarray) -> np.ndarray:
         """Sum of squared errors of each block, in the order of ``blocks``."""
-        return np.bincount(np.searchsorted(self.blocks, self.block), (probability - self.outcome) ** 2, len(self.blocks))
+        return np.bincount(self.place, (probability - self.outcome) ** 2, len(self.blocks))
 
-    @property
+    @cached_property
     def blocks(self) -> np.ndarray:
+        """The distinct blocks, in order."""
         return np.unique(self.block)
 
-    @property
+    @cached_property
+    def place(self) -> np.ndarray:
+        """Which of ``blocks`` each day is in: (day,)."""
+        return np.searchsorted(self.blocks, self.block)
+
+    @cached_property
     def event_days(self) -> np.ndarray:
         """The distinct days with an event, in order."""
         return np.unique(self.day[self.outcome == 1])
@@ -87,6 +94,7 @@ def sample(out_of_fold: xr.Dataset, cell: int, level: int, speaker: str = "model
     return Sample(**{name: values[ok] for name, values in part.items()}, block=block, day=days)
 
 
+@cache
 def bootstrap_years(years: int, seed: int = 0) -> np.ndarray:
     """How often each year is drawn in each of DRAWS resamples of whole years: (draw, year)."""
     return np.random.default_rng(seed).multinomial(years, np.full(years, 1 / years), size=DRAWS)
@@ -142,16 +150,25 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
 
 def persistence_by_fold(one: Sample) -> np.ndarray:
     """True for each test year whose fallback is persistence, chosen on the years before it alone: (year,)."""
-    return np.array([knows_more_than_the_calendar(one, fold) for fold in range(len(one.blocks))], dtype=bool)
+    known, calendars = _squared_errors(one)
+    return np.array([_beats_all(known[:fold], [part[:fold] for part in calendars]) for fold in range(len(one.blocks))], dtype=bool)
 
 
-def knows_more_than_the_calendar(one: Sample, years: int | None = None) -> bool:
-    """Whether the known state beats the calendar over the first ``years`` (default all), and a smoother calendar too.
+def knows_more_than_the_calendar(one: Sample) -> bool:
+    """Whether the known state beats the calendar, and a smoother calendar too.
 
     A regression on a state that tells nothing still averages the noise of the calendar's frequencies away.
     """
-    known, *calendars = (one.by_block(part)[:years] for part in (one.persistence, one.climatology, one.climatology_smoothed))
-    return all(beats_by_bootstrap(calendar, known) for calendar in calendars)
+    return _beats_all(*_squared_errors(one))
+
+
+def _squared_errors(one: Sample) -> tuple[np.ndarray, list[np.ndarray]]:
+    """By block, the known state's and both calendars'."""
+    return one.by_block(one.persistence), [one.by_block(part) for part in (one.climatology, one.climatology_smoothed)]
+
+
+def _beats_all(own: np.ndarray, others: Sequence[np.ndarray]) -> bool:
+    return all(beats_by_bootstrap(other, own) for other in others)
 
 
 def nest(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from features.hazards import LEVELS, Cell, Hazard, hazards
-from models.blend import blend, learn_blend
+from models.blend import blend, learn_blend, speaks
 from models.scores import (
     COLUMNS,
     FEWEST_EVENT_DAYS,
@@ -64,17 +64,17 @@ def together(hazard: Hazard, out_of_fold: xr.Dataset, delay_days: int) -> np.nda
     """
     days = out_of_fold["init_time"].values
     known, weather, outcome = (out_of_fold[name].values.astype(np.float64) for name in ("model", "weather", "outcome"))
-    speaks = np.isfinite(weather).any(axis=(0, 1, 3))
+    spoken = speaks(weather).any(axis=(0, 1, 3))
     reach = np.timedelta64(max(cell.lead_days + cell.window_days for cell in hazard.cells) + delay_days, "D")
     made, weights, learnt_from = np.full(known.shape, np.nan), None, 0
     months = days.astype("datetime64[M]")
-    for month in np.unique(months[speaks]):
-        now = np.flatnonzero((months == month) & speaks)
-        past = np.flatnonzero((days <= days[now[0]] - reach) & speaks)
+    for month in np.unique(months[spoken]):
+        now = np.flatnonzero((months == month) & spoken)
+        past = np.flatnonzero((days <= days[now[0]] - reach) & spoken)
         if weights is None or len(past) >= REFIT_GROWTH * max(learnt_from, 1):
             weights, learnt_from = learn_blend(known[:, :, past], weather[:, :, past], outcome[:, :, past]), len(past)
         made[:, :, now] = blend(weights, known[:, :, now], weather[:, :, now])
-    return np.where(np.isfinite(weather).all(axis=1, keepdims=True), made, np.nan)
+    return np.where(speaks(weather), made, np.nan)
 
 
 def live_weights(out_of_fold: xr.Dataset | None, cells: int) -> xr.DataArray:

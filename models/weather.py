@@ -160,7 +160,11 @@ def possible(pairs: xr.Dataset, least: xr.DataArray, most: xr.DataArray) -> xr.D
 
 
 def faults(pairs: xr.Dataset) -> list[Fault]:
-    """Every column (horizon, place) of a variable's newest runs that must be left out; see the reasons' functions."""
+    """Every column (horizon, place) of a variable's newest runs that must be left out; see the reasons' functions.
+
+    None of a place that neither ever had the variable nor a forecast of it.
+    """
+    has_it = np.isfinite(pairs["mean"].values).any(axis=(0, 1)) | np.isfinite(pairs["observed"].values).any(axis=(0, 1))
     recent = pairs.isel(init_time=slice(-RECENT_DAYS, None))
     mean, all_of_it = recent["mean"].values, pairs["mean"].values
     enough = _pair_days(possible(pairs, *reach_of(pairs)))
@@ -171,7 +175,7 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
             x = mean[:, column, place]
             reason = _without_values(x, all_of_it[:, column, place]) or _constant(x)
             reason = reason or units[column, place] or shifted[column, place] or _too_few(enough[column, place])
-            if reason:
+            if reason and has_it[place]:
                 found.append(Fault(pairs.attrs["variable"], int(horizon), str(name), reason))
     return found
 

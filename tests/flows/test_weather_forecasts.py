@@ -1,0 +1,108 @@
+"""A station-file region with weather forecasts: from files to what is published, and what happens when they fail."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from province import make
+
+from configs import Region, Settings, load_region
+from sources.exercise import forecast_table, record_table
+from sources.exercise.ahead import issue_forecasts
+
+TODAY = np.datetime64("2011-07-20")
+SAID = Callable[..., object]
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
+    """15.5 years of highest temperatures of one place and three years of forecasts of them, as files."""
+    folder = tmp_path_factory.mktemp("rich")
+    made = make(81_041, ids=("plain",), until=TODAY - 1, first=TODAY - 1)
+    (folder / "inbox").mkdir()
+    record_table(made.run)[["time", "location", "air_temperature_max"]].to_csv(folder / "inbox/record.csv", index=False)
+    issued = issue_forecasts(made.run, np.datetime64("2008-05-01"), TODAY, 3, np.datetime64("2010-03-01"))
+    runs = forecast_table(issued, made.run.world.ids)[["init_time", "lead_days", "location", "member", "air_temperature_max"]]
+    runs.to_csv(folder / "inbox/forecasts.csv", index=False, float_format="%.2f")
+    path = folder / "rich.yaml"
+    path.write_text("name: rich\ntitle: Rich\ntimezone: UTC\nclock: record\nwarm_season: [5, 10]\nsources: [station_files]\ninbox: inbox\n")
+    return load_region(path)
+
+
+@pytest.fixture(scope="module")
+def trained(region: Region, prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    from flows.cli import main
+
+    settings = Settings(tmp_path_factory.mktemp("home"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIMATE_RISK_HOME", str(settings.home))
+        assert main(["daily", str(region.path)]) == 0
+    return settings
+
+
+def published(settings: Settings, region: Region) -> tuple[pd.DataFrame, dict]:
+    folder = settings.published / region.name / str(TODAY)
+    heat = pd.read_csv(folder / "forecast.csv").query("hazard == 'heat'").set_index(["level", "lead_days", "window_days"])
+    return heat, json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+
+
+def copied(trained: Settings, tmp_path: Path) -> Settings:
+    shutil.copytree(trained.home, tmp_path / "home")
+    return Settings(tmp_path / "home")
+
+
+def with_runs(region: Region, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Region:
+    """The region with other forecasts."""
+    shutil.copytree(region.path.parent, tmp_path / "region")
+    path = tmp_path / "region/inbox/forecasts.csv"
+    change(pd.read_csv(path, parse_dates=["init_time"])).to_csv(path, index=False)
+    return load_region(tmp_path / "region" / region.path.name)
+
+
+def test_forecasts_have_their_say_in_what_is_published(trained: Settings, region: Region) -> None:
+    heat, told = published(trained, region)
+    assert set(heat.loc[1, "verdict"]) & {"skilful", "provisional"}
+    assert any("Heat: weather forecasts have their say in lead" in note for note in told["notes"])
+    assert not told["degraded"]
+    page = (trained.published / region.name / str(TODAY) / "report.en.html").read_text(encoding="utf-8")
+    assert "have their say" in page
+
+
+def test_lost_runs_leave_the_past_to_speak_and_say_so(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
+    settings = copied(trained, tmp_path)
+    lost = with_runs(region, tmp_path, lambda runs: runs[runs["init_time"] < str(TODAY - 6)])
+    said = command(settings, "daily", lost.path)
+    assert said.status == 3
+    assert "Heat: no weather forecast could be used at plain" in said.err
+    assert not set(published(settings, region)[0]["verdict"]) & {"provisional"}
+
+
+def test_a_lead_in_kelvin_is_left_out_with_the_reason(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
+    """One of 11 leads: 9 % of the cells would be a unit error of the batch, so each is within what the contract lets pass as weather."""
+    settings = copied(trained, tmp_path)
+
+    def fahrenheit(runs: pd.DataFrame) -> pd.DataFrame:
+        wrong = (runs["lead_days"] == 4) & (runs["air_temperature_max"] < 8)
+        runs.loc[runs["lead_days"] == 4, "air_temperature_max"] = np.where(wrong, 40.0, 21.5)[runs["lead_days"] == 4]
+        return runs
+
+    said = command(settings, "daily", with_runs(region, tmp_path, fahrenheit).path)
+    told = published(settings, region)[1]
+    assert any("lead 4" in note and "left out" in note for note in told["notes"]), (said.err, told["notes"])
+
+
+def test_a_backtest_writes_the_stages_apart(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
+    settings = copied(trained, tmp_path)
+    said = command(settings, "backtest", region.path, "--out", tmp_path / "scores.csv")
+    assert said.status == 0 and "scores_stages.csv" in said.out
+    stages = pd.read_csv(tmp_path / "scores_stages.csv").query("level == 1 and lead_days == 0 and window_days == 1").set_index("stage")
+    assert stages.loc["both", "bss_climatology"] > stages.loc["K", "bss_climatology"] + 0.1
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert list(scores.columns[:5]) == ["region", "hazard", "level", "lead_days", "window_days"]
+    assert "stage" not in scores
