@@ -16,7 +16,7 @@ export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast ui test test-all check bench bench-skill tune constraints clean
+.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise tune constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ forecast: $(RUN) ## pull, check, learn and publish today's report (REGION=tunis 
 	  3) echo "The report is published, but degraded, as said above (exit status 3 of climate-risk)." >&2 ;; \
 	  *) exit $$status ;; \
 	esac
+
+exercise: ## the whole chain for today on a simulated Berkane, with forecasts and sensors (the first run learns for half an hour)
+	@$(MAKE) --no-print-directory forecast REGION=berkane-exercise
 
 ui: $(RUN) ## start MLflow, Prefect and the published reports on 127.0.0.1
 	@$(BIN)/python -m flows.ui
@@ -48,6 +51,9 @@ bench: $(DEV) ## time the parts beside the least they could cost
 
 bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every record at hand, into docs/skill.md
 	@$(BIN)/python benchmarks/skill.py
+
+bench-exercise: $(DEV) ## hold chances against the true ones of the exercise, into docs/exercise.md
+	@$(BIN)/python benchmarks/exercise.py --out docs/exercise.md
 
 tune: $(DEV) ## search boosting parameters on first training years (HAZARD=heat), logged in MLflow
 	@$(BIN)/python benchmarks/tune.py --hazard $(HAZARD)

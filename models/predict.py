@@ -177,7 +177,7 @@ def _degraded_by(hazard: Hazard, part: xr.Dataset, silent: np.ndarray) -> list[s
         return []
     where = ", ".join(str(place) for place in part["location"].values[silent.any(axis=(0, 1, 2))])
     cells = _cells_in_words(hazard, silent)
-    return [f"{hazard.title}: no weather forecast could be used at {where} for {cells}, so the past alone speaks there."]
+    return [f"{hazard.title}: no weather forecast could be used at {where} for {cells}; there the past alone has its say."]
 
 
 def _told_of(hazard: Hazard, use: np.ndarray, attrs: Mapping[str, Any]) -> list[str]:
@@ -186,19 +186,17 @@ def _told_of(hazard: Hazard, use: np.ndarray, attrs: Mapping[str, Any]) -> list[
     if not use.any():
         return left_out
     cells = _cells_in_words(hazard, use)
-    return [f"{hazard.title}: weather forecasts have their say in {cells}; everywhere else the past alone speaks.", *left_out]
+    return [f"{hazard.title}: weather forecasts have their say in the chances of {cells}; in all others the past alone.", *left_out]
 
 
 def _cells_in_words(hazard: Hazard, which: np.ndarray) -> str:
-    """Cells of which there is any in ``which`` (cell, ...), as "leads 0 to 6, the next 3 days"."""
+    """Cells of which there is any in ``which`` (cell, ...), as "days 0 to 6 ahead, any of the next 3 days"."""
     chosen = [cell for cell, yes in zip(hazard.cells, which, strict=True) if yes.any()]
     leads = [cell.lead_days for cell in chosen if cell.window_days == 1]
-    whole = leads == list(range(leads[0], leads[-1] + 1)) if leads else False
-    if len(leads) > 2 and whole:
-        words = [f"leads {leads[0]} to {leads[-1]}"]
-    else:
-        words = [f"lead {lead}" for lead in leads]
-    return ", ".join([*words, *(f"the next {cell.window_days} days" for cell in chosen if cell.window_days > 1)])
+    words = [] if not leads else [f"days {', '.join(map(str, leads))} ahead"]
+    if len(leads) > 2 and leads == list(range(leads[0], leads[-1] + 1)):
+        words = [f"days {leads[0]} to {leads[-1]} ahead"]
+    return ", ".join([*words, *(f"any of the next {cell.window_days} days" for cell in chosen if cell.window_days > 1)])
 
 
 def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

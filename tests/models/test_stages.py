@@ -183,3 +183,13 @@ def test_before_anything_was_backtested_stage_n_is_trusted_and_provisional(rich:
     weights = live_weights(None, 3)
     np.testing.assert_array_equal(weights.sel(weight="weather").values, 1.0)
     np.testing.assert_array_equal(weights.sel(weight="known").values, 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [81_051, 81_052, 81_053])
+def test_where_forecasts_know_nothing_no_skill_is_claimed(seed: int, heat: Hazard, region: Region) -> None:
+    """Weather without memory and forecasts without skill: nothing can be known, and nothing is published as skilful."""
+    blind = make(seed, ("no_forecast_skill", "no_memory", "no_trend"), ids=("coast", "plain"), first=np.datetime64("2007-06-01"))
+    out_of_fold = backtest(heat, located(blind), region, blind.forecasts)
+    known = assess({"heat": out_of_fold}, region, {})
+    assert "skilful" not in set(Assessment(known, assess_weather({"heat": out_of_fold}, known)).table["verdict"])
