@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,6 +29,7 @@ from typing import Annotated, Any, TypeVar
 import httpx
 from pydantic import AfterValidator
 
+from configs import RiskError
 from sources import SourceUnavailable
 
 Answer = TypeVar("Answer")
@@ -116,13 +118,14 @@ def get_json(
 ) -> Answer:
     """What ``read`` makes of the JSON that answers the question.
 
-    With a folder ``kept`` an answer kept there is used without asking, and with ``keep`` a new one is kept once ``read`` has
-    accepted it: only for answers that will never change. Raises SourceUnavailable, or what ``read`` raises.
+    With a folder ``kept`` an answer kept there is used without asking where ``read`` accepts it, and with ``keep`` a new one is
+    kept once ``read`` has accepted it: only for answers that will never change. Raises SourceUnavailable, or what ``read`` raises.
     """
     path = _kept_path(kept, question) if kept is not None else None
     found = _kept_answer(path)
     if found is not None:
-        return read(found)
+        with suppress(RiskError):
+            return read(found)
     body = ask(question, manners).body
     answer = read(body)
     if keep and path is not None:
