@@ -45,6 +45,10 @@ for _library in ("httpx", "httpcore"):
 _one_at_a_time = threading.Lock()
 
 
+class Refused(SourceUnavailable):
+    """A service that answered, and will not give what was asked for; asking again for the same is of no use."""
+
+
 @dataclass(frozen=True)
 class Manners:
     """How patiently a service is asked.
@@ -85,12 +89,12 @@ class Question:
     def host(self) -> str:
         return httpx.URL(self.url).host
 
-    def unavailable(self, found: str, cure: str) -> SourceUnavailable:
+    def unavailable(self, found: str, cure: str, kind: type[SourceUnavailable] = SourceUnavailable) -> SourceUnavailable:
         """The error to raise, without a word of what is secret."""
         text = f"{self.source}: asked {self.host} for {self.what}; found {found}; {cure}."
         for secret in (*self.secrets.values(), *self.headers.values()):
             text = text.replace(secret, "***") if len(secret) > 3 else text
-        return SourceUnavailable(text)
+        return kind(text)
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,10 @@ class Reply:
 class _Trouble(Exception):
     """A try that failed. ``again``: whether another may help; ``after``: the seconds the service asks to wait, if it does."""
 
-    def __init__(self, found: str, cure: str, again: bool = True, after: float | None = None) -> None:
+    def __init__(self, found: str, cure: str, again: bool = True, after: float | None = None, refused: bool = False) -> None:
         super().__init__(found)
         self.found, self.cure, self.again, self.after = found, cure, again, after
+        self.kind = Refused if refused else SourceUnavailable
 
 
 LATER = "run it again later"
@@ -119,7 +124,8 @@ def get_json(
     """What ``read`` makes of the JSON that answers the question.
 
     With a folder ``kept`` an answer kept there is used without asking where ``read`` accepts it, and with ``keep`` a new one is
-    kept once ``read`` has accepted it: only for answers that will never change. Raises SourceUnavailable, or what ``read`` raises.
+    kept once ``read`` has accepted it: only for answers that will never change. Raises SourceUnavailable (Refused
+    where asking again is of no use), or what ``read`` raises.
     """
     path = _kept_path(kept, question) if kept is not None else None
     found = _kept_answer(path)
@@ -144,7 +150,7 @@ def ask(question: Question, manners: Manners = MANNERS) -> Reply:
                 wait = _wait(trouble, number, manners)
                 if wait is None:
                     times = f" in {number} tries" if number > 1 else ""
-                    raise question.unavailable(trouble.found + times, trouble.cure) from None
+                    raise question.unavailable(trouble.found + times, trouble.cure, trouble.kind) from None
                 time.sleep(wait)
     raise AssertionError("manners allow no try")
 
@@ -251,9 +257,17 @@ def _json(status: int, headers: Mapping[str, str], content: bytes, manners: Mann
     if content.lstrip()[:1] == b"<":
         raise _Trouble("a web page where JSON was expected", CHECK_ADDRESS)
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise _Trouble(f"{len(content):,} bytes that are not whole JSON", LATER) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, where no key may stand twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Trouble("JSON with a key that stands twice", LATER)
+    return found
 
 
 def _refusal(status: int, headers: Mapping[str, str], content: bytes, manners: Manners) -> _Trouble:
@@ -264,7 +278,7 @@ def _refusal(status: int, headers: Mapping[str, str], content: bytes, manners: M
     if status in (401, 403):
         return _Trouble(found, "check the key or token in the environment", again=False)
     if status not in WORTH_ANOTHER_TRY:
-        return _Trouble(found, "check the address and the options under source_options in the region file", again=False)
+        return _Trouble(found, "check the address and the options under source_options in the region file", again=False, refused=True)
     return _Trouble(found, LATER, again, _retry_after(headers.get("retry-after")))
 
 
@@ -300,6 +314,11 @@ def _wait(trouble: _Trouble, number: int, manners: Manners) -> float | None:
         return None
     doubled = min(manners.longest_wait, manners.wait * 2.0 ** (number - 1))
     return max(trouble.after or 0.0, doubled) + random.uniform(0.0, min(doubled / 2, manners.longest_wait))  # noqa: S311
+
+
+def is_kept(folder: Path, question: Question) -> bool:
+    """Whether the answer is kept, so that it need not be asked for."""
+    return _kept_path(folder, question).is_file()
 
 
 def _kept_path(folder: Path, question: Question) -> Path:

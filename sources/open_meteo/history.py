@@ -1,0 +1,134 @@
+"""ERA5 as Open-Meteo's archive gives it: what is missing, in blocks of years that are kept once they can no longer change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sources import SourceUnavailable
+from sources.http import Manners, Question, get_json, is_kept
+from sources.open_meteo.cells import Budget, Cell, batches, named, weight
+from sources.open_meteo.reply import TELL_THEM, Column, ask_for, daily_table, per_place, sections
+
+YEARS = 5  # of a block; blocks begin at multiples of it, so that they are the same on every day
+SETTLED = 100  # days; ERA5's preliminary values are replaced by final ones after two to three months
+TOGETHER = 50  # cells a request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where history comes from and how: the endpoint, the one model pinned, hours of standard time, the folder of kept answers."""
+
+    source: str
+    url: str
+    model: str
+    offset: int
+    kept: Path
+    manners: Manners
+
+
+@dataclass(frozen=True)
+class Block:
+    """Days of some cells that one request brings."""
+
+    cells: tuple[Cell, ...]
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+def blocks(cells: Sequence[Cell], newest: Mapping[str, date], start: date, end: date) -> Iterator[Block]:
+    """What is missing between ``start`` and ``end``, the oldest first. ``newest``: a place's newest day at hand, if it has any."""
+    since: dict[date, list[Cell]] = {}
+    for cell in cells:
+        known = [newest[place] + timedelta(days=1) if place in newest else start for place in cell.places]
+        since.setdefault(min(known), []).append(cell)
+    for first, group in sorted(since.items()):
+        for begin, last in spans(first, end):
+            for part in batches(group, TOGETHER):
+                yield Block(tuple(part), begin, last)
+
+
+def spans(first: date, end: date) -> Iterator[tuple[date, date]]:
+    """The days from ``first`` to ``end`` cut at the first days of blocks."""
+    while first <= end:
+        last = min(end, date(first.year - first.year % YEARS + YEARS, 1, 1) - timedelta(days=1))
+        yield first, last
+        first = last + timedelta(days=1)
+
+
+def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Column], budget: Budget, today: date) -> pd.DataFrame:
+    """The blocks' days as a Batch's observations.
+
+    Raises SourceUnavailable when the budget ends before the blocks do; those fetched until then are kept.
+    """
+    tables = []
+    for number, block in enumerate(wanted, 1):
+        question = question_of(archive, block, columns)
+        if not is_kept(archive.kept, question):
+            _pay(question, block, columns, budget, len(wanted) - number + 1)
+        log.info("%s: history %d of %d, %s", archive.source, number, len(wanted), question.what)
+        tables.append(_fetch(archive, question, block, columns, today))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def question_of(archive: Archive, block: Block, columns: Sequence[Column]) -> Question:
+    """The request for a block."""
+    params = {
+        "daily": ",".join(column.parameter for column in columns),
+        "models": archive.model,
+        "start_date": block.first.isoformat(),
+        "end_date": block.last.isoformat(),
+    }
+    return ask_for(archive.source, archive.url, block.cells, f"{block.first} to {block.last}", archive.offset, params)
+
+
+def cost(block: Block, columns: Sequence[Column]) -> float:
+    """Calls that a block counts as."""
+    return weight(len(block.cells), len(columns), block.days)
+
+
+def _pay(question: Question, block: Block, columns: Sequence[Column], budget: Budget, left: int) -> None:
+    calls = cost(block, columns)
+    if not budget.affords(calls):
+        raise question.unavailable(
+            f"that this pull's weighted calls are used up with {left} blocks of history to go",
+            "what was fetched is kept; run it again tomorrow, or raise `calls` under source_options if your plan allows it",
+        )
+    budget.spend(calls)
+
+
+def _fetch(archive: Archive, question: Question, block: Block, columns: Sequence[Column], today: date) -> pd.DataFrame:
+    settled = block.last <= today - timedelta(days=SETTLED)
+    read = partial(_read, block=block, columns=columns, question=question, offset=archive.offset, settled=settled)
+    return get_json(question, read, archive.manners, archive.kept, keep=settled)
+
+
+def _read(body: Any, block: Block, columns: Sequence[Column], question: Question, offset: int, settled: bool) -> pd.DataFrame:
+    """A block's reply as observations. Days at the end without any value are not published yet and are left out."""
+    units = {column.parameter: column.unit for column in columns}
+    tables = []
+    for section in sections(body, "daily", units, block.cells, question, offset):
+        table = daily_table(section, columns, block.first, block.last)
+        measured = table.drop(columns="time").notna().any(axis=1)
+        if settled and not measured.any():
+            raise section.refuse("no value at all")
+        tables.append(per_place(table[measured[::-1].cummax()[::-1]], section.cell))
+    return pd.concat(tables, ignore_index=True)
+
+
+def nothing_yet(source: str, places: Sequence[str]) -> SourceUnavailable:
+    """The error for a record that has no day."""
+    return SourceUnavailable(f"{source}: asked for the history of {named(places)}; found no day yet; {TELL_THEM}.")
