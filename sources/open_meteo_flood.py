@@ -67,14 +67,15 @@ SOURCE = Source(
 def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable, or ConfigError for a river point that is on no river cell."""
     options, points = options_of(region, NAME, Options), river_points(region)
-    held, budget = held_by_store(region, settings, NAME), Budget(options.calls, options.calls_a_minute)
+    named_points = [place for point in points for place in point.places]
+    held, budget = held_by_store(region, settings, NAME, named_points), Budget(options.calls, options.calls_a_minute)
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
     start = max(START, region.history_start or START)
     wanted = list(blocks(points, held.newest_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS)))
     tables = [_history(region, options, block, budget, today, kept, manners) for block in wanted]
     issued = pd.DataFrame() if today in held.issued else _forecast(region, options, points, today, budget, manners)
     places = locations_of(region)
-    measured = places[places["location"].isin([place for point in points for place in point.places])].reset_index(drop=True)
+    measured = places[places["location"].isin(named_points)].reset_index(drop=True)
     return Batch(pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued)
 
 

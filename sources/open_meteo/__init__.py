@@ -37,7 +37,8 @@ class Options(BaseModel):
     """What a region may choose.
 
     ``history_model``: the one reanalysis pinned, for the default of the service blends products and drifts. ``forecast_model``: the
-    one model whose runs are kept, initialised at ``run_hour`` UTC and usable ``run_delay_hours`` later. ``past_runs_from``: the first
+    one model whose runs are kept, initialised at ``run_hour`` UTC (it has one every ``run_every_hours``) and usable
+    ``run_delay_hours`` later: the service names 4 to 6 hours for global models. ``past_runs_from``: the first
     issue day whose forecast is asked for, the service keeps ECMWF IFS from 2024-03-14. ``ensemble``: the model whose members are kept,
     such as ecmwf_ifs025; empty: none. ``calls``: weighted calls that one pull may spend; ``calls_a_minute``: no faster than this.
     The addresses are those of the service, or of one's own Open-Meteo server.
@@ -48,6 +49,7 @@ class Options(BaseModel):
     history_model: str = Field(default="era5", pattern=r"^[a-z0-9_]+$")
     forecast_model: str = Field(default="ecmwf_ifs", pattern=r"^[a-z0-9_]+$")
     run_hour: int = Field(default=0, ge=0, le=23)
+    run_every_hours: int = Field(default=6, ge=1, le=24)
     run_delay_hours: int = Field(default=7, ge=0, le=48)
     past_runs_from: date = date(2024, 3, 15)
     ensemble: str = Field(default="", pattern=r"^[a-z0-9_]*$")
@@ -133,6 +135,7 @@ def _runs(region: Region, settings: Settings, options: Options, manners: Manners
         model=options.forecast_model,
         hour=options.run_hour,
         delay=options.run_delay_hours,
+        every=options.run_every_hours,
         offset=offset_of(region),
         kept=cache_folder(settings.data, NAME),
         manners=manners,
@@ -208,12 +211,12 @@ def locations_of(region: Region) -> pd.DataFrame:
     )
 
 
-def held_by_store(region: Region, settings: Settings, source: str = NAME) -> Held:
-    """What the region's store already has of a source."""
+def held_by_store(region: Region, settings: Settings, source: str = NAME, of: Iterable[str] | None = None) -> Held:
+    """What the region's store already has of a source, for its places or those given."""
     from data_contracts.store import Store
 
     store = Store(settings, region.model_copy(update={"sources": (source,)}))
-    places = {place.id for place in region.locations}
+    places = {place.id for place in region.locations} if of is None else set(of)
     try:
         issued = store.forecasts()
         observed = store.observations()

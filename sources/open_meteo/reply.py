@@ -18,6 +18,7 @@ from sources.open_meteo.cells import Cell, named
 
 KEY = "CLIMATE_RISK_OPEN_METEO_KEY"
 MANNERS = Manners(hopeless=("daily api", "hourly api"))
+NUMBERS = {int, float, type(None)}
 TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the project"
 
 
@@ -129,9 +130,9 @@ class Section:
         found = self.values.get(name)
         if not isinstance(found, list) or len(found) != len(self.stamps):
             raise self.refuse(f"{name} without a value for each stamp")
-        if not all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in found):
+        if not set(map(type, found)) <= NUMBERS:
             raise self.refuse(f"{name} with values that are no numbers")
-        return np.array([np.nan if value is None else value for value in found], dtype=float)
+        return np.array(found, dtype=float)
 
 
 def refuse(question: Question, cell: Cell, found: str) -> SourceUnavailable:

@@ -38,7 +38,7 @@ class Runs:
 
     ``url``: whole runs by initialisation; ``newest_url``: the newest run, whose initialisation is at ``about_url``; ``previous_url``:
     previous runs by age; ``members_url``: ensembles. ``hour``: of the run, UTC; ``delay``: hours until it is usable.
-    ``region`` gives the issue time; ``offset``: hours of standard time.
+    ``every``: hours from one run to the next. ``region`` gives the issue time; ``offset``: hours of standard time.
     """
 
     source: str
@@ -51,6 +51,7 @@ class Runs:
     model: str
     hour: int
     delay: int
+    every: int
     offset: int
     kept: Path
     manners: Manners
@@ -76,11 +77,18 @@ class Runs:
         return datetime.combine(day, time(), UTC) - timedelta(hours=self.offset)
 
     def age_for(self, lead: int, day: date) -> int:
-        """Which previous_day of the hours of day + lead is old enough for all of them: lead + 1, more where issues are early."""
-        age = lead + 1
-        while not self.usable(self.begins(day + timedelta(days=lead)) + timedelta(hours=23) - timedelta(days=age), day):
+        """Which previous_day of the hours of day + lead is old enough for all of them: lead + 1, more where issues are early.
+
+        previous_dayN of an hour is of the newest run initialised N x 24 hours or more before it.
+        """
+        age, last = lead + 1, self.begins(day + timedelta(days=lead)) + timedelta(hours=23)
+        while not self.usable(self.run_before(last - timedelta(days=age)), day):
             age += 1
         return age
+
+    def run_before(self, moment: datetime) -> datetime:
+        """When the newest run of a moment was initialised."""
+        return moment.replace(hour=moment.hour - moment.hour % self.every, minute=0, second=0)
 
 
 def fetch_run(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep: bool = True) -> pd.DataFrame:

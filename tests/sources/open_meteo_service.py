@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 from replay import Asked, Fault
 
 UNITS = {
@@ -26,11 +27,12 @@ def kind(parameter: str) -> str:
     return parameter.split("_")[0]
 
 
-def value(parameter: str, latitude: float, longitude: float, number: int) -> float:
-    """A made-up value that differs by place, parameter and step; Tmin < Tmean < Tmax."""
+def values(parameter: str, latitude: float, longitude: float, numbers: Any) -> Any:
+    """Made-up values that differ by place, parameter and step; Tmin < Tmean < Tmax."""
     shift = {"max": 5.0, "min": -5.0}.get(parameter.split("_")[-1], 0.0) if kind(parameter) == "temperature" else 0.0
-    swing = LEVELS[kind(parameter)] * (0.02 if kind(parameter) == "surface" else 0.2) * math.sin(number / 9.0 + latitude + longitude)
-    return round(LEVELS[kind(parameter)] + shift + swing, 3)
+    share = 0.02 if kind(parameter) == "surface" else 0.2
+    swing = LEVELS[kind(parameter)] * share * np.sin(np.asarray(numbers) / 9.0 + latitude + longitude)
+    return np.round(LEVELS[kind(parameter)] + shift + swing, 3)
 
 
 @dataclass
@@ -53,10 +55,11 @@ class OpenMeteo:
 
     def archive(self, asked: Asked) -> Any:
         days = span(asked)
+        numbers = [day.toordinal() for day in days if day <= self.published]
 
         def daily(latitude: float, longitude: float) -> dict[str, Any]:
             return {
-                name: [value(name, latitude, longitude, day.toordinal()) if day <= self.published else None for day in days]
+                name: values(name, latitude, longitude, numbers).tolist() + [None] * (len(days) - len(numbers))
                 for name in asked.params["daily"].split(",")
             }
 
@@ -69,7 +72,9 @@ class OpenMeteo:
             asked,
             "daily",
             [day.isoformat() for day in days],
-            lambda latitude, longitude: {"river_discharge": [value("river", latitude, longitude, day.toordinal()) for day in days]},
+            lambda latitude, longitude: {
+                "river_discharge": values("river", latitude, longitude, [day.toordinal() for day in days]).tolist()
+            },
             self.snap,
         )
 
@@ -101,21 +106,17 @@ class OpenMeteo:
             for name in asked.params["hourly"].split(","):
                 for member in range(members + 1):
                     label = name + (f"_member{member:02d}" if member else "")
-                    columns[label] = [
-                        hour_value(name, latitude, longitude, stamp, member)
-                        if run is None or stamp - timedelta(hours=offset) >= run.replace(tzinfo=None)
-                        else None
-                        for stamp in stamps
-                    ]
+                    before = 0 if run is None else sum(stamp - timedelta(hours=offset) < run.replace(tzinfo=None) for stamp in stamps)
+                    columns[label] = [None] * before + ([hour_value(name, hour, member) for hour in range(24)] * days)[before:]
             return columns
 
         return places(asked, "hourly", [stamp.isoformat(timespec="minutes") for stamp in stamps], hourly)
 
 
-def hour_value(name: str, latitude: float, longitude: float, stamp: datetime, member: int = 0) -> float:
+def hour_value(name: str, hour: int, member: int = 0) -> float:
     """20 degC and up to 5 more or less in the day; rain 1 mm every hour; each member 0.01 more, previous runs by their age 0.1 more."""
     age = int(name[-1]) if "previous_day" in name else 0
-    daily = 5.0 * math.sin((stamp.hour - 9) / 24 * 2 * math.pi) if kind(name) == "temperature" else 0.0
+    daily = 5.0 * math.sin((hour - 9) / 24 * 2 * math.pi) if kind(name) == "temperature" else 0.0
     return round(LEVELS[kind(name)] + daily + 0.01 * member + 0.1 * age, 3)
 
 
