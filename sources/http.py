@@ -46,7 +46,7 @@ _one_at_a_time = threading.Lock()
 
 
 class Refused(SourceUnavailable):
-    """A service that answered, and will not give what was asked for; asking again for the same is of no use."""
+    """A service that answered, but not with what was asked for; asking at once again for the same is of no use."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Manners:
     ``tries``: how often at most. ``wait``: seconds before the second try, doubled before each further one; up to half as much is
     added by chance, so that many clients do not come back together. ``longest_wait``: no wait is longer (s); a service that asks
     for a longer one is down. ``timeout``: seconds without a byte. ``whole``: seconds for a whole reply. ``most_bytes``: of a reply.
-    ``hopeless``: words of a refusal after which waiting does not help, such as a daily limit.
+    ``hopeless``: words of a refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily limit.
     """
 
     tries: int = 6
@@ -66,6 +66,10 @@ class Manners:
     whole: float = 300.0
     most_bytes: int = 100_000_000
     hopeless: tuple[str, ...] = ()
+
+    def gives_up(self, text: str) -> bool:
+        """Whether a service's words say that waiting does not help."""
+        return any(word.lower() in text.lower() for word in self.hopeless)
 
 
 MANNERS = Manners()
@@ -259,6 +263,9 @@ def _json(status: int, headers: Mapping[str, str], content: bytes, manners: Mann
     try:
         return json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError):
+        text = " ".join(content[:400].decode("utf-8", "replace").split())
+        if manners.gives_up(text):
+            raise _Trouble(f"the text {text[:200]!r}", LATER, again=False, refused=True) from None
         raise _Trouble(f"{len(content):,} bytes that are not whole JSON", LATER) from None
 
 
@@ -274,7 +281,7 @@ def _refusal(status: int, headers: Mapping[str, str], content: bytes, manners: M
     """What a refused request means and what cures it."""
     reason = _reason(content)
     found = f"HTTP {status}" + (f" ({reason})" if reason else "")
-    again = status in WORTH_ANOTHER_TRY and not any(word.lower() in reason.lower() for word in manners.hopeless)
+    again = status in WORTH_ANOTHER_TRY and not manners.gives_up(reason)
     if status in (401, 403):
         return _Trouble(found, "check the key or token in the environment", again=False)
     if status not in WORTH_ANOTHER_TRY:

@@ -13,11 +13,11 @@ import pandas as pd
 
 from configs import Region
 from sources import SourceUnavailable
-from sources.http import Manners, Question
+from sources.http import Manners, Question, Refused
 from sources.open_meteo.cells import Cell, named
 
 KEY = "CLIMATE_RISK_OPEN_METEO_KEY"
-MANNERS = Manners(hopeless=("daily api", "hourly api"))
+MANNERS = Manners(hopeless=("daily api", "hourly api", "modelRunUnavailable"))  # the last comes as text, with status 200
 NUMBERS = {int, float, type(None)}
 TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the project"
 
@@ -137,7 +137,7 @@ class Section:
 
 def refuse(question: Question, cell: Cell, found: str) -> SourceUnavailable:
     """The error for a reply that cannot be believed for a cell's places."""
-    return question.unavailable(f"{found} (for {named(cell.places)})", TELL_THEM)
+    return question.unavailable(f"{found} (for {named(cell.places)})", TELL_THEM, Refused)
 
 
 def sections(
@@ -156,7 +156,7 @@ def sections(
     """
     found = body if isinstance(body, list) else [body]
     if len(found) != len(cells):
-        raise question.unavailable(f"{len(found)} places where {len(cells)} were asked for", TELL_THEM)
+        raise question.unavailable(f"{len(found)} places where {len(cells)} were asked for", TELL_THEM, Refused)
     there = check or _check_cell
     return [_section(one, part, units, cell, question, offset, there) for one, cell in zip(found, cells, strict=True)]
 

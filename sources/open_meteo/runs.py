@@ -164,7 +164,8 @@ def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Bu
         try:
             tables.append(fetch_run(runs, cells, day, budget))
             row = 0
-        except Refused:
+        except Refused as error:
+            log.info("%s", error)
             refused.append(day)
             row += 1
         except SourceUnavailable as error:

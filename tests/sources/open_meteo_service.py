@@ -81,6 +81,12 @@ class OpenMeteo:
     def run(self, asked: Asked) -> Any:
         run = datetime.fromisoformat(asked.params["run"]).replace(tzinfo=UTC)
         if run.date() in self.no_runs or run > self.newest_run:
+            if "," in asked.params["latitude"]:  # as users of the service report
+                return Fault(
+                    200,
+                    {},
+                    b"Unexpected error while streaming data: modelRunUnavailable(model: ecmwf_ifs, run: " + str(run).encode() + b")",
+                )
             return Fault(400, {"Content-Type": "application/json"}, b'{"error": true, "reason": "No data available for this run"}')
         return self._hours(asked, run.date(), int(asked.params["forecast_days"]), run)
 

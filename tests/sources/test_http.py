@@ -98,6 +98,7 @@ LASTING = {
     "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s"),
     "a wait until a minute later": (Fault(429, {"Retry-After": a_minute_later()}), "asks to wait"),
     "a daily limit": (Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'), "Daily API request limit exceeded"),
+    "a text that says it for good": (Fault(200, {}, b"Daily bread is sold out"), "found the text 'Daily bread is sold out'"),
     "a redirect to another host": (Fault(302, {"Location": "http://example.invalid/login"}), "redirect to http://example.invalid"),
     "a redirect to a file": (Fault(301, {"Location": "file" + ":///secrets"}), "which is not followed"),
     "a redirect to another port": (Fault(307, {"Location": "http://127.0.0.1:9/"}), "which is not followed"),

@@ -29,13 +29,14 @@ from sources import Batch, SourceUnavailable
 from sources.open_meteo import LATER, SOURCE, Held, Options, fetch_at, held_by_store, host_for
 from sources.open_meteo.cells import Budget, Cell, cells_of, named, weight
 from sources.open_meteo.history import blocks, spans
-from sources.open_meteo.reply import CORE, offset_of, zone_name
+from sources.open_meteo.reply import CORE, MANNERS, offset_of, zone_name
 from sources.open_meteo.runs import Runs
 from sources.open_meteo_flood import START, river_points
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
 NEWEST = datetime(2026, 11, 23, tzinfo=UTC)
+HURRIED = dataclasses.replace(HASTY, hopeless=MANNERS.hopeless)
 ALL_COLUMNS = [*CORE, *LATER]
 
 
@@ -341,7 +342,7 @@ def test_a_first_pull_of_berkane_is_affordable_and_resumes(service: Service, hom
     assert batch.forecasts["init_time"].max() == pd.Timestamp(TODAY)
     # Killed before anything was stored: what was fetched is kept, and only what may still change is asked for again.
     service.asked.clear()
-    again = fetch_at(berkane(service, past_runs_from=date(2024, 3, 15), calls=700), home, NOW, patient)
+    again = fetch_at(berkane(service, calls=300), home, NOW, patient)
     core = [request for request in asked(service, "/v1/archive") if "temperature" in request.params["daily"]]
     assert [request.params["start_date"] for request in core] == ["2025-01-01"]
     assert len(again.observations) == len(table)
@@ -509,10 +510,14 @@ def test_past_forecasts_come_newest_first_and_never_again(service: Service, home
     assert service.asked == [] and again.forecasts.empty
 
 
-def test_a_run_the_archive_lacks_is_filled_from_previous_runs(world: OpenMeteo, service: Service, home: Settings) -> None:
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_run_the_archive_lacks_is_filled_from_previous_runs(world: OpenMeteo, service: Service, home: Settings, places: int) -> None:
     world.no_runs = {TODAY - timedelta(days=3)}
-    batch = fetch_at(town(service, past_runs_from=TODAY - timedelta(days=4)), home, NOW, HASTY)
-    filled = batch.forecasts[batch.forecasts["init_time"] == pd.Timestamp(TODAY - timedelta(days=2))]
+    batch = fetch_at(town(service, places, past_runs_from=TODAY - timedelta(days=4)), home, NOW, HURRIED)
+    assert len(asked(service, "/v1/runs")) == 5, "what the archive lacks is asked for once"
+    issued = batch.forecasts[batch.forecasts["location"] == f"town-{places - 1}"]
+    assert issued["init_time"].nunique() == 5
+    filled = issued[issued["init_time"] == pd.Timestamp(TODAY - timedelta(days=2))]
     assert filled["lead_days"].tolist() == list(range(7))
     # Lead l is read from previous_day(l + 1), whose hours are 0.1 warmer a day of age in this service.
     plain = max(hour_value("temperature_2m", hour) for hour in range(24))
@@ -520,6 +525,17 @@ def test_a_run_the_archive_lacks_is_filled_from_previous_runs(world: OpenMeteo, 
     (request,) = asked(service, "/v1/previous")
     assert request.params["start_date"] == "2026-11-21" and request.params["end_date"] == "2026-11-27"
     assert "previous_day0" not in request.params["hourly"]
+
+
+def test_a_past_run_of_nulls_does_not_hold_up_older_ones(world: OpenMeteo, service: Service, home: Settings) -> None:
+    def change(path: str, reply: Any) -> Any:
+        run = asked(service, "/v1/runs")[-1].params["run"] if path == "/v1/runs" else ""
+        return WRONG_FORECAST["nothing but nulls"](reply) if run == "2026-11-21T00:00" else reply
+
+    world.change = change
+    issued = fetch_at(town(service, past_runs_from=TODAY - timedelta(days=4)), home, NOW, HASTY).forecasts
+    assert issued["init_time"].nunique() == 5 and len(asked(service, "/v1/previous")) == 1
+    assert issued["air_temperature_max"].notna().all()
 
 
 def test_runs_that_are_never_given_are_not_asked_for_for_ever(world: OpenMeteo, service: Service, home: Settings) -> None:
