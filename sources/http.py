@@ -53,13 +53,15 @@ class Refused(SourceUnavailable):
 class Manners:
     """How patiently a service is asked.
 
-    ``tries``: how often at most. ``wait``: seconds before the second try, doubled before each further one; up to half as much is
-    added by chance, so that many clients do not come back together. ``longest_wait``: no wait is longer (s); a service that asks
-    for a longer one is down. ``timeout``: seconds without a byte. ``whole``: seconds for a whole reply. ``most_bytes``: of a reply.
+    ``tries``: how often at most; ``unreachable_tries``: where there is no connection at all. ``wait``: seconds before the second try,
+    doubled before each further one; up to half as much is added by chance, so that many clients do not come back together.
+    ``longest_wait``: no wait is longer (s); a service that asks for a longer one is down. ``timeout``: seconds without a byte.
+    ``whole``: seconds for a whole reply. ``most_bytes``: of a reply.
     ``hopeless``: words of a refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily limit.
     """
 
-    tries: int = 6
+    tries: int = 5
+    unreachable_tries: int = 3
     wait: float = 2.0
     longest_wait: float = 90.0
     timeout: float = 60.0
@@ -116,6 +118,10 @@ class _Trouble(Exception):
         super().__init__(found)
         self.found, self.cure, self.again, self.after = found, cure, again, after
         self.kind = Refused if refused else SourceUnavailable
+
+
+class _Unreachable(_Trouble):
+    """A service, or a network, that is not there."""
 
 
 LATER = "run it again later"
@@ -219,7 +225,7 @@ def _exchange(
         with client.stream("GET", url, params=params, headers=dict(headers)) as response:
             return response.status_code, dict(response.headers), b"".join(_bounded(response, manners))
     except httpx.ConnectError:
-        raise _Trouble("no connection", "check the network and the address, or run it again later") from None
+        raise _Unreachable("no connection", "check the network and the address, or run it again later") from None
     except httpx.TimeoutException:
         raise _Trouble(f"no answer within {manners.timeout:g} s", LATER) from None
     except httpx.RemoteProtocolError:
@@ -314,7 +320,8 @@ def _retry_after(text: str | None) -> float | None:
 
 def _wait(trouble: _Trouble, number: int, manners: Manners) -> float | None:
     """Seconds until the next try, or None when there is to be none."""
-    if not trouble.again or number >= manners.tries:
+    tries = min(manners.tries, manners.unreachable_tries) if isinstance(trouble, _Unreachable) else manners.tries
+    if not trouble.again or number >= tries:
         return None
     if trouble.after is not None and trouble.after > manners.longest_wait:
         trouble.found += f", which asks to wait {trouble.after:.0f} s"

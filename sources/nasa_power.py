@@ -27,7 +27,7 @@ from sources.open_meteo.history import Block, blocks
 from sources.open_meteo.reply import offset_of, per_place
 
 NAME = "nasa_power"
-START = date(1991, 1, 1)
+START, EARLIEST = date(1991, 1, 1), date(1981, 1, 1)
 DELAY_DAYS = 5  # meteorology comes about 2 days late, radiation about 4, and in the course of the day
 SETTLED = 120  # days; near-real-time values are replaced by MERRA-2 within two to three months
 GRID = 0.5  # degrees, MERRA-2's in latitude; in longitude it is 0.625
@@ -85,9 +85,9 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     """``fetch`` as it is at a moment. Raises SourceUnavailable."""
     options, held = options_of(region, NAME, Options), held_by_store(region, settings, NAME)
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
-    newest = {place: day for place, day in held.newest.get("air_temperature_max", {}).items()}
+    start, until = max(EARLIEST, region.history_start or START), today - timedelta(days=DELAY_DAYS)
     tables = []
-    for block in blocks(cells_of(region, GRID), newest, region.history_start or START, today - timedelta(days=DELAY_DAYS)):
+    for block in blocks(cells_of(region, GRID), held.days.get("air_temperature_max", {}), start, until):
         tables += [_fetch(region, options, cell, block, today, kept, manners) for cell in block.cells]
     empty = pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
     return Batch(pd.concat(tables, ignore_index=True) if tables else empty, locations_of(region))

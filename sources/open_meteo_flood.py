@@ -71,7 +71,7 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     held, budget = held_by_store(region, settings, NAME, named_points), Budget(options.calls, options.calls_a_minute)
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
     start = max(START, region.history_start or START)
-    wanted = list(blocks(points, held.newest_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS)))
+    wanted = list(blocks(points, held.days_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS)))
     tables = [_history(region, options, block, budget, today, kept, manners) for block in wanted]
     issued = pd.DataFrame() if today in held.issued else _forecast(region, options, points, today, budget, manners)
     places = locations_of(region)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from configs import Region, RiskError, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
 from sources.http import Address, Manners, cache_folder, is_kept
 from sources.open_meteo.cells import Budget, Cell, cells_of
-from sources.open_meteo.history import Archive, Block, blocks, cost, fetch_blocks, question_of
+from sources.open_meteo.history import Archive, Block, Days, blocks, cost, fetch_blocks, question_of
 from sources.open_meteo.reply import CORE, KEY, LATER, MANNERS, Column, offset_of
 from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest, fetch_run
 
@@ -41,7 +41,7 @@ class Options(BaseModel):
     ``run_delay_hours`` later: the service names 4 to 6 hours for global models. ``past_runs_from``: the first
     issue day whose forecast is asked for, the service keeps ECMWF IFS from 2024-03-14. ``ensemble``: the model whose members are kept,
     such as ecmwf_ifs025; empty: none. ``calls``: weighted calls that one pull may spend; ``calls_a_minute``: no faster than this.
-    The addresses are those of the service, or of one's own Open-Meteo server.
+    The addresses are those of the service, or of one's own Open-Meteo server; below ``about_url`` each model tells its newest run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,7 +58,7 @@ class Options(BaseModel):
     archive_url: Address = "https://archive-api.open-meteo.com/v1/archive"
     runs_url: Address = "https://single-runs-api.open-meteo.com/v1/forecast"
     forecast_url: Address = "https://api.open-meteo.com/v1/forecast"
-    about_url: Address = "https://api.open-meteo.com/data/ecmwf_ifs/static/meta.json"
+    about_url: Address = "https://api.open-meteo.com/data"
     previous_runs_url: Address = "https://previous-runs-api.open-meteo.com/v1/forecast"
     ensemble_url: Address = "https://ensemble-api.open-meteo.com/v1/ensemble"
 
@@ -67,19 +67,20 @@ class Options(BaseModel):
 class Held:
     """What the store has of this source.
 
-    ``newest``: variable -> place -> its newest day with a value. ``issued``, ``members``: issue days with a forecast, an ensemble.
+    ``days``: variable -> place -> the first and last day with a value. ``issued``, ``members``: issue days with a forecast, an ensemble.
     """
 
-    newest: dict[str, dict[str, date]] = field(default_factory=dict)
+    days: dict[str, dict[str, Days]] = field(default_factory=dict)
     issued: frozenset[date] = frozenset()
     members: frozenset[date] = frozenset()
 
-    def newest_of(self, columns: Iterable[Column]) -> dict[str, date]:
-        """Place -> the newest day with a value of any of the columns."""
-        found: dict[str, date] = {}
+    def days_of(self, columns: Iterable[Column]) -> dict[str, Days]:
+        """Place -> the first and last day with a value of any of the columns."""
+        found: dict[str, Days] = {}
         for column in columns:
-            for place, day in self.newest.get(column.variable, {}).items():
-                found[place] = max(day, found.get(place, day))
+            for place, (first, last) in self.days.get(column.variable, {}).items():
+                known = found.get(place, (first, last))
+                found[place] = (min(first, known[0]), max(last, known[1]))
         return found
 
 
@@ -112,9 +113,9 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     archive, runs = _archive(region, settings, options, manners), _runs(region, settings, options, manners)
     until = today - timedelta(days=DELAY_DAYS)
     start = region.history_start or START
-    core = fetch_blocks(archive, list(blocks(cells, held.newest_of(CORE), start, until)), CORE, budget, today)
+    core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), start, until)), CORE, budget, today)
     issued = _forecasts(runs, cells, held, today, options, budget)
-    wanted = _affordable(archive, blocks(cells, held.newest_of(LATER), start, until), LATER, budget)
+    wanted = _affordable(archive, blocks(cells, held.days_of(LATER), start, until), LATER, budget)
     return Batch(_joined(core, _later(archive, wanted, budget, today)), locations_of(region), issued)
 
 
@@ -129,7 +130,7 @@ def _runs(region: Region, settings: Settings, options: Options, manners: Manners
         region=region,
         url=host_for(options.runs_url),
         newest_url=host_for(options.forecast_url),
-        about_url=options.about_url,
+        about_url=f"{options.about_url}/{options.forecast_model}/static/meta.json",
         previous_url=host_for(options.previous_runs_url),
         members_url=host_for(options.ensemble_url),
         model=options.forecast_model,
@@ -166,7 +167,7 @@ def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget) ->
     return table if len(table) else _or_nothing(lambda: fetch_newest(runs, cells, today, budget))
 
 
-def _or_nothing(ask: Any) -> pd.DataFrame:
+def _or_nothing(ask: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     try:
         return ask()
     except SourceUnavailable as error:
@@ -222,16 +223,17 @@ def held_by_store(region: Region, settings: Settings, source: str = NAME, of: It
         observed = store.observations()
     except RiskError:
         return Held()
-    newest = {str(name): _newest(observed[name]) for name in observed.data_vars}
-    return Held(newest, _issue_days(issued, places, "== -1"), _issue_days(issued, places, ">= 0"))
+    days = {str(name): _days(observed[name]) for name in observed.data_vars}
+    return Held(days, _issue_days(issued, places, "== -1"), _issue_days(issued, places, ">= 0"))
 
 
-def _newest(values: Any) -> dict[str, date]:
-    """Place -> the newest day with a value, of an array (time, location)."""
-    there, days = np.isfinite(values.transpose("time", "location").values), values["time"].values
-    last = len(days) - 1 - np.argmax(there[::-1], axis=0)
-    found = zip(values["location"].values, last, there.any(axis=0), strict=True)
-    return {str(place): days[index].astype("datetime64[D]").item() for place, index, any_there in found if any_there}
+def _days(values: Any) -> dict[str, Days]:
+    """Place -> the first and last day with a value, of an array (time, location)."""
+    there = np.isfinite(values.transpose("time", "location").values)
+    days = values["time"].values.astype("datetime64[D]")
+    first, last = np.argmax(there, axis=0), len(days) - 1 - np.argmax(there[::-1], axis=0)
+    measured = np.flatnonzero(there.any(axis=0))
+    return {str(values["location"].values[place]): (days[first[place]].item(), days[last[place]].item()) for place in measured}
 
 
 def _issue_days(issued: Any, places: set[str], members: str) -> frozenset[date]:

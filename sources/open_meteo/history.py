@@ -12,14 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from sources import SourceUnavailable
 from sources.http import Manners, Question, get_json, is_kept
-from sources.open_meteo.cells import Budget, Cell, batches, named, weight
-from sources.open_meteo.reply import TELL_THEM, Column, ask_for, daily_table, per_place, sections
+from sources.open_meteo.cells import Budget, Cell, batches, weight
+from sources.open_meteo.reply import Column, ask_for, daily_table, per_place, sections
 
 YEARS = 5  # of a block; blocks begin at multiples of it, so that they are the same on every day
 SETTLED = 100  # days; ERA5's preliminary values are replaced by final ones after two to three months
 TOGETHER = 50  # cells a request
+
+Days = tuple[date, date]
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +50,26 @@ class Block:
         return (self.last - self.first).days + 1
 
 
-def blocks(cells: Sequence[Cell], newest: Mapping[str, date], start: date, end: date) -> Iterator[Block]:
-    """What is missing between ``start`` and ``end``, the oldest first. ``newest``: a place's newest day at hand, if it has any."""
-    since: dict[date, list[Cell]] = {}
+def blocks(cells: Sequence[Cell], held: Mapping[str, Days], start: date, end: date) -> Iterator[Block]:
+    """What is missing between ``start`` and ``end``, the oldest first. ``held``: a place's first and last day at hand, if it has any."""
+    windows: dict[Days, list[Cell]] = {}
     for cell in cells:
-        known = [newest[place] + timedelta(days=1) if place in newest else start for place in cell.places]
-        since.setdefault(min(known), []).append(cell)
-    for first, group in sorted(since.items()):
-        for begin, last in spans(first, end):
+        for window in missing(cell, held, start, end):
+            windows.setdefault(window, []).append(cell)
+    for (first, last), group in sorted(windows.items()):
+        for begin, until in spans(first, last):
             for part in batches(group, TOGETHER):
-                yield Block(tuple(part), begin, last)
+                yield Block(tuple(part), begin, until)
+
+
+def missing(cell: Cell, held: Mapping[str, Days], start: date, end: date) -> list[Days]:
+    """The days that some place of a cell lacks: before its first, after its last, or all."""
+    known = [held[place] for place in cell.places if place in held]
+    if len(known) < len(cell.places):
+        return [(start, end)]
+    first, last = max(days[0] for days in known), min(days[1] for days in known)
+    around = [(start, first - timedelta(days=1)), (last + timedelta(days=1), end)]
+    return [(begin, until) for begin, until in around if begin <= until]
 
 
 def spans(first: date, end: date) -> Iterator[tuple[date, date]]:
@@ -127,8 +138,3 @@ def _read(body: Any, block: Block, columns: Sequence[Column], question: Question
             raise section.refuse("no value at all")
         tables.append(per_place(table[measured[::-1].cummax()[::-1]], section.cell))
     return pd.concat(tables, ignore_index=True)
-
-
-def nothing_yet(source: str, places: Sequence[str]) -> SourceUnavailable:
-    """The error for a record that has no day."""
-    return SourceUnavailable(f"{source}: asked for the history of {named(places)}; found no day yet; {TELL_THEM}.")

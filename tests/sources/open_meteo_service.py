@@ -48,7 +48,7 @@ class OpenMeteo:
     def __call__(self, asked: Asked) -> Any:
         parts = {
             "/v1/archive": self.archive, "/v1/runs": self.run, "/v1/forecast": self.newest, "/v1/previous": self.previous,
-            "/v1/ensemble": self.ensemble, "/v1/flood": self.flood, "/meta.json": self.about,
+            "/v1/ensemble": self.ensemble, "/v1/flood": self.flood, "/data/ecmwf_ifs/static/meta.json": self.about,
         }  # fmt: skip
         reply = parts[asked.path](asked)
         return reply if isinstance(reply, Fault) else self.change(asked.path, reply)

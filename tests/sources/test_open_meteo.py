@@ -56,7 +56,7 @@ def at(service: Service, **options: Any) -> dict[str, dict[str, Any]]:
         "archive_url": "/v1/archive",
         "runs_url": "/v1/runs",
         "forecast_url": "/v1/forecast",
-        "about_url": "/meta.json",
+        "about_url": "/data",
         "previous_runs_url": "/v1/previous",
         "ensemble_url": "/v1/ensemble",
     }
@@ -395,7 +395,7 @@ def test_one_more_day_for_sixteen_places_costs_at_most_three_requests(service: S
     assert len(batch.observations) == 16 and set(batch.observations["time"]) == {pd.Timestamp(TODAY - timedelta(days=5))}
     ingest(region, home, batch)
     held = held_by_store(region, home)
-    assert set(held.newest_of(CORE).values()) == {TODAY - timedelta(days=5)} and len(held.newest_of(CORE)) == 16
+    assert set(held.days_of(CORE).values()) == {(TODAY - timedelta(days=40), TODAY - timedelta(days=5))} and len(held.days_of(CORE)) == 16
     assert held.issued == {TODAY, TODAY + timedelta(days=1)} and not held.members
 
 
@@ -448,10 +448,27 @@ def test_blocks_are_the_same_on_every_day() -> None:
     later = [(block.first, block.last) for block in blocks([cell], {}, date(1991, 1, 1), date(2026, 11, 18))]
     assert first[:-1] == later[:-1] and first[0] == (date(1991, 1, 1), date(1994, 12, 31))
     assert sum((last - begin).days + 1 for begin, last in spans(date(1991, 1, 1), date(2026, 11, 17))) == 13105
-    one_behind = {"a": date(2026, 11, 17), "b": date(2026, 11, 1)}
-    assert [(block.first, block.last) for block in blocks([cell], one_behind, date(1991, 1, 1), date(2026, 11, 17))] == [
-        (date(2026, 11, 2), date(2026, 11, 17))
-    ]
+
+
+@pytest.mark.parametrize(
+    ("held", "windows"),
+    [
+        ({}, [("2026-10-01", "2026-11-17")]),
+        ({"a": ("2026-10-01", "2026-11-17")}, [("2026-10-01", "2026-11-17")]),  # b has nothing
+        ({"a": ("2026-10-01", "2026-11-17"), "b": ("2026-10-01", "2026-11-17")}, []),
+        ({"a": ("2026-10-01", "2026-11-17"), "b": ("2026-10-01", "2026-11-01")}, [("2026-11-02", "2026-11-17")]),
+        ({"a": ("2026-10-20", "2026-11-17"), "b": ("2026-10-01", "2026-11-17")}, [("2026-10-01", "2026-10-19")]),  # an earlier start
+        (
+            {"a": ("2026-10-03", "2026-11-17"), "b": ("2026-10-03", "2026-11-16")},
+            [("2026-10-01", "2026-10-02"), ("2026-11-17", "2026-11-17")],
+        ),
+    ],
+)
+def test_only_missing_days_are_asked_for(held: dict[str, tuple[str, str]], windows: list[tuple[str, str]]) -> None:
+    cell = Cell(35.0, -2.25, ("a", "b"))
+    days = {place: (date.fromisoformat(first), date.fromisoformat(last)) for place, (first, last) in held.items()}
+    found = list(blocks([cell], days, date(2026, 10, 1), date(2026, 11, 17)))
+    assert [(block.first.isoformat(), block.last.isoformat()) for block in found] == windows
 
 
 # --- forecasts
