@@ -85,10 +85,10 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     """``fetch`` as it is at a moment. Raises SourceUnavailable."""
     options, held = options_of(region, NAME, Options), held_by_store(region, settings, NAME)
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
-    start, until = max(EARLIEST, region.history_start or START), today - timedelta(days=DELAY_DAYS)
+    days = (max(EARLIEST, region.history_start or START), today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
     tables = []
-    for block in blocks(cells_of(region, GRID), held.days.get("air_temperature_max", {}), start, until):
-        tables += [_fetch(region, options, cell, block, today, kept, manners) for cell in block.cells]
+    for block in blocks(cells_of(region, GRID), held.days.get("air_temperature_max", {}), *days, len(COLUMNS)):
+        tables += [_fetch(region, options, cell, block, kept, manners) for cell in block.cells]
     empty = pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
     return Batch(pd.concat(tables, ignore_index=True) if tables else empty, locations_of(region))
 
@@ -108,12 +108,11 @@ def question_of(region: Region, options: Options, cell: Cell, first: date, last:
     return Question(NAME, options.url, f"{named(cell.places)}, {first} to {last}", params)
 
 
-def _fetch(region: Region, options: Options, cell: Cell, block: Block, today: date, kept: Path, manners: Manners) -> pd.DataFrame:
+def _fetch(region: Region, options: Options, cell: Cell, block: Block, kept: Path, manners: Manners) -> pd.DataFrame:
     question = question_of(region, options, cell, block.first, block.last)
-    settled = block.last <= today - timedelta(days=SETTLED)
     log.info("%s: history, %s", NAME, question.what)
     read = partial(_read, question=question, cell=cell, first=block.first, last=block.last)
-    return get_json(question, read, manners, kept, keep=settled)
+    return get_json(question, read, manners, kept, keep=block.final)
 
 
 def _read(body: Any, question: Question, cell: Cell, first: date, last: date) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from configs import ConfigError, Region, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
 from sources.http import Address, Manners, Question, cache_folder, get_json, is_kept
 from sources.open_meteo import held_by_store, host_for, locations_of
-from sources.open_meteo.cells import Budget, Cell, named, weight
+from sources.open_meteo.cells import Budget, Cell, in_parts, named, weight
 from sources.open_meteo.history import Block, blocks
 from sources.open_meteo.reply import KEY, MANNERS, Column, Section, coordinates, daily_table, per_place, sections
 
@@ -71,9 +71,11 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     held, budget = held_by_store(region, settings, NAME, named_points), Budget(options.calls, options.calls_a_minute)
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
     start = max(START, region.history_start or START)
-    wanted = list(blocks(points, held.days_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS)))
-    tables = [_history(region, options, block, budget, today, kept, manners) for block in wanted]
-    issued = pd.DataFrame() if today in held.issued else _forecast(region, options, points, today, budget, manners)
+    wanted = list(blocks(points, held.days_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED), 1))
+    tables = [_history(region, options, block, budget, kept, manners) for block in wanted]
+    issued = pd.DataFrame()
+    if today not in held.issued:
+        issued = in_parts(lambda part: _forecast(region, options, part, today, budget, manners), points)
     places = locations_of(region)
     measured = places[places["location"].isin(named_points)].reset_index(drop=True)
     return Batch(pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued)
@@ -114,10 +116,9 @@ def question_of(options: Options, points: Sequence[Cell], first: date, last: dat
     )
 
 
-def _history(region: Region, options: Options, block: Block, budget: Budget, today: date, kept: Path, manners: Manners) -> pd.DataFrame:
+def _history(region: Region, options: Options, block: Block, budget: Budget, kept: Path, manners: Manners) -> pd.DataFrame:
     """A block's days as observations; days at the end without a value are not published yet and are left out."""
     question = question_of(options, block.cells, block.first, block.last)
-    settled = block.last <= today - timedelta(days=SETTLED)
     if not is_kept(kept, question):
         calls = weight(len(block.cells), 1, block.days)
         if not budget.affords(calls):
@@ -127,19 +128,19 @@ def _history(region: Region, options: Options, block: Block, budget: Budget, tod
     log.info("%s: history, %s", NAME, question.what)
 
     def read(body: Any) -> pd.DataFrame:
-        found = [_days(region, section, block.first, block.last, settled) for section in _sections(region, body, block.cells, question)]
+        found = [_days(region, section, block) for section in _sections(region, body, block.cells, question)]
         return pd.concat(found, ignore_index=True)
 
-    return get_json(question, read, manners, kept, keep=settled)
+    return get_json(question, read, manners, kept, keep=block.final)
 
 
-def _days(region: Region, section: Section, first: date, last: date, settled: bool) -> pd.DataFrame:
-    table = daily_table(section, [DISCHARGE], first, last)
+def _days(region: Region, section: Section, block: Block) -> pd.DataFrame:
+    table = daily_table(section, [DISCHARGE], block.first, block.last)
     measured = table[DISCHARGE.variable].notna()
-    if settled and not measured.any():
+    if block.final and not measured.any():
         raise ConfigError(
             f"region file {region.path}: locations: {section.cell.places[0]!r}: river_point {_shown(section.cell)} lies in a cell "
-            f"without a river, found no discharge from {first} to {last}; move it onto the river."
+            f"without a river, found no discharge from {block.first} to {block.last}; move it onto the river."
         )
     return per_place(table[measured[::-1].cummax()[::-1]], section.cell)
 

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from configs import Region, RiskError, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
 from sources.http import Address, Manners, cache_folder, is_kept
-from sources.open_meteo.cells import Budget, Cell, cells_of
-from sources.open_meteo.history import Archive, Block, Days, blocks, cost, fetch_blocks, question_of
+from sources.open_meteo.cells import Budget, Cell, cells_of, in_parts
+from sources.open_meteo.history import SETTLED, Archive, Block, Days, blocks, cost, fetch_blocks, question_of
 from sources.open_meteo.reply import CORE, KEY, LATER, MANNERS, Column, offset_of
 from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest, fetch_run
 
@@ -111,12 +111,11 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     held, budget = held_by_store(region, settings), Budget(options.calls, options.calls_a_minute)
     today = now.astimezone(region.zone).date()
     archive, runs = _archive(region, settings, options, manners), _runs(region, settings, options, manners)
-    until = today - timedelta(days=DELAY_DAYS)
-    start = region.history_start or START
-    core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), start, until)), CORE, budget, today)
+    days = (region.history_start or START, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
+    core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), *days, len(CORE))), CORE, budget)
     issued = _forecasts(runs, cells, held, today, options, budget)
-    wanted = _affordable(archive, blocks(cells, held.days_of(LATER), start, until), LATER, budget)
-    return Batch(_joined(core, _later(archive, wanted, budget, today)), locations_of(region), issued)
+    wanted = _affordable(archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget)
+    return Batch(_joined(core, _later(archive, wanted, budget)), locations_of(region), issued)
 
 
 def _archive(region: Region, settings: Settings, options: Options, manners: Manners) -> Archive:
@@ -155,7 +154,7 @@ def _forecasts(runs: Runs, cells: Sequence[Cell], held: Held, today: date, optio
     days = [day.date() for day in pd.date_range(options.past_runs_from, today - timedelta(days=1))[::-1]]
     tables = [_of_today(runs, cells, today, budget)] if today not in held.issued else []
     if options.ensemble and today not in held.members:
-        tables.append(_or_nothing(lambda: fetch_members(runs, cells, today, options.ensemble, budget)))
+        tables.append(_or_nothing(lambda: in_parts(lambda part: fetch_members(runs, part, today, options.ensemble, budget), cells)))
     tables.append(backfill(runs, cells, [day for day in days if day not in held.issued], budget))
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
@@ -163,8 +162,8 @@ def _forecasts(runs: Runs, cells: Sequence[Cell], held: Held, today: date, optio
 
 def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget) -> pd.DataFrame:
     """Today's forecast from its whole run, else from the newest run where that is not too new."""
-    table = _or_nothing(lambda: fetch_run(runs, cells, today, budget, keep=False))
-    return table if len(table) else _or_nothing(lambda: fetch_newest(runs, cells, today, budget))
+    table = _or_nothing(lambda: in_parts(lambda part: fetch_run(runs, part, today, budget, keep=False), cells))
+    return table if len(table) else _or_nothing(lambda: in_parts(lambda part: fetch_newest(runs, part, today, budget), cells))
 
 
 def _or_nothing(ask: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -186,9 +185,9 @@ def _affordable(archive: Archive, wanted: Iterable[Block], columns: Sequence[Col
     return found
 
 
-def _later(archive: Archive, wanted: Sequence[Block], budget: Budget, today: date) -> pd.DataFrame:
+def _later(archive: Archive, wanted: Sequence[Block], budget: Budget) -> pd.DataFrame:
     """Variables that hazards can do without, filled up over the days."""
-    return _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget, today))
+    return _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget))
 
 
 def _joined(core: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import pandas as pd
+
 from configs import ConfigError, Location, Region
 
 CELL = 0.25  # degrees, ERA5's grid
 MINUTE = 60.0  # s
+TOGETHER = 50  # cells a request; the service takes up to 1,000, but an address of a few thousand letters passes every proxy
+HEAVIEST = 550.0  # calls a request, so that the free service's 600 a minute and 5,000 an hour are enough for it
 T = TypeVar("T")
 
 
@@ -66,6 +70,11 @@ def weight(places: int, variables: int, days: int) -> float:
     return places * max(1.0, share, share * days / 14)
 
 
+def together(variables: int, days: int) -> int:
+    """How many cells one request may be for."""
+    return max(1, min(TOGETHER, int(HEAVIEST / weight(1, variables, days))))
+
+
 @dataclass
 class Budget:
     """Weight that one pull may still spend, and how fast: the free service takes ``a_minute``, 5,000 an hour, 10,000 a day."""
@@ -91,6 +100,11 @@ class Budget:
     def _forget(self) -> None:
         while self.spent and self.spent[0][0] + MINUTE <= self.clock():
             self.spent.popleft()
+
+
+def in_parts(ask: Callable[[Sequence[Cell]], pd.DataFrame], cells: Sequence[Cell]) -> pd.DataFrame:
+    """What ``ask`` brings for the cells, asked for a request's share of them at a time."""
+    return pd.concat([ask(part) for part in batches(cells, TOGETHER)], ignore_index=True)
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

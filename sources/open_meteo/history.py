@@ -13,12 +13,11 @@ from typing import Any
 import pandas as pd
 
 from sources.http import Manners, Question, get_json, is_kept
-from sources.open_meteo.cells import Budget, Cell, batches, weight
+from sources.open_meteo.cells import Budget, Cell, batches, together, weight
 from sources.open_meteo.reply import Column, ask_for, daily_table, per_place, sections
 
-YEARS = 5  # of a block; blocks begin at multiples of it, so that they are the same on every day
+YEARS = 5  # of a block; blocks end at calendar dates, so that they are the same on every day
 SETTLED = 100  # days; ERA5's preliminary values are replaced by final ones after two to three months
-TOGETHER = 50  # cells a request
 
 Days = tuple[date, date]
 
@@ -39,27 +38,31 @@ class Archive:
 
 @dataclass(frozen=True)
 class Block:
-    """Days of some cells that one request brings."""
+    """Days of some cells that one request brings. ``final``: none of them will change, so that the answer may be kept."""
 
     cells: tuple[Cell, ...]
     first: date
     last: date
+    final: bool
 
     @property
     def days(self) -> int:
         return (self.last - self.first).days + 1
 
 
-def blocks(cells: Sequence[Cell], held: Mapping[str, Days], start: date, end: date) -> Iterator[Block]:
-    """What is missing between ``start`` and ``end``, the oldest first. ``held``: a place's first and last day at hand, if it has any."""
+def blocks(cells: Sequence[Cell], held: Mapping[str, Days], start: date, end: date, settled: date, variables: int) -> Iterator[Block]:
+    """What is missing between ``start`` and ``end``, the oldest first, in requests for so many ``variables``.
+
+    ``held``: a place's first and last day at hand, if it has any. ``settled``: the last day whose values are final.
+    """
     windows: dict[Days, list[Cell]] = {}
     for cell in cells:
         for window in missing(cell, held, start, end):
             windows.setdefault(window, []).append(cell)
     for (first, last), group in sorted(windows.items()):
-        for begin, until in spans(first, last):
-            for part in batches(group, TOGETHER):
-                yield Block(tuple(part), begin, until)
+        for begin, until in spans(first, last, settled):
+            for part in batches(group, together(variables, (until - begin).days + 1)):
+                yield Block(tuple(part), begin, until, until <= settled)
 
 
 def missing(cell: Cell, held: Mapping[str, Days], start: date, end: date) -> list[Days]:
@@ -72,15 +75,17 @@ def missing(cell: Cell, held: Mapping[str, Days], start: date, end: date) -> lis
     return [(begin, until) for begin, until in around if begin <= until]
 
 
-def spans(first: date, end: date) -> Iterator[tuple[date, date]]:
-    """The days from ``first`` to ``end`` cut at the first days of blocks."""
+def spans(first: date, end: date, settled: date) -> Iterator[Days]:
+    """The days from ``first`` to ``end`` in the longest stretches that are final: of five years, then quarters, then what is not."""
     while first <= end:
-        last = min(end, date(first.year - first.year % YEARS + YEARS, 1, 1) - timedelta(days=1))
+        years = date(first.year - first.year % YEARS + YEARS, 1, 1) - timedelta(days=1)
+        quarter = (date(first.year, first.month - (first.month - 1) % 3, 28) + timedelta(days=66)).replace(day=1) - timedelta(days=1)
+        last = min(end, next((each for each in (years, quarter) if each <= settled), end))
         yield first, last
         first = last + timedelta(days=1)
 
 
-def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Column], budget: Budget, today: date) -> pd.DataFrame:
+def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Column], budget: Budget) -> pd.DataFrame:
     """The blocks' days as a Batch's observations.
 
     Raises SourceUnavailable when the budget ends before the blocks do; those fetched until then are kept.
@@ -91,7 +96,7 @@ def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Co
         if not is_kept(archive.kept, question):
             _pay(question, block, columns, budget, len(wanted) - number + 1)
         log.info("%s: history %d of %d, %s", archive.source, number, len(wanted), question.what)
-        tables.append(_fetch(archive, question, block, columns, today))
+        tables.append(_fetch(archive, question, block, columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
@@ -121,20 +126,19 @@ def _pay(question: Question, block: Block, columns: Sequence[Column], budget: Bu
     budget.spend(calls)
 
 
-def _fetch(archive: Archive, question: Question, block: Block, columns: Sequence[Column], today: date) -> pd.DataFrame:
-    settled = block.last <= today - timedelta(days=SETTLED)
-    read = partial(_read, block=block, columns=columns, question=question, offset=archive.offset, settled=settled)
-    return get_json(question, read, archive.manners, archive.kept, keep=settled)
+def _fetch(archive: Archive, question: Question, block: Block, columns: Sequence[Column]) -> pd.DataFrame:
+    read = partial(_read, block=block, columns=columns, question=question, offset=archive.offset)
+    return get_json(question, read, archive.manners, archive.kept, keep=block.final)
 
 
-def _read(body: Any, block: Block, columns: Sequence[Column], question: Question, offset: int, settled: bool) -> pd.DataFrame:
+def _read(body: Any, block: Block, columns: Sequence[Column], question: Question, offset: int) -> pd.DataFrame:
     """A block's reply as observations. Days at the end without any value are not published yet and are left out."""
     units = {column.parameter: column.unit for column in columns}
     tables = []
     for section in sections(body, "daily", units, block.cells, question, offset):
         table = daily_table(section, columns, block.first, block.last)
         measured = table.drop(columns="time").notna().any(axis=1)
-        if settled and not measured.any():
+        if block.final and not measured.any():
             raise section.refuse("no value at all")
         tables.append(per_place(table[measured[::-1].cummax()[::-1]], section.cell))
     return pd.concat(tables, ignore_index=True)

@@ -21,7 +21,7 @@ import pandas as pd
 from configs import Region
 from sources import SourceUnavailable
 from sources.http import Manners, Question, Refused, get_json, is_kept
-from sources.open_meteo.cells import Budget, Cell, weight
+from sources.open_meteo.cells import Budget, Cell, in_parts, weight
 from sources.open_meteo.reply import AHEAD, RAIN, TELL_THEM, TEMPERATURE, Hourly, Section, ask_for, daily_of_hours, per_place, sections
 
 LEADS = 10  # lead_days 0 to 9
@@ -162,7 +162,7 @@ def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Bu
             break
         log.info("%s: past forecast %d of %d, %s", runs.source, number, len(days), day)
         try:
-            tables.append(fetch_run(runs, cells, day, budget))
+            tables.append(in_parts(partial(fetch_run, runs, day=day, budget=budget), cells))
             row = 0
         except Refused as error:
             log.info("%s", error)
@@ -180,7 +180,7 @@ def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budge
     if not days or not budget.affords(weight(len(cells), 2 * OLDEST_PREVIOUS, (max(days) - min(days)).days + OLDEST_PREVIOUS)):
         return []
     try:
-        return [fetch_previous(runs, cells, days, budget)]
+        return [in_parts(partial(fetch_previous, runs, days=days, budget=budget), cells)]
     except SourceUnavailable as error:
         log.warning("%s", error)
         return []

@@ -105,10 +105,10 @@ def test_places_of_a_cell_are_fetched_once_and_years_past_are_kept(service: Serv
     batch = fetch_at(region, home, NOW, HASTY)
     assert batch.observations["location"].nunique() == 16
     cells = {(request.params["latitude"], request.params["longitude"]) for request in service.asked}
-    assert len(cells) <= 4 and len(service.asked) == 3 * len(cells)
+    assert len(cells) <= 4 and len(service.asked) == 9 * len(cells)
     service.asked.clear()
     fetch_at(region, home, NOW, HASTY)
-    assert {request.params["start"] for request in service.asked} == {"20250101"}
+    assert {request.params["start"] for request in service.asked} == {"20260701"}
 
 
 def test_the_fill_value_is_missing(service: Service, home: Settings) -> None:

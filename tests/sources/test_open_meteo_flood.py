@@ -92,7 +92,7 @@ def test_a_first_pull_of_berkanes_rivers_is_affordable_and_resumes(world: OpenMe
     assert weight(4, 1, days) == pytest.approx(447.6, abs=0.1) and len(batch.observations) == 4 * days
     service.asked.clear()
     fetch_at(region, home, NOW, HASTY)
-    assert [request.params["start_date"] for request in service.asked] == ["2020-01-01", "2025-01-01", "2026-11-23"]
+    assert [request.params["start_date"] for request in service.asked] == ["2024-10-01", "2026-11-23"]
 
 
 def put(**values: Any) -> Any:
