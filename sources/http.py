@@ -309,11 +309,11 @@ def _retry_after(text: str | None) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3); None where it holds neither."""
     if not text:
         return None
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
 

@@ -24,7 +24,7 @@ from sources.http import Address, Manners, Question, cache_folder, get_json
 from sources.open_meteo import held_by_store, locations_of
 from sources.open_meteo.cells import Cell, cells_of, named
 from sources.open_meteo.history import Block, blocks
-from sources.open_meteo.reply import offset_of, per_place
+from sources.open_meteo.reply import as_numbers, offset_of, per_place
 
 NAME = "nasa_power"
 START, EARLIEST = date(1991, 1, 1), date(1981, 1, 1)
@@ -137,6 +137,8 @@ def _series(body: Any, question: Question) -> Mapping[str, Any]:
         units = {column.parameter: described[column.parameter]["units"] for column in COLUMNS}
     except (KeyError, TypeError):
         raise _wrong(question, "no daily series with units") from None
+    if not isinstance(series, dict):
+        raise _wrong(question, "no daily series with units")
     for column in COLUMNS:
         if units[column.parameter] != column.unit:
             raise _wrong(question, f"{column.parameter} in {units[column.parameter]!r} where {column.unit!r} was expected")
@@ -169,8 +171,7 @@ def _values(series: Mapping[str, Any], column: Column, days: pd.DatetimeIndex, f
         raise _wrong(
             question, f"{column.parameter} without {missing[0]}" if missing else f"{column.parameter} with days that were not asked for"
         )
-    try:
-        values = np.array([np.nan if found[day] is None else float(found[day]) for day in wanted])
-    except (TypeError, ValueError):
-        raise _wrong(question, f"{column.parameter} with values that are no numbers") from None
+    values = as_numbers([found[day] for day in wanted])
+    if values is None:
+        raise _wrong(question, f"{column.parameter} with values that are no numbers")
     return np.where(values == fill, np.nan, values) * column.factor

@@ -115,24 +115,42 @@ def ask_for(source: str, url: str, cells: Sequence[Cell], what: str, offset: int
 
 @dataclass(frozen=True)
 class Section:
-    """One cell's ``daily`` or ``hourly`` part of a reply: the stamps and the raw columns, checked for cell, zone and units."""
+    """One cell's ``daily`` or ``hourly`` part of a reply: the stamps, the raw columns and their units, checked for cell and zone."""
 
     cell: Cell
     stamps: pd.DatetimeIndex
-    values: Mapping[str, Sequence[Any]]
+    values: Mapping[str, Any]
+    units: Mapping[str, Any]
     question: Question
 
     def refuse(self, found: str) -> SourceUnavailable:
         return refuse(self.question, self.cell, found)
+
+    def expect(self, name: str, unit: str) -> None:
+        """Raises SourceUnavailable where a series comes in another unit."""
+        if self.units.get(name) != unit and not _not_offered(self.units.get(name), self.values.get(name)):
+            raise self.refuse(f"{name} in {self.units.get(name)!r} where {unit!r} was asked for")
 
     def column(self, name: str) -> np.ndarray:
         """A series as float64, null as NaN. Raises SourceUnavailable where it is missing, of another length or no numbers."""
         found = self.values.get(name)
         if not isinstance(found, list) or len(found) != len(self.stamps):
             raise self.refuse(f"{name} without a value for each stamp")
-        if not set(map(type, found)) <= NUMBERS:
+        numbers = as_numbers(found)
+        if numbers is None:
             raise self.refuse(f"{name} with values that are no numbers")
-        return np.array(found, dtype=float)
+        return numbers
+
+
+def as_numbers(found: Sequence[Any]) -> np.ndarray | None:
+    """Values as float64, null as NaN; None where one is no finite number."""
+    if not set(map(type, found)) <= NUMBERS:
+        return None
+    try:
+        numbers = np.array(found, dtype=float)
+    except OverflowError:
+        return None
+    return None if np.isinf(numbers).any() else numbers
 
 
 def refuse(question: Question, cell: Cell, found: str) -> SourceUnavailable:
@@ -168,10 +186,10 @@ def _section(one: Any, part: str, units: Mapping[str, str], cell: Cell, question
     check(one, cell, question)
     if one.get("utc_offset_seconds") != offset * 3600:
         raise refuse(question, cell, f"days of the offset {one.get('utc_offset_seconds')} s where {offset * 3600} s was asked for")
+    section = Section(cell, _stamps(values["time"], cell, question), values, given, question)
     for name, unit in units.items():
-        if given.get(name) != unit and not _not_offered(given.get(name), values.get(name)):
-            raise refuse(question, cell, f"{name} in {given.get(name)!r} where {unit!r} was asked for")
-    return Section(cell, _stamps(values["time"], cell, question), values, question)
+        section.expect(name, unit)
+    return section
 
 
 def _not_offered(unit: Any, values: Any) -> bool:
@@ -199,14 +217,14 @@ def _stamps(texts: Sequence[Any], cell: Cell, question: Question) -> pd.Datetime
     if not all(isinstance(text, str) for text in texts):
         raise refuse(question, cell, "stamps that are no dates")
     try:
-        stamps = pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601"))
+        stamps = pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601")).as_unit("ns")
     except (ValueError, TypeError):
         raise refuse(question, cell, "stamps that are no dates") from None
     if stamps.tz is not None or stamps.hasnans:
         raise refuse(question, cell, "stamps with a zone or without a date")
     if stamps.has_duplicates:
         raise refuse(question, cell, f"the day {stamps[stamps.duplicated()][0].date()} twice")
-    return stamps.as_unit("ns")
+    return stamps
 
 
 def daily_table(section: Section, columns: Sequence[Column], first: date, last: date) -> pd.DataFrame:

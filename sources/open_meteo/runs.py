@@ -209,8 +209,9 @@ def _members(section: Section, day: date) -> pd.DataFrame:
     for number in sorted(numbers):
         end = f"_member{number:02d}" if number else ""
         series = {hourly.parameter + end: hourly for hourly in (TEMPERATURE, RAIN) if hourly.parameter + end in section.values}
-        table = daily_of_hours(section, series)
-        tables.append(_with_values(_led(table, day).assign(member=number)))
+        for name, hourly in series.items():
+            section.expect(name, hourly.unit)
+        tables.append(_with_values(_led(daily_of_hours(section, series), day).assign(member=number)))
     return per_place(pd.concat(tables, ignore_index=True), section.cell)
 
 

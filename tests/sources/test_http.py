@@ -57,6 +57,7 @@ PASSING = {
     "too many requests, with seconds to wait": Fault(429, {"Retry-After": "0"}),
     "too many requests, with a date to wait for": Fault(429, {"Retry-After": now()}),
     "too many requests, with words where a date belongs": Fault(429, {"Retry-After": "soon"}),
+    "too many requests, with odd digits": Fault(429, {"Retry-After": "\u00b2"}),
     "an error of the service": Fault(500, JSON, b'{"error": true}'),
     "a bad gateway with a page": Fault(502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>"),
     "a service under repair": Fault(503, {"Retry-After": "0"}),
