@@ -89,32 +89,38 @@ def of_real(folder: Path, real: dict[str, Any], **options: Any) -> Region:
     """The region with both places; this server (1.2.0) cannot sort by phenomenonTime."""
     places = {"a": {"thing": real["ids"]["a"]["thing"]}, "b": {"datastreams": {
         "air_temperature": real["ids"]["b"]["datastreams"][WARM], "precipitation": real["ids"]["b"]["datastreams"][RAIN]}}}  # fmt: skip
-    return region(folder, real["url"], places=places, order_by="resultTime asc", page=1500, **options)
+    return region(folder, real["url"], places=places, **{"order_by": "resultTime asc", "page": 1500} | options)
 
 
-def check_year(batch: Batch) -> None:
+def check(batch: Batch, count: int) -> None:
+    """Every value of the year's last ``count`` days is what the readings make it."""
     table = batch.observations.set_index(["location", "time"])
-    assert table.index.is_unique and len(table) == 2 * 366
+    assert table.index.is_unique and len(table) == 2 * count
     for place, series in YEAR.items():
-        found, warm = table.loc[place].reindex(DAYS), (series[WARM].reshape(366, 24) - 32) * 5 / 9
+        found, warm = table.loc[place].reindex(DAYS[-count:]), ((series[WARM].reshape(366, 24) - 32) * 5 / 9)[-count:]
         np.testing.assert_allclose(found["air_temperature_max"], warm.max(axis=1), atol=1e-9)
         np.testing.assert_allclose(found["air_temperature_min"], warm.min(axis=1), atol=1e-9)
         np.testing.assert_allclose(found["air_temperature_mean"], warm.mean(axis=1), atol=1e-9)
-        np.testing.assert_allclose(found["precipitation"], series[RAIN].reshape(366, 24).sum(axis=1) * 25.4, atol=1e-9)
+        np.testing.assert_allclose(found["precipitation"], series[RAIN].reshape(366, 24).sum(axis=1)[-count:] * 25.4, atol=1e-9)
 
 
+@pytest.mark.slow  # the server takes 3 ms a reading
 def test_a_year_of_a_real_server_is_pulled_value_by_value(real: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Its Things' Datastreams are told apart by the service's own filter: expanded, it gives all of them one ObservedProperty."""
-    place, home = of_real(tmp_path, real), Settings(tmp_path)
     with caplog.at_level(logging.WARNING, logger="sources.sensor_things"):
-        batch = SOURCE.fetch(place, home)
-    check_year(batch)
+        check(SOURCE.fetch(of_real(tmp_path, real), Settings(tmp_path)), 366)
     assert len(caplog.messages) == 2 and "air_temperature of a (Datastreams(" in caplog.messages[0]
     assert all("3 readings are left out for their resultQuality" in message for message in caplog.messages)
+
+
+def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(real: dict[str, Any], tmp_path: Path) -> None:
+    place, home = of_real(tmp_path, real, since="2024-12-24", page=50), Settings(tmp_path)
+    batch = SOURCE.fetch(place, home)
+    check(batch, 8)
     store = Store(home, place)
     store.ingest(SOURCE, batch)
-    again = SOURCE.fetch(place, home)
-    assert [str(day.date()) for day in again.observations["time"].unique()] == [f"2024-12-{day}" for day in (28, 29, 30, 31)]
+    again = SOURCE.fetch(of_real(tmp_path, real, late_days=1), home)
+    assert [str(day.date()) for day in again.observations["time"].unique()] == ["2024-12-30", "2024-12-31"]
     assert not store.ingest(SOURCE, again).changed
 
 
