@@ -232,7 +232,7 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
     "a next link to itself": (back, FIRST + "a next link that leads back"),
     "a next link to another host": (answering(page=24, link="http://127.0.0.2:80/x"), "a next link to 'http://127.0.0.2:80/x', another"),
     "a next link to another port": (answering(page=24, link="http://127.0.0.1:1/x"), "a next link to 'http://127.0.0.1:1/x', another"),
-    "a next link to a file": (answering(page=24, link="file:///etc/passwd"), "a next link to 'file:///etc/passwd', another host"),
+    "a next link of another kind": (answering(page=24, link="ftp://127.0.0.1/x"), "a next link to 'ftp://127.0.0.1/x', another host"),
     "no Datastream": (answering([]), "the Datastreams of a; found none of `properties` among no Datastream"),
     "other properties": (answering([{**STREAM, "ObservedProperty": {"name": "NO2"}}]), "none of `properties` among T; name an Obs"),
     "two of a variable": (answering([STREAM, {**STREAM, "@iot.id": 8}]), r"two of .*, Datastreams\(7\) and Datastreams\(8\); choose"),
