@@ -1,9 +1,12 @@
-"""Station files: anyone's own record, as CSV files in the region's inbox.
+"""Station files: anyone's own record, as CSV, Parquet or NetCDF files in the region's inbox.
 
 Observations: ``time`` (ISO date), ``location`` (not needed where the region has one place), canonical variables in
-canonical units. Weather forecasts as they were issued, in files named ``forecasts*.csv``: ``init_time``,
+canonical units. Weather forecasts as they were issued, in files whose name begins with ``forecasts``: ``init_time``,
 ``lead_days``, ``location``, optional ``member``, variables. Optional ``locations.csv``: location, name, latitude,
 longitude, elevation. Files may overlap where they agree.
+
+In NetCDF the columns are dimensions with coordinates and variables (``station`` is as good as ``location``), each variable's
+``units`` must be there and be canonical, and coordinates name, latitude, longitude, elevation of the places are used.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +24,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet
+import xarray as xr
 
 from configs import Region, RiskError, Settings
 from data_contracts.variables import VARIABLES
 from sources import Batch, Source
+from sources.units import SAME, conversion
 
 LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
-OTHER_FORMATS = frozenset({".parquet", ".nc", ".nc4", ".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip"})
+OTHER_FORMATS = frozenset({".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"})
 LONGEST_ID = 200
 
 # Names people give these columns, to suggest the canonical one.
@@ -63,6 +69,19 @@ FORECASTS = _Kind(required=("init_time", "lead_days"), keys=("init_time", "lead_
 LOCATIONS = _Kind(required=("location",), keys=("location",), optional=("name",), numbers=("latitude", "longitude", "elevation"))
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """A file's cells as they stand there: trimmed text, or numbers and times where the format knows them.
+
+    ``where`` tells a reader where the n-th row stands. ``places``: what the file itself says of its places, a row each.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    where: Callable[[int], str]
+    places: pd.DataFrame | None = None
+
+
 def fetch(region: Region, settings: Settings) -> Batch:
     """Read every file of the region's inbox. Raises RiskError: one sentence with the file, the line and the cure."""
     inbox = region.inbox_path(settings)
@@ -73,7 +92,8 @@ def fetch(region: Region, settings: Settings) -> Batch:
     known = _known(region, places, [*observations, *forecasts])
     observed = _join([_placed(table, known, len(places) > 0) for table in observations], OBSERVATIONS)
     issued = _join([_placed(table, known, len(places) > 0) for table in forecasts], FORECASTS)
-    return Batch(observed, _described(places, [observed, issued]), issued)
+    told = [table.attrs["places"] for table in (*observations, *forecasts) if table.attrs["places"] is not None]
+    return Batch(observed, _described(_with_told(places, told), [observed, issued]), issued)
 
 
 SOURCE = Source(
@@ -88,42 +108,144 @@ SOURCE = Source(
 
 def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
     """The inbox's files by kind, in the order of their names."""
-    cure = f"put CSV files there or set `inbox:` in {region.path}"
+    cure = f"put CSV, Parquet or NetCDF files there or set `inbox:` in {region.path}"
     if not inbox.is_dir():
         what = "is a file, expected a folder" if inbox.is_file() else "does not exist"
         raise RiskError(f"region {region.name!r}: the inbox {inbox} {what}; {cure}.")
     files = sorted(path for path in inbox.iterdir() if path.is_file() and not path.name.startswith("."))
-    for path in files:
-        if path.suffix.lower() in OTHER_FORMATS:
-            raise RiskError(f"{path}: found a {path.suffix} file, expected CSV only; save it as CSV or take it out of the inbox.")
-    tables = [path for path in files if path.suffix.lower() == ".csv"]
     kinds: dict[str, list[Path]] = {"observations": [], "forecasts": [], "locations": []}
-    for path in tables:
-        name = path.name.lower()
-        kinds["locations" if name == "locations.csv" else "forecasts" if name.startswith("forecasts") else "observations"].append(path)
+    for path in files:
+        name, suffix = path.name.lower(), path.suffix.lower()
+        if suffix in OTHER_FORMATS:
+            expected = "expected CSV, Parquet or NetCDF; save it as one of these or take it out of the inbox"
+            raise RiskError(f"{path}: found a {path.suffix} file, {expected}.")
+        if suffix in READERS:
+            kinds["locations" if name == "locations.csv" else "forecasts" if name.startswith("forecasts") else "observations"].append(path)
     if not kinds["observations"]:
-        raise RiskError(f"region {region.name!r}: the inbox {inbox} holds no CSV file of observations; {cure}.")
+        raise RiskError(f"region {region.name!r}: the inbox {inbox} holds no file of observations; {cure}.")
     return kinds
 
 
 def _read(path: Path, kind: _Kind) -> pd.DataFrame:
-    """One file as a table of the kind's columns, numbers as float64, days as datetime64; ``attrs['path']`` says whence."""
-    text = _text(path)
-    header = _header(path, text, kind)
-    raw = _cells(path, text, header)
-    table = pd.DataFrame(index=raw.index)
-    for name in header:
+    """One file as a table of the kind's columns, numbers as float64, days as datetime64.
+
+    ``attrs``: ``path`` says whence, ``places`` what the file says of its places.
+    """
+    cells = READERS[path.suffix.lower()](path, kind)
+    table = pd.DataFrame(index=cells.table.index)
+    for name in map(str, cells.table):
         if name in kind.numbers:
-            table[name] = _numbers(path, text, raw, name)
+            table[name] = _numbers(cells, name)
         elif name in ("time", "init_time"):
-            table[name] = _days(path, text, raw, name)
+            table[name] = _days(cells, name)
         elif name in ("lead_days", "member"):
-            table[name] = _whole_numbers(path, text, raw, name)
+            table[name] = _whole_numbers(cells, name)
         else:
-            table[name] = _names(path, text, raw, name, needed=name == "location")
-    table.attrs["path"] = path
-    _no_duplicates(path, text, table, [key for key in kind.keys if key in table])
+            table[name] = _names(cells, name, needed=name == "location")
+    _no_duplicates(cells, table, [key for key in kind.keys if key in table])
+    table.attrs = {"path": path, "places": cells.places}
     return table
+
+
+def _read_csv(path: Path, kind: _Kind) -> _Cells:
+    """A CSV file's cells, all text; rows are lines."""
+    text = _text(path)
+    header = _csv_header(path, text)
+    _check_header(path, header, kind)
+    return _Cells(path, _csv_cells(path, text, header), lambda row: f"line {_line(text, row + 1)}")
+
+
+def _read_parquet(path: Path, kind: _Kind) -> _Cells:
+    """A Parquet file's cells, columns in its own types."""
+    try:
+        found = pa.parquet.read_table(path, use_threads=False)
+        table = found.to_pandas(ignore_metadata=True, date_as_object=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RiskError(f"{path}: it cannot be read as Parquet ({_first_line(error)}); write it anew.") from None
+    _check_header(path, found.column_names, kind)
+    if table.empty:
+        raise RiskError(f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox.")
+    return _Cells(path, table.apply(_trimmed), lambda row: f"row {row + 1}")
+
+
+def _read_netcdf(path: Path, kind: _Kind) -> _Cells:
+    """A NetCDF file's cells: a row for each combination of its dimensions."""
+    dataset = _dataset(path)
+    names = [name for name in (*kind.keys, *dataset.data_vars) if name in dataset.dims or name in dataset.data_vars]
+    _check_header(path, list(map(str, names)), kind)
+    strange = [str(dim) for dim in dataset.dims if dim not in kind.keys]
+    if strange:
+        raise RiskError(f"{path}: unknown dimension {strange[0]!r}, expected {', '.join(kind.keys)}; rename it or take it out.")
+    for name in dataset.data_vars:
+        _canonical(path, str(name), dataset[name].attrs.get("units"))
+    table = dataset[list(dataset.data_vars)].to_dataframe().reset_index()[names].apply(_trimmed)
+    if table.empty:
+        raise RiskError(f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox.")
+    keys = [name for name in names if name in kind.keys]
+    return _Cells(path, table, lambda row: _where(table.iloc[row], keys), _places_told(dataset))
+
+
+READERS: dict[str, Callable[[Path, _Kind], _Cells]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".nc": _read_netcdf,
+    ".nc4": _read_netcdf,
+}
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120].rstrip(".")
+
+
+def _trimmed(column: pd.Series) -> pd.Series:
+    """Text without spaces around it, from text or bytes; a column that holds other things as it is."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if column.dtype == "object" and column.map(lambda cell: isinstance(cell, bytes)).any():
+        column = column.map(lambda cell: cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell)
+    return column.astype("str").str.strip() if pd.api.types.infer_dtype(column, skipna=False) == "string" else column
+
+
+def _dataset(path: Path) -> xr.Dataset:
+    """A NetCDF file in memory, CF times decoded, dimensions in canonical names, each with a coordinate."""
+    try:
+        with xr.open_dataset(path, decode_coords="all", decode_timedelta=False) as opened:
+            dataset = opened.load()
+    except Exception as error:  # readers of NetCDF raise errors of every kind
+        raise RiskError(f"{path}: it cannot be read as NetCDF ({_first_line(error)}); write it anew.") from None
+    dataset = _with_station_names(dataset)
+    bare = [str(dim) for dim in dataset.dims if dim not in dataset.coords]
+    if bare:
+        raise RiskError(f"{path}: the dimension {bare[0]!r} has no coordinate, expected one of that name; add it.")
+    return dataset
+
+
+def _with_station_names(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with the dimension ``location``, labelled by the names of its stations (CF 9.5: cf_role timeseries_id)."""
+    if "station" in dataset.dims and "location" not in dataset.dims:
+        dataset = dataset.rename({"station": "location"})
+    if "location" in dataset.dims and "location" not in dataset.coords:
+        named = [name for name, found in dataset.variables.items() if found.attrs.get("cf_role") == "timeseries_id"]
+        for name in named[:1]:
+            return dataset.set_coords([name]).swap_dims(location=name).rename({name: "location"})
+    return dataset
+
+
+def _canonical(path: Path, name: str, units: str | None) -> None:
+    """Raises RiskError when the variable is in another unit than the canonical one, or in none."""
+    right = VARIABLES[name].units
+    if units is None:
+        raise RiskError(f"{path}: {name} has no `units` attribute, expected {right}; add it.")
+    if conversion(str(units), name, str(path), f"write it in {right}") != SAME:
+        raise RiskError(f"{path}: {name} is in {units!r}, expected {right}; convert it.")
+
+
+def _places_told(dataset: xr.Dataset) -> pd.DataFrame | None:
+    """What coordinates along ``location`` say of the places: name, latitude, longitude, elevation, as far as they are there."""
+    short = {"lat": "latitude", "lon": "longitude", "alt": "elevation", "altitude": "elevation"}
+    dataset = dataset.rename({name: long for name, long in short.items() if name in dataset.coords and long not in dataset.variables})
+    told = [name for name in LOCATION_COLUMNS[1:] if name in dataset.coords and dataset[name].dims == ("location",)]
+    return dataset[told].to_dataframe().apply(_trimmed).reset_index()[["location", *told]] if told else None
 
 
 def _text(path: Path) -> str:
@@ -140,13 +262,18 @@ def _text(path: Path) -> str:
     return text
 
 
-def _header(path: Path, text: str, kind: _Kind) -> list[str]:
-    """The column names, each known and all that are needed there."""
+def _csv_header(path: Path, text: str) -> list[str]:
+    """The column names of a CSV file."""
     first = text.lstrip("\r\n").splitlines()[0]
     header = [name.strip() for name in next(csv.reader([first]))]
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in first:
             raise RiskError(f"{path}: columns are separated by {name}, expected commas and decimal points; save it as comma-separated CSV.")
+    return header
+
+
+def _check_header(path: Path, header: Sequence[str], kind: _Kind) -> None:
+    """Raises RiskError unless each column is known and stands once, and all that are needed are there."""
     for name in kind.required:
         if name not in header:
             near = next((found for found in header if ALIASES.get(found.lower(), found.lower()) == name), None)
@@ -159,7 +286,6 @@ def _header(path: Path, text: str, kind: _Kind) -> list[str]:
             raise RiskError(f"{path}: the column {name!r} stands twice; take one out.")
     if not any(name in kind.numbers for name in header) and kind is not LOCATIONS:
         raise RiskError(f"{path}: there is no variable in it, expected one or more of {', '.join(VARIABLES)}; add a column.")
-    return header
 
 
 def _advice(name: str, kind: _Kind) -> str:
@@ -172,7 +298,7 @@ def _advice(name: str, kind: _Kind) -> str:
     return f"did you mean {near[0]!r}? Rename it." if near else f"expected one of {', '.join(kind.columns)}; rename it or take it out."
 
 
-def _cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
+def _csv_cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
     """The cells as trimmed text, a row for each line that is not blank. Every row must have as many fields as the header."""
     odd: list[Any] = []
 
@@ -213,65 +339,76 @@ def _line(text: str, row: int) -> int:
     return reader.line_num
 
 
-def _wrong(path: Path, text: str, raw: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> RiskError:
+def _wrong(cells: _Cells, name: str, bad: pd.Series, expected: str) -> RiskError:
     row = int(np.flatnonzero(bad.to_numpy())[0])
-    found = raw[name].iloc[row]
+    found = str(cells.table[name].iloc[row])
     shown = found if len(found) <= 40 else found[:40] + "..."
-    return RiskError(f"{path}: line {_line(text, row + 1)}, {name}: found {shown!r}, {expected}.")
+    return RiskError(f"{cells.path}: {cells.where(row)}, {name}: found {shown!r}, {expected}.")
 
 
-def _numbers(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
+def _is_text(column: pd.Series) -> bool:
+    return pd.api.types.is_string_dtype(column.dtype)
+
+
+def _numbers(cells: _Cells, name: str) -> pd.Series:
     """A column of numbers; empty cells and NA, NaN, null are missing."""
-    values = pd.to_numeric(raw[name], errors="coerce").astype("float64")
-    unread = values.isna()
-    if unread.any():
-        bad = unread & ~raw[name].str.lower().isin(MISSING)
-        if bad.any():
-            comma = "," in raw[name][bad].iloc[0]
-            raise _wrong(
-                path, text, raw, name, bad, "expected a decimal point" if comma else "expected a number, or nothing where it is missing"
-            )
+    raw = cells.table[name]
+    if pd.api.types.is_bool_dtype(raw) or not (_is_text(raw) or pd.api.types.is_numeric_dtype(raw)) and raw.notna().any():
+        raise _wrong(cells, name, raw.notna(), "expected a number; store the column as numbers")
+    values = pd.to_numeric(raw, errors="coerce").astype("float64")
+    bad = values.isna() & raw.notna()
+    if bad.any() and _is_text(raw):
+        bad &= ~raw.str.lower().isin(MISSING)
+    if bad.any():
+        comma = "," in str(raw[bad].iloc[0])
+        raise _wrong(cells, name, bad, "expected a decimal point" if comma else "expected a number, or nothing where it is missing")
     return values
 
 
-def _whole_numbers(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
-    values = pd.to_numeric(raw[name], errors="coerce")
+def _whole_numbers(cells: _Cells, name: str) -> pd.Series:
+    values = pd.to_numeric(cells.table[name], errors="coerce")
     low = 0 if name == "lead_days" else -1
     bad = ~((values >= low) & (values % 1 == 0))
     if bad.any():
-        raise _wrong(path, text, raw, name, bad, f"expected a whole number from {low} on")
+        raise _wrong(cells, name, bad, f"expected a whole number from {low} on")
     return values.astype("int64")
 
 
-def _days(path: Path, text: str, raw: pd.DataFrame, name: str) -> pd.Series:
-    """A column of ISO days. Midnight written out is a day; any other hour, or a zone, is not."""
-    plain = raw[name].str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
+def _days(cells: _Cells, name: str) -> pd.Series:
+    """A column of days: ISO text, or times. Midnight written out is a day; any other hour, or a zone, is not."""
+    raw = cells.table[name]
+    plain = raw.astype("str").fillna("").str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
     shaped = plain.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
     days = pd.to_datetime(plain.where(shaped), format="%Y-%m-%d", errors="coerce")
     bad = days.isna()
     if bad.any():
         hour = re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", plain[bad].iloc[0])
         expected = "expected a date such as 2001-01-31" + (" without an hour or a zone, one row a day" if hour else "")
-        raise _wrong(path, text, raw, name, bad, expected)
+        raise _wrong(cells, name, bad, expected)
     return days
 
 
-def _names(path: Path, text: str, raw: pd.DataFrame, name: str, needed: bool) -> pd.Series:
-    bad = raw[name].str.len() > LONGEST_ID
+def _names(cells: _Cells, name: str, needed: bool) -> pd.Series:
+    raw = cells.table[name]
+    names = raw.astype("str") if pd.api.types.is_integer_dtype(raw) else raw.fillna("")
+    if not _is_text(names):
+        raise _wrong(cells, name, raw.notna() | raw.isna(), "expected text; store the column as text")
+    bad = names.str.len() > LONGEST_ID
     if needed:
-        bad |= raw[name] == ""
+        bad |= names == ""
     if bad.any():
-        raise _wrong(path, text, raw, name, bad, f"expected a name of 1 to {LONGEST_ID} characters")
-    return raw[name]
+        raise _wrong(cells, name, bad, f"expected a name of 1 to {LONGEST_ID} characters")
+    return names
 
 
-def _no_duplicates(path: Path, text: str, table: pd.DataFrame, keys: list[str]) -> None:
+def _no_duplicates(cells: _Cells, table: pd.DataFrame, keys: list[str]) -> None:
     twice = table.duplicated(keys)
     if twice.any():
         row = table.iloc[int(np.flatnonzero(twice.to_numpy())[0])]
         same = np.flatnonzero((table[keys] == row[keys]).all(axis=1).to_numpy())
-        one, other = (_line(text, int(found) + 1) for found in same[:2])
-        raise RiskError(f"{path}: lines {one} and {other} are both for {_where(row, keys)}, expected one; take one out.")
+        one, other = (cells.where(int(found)).split(" ") for found in same[:2])
+        both = f"{one[0]}s {one[-1]} and {other[-1]}" if one[0] in ("line", "row") else "two cells"
+        raise RiskError(f"{cells.path}: {both} are both for {_where(row, keys)}, expected one; take one out.")
 
 
 def _where(row: pd.Series, keys: Sequence[str]) -> str:
@@ -294,6 +431,15 @@ def _places(region: Region, paths: list[Path]) -> pd.DataFrame:
     order = list(dict.fromkeys([*own.index, *listed.index]))
     merged = own.astype("object").combine_first(listed.astype("object")).reindex(order)
     return merged.rename_axis("location").reset_index().reindex(columns=list(LOCATION_COLUMNS))
+
+
+def _with_told(places: pd.DataFrame, told: list[pd.DataFrame]) -> pd.DataFrame:
+    """The list of places, what it leaves open filled from what files say of their own; earlier files win."""
+    merged = places.set_index("location").astype("object")
+    for table in told:
+        merged = merged.combine_first(table.astype({"location": "str"}).set_index("location").astype("object"))
+    order = [*places["location"], *(name for name in merged.index if name not in set(places["location"]))]
+    return merged.reindex(order).rename_axis("location").reset_index().reindex(columns=list(LOCATION_COLUMNS))
 
 
 def _known(region: Region, places: pd.DataFrame, tables: list[pd.DataFrame]) -> list[str]:

@@ -33,9 +33,11 @@ WRONG = {
     "empty file": ({"o.csv": ""}, "o.csv: the file is empty"),
     "blank file": ({"o.csv": "\n \n"}, "o.csv: the file is empty"),
     "header only": ({"o.csv": HEAD}, "no rows below the header"),
-    "no CSV": ({"README.md": "hello"}, "holds no CSV file of observations"),
-    "forecasts alone": ({"forecasts.csv": ISSUED}, "holds no CSV file of observations"),
-    "another format": ({"o.csv": GOOD, "p.parquet": "PAR1"}, "p.parquet: found a .parquet file, expected CSV only"),
+    "no CSV": ({"README.md": "hello"}, "holds no file of observations"),
+    "forecasts alone": ({"forecasts.csv": ISSUED}, "holds no file of observations"),
+    "another format": ({"o.csv": GOOD, "p.xlsx": "PK"}, "p.xlsx: found a .xlsx file, expected CSV, Parquet or NetCDF; save it"),
+    "not Parquet": ({"o.csv": GOOD, "p.parquet": "PAR1"}, "p.parquet: it cannot be read as Parquet"),
+    "not NetCDF": ({"o.csv": GOOD, "p.nc": "hello"}, "p.nc: it cannot be read as NetCDF"),
     "no time column": ({"o.csv": "location,precipitation\na,1\n"}, "there is no `time` column, found 'location', 'precipitation'; add it"),
     "a date column": ({"o.csv": "Date,precipitation\n2001-01-01,1\n"}, "no `time` column, found 'Date', 'precipitation'; rename 'Date'"),
     "no variable": ({"o.csv": "time,location\n2001-01-01,a\n"}, "there is no variable in it"),
@@ -93,7 +95,7 @@ def test_bad_input_is_told_in_one_sentence(tmp_path: Path, files: dict[str, str 
 
 def test_a_missing_inbox_is_named_with_its_cure(tmp_path: Path) -> None:
     region = Region(name="somewhere", title="S", sources=("station_files",), path=tmp_path / "somewhere.yaml")
-    with pytest.raises(RiskError, match=r"data/inbox/somewhere does not exist; put CSV files there or set `inbox:`"):
+    with pytest.raises(RiskError, match=r"data/inbox/somewhere does not exist; put CSV, Parquet or NetCDF files there or set `inbox:`"):
         SOURCE.fetch(region, Settings(tmp_path))
     with pytest.raises(RiskError, match="is a file, expected a folder"):
         (tmp_path / "o.csv").write_text(GOOD)

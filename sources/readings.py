@@ -1,0 +1,208 @@
+"""Readings within the day -> the region's days, for every source of sensors.
+
+A day is the region's standard day (``utc_offset``), and today is none before it is over. A variable's ``cell_methods`` say what a day's
+value is; ``air_temperature`` stands for its highest, mean and lowest. A day needs 80 % of the readings it should have, which follow from
+the interval: the option ``interval_minutes``, else the median gap between the readings of that place, variable and month. Below that
+the day is NaN. From 80 % on, means and extremes are those of the readings there are, and a sum is divided by the share of readings
+there is, because it would be too low by what is missing.
+
+An impossible reading is not averaged away: its day gets that very value, so that the contract sees, withholds and lists it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from configs import Region, RiskError, Settings
+from data_contracts.variables import FILL_VALUES, VARIABLES
+from sources.units import Conversion
+
+LEAST_SHARE = 0.8
+DAY = pd.Timedelta(days=1)
+PARTS = {"air_temperature": ("air_temperature_max", "air_temperature_mean", "air_temperature_min")}
+KEYS = ["location", "variable"]
+_METHODS = {name: row.cell_methods.removeprefix("time: ") for name, row in VARIABLES.items()}
+
+Newest = dict[tuple[str, str], pd.Timestamp]
+
+
+class ReadingOptions(BaseModel):
+    """What a region file may say of any source of readings.
+
+    ``interval_minutes``: the time between readings by variable, where the median gap would mislead. ``stamp``: whether a reading's
+    time is the ``start`` of the time it is for (or an instant), or its ``end``: then a reading of midnight is the day before's.
+    ``missing``: numbers that mean "no value" there. ``since``: fetch everything from this day on, whatever is stored.
+    ``late_days``: days before the newest stored one that are fetched again, because readings may arrive late.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    interval_minutes: dict[str, float] = {}
+    stamp: Literal["start", "end"] = "start"
+    missing: tuple[float, ...] = ()
+    since: date | None = None
+    late_days: int = Field(default=3, ge=0, le=366)
+
+    @field_validator("interval_minutes")
+    @classmethod
+    def _known(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, minutes in value.items():
+            known_variable(name)
+            if not 0 < minutes <= 1440:
+                raise ValueError(f"found {minutes:g} for {name}, expected minutes from above 0 to 1440")
+        return value
+
+
+def known_variable(name: str) -> str:
+    """The name itself. Raises ValueError unless it is a variable's or ``air_temperature``."""
+    known = [*PARTS, *VARIABLES]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        raise ValueError(f"found {name!r}, " + (f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(known)}"))
+    return name
+
+
+def parts_of(variable: str) -> tuple[str, ...]:
+    """The canonical variables that readings called ``variable`` give."""
+    return PARTS.get(variable, (variable,))
+
+
+def utc_offset(region: Region) -> int:
+    """Hours of the region's standard days east of Greenwich: ``utc_offset``, else the places' mean longitude / 15."""
+    longitudes = [place.longitude for place in region.locations if place.longitude is not None]
+    if region.utc_offset is not None:
+        return region.utc_offset
+    return round(float(np.mean(longitudes)) / 15) if longitudes else 0
+
+
+def newest_days(region: Region, settings: Settings, source: str) -> Newest:
+    """The newest day with a value that the store holds from a source, by place and variable."""
+    from data_contracts.store import Store
+
+    try:
+        stored = Store(settings, region.model_copy(update={"sources": (source,)})).observations()
+    except RiskError:
+        return {}
+    days, places = pd.DatetimeIndex(stored["time"].values), stored["location"].values.tolist()
+    newest: Newest = {}
+    for name in stored.data_vars:
+        there = stored[name].notnull().transpose("time", "location").values
+        last = len(days) - 1 - there[::-1].argmax(axis=0)
+        newest |= {(place, str(name)): days[last[i]] for i, place in enumerate(places) if there[:, i].any()}
+    return newest
+
+
+def first_day(region: Region, options: ReadingOptions, newest: Newest, place: str, variable: str) -> pd.Timestamp | None:
+    """The first day to ask for of a place's variable; None where all there is."""
+    start = options.since or region.history_start
+    days = [newest.get((place, part)) for part in parts_of(variable)]
+    known = [day for day in days if day is not None]
+    if options.since is None and known and len(known) == len(days):
+        return min(known) - options.late_days * DAY
+    return pd.Timestamp(start) if start else None
+
+
+def begins(day: pd.Timestamp, offset: int) -> pd.Timestamp:
+    """The instant, in UTC, at which a day of the region begins."""
+    return (day - pd.Timedelta(hours=offset)).tz_localize("UTC")
+
+
+def converted(readings: pd.DataFrame, variable: str, conversions: dict[str, Conversion], missing: tuple[float, ...]) -> pd.DataFrame:
+    """One stream's readings (columns time, location, value) as rows of ``daily``, once for each variable they give.
+
+    ``conversions``: by canonical variable. A number that means "missing" everywhere is kept as it is, for the contract to refuse.
+    """
+    raw = readings["value"].astype("float64").mask(readings["value"].isin(list(missing)))
+    parts = []
+    for name in parts_of(variable):
+        row, how = VARIABLES[name], conversions[name]
+        fill = raw.isin(list(FILL_VALUES)) & ~raw.between(row.low, row.high)
+        value = how.apply(raw).where(~fill, raw)
+        impossible = fill | (raw.notna() & ~value.between(row.low, row.high) & (not how.rate))
+        parts.append(readings.assign(variable=name, value=value, impossible=impossible, rate=how.rate))
+    return pd.concat(parts, ignore_index=True)
+
+
+def daily(readings: pd.DataFrame, source: str, options: ReadingOptions, offset: int, now: datetime | None = None) -> pd.DataFrame:
+    """Readings as a Batch's observations: columns time (day, no zone), location, then variables; days that are over only.
+
+    ``readings``: columns time (UTC), location, variable (canonical), value (canonical unit), impossible, rate. Equal duplicates are
+    one reading. Raises RiskError where two readings of one instant differ.
+    """
+    found = readings.dropna(subset=["value"])
+    if found.empty:
+        return pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
+    found = _distinct(found, source).sort_values([*KEYS, "time"], ignore_index=True)
+    moment = found["time"] - (pd.Timedelta(seconds=1) if options.stamp == "end" else pd.Timedelta(0))
+    found["day"] = (moment.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)).dt.normalize()
+    found["gap"] = _gaps(found, options)
+    today = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None) + pd.Timedelta(hours=offset)
+    days = _day_values(found[found["day"] < today.normalize()])
+    table = days.unstack("variable").rename_axis(columns=None).reset_index().rename(columns={"day": "time"})
+    order = [name for name in VARIABLES if name in table]
+    return table[["time", "location", *order]].sort_values(["time", "location"], ignore_index=True).astype({"time": "datetime64[ns]"})
+
+
+def _distinct(found: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Each reading once."""
+    found = found.drop_duplicates(["time", *KEYS, "value"])
+    twice = found.duplicated(["time", *KEYS])
+    if twice.any():
+        row = found[twice].iloc[0]
+        both = found[(found["time"] == row["time"]) & (found["location"] == row["location"]) & (found["variable"] == row["variable"])]
+        values = " and ".join(f"{value:g}" for value in both["value"][:2])
+        where = f"{row['variable']} of {row['location']} at {row['time']:%Y-%m-%dT%H:%MZ}"
+        raise RiskError(f"{source}: {where} is {values}, expected one value; take one out there, or choose one sensor a place.")
+    return found
+
+
+def _gaps(found: pd.DataFrame, options: ReadingOptions) -> pd.Series:
+    """The time between readings that should be there, a day at most; NaT where a stream has one reading only."""
+    gap = found.groupby(KEYS)["time"].diff()
+    month = found["time"].dt.strftime("%Y-%m")
+    usual = gap.groupby([found["location"], found["variable"], month]).transform("median")
+    usual = usual.fillna(gap.groupby([found["location"], found["variable"]]).transform("median"))
+    told = {part: pd.Timedelta(minutes=value) for name, value in options.interval_minutes.items() for part in parts_of(name)}
+    expected = found["variable"].map(told).astype("timedelta64[ns]").fillna(usual)
+    return expected.mask(expected > DAY, DAY)
+
+
+def _day_values(found: pd.DataFrame) -> pd.Series:
+    """The value of each day, indexed by day, location, variable; NaN where too few readings are there."""
+    groups = found.groupby(["day", *KEYS], sort=True)
+    expected = (DAY / groups["gap"].median()).round().clip(lower=1)
+    share = (groups.size() / expected).clip(upper=1.0)
+    values = pd.Series(np.nan, index=share.index)
+    method = np.where(groups["rate"].any(), "mean", values.index.get_level_values("variable").map(_METHODS))
+    for name, statistic in (("maximum", "max"), ("minimum", "min"), ("mean", "mean"), ("sum", "sum")):
+        values = values.mask(method == name, groups["value"].agg(statistic))
+    values = (values / share.where(method == "sum", 1.0)).where(share >= LEAST_SHARE)
+    worst = found[found["impossible"]].groupby(["day", *KEYS])["value"].first()
+    return worst.reindex(values.index).where(values.notna()).fillna(values)
+
+
+def locations_table(region: Region, found: list[str]) -> pd.DataFrame:
+    """A Batch's locations: the region's places that were found, in its order, then others, about which nothing is known."""
+    places = {place.id: place for place in region.locations}
+    ids = [name for name in places if name in found] + sorted(set(found) - set(places))
+    names = {name: place.names.get("en") or next(iter(place.names.values()), name) for name, place in places.items()}
+    known = {name: (place.latitude, place.longitude, place.elevation) for name, place in places.items()}
+    rows = [(name, names.get(name, name), *known.get(name, (None, None, None))) for name in ids]
+    table = pd.DataFrame(rows, columns=["location", "name", "latitude", "longitude", "elevation"])
+    return table.astype({"location": "str", "name": "str", "latitude": "float64", "longitude": "float64", "elevation": "float64"})
+
+
+def known_places(region: Region, found: list[str], source: str, cure: str) -> None:
+    """Raises RiskError where the region lists places and one that was found is not among them."""
+    listed = [place.id for place in region.locations]
+    for name in found if listed else ():
+        if name not in listed:
+            near = difflib.get_close_matches(name, listed, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(listed[:5])}{', ...' if len(listed) > 5 else ''}"
+            raise RiskError(f"{source}: unknown location {name!r}, {hint}; {cure}.")
