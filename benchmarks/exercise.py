@@ -42,6 +42,7 @@ DRAWS = 400
 LAST_LEAD = 6
 FEWEST_EVENTS = 100  # for calibration
 SPEAKERS = ("K", "N", "both", "raw")
+CALIBRATION = ("of the truth's mean", "in the large", "slope", "slope low", "slope high", "miscalibration", "the truth's own")
 
 
 def province(seed: int, variants: Sequence[str], members: int) -> tuple[Run, xr.Dataset, xr.Dataset]:
@@ -150,25 +151,30 @@ def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
 
 
 def calibration(seeds: list[Said], level: int, lead: int) -> dict[str, float]:
-    """Of both stages' chances beside what happened: events, ratio in the large, logistic slope and its 90 % interval, CORP's share."""
-    p, y, block = [], [], []
+    """Of both stages' chances beside what happened: events, ratio in the large, logistic slope and its 90 % interval, CORP's share.
+
+    And beside the true chances, which luck does not touch: their ratio, and the CORP share that luck leaves to the truth itself.
+    """
+    p, y, t, block = [], [], [], []
     for number, one in enumerate(seeds):
-        said, happened = one.numbers["both"][lead, level - 1], one.outcome[lead, level - 1]
-        ok = np.isfinite(said + happened)
+        said, happened, right = one.numbers["both"][lead, level - 1], one.outcome[lead, level - 1], one.right[lead, level - 1]
+        ok = np.isfinite(said + happened + right)
         days = np.broadcast_to(one.days.astype("datetime64[D]").astype(int)[:, None] // BLOCK_DAYS, ok.shape)[ok]
-        p, y, block = [*p, said[ok]], [*y, happened[ok]], [*block, days + 10**6 * number]
-    chance, event, blocks = (np.concatenate(part) for part in (p, y, block))
+        p, y, t, block = [*p, said[ok]], [*y, happened[ok]], [*t, right[ok]], [*block, days + 10**6 * number]
+    chance, event, true, blocks = (np.concatenate(part) for part in (p, y, t, block))
     if event.sum() < FEWEST_EVENTS:
-        return {"events": event.sum()}
+        return {"events": event.sum(), "of the truth's mean": chance.sum() / true.sum()}
     unreliable, _, uncertainty = corp(chance, event)
     low, slope, high = slope_interval(chance, event, blocks)
     return {
         "events": event.sum(),
+        "of the truth's mean": chance.sum() / true.sum(),
         "in the large": chance.sum() / event.sum(),
         "slope": slope,
         "slope low": low,
         "slope high": high,
         "miscalibration": unreliable / uncertainty,
+        "the truth's own": corp(true, event)[0] / uncertainty,
     }
 
 
@@ -201,8 +207,8 @@ def table(seeds: list[Said]) -> pd.DataFrame:
             row["truth's skill"] = _skill(total, "")
             row |= {name: 1 - total.get(name, np.nan) / total["calendar"] for name in SPEAKERS[1:]}
             rows.append(row | calibration(seeds, level, lead))
-    blank = dict.fromkeys(("in the large", "slope", "slope low", "slope high", "miscalibration"), np.nan)
-    return pd.DataFrame([blank | row for row in rows])[list(rows[0] | blank)]
+    blank = dict.fromkeys(CALIBRATION, np.nan)
+    return pd.DataFrame([blank | row for row in rows])[[*(name for name in rows[0] if name not in blank), *blank]]
 
 
 def _skill(total: pd.Series, which: str) -> float:
@@ -223,9 +229,11 @@ def requirements(name: str, found: pd.DataFrame) -> list[str]:
         lines.append(f"no less than the raw ensemble's share at every lead: {bool((first['both'] >= first['raw']).all())}")
     sure = found[found["events"] >= FEWEST_EVENTS]
     large, touch = (sure["in the large"] - 1).abs() <= 0.15, (sure["slope low"] <= 1.25) & (sure["slope high"] >= 0.8)
-    sharp = sure["miscalibration"] <= 0.05
-    words = [f"{large.sum()} right in the large within 15 %", f"slopes of {touch.sum()} touch [0.8, 1.25]"]
-    words.append(f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty")
+    near, sharp = (sure["of the truth's mean"] - 1).abs() <= 0.15, sure["miscalibration"] <= 0.05
+    words = [f"{large.sum()} right in the large within 15 % of what happened and {near.sum()} of what the truth expected"]
+    words.append(f"slopes of {touch.sum()} touch [0.8, 1.25]")
+    perfect = (sure["the truth's own"] <= 0.05).sum()
+    words.append(f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty (of the truth's own chances on the same days: {perfect})")
     lines.append(f"of {len(sure)} cells with {FEWEST_EVENTS} events or more: {', '.join(words)}")
     return lines
 
