@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 MOST_BAD_CELLS = 5.0
 """Per cent of a variable's cells in a batch; more than this out of range means a wrong unit or column, not bad cells."""
 
+FEW_BAD_CELLS = 10
+"""Fewer bad cells than this say nothing by their share, as a day's batch is small: one dead sensor among four places is 25 %."""
+
+MOST_OF_FEW = 50.0
+"""Per cent of such a small batch, of which a wrong unit spoils most and one sensor at fault the smaller part."""
+
 EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
 """Days a record may hold: instrumental records begin after 1700, and 9999-12-31 is a fill value."""
 
@@ -230,7 +236,7 @@ def _check_ranges(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFr
         result = failed[row.name]
         if row.name in filled:
             found.append(_fill_breach(table, row, filled[row.name], keys))
-        elif result["unexpected_percent_nonmissing"] > MOST_BAD_CELLS:
+        elif _too_many(result):
             found.append(_range_breach(table, row, result, keys))
         else:
             rule = f"{row.name} must be between {row.low:g} and {row.high:g} {row.units}"
@@ -244,6 +250,12 @@ def _fill_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], key
         f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands for missing "
         f"({result['unexpected_count']} such cells), expected {row.low:g} to {row.high:g} {row.units}, leave missing values empty"
     )
+
+
+def _too_many(result: dict[str, Any]) -> bool:
+    """Whether so many cells break a rule that the unit or the column must be wrong; one cell alone never shows that."""
+    bad, share = result["unexpected_count"], result["unexpected_percent_nonmissing"]
+    return bad > 1 and share > (MOST_BAD_CELLS if bad >= FEW_BAD_CELLS else MOST_OF_FEW)
 
 
 def _range_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]) -> str:
@@ -265,7 +277,7 @@ def _check_order(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFra
         bad: list[tuple[str, list[Hashable], str]] = []
         for expectation, result in _validate(table, suite):
             high, low, rows = expectation.column_A, expectation.column_B, result["unexpected_index_list"]
-            if result["unexpected_percent_nonmissing"] > MOST_BAD_CELLS:
+            if _too_many(result):
                 found.append(_order_breach(table, high, low, result, keys))
             suspects = [name for name in (high, low) if "mean" in name] or [high, low]
             bad.extend((name, rows, f"{low} must not be above {high}") for name in suspects)

@@ -135,22 +135,40 @@ def test_infinity_is_out_of_range() -> None:
     assert len(checked(with_cell(record(), "air_temperature_max", np.inf)).withheld) == 1
 
 
-@pytest.mark.parametrize(("bad", "refused"), [(5, False), (6, True)])
-def test_over_five_per_cent_of_the_cells_refuse_the_batch(bad: int, refused: bool) -> None:
-    values = np.where(np.arange(DAYS) < bad, -1.0, 1.0)
+SHARES = {
+    "5 % of many": (200, 10, False),
+    "over 5 % of many": (200, 11, True),
+    "over 5 %, but few": (100, 9, False),  # 9 % in nine cells: a sensor at fault
+    "ten of a small batch": (16, 10, True),
+    "one of four": (4, 1, False),
+    "half of a small batch": (4, 2, False),
+    "most of a small batch": (4, 3, True),  # a summer in degrees Fahrenheit, one day of it cool
+    "all of a small batch": (2, 2, True),
+    "one alone": (1, 1, False),
+}
+
+
+@pytest.mark.parametrize(("days", "bad", "refused"), SHARES.values(), ids=SHARES.keys())
+def test_a_wrong_unit_refuses_the_batch_and_a_sensor_at_fault_its_own_cells(days: int, bad: int, refused: bool) -> None:
+    table = record(time=pd.date_range("2001-01-01", periods=200)).assign(precipitation=1.0).iloc[:days]
+    swapped = table.assign(air_temperature_min=np.where(np.arange(days) < bad, 30.0, 10.0))
+    table.loc[table.index[:bad], "precipitation"] = -1.0
     if refused:
-        with pytest.raises(ContractBroken, match="out of range in 6 %"):
-            checked(record(precipitation=values))
+        with pytest.raises(ContractBroken, match="precipitation is out of range in"):
+            checked(table)
+        with pytest.raises(ContractBroken, match="check whether columns are swapped"):
+            checked(swapped)
     else:
-        assert len(checked(record(precipitation=values)).withheld) == bad
+        assert len(checked(table).withheld) == bad
+        assert len(checked(swapped).withheld) == 2 * bad
 
 
 def test_the_five_per_cent_are_of_the_cells_that_have_a_value() -> None:
-    # 10 values of which 1 is bad are 10 %, however many days have none.
-    values = np.where(np.arange(DAYS) < 10, 1.0, np.nan)
-    values[0] = -1.0
+    # 100 values of which 10 are bad are 10 %, though of the 200 days they are 5 %.
+    values = np.where(np.arange(200) < 100, 1.0, np.nan)
+    values[:10] = -1.0
     with pytest.raises(ContractBroken, match="out of range in 10 %"):
-        checked(record(precipitation=values))
+        checked(record(time=pd.date_range("2001-01-01", periods=200), precipitation=values))
 
 
 ORDER = {
