@@ -120,8 +120,8 @@ def a_day_late(values: np.ndarray) -> np.ndarray:
 
 
 def test_nothing_is_wrong_with_sound_forecasts(archive: dict[str, xr.Dataset]) -> None:
-    assert not [fault for name, pairs in archive.items() if name != "river_discharge" for fault in faults(pairs)]
-    assert {fault.location for fault in faults(archive["river_discharge"])} == {"coast", "inland", "plain"}
+    """Nor with those of a place that has no river, which has nothing that could be left out."""
+    assert not [fault for pairs in archive.values() for fault in faults(pairs)]
 
 
 CASES = {

@@ -44,8 +44,8 @@ def plain(body: Any) -> Any:
     return body
 
 
-def a_minute_later() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+def an_hour_later() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
 def now() -> str:
@@ -97,7 +97,7 @@ LASTING = {
     "no such address": (Fault(404), "check the address"),
     "a list as a reason": (Fault(400, JSON, b"[1, 2]"), "HTTP 400;"),
     "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s"),
-    "a wait until a minute later": (Fault(429, {"Retry-After": a_minute_later()}), "asks to wait"),
+    "a wait until an hour later": (Fault(429, {"Retry-After": an_hour_later()}), "asks to wait"),
     "a daily limit": (Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'), "Daily API request limit exceeded"),
     "a text that says it for good": (Fault(200, {}, b"Daily bread is sold out"), "found the text 'Daily bread is sold out'"),
     "a redirect to another host": (Fault(302, {"Location": "http://example.invalid/login"}), "redirect to http://example.invalid"),
