@@ -18,24 +18,27 @@ from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, task_options
 from sources import Batch, Source, SourceUnavailable, sources_of
+from sources.http import Refused
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull brought: how many cells the contract withheld, and a sentence for each source that was down."""
+    """What a pull brought: how many cells the contract withheld, a sentence for each source that was down, and the others' remarks."""
 
     withheld: int = 0
     down: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def degraded(self) -> tuple[str, ...]:
         cells = (f"{self.withheld} cells broke the contract and are withheld; data/quarantine lists them.",) if self.withheld else ()
-        return self.down + cells
+        return self.down + self.remarks + cells
 
 
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """True for a source that is down; a broken contract or a wrong file stays wrong."""
-    return isinstance(state.result(raise_on_failure=False), SourceUnavailable)
+    """True for a source that is down; one that refuses, a broken contract or a wrong file stays as it is."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, SourceUnavailable) and not isinstance(error, Refused)
 
 
 @task(
@@ -60,32 +63,41 @@ def check_and_store(source: Source, batch: Batch, store: Store) -> Stored:
 def until_day(source: Source, batch: Batch, last: date) -> tuple[Source, Batch]:
     """The batch without the days after ``last``, and the source as one that adds to the store, so that stored later days stay.
 
-    Raises RiskError when nothing is left.
+    Raises RiskError when nothing is left of a complete record; another source may have nothing new.
     """
-    end = pd.Timestamp(last)
-    observations = batch.observations[batch.observations["time"] <= end]
-    forecasts = batch.forecasts if batch.forecasts.empty else batch.forecasts[batch.forecasts["init_time"] <= end]
-    if observations.empty:
+    observations, forecasts = _until(batch.observations, "time", last), _until(batch.forecasts, "init_time", last)
+    if source.complete and observations.empty:
         raise RiskError(f"{source.name}: found no day until {last}, expected at least one; give a later --until.")
     return dataclasses.replace(source, complete=False), dataclasses.replace(batch, observations=observations, forecasts=forecasts)
 
 
-def require_years(source: Source, batch: Batch, years: float) -> None:
-    """Raises RiskError when the batch spans fewer than ``years`` years."""
-    times = pd.to_datetime(batch.observations["time"])
-    span = ((times.max() - times.min()).days + 1) / 365.25
+def _until(table: pd.DataFrame, column: str, last: date) -> pd.DataFrame:
+    return table if table.empty else table[table[column] <= pd.Timestamp(last)]
+
+
+def require_years(name: str, days: pd.Series, years: float, then: str) -> None:
+    """Raises RiskError when the days span fewer than ``years`` years. ``then``: what came of it and what cures it."""
+    span = ((days.max() - days.min()).days + 1) / 365.25 if len(days) else 0.0
     if not round(span, 1) >= years:
-        found = f"found {span:.1f} years of observations, expected at least {years:g} for a backtest"
-        raise RiskError(f"{source.name}: {found}; nothing was stored, add earlier years.")
+        raise RiskError(f"{name}: found {span:.1f} years of observations, expected at least {years:g} for a backtest; {then}.")
+
+
+def require_stored_years(store: Store, years: float) -> None:
+    """``require_years`` of what the region's sources have brought together, in one pull or in many."""
+    then = "what was pulled is stored, add earlier years to its sources"
+    require_years(f"region {store.region.name}", pd.Series(store.observations()["time"].values), years, then)
 
 
 def pull_sources(region: Region, settings: Settings, until: date | None = None, least_years: float = 0) -> Pulled:
     """Pulls every source of the region, checks and stores each; goes on when one is down.
 
-    With ``least_years`` a record too short for a backtest is refused before it is stored.
+    With ``least_years`` a record too short for a backtest is refused: before it is stored where it is the region's only one,
+    complete in itself, else once all that the sources bring is stored.
     """
-    store, withheld, down = Store(settings, region), 0, []
-    for source in sources_of(region):
+    store, found = Store(settings, region), sources_of(region)
+    in_itself = len(found) == 1 and found[0].complete
+    withheld, down, remarks = 0, list[str](), list[str]()
+    for source in found:
         try:
             with stage(f"pull {source.name}") as say:
                 batch = fetch(source, region, settings)
@@ -95,15 +107,22 @@ def pull_sources(region: Region, settings: Settings, until: date | None = None, 
             continue
         if until is not None:
             source, batch = until_day(source, batch, until)
-        if least_years:
-            require_years(source, batch, least_years)
-        with stage(f"check and store {source.name}") as say:
-            stored = check_and_store(source, batch, store)
-            say("stored" if stored.changed else "nothing new")
-            if len(stored.withheld):
-                say(f"{len(stored.withheld)} cells withheld")
-        withheld += len(stored.withheld)
-    return Pulled(withheld, tuple(down))
+        if least_years and in_itself:
+            require_years(source.name, batch.observations["time"], least_years, "nothing was stored, add earlier years")
+        withheld += len(_stored(source, batch, store).withheld)
+        remarks += batch.remarks
+    if least_years and not in_itself:
+        require_stored_years(store, least_years)
+    return Pulled(withheld, tuple(down), tuple(remarks))
+
+
+def _stored(source: Source, batch: Batch, store: Store) -> Stored:
+    with stage(f"check and store {source.name}") as say:
+        stored = check_and_store(source, batch, store)
+        say("stored" if stored.changed else "nothing new")
+        if len(stored.withheld):
+            say(f"{len(stored.withheld)} cells withheld")
+    return stored
 
 
 @flow(name="pull", flow_run_name="pull {region}", persist_result=False)

@@ -73,12 +73,12 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     start = max(START, region.history_start or START)
     wanted = list(blocks(points, held.days_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED), 1))
     tables = [_history(region, options, block, budget, kept, manners) for block in wanted]
-    issued = pd.DataFrame()
+    issued, remarks = pd.DataFrame(), list[str]()
     if today not in held.issued:
-        issued = in_parts(lambda part: _forecast(region, options, part, today, budget, manners), points)
+        issued = in_parts(lambda part: _forecast(region, options, part, today, budget, manners, remarks), points)
     places = locations_of(region)
     measured = places[places["location"].isin(named_points)].reset_index(drop=True)
-    return Batch(pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued)
+    return Batch(pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued, tuple(remarks))
 
 
 def river_points(region: Region) -> list[Cell]:
@@ -145,8 +145,10 @@ def _days(region: Region, section: Section, block: Block) -> pd.DataFrame:
     return per_place(table[measured[::-1].cummax()[::-1]], section.cell)
 
 
-def _forecast(region: Region, options: Options, points: Sequence[Cell], today: date, budget: Budget, manners: Manners) -> pd.DataFrame:
-    """Today's forecast; one that cannot be had now is not made up later, as the service does not keep it."""
+def _forecast(
+    region: Region, options: Options, points: Sequence[Cell], today: date, budget: Budget, manners: Manners, remarks: list[str]
+) -> pd.DataFrame:
+    """Today's forecast; one that cannot be had now is remarked and not made up later, as the service does not keep it."""
     question = question_of(options, points, today, today + timedelta(days=LEADS - 1))
     budget.spend(weight(len(points), 1, LEADS))
 
@@ -160,7 +162,7 @@ def _forecast(region: Region, options: Options, points: Sequence[Cell], today: d
     try:
         table = get_json(question, read, manners)
     except SourceUnavailable as error:
-        log.warning("%s", error)
+        remarks.append(str(error))
         return pd.DataFrame()
     leads = (table["time"] - pd.Timestamp(today)).dt.days.astype("int64")
     issued = pd.Timestamp(today).as_unit("ns")

@@ -7,11 +7,11 @@ is asked for and what it weighs; ``history``: ERA5; ``runs``: forecasts; ``reply
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,6 @@ from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest,
 NAME = "open_meteo"
 START = date(1991, 1, 1)
 DELAY_DAYS = 6  # ERA5 comes 5 days late, and later in the day than the morning's issue
-
-log = logging.getLogger(__name__)
 
 
 class Options(BaseModel):
@@ -105,7 +103,7 @@ SOURCE = Source(
 def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable when the history cannot be had.
 
-    A forecast that cannot be had now is asked for again by the next pull, as the service keeps its runs.
+    A forecast that cannot be had now is told in a remark and asked for again by the next pull, as the service keeps its runs.
     """
     options, cells = options_of(region, NAME, Options), cells_of(region)
     held, budget = held_by_store(region, settings), Budget(options.calls, options.calls_a_minute)
@@ -113,9 +111,11 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     archive, runs = _archive(region, settings, options, manners), _runs(region, settings, options, manners)
     days = (region.history_start or START, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
     core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), *days, len(CORE))), CORE, budget)
-    issued = _forecasts(runs, cells, held, today, options, budget)
+    remarks: list[str] = []
+    issued = _forecasts(runs, cells, held, today, options, budget, remarks)
     wanted = _affordable(archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget)
-    return Batch(_joined(core, _later(archive, wanted, budget)), locations_of(region), issued)
+    later = _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget), remarks)
+    return Batch(_joined(core, later), locations_of(region), issued, tuple(remarks))
 
 
 def _archive(region: Region, settings: Settings, options: Options, manners: Manners) -> Archive:
@@ -149,28 +149,35 @@ def host_for(url: str) -> str:
     return f"{scheme}://customer-{rest}" if ours and os.environ.get(KEY) else url
 
 
-def _forecasts(runs: Runs, cells: Sequence[Cell], held: Held, today: date, options: Options, budget: Budget) -> pd.DataFrame:
-    """Forecasts the store lacks, today's first; what is stored is never asked for again."""
+def _forecasts(
+    runs: Runs, cells: Sequence[Cell], held: Held, today: date, options: Options, budget: Budget, remarks: list[str]
+) -> pd.DataFrame:
+    """Forecasts the store lacks, today's first; what is stored is never asked for again. What is not to be had goes to ``remarks``."""
     days = [day.date() for day in pd.date_range(options.past_runs_from, today - timedelta(days=1))[::-1]]
-    tables = [_of_today(runs, cells, today, budget)] if today not in held.issued else []
+    tables = [_of_today(runs, cells, today, budget, remarks)] if today not in held.issued else []
     if options.ensemble and today not in held.members:
-        tables.append(_or_nothing(lambda: in_parts(lambda part: fetch_members(runs, part, today, options.ensemble, budget), cells)))
-    tables.append(backfill(runs, cells, [day for day in days if day not in held.issued], budget))
+        ensemble = partial(fetch_members, runs, day=today, ensemble=options.ensemble, budget=budget)
+        tables.append(_or_nothing(lambda: in_parts(ensemble, cells), remarks))
+    tables.append(backfill(runs, cells, [day for day in days if day not in held.issued], budget, remarks))
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget) -> pd.DataFrame:
+def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget, remarks: list[str]) -> pd.DataFrame:
     """Today's forecast from its whole run, else from the newest run where that is not too new."""
-    table = _or_nothing(lambda: in_parts(lambda part: fetch_run(runs, part, today, budget, keep=False), cells))
-    return table if len(table) else _or_nothing(lambda: in_parts(lambda part: fetch_newest(runs, part, today, budget), cells))
+    whole, newest = partial(fetch_run, runs, day=today, budget=budget, keep=False), partial(fetch_newest, runs, day=today, budget=budget)
+    troubles: list[str] = []
+    table = _or_nothing(lambda: in_parts(whole, cells), troubles)
+    table = table if len(table) else _or_nothing(lambda: in_parts(newest, cells), troubles)
+    remarks += [] if len(table) else troubles
+    return table
 
 
-def _or_nothing(ask: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+def _or_nothing(ask: Callable[[], pd.DataFrame], remarks: list[str]) -> pd.DataFrame:
     try:
         return ask()
     except SourceUnavailable as error:
-        log.warning("%s", error)
+        remarks.append(str(error))
         return pd.DataFrame()
 
 
@@ -183,11 +190,6 @@ def _affordable(archive: Archive, wanted: Iterable[Block], columns: Sequence[Col
             break
         found.append(block)
     return found
-
-
-def _later(archive: Archive, wanted: Sequence[Block], budget: Budget) -> pd.DataFrame:
-    """Variables that hazards can do without, filled up over the days."""
-    return _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget))
 
 
 def _joined(core: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:

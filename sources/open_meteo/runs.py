@@ -151,10 +151,10 @@ def _of_previous(runs: Runs, section: Section, names: Mapping[str, tuple[Hourly,
     return per_place(_with_values(table), section.cell)
 
 
-def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget) -> pd.DataFrame:
+def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget, remarks: list[str]) -> pd.DataFrame:
     """Forecasts of past issue days, those given first first, until the budget is spent or the service will not give more.
 
-    What cannot be had now comes with a later pull.
+    What cannot be had now comes with a later pull; a service that is down goes to ``remarks``, a day it never has does not.
     """
     tables, refused, row = [], list[date](), 0
     for number, day in enumerate(days, 1):
@@ -169,21 +169,23 @@ def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Bu
             refused.append(day)
             row += 1
         except SourceUnavailable as error:
-            log.warning("%s", error)
+            remarks.append(str(error))
             break
-    tables += _fill(runs, cells, refused, budget)
+    tables += _fill(runs, cells, refused, budget, remarks)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget) -> list[pd.DataFrame]:
+def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget, remarks: list[str]) -> list[pd.DataFrame]:
     """Forecasts from previous runs, as far as they can be had now."""
     if not days or not budget.affords(weight(len(cells), 2 * OLDEST_PREVIOUS, (max(days) - min(days)).days + OLDEST_PREVIOUS)):
         return []
     try:
         return [in_parts(partial(fetch_previous, runs, days=days, budget=budget), cells)]
+    except Refused as error:
+        log.info("%s", error)
     except SourceUnavailable as error:
-        log.warning("%s", error)
-        return []
+        remarks.append(str(error))
+    return []
 
 
 def fetch_members(runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, budget: Budget) -> pd.DataFrame:

@@ -578,15 +578,15 @@ def test_runs_that_are_never_given_are_not_asked_for_for_ever(world: OpenMeteo, 
     assert len(asked(service, "/v1/runs")) == 6
 
 
-def test_the_newest_run_stands_in_only_where_it_is_not_too_new(
-    world: OpenMeteo, service: Service, home: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_newest_run_stands_in_only_where_it_is_not_too_new(world: OpenMeteo, service: Service, home: Settings) -> None:
     world.no_runs = {TODAY - timedelta(days=1)}
-    with caplog.at_level(logging.WARNING, "sources"):
-        assert fetch_at(town(service), home, NOW, HASTY).forecasts.empty
-    assert "a run of 2026-11-23 00 UTC, too new for the issue time of 2026-11-23" in caplog.text
+    batch = fetch_at(town(service), home, NOW, HASTY)
+    assert batch.forecasts.empty and len(batch.remarks) == 2
+    assert "a run of 2026-11-23 00 UTC, too new for the issue time of 2026-11-23" in batch.remarks[1]
     world.newest_run = datetime(2026, 11, 22, 18, tzinfo=UTC)
-    issued = fetch_at(town(service), home, NOW, HASTY).forecasts
+    batch = fetch_at(town(service), home, NOW, HASTY)
+    assert batch.remarks == ()
+    issued = batch.forecasts
     assert issued["lead_days"].tolist() == list(range(10)) and set(issued["init_time"]) == {pd.Timestamp(TODAY)}
 
 
@@ -607,13 +607,12 @@ WRONG_FORECAST = {
 
 @pytest.mark.parametrize("change", WRONG_FORECAST.values(), ids=WRONG_FORECAST)
 def test_a_wrong_forecast_is_left_out_and_told_while_history_goes_on(
-    world: OpenMeteo, service: Service, home: Settings, change: Any, caplog: pytest.LogCaptureFixture
+    world: OpenMeteo, service: Service, home: Settings, change: Any
 ) -> None:
     world.change = lambda path, reply: change(reply) if path in ("/v1/runs", "/v1/forecast") else reply
-    with caplog.at_level(logging.WARNING, "sources"):
-        batch = fetch_at(town(service), home, NOW, HASTY)
+    batch = fetch_at(town(service), home, NOW, HASTY)
     assert batch.forecasts.empty and len(batch.observations) == 30
-    assert "open_meteo: asked 127.0.0.1 for town-0, the run of 2026-11-22 00 UTC; found " in caplog.text
+    assert "open_meteo: asked 127.0.0.1 for town-0, the run of 2026-11-22 00 UTC; found " in batch.remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -626,6 +625,7 @@ def test_a_forecast_that_cannot_be_had_does_not_hold_up_history(world: OpenMeteo
     service.answer = answer
     batch = fetch_at(town(service, past_runs_from=TODAY - timedelta(days=50)), home, NOW, HASTY)
     assert batch.forecasts.empty and len(batch.observations) == 30
+    assert len(batch.remarks) == 3  # today's whole run, today's newest run, the first of the past days
     assert len(asked(service, "/v1/runs")) <= 6, "a service that is down is not asked for every past day"
 
 

@@ -1,0 +1,168 @@
+"""Pulling through real sources of a service on loopback: what adds to the store, what is not worth a retry, what a run then says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from open_meteo_service import OpenMeteo
+from prefect import flow
+from replay import Asked, Fault, Service, serve
+
+import flows.pull
+from configs import Region, RiskError, Settings, load_region
+from data_contracts.store import Store
+from flows.pull import Pulled, pull_sources
+from sources import Batch
+from sources.readings import locations_table
+
+DAYS = [datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=number) for number in range(6)]
+
+
+def sensor_city(folder: Path, url: str, **options: Any) -> Region:
+    """A region of one place and one daily Datastream of rain."""
+    told = {"url": url, "places": {"a": {"datastreams": {"precipitation": 7}}}, "interval_minutes": {"precipitation": 1440}}
+    return written(folder, sources=["sensor_things"], locations=[{"id": "a"}], source_options={"sensor_things": told | options})
+
+
+def written(folder: Path, **keys: Any) -> Region:
+    path = folder / "city.yaml"
+    path.write_text(yaml.safe_dump({"name": "city", "title": "City", "utc_offset": 0} | keys), encoding="utf-8")
+    return load_region(path)
+
+
+class Gauge:
+    """A SensorThings service with a rain gauge: a reading a day, 1 mm but where ``odd`` says otherwise."""
+
+    def __init__(self, days: list[datetime]) -> None:
+        self.days, self.odd = days, dict[datetime, float]()
+
+    def __call__(self, asked: Asked) -> Any:
+        if not asked.path.endswith("Observations"):
+            return {"@iot.id": 7, "unitOfMeasurement": {"definition": "mm"}}
+        since = asked.params.get("$filter", "1900").removeprefix("phenomenonTime ge ").removesuffix("Z")
+        rows = [{"phenomenonTime": day.isoformat(), "result": self.odd.get(day, 1.0)} for day in self.days]
+        return {"value": [row for row in rows if str(row["phenomenonTime"]) >= since]}
+
+
+@pytest.fixture
+def pull(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pulled]:
+    """``pull_sources`` in a flow of its own, retried without a wait."""
+    monkeypatch.setattr(flows.pull, "fetch", flows.pull.fetch.with_options(retry_delay_seconds=[0, 0, 0]))
+    return flow(pull_sources, name="pull sources", validate_parameters=False, persist_result=False)
+
+
+@pytest.fixture
+def gauge() -> Gauge:
+    return Gauge(DAYS[:3])
+
+
+@pytest.fixture
+def service(gauge: Gauge) -> Iterator[Service]:
+    with serve(Service(gauge)) as running:
+        yield running
+
+
+def test_nothing_new_is_stored_as_nothing_new(
+    pull: Callable[..., Pulled], gauge: Gauge, service: Service, tmp_path: Path, home: Settings
+) -> None:
+    region = sensor_city(tmp_path, service.url)
+    assert pull(region, home).degraded == ()
+    before = Store(home, region).snapshot()
+    gauge.days = []
+    assert pull(region, home).degraded == ()
+    assert Store(home, region).snapshot() == before
+
+
+def test_an_empty_batch_of_a_source_that_adds_is_no_change(home: Settings, tmp_path: Path) -> None:
+    from sources.sensor_things import SOURCE
+
+    region = sensor_city(tmp_path, "http://127.0.0.1:1")
+    for empty in (pd.DataFrame(), pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})):
+        stored = Store(home, region).ingest(SOURCE, Batch(empty, locations_table(region, [])))
+        assert not stored.changed and stored.withheld.empty
+
+
+def test_a_bad_reading_of_a_day_is_withheld_and_the_other_days_are_kept(
+    pull: Callable[..., Pulled], gauge: Gauge, service: Service, tmp_path: Path, home: Settings
+) -> None:
+    gauge.days, gauge.odd = DAYS[:4], {DAYS[3]: -5.0}
+    region = sensor_city(tmp_path, service.url)
+    (said,) = pull(region, home).degraded
+    assert said.startswith("1 cells broke the contract")
+    assert Store(home, region).observations()["precipitation"].values.ravel()[:3].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_until_a_day_before_what_is_new_leaves_the_store_as_it_is(
+    pull: Callable[..., Pulled], service: Service, tmp_path: Path, home: Settings
+) -> None:
+    region = sensor_city(tmp_path, service.url)
+    pull(region, home, until=date(2026, 3, 2))
+    before = Store(home, region).snapshot()
+    assert Store(home, region).observations().sizes["time"] == 2
+    assert pull(region, home, until=date(2026, 2, 1)).degraded == ()
+    assert Store(home, region).snapshot() == before
+
+
+def test_the_years_of_a_backtest_are_those_of_all_pulls_together(
+    pull: Callable[..., Pulled], gauge: Gauge, service: Service, tmp_path: Path, home: Settings
+) -> None:
+    region = sensor_city(tmp_path, service.url)
+    with pytest.raises(RiskError, match=r"region city: found 0.0 years of observations, expected at least 1 .* what was pulled is stored"):
+        pull(region, home, least_years=1)
+    gauge.days = [DAYS[0] - timedelta(days=400)]
+    sensor = region.source_options["sensor_things"]
+    pull(sensor_city(tmp_path, **sensor | {"since": "2025-01-01"}), home)
+    gauge.days = [*DAYS[:3], DAYS[3]]
+    assert pull(region, home, least_years=1).degraded == ()
+
+
+def test_a_complete_record_too_short_is_refused_before_it_is_stored(
+    pull: Callable[..., Pulled], write_record: Callable[..., Region], tmp_path: Path, home: Settings
+) -> None:
+    region = write_record(tmp_path, years=2)
+    with pytest.raises(RiskError, match="station_files: found 2.0 years of observations, expected at least 15 .* nothing was stored"):
+        pull(region, home, least_years=15)
+    assert not Store(home, region).path.exists()
+
+
+# what the Datastream's address answers: (the fault, how often it is then asked in one pull)
+TRIED = {"refused": (Fault(404), 1), "down": (Fault(401), 4)}
+
+
+@pytest.mark.parametrize(("fault", "times"), TRIED.values(), ids=TRIED.keys())
+def test_only_a_service_that_is_down_is_pulled_again(
+    pull: Callable[..., Pulled], service: Service, tmp_path: Path, home: Settings, fault: Fault, times: int
+) -> None:
+    service.answer = lambda _: fault
+    (said,) = pull(sensor_city(tmp_path, service.url), home).degraded
+    assert re.match(r"sensor_things is down \(.*HTTP 40[14]", said)
+    assert len(service.asked) == times
+
+
+def test_a_forecast_that_cannot_be_had_ends_the_pull_degraded(
+    command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
+) -> None:
+    today = datetime.now(UTC).date()
+    world = OpenMeteo(published=today - timedelta(days=6), newest_run=datetime(today.year, today.month, today.day, tzinfo=UTC))
+    service.answer = lambda asked: world(asked) if asked.path == "/v1/archive" else Fault(404)
+    paths = {"archive": "/v1/archive", "runs": "/v1/runs", "forecast": "/v1/forecast", "about": "/data"}
+    region = written(
+        tmp_path,
+        sources=["open_meteo"],
+        history_start=today - timedelta(days=35),
+        locations=[{"id": "a", "latitude": 35.0, "longitude": -2.3}],
+        source_options={
+            "open_meteo": {f"{name}_url": service.url + path for name, path in paths.items()} | {"past_runs_from": today.isoformat()}
+        },
+    )
+    said = command(home, "pull", region.path)
+    assert said.status == 3
+    assert "degraded: open_meteo: asked 127.0.0.1 for a, the forecast from" in said.err and "HTTP 404" in said.err
+    assert Store(home, region).observations()["precipitation"].notnull().sum() == 30
