@@ -102,6 +102,10 @@ class Question:
             text = text.replace(secret, "***") if len(secret) > 3 else text
         return kind(text)
 
+    def refused(self, found: str, cure: str) -> SourceUnavailable:
+        """The error for an answer that will be the same when asked for again."""
+        return self.unavailable(found, cure, Refused)
+
 
 @dataclass(frozen=True)
 class Reply:

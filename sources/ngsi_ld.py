@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -27,7 +28,7 @@ from pydantic import Field, field_validator
 
 from configs import ConfigError, Region, RiskError, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
-from sources.http import MANNERS, Address, Manners, Question, Reply, ask, same_origin
+from sources.http import MANNERS, Address, Manners, Question, Refused, Reply, ask, same_origin
 from sources.readings import (
     Newest,
     ReadingOptions,
@@ -35,6 +36,7 @@ from sources.readings import (
     converted,
     daily,
     first_day,
+    gathered,
     known_places,
     known_variable,
     locations_table,
@@ -124,17 +126,17 @@ class Broker:
             link, end = _next_link(reply, question), _answered_until(reply)
             if link:
                 if link in seen:
-                    raise question.unavailable("a next link that leads back", "report it to who runs the broker")
+                    raise question.refused("a next link that leads back", "report it to who runs the broker")
                 seen.add(link)
                 question = Question(NAME, link, question.what, headers=self.headers)
             elif end is not None and end < until:
                 if end <= since:
-                    raise question.unavailable("a Content-Range that leads nowhere", "set a smaller `window_days`")
+                    raise question.refused("a Content-Range that leads nowhere", "set a smaller `window_days`")
                 since = end
                 question = self.question(place, kind, entity, since, until)
             else:
                 return
-        raise question.unavailable(f"more than {MOST_PAGES:,} pages", "set a smaller `window_days`")
+        raise question.refused(f"more than {MOST_PAGES:,} pages", "set a smaller `window_days`")
 
 
 def _next_link(reply: Reply, question: Question) -> str | None:
@@ -147,7 +149,7 @@ def _next_link(reply: Reply, question: Question) -> str | None:
     except httpx.InvalidURL:
         link = ""
     if not link or not same_origin(question.url, link):
-        raise question.unavailable(f"a next link to {found[1][:60]!r}, another host", "have its address mended")
+        raise question.refused(f"a next link to {found[1][:60]!r}, another host", "have its address mended")
     return link
 
 
@@ -190,18 +192,24 @@ def fetch_from(broker: Broker, region: Region, newest: Newest, now: datetime | N
     """As ``fetch``, from a broker, ``newest`` being what is stored."""
     options, offset = broker.options, utc_offset(region)
     until = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
-    parts = []
-    for place, entities in options.places.items():
-        since = begins(_first_day(region, options, newest, place), offset)
-        for kind, entity in entities.items():
-            found = [
-                row for question, body in _answers(broker, place, kind, entity, since, until) for row in _rows(body, question, options)
-            ]
-            parts += _converted(found, place, options)
+    remarks = list[str]()
+    asks = [
+        partial(_of_place, broker, place, begins(_first_day(region, options, newest, place), offset), until) for place in options.places
+    ]
+    parts = gathered(asks, remarks)
     table = daily(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["value"]), NAME, options, offset, now)
     if table.empty and not newest:
         raise SourceUnavailable(f"{NAME}: found no reading at {options.url}; check the entities' ids and `history_start`, or run it later.")
-    return Batch(table, locations_table(region, table["location"].unique().tolist()))
+    return Batch(table, locations_table(region, table["location"].unique().tolist()), remarks=tuple(remarks))
+
+
+def _of_place(broker: Broker, place: str, since: pd.Timestamp, until: pd.Timestamp) -> list[pd.DataFrame]:
+    """A place's readings, all or none: the next pull asks from the newest day stored of the place on."""
+    options, parts = broker.options, list[pd.DataFrame]()
+    for kind, entity in options.places[place].items():
+        answers = _answers(broker, place, kind, entity, since, until)
+        parts += _converted([row for question, body in answers for row in _rows(body, question, options)], place, options)
+    return parts
 
 
 def _first_day(region: Region, options: Options, newest: Newest, place: str) -> pd.Timestamp:
@@ -229,7 +237,7 @@ def _rows(body: Any, question: Question, options: Options) -> Iterator[tuple[str
     """Readings in an answer: attribute, unit, time, value. Raises SourceUnavailable for what they cannot be."""
     entities = body if isinstance(body, list) else [body]
     if not all(isinstance(entity, dict) and "type" in entity for entity in entities):
-        raise question.unavailable("an answer without entities", "check that the address is an NGSI-LD broker's")
+        raise question.refused("an answer without entities", "check that the address is an NGSI-LD broker's")
     for entity in entities:
         for name, found in entity.items():
             attribute = re.split(r"[/#]", name)[-1]
@@ -263,14 +271,14 @@ def _moment(when: Any, attribute: str, question: Question) -> pd.Timestamp:
         if moment is pd.NaT or moment.tzinfo is None:
             raise ValueError
     except ValueError:
-        raise question.unavailable(f"a reading of {attribute} at {str(when)[:40]!r}", "have its observedAt mended: a time with Z") from None
+        raise question.refused(f"a reading of {attribute} at {str(when)[:40]!r}", "have its observedAt mended: a time with Z") from None
     return moment.tz_convert("UTC")
 
 
 def _number(value: Any, attribute: str, when: Any, question: Question) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         found = f"{attribute} {str(value)[:40]!r} at {str(when)[:40]}"
-        raise question.unavailable(found, "have it mended there, or choose another attribute under `attributes`")
+        raise question.refused(found, "have it mended there, or choose another attribute under `attributes`")
     return float(value)
 
 
@@ -285,6 +293,6 @@ def _converted(rows: list[tuple[str, str, pd.Timestamp, float]], place: str, opt
         try:
             hows = {name: conversion(str(unit), name, whose, cure) for name in parts_of(variable)}
         except RiskError as error:
-            raise SourceUnavailable(str(error)) from None
+            raise Refused(str(error)) from None
         parts.append(converted(part[["time", "value"]].assign(location=place), variable, hows, options.missing))
     return parts

@@ -12,8 +12,9 @@ An impossible reading is not averaged away: its day gets that very value, so tha
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from configs import Region, RiskError, Settings
 from data_contracts.variables import FILL_VALUES, VARIABLES
+from sources import SourceUnavailable
+from sources.http import Refused
 from sources.units import Conversion
 
 LEAST_SHARE = 0.8
@@ -29,6 +32,8 @@ PARTS = {"air_temperature": ("air_temperature_max", "air_temperature_mean", "air
 KEYS = ["location", "variable"]
 _METHODS = {name: row.cell_methods.removeprefix("time: ") for name, row in VARIABLES.items()}
 
+DOWN_IN_A_ROW = 2  # failed asks, each already tried several times
+Found = TypeVar("Found")
 Newest = dict[tuple[str, str], pd.Timestamp]
 
 
@@ -79,6 +84,27 @@ def utc_offset(region: Region) -> int:
     if region.utc_offset is not None:
         return region.utc_offset
     return round(float(np.mean(longitudes)) / 15) if longitudes else 0
+
+
+def gathered(asks: Iterable[Callable[[], list[Found]]], remarks: list[str]) -> list[Found]:
+    """What each of ``asks`` gives; one that fails goes to ``remarks``, as the others may still be had.
+
+    Raises SourceUnavailable when none succeeds, or when two in a row are down, since then the service is.
+    """
+    found, errors, row, good = list[Found](), list[SourceUnavailable](), 0, 0
+    for ask in asks:
+        try:
+            found += ask()
+            row, good = 0, good + 1
+        except SourceUnavailable as error:
+            errors.append(error)
+            row = 0 if isinstance(error, Refused) else row + 1
+        if row >= DOWN_IN_A_ROW:
+            break
+    if errors and (not good or row >= DOWN_IN_A_ROW):
+        raise errors[0] if not good else errors[-1]
+    remarks += [str(error) for error in errors]
+    return found
 
 
 def newest_days(region: Region, settings: Settings, source: str) -> Newest:

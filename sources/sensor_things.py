@@ -10,15 +10,15 @@
         properties: {Air Temperature: air_temperature, "http://vocabulary/rain": precipitation}   # name or definition: ours
 
 Units are read from ``unitOfMeasurement`` (UCUM 2.1, or a usual symbol) and converted. A reading whose ``resultQuality`` holds one of
-``bad_quality`` is left out, and how many were is logged. The standard: https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
+``bad_quality`` is left out, and how many were is remarked. The standard: https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from configs import ConfigError, Region, RiskError, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
-from sources.http import MANNERS, Address, Manners, Question, ask, same_origin
+from sources.http import MANNERS, Address, Manners, Question, Refused, ask, same_origin
 from sources.readings import (
     Newest,
     ReadingOptions,
@@ -35,6 +35,7 @@ from sources.readings import (
     converted,
     daily,
     first_day,
+    gathered,
     known_places,
     known_variable,
     locations_table,
@@ -47,8 +48,6 @@ from sources.units import Conversion, conversion
 NAME = "sensor_things"
 MOST_PAGES = 20_000  # of one Datastream: 100 years of hours in the smallest pages that servers give
 LONGEST = pd.Timedelta(days=1, hours=1)  # of an interval that a reading may be for
-
-log = logging.getLogger(__name__)
 
 
 class Place(BaseModel):
@@ -116,7 +115,7 @@ class Service:
         question = self.question(path, what)
         found = ask(question, self.manners).body
         if not isinstance(found, dict) or "@iot.id" not in found:
-            raise question.unavailable(f"no entity in the answer for {path}", "check the id and the address")
+            raise question.refused(f"no entity in the answer for {path}", "check the id and the address")
         return found
 
     def collection(self, question: Question) -> Iterator[dict[str, Any]]:
@@ -125,20 +124,18 @@ class Service:
         for _ in range(MOST_PAGES):
             body = ask(question, self.manners).body
             if not _is_collection(body):
-                raise question.unavailable(
-                    "an answer without a list `value` of entities", "check that the address is a SensorThings service's"
-                )
+                raise question.refused("an answer without a list `value` of entities", "check that the address is a SensorThings service's")
             yield from body["value"]
             link = body.get("@iot.nextLink")
             if not link:
                 return
             if not _leads_on(self.options.url, link):
-                raise question.unavailable(f"a next link to {str(link)[:60]!r}, another host", "have its service root URL mended")
+                raise question.refused(f"a next link to {str(link)[:60]!r}, another host", "have its service root URL mended")
             if link in seen:
-                raise question.unavailable("a next link that leads back", "report it to who runs the service")
+                raise question.refused("a next link that leads back", "report it to who runs the service")
             seen.add(link)
             question = Question(NAME, link, question.what, headers=self.headers)
-        raise question.unavailable(f"more than {MOST_PAGES:,} pages", "set a later `history_start` or a larger `page`")
+        raise question.refused(f"more than {MOST_PAGES:,} pages", "set a later `history_start` or a larger `page`")
 
 
 def _is_collection(body: Any) -> bool:
@@ -190,29 +187,32 @@ def authorization(variable: str | None, source: str, region: Region) -> dict[str
 
 def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
     """As ``fetch``, from a service, ``newest`` being what is stored."""
-    options, offset = service.options, utc_offset(region)
-    parts = [
-        readings(service, stream, first_day(region, options, newest, stream.place, stream.variable), offset)
-        for stream in datastreams(service)
-    ]
+    options, offset, remarks = service.options, utc_offset(region), list[str]()
+
+    def of_stream(stream: Datastream) -> list[pd.DataFrame]:
+        return [readings(service, stream, first_day(region, options, newest, stream.place, stream.variable), offset, remarks)]
+
+    parts = gathered((partial(of_stream, stream) for stream in datastreams(service, remarks)), remarks)
     table = daily(pd.concat(parts, ignore_index=True), NAME, options, offset)
     if table.empty and not newest:
         raise SourceUnavailable(
             f"{NAME}: found no reading in {len(parts)} Datastreams of {options.url}; check them, or run it again later."
         )
-    return Batch(table, locations_table(region, table["location"].unique().tolist()))
+    return Batch(table, locations_table(region, table["location"].unique().tolist()), remarks=tuple(remarks))
 
 
-def datastreams(service: Service) -> list[Datastream]:
-    """Every place's Datastreams. Raises SourceUnavailable where one has none, or two of a variable."""
-    found: list[Datastream] = []
+def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
+    """Every place's Datastreams, what is wrong with one going to ``remarks``. Raises SourceUnavailable where there is none."""
+    asks: list[Callable[[], list[Datastream]]] = []
     for place, whose in service.options.places.items():
-        for variable, identity in whose.datastreams.items():
-            path = f"Datastreams({_key(identity)})"
-            found.append(_datastream(service, path, service.entity(path, f"{variable} of {place}"), place, variable))
-        if whose.thing is not None:
-            found += _of_thing(service, place, whose)
-    return found
+        asks += [partial(_by_id, service, place, variable, identity) for variable, identity in whose.datastreams.items()]
+        asks += [partial(_of_thing, service, place, whose)] if whose.thing is not None else []
+    return gathered(asks, remarks)
+
+
+def _by_id(service: Service, place: str, variable: str, identity: int | str) -> list[Datastream]:
+    path = f"Datastreams({_key(identity)})"
+    return [_datastream(service, path, service.entity(path, f"{variable} of {place}"), place, variable)]
 
 
 def _key(identity: int | str) -> str:
@@ -235,15 +235,13 @@ def _of_thing(service: Service, place: str, whose: Place) -> list[Datastream]:
         for entity in service.collection(question):
             stream = _datastream(service, f"Datastreams({_key(entity['@iot.id'])})", entity, place, variable)
             if variable in chosen:
-                raise question.unavailable(
-                    f"two of {variable}, {chosen[variable].path} and {stream.path}", "choose one under `datastreams`"
-                )
+                raise question.refused(f"two of {variable}, {chosen[variable].path} and {stream.path}", "choose one under `datastreams`")
             chosen[variable] = stream
     if not chosen and not whose.datastreams:
         question = service.question(path, what)
         names = [str(entity.get("name")) for entity in service.collection(question)][:8]
         found = f"none of `properties` among {', '.join(names) or 'no Datastream'}"
-        raise question.unavailable(found, "name an ObservedProperty of theirs under `properties`")
+        raise question.refused(found, "name an ObservedProperty of theirs under `properties`")
     return list(chosen.values())
 
 
@@ -273,14 +271,14 @@ def _conversion(spellings: list[str], variable: str, whose: str) -> Conversion:
         except RiskError as error:
             refused = refused or str(error)
     if not known:
-        raise SourceUnavailable(refused or f"{whose}: there is no unit, expected one; {cure}.")
+        raise Refused(refused or f"{whose}: there is no unit, expected one; {cure}.")
     if len(set(known.values())) > 1:
-        raise SourceUnavailable(f"{whose}: the unit is told as {' and as '.join(map(repr, known))}, expected one; {cure}.")
+        raise Refused(f"{whose}: the unit is told as {' and as '.join(map(repr, known))}, expected one; {cure}.")
     return next(iter(known.values()))
 
 
-def readings(service: Service, stream: Datastream, first: pd.Timestamp | None, offset: int) -> pd.DataFrame:
-    """A Datastream's readings from a day on, as ``readings.daily`` takes them."""
+def readings(service: Service, stream: Datastream, first: pd.Timestamp | None, offset: int, remarks: list[str]) -> pd.DataFrame:
+    """A Datastream's readings from a day on, as ``readings.daily`` takes them; those left out are counted in ``remarks``."""
     since = f"phenomenonTime ge {begins(first, offset):%Y-%m-%dT%H:%M:%SZ}" if first is not None else ""
     what = f"{stream} from {first.date() if first is not None else 'its first reading'} on"
     page = {"filter": since, "orderby": service.options.order_by, "top": str(service.options.page)}
@@ -292,7 +290,7 @@ def readings(service: Service, stream: Datastream, first: pd.Timestamp | None, o
         elif entity.get("result") is not None:
             kept.append((_moment(entity, question), _number(entity, question)))
     if bad:
-        log.warning("%s: %s: %d readings are left out for their resultQuality.", NAME, stream, bad)
+        remarks.append(f"{NAME}: {stream}: {bad} readings are left out for their resultQuality.")
     table = pd.DataFrame(kept, columns=["time", "value"]).astype({"time": "datetime64[ns, UTC]", "value": "float64"})
     return converted(table.assign(location=stream.place), stream.variable, stream.conversions, service.options.missing)
 
@@ -308,7 +306,7 @@ def _number(entity: dict[str, Any], question: Question) -> float:
     result = entity["result"]
     if isinstance(result, bool) or not isinstance(result, int | float):
         when = str(entity.get("phenomenonTime"))[:40]
-        raise question.unavailable(f"the result {str(result)[:40]!r} at {when}", "choose a Datastream of numbers")
+        raise question.refused(f"the result {str(result)[:40]!r} at {when}", "choose a Datastream of numbers")
     return float(result)
 
 
@@ -320,7 +318,7 @@ def _moment(entity: dict[str, Any], question: Question) -> pd.Timestamp:
         if len(ends) > 2 or any(end is pd.NaT or end.tzinfo is None for end in ends):
             raise ValueError
     except ValueError:
-        raise question.unavailable(f"the phenomenonTime {text[:40]!r}", "have it mended there, expected a time with its zone") from None
+        raise question.refused(f"the phenomenonTime {text[:40]!r}", "have it mended there, expected a time with its zone") from None
     if not pd.Timedelta(0) <= ends[-1] - ends[0] <= LONGEST:
-        raise question.unavailable(f"the phenomenonTime {text[:60]!r}", "choose a Datastream of readings for a day or less")
+        raise question.refused(f"the phenomenonTime {text[:60]!r}", "choose a Datastream of readings for a day or less")
     return (ends[0] + (ends[-1] - ends[0]) / 2).tz_convert("UTC")

@@ -180,6 +180,21 @@ def test_a_next_link_of_the_broker_is_followed(tmp_path: Path) -> None:
         assert len(service.asked) == 2
 
 
+def test_one_bad_place_is_remarked_and_the_others_are_pulled(tmp_path: Path) -> None:
+    """All of the place: its weather is asked for again with its level, so that no day of it is passed over."""
+
+    def answer(asked: Asked) -> Any:
+        return (
+            Fault(404) if asked.params["id"] == GAUGE else [holding(weather())(Asked(asked.path, {**asked.params, "id": STATION}, {}))[0]]
+        )
+
+    places = {"a": {"WeatherObserved": STATION}, "b": {"WeatherObserved": "urn:b", "FloodMonitoring": GAUGE}}
+    with serve(Service(answer)) as service:
+        batch = pull(tmp_path, service, places=places)
+    assert set(batch.observations["location"]) == {"a"}
+    assert len(batch.remarks) == 1 and "FloodMonitoring of b" in batch.remarks[0] and "HTTP 404" in batch.remarks[0]
+
+
 def changed(attribute: str, **fields: Any) -> Callable[[Asked], Any]:
     """A broker whose station has one odd reading."""
     rows = weather()[attribute]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,20 @@ from hypothesis import strategies as st
 from configs import Location, Region, RiskError, Settings
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source
-from sources.readings import ReadingOptions, begins, converted, daily, first_day, locations_table, newest_days, parts_of, utc_offset
+from sources import Batch, Source, SourceUnavailable
+from sources.http import Refused
+from sources.readings import (
+    ReadingOptions,
+    begins,
+    converted,
+    daily,
+    first_day,
+    gathered,
+    locations_table,
+    newest_days,
+    parts_of,
+    utc_offset,
+)
 from sources.units import conversion
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -212,3 +225,28 @@ def test_places_keep_the_regions_order_and_names(tmp_path: Path) -> None:
     table = locations_table(region(tmp_path), ["zz", "b", "a"])
     assert table["location"].tolist() == ["a", "b", "zz"]
     assert table["name"].tolist() == ["A-ville", "b", "zz"]
+
+
+def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down() -> None:
+    asked: list[str] = []
+
+    def ask(error: SourceUnavailable | None) -> Callable[[], list[int]]:
+        def one() -> list[int]:
+            asked.append("once")
+            if error is not None:
+                raise error
+            return [1]
+
+        return one
+
+    good, refused, down = ask(None), ask(Refused("no such sensor.")), ask(SourceUnavailable("no answer."))
+    remarks: list[str] = []
+    assert gathered([refused, good, refused, refused, down, good], remarks) == [1, 1]
+    assert remarks == ["no such sensor."] * 3 + ["no answer."]
+    with pytest.raises(Refused, match="no such sensor"):
+        gathered([refused, refused, refused], remarks)
+    asked.clear()
+    with pytest.raises(SourceUnavailable, match="no answer"):
+        gathered([good, down, down, good, good], remarks)
+    assert len(asked) == 3, "a service that is down is not asked for every sensor"
+    assert len(remarks) == 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import subprocess
 import sys
@@ -105,12 +104,12 @@ def check(batch: Batch, count: int) -> None:
 
 
 @pytest.mark.slow  # the server takes 3 ms a reading
-def test_a_year_of_a_real_server_is_pulled_value_by_value(real: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_year_of_a_real_server_is_pulled_value_by_value(real: dict[str, Any], tmp_path: Path) -> None:
     """Its Things' Datastreams are told apart by the service's own filter: expanded, it gives all of them one ObservedProperty."""
-    with caplog.at_level(logging.WARNING, logger="sources.sensor_things"):
-        check(SOURCE.fetch(of_real(tmp_path, real), Settings(tmp_path)), 366)
-    assert len(caplog.messages) == 2 and "air_temperature of a (Datastreams(" in caplog.messages[0]
-    assert all("3 readings are left out for their resultQuality" in message for message in caplog.messages)
+    batch = SOURCE.fetch(of_real(tmp_path, real), Settings(tmp_path))
+    check(batch, 366)
+    assert len(batch.remarks) == 2 and "air_temperature of a (Datastreams(" in batch.remarks[0]
+    assert all("3 readings are left out for their resultQuality" in remark for remark in batch.remarks)
 
 
 def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(real: dict[str, Any], tmp_path: Path) -> None:
@@ -301,6 +300,30 @@ def test_days_are_those_of_the_readings(tmp_path: Path, rows: list[dict[str, Any
     with serve(with_answer(answering(rows=rows, page=24))) as service:
         table = pull(tmp_path, service).observations
     np.testing.assert_array_equal(table["air_temperature_max"], highest)
+
+
+def test_readings_left_out_for_their_quality_are_remarked(tmp_path: Path) -> None:
+    with serve(with_answer(answering(rows=changed(23, **BAD)))) as service:
+        (said,) = pull(tmp_path, service).remarks
+    assert said == "sensor_things: air_temperature of a (Datastreams(7)): 1 readings are left out for their resultQuality."
+
+
+TWO = {"a": {"datastreams": {"air_temperature": 7}}, "b": {"datastreams": {"air_temperature": 8}}}
+# name: (what the second Datastream's addresses answer, what is then remarked)
+ONE_BAD: dict[str, tuple[str, Any, str]] = {
+    "gone": (r"Datastreams\(8\)$", Fault(404), "HTTP 404"),
+    "of another unit": (r"Datastreams\(8\)$", {"@iot.id": 8, "unitOfMeasurement": {"symbol": "V"}}, "comes in 'V', expected degC"),
+    "words": (r"\(8\)/Obs", {"value": [{"phenomenonTime": "2026-03-01T00:00:00Z", "result": "wet"}]}, "the result 'wet'"),
+    "always 500": (r"\(8\)/Obs", Fault(500), "HTTP 500"),
+}
+
+
+@pytest.mark.parametrize(("where", "reply", "words"), ONE_BAD.values(), ids=ONE_BAD.keys())
+def test_one_bad_datastream_is_remarked_and_the_others_are_pulled(tmp_path: Path, where: str, reply: Any, words: str) -> None:
+    with serve(with_answer(lambda asked: reply if re.search(where, asked.path) else answering()(asked))) as service:
+        batch = pull(tmp_path, service, places=TWO)
+    assert batch.observations["location"].tolist() == ["a"] * 3
+    assert len(batch.remarks) == 1 and words in batch.remarks[0] and "of b" in batch.remarks[0]
 
 
 def test_pages_are_followed_and_every_one_shows_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
