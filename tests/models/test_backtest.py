@@ -8,7 +8,7 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.backtest import TooShort, backtest, reasons_missing
+from models.backtest import TooShort, backtest, folds, reasons_missing
 from models.backtest import test_years as years_tested
 from models.train import forecasters, learn
 
@@ -100,3 +100,13 @@ def test_any_set_of_variables_backtests_what_it_allows(
     for hazard in hazards().values():
         if reasons_missing(hazard, record) is None:
             assert np.isfinite(backtest(hazard, record, made_region)["model"]).any()
+
+
+def test_a_place_without_a_river_does_not_keep_the_others_from_being_tested(
+    made_record: Callable[..., xr.Dataset], made_region: Region
+) -> None:
+    """Four in five days must be observed where the hazard ever was, not everywhere."""
+    record = made_record(years=15, places=2, variables=["river_discharge", "precipitation"])
+    record["river_discharge"].values[:, 1] = np.nan
+    fold = next(folds(hazards()["river_flood"], record, made_region))
+    assert np.isfinite(fold.outcome.values[..., 0]).any() and not np.isfinite(fold.outcome.values[..., 1]).any()
