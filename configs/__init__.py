@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -155,6 +156,14 @@ class Region(_Strict):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def day_offset(self) -> int:
+        """Hours of the region's standard days east of Greenwich: ``utc_offset``, else the places' mean longitude / 15."""
+        longitudes = [place.longitude for place in self.locations if place.longitude is not None]
+        if self.utc_offset is not None:
+            return self.utc_offset
+        return round(fmean(longitudes) / 15) if longitudes else 0
 
     def inbox_path(self, settings: Settings) -> Path:
         """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""

@@ -24,7 +24,7 @@ from sources.http import Address, Manners, Question, cache_folder, get_json
 from sources.open_meteo import held_by_store, locations_of
 from sources.open_meteo.cells import Cell, cells_of, named
 from sources.open_meteo.history import Block, blocks
-from sources.open_meteo.reply import as_numbers, offset_of, per_place
+from sources.open_meteo.reply import as_numbers, per_place
 
 NAME = "nasa_power"
 START, EARLIEST = date(1991, 1, 1), date(1981, 1, 1)
@@ -103,7 +103,7 @@ def question_of(region: Region, options: Options, cell: Cell, first: date, last:
         "start": f"{first:%Y%m%d}",
         "end": f"{last:%Y%m%d}",
         "format": "json",
-        "time-standard": "utc" if offset_of(region) == 0 else "lst",
+        "time-standard": "utc" if region.day_offset == 0 else "lst",
     }
     return Question(NAME, options.url, f"{named(cell.places)}, {first} to {last}", params)
 

@@ -42,7 +42,6 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
-    utc_offset,
 )
 from sources.sensor_things import authorization
 from sources.units import conversion
@@ -190,7 +189,7 @@ def broker_of(region: Region, manners: Manners = MANNERS) -> Broker:
 
 def fetch_from(broker: Broker, region: Region, newest: Newest, now: datetime | None = None) -> Batch:
     """As ``fetch``, from a broker, ``newest`` being what is stored."""
-    options, offset = broker.options, utc_offset(region)
+    options, offset = broker.options, region.day_offset
     until = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
     remarks = list[str]()
     asks = [

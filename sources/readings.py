@@ -1,6 +1,6 @@
 """Readings within the day -> the region's days, for every source of sensors.
 
-A day is the region's standard day (``utc_offset``), and today is none before it is over. A variable's ``cell_methods`` say what a day's
+A day is the region's own (``Region.day_offset``), and today is none before it is over. A variable's ``cell_methods`` say what a day's
 value is; ``air_temperature`` stands for its highest, mean and lowest. A day needs 80 % of the readings it should have, which follow from
 the interval: the option ``interval_minutes``, else the median gap between the readings of that place, variable and month. Below that
 the day is NaN. From 80 % on, means and extremes are those of the readings there are, and a sum is divided by the share of readings
@@ -76,14 +76,6 @@ def known_variable(name: str) -> str:
 def parts_of(variable: str) -> tuple[str, ...]:
     """The canonical variables that readings called ``variable`` give."""
     return PARTS.get(variable, (variable,))
-
-
-def utc_offset(region: Region) -> int:
-    """Hours of the region's standard days east of Greenwich: ``utc_offset``, else the places' mean longitude / 15."""
-    longitudes = [place.longitude for place in region.locations if place.longitude is not None]
-    if region.utc_offset is not None:
-        return region.utc_offset
-    return round(float(np.mean(longitudes)) / 15) if longitudes else 0
 
 
 def gathered(asks: Iterable[Callable[[], list[Found]]], remarks: list[str]) -> list[Found]:

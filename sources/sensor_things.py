@@ -41,7 +41,6 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
-    utc_offset,
 )
 from sources.units import Conversion, conversion
 
@@ -187,7 +186,7 @@ def authorization(variable: str | None, source: str, region: Region) -> dict[str
 
 def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
     """As ``fetch``, from a service, ``newest`` being what is stored."""
-    options, offset, remarks = service.options, utc_offset(region), list[str]()
+    options, offset, remarks = service.options, region.day_offset, list[str]()
 
     def of_stream(stream: Datastream) -> list[pd.DataFrame]:
         return [readings(service, stream, first_day(region, options, newest, stream.place, stream.variable), offset, remarks)]

@@ -47,7 +47,6 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
-    utc_offset,
 )
 from sources.units import conversion
 
@@ -122,7 +121,7 @@ class Options(ReadingOptions):
 def fetch(region: Region, settings: Settings) -> Batch:
     """The days that the SELECT's rows give, those after the newest stored ones where some are. Raises SourceUnavailable, RiskError."""
     options = options_of(region, NAME, Options)
-    offset = utc_offset(region)
+    offset = region.day_offset
     first = first_wanted(region, options, newest_days(region, settings, NAME))
     # A day earlier, because the database may compare with times of another zone.
     rows = selected(options, region, begins(first, offset) - DAY)

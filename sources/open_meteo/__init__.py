@@ -23,7 +23,7 @@ from sources import Batch, Source, SourceUnavailable, options_of
 from sources.http import Address, Manners, cache_folder, is_kept
 from sources.open_meteo.cells import Budget, Cell, cells_of, in_parts
 from sources.open_meteo.history import SETTLED, Archive, Block, Days, blocks, cost, fetch_blocks, question_of
-from sources.open_meteo.reply import CORE, KEY, LATER, MANNERS, Column, offset_of
+from sources.open_meteo.reply import CORE, KEY, LATER, MANNERS, Column
 from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest, fetch_run
 
 NAME = "open_meteo"
@@ -120,7 +120,7 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
 
 def _archive(region: Region, settings: Settings, options: Options, manners: Manners) -> Archive:
     kept = cache_folder(settings.data, NAME)
-    return Archive(NAME, host_for(options.archive_url), options.history_model, offset_of(region), kept, manners)
+    return Archive(NAME, host_for(options.archive_url), options.history_model, region.day_offset, kept, manners)
 
 
 def _runs(region: Region, settings: Settings, options: Options, manners: Manners) -> Runs:
@@ -136,7 +136,7 @@ def _runs(region: Region, settings: Settings, options: Options, manners: Manners
         hour=options.run_hour,
         delay=options.run_delay_hours,
         every=options.run_every_hours,
-        offset=offset_of(region),
+        offset=region.day_offset,
         kept=cache_folder(settings.data, NAME),
         manners=manners,
     )

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from configs import Region
 from sources import SourceUnavailable
 from sources.http import Manners, Question, Refused
 from sources.open_meteo.cells import Cell, named
@@ -78,14 +77,6 @@ AHEAD = (
     Hourly("relative_humidity_2m", "%", {"relative_humidity": MEAN}),
     Hourly("wind_speed_10m", "m/s", {"wind_speed": MEAN}),
 )
-
-
-def offset_of(region: Region) -> int:
-    """Hours of the region's standard days east of Greenwich: ``utc_offset``, else the places' mean longitude / 15."""
-    if region.utc_offset is not None:
-        return region.utc_offset
-    longitudes = [place.longitude for place in region.locations if place.longitude is not None]
-    return round(float(np.mean(longitudes)) / 15) if longitudes else 0
 
 
 def zone_name(offset: int) -> str:

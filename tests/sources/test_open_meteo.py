@@ -30,7 +30,7 @@ from sources import Batch, SourceUnavailable
 from sources.open_meteo import LATER, SOURCE, Held, Options, fetch_at, held_by_store, host_for
 from sources.open_meteo.cells import Budget, Cell, cells_of, named, weight
 from sources.open_meteo.history import blocks, spans
-from sources.open_meteo.reply import CORE, MANNERS, offset_of, zone_name
+from sources.open_meteo.reply import CORE, MANNERS, zone_name
 from sources.open_meteo.runs import Runs
 from sources.open_meteo_flood import START, river_points
 
@@ -146,7 +146,7 @@ def test_standard_days_are_asked_for_by_a_zone_of_fixed_offset(offset: int, zone
 
 def test_days_are_those_of_the_region(service: Service, home: Settings) -> None:
     region = town(service).model_copy(update={"utc_offset": None, "locations": (Location(id="east", latitude=35.0, longitude=46.0),)})
-    assert offset_of(region) == 3
+    assert region.day_offset == 3
     batch = fetch_at(region, home, NOW, HASTY)
     assert {request.params["timezone"] for request in service.asked} == {"Etc/GMT-3"}
     # The run of 00 UTC begins at 03:00 of the standard day, so that day is not a whole one of it.

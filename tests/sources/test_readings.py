@@ -28,7 +28,6 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
-    utc_offset,
 )
 from sources.units import conversion
 
@@ -200,8 +199,8 @@ def region(folder: Path, **rest: Any) -> Region:
 
 
 def test_the_offset_is_told_or_follows_from_the_places(tmp_path: Path) -> None:
-    assert utc_offset(region(tmp_path)) == 0  # (-2.3 + 16) / 2 / 15 = 0.46
-    assert utc_offset(region(tmp_path, utc_offset=3)) == 3
+    assert region(tmp_path).day_offset == 0  # (-2.3 + 16) / 2 / 15 = 0.46
+    assert region(tmp_path, utc_offset=3).day_offset == 3
     assert begins(DAY, 1).isoformat() == "2026-02-28T23:00:00+00:00"
 
 
