@@ -7,6 +7,7 @@ VENV := .venv
 BIN  := $(VENV)/bin
 RUN  := $(VENV)/.installed-run
 DEV  := $(VENV)/.installed-dev
+DEBIAN := $(VENV)/.installed-debian
 PIP  := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -35,10 +36,10 @@ exercise: ## the whole chain for today on a simulated Berkane, with forecasts an
 ui: $(RUN) ## start MLflow, Prefect and the published reports on 127.0.0.1
 	@$(BIN)/python -m flows.ui
 
-test: $(DEV) ## run the tests, all but the slow ones
+test: $(DEV) $(DEBIAN) ## run the tests, all but the slow ones
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
-test-all: $(DEV) ## run every test
+test-all: $(DEV) $(DEBIAN) ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(DEV) ## check style, format and types
@@ -90,3 +91,10 @@ $(DEV): $(RUN)
 	@echo "Installing the developers' tools into $(VENV)."
 	$(PIP) --editable ".[dev]"
 	@touch $@
+
+# What tests run beside Python: real servers. Where it cannot be installed they are skipped and say so.
+$(DEBIAN): $(VENV)/.made
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { \
+	  apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1; } || \
+	  echo "Debian's postgresql is missing and cannot be installed by this user: its tests are skipped." >&2
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; fi
