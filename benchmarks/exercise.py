@@ -45,9 +45,10 @@ SPEAKERS = ("K", "N", "both", "raw")
 CALIBRATION = ("of the truth's mean", "in the large", "slope", "slope low", "slope high", "miscalibration", "the truth's own")
 
 
-def province(seed: int, variants: Sequence[str], members: int) -> tuple[Run, xr.Dataset, xr.Dataset]:
-    """A run of the 16 communes, its record, and its forecasts, as the store would give them."""
-    world = dataclasses.replace(world_of(load_region("berkane-exercise")), seed=seed, variants=frozenset(variants))
+def province(seed: int, variants: Sequence[str], members: int, since: int) -> tuple[Run, xr.Dataset, xr.Dataset]:
+    """A run of the 16 communes from the year ``since`` on, its record, and its forecasts, as the store would give them."""
+    rules = {"seed": seed, "variants": frozenset(variants), "start": np.datetime64(f"{since}-01-01")}
+    world = dataclasses.replace(world_of(load_region("berkane-exercise")), **rules)
     run = simulate(world, UNTIL)
     issued = issue_forecasts(run, FIRST_FORECAST, UNTIL, members, MODEL_CHANGE)
     places = list(world.ids)
@@ -93,9 +94,9 @@ class Said:
     outcome: np.ndarray
 
 
-def rehearse(name: str, seed: int, step: int, variants: Sequence[str], members: int) -> Said:
+def rehearse(name: str, seed: int, step: int, variants: Sequence[str], members: int, since: int) -> Said:
     """One history of the province, learnt from and forecast."""
-    hazard, (run, observations, forecasts) = hazards()[name], province(seed, variants, members)
+    hazard, (run, observations, forecasts) = hazards()[name], province(seed, variants, members, since)
     eras = [_era(hazard, run, observations, forecasts, era, step) for era in ERAS]
     whole = xr.concat(eras, dim="init_time")
     whole = whole.assign(both=(whole["model"].dims, together(hazard, whole, 1))).sel(init_time=slice(str(TESTED), None))
@@ -257,11 +258,12 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=4, help="every so many issue days")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--variants", nargs="*", default=[])
+    parser.add_argument("--since", type=int, default=1996, help="first year of the record: K learns more from a longer one")
     parser.add_argument("--out", type=Path, help="a file to write to, such as docs/exercise.md")
     asked = parser.parse_args()
     parts = []
     for name in asked.hazard:
-        seeds = [rehearse(name, seed, asked.step, asked.variants, asked.members) for seed in asked.seed]
+        seeds = [rehearse(name, seed, asked.step, asked.variants, asked.members, asked.since) for seed in asked.seed]
         what = f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED} to {ERAS[-1][1]}, {asked.members} members"
         parts.append(markdown(name, table(seeds), what + (f", {', '.join(asked.variants)}." if asked.variants else ".")))
         print(parts[-1], flush=True)

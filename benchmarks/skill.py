@@ -101,7 +101,7 @@ def _compete(name: str, observations: xr.Dataset, region: Region) -> tuple[xr.Da
     """Out-of-fold predictions of ours and of the peers, and the CPU seconds that ours took."""
     ours, theirs, seconds, start = [], [], 0.0, process_time()
     for fold in folds(hazards()[name], observations, region):
-        ours.append(fold.predictions())
+        ours.append(fold.predictions({}))
         seconds += process_time() - start
         theirs.append(peers(fold))
         start = process_time()
