@@ -8,6 +8,7 @@ BIN  := $(VENV)/bin
 RUN  := $(VENV)/.installed-run
 DEV  := $(VENV)/.installed-dev
 DEBIAN := $(VENV)/.installed-debian
+PANGO := $(VENV)/.installed-pango
 PIP  := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -22,7 +23,7 @@ export DO_NOT_TRACK := 1
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-forecast: $(RUN) ## pull, check, learn and publish today's report (REGION=tunis or a path to a region file)
+forecast: $(RUN) $(PANGO) ## pull, check, learn and publish today's report (REGION=tunis or a path to a region file)
 	@status=0; $(BIN)/climate-risk daily "$(REGION)" || status=$$?; \
 	case $$status in \
 	  0) ;; \
@@ -36,10 +37,10 @@ exercise: ## the whole chain for today on a simulated Berkane, with forecasts an
 ui: $(RUN) ## start MLflow, Prefect and the published reports on 127.0.0.1
 	@$(BIN)/python -m flows.ui
 
-test: $(DEV) $(DEBIAN) ## run the tests, all but the slow ones
+test: $(DEV) $(PANGO) $(DEBIAN) ## run the tests, all but the slow ones
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
-test-all: $(DEV) $(DEBIAN) ## run every test
+test-all: $(DEV) $(PANGO) $(DEBIAN) ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(DEV) ## check style, format and types
@@ -92,9 +93,16 @@ $(DEV): $(RUN)
 	$(PIP) --editable ".[dev]"
 	@touch $@
 
-# What tests run beside Python: real servers. Where it cannot be installed they are skipped and say so.
+# What Python's packages cannot bring: Pango for the report as PDF; for tests a database and a browser. Where one is missing and
+# cannot be installed by this user, the run or its tests say so and go on without it.
+APT = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get -qq update; \
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends
+
+$(PANGO): $(VENV)/.made
+	@ldconfig -p 2>/dev/null | grep -q libpangoft2 || { $(APT) libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0; } >/dev/null 2>&1; } || true
+	@touch $@
+
 $(DEBIAN): $(VENV)/.made
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { \
-	  apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1; } || \
-	  echo "Debian's postgresql is missing and cannot be installed by this user: its tests are skipped." >&2
-	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; fi
+	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v chromium; } >/dev/null 2>&1 || { $(APT) postgresql chromium; } >/dev/null 2>&1; } || \
+	  echo "Debian's postgresql and chromium are missing and cannot be installed by this user: their tests are skipped." >&2
+	@touch $@

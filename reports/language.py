@@ -1,0 +1,130 @@
+"""The report's languages: gettext catalogues, and dates and numbers as people there write them (Unicode CLDR, through Babel)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from gettext import c2py  # type: ignore[attr-defined]
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.core import get_global
+from babel.dates import format_date, format_skeleton
+from babel.localedata import locale_identifiers
+from babel.messages import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+SENTENCE = "sentence"
+"""Context of catalogue messages that are patterns of sentences made elsewhere, as "{hazard}: no model could be used"."""
+
+
+def mark(message: str) -> str:
+    """Marks a text for translation where it is written down; ``Language.say`` translates it where it is shown."""
+    return message
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language of one place. ``tag`` is the language's own ("en", "fr", "ar"), ``locale`` has the territory too."""
+
+    tag: str
+    locale: Locale = field(repr=False, compare=False)
+    catalogue: Catalog | None = field(repr=False, compare=False)
+
+    @property
+    def direction(self) -> str:
+        """ "rtl" or "ltr"."""
+        return self.locale.text_direction
+
+    @property
+    def own_name(self) -> str:
+        """The language's name in itself."""
+        return (Locale(self.tag).get_display_name(self.tag) or self.tag).capitalize()
+
+    def say(self, message: str, /, **values: Any) -> str:
+        """``message`` in this language (itself where untranslated), its {names} filled in."""
+        found = self.catalogue.get(message) if self.catalogue else None
+        text = str(found.string) if found and found.string else message
+        return text.format(**values) if values else text
+
+    def say_many(self, one: str, many: str, n: int, /, **values: Any) -> str:
+        """The plural form of n things; ``{n}`` is the number as written here."""
+        found = self.catalogue.get(one) if self.catalogue else None
+        if found and isinstance(found.string, tuple) and all(found.string):
+            text = str(found.string[_plural_rule(self.tag)(n)])
+        else:
+            text = one if n == 1 else many
+        return text.format(n=self.number(n), **values)
+
+    def sentence(self, text: str) -> str | None:
+        """A sentence made in English elsewhere, by the first pattern it matches; None where there is none."""
+        if self.catalogue is None:
+            return text
+        for pattern, template in _patterns(self.tag):
+            if found := pattern.fullmatch(text):
+                return template.format(**{name: self.say(value) for name, value in found.groupdict().items()})
+        return None
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """A number with the digits and separators of the place."""
+        return format_decimal(value, "#,##0" + ("." + "0" * decimals if decimals else ""), locale=self.locale)
+
+    def date(self, day: date, form: str = "EEEE d MMMM y") -> str:
+        """A date by a CLDR pattern."""
+        return format_date(day, form, locale=self.locale)
+
+    def day(self, day: date, skeleton: str = "MMMMEEEEd") -> str:
+        """A date by a CLDR skeleton: the parts wanted, in the order of the place."""
+        return format_skeleton(skeleton, day, locale=self.locale)
+
+
+def language_of(tag: str, timezone: str = "UTC") -> Language:
+    """The language ``tag`` as it is written where the time zone is, as far as CLDR knows."""
+    return _language(tag, str(get_global("zone_territories").get(timezone, "")))
+
+
+@cache
+def _language(tag: str, territory: str) -> Language:
+    locale = Locale.negotiate([f"{tag}_{territory}", tag], _locales(tag), sep="_") or Locale(tag)
+    return Language(tag, locale, _catalogue(tag))
+
+
+@cache
+def _locales(tag: str) -> tuple[str, ...]:
+    return tuple(name for name in locale_identifiers() if name.split("_")[0] == tag)
+
+
+@cache
+def _catalogue(tag: str) -> Catalog | None:
+    path = TRANSLATIONS / f"{tag}.po"
+    if not path.is_file():
+        return None
+    with open(path, "rb") as handle:
+        return read_po(handle, locale=tag)
+
+
+@cache
+def _plural_rule(tag: str) -> Callable[[int], int]:
+    """Which of the language's plural forms n things take, by the catalogue's own rule."""
+    catalogue = _catalogue(tag)
+    return c2py(catalogue.plural_expr if catalogue else "(n != 1)")
+
+
+@cache
+def _patterns(tag: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Patterns of sentences, the one with the most fixed text first."""
+    catalogue = _catalogue(tag)
+    found: Mapping[str, str] = {str(m.id): str(m.string) for m in catalogue or () if m.context == SENTENCE and m.string}
+    ordered = sorted(found, key=lambda text: -len(re.sub(r"{\w+}", "", text)))
+    return tuple((_pattern(text), found[text]) for text in ordered)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"{(\w+)}", template)
+    return re.compile("".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
