@@ -75,7 +75,7 @@ class Language:
         """A number with the digits and separators of the place."""
         return format_decimal(value, "#,##0" + ("." + "0" * decimals if decimals else ""), locale=self.locale)
 
-    def date(self, day: date, form: str = "EEEE d MMMM y") -> str:
+    def dated(self, day: date, form: str = "EEEE d MMMM y") -> str:
         """A date by a CLDR pattern."""
         return format_date(day, form, locale=self.locale)
 
