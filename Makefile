@@ -29,7 +29,8 @@ forecast: $(RUN) $(PANGO) ## pull, check, learn and publish today's report (REGI
 	  0) ;; \
 	  3) echo "The report is published, but degraded, as said above (exit status 3 of climate-risk)." >&2 ;; \
 	  *) exit $$status ;; \
-	esac
+	esac; \
+	if [ "$(REGION)" = tunis ]; then echo "That is a record of the past. With live weather, of Berkane:  make forecast REGION=berkane"; fi
 
 exercise: ## the whole chain for today on a simulated Berkane, with forecasts and sensors (the first run learns for half an hour)
 	@$(MAKE) --no-print-directory forecast REGION=berkane-exercise

@@ -94,6 +94,7 @@ class Region(_Strict):
     """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
 
     ``attribution``: whom to credit for the region's own station files.
+    ``sources``: in order of preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
     ``source_options``: a source's name -> its own options, which that source explains and checks.
     """
 
@@ -103,6 +104,7 @@ class Region(_Strict):
     utc_offset: int | None = Field(None, ge=-12, le=14)
     clock: Literal["today", "record"] = "today"
     sources: tuple[str, ...] = Field(min_length=1)
+    source_order: dict[str, tuple[str, ...]] = {}
     source_options: dict[str, dict[str, Any]] = {}
     inbox: str | None = None
     attribution: str | None = Field(None, max_length=500)
@@ -147,6 +149,13 @@ class Region(_Strict):
         return value
 
     @model_validator(mode="after")
+    def _known_order(self) -> Region:
+        for variable, names in self.source_order.items():
+            if strangers := [name for name in names if name not in self.sources]:
+                raise ValueError(f"source_order: {variable}: found {strangers[0]!r}, expected one of the sources {', '.join(self.sources)}")
+        return self
+
+    @model_validator(mode="after")
     def _distinct_locations(self) -> Region:
         ids = [place.id for place in self.locations]
         if len(set(ids)) != len(ids):
@@ -169,12 +178,16 @@ class Region(_Strict):
         """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""
         return (self.path.parent / Path(self.inbox).expanduser()).resolve() if self.inbox else settings.data / "inbox" / self.name
 
+    def sources_for(self, variable: str) -> tuple[str, ...]:
+        """The region's sources in order of preference for a variable: those of ``source_order``, then the others."""
+        first = self.source_order.get(variable, ())
+        return (*first, *(name for name in self.sources if name not in first))
+
     @property
     def fingerprint(self) -> str:
         """Hash of what a model of this region depends on; a model with another fingerprint is of another region."""
         parts = self.model_dump(mode="json", include={"name", "sources", "warm_season", "thresholds", "utc_offset", "history_start"})
-        if self.source_options:
-            parts["source_options"] = self.source_options
+        parts |= {key: value for key in ("source_options", "source_order") if (value := getattr(self, key))}
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

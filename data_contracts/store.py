@@ -27,7 +27,7 @@ from data_contracts.contract import Checked, ContractBroken, check, no_cells
 from data_contracts.variables import VARIABLES
 from sources import Batch, Source
 
-__all__ = ["ContractBroken", "Store", "Stored"]
+__all__ = ["ContractBroken", "Store", "Stored", "newest_origins"]
 
 CHUNKS = {"time": 365, "init_time": 90, "lead_time": 16, "location": 250, "member": 10}
 """About a year by 250 places, 365 kB as float32: one station reads a decade in ten reads, a continent fits in memory."""
@@ -87,16 +87,18 @@ class Store:
     def observations(self, snapshot: str | None = None) -> xr.Dataset:
         """Daily observations, Dask-backed: dims (time, location), float32, contiguous days, NaN where missing.
 
-        Sources are merged in the region's order of preference: the first that has a value gives it.
-        Coordinates latitude, longitude, elevation and name by location. Each variable's attribute ``delay_days`` is that of
-        the first source that has it, as it was when stored. Raises RiskError when nothing is stored.
+        Sources are merged in the region's order of preference, of a variable in its own: the first that has a value gives it.
+        Coordinates latitude, longitude, elevation and name by location, and ``source`` (variable, time, location): which source gave
+        each value, as a number into its attribute ``flag_meanings`` (CF 3.5), -1 where none did. Each variable's attribute
+        ``delay_days`` is that of the first source that has it, as it was when stored. Raises RiskError when nothing is stored.
         """
         found = self._read("observations", snapshot)
         if not found:
             raise RiskError(
                 f"region {self.region.name!r}: no observations are stored yet, run `climate-risk pull {self.region.name}` first."
             )
-        return _merge_sources(found, "time")
+        merged = _merge_sources(found, "time", self.region)
+        return merged.assign_coords(source=_origin(merged, found, self.region))
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
         """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]), or None where there are none.
@@ -104,7 +106,7 @@ class Store:
         Each variable's attribute ``delay_days`` is that of its runs, Source.run_delay_days.
         """
         found = self._read("forecasts", snapshot)
-        return _merge_sources(found, "init_time") if found else None
+        return _merge_sources(found, "init_time", self.region) if found else None
 
     def snapshot(self) -> str:
         """Id of the newest snapshot. Raises RiskError when nothing is stored."""
@@ -130,10 +132,11 @@ class Store:
                 f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected one such as {self.snapshot()}."
             ) from None
 
-    def _read(self, what: str, snapshot: str | None) -> list[xr.Dataset]:
+    def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:
+        """What each source of the region has stored, in the region's order of preference."""
         session = self._session(snapshot)
-        found = (_open(session, f"{name}/{what}") for name in self.region.sources)
-        return [dataset for dataset in found if dataset is not None]
+        found = {name: _open(session, f"{name}/{what}") for name in self.region.sources}
+        return {name: dataset for name, dataset in found.items() if dataset is not None}
 
     def _quarantine(self, source: Source, checked: Checked) -> None:
         """List the cells now withheld: those of a complete source anew, of another those of the days it delivered."""
@@ -353,11 +356,41 @@ def _write_all(session: icechunk.Session, group: str, new: xr.Dataset) -> None:
     plain.drop_encoding().to_zarr(session.store, group=group, mode="w", encoding=encoding, zarr_format=3, consolidated=False)
 
 
-def _merge_sources(found: list[xr.Dataset], dim: str) -> xr.Dataset:
-    """One Dataset of several sources', the first that has a value giving it."""
+def _merge_sources(found: Mapping[str, xr.Dataset], dim: str, region: Region) -> xr.Dataset:
+    """One Dataset of several sources', the first that has a value giving it; a variable of an order of its own is merged by that."""
     if len(found) == 1:
-        return found[0]
-    merged = reduce(lambda first, other: _combine(first, other, dim), found)
-    merged = merged.sel(location=list(dict.fromkeys(place for part in found for place in part["location"].values.tolist())))
+        return next(iter(found.values()))
+    merged = reduce(lambda first, other: _combine(first, other, dim), found.values())
+    for name in (name for name in region.source_order if name in merged):
+        ordered = [found[source][[name]] for source in region.sources_for(name) if source in found and name in found[source]]
+        merged[name] = reduce(lambda first, other: _combine(first, other, dim), ordered)[name].reindex_like(merged[name])
+    merged = merged.sel(location=list(dict.fromkeys(place for part in found.values() for place in part["location"].values.tolist())))
     chunked = merged.chunk({name: CHUNKS[str(name)] for name in merged.dims})
     return chunked.assign_coords({name: merged[name] for name in PLACE_ATTRIBUTES})
+
+
+def _origin(merged: xr.Dataset, found: Mapping[str, xr.Dataset], region: Region) -> xr.DataArray:
+    """Which of the sources gave each value: int8 (variable, time, location), -1 where none did, Dask-backed as the values are."""
+    numbers = {source: number for number, source in enumerate(found)}
+    parts = []
+    for name in merged.data_vars:
+        origin = xr.full_like(merged[name], -1, dtype=np.int8).drop_attrs()
+        for source in reversed([source for source in region.sources_for(str(name)) if source in found and name in found[source]]):
+            there = found[source][name].notnull().reindex_like(origin, fill_value=False).chunk(merged[name].chunksizes)
+            origin = origin.where(~there, np.int8(numbers[source]))
+        parts.append(origin.drop_vars(list(PLACE_ATTRIBUTES), errors="ignore"))
+    names = pd.Index([str(name) for name in merged.data_vars], name="variable")
+    attributes = {"standard_name": "status_flag", "flag_values": list(numbers.values()), "flag_meanings": " ".join(numbers)}
+    return xr.concat(parts, dim=names, coords="minimal", compat="override").assign_attrs(attributes)
+
+
+def newest_origins(observations: xr.Dataset, days: int = 30) -> dict[str, dict[str, float]]:
+    """For each variable the sources of its values of the newest days, with the share that each gave."""
+    origin = observations["source"].isel(time=slice(-days, None))
+    names = str(origin.attrs["flag_meanings"]).split()
+    found = {}
+    for variable in origin["variable"].values.tolist():
+        values = origin.sel(variable=variable).values
+        given = values[values >= 0]
+        found[variable] = {name: round(float((given == number).mean()), 4) for number, name in enumerate(names) if (given == number).any()}
+    return found

@@ -14,7 +14,7 @@ from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
-from data_contracts.store import Store
+from data_contracts.store import Store, newest_origins
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
@@ -135,6 +135,7 @@ def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[st
             {"name": one.name, "attribution": credit_of(one, issue.region), "licence": one.licence, "delay_days": one.delay_days}
             for one in sources_of(issue.region)
         ],
+        "origins": newest_origins(issue.observations),
         "withheld": len(Store(issue.settings, issue.region).withheld()),
         "missing": issue.possible.missing | issue.possible.absent | issue.missing,
         "degraded": degraded,

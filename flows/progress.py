@@ -1,11 +1,13 @@
-"""What a run tells while it works: its stages, how long each took and one fact about it.
+"""What a run tells while it works: its stages, how long each took and one fact about it, and how far a long pull has come.
 
 A flow says ``with stage("fit heat") as say: ...; say("120 rounds")``. The lines always go to the Prefect run; a
-command also shows them, as a Rich display in a terminal and as plain lines elsewhere.
+command also shows them, as a Rich display in a terminal and as plain lines elsewhere. What a source logs at INFO is shown
+beneath its stage; a record with ``extra={"done": 3, "of": 40}`` is a bar in a terminal.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -58,21 +60,47 @@ def _line(title: str, seconds: float, facts: list[str]) -> str:
     return f"{title:<34}{seconds:>7.1f} s   {', '.join(facts)}".rstrip()
 
 
+class _Sources(logging.Handler):
+    """Hands on what the sources log."""
+
+    def __init__(self, show: Callable[[logging.LogRecord], None]) -> None:
+        super().__init__(logging.INFO)
+        self.show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.show(record)
+
+
+@contextmanager
+def _sources_told(show: Callable[[logging.LogRecord], None]) -> Iterator[None]:
+    """Lets ``show`` see what the sources log at INFO or above."""
+    logger, handler = logging.getLogger("sources"), _Sources(show)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(before or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
 @contextmanager
 def _plain(title: str) -> Iterator[Say]:
     began, facts = perf_counter(), list[str]()
-    yield facts.append
+    with _sources_told(lambda record: print(f"  {record.getMessage()}", flush=True)):
+        yield facts.append
     print(_line(title, perf_counter() - began, facts), flush=True)
 
 
 @contextmanager
 def _rich() -> Iterator[Display]:
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
     console = Console(highlight=False)
-    columns = SpinnerColumn(), TextColumn("{task.description:<32}"), TimeElapsedColumn(), TextColumn("{task.fields[fact]}")
+    columns = SpinnerColumn(), TextColumn("{task.description:<32}"), TimeElapsedColumn(), BarColumn(20), TextColumn("{task.fields[fact]}")
     with Progress(*columns, console=console, transient=True) as progress:
 
         @contextmanager
@@ -84,9 +112,14 @@ def _rich() -> Iterator[Display]:
                 facts.append(fact)
                 progress.update(task, fact=", ".join(facts))
 
+            def told(record: logging.LogRecord) -> None:
+                far = {"completed": record.done, "total": record.of} if hasattr(record, "of") and hasattr(record, "done") else {}
+                progress.update(task, fact=record.getMessage(), **far)
+
             done = False
             try:
-                yield say
+                with _sources_told(told):
+                    yield say
                 done = True
             finally:
                 progress.remove_task(task)

@@ -16,6 +16,7 @@ import xarray as xr
 from features.calendar import day_index, seasonal_mean
 
 SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
+DETERMINISTIC = -1  # the member number of a run that is no ensemble's
 WET = 0.1  # mm a day, the least that counts as rain
 FEWEST_DAYS = 90  # issue days before forecasts are learnt from
 FEWEST_IN_SEASON = 30  # of them within SEASON_DAYS of the day of year
@@ -64,6 +65,7 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
 
     ``mean`` and ``spread`` of the members there are (a missing one is not a zero; one alone has no spread), on the variable's
     scale (its own units, discharge as a logarithm), ``wet``, the share of members with rain, and ``observed``, on that scale.
+    Where there is a deterministic run too the mean is its: it is of one kind over the years that had no ensemble yet.
     ``forecasts`` as Store.forecasts gives them, ``observations`` (time, location) of the same places. Attribute ``run_delay``: days
     after its init_time by which a run is at hand.
     """
@@ -72,14 +74,21 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
     days = np.arange(first.astype("datetime64[D]"), last.astype("datetime64[D]") + 1).astype("datetime64[ns]")
     horizons = (forecasts["lead_time"].values / np.timedelta64(1, "D")).astype(int)
     order = ("init_time", "lead_time", "location")
-    members = issued.transpose(*order, "member") if "member" in issued.dims else issued.transpose(*order).expand_dims("member", -1)
+    members = issued.transpose(*order, "member") if "member" in issued.dims else issued.transpose(*order).expand_dims({"member": [-1]}, -1)
     values = members.reindex(init_time=days, location=observations["location"].values).values
-    mean, spread, wet = _of_members(values, scale)
+    mean, spread, wet = _of_all(values, members["member"].values == DETERMINISTIC, scale)
     dims = ("init_time", "horizon", "location")
     parts = {"mean": mean, "spread": spread, "wet": wet, "observed": scale(_on_valid_days(observations[variable], days, horizons))}
     coords = {"init_time": days, "horizon": horizons, "location": observations["location"].values}
     made = {name: (dims, part.astype(np.float32)) for name, part in parts.items()}
     return xr.Dataset(made, coords=coords, attrs={"variable": variable, "run_delay": int(issued.attrs.get("delay_days", 0))})
+
+
+def _of_all(values: np.ndarray, single: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``_of_members`` over the last axis; a ``single`` run, where there is one, gives the mean, and all of it where it is alone."""
+    alone, together = _of_members(values[..., single], scale), _of_members(values[..., ~single], scale)
+    mean = np.where(np.isfinite(alone[0]), alone[0], together[0])
+    return mean, together[1], np.where(np.isfinite(together[2]), together[2], alone[2])
 
 
 def _of_members(values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

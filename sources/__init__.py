@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from configs import ConfigError, Region, RiskError, Settings, options_sentence
+from data_contracts.variables import VARIABLES
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -74,6 +76,10 @@ def sources_of(region: Region) -> list[Source]:
     if strangers:
         known = ", ".join(region.sources)
         raise ConfigError(f"region file {region.path}: source_options: found {strangers[0]!r}, expected a source of the region: {known}.")
+    nothing = [name for name in region.source_order if name not in VARIABLES]
+    if nothing:
+        near = difflib.get_close_matches(nothing[0], VARIABLES, n=1) or sorted(VARIABLES)
+        raise ConfigError(f"region file {region.path}: source_order: found {nothing[0]!r}, expected a variable such as {near[0]}.")
     return [sources()[name] for name in region.sources]
 
 

@@ -216,7 +216,7 @@ def newest_stored(region: Region, settings: Settings, source: str) -> dict[str, 
         observed, issued = store.observations(), store.forecasts()
     except RiskError:
         return nothing
-    found = {"observations": observed.isel(time=[-1]).to_dataframe().reset_index()}
+    found = {"observations": observed.isel(time=[-1]).drop_dims("variable").to_dataframe().reset_index()}
     if issued is not None:
         rows = issued.isel(init_time=[-1]).to_dataframe().reset_index()
         rows["lead_days"] = rows["lead_time"].dt.days

@@ -38,7 +38,7 @@ class Options(BaseModel):
     one model whose runs are kept, initialised at ``run_hour`` UTC (it has one every ``run_every_hours``) and usable
     ``run_delay_hours`` later: the service names 4 to 6 hours for global models. ``past_runs_from``: the first
     issue day whose forecast is asked for, the service keeps ECMWF IFS from 2024-03-14. ``ensemble``: the model whose members are kept,
-    such as ecmwf_ifs025; empty: none. ``calls``: weighted calls that one pull may spend; ``calls_a_minute``: no faster than this.
+    beside it; empty: none. ``calls``: weighted calls that one pull may spend; ``calls_a_minute``: no faster than this.
     The addresses are those of the service, or of one's own Open-Meteo server; below ``about_url`` each model tells its newest run.
     """
 
@@ -50,7 +50,7 @@ class Options(BaseModel):
     run_every_hours: int = Field(default=6, ge=1, le=24)
     run_delay_hours: int = Field(default=7, ge=0, le=48)
     past_runs_from: date = date(2024, 3, 15)
-    ensemble: str = Field(default="", pattern=r"^[a-z0-9_]*$")
+    ensemble: str = Field(default="ecmwf_ifs025", pattern=r"^[a-z0-9_]*$")
     calls: float = Field(default=4500, gt=0)
     calls_a_minute: float = Field(default=550, gt=0)
     archive_url: Address = "https://archive-api.open-meteo.com/v1/archive"
@@ -112,7 +112,7 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     days = (region.history_start or START, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
     core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), *days, len(CORE))), CORE, budget)
     remarks: list[str] = []
-    issued = _forecasts(runs, cells, held, today, options, budget, remarks)
+    issued = _forecasts(runs, cells, held, now, options, budget, remarks)
     wanted = _affordable(archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget)
     later = _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget), remarks)
     return Batch(_joined(core, later), locations_of(region), issued, tuple(remarks))
@@ -150,12 +150,13 @@ def host_for(url: str) -> str:
 
 
 def _forecasts(
-    runs: Runs, cells: Sequence[Cell], held: Held, today: date, options: Options, budget: Budget, remarks: list[str]
+    runs: Runs, cells: Sequence[Cell], held: Held, now: datetime, options: Options, budget: Budget, remarks: list[str]
 ) -> pd.DataFrame:
     """Forecasts the store lacks, today's first; what is stored is never asked for again. What is not to be had goes to ``remarks``."""
+    today = now.astimezone(runs.region.zone).date()
     days = [day.date() for day in pd.date_range(options.past_runs_from, today - timedelta(days=1))[::-1]]
     tables = [_of_today(runs, cells, today, budget, remarks)] if today not in held.issued else []
-    if options.ensemble and today not in held.members:
+    if options.ensemble and today not in held.members and runs.newest_usable(now, today):
         ensemble = partial(fetch_members, runs, day=today, ensemble=options.ensemble, budget=budget)
         tables.append(_or_nothing(lambda: in_parts(ensemble, cells), remarks))
     tables.append(backfill(runs, cells, [day for day in days if day not in held.issued], budget, remarks))

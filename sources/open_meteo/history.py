@@ -95,7 +95,7 @@ def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Co
         question = question_of(archive, block, columns)
         if not is_kept(archive.kept, question):
             _pay(question, block, columns, budget, len(wanted) - number + 1)
-        log.info("%s: history %d of %d, %s", archive.source, number, len(wanted), question.what)
+        log.info("%s: history %d of %d, %s", archive.source, number, len(wanted), question.what, extra={"done": number, "of": len(wanted)})
         tables.append(_fetch(archive, question, block, columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 

@@ -86,6 +86,10 @@ class Runs:
             age += 1
         return age
 
+    def newest_usable(self, now: datetime, day: date) -> bool:
+        """Whether the newest run that the service can have at ``now`` may be used on an issue day."""
+        return self.usable(self.run_before(now - timedelta(hours=self.delay)), day)
+
     def run_before(self, moment: datetime) -> datetime:
         """When the newest run of a moment was initialised."""
         return moment.replace(hour=moment.hour - moment.hour % self.every, minute=0, second=0)
@@ -160,7 +164,7 @@ def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Bu
     for number, day in enumerate(days, 1):
         if row >= REFUSALS or not budget.affords(weight(len(cells), len(AHEAD), LEADS + 1)):
             break
-        log.info("%s: past forecast %d of %d, %s", runs.source, number, len(days), day)
+        log.info("%s: past forecast %d of %d, %s", runs.source, number, len(days), day, extra={"done": number, "of": len(days)})
         try:
             tables.append(in_parts(partial(fetch_run, runs, day=day, budget=budget), cells))
             row = 0
@@ -191,7 +195,7 @@ def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budge
 def fetch_members(runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, budget: Budget) -> pd.DataFrame:
     """Today's ensemble, a row a member; a member without any value has none. Raises SourceUnavailable.
 
-    The service does not say which run its ensembles are of: fetched on ``day``, they are of what was published by then.
+    The service does not say which run its ensembles are of: ``Runs.newest_usable`` tells when they are early enough.
     """
     params = _params(ensemble, (TEMPERATURE, RAIN)) | {"forecast_days": str(LEADS)}
     question = ask_for(runs.source, runs.members_url, cells, f"the ensemble from {day}", runs.offset, params)

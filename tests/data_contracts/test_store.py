@@ -16,7 +16,7 @@ import pytest
 import zarr
 
 from configs import CHECKOUT, Region, RiskError, Settings
-from data_contracts.store import ContractBroken, Store, Stored
+from data_contracts.store import ContractBroken, Store, Stored, newest_origins
 from data_contracts.variables import VARIABLES
 from sources import Batch, Source
 
@@ -346,3 +346,21 @@ def test_a_writer_killed_while_writing_leaves_a_whole_snapshot(store: Store, hom
         found = store.observations(snapshot).load()
         assert np.unique(np.stack([found["precipitation"], found["wind_speed"]])).size == 1
     assert put(store, WHOLE, record()).changed  # the writer's lock died with it
+
+
+def test_each_value_says_which_source_gave_it_and_a_variable_may_have_an_order_of_its_own(store: Store) -> None:
+    put(store, ADDING, record(days=3, air_temperature_max=[20.0, np.nan, np.nan], precipitation=[1.0, 1.0, np.nan]))
+    put(store, OTHER, record(days=3, air_temperature_max=[30.0, 31.0, np.nan], precipitation=[9.0, 9.0, 9.0]))
+    read = store.observations()
+    assert read["source"].attrs["flag_meanings"] == "adding other"
+    assert read["source"].sel(variable="air_temperature_max").values[:, 0].tolist() == [0, 1, -1]
+    assert read["source"].sel(variable="precipitation").values[:, 0].tolist() == [0, 0, 1]
+    assert newest_origins(read) == {
+        "air_temperature_max": {"adding": 0.5, "other": 0.5},
+        "precipitation": {"adding": 0.6667, "other": 0.3333},
+    }
+    store.region = store.region.model_copy(update={"source_order": {"precipitation": ("other",)}})
+    read = store.observations()
+    assert read["precipitation"].values[:, 0].tolist() == [9.0, 9.0, 9.0]
+    assert read["air_temperature_max"].values[:2, 0].tolist() == [20.0, 31.0]
+    assert read["source"].sel(variable="precipitation").values[:, 0].tolist() == [1, 1, 1]

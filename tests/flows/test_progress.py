@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from flows.progress import shown, stage
@@ -29,3 +31,16 @@ def test_outside_a_command_a_stage_is_silent(capsys: pytest.CaptureFixture[str])
     with stage("pull") as say:
         say("nothing")
     assert capsys.readouterr().out == ""
+
+
+def test_how_far_a_source_has_come_is_a_line_outside_a_terminal_and_a_bar_in_one(capsys: pytest.CaptureFixture[str]) -> None:
+    source = logging.getLogger("sources.open_meteo.history")
+    before = logging.getLogger("sources").level
+    with shown(interactive=False), stage("pull open_meteo"):
+        source.info("history %d of %d", 3, 40, extra={"done": 3, "of": 40})
+    assert "  history 3 of 40\n" in capsys.readouterr().out
+    with shown(interactive=True), stage("pull open_meteo"):
+        source.info("history %d of %d", 4, 40, extra={"done": 4, "of": 40})
+    assert "pull open_meteo" in capsys.readouterr().out
+    source.info("nobody looks")
+    assert "nobody" not in capsys.readouterr().out and logging.getLogger("sources").level == before

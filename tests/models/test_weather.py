@@ -75,6 +75,14 @@ def test_a_missing_member_is_not_a_zero() -> None:
     np.testing.assert_allclose(pairs["observed"].values.ravel(), [20.0, 21.0, 22.0])
 
 
+def test_a_deterministic_run_beside_an_ensemble_gives_the_mean_and_the_members_the_spread() -> None:
+    """Run 25 beside members 20 and 24; on the second morning only the run, on the third only the members."""
+    forecasts, observations = small([[[25.0, 20.0, 24.0]], [[26.0, np.nan, np.nan]], [[np.nan, 20.0, 24.0]]])
+    pairs = paired(forecasts.assign_coords(member=[-1, 0, 1]), observations, "air_temperature_max")
+    np.testing.assert_allclose(pairs["mean"].values.ravel(), [25.0, 26.0, 22.0])
+    np.testing.assert_allclose(pairs["spread"].values.ravel(), [np.sqrt(8.0), np.nan, np.sqrt(8.0)])
+
+
 def test_the_share_of_wet_members_counts_those_there_are() -> None:
     pairs = paired(*small([[[0.0, np.nan, 3.0]]], "precipitation"), "precipitation")
     assert pairs["wet"].item() == 0.5

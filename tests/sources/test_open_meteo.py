@@ -38,6 +38,7 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
 NEWEST = datetime(2026, 11, 23, tzinfo=UTC)
 HURRIED = dataclasses.replace(HASTY, hopeless=MANNERS.hopeless)
+MORNING = NOW.replace(hour=6, minute=0)
 ALL_COLUMNS = [*CORE, *LATER]
 
 
@@ -62,7 +63,7 @@ def at(service: Service, **options: Any) -> dict[str, dict[str, Any]]:
         "ensemble_url": "/v1/ensemble",
     }
     urls = {name: service.url + path for name, path in paths.items()}
-    return {"open_meteo": {**urls, "calls_a_minute": 1e6, "past_runs_from": TODAY, **options}}
+    return {"open_meteo": {**urls, "calls_a_minute": 1e6, "past_runs_from": TODAY, "ensemble": "", **options}}
 
 
 def town(service: Service, places: int = 1, **options: Any) -> Region:
@@ -651,7 +652,7 @@ def test_an_ensemble_is_archived_member_by_member(world: OpenMeteo, service: Ser
         else reply
     )
     region = town(service, ensemble="ecmwf_ifs025")
-    batch = fetch_at(region, home, NOW, HASTY)
+    batch = fetch_at(region, home, MORNING, HASTY)
     members = batch.forecasts[batch.forecasts["member"] >= 0]
     assert sorted(members["member"].unique()) == [number for number in range(51) if number != 7], "a member without a value is none"
     first = members[members["lead_days"] == 0].set_index("member")
@@ -660,7 +661,7 @@ def test_an_ensemble_is_archived_member_by_member(world: OpenMeteo, service: Ser
     ingest(region, home, batch)
     assert held_by_store(region, home).members == {TODAY}
     service.asked.clear()
-    fetch_at(region, home, NOW, HASTY)
+    fetch_at(region, home, MORNING, HASTY)
     assert service.asked == []
 
 
@@ -674,8 +675,16 @@ def test_a_wrong_ensemble_is_left_out(world: OpenMeteo, service: Service, home: 
         put(utc_offset_seconds=7200),
     ):
         world.change = lambda path, reply, change=change: change(reply) if path == "/v1/ensemble" else reply
-        batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, NOW, HASTY)
+        batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, MORNING, HASTY)
         assert set(batch.forecasts["member"]) == {-1}
+
+
+def test_an_ensemble_of_a_run_too_new_for_the_issue_time_is_not_asked_for(service: Service, home: Settings) -> None:
+    """Issued at 05:30 UTC with runs usable after 7 hours: until 07:00 the newest there is of 18 UTC, from then on of 00 UTC."""
+    region = town(service, ensemble="ecmwf_ifs025")
+    for hour, minute, members in ((6, 59, 51), (7, 0, 0), (22, 0, 0)):
+        batch = fetch_at(region, home, NOW.replace(hour=hour, minute=minute), HASTY)
+        assert (batch.forecasts["member"] >= 0).groupby(batch.forecasts["lead_days"]).sum().eq(members).all()
 
 
 def test_a_key_goes_to_the_customer_hosts_and_into_no_file(
