@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from configs import RESERVED, ConfigError, Region, Settings, load_region, region_names
+from configs import CHECKOUT, RESERVED, ConfigError, Region, Settings, load_region, region_names
 from sources import sources_of
 
 PLAIN = "name: somewhere\ntitle: Somewhere\ntimezone: UTC\nsources: [station_files]\n"
@@ -143,3 +144,14 @@ def test_the_home_is_the_environments_or_the_checkout(monkeypatch: pytest.Monkey
     assert Settings.from_environment().published == tmp_path / "published"
     monkeypatch.delenv("CLIMATE_RISK_HOME")
     assert (Settings.from_environment().home / "pyproject.toml").exists()
+
+
+def test_the_region_files_in_the_readme_are_right(tmp_path: Path) -> None:
+    found = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) == 2
+    for number, text in enumerate(found):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text, encoding="utf-8")
+        region = load_region(path)
+        assert sources_of(region)
+        assert len(text.splitlines()) <= 12
