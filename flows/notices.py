@@ -11,7 +11,7 @@ from flows.run import alone
 
 
 def retract(name: str, issued: date, reason: str) -> Path:
-    """Retracts a region's published report for a reason that every page, alert and index then tells; returns its folder. Raises RiskError."""
+    """Retracts a region's published report for a reason that its pages and the index then tell; returns its folder. Raises RiskError."""
     from reports import notices, write_index
 
     settings, region = Settings.from_environment(), open_region(name)

@@ -71,7 +71,7 @@ _DEFS = re.compile(r"<defs>(.*?)</defs>", re.DOTALL)
 
 
 def _styled_charts(html: str) -> str:
-    """The page with the drawing rules of its stylesheet and its patterns inside every chart: to WeasyPrint each is a document of its own."""
+    """The page with its stylesheet's drawing rules and its patterns inside every chart: to WeasyPrint each is a document apart."""
     sheet = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
     rules = [rule for rule in re.findall(r"[^{}]+\{[^{}]*\}", sheet[1].split("@media")[0] if sheet else "") if _draws(rule)]
     patterns = "".join(dict.fromkeys(found for found in _DEFS.findall(html)))
@@ -121,7 +121,7 @@ def _fetcher(weasyprint: Any) -> Any:
     """Opens the font files and pictures within the page, and refuses everything else."""
     allowed = {path.as_uri() for path in _font_files()}
 
-    class OnlyOurs(weasyprint.urls.URLFetcher):  # type: ignore[misc]
+    class OnlyOurs(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: Any = None) -> Any:
             if url not in allowed and not url.startswith("data:"):
                 raise ValueError(f"{url}: found an address outside the page, expected none")
