@@ -57,6 +57,15 @@ def parser() -> argparse.ArgumentParser:
     forecast = region(command("forecast", _forecast, "forecast from the stored record with the champions and publish the report"))
     forecast.add_argument("--issued", type=_day, metavar="DATE", help="a past issue day makes a hindcast from what was known that morning")
     forecast.add_argument("--out", metavar="DIR", help="write the report into this folder instead of published/")
+    shown = "It is shown beside the model in every language and changes no graded number; '' or --remove takes it away."
+    note = region(command("note", _note, "put the duty officer's note beside a report", shown))
+    note.add_argument("text", metavar="TEXT", nargs="?", help="the note, at most 2,000 characters; - reads it from standard input")
+    note.add_argument("--date", type=_day, metavar="DATE", help="the report's issue day (default: the newest published)")
+    note.add_argument("--remove", action="store_true", help="take the note away")
+    stays = "Its pages say why, its alerts are cancelled, nothing disappears; a run of that day with other numbers corrects it."
+    retract = region(command("retract", _retract, "retract a published report", stays))
+    retract.add_argument("date", type=_day, metavar="DATE", help="its issue day, such as 2002-07-31")
+    retract.add_argument("--reason", required=True, metavar="TEXT", help="one sentence that readers will see")
     region(command("check", _check, "test a region's file, inbox and sources; runs and stores nothing"))
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command("schedule", _schedule, "serve the daily and monthly runs on this machine until stopped", server)
@@ -141,6 +150,31 @@ def _check(given: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{'problem' if finding.problem else 'ok':<9}{finding.what:<24}{finding.problem or finding.fact}", flush=True)
     return 1 if any(finding.problem for finding in findings) else 0
+
+
+def _note(given: argparse.Namespace) -> int:
+    from flows.notices import note
+
+    if (given.text is None) != given.remove:
+        parser().error("note: give either a TEXT or --remove")
+    day, folder = note(given.region, "" if given.remove else _text(given.text), given.date)
+    print(folder or f"kept for the report of {day}, which is not published yet")
+    return 0
+
+
+def _text(given: str) -> str:
+    """What was given, or standard input where that is "-"."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig") if given == "-" else given
+    except UnicodeDecodeError:
+        raise RiskError("standard input: found bytes that are no UTF-8, expected plain text; save it as UTF-8.") from None
+
+
+def _retract(given: argparse.Namespace) -> int:
+    from flows.notices import retract
+
+    print(retract(given.region, given.date, given.reason))
+    return 0
 
 
 def _schedule(given: argparse.Namespace) -> int:

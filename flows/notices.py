@@ -1,0 +1,38 @@
+"""Notices: what the duty officer says of a report that is out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from configs import RiskError, Settings
+from flows.check import open_region
+from flows.run import alone
+
+
+def retract(name: str, issued: date, reason: str) -> Path:
+    """Retracts a region's published report for a reason that its pages and the index then tell; returns its folder. Raises RiskError."""
+    from reports import notices, write_index
+
+    settings, region = Settings.from_environment(), open_region(name)
+    with alone(region, settings):
+        folder = notices.retract(region, issued, reason, settings, datetime.now(UTC))
+        write_index(settings)
+    return folder
+
+
+def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path | None]:
+    """Puts the duty officer's note beside a region's report, the newest unless ``issued`` is given; empty text takes it away.
+
+    Returns the day, and the folder of its report where it is published already. Raises RiskError.
+    """
+    from reports import notices
+
+    settings, region = Settings.from_environment(), open_region(name)
+    with alone(region, settings):
+        day = issued or notices.newest_published(region, settings)
+        if day is None:
+            raise RiskError(f"{region.name}: found no published report, expected one to put the note beside; name its day with --date.")
+        notices.write_note(region, day, text, settings)
+        folder = settings.published / region.name / day.isoformat()
+        return day, notices.apply_notices(folder, region, settings) if (folder / "provenance.json").is_file() else None

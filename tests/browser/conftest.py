@@ -1,0 +1,80 @@
+"""A published folder behind a real web server, and a real browser to look at it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from types import ModuleType
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from configs import Settings
+from reports import write_index
+
+HAZARDS = ("heat", "flash_flood", "river_flood", "drought")
+REGION, DAY = "made-up", "2003-06-12"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Pages served from ``url``; ``paths`` are those a reader may open, reports first."""
+
+    url: str
+    paths: tuple[str, ...]
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """The reports, one in each language published."""
+        return tuple(path for path in self.paths if "/report." in path)
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
+
+
+def _forecasts() -> ModuleType:
+    """The maker of forecasts that the tests of reports use; their folder is no package."""
+    name = "made_up_forecasts"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "reports" / "conftest.py")
+    assert spec and spec.loader
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """16 places and four hazards, published and served on 127.0.0.1."""
+    settings = Settings(tmp_path_factory.mktemp("home"))
+    folder = settings.published / REGION / DAY
+    folder.parent.mkdir(parents=True)
+    _forecasts().make(16, HAZARDS).publish(folder)
+    write_index(settings)
+    reports = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))
+    fronts = sorted(str(path.relative_to(settings.published)) for path in settings.published.glob("**/*.html") if path.parent != folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(settings.published))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield Site(f"http://127.0.0.1:{server.server_port}/", (*reports, *fronts))
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium without a window. Not for the whole session: Playwright's loop would be in the way of other tests' loops."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("needs the browser chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield launched
+        launched.close()

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from configs import RiskError, Settings
+from reports import notices
+
+DAY, AT = date(2003, 6, 12), datetime(2003, 6, 12, 9, 30, tzinfo=UTC)
+NASTY = '<script>alert(1)</script> "quoted" & \u202eright to left'
+
+
+@pytest.fixture
+def out(home: Settings, made: Callable):
+    """A made-up report, published in a home, with what it was made from."""
+    one = made()
+    return one, one.publish(home.published / one.region.name / str(DAY))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def page(folder: Path) -> str:
+    return (folder / "report.en.html").read_text(encoding="utf-8")
+
+
+def cancels(folder: Path, reason: str, sent: datetime) -> dict[str, str]:
+    return {f"cancel-{path.name}": f"{path.name} {sent.isoformat()} {reason}" for path in (folder / "alerts").glob("warn*.xml")}
+
+
+def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> None:
+    one, folder = out
+    before = files(folder)
+    notices.retract(one.region, DAY, "  The rain gauge\n was blocked ", home, AT)
+    after = files(folder)
+    assert {name: after[name] for name in before if name != "report.en.html"} == {k: v for k, v in before.items() if k != "report.en.html"}
+    assert set(after) - set(before) == {"retraction.json"}
+    html = page(folder)
+    assert html.count("<!-- notices -->") == html.count('role="alert"') == 1
+    assert "Retracted on 12 June 2003:</b> <bdi>The rain gauge was blocked.</bdi> <b>Do not act on this report." in html
+    assert html.replace(html[html.index("<!-- notices -->") : html.index("<!-- /notices -->")], "") != html
+    assert json.loads((folder / "retraction.json").read_text())["at"] == "2003-06-12T09:30:00+00:00"
+    assert notices.retraction_of(folder) == notices.Retraction("The rain gauge was blocked", AT.isoformat(), notices._digest(folder))
+
+
+def test_a_report_is_retracted_once(out, home: Settings) -> None:
+    one, folder = out
+    notices.retract(one.region, DAY, "wrong gauge", home, AT)
+    before = files(folder)
+    notices.retract(one.region, DAY, "wrong gauge", home, AT + timedelta(hours=5))
+    assert files(folder) == before
+    with pytest.raises(RiskError, match="retracted already because 'wrong gauge'"):
+        notices.retract(one.region, DAY, "another", home, AT)
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("reason", ["", " \n ", "x" * 501, "bell \x07", "half \ud800"])
+def test_a_reason_that_cannot_be_shown_retracts_nothing(reason: str, out, home: Settings) -> None:
+    one, folder = out
+    before = files(folder)
+    with pytest.raises(RiskError, match="--reason"):
+        notices.retract(one.region, DAY, reason, home, AT)
+    assert files(folder) == before and not (home.data / "retractions").exists()
+
+
+def test_a_day_without_a_report_names_the_newest(out, home: Settings, made: Callable) -> None:
+    one, _ = out
+    with pytest.raises(RiskError, match="2003-06-13: found no published report.*newest is of 2003-06-12"):
+        notices.retract(one.region, date(2003, 6, 13), "why", home, AT)
+    elsewhere = one.region.model_copy(update={"name": "elsewhere"})
+    with pytest.raises(RiskError, match="climate-risk daily elsewhere"):
+        notices.retract(elsewhere, DAY, "why", home, AT)
+
+
+def test_the_same_forecast_again_stays_retracted_and_another_one_corrects_it(out, home: Settings, made: Callable) -> None:
+    one, folder = out
+    notices.retract(one.region, DAY, "wrong gauge", home, AT)
+    retracted = files(folder)
+    one.publish(folder)
+    notices.apply_notices(folder, one.region, home)
+    assert files(folder) == retracted
+    replace(made(seed=2), region=one.region).publish(folder)
+    notices.apply_notices(folder, one.region, home)
+    html = page(folder)
+    assert "Corrected: it replaces the report retracted on 12 June 2003, because:</b> <bdi>wrong gauge.</bdi>" in html
+    assert "Do not act" not in html and 'role="alert"' not in html
+    assert notices.retraction_of(folder) is None and (folder / "retraction.json").is_file()
+    notices.retract(one.region, DAY, "the other gauge", home, AT + timedelta(hours=1))
+    assert "<bdi>the other gauge.</bdi> <b>Do not act" in page(folder)
+    assert [told.reason for told in notices.retractions(folder / "retraction.json")] == ["the other gauge", "wrong gauge"]
+    one.publish(folder)
+    notices.apply_notices(folder, one.region, home)
+    assert "<bdi>wrong gauge.</bdi> <b>Do not act" in page(folder)
+
+
+def test_alerts_of_a_retracted_report_are_cancelled_beside_them(out, home: Settings) -> None:
+    one, folder = out
+    (folder / "alerts").mkdir()
+    (folder / "alerts" / "warn-1.xml").write_text("one")
+    notices.write_note(one.region, DAY, "seen", home)
+    notices.apply_notices(folder, one.region, home, cancels)
+    assert [path.name for path in (folder / "alerts").iterdir()] == ["warn-1.xml"]
+    notices.retract(one.region, DAY, "wrong gauge", home, AT, cancels)
+    assert (folder / "alerts" / "warn-1.xml").read_text() == "one"
+    assert (folder / "alerts" / "cancel-warn-1.xml").read_text() == f"warn-1.xml {AT.isoformat()} wrong gauge"
+    before = files(folder)
+    notices.apply_notices(folder, one.region, home, cancels)
+    assert files(folder) == before
+
+
+def test_a_note_stands_beside_the_model_and_goes_again(out, home: Settings) -> None:
+    one, folder = out
+    numbers, before = (folder / "forecast.csv").read_bytes(), page(folder)
+    path = notices.write_note(one.region, DAY, f"Wadi checked at noon.\r\n{NASTY}\n", home)
+    assert path == home.data / "notes" / one.region.name / "2003-06-12.txt"
+    notices.apply_notices(folder, one.region, home)
+    html = page(folder)
+    assert "Note of the duty officer" in html and '<p dir="auto">Wadi checked at noon.</p>' in html
+    assert "<script" not in html and "&lt;script&gt;alert(1)&lt;/script&gt; &#34;quoted&#34; &amp;" in html
+    assert (folder / "forecast.csv").read_bytes() == numbers
+    notices.write_note(one.region, DAY, " ", home)
+    notices.apply_notices(folder, one.region, home)
+    assert not path.exists()
+    assert page(folder).replace("\n<!-- notices --><!-- /notices -->", "") == before.replace("\n<!-- notices --><!-- /notices -->", "")
+
+
+@pytest.mark.parametrize(("text", "words"), [("x" * 2001, "2,001 characters"), ("a\x00b", "U\\+0000"), ("a\x1b[31m", "U\\+001B")])
+def test_a_note_that_cannot_be_shown_is_refused(text: str, words: str, out, home: Settings) -> None:
+    with pytest.raises(RiskError, match=words):
+        notices.write_note(out[0].region, DAY, text, home)
+    assert not (home.data / "notes").exists()
+
+
+def test_a_note_written_by_hand_stops_no_report(out, home: Settings) -> None:
+    one, folder = out
+    path = notices.note_path(one.region, DAY, home)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xef\xbb\xbf" + "Sa\u00efdia".encode() + b"\r\n\x07\xff" + b"y" * 3000)
+    notices.apply_notices(folder, one.region, home)
+    html = page(folder)
+    assert '<p dir="auto">Saïdia</p><p dir="auto">\ufffdyyy' in html and "y…</p>" in html
+
+
+def test_readers_find_the_old_page_or_the_new(out, home: Settings) -> None:
+    """The folder is exchanged, never written in: a page opened before stays what it was."""
+    one, folder = out
+    with open(folder / "report.en.html", encoding="utf-8") as opened:
+        notices.retract(one.region, DAY, "wrong gauge", home, AT)
+        assert "Retracted" not in opened.read()
+    assert "Retracted" in page(folder)
+    assert [path.name for path in folder.parent.iterdir() if path.name != ".climate-risk.lock"] == [str(DAY)]
+
+
+@pytest.mark.parametrize("tag", ["fr", "ar"])
+def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> None:
+    """In the language's own dates; and each of its words is in the catalogue's part."""
+    from babel.messages.pofile import read_po
+
+    one, folder = out
+    notices.retract(one.region, DAY, NASTY, home, AT)
+    block = notices.render_notices(one.region, DAY, home, tag, notices._digest(folder))
+    assert {"fr": "12 juin 2003", "ar": "يونيو"}[tag] in block and "<script" not in block
+    part = Path(notices.__file__).parent / "translations" / "parts" / f"notices.{tag}.po"
+    if part.is_file():
+        with open(part, "rb") as handle:
+            told = [message for message in read_po(handle, locale=tag) if message.id]
+        assert all(message.string for message in told) and len(told) == 5
