@@ -96,10 +96,10 @@ class Issuer(_Strict):
     ``sender``: what identifies the issuer worldwide, an e-mail address or a domain of its own.
     """
 
-    name: str | None = Field(None, min_length=1, max_length=200)
-    sender: str | None = Field(None, max_length=200)
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    sender: str | None = Field(default=None, max_length=200)
     authorised: bool = False
-    contact: str | None = Field(None, min_length=1, max_length=500)
+    contact: str | None = Field(default=None, min_length=1, max_length=500)
 
     @field_validator("sender")
     @classmethod
