@@ -93,7 +93,7 @@ def alerts(
     if table.empty:
         return {}
     issued = table["issued"].iloc[0].date()
-    sent = datetime.combine(issued, time.fromisoformat(region.schedule.daily), tzinfo=region.zone)
+    sent = sent_at(region, issued)
     before = {one.key: one for one in _standing(previous, region.name) if one.expires is None or one.expires > sent}
     context = _Context(region, forecast_label, issued, sent, outlines, _places(table, region, names or {}))
     now = {(alert.hazard, alert.colour): alert for alert in _found(table, issued)}
@@ -109,6 +109,11 @@ def alerts(
         identifier = f"{_identifier(region.name, key, issued)}.cancel"
         made[_file(key, "-cancel")] = _cancel(one, identifier, sent, OTHER_COLOUR if other else ENDED)
     return dict(sorted(made.items()))
+
+
+def sent_at(region: Region, issued: date) -> datetime:
+    """When a report is sent, as it is told: the hour of the daily run on the issue day, whenever it was really made."""
+    return datetime.combine(issued, time.fromisoformat(region.schedule.daily), tzinfo=region.zone)
 
 
 def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:

@@ -136,7 +136,7 @@ def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
         shown[name] = shown[name].dt.strftime("%Y-%m-%d")
     shown[["probability", "normal_probability"]] = shown[["probability", "normal_probability"]].round(4)
     clean = shown.astype(object).where(shown.notna(), None)
-    return clean.to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in clean.to_dict("records")]
 
 
 def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
