@@ -90,6 +90,31 @@ class Schedule(_Strict):
         return str(value)
 
 
+class Issuer(_Strict):
+    """Who issues alerts. Without ``authorised``, which needs a name and a sender, they are sent with the status Test.
+
+    ``sender``: what identifies the issuer worldwide, an e-mail address or a domain of its own.
+    """
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    sender: str | None = Field(default=None, max_length=200)
+    authorised: bool = False
+    contact: str | None = Field(default=None, min_length=1, max_length=500)
+
+    @field_validator("sender")
+    @classmethod
+    def _one_word(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\w.+-]+(@[\w.-]+)?", value, re.ASCII):
+            raise ValueError(f"found {value!r}, expected an e-mail address or a domain such as risk@city.example")
+        return value
+
+    @model_validator(mode="after")
+    def _known(self) -> Issuer:
+        if self.authorised and not (self.name and self.sender):
+            raise ValueError("found authorised without a name and a sender, expected both; add them")
+        return self
+
+
 class Region(_Strict):
     """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
 
@@ -118,6 +143,7 @@ class Region(_Strict):
     colours: dict[str, dict[str, dict[int, float]]] = {}
     actions: dict[str, dict[str, str]] = {}
     schedule: Schedule = Schedule()
+    issuer: Issuer = Issuer()
     path: Path
 
     @field_validator("name")
@@ -173,6 +199,11 @@ class Region(_Strict):
         if self.utc_offset is not None:
             return self.utc_offset
         return round(fmean(longitudes) / 15) if longitudes else 0
+
+    @property
+    def sender(self) -> str:
+        """Who sends the region's alerts: ``issuer.sender``, else an address that cannot exist."""
+        return self.issuer.sender or f"climate-risk@{self.name}.invalid"
 
     def inbox_path(self, settings: Settings) -> Path:
         """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""
@@ -265,7 +296,8 @@ def options_sentence(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _sentence(error: ValidationError) -> str:
-    return " ".join(_part(item, {1: Region, 2: Schedule}) for item in error.errors())
+    inner: dict[str, type[BaseModel]] = {"issuer": Issuer, "schedule": Schedule}
+    return " ".join(_part(item, {1: Region, 2: inner.get(str(item["loc"][0]) if item["loc"] else "", Schedule)}) for item in error.errors())
 
 
 def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:

@@ -22,7 +22,8 @@ _AT_FDCWD = -100
 def publish_folder(folder: Path, write: Callable[[Path], None], mark: str) -> Path:
     """Let ``write`` fill a folder aside, then put it at ``folder`` in one step; returns ``folder``.
 
-    One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept.
+    One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept;
+    a subfolder that ``write`` makes is its own, and takes the place of the one there, whole.
     Raises RiskError when ``folder`` holds files but not ``mark``, since then it is not ours to replace.
     """
     folder = Path(os.path.abspath(folder))
@@ -71,8 +72,17 @@ def _refuse_foreign(folder: Path, mark: str) -> None:
 
 
 def _holds(folder: Path, aside: Path) -> bool:
-    """Whether ``folder`` has every file of ``aside`` with the same bytes."""
-    return all((folder / made.name).is_file() and (folder / made.name).read_bytes() == made.read_bytes() for made in aside.iterdir())
+    """Whether ``folder`` has every file of ``aside`` with the same bytes, and nothing else in the subfolders of ``aside``."""
+    return all(_same(folder / made.name, made) for made in aside.iterdir())
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.is_symlink() or one.is_dir() != other.is_dir() or not one.exists():
+        return False
+    if not one.is_dir():
+        return one.read_bytes() == other.read_bytes()
+    names = {path.name for path in one.iterdir()}
+    return names == {path.name for path in other.iterdir()} and all(_same(one / name, other / name) for name in names)
 
 
 def _keep_others(folder: Path, aside: Path) -> None:
@@ -87,8 +97,8 @@ def _keep_others(folder: Path, aside: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Flush a folder and its files to the disk, so that a power cut after the rename finds them whole."""
-    for path in [*sorted(item for item in folder.rglob("*") if item.is_file() and not item.is_symlink()), folder]:
+    """Flush a folder and all in it to the disk, so that a power cut after the rename finds them whole."""
+    for path in [*sorted(item for item in folder.rglob("*") if (item.is_file() or item.is_dir()) and not item.is_symlink()), folder]:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)

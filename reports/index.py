@@ -1,77 +1,61 @@
-"""The front page of what is published: each region's latest report, and the archive by date."""
+"""The front pages of what is published: each region's latest report, the archive by date, and the feeds."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from configs import RESERVED, Settings
+from configs import Settings
+from reports.archive import PROVENANCE, Published, page, paper, published
+from reports.feed import FEED, feed
 from reports.folders import write_whole
+from reports.language import language_of
 from reports.report import render_template
 
-REPORT = "report.en.html"
-PROVENANCE = "provenance.json"
+__all__ = ["PROVENANCE", "REPORT", "write_index"]
 
-
-@dataclass(frozen=True)
-class Issue:
-    """A published report as its provenance.json describes it."""
-
-    issued: date
-    title: str
-    headlines: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class RegionReports:
-    """A region's latest report and the days of the earlier ones, newest first."""
-
-    name: str
-    title: str
-    latest: Issue
-    earlier: tuple[date, ...]
+REPORT = page("en")
+COLOURS = {
+    "green": ("○", "green"),
+    "yellow": ("●", "yellow"),
+    "orange": ("●●", "orange"),
+    "red": ("●●●", "red"),
+    "grey": ("▨", "grey"),
+    "": ("–", "no colour"),
+}
+Months = list[tuple[str, list[Published]]]
 
 
 def write_index(settings: Settings) -> Path:
-    """Write index.html, and latest.html for each region (a page that leads on to the newest report); returns the index.
+    """Write index.html and feed.xml, and for each region latest.html (which leads on to the newest report) and feed.xml; returns the index.
 
-    Only whole folders named by a date count; hindcasts lie elsewhere and are left out.
+    Only whole folders named by a date count; hindcasts lie elsewhere and are left out. A report that was retracted stays
+    where it is, and the pages say why.
     """
-    regions = [found for folder in sorted(_folders(settings.published)) if (found := _region(folder))]
-    for region in regions:
-        page = render_template("latest.html", title=region.title, issued=region.latest.issued)
-        write_whole(settings.published / region.name / "latest.html", page)
+    regions = published(settings)
+    for name, reports in regions.items():
+        latest = render_template("latest.html", report=reports[0], language=language_of("en"), page=page)
+        write_whole(settings.published / name / "latest.html", latest)
+        write_whole(settings.published / name / FEED, feed(reports, name))
+    write_whole(settings.published / FEED, feed([report for reports in regions.values() for report in reports]))
     index = settings.published / "index.html"
-    write_whole(index, render_template("index.html", regions=regions))
+    archives = [(reports[0], by_month(reports[1:])) for reports in regions.values()]
+    write_whole(index, render_template("index.html", regions=archives, language=language_of("en"), colours=COLOURS, page=page, paper=paper))
     return index
 
 
-def _folders(published: Path) -> list[Path]:
-    if not published.is_dir():
-        return []
-    return [path for path in published.iterdir() if path.is_dir() and path.name not in RESERVED and not path.name.startswith(".")]
-
-
-def _region(folder: Path) -> RegionReports | None:
-    days = sorted((day for path in folder.iterdir() if (day := _day(path))), reverse=True)
-    if not days:
-        return None
-    latest = _issue(folder, days[0])
-    return RegionReports(folder.name, latest.title or folder.name, latest, tuple(days[1:]))
-
-
-def _day(path: Path) -> date | None:
-    try:
-        day = date.fromisoformat(path.name)
-    except ValueError:
-        return None
-    whole = path.name == day.isoformat() and (path / REPORT).is_file() and (path / PROVENANCE).is_file()
-    return day if whole else None
-
-
-def _issue(folder: Path, day: date) -> Issue:
-    said = json.loads((folder / day.isoformat() / PROVENANCE).read_text(encoding="utf-8"))
-    return Issue(day, str(said.get("title", "")), tuple(said.get("headlines", ())))
+def by_month(reports: Sequence[Published]) -> list[tuple[int, Months]]:
+    """Reports, newest first, as (year, [(month's name, reports)])."""
+    english = language_of("en")
+    return [
+        (
+            year,
+            [
+                (english.dated(found[0].day, "MMMM"), found)
+                for _, part in groupby(of_year, lambda one: one.day.month)
+                if (found := list(part))
+            ],
+        )
+        for year, of_year in groupby(reports, lambda one: one.day.year)
+    ]

@@ -18,6 +18,11 @@ WRONG = {
     "strange key": (PLAIN + "qqqq: x\n", "unknown key 'qqqq', expected one of actions, "),
     "key that is a number": (PLAIN + "3: x\n", "unknown key '3'"),
     "key in schedule": (PLAIN + "schedule: {dayly: '06:30'}\n", "unknown key 'schedule.dayly', did you mean 'daily'?"),
+    "key in issuer": (PLAIN + "issuer: {sendr: a@b.example}\n", "unknown key 'issuer.sendr', did you mean 'sender'?"),
+    "sender of two words": (PLAIN + "issuer: {sender: a b}\n", "issuer.sender: found 'a b', expected an e-mail address or a domain"),
+    "sender with a comma": (PLAIN + "issuer: {sender: 'a,b'}\n", "issuer.sender: found 'a,b', expected"),
+    "authorised by nobody": (PLAIN + "issuer: {authorised: true}\n", "issuer: found authorised without a name and a sender, expected both"),
+    "issuer of text": (PLAIN + "issuer: me\n", "issuer: found 'me', expected keys and values"),
     "key in a location": (PLAIN + "locations: [{id: a, latitud: 3}]\n", "unknown key 'locations.0.latitud', did you mean 'latitude'?"),
     "key of our own": (PLAIN + "path: x\n", "unknown key 'path'"),
     "key twice": (PLAIN + "title: again\n", "line 5: .* the key 'title' stands twice"),
@@ -124,6 +129,15 @@ def test_the_fingerprint_tells_what_a_model_depends_on(tmp_path: Path, change: s
     plain = load_region(write(tmp_path, PLAIN))
     changed = load_region(write(tmp_path, PLAIN.replace("title: Somewhere\n", "" if "title" in change else "title: Somewhere\n") + change))
     assert (plain.fingerprint == changed.fingerprint) is same
+
+
+def test_the_sender_of_alerts_is_the_issuers_or_cannot_exist(tmp_path: Path) -> None:
+    plain = load_region(write(tmp_path, PLAIN))
+    assert plain.sender == "climate-risk@somewhere.invalid" and not plain.issuer.authorised
+    text = "issuer: {name: The city, sender: risk@city.example, authorised: true, contact: '+212 5 00'}\n"
+    named = load_region(write(tmp_path, PLAIN + text))
+    assert named.sender == "risk@city.example" and named.issuer.authorised
+    assert named.fingerprint == plain.fingerprint  # who speaks changes no model
 
 
 def test_an_unknown_source_is_named(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
+import xarray as xr
+from compliance_checker.runner import CheckSuite
 
-from reports.exports import COLUMNS, ORDER, forecast_table, read_forecast_csv, write_csv, write_provenance
+from configs import Location, Region, load_region
+from reports.exports import COLUMNS, ORDER, forecast_table, read_forecast_csv, write_csv, write_geojson, write_netcdf, write_provenance
 
 
 def test_table_has_the_declared_columns_and_order(made):
@@ -74,3 +78,113 @@ def test_provenance_does_not_depend_on_the_order_of_its_keys(tmp_path: Path):
     assert json.loads((tmp_path / "one").read_text(encoding="utf-8"))["a"]["y"] == "é"
     with pytest.raises(ValueError, match="JSON"):
         write_provenance({"a": float("nan")}, tmp_path / "three")
+
+
+ALL = ("heat", "flash_flood", "river_flood", "drought")
+
+
+def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
+    """The forecast with all that a model's has beside: causes, quantiles, intervals, positions, and no newest day for some."""
+    shape, n_cells = forecast["probability"].shape, forecast.sizes["cell"]
+    n_places, rng = forecast.sizes["location"], np.random.default_rng(1)
+    full = forecast.assign(
+        probability_low=forecast["probability"] * 0.5,
+        probability_high=forecast["probability"] * 0 + 0.9,
+        stage=(forecast["verdict"].dims, np.full(shape, "K", dtype=object)),
+        contribution=(("cause", *forecast["probability"].dims), rng.normal(size=(2, *shape))),
+        outlook=(("quantile", "cell", "init_time", "location"), rng.normal(size=(3, n_cells, 1, n_places))),
+    )
+    full = full.assign_coords(
+        cause=np.array(["rain of the last days", "what else"], dtype=object),
+        quantile=[0.05, 0.5, 0.95],
+        outlook_title=("cell", np.array(["Highest temperature"] * n_cells, dtype=object)),
+        outlook_units=("cell", ["degC"] * n_cells),
+        latitude=("location", np.linspace(30, 35, n_places)),
+        longitude=("location", np.linspace(-3, 0, n_places)),
+        elevation=("location", np.where(np.arange(n_places) == 0, np.nan, 5.0)),
+    )
+    full["data_until"][:3] = np.datetime64("NaT", "ns")
+    return full
+
+
+@pytest.mark.parametrize("n_places", [1, 16])
+def test_netcdf_is_what_cf_asks(made, tmp_path: Path, n_places):
+    """The compliance checker finds nothing wrong; what it recommends is another order of dimensions, which are the project's."""
+    write_netcdf(_like_a_models(made(n_places=n_places, hazards=ALL).forecast), tmp_path / "forecast.nc")
+    suite = CheckSuite()
+    suite.load_all_available_checkers()
+    results, crashes = suite.run_all(suite.load_dataset(str(tmp_path / "forecast.nc")), ["cf:1.11"], [])["cf:1.11"]
+    assert not crashes
+    wrong = {(result.name, result.weight): result.msgs for result in results if result.value and result.value[0] < result.value[1]}
+    assert set(wrong) == {("§2.4 Dimensions", suite.checkers["cf:1.11"].MEDIUM)}, wrong
+
+
+def test_netcdf_reads_back_as_it_was_and_is_always_the_same(made, tmp_path: Path):
+    forecast = _like_a_models(made(n_places=4, hazards=ALL, names=["é", "بركان", "c", "d"], label="EXERCISE").forecast)
+    before = forecast.copy(deep=True)
+    for name in ("one.nc", "two.nc"):
+        write_netcdf(forecast, tmp_path / name)
+    assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "two.nc").read_bytes()
+    xr.testing.assert_identical(forecast, before)
+    with xr.open_dataset(tmp_path / "one.nc", engine="h5netcdf") as found:
+        xr.testing.assert_equal(found, forecast)
+        assert found["lead_days"].dtype == np.int64
+        assert all(found[name].attrs["long_name"] for name in found.variables)
+        assert found.attrs["Conventions"] == "CF-1.11" and found.attrs["label"] == "EXERCISE"
+        pd.testing.assert_frame_equal(forecast_table(found), forecast_table(forecast))
+
+
+def _geojson(path: Path) -> dict:
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(path.read_bytes(), parse_constant=refuse)
+
+
+def test_geojson_has_the_numbers_of_the_csv(made, tmp_path: Path):
+    one = made(n_places=3, hazards=ALL, silent=("heat",))
+    one.forecast["data_until"][:3] = np.datetime64("NaT", "ns")
+    table = forecast_table(one.forecast)
+    write_csv(table, tmp_path / "forecast.csv")
+    write_geojson(table, one.region, tmp_path / "forecast.geojson", "EXERCISE")
+    found = _geojson(tmp_path / "forecast.geojson")
+    assert (found["region"], found["issued"], found["label"]) == ("made-up", "2003-06-12", "EXERCISE")
+    assert found["note"] == "Indicative, not an official vigilance."
+    rows = [
+        {"region": "made-up", "location": one["id"], **row}
+        for f in found["features"]
+        for one in [f["properties"]]
+        for row in one["forecast"]
+    ]
+    again = pd.DataFrame(rows)[list(COLUMNS)]
+    for name in ("issued", "valid", "data_until"):
+        again[name] = pd.to_datetime(again[name]).astype("datetime64[ns]")
+    again = again.astype({"probability": float, "normal_probability": float})
+    pd.testing.assert_frame_equal(again, read_forecast_csv(tmp_path / "forecast.csv"), check_dtype=False)
+
+
+def test_geojson_draws_what_is_known_of_a_place(made, tmp_path: Path):
+    table = forecast_table(made(n_places=3).forecast)
+    ids = dict(zip(["p00", "p01", "p02"], ["berkane", "chouihia", "x"], strict=True))
+    berkane = load_region("berkane")
+    write_geojson(table.assign(location=table["location"].map(ids)), berkane, tmp_path / "a", names={"x": "Port", "berkane": "no"})
+    write_geojson(table.assign(location=table["location"].map(ids)), berkane, tmp_path / "b", names={"x": "Port", "berkane": "no"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    features = {feature["id"]: feature for feature in _geojson(tmp_path / "a")["features"]}
+    assert {name: (one["geometry"] or {}).get("type") for name, one in features.items()} == {
+        "berkane": "Polygon", "chouihia": "MultiPolygon", "x": None
+    }  # fmt: skip
+    for name in ("berkane", "chouihia"):
+        geometry = shapely.from_geojson(json.dumps(features[name]["geometry"]))
+        assert geometry.is_valid and shapely.get_parts(geometry)[0].exterior.is_ccw  # RFC 7946, section 3.1.6
+    assert features["x"]["properties"]["names"] == {"en": "Port"} and features["berkane"]["properties"]["names"]["ar"] == "بركان"
+    point = Region(name="x", title="X", sources=("s",), locations=(Location(id="p00", latitude=3, longitude=-1),), path=tmp_path / "x")
+    write_geojson(table, point, tmp_path / "c")
+    assert _geojson(tmp_path / "c")["features"][0]["geometry"] == {"type": "Point", "coordinates": [-1.0, 3.0]}
+
+
+def test_hostile_names_stay_text_in_geojson(made, tmp_path: Path):
+    names = ["<script>alert(1)</script>", "\"'\\ \u2028", "\u202eright", "long " * 40]
+    one = made(n_places=4, names=names)
+    write_geojson(forecast_table(one.forecast), one.region, tmp_path / "forecast.geojson")
+    assert [feature["properties"]["names"]["en"] for feature in _geojson(tmp_path / "forecast.geojson")["features"]] == names

@@ -56,6 +56,56 @@ def test_an_officers_file_survives_a_new_report(way, tmp_path: Path):
     assert (folder / "note.txt").read_text() == "mine" and (folder / MARK).read_text() == "two"
 
 
+def _with_alerts(*names: str, text: str = "alert"):
+    def write(aside: Path) -> None:
+        (aside / MARK).write_text("same")
+        (aside / "alerts").mkdir()
+        for name in names:
+            (aside / "alerts" / name).write_text(text)
+
+    return write
+
+
+def _names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_subfolder_is_replaced_whole(way, tmp_path: Path):
+    folder = publish_folder(tmp_path / "day", _with_alerts("heat.xml", "flood.xml"), MARK)
+    (folder / "mine").mkdir()
+    (folder / "mine" / "note.txt").write_text("mine")
+    publish_folder(folder, _with_alerts("heat.xml"), MARK)
+    assert _names(folder) == {MARK, "alerts/heat.xml", "mine/note.txt"}
+    publish_folder(folder, _with_alerts("heat.xml", text="other"), MARK)
+    assert (folder / "alerts" / "heat.xml").read_text() == "other"
+    publish_folder(folder, _with_alerts(), MARK)
+    assert _names(folder) == {MARK, "mine/note.txt"}
+
+
+def test_equal_subfolders_are_left_alone(tmp_path: Path):
+    folder = publish_folder(tmp_path / "day", _with_alerts("heat.xml"), MARK)
+    before = folder.stat().st_ino
+    publish_folder(folder, _with_alerts("heat.xml"), MARK)
+    assert folder.stat().st_ino == before
+    (folder / "alerts" / "stale.xml").write_text("x")
+    publish_folder(folder, _with_alerts("heat.xml"), MARK)
+    assert folder.stat().st_ino != before and not (folder / "alerts" / "stale.xml").exists()
+
+
+def test_a_file_or_a_link_in_the_place_of_a_subfolder_gives_way(way, tmp_path: Path):
+    folder = publish_folder(tmp_path / "day", _write("one", 1), MARK)
+    (folder / "alerts").write_text("a file")
+    publish_folder(folder, _with_alerts("heat.xml"), MARK)
+    assert _names(folder) == {MARK, "part0", "alerts/heat.xml"}
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "heat.xml").write_text("alert")
+    (folder / "alerts" / "heat.xml").unlink()
+    (folder / "alerts").rmdir()
+    (folder / "alerts").symlink_to(tmp_path / "elsewhere")
+    publish_folder(folder, _with_alerts("heat.xml"), MARK)
+    assert not (folder / "alerts").is_symlink() and (tmp_path / "elsewhere" / "heat.xml").read_text() == "alert"
+
+
 def test_a_folder_that_is_no_report_is_refused(tmp_path: Path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")

@@ -1,6 +1,11 @@
+import hashlib
+import json
 import re
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
+
+import pytest
 
 from reports import write_index
 
@@ -10,21 +15,85 @@ def _days(made, home, days, region="made-up"):
         made(issued=day).publish(home.published / region / day)
 
 
+def _links(home) -> list[str]:
+    return re.findall(r'<a [^>]*href="([^"]*)"', (home.published / "index.html").read_text(encoding="utf-8"))
+
+
+def _retract(folder: Path, reason: str, forecast: str | None = None, **more) -> None:
+    digest = hashlib.sha256((folder / "forecast.csv").read_bytes()).hexdigest() if forecast is None else forecast
+    said = {"reason": reason, "at": "2003-06-13T09:30:00+00:00", "forecast": digest, "earlier": []} | more
+    (folder / "retraction.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+class _Balanced(HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "link", "br", "img", "input", "hr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
 def test_the_index_leads_to_the_newest_report_and_lists_the_others(made, home):
-    _days(made, home, ["2003-06-12", "2003-06-10", "2003-06-11"])
+    _days(made, home, ["2003-06-12", "2003-06-10", "2003-05-31", "2002-12-31"])
     html = write_index(home).read_text(encoding="utf-8")
-    links = re.findall(r'href="([^"]*)"', html)
-    assert links == [f"made-up/2003-06-{day}/report.en.html" for day in (12, 11, 10)]
+    links = _links(home)
+    assert links[0] == "made-up/2003-06-12/report.en.html"
+    assert [link for link in links if link.endswith("report.en.html")][1:] == [
+        f"made-up/{day}/report.en.html" for day in ("2003-06-10", "2003-05-31", "2002-12-31")
+    ]
+    assert {"made-up/2003-06-12/forecast.csv", "made-up/2003-06-12/forecast.nc", "made-up/feed.xml", "feed.xml"} <= set(links)
     assert all((home.published / link).is_file() for link in links)
+    assert re.findall(r"<summary>Earlier in (\d+)</summary>|<h3>(\w+)</h3>", html) == [
+        ("2003", ""), ("", "June"), ("", "May"), ("2002", ""), ("", "December")
+    ]  # fmt: skip
     assert "Berkane province" in html and "Content-Security-Policy" in html and "http" not in html.replace("http-equiv", "")
+    assert '<link rel="alternate" type="application/atom+xml"' in html
+    _Balanced(html)
+
+
+def test_every_language_and_paper_that_exists_is_linked(made, home):
+    _days(made, home, ["2003-06-12"])
+    folder = home.published / "made-up" / "2003-06-12"
+    for name in ("report.fr.html", "report.ar.html", "report.ar.pdf", "report.xx.html"):
+        (folder / name).write_text("x")
+    (folder / "alerts").mkdir(exist_ok=True)
+    (folder / "alerts" / "heat-red.xml").write_text("x")
+    write_index(home)
+    links = _links(home)
+    assert links[:4] == [f"made-up/2003-06-12/{name}" for name in ("report.en.html", "report.fr.html", "report.ar.html", "report.ar.pdf")]
+    assert "made-up/2003-06-12/alerts/heat-red.xml" in links and "made-up/2003-06-12/report.xx.html" not in links
+    html = (home.published / "index.html").read_text(encoding="utf-8")
+    assert 'lang="ar" dir="rtl"' in html and "العربية" in html and "Français" in html
+
+
+def test_a_region_without_english_is_listed_too(made, home):
+    _days(made, home, ["2003-06-12"])
+    folder = home.published / "made-up" / "2003-06-12"
+    (folder / "report.en.html").rename(folder / "report.fr.html")
+    for page in folder.glob("report.ar.*"):
+        page.unlink()
+    write_index(home)
+    assert _links(home)[0] == "made-up/2003-06-12/report.fr.html"
+    assert "url=2003-06-12/report.fr.html" in (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
 
 
 def test_latest_is_a_page_that_survives_copying(made, home, tmp_path: Path):
     _days(made, home, ["2003-06-10", "2003-06-12"])
     write_index(home)
     copy = Path(shutil.copytree(home.published, tmp_path / "server"))
-    target = re.search(r"url=([^\"]*)", (copy / "made-up" / "latest.html").read_text(encoding="utf-8"))
+    html = (copy / "made-up" / "latest.html").read_text(encoding="utf-8")
+    target = re.search(r"url=([^\"]*)", html)
     assert target and target[1] == "2003-06-12/report.en.html" and (copy / "made-up" / target[1]).is_file()
+    _Balanced(html)
 
 
 def test_hindcasts_half_folders_and_strangers_are_left_out(made, home):
@@ -34,7 +103,7 @@ def test_hindcasts_half_folders_and_strangers_are_left_out(made, home):
     (home.published / "made-up" / "20030702").mkdir()
     (home.published / "data-docs" / "2003-07-01").mkdir(parents=True)
     html = write_index(home).read_text(encoding="utf-8")
-    assert re.findall(r'href="([^"]*)"', html) == ["made-up/2003-06-12/report.en.html"]
+    assert set(re.findall(r"20\d\d-?\d\d-?\d\d", html)) == {"2003-06-12"}
 
 
 def test_the_index_shows_the_colours_of_the_report(made, home):
@@ -43,11 +112,55 @@ def test_the_index_shows_the_colours_of_the_report(made, home):
     assert html.count('<li class="red">') == 3 and "River flood: no colour" in html
 
 
+def test_a_retracted_report_stays_and_says_why(made, home):
+    _days(made, home, ["2003-06-12", "2003-06-11", "2003-06-10"])
+    folder = home.published / "made-up"
+    _retract(folder / "2003-06-11", "a <b>sensor</b> failed")
+    _retract(folder / "2003-06-10", "another forecast has come since", forecast="0" * 64)
+    html = write_index(home).read_text(encoding="utf-8")
+    assert html.count("<s>") == 1
+    assert '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> retracted' in html
+    assert "a &lt;b&gt;sensor&lt;/b&gt; failed" in html and "another forecast" not in html
+    assert "Retracted" not in (folder / "latest.html").read_text(encoding="utf-8")
+    own = hashlib.sha256((folder / "2003-06-12" / "forecast.csv").read_bytes()).hexdigest()
+    earlier = [{"reason": "an earlier reason", "at": "2003-06-12T10:00:00+00:00", "forecast": own}]
+    _retract(folder / "2003-06-12", "newer", "0" * 64, earlier=earlier)
+    write_index(home)
+    assert "an earlier reason" in (folder / "latest.html").read_text(encoding="utf-8")
+    _retract(folder / "2003-06-12", "wrong")
+    html = write_index(home).read_text(encoding="utf-8")
+    assert "<strong>Retracted</strong>" in html and "wrong" in (folder / "latest.html").read_text(encoding="utf-8")
+    assert "url=2003-06-12/report.en.html" in (folder / "latest.html").read_text(encoding="utf-8")
+    _Balanced(html)
+
+
+def test_an_exercise_is_called_one(made, home):
+    one = made(issued="2003-06-12", label="EXERCISE")
+    one.provenance["exercise"] = True
+    one.publish(home.published / "made-up" / "2003-06-12")
+    assert "<strong>EXERCISE</strong>" in write_index(home).read_text(encoding="utf-8")
+    assert "<strong>EXERCISE</strong>" in (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("title", ["<script>alert(1)</script>", "\"quoted\" & 'so'", "\u202eright to left", "long" * 50])
+def test_hostile_titles_are_text(made, home, title):
+    one = made(issued="2003-06-12")
+    one.provenance["title"] = title
+    one.publish(home.published / "made-up" / "2003-06-12")
+    html = write_index(home).read_text(encoding="utf-8") + (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
+    assert "<script" not in html and title.replace("&", "&amp;").replace('"', "&#34;").replace("'", "&#39;").replace("<", "&lt;").replace(
+        ">", "&gt;"
+    ) in html  # fmt: skip
+
+
 def test_nothing_published_yet(home):
     assert "No report has been published yet." in write_index(home).read_text(encoding="utf-8")
 
 
-def test_the_same_reports_give_the_same_index(made, home):
+def test_the_same_reports_give_the_same_pages(made, home):
     _days(made, home, ["2003-06-12", "2003-06-10"])
-    first = write_index(home).read_bytes()
-    assert write_index(home).read_bytes() == first
+    names = ("index.html", "feed.xml", "made-up/latest.html", "made-up/feed.xml")
+    write_index(home)
+    first = [(home.published / name).read_bytes() for name in names]
+    write_index(home)
+    assert [(home.published / name).read_bytes() for name in names] == first
