@@ -83,7 +83,9 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
 def publish(issue: Issue, forecast: xr.Dataset, scores: pd.DataFrame, provenance: dict[str, Any]) -> Path:
     """The report's folder; an official forecast also enters the index and MLflow."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
-    folder = reports.publish(forecast, scores, recent_past(issue), issue.region, provenance, issue.folder, issue.hindcast)
+    before = None if issue.hindcast else earlier_forecast(issue.settings.published / issue.region.name, issue.issued)
+    past = recent_past(issue)
+    folder = reports.publish(forecast, scores, past, issue.region, provenance, issue.folder, issue.hindcast, before)
     if issue.official:
         Registry(issue.settings).log_forecast(issue.region, issue.issued, forecast, provenance, folder)
         reports.write_index(issue.settings)

@@ -13,8 +13,8 @@ import xarray as xr
 from configs import Region
 from reports.exports import forecast_table, write_csv, write_netcdf, write_provenance
 from reports.folders import publish_folder
-from reports.index import PROVENANCE, REPORT, write_index
-from reports.report import build, to_html
+from reports.index import PROVENANCE, write_index
+from reports.report import build, languages_of, to_html
 
 __all__ = ["publish", "write_index"]
 
@@ -30,22 +30,27 @@ def publish(
     provenance: Mapping[str, Any],
     folder: Path,
     hindcast: bool = False,
+    previous: pd.DataFrame | None = None,
 ) -> Path:
-    """Write forecast.csv, forecast.nc, provenance.json and report.en.html into ``folder``, all at once; returns it.
+    """Write forecast.csv, forecast.nc, provenance.json and a report.<language>.html for each of the region's languages and
+    English into ``folder``, all at once; returns it.
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's scores table, possibly
-    empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. provenance.json is
-    ``provenance`` and the headlines of the report. The same arguments write the same bytes.
+    empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. ``previous``: the table of
+    the forecast before. provenance.json is ``provenance`` and the headlines of the English report. The same arguments write the
+    same bytes.
     Raises RiskError when ``folder`` holds files that are no report.
     """
-    page = build(forecast, scores, history, region, provenance, hindcast)
-    html = to_html(page)
+    pages = {lang.tag: build(forecast, scores, history, region, provenance, hindcast, lang, previous) for lang in languages_of(region)}
+    html = {tag: to_html(page) for tag, page in pages.items()}
+    headlines = [asdict(head) for head in pages["en"].headlines]
     table = forecast_table(forecast)
 
     def write(aside: Path) -> None:
         write_csv(table, aside / CSV)
         write_netcdf(forecast, aside / NETCDF)
-        write_provenance({**provenance, "headlines": [asdict(head) for head in page.headlines]}, aside / PROVENANCE)
-        (aside / REPORT).write_text(html, encoding="utf-8", newline="\n")
+        write_provenance({**provenance, "headlines": headlines}, aside / PROVENANCE)
+        for tag, text in html.items():
+            (aside / f"report.{tag}.html").write_text(text, encoding="utf-8", newline="\n")
 
     return publish_folder(folder, write, mark=PROVENANCE)

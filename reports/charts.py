@@ -6,15 +6,17 @@ Coordinates are SVG user units with two decimals at most, so that the same data 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from reports.language import Language, isolate
 from reports.outlook import Outlook, Slot
-from reports.wording import DAYS, brief, frequency, long_date, short_date, units
+from reports.wording import brief, frequency, long_date, short_date, signed, units
 
 WIDTH, HEIGHT = 400, 196
 LEFT, RIGHT, TOP, BOTTOM = 52, 392, 14, 168
@@ -25,7 +27,10 @@ Ticks = tuple[tuple[float, str], ...]
 
 @dataclass(frozen=True)
 class HistoryChart:
-    """The recent past at one place: SVG paths, and what they say in words."""
+    """The recent past at one place: SVG paths, and what they say in words.
+
+    ``fan`` is the band that holds 9 in 10 of the coming days, ``median`` its middle; empty where nothing is foretold.
+    """
 
     title: str
     description: str
@@ -34,6 +39,8 @@ class HistoryChart:
     normal: str
     threshold: str
     beyond: str
+    fan: str
+    median: str
     place: str
     bars: bool
     x_ticks: Ticks
@@ -100,16 +107,27 @@ def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [round(i * step, 10) + 0.0 for i in range(first, max(last, first + 1) + 1)]
 
 
-def number(value: float) -> str:
+@dataclass(frozen=True)
+class Fan:
+    """What the coming days may bring at one place: quantiles on the valid days, in the units of the history."""
+
+    days: tuple[date, ...]
+    low: tuple[float, ...]
+    median: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def number(value: float, lang: Language) -> str:
     """A number for an axis or a sentence: at most one decimal, a true minus sign."""
-    text = f"{value:.1f}".removesuffix(".0")
-    return text.replace("-", "−") if text != "-0" else "0"
+    return lang.number(round(value, 1) + 0.0, 1, trim=True)
 
 
-def history_chart(history: xr.Dataset, location: str, place: str, most: int = MOST_POINTS) -> HistoryChart | None:
+def history_chart(
+    history: xr.Dataset, location: str, place: str, lang: Language, fan: Fan | None = None, most: int = MOST_POINTS
+) -> HistoryChart | None:
     """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place; None where nothing was measured.
 
-    Lines are thinned to ``most`` points.
+    Lines are thinned to ``most`` points. ``fan`` goes on where the past ends.
     """
     if location not in history["location"].values:
         return None
@@ -117,29 +135,64 @@ def history_chart(history: xr.Dataset, location: str, place: str, most: int = MO
     columns = {name: np.asarray(here[name].values, dtype=float) for name in ("value", "normal", "threshold")}
     if not np.isfinite(columns["value"]).any():
         return None
-    unit = units(str(history.attrs.get("units", "")))
-    bars = unit == "mm" and len(here.time) <= MOST_POINTS
-    finite = np.concatenate([array[np.isfinite(array)] for array in columns.values()])
+    unit = units(str(history.attrs.get("units", "")), lang)
+    bars = str(history.attrs.get("units", "")) == "mm" and len(here.time) <= MOST_POINTS
+    finite = np.concatenate([array[np.isfinite(array)] for array in (*columns.values(), *_ends(fan))])
     y = round_ticks(min(finite.min(), 0) if bars else finite.min(), finite.max())
     days = pd.DatetimeIndex(here.time.values)
-    xs = [scale(i, 0, max(len(days) - 1, 1), LEFT, RIGHT) for i in range(len(days))]
-    ys = {name: [scale(v, y[0], y[-1], BOTTOM, TOP) if math.isfinite(v) else None for v in array] for name, array in columns.items()}
+    place_x = _time_axis(days, fan)
+    xs = [place_x(day.date()) for day in days]
+
+    def place_y(v: float) -> float | None:
+        return scale(v, y[0], y[-1], BOTTOM, TOP) if math.isfinite(v) else None
+
+    ys = {name: [place_y(v) for v in array] for name, array in columns.items()}
     beyond = _beyond(columns)
     past = [point if hit else None for point, hit in zip(ys["value"], beyond, strict=True)]
-    what = str(history.attrs.get("title", "Recent past"))
+    what = told(str(history.attrs.get("title", "")), lang)
+    base = scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)
     return HistoryChart(
         title=what,
-        description=_history_words(what, place, days, columns, beyond, unit),
+        description=" ".join(_history_words(what, isolate(place, lang), days, columns, beyond, unit, fan, lang)),
         units=unit,
-        value=columns_path(xs, ys["value"], scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)) if bars else line_path(xs, ys["value"], most),
+        value=columns_path(xs, ys["value"], base) if bars else line_path(xs, ys["value"], most),
         normal=line_path(xs, ys["normal"], most),
         threshold=line_path(xs, ys["threshold"], most),
-        beyond=columns_path(xs, past, scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)) if bars else line_path(xs, past, most),
+        beyond=columns_path(xs, past, base) if bars else line_path(xs, past, most),
+        fan=_band([place_x(day) for day in fan.days], [place_y(v) for v in fan.low], [place_y(v) for v in fan.high]) if fan else "",
+        median=line_path([place_x(day) for day in fan.days], [place_y(v) for v in fan.median]) if fan else "",
         place=place,
         bars=bars,
-        x_ticks=_time_ticks(days, xs),
-        y_ticks=tuple((scale(tick, y[0], y[-1], BOTTOM, TOP), number(tick)) for tick in y),
+        x_ticks=_time_ticks(days, xs, lang),
+        y_ticks=tuple((scale(tick, y[0], y[-1], BOTTOM, TOP), number(tick, lang)) for tick in y),
     )
+
+
+def told(text: str, lang: Language) -> str:
+    """A text declared elsewhere in the language: as it stands in the catalogue, or by the pattern it follows, or itself."""
+    said = lang.say(text)
+    return said if said != text else lang.sentence(text) or text
+
+
+def _ends(fan: Fan | None) -> tuple[np.ndarray, ...]:
+    return (np.array(fan.low), np.array(fan.high)) if fan else ()
+
+
+def _time_axis(days: pd.DatetimeIndex, fan: Fan | None) -> Callable[[date], float]:
+    """Where a day lies on the axis, which goes from the first day measured to the last one shown."""
+    first = days[0].date()
+    last = max([days[-1].date(), *(fan.days if fan else ())])
+    length = max((last - first).days, 1)
+    return lambda day: scale((day - first).days, 0, length, LEFT, RIGHT)
+
+
+def _band(xs: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]) -> str:
+    """An SVG path around what lies between two lines; a single day is a stroke of some width."""
+    points = [(x, a, b) for x, a, b in zip(xs, low, high, strict=True) if a is not None and b is not None]
+    if len(points) == 1:
+        points = [(points[0][0] - 1.5, *points[0][1:]), (points[0][0] + 1.5, *points[0][1:])]
+    around = [*((x, b) for x, _, b in points), *((x, a) for x, a, _ in reversed(points))]
+    return "M" + " ".join(f"{_n(x)} {_n(y)}" for x, y in around) + "Z" if around else ""
 
 
 def _beyond(columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -151,16 +204,35 @@ def _beyond(columns: dict[str, np.ndarray]) -> np.ndarray:
         return value <= threshold if below else value > threshold
 
 
-def _history_words(what: str, place: str, days: pd.DatetimeIndex, columns: dict[str, np.ndarray], beyond: np.ndarray, unit: str) -> str:
+def _history_words(
+    what: str,
+    place: str,
+    days: pd.DatetimeIndex,
+    columns: dict[str, np.ndarray],
+    beyond: np.ndarray,
+    unit: str,
+    fan: Fan | None,
+    lang: Language,
+) -> Iterator[str]:
+    def quantity(value: float) -> str:
+        return f"{number(value, lang)} {unit}".rstrip()
+
     last = int(np.flatnonzero(np.isfinite(columns["value"]))[-1])
-    text = f"{what} at {place} from {short_date(days[0].date())} {days[0].year} to {short_date(days[-1].date())} {days[-1].year}."
-    text += f" Newest value {number(columns['value'][last])} {unit}".rstrip() + f" on {long_date(days[last].date(), year=False)}"
+    first, end = (lang.dated(day.date(), "d MMM y") for day in (days[0], days[-1]))
+    yield lang.say("{what} at {place} from {first} to {last}.", what=what, place=place, first=first, last=end)
+    newest = {"value": quantity(columns["value"][last]), "day": long_date(days[last].date(), lang, year=False)}
     normal = columns["normal"][last]
-    text += f", normal {number(normal)} {unit}".rstrip() + "." if math.isfinite(normal) else "."
+    if math.isfinite(normal):
+        yield lang.say("Newest value {value} on {day}, normal {normal}.", **newest, normal=quantity(normal))
+    else:
+        yield lang.say("Newest value {value} on {day}.", **newest)
     if np.isfinite(columns["threshold"]).any():
-        count = int(beyond.sum())
-        text += f" Beyond the level-1 threshold on {count} of {int(np.isfinite(columns['value']).sum())} measured days."
-    return text
+        measured = lang.number(int(np.isfinite(columns["value"]).sum()))
+        count = lang.number(int(beyond.sum()))
+        yield lang.say("Beyond the level-1 threshold on {n} of {measured} measured days.", n=count, measured=measured)
+    if fan:
+        day = long_date(fan.days[-1], lang, year=False)
+        yield lang.say("On {day} between {low} and {high}, 9 times in 10.", day=day, low=quantity(fan.low[-1]), high=quantity(fan.high[-1]))
 
 
 def line_path(xs: Sequence[float], ys: Sequence[float | None], most: int = MOST_POINTS) -> str:
@@ -188,14 +260,14 @@ def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _time_ticks(days: pd.DatetimeIndex, xs: Sequence[float]) -> Ticks:
+def _time_ticks(days: pd.DatetimeIndex, xs: Sequence[float], lang: Language) -> Ticks:
     """First days of months; of years where the record shown is longer than a year and a half."""
     years = len(days) > 550
     firsts = [(x, day.date()) for x, day in zip(xs, days, strict=True) if day.day == 1 and (not years or day.month == 1)]
-    return tuple((x, str(day.year) if years else short_date(day)[2:]) for x, day in firsts if x < RIGHT - 16)
+    return tuple((x, lang.dated(day, "y" if years else "MMM")) for x, day in firsts if x < RIGHT - 16)
 
 
-def outlook_chart(title: str, place: str, slots: Sequence[Slot], row: Sequence[Outlook | None]) -> OutlookChart | None:
+def outlook_chart(title: str, place: str, slots: Sequence[Slot], row: Sequence[Outlook | None], lang: Language) -> OutlookChart | None:
     """Bars of the level-1 chance (its severe part darker) and marks of the usual chance; None without any number."""
     shown = [(i, slot, cell) for i, (slot, cell) in enumerate(zip(slots, row, strict=True)) if cell and cell.state == "number"]
     if not shown:
@@ -204,10 +276,19 @@ def outlook_chart(title: str, place: str, slots: Sequence[Slot], row: Sequence[O
     first_window = next((i for i, slot in enumerate(slots) if slot.kind == "any"), len(slots))
     gap = 0.5 if 0 < first_window < len(slots) else 0.0
     step = min((RIGHT - LEFT) / (len(slots) + gap), 90)
-    bars = tuple(_bar(LEFT + (i + (gap if i >= first_window else 0)) * step, step, slot, cell, top) for i, slot, cell in shown)
-    words = [f"{slot_words(slot)} {frequency(cell.chance[1])} (usual {frequency(cell.usual[1])})" for _, slot, cell in shown]
-    description = f"Chance of at least unusual at {place}: {'; '.join(words)}."
-    return OutlookChart(f"{title}: chance by day, {place}", description, bars, _chance_ticks(top))
+    bars = tuple(_bar(LEFT + (i + (gap if i >= first_window else 0)) * step, step, slot, cell, top, lang) for i, slot, cell in shown)
+    where = isolate(place, lang)
+    return OutlookChart(
+        lang.say("{hazard}: chance by day, {place}", hazard=title, place=where),
+        lang.say("Chance of at least unusual at {place}: {chances}.", place=where, chances="; ".join(_bar_words(shown, lang))),
+        bars,
+        _chance_ticks(top, lang),
+    )
+
+
+def _bar_words(shown: Sequence[tuple[int, Slot, Outlook]], lang: Language) -> list[str]:
+    said = [(slot_words(slot, lang), frequency(cell.chance[1], lang), frequency(cell.usual[1], lang)) for _, slot, cell in shown]
+    return [lang.say("{day} {chance} (usual {usual})", day=day, chance=chance, usual=usual) for day, chance, usual in said]
 
 
 def _top(chances: Sequence[float]) -> float:
@@ -215,12 +296,12 @@ def _top(chances: Sequence[float]) -> float:
     return next(top for top in (0.1, 0.2, 0.5, 1.0) if highest <= top * 0.96 or top == 1.0)
 
 
-def _chance_ticks(top: float) -> Ticks:
+def _chance_ticks(top: float, lang: Language) -> Ticks:
     marks = {0.1: (0.05, 0.1), 0.2: (0.1, 0.2), 0.5: (0.1, 0.3, 0.5), 1.0: (0.2, 0.5, 0.8)}[top]
-    return ((float(BOTTOM), "0"), *((scale(p, 0, top, BOTTOM, TOP), brief(p)) for p in marks))
+    return ((float(BOTTOM), lang.number(0)), *((scale(p, 0, top, BOTTOM, TOP), brief(p, lang)) for p in marks))
 
 
-def _bar(x: float, step: float, slot: Slot, cell: Outlook, top: float) -> Bar:
+def _bar(x: float, step: float, slot: Slot, cell: Outlook, top: float, lang: Language) -> Bar:
     def height(p: float) -> float:
         return scale(p, 0, top, 0, BOTTOM - TOP) if math.isfinite(p) else 0.0
 
@@ -232,27 +313,27 @@ def _bar(x: float, step: float, slot: Slot, cell: Outlook, top: float) -> Bar:
         severe=height(cell.chance.get(2, math.nan)),
         usual=height(usual) if math.isfinite(usual) else None,
         colour=cell.colour or "none",
-        label=slot_label(slot),
+        label=slot_label(slot, lang),
     )
 
 
-def slot_label(slot: Slot) -> tuple[str, str]:
+def slot_label(slot: Slot, lang: Language) -> tuple[str, str]:
     """Two short lines under a column: weekday and day; the window's length; or the lead of an index."""
     if slot.kind == "day":
-        return DAYS[slot.valid.weekday()][:2], str(slot.valid.day)
+        return lang.dated(slot.valid, "EEEEEE"), lang.dated(slot.valid, "d")
     if slot.kind == "any":
-        return "next", f"{slot.window_days} d"
-    return f"{slot.lead_days} days", short_date(slot.valid)
+        return lang.say("next"), lang.say("{n} d", n=lang.number(slot.window_days or 0))
+    return lang.say_many("{n} day", "{n} days", slot.lead_days), short_date(slot.valid, lang)
 
 
-def slot_words(slot: Slot) -> str:
+def slot_words(slot: Slot, lang: Language) -> str:
     """A column in words."""
     if slot.kind == "any":
-        return f"any of the next {slot.window_days} days"
-    return long_date(slot.valid, year=False)
+        return lang.say_many("any of the next {n} day", "any of the next {n} days", slot.window_days or 0)
+    return long_date(slot.valid, lang, year=False)
 
 
-def skill_chart(title: str, cells: Sequence[tuple[tuple[str, str], float, float, float, float]]) -> SkillChart | None:
+def skill_chart(title: str, cells: Sequence[tuple[tuple[str, str], float, float, float, float]], lang: Language) -> SkillChart | None:
     """Skill against the calendar by lead from (label, published, model, low, high) tuples; None where none is known."""
     known = [v for cell in cells for v in cell[1:] if math.isfinite(v)]
     if not known:
@@ -260,10 +341,15 @@ def skill_chart(title: str, cells: Sequence[tuple[tuple[str, str], float, float,
     y = round_ticks(max(min(known + [0.0]), -0.5), min(max(known + [0.1]), 1.0))
     step = min((RIGHT - LEFT) / len(cells), 90)
     points = tuple(_skill_point(LEFT + (i + 0.5) * step, cell, y) for i, cell in enumerate(cells))
-    words = [f"{' '.join(cell[0]).strip()}: published {signed(cell[1])}, model {signed(cell[2])}" for cell in cells]
-    description = f"Skill against the calendar (0 is no better, 1 is perfect). {'; '.join(words)}."
-    ticks = tuple((scale(tick, y[0], y[-1], BOTTOM, TOP), number_short(tick)) for tick in y)
-    return SkillChart(f"{title}: skill by lead", description, points, ticks, scale(0, y[0], y[-1], BOTTOM, TOP))
+    ticks = tuple((scale(tick, y[0], y[-1], BOTTOM, TOP), lang.number(tick, 2, trim=True)) for tick in y)
+    zero = scale(0, y[0], y[-1], BOTTOM, TOP)
+    return SkillChart(lang.say("{hazard}: skill by lead", hazard=title), _skill_words(cells, lang), points, ticks, zero)
+
+
+def _skill_words(cells: Sequence[tuple[tuple[str, str], float, float, float, float]], lang: Language) -> str:
+    said = [(" ".join(cell[0]).strip(), signed(cell[1], lang), signed(cell[2], lang)) for cell in cells]
+    leads = [lang.say("{lead}: published {published}, model {model}", lead=lead, published=ours, model=model) for lead, ours, model in said]
+    return lang.say("Skill against the calendar (0 is no better, 1 is perfect). {leads}.", leads="; ".join(leads))
 
 
 def _skill_point(x: float, cell: tuple[tuple[str, str], float, float, float, float], y: list[float]) -> SkillPoint:
@@ -273,14 +359,3 @@ def _skill_point(x: float, cell: tuple[tuple[str, str], float, float, float, flo
     label, published, model, low, high = cell
     at = place(model)
     return SkillPoint(round(x, 1), place(published), at, place(low) or at or 0.0, place(high) or at or 0.0, label)
-
-
-def signed(value: float) -> str:
-    """A skill with its sign and two decimals; a dash for NaN."""
-    text = "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−")
-    return "0.00" if text in ("+0.00", "−0.00") else text
-
-
-def number_short(value: float) -> str:
-    """A skill axis label with as many decimals as it needs."""
-    return f"{value:g}".replace("-", "−")

@@ -3,114 +3,184 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from features.hazards import LEVEL_NAMES
-from reports.outlook import HazardOutlook, Outlook, Place, Slot, hazard_title, rank
-from reports.wording import GREY, following, frequency, listing, long_date, season
+from reports.language import Language
+from reports.outlook import HazardOutlook, Outlook, Slot, hazard_title, rank
+from reports.wording import COLOUR_WORDS, LEVEL_WORDS, ends, frequency, long_date, month, place_listing
 
 
 @dataclass(frozen=True)
 class Headline:
-    """``colour`` is "" where there is none (out of season, no number); ``sentence`` leads, ``detail`` may be empty."""
+    """``colour`` is "" where there is none (out of season, no number); ``sentence`` leads, ``detail`` may be empty.
+
+    ``reason``: why there is no number, in English where no language has words for it. ``action``: what the region file asks to
+    do at the colour reached.
+    """
 
     hazard: str
     title: str
     colour: str
     sentence: str
     detail: str
+    reason: str = ""
+    action: str = ""
 
 
-def headline(hazard: HazardOutlook, issued: date, warm_season: tuple[int, int], missing: str = "") -> Headline:
-    """The hazard's headline from its places and days; ``missing`` says why it has no numbers, if it has none."""
+def headline(
+    hazard: HazardOutlook,
+    issued: date,
+    warm_season: tuple[int, int],
+    lang: Language,
+    missing: str = "",
+    actions: Mapping[str, str] | None = None,
+) -> Headline:
+    """The hazard's headline from its places and days; ``missing`` says why it has no numbers, if it has none.
+
+    ``actions``: colour -> what the region file asks to do.
+    """
     if missing and not hazard.assessed:
-        return missing_headline(hazard.name, missing)
+        return missing_headline(hazard.name, missing, lang)
     if rank(hazard.colour) > 0:
-        sentence, detail = _alert(hazard, issued)
+        sentence, detail = _alert(hazard, issued, lang), _beyond(hazard, lang)
     elif hazard.colour == "green":
-        sentence, detail = _quiet(hazard)
+        sentence, detail = lang.say("Nothing unusual."), _beyond(hazard, lang)
     elif hazard.colour == "grey":
-        sentence, detail = _unknown(hazard)
+        sentence, detail = _unknown(hazard, lang)
     else:
-        sentence, detail = _absent(hazard, warm_season)
-    alone = _exceptions(hazard)
-    return Headline(hazard.name, hazard.title, hazard.colour, sentence, " ".join(part for part in (alone, detail) if part))
+        sentence, detail = _absent(hazard, warm_season, lang), ""
+    detail = " ".join(part for part in (_exceptions(hazard, lang), detail) if part)
+    return Headline(
+        hazard.name, hazard_title(hazard.name, lang), hazard.colour, sentence, detail, action=_action(hazard.colour, actions or {})
+    )
 
 
-def missing_headline(hazard: str, reason: str) -> Headline:
+def missing_headline(hazard: str, reason: str, lang: Language) -> Headline:
     """The headline of a hazard that cannot be assessed here, and why."""
-    return Headline(hazard, hazard_title(hazard), "", f"Not available: {reason.rstrip('.')}.", "")
+    said = lang.sentence(reason.rstrip("."))
+    title = hazard_title(hazard, lang)
+    if said is None:
+        return Headline(hazard, title, "", lang.say("Not available."), "", reason=reason)
+    return Headline(hazard, title, "", lang.say("Not available: {reason}.", reason=said.rstrip(".")), "")
 
 
-def _alert(hazard: HazardOutlook, issued: date) -> tuple[str, str]:
+def _action(colour: str, actions: Mapping[str, str]) -> str:
+    """What is to be done at the highest colour reached that has an action."""
+    reached = [name for name in actions if 0 < rank(name) <= rank(colour)]
+    return actions[max(reached, key=rank)] if reached else ""
+
+
+def _alert(hazard: HazardOutlook, issued: date, lang: Language) -> str:
     here = [(place, slot, cell) for place, slot, cell in hazard.cells() if rank(cell.colour) >= rank(hazard.colour)]
-    days = [item for item in here if item[1].kind != "any"]
-    shown = days or here
-    names = listing(list(dict.fromkeys(place.name for place, _, _ in shown)))
-    when, chances = _when([slot for _, slot, _ in shown], issued), _chances([cell for _, _, cell in shown])
-    return f"{hazard.colour.capitalize()} in {names} {when}; {chances}.", _beyond(hazard)
+    shown = [item for item in here if item[1].kind != "any"] or here
+    names = place_listing(list(dict.fromkeys(place.name for place, _, _ in shown)), lang)
+    values = {"colour": lang.say(COLOUR_WORDS[hazard.colour]), "places": names, "chance": _chances([cell for _, _, cell in shown], lang)}
+    return _where_and_when([slot for _, slot, _ in shown], issued, values, lang)
 
 
-def _when(slots: list[Slot], issued: date) -> str:
-    if slots[0].kind == "any":
-        shortest = min(slot.window_days or 0 for slot in slots)
-        return f"on some day from {following(issued, shortest)}"
+def _where_and_when(slots: Sequence[Slot], issued: date, values: Mapping[str, str], lang: Language) -> str:
     days = sorted({slot.valid for slot in slots})
+    day = long_date(days[0], lang, year=False)
+    if slots[0].kind == "any":
+        return lang.say("{colour} in {places} on some day from {first} to {last}; {chance}.", **values, **_window(slots, lang))
     if slots[0].kind == "index":
-        return f"{'on' if len(days) == 1 else 'from'} {long_date(days[0], year=False)}, {min(slot.lead_days for slot in slots)} days ahead"
-    first = f"{'today, ' if days[0] == issued else ''}{long_date(days[0], year=False)}"
-    return f"from {first}" if len(days) > 1 else first if days[0] == issued else f"on {first}"
+        n = min(slot.lead_days for slot in slots)
+        one, many = "{colour} in {places} on {day}, {n} day ahead; {chance}.", "{colour} in {places} on {day}, {n} days ahead; {chance}."
+        if len(days) == 1:
+            return lang.say_many(one, many, n, day=day, **values)
+        return lang.say_many(
+            "{colour} in {places} from {day}, {n} day ahead; {chance}.",
+            "{colour} in {places} from {day}, {n} days ahead; {chance}.",
+            n,
+            day=day,
+            **values,
+        )
+    return _from_day(days, issued, {**values, "day": day}, lang)
 
 
-def _chances(cells: list[Outlook]) -> str:
+def _from_day(days: Sequence[date], issued: date, values: Mapping[str, str], lang: Language) -> str:
+    if len(days) > 1 and days[0] == issued:
+        return lang.say("{colour} in {places} from today, {day}; {chance}.", **values)
+    if len(days) > 1:
+        return lang.say("{colour} in {places} from {day}; {chance}.", **values)
+    if days[0] == issued:
+        return lang.say("{colour} in {places} today, {day}; {chance}.", **values)
+    return lang.say("{colour} in {places} on {day}; {chance}.", **values)
+
+
+def _window(slots: Sequence[Slot], lang: Language) -> dict[str, str]:
+    shortest = min(slots, key=lambda slot: slot.window_days or 0)
+    return ends(shortest.valid, shortest.last, lang)
+
+
+def _chances(cells: Sequence[Outlook], lang: Language) -> str:
+    """The highest chance among the cells with its usual one, and those of the levels its colour speaks of."""
     peak = max(cells, key=lambda cell: (cell.chance[cell.level], cell.chance[1]))
-    text = f"{'up to ' if len(cells) > 1 else ''}{frequency(peak.chance[1])} chance (usual: {frequency(peak.usual[1])})"
+    values = {"chance": frequency(peak.chance[1], lang), "usual": frequency(peak.usual[1], lang)}
     levels = [level for level in range(2, peak.level + 1) if not math.isnan(peak.chance[level])]
-    return ", ".join([text, *(f"{frequency(peak.chance[level])} of {LEVEL_NAMES[level]}" for level in levels)])
+    for level, number, name in zip(levels, ("more", "most"), ("level", "highest"), strict=False):
+        values |= {number: frequency(peak.chance[level], lang), name: lang.say(LEVEL_WORDS[level])}
+    if len(cells) > 1:
+        return _up_to(len(levels), values, lang)
+    if not levels:
+        return lang.say("{chance} chance (usual: {usual})", **values)
+    if len(levels) == 1:
+        return lang.say("{chance} chance (usual: {usual}), {more} of {level}", **values)
+    return lang.say("{chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values)
 
 
-def _quiet(hazard: HazardOutlook) -> tuple[str, str]:
-    return "Nothing unusual.", _beyond(hazard)
+def _up_to(levels: int, values: Mapping[str, str], lang: Language) -> str:
+    if not levels:
+        return lang.say("up to {chance} chance (usual: {usual})", **values)
+    if levels == 1:
+        return lang.say("up to {chance} chance (usual: {usual}), {more} of {level}", **values)
+    return lang.say("up to {chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values)
 
 
-def _beyond(hazard: HazardOutlook) -> str:
+def _beyond(hazard: HazardOutlook, lang: Language) -> str:
     """Where the calendar knows as much: after which day, or simply that some days are grey."""
-    slots = [(slot, colour) for slot, colour in zip(hazard.slots, hazard.slot_colours, strict=True) if slot.kind != "any" and colour]
-    grey = [slot for slot, colour in slots if colour == "grey"]
-    known = [slot for slot, colour in slots if colour != "grey"]
+    alone = [(slot, colour) for slot, colour in zip(hazard.slots, hazard.slot_colours, strict=True) if slot.kind != "any"]
+    grey = [slot for slot, colour in alone if colour == "grey"]
+    known = [slot for slot, colour in alone if colour not in ("grey", "")]
     if not grey:
         return ""
     if not known or min(slot.lead_days for slot in grey) < max(slot.lead_days for slot in known):
-        return f"Grey days: {GREY}."
+        return lang.say("Grey days: no more than the calendar knows.")
     last = max(known, key=lambda slot: slot.lead_days)
-    after = f"beyond {last.lead_days} days" if last.kind == "index" else f"after {long_date(last.valid, year=False)}"
-    return f"{GREY.capitalize()} {after}."
+    if last.kind == "index":
+        one, many = "No more than the calendar knows beyond {n} day.", "No more than the calendar knows beyond {n} days."
+        return lang.say_many(one, many, last.lead_days)
+    return lang.say("No more than the calendar knows after {day}.", day=long_date(last.valid, lang, year=False))
 
 
-def _unknown(hazard: HazardOutlook) -> tuple[str, str]:
+def _unknown(hazard: HazardOutlook, lang: Language) -> tuple[str, str]:
     everything = [(slot, cell) for _, slot, cell in hazard.cells() if cell.colour == "grey"]
     cells = [cell for slot, cell in everything if slot.kind != "any"] or [cell for _, cell in everything]
     verdicts = {verdict for cell in cells for verdict in cell.verdict.values()}
-    detail = "Not assessed: too few events on record to tell." if verdicts == {"not assessed"} else ""
+    detail = lang.say("Not assessed: too few events on record to tell.") if verdicts == {"not assessed"} else ""
     usual = [cell.usual[1] for cell in cells if not math.isnan(cell.usual[1])]
     if not usual:
-        return f"{GREY.capitalize()}.", detail
-    low, high = frequency(min(usual)), frequency(max(usual))
-    return f"{GREY.capitalize()} (usual chance: {low if low == high else f'{low} to {high}'}).", detail
+        return lang.say("No more than the calendar knows."), detail
+    low, high = frequency(min(usual), lang), frequency(max(usual), lang)
+    if low == high:
+        return lang.say("No more than the calendar knows (usual chance: {usual}).", usual=low), detail
+    return lang.say("No more than the calendar knows (usual chance: {low} to {high}).", low=low, high=high), detail
 
 
-def _absent(hazard: HazardOutlook, warm_season: tuple[int, int]) -> tuple[str, str]:
+def _absent(hazard: HazardOutlook, warm_season: tuple[int, int], lang: Language) -> str:
     if any(cell.state == "season" for _, _, cell in hazard.cells()):
-        return f"Out of season: it is assessed from {season(warm_season)}.", ""
-    return "No number: what the forecast needs was not measured.", ""
+        first, last = (month(number, lang) for number in warm_season)
+        return lang.say("Out of season: it is assessed from {first} to {last}.", first=first, last=last)
+    return lang.say("No number: what the forecast needs was not measured.")
 
 
-def _exceptions(hazard: HazardOutlook) -> str:
+def _exceptions(hazard: HazardOutlook, lang: Language) -> str:
     """Places whose colour is higher than the region's, which takes more than one of them."""
     higher = [(place, cell) for place, _, cell in hazard.cells() if rank(cell.colour) > max(rank(hazard.colour), 0)]
     if not higher:
         return ""
     worst = max((cell.colour for _, cell in higher), key=rank)
-    names: list[Place] = [place for place, cell in higher if cell.colour == worst]
-    return f"{worst.capitalize()} in {listing(list(dict.fromkeys(place.name for place in names)))} alone."
+    names = list(dict.fromkeys(place.name for place, cell in higher if cell.colour == worst))
+    return lang.say("{colour} in {places} alone.", colour=lang.say(COLOUR_WORDS[worst]), places=place_listing(names, lang))

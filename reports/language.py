@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, reduce
 from gettext import c2py
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
 
 from babel import Locale
 from babel.core import get_global
@@ -22,6 +23,11 @@ from babel.numbers import format_decimal
 TRANSLATIONS = Path(__file__).parent / "translations"
 SENTENCE = "sentence"
 """Context of catalogue messages that are patterns of sentences made elsewhere, as "{hazard}: no model could be used"."""
+ISOLATE, END = "\u2068", "\u2069"
+"""Around a text of another direction in a sentence: Unicode's first strong isolate and its end; a page shows them as <bdi>."""
+_ISOLATES = re.compile("[\u2066-\u2069]")
+_DIRECTIONS = {"ltr": {"L"}, "rtl": {"R", "AL"}}
+_EITHER = {"EN", "ES", "ET", "CS", "WS", "ON", "NSM", "B", "S"}
 
 
 def mark(message: str) -> str:
@@ -49,7 +55,7 @@ class Language:
 
     def say(self, message: str, /, **values: Any) -> str:
         """``message`` in this language (itself where untranslated), its {names} filled in."""
-        found = self.catalogue.get(message) if self.catalogue else None
+        found = self.catalogue.get(message) if self.catalogue and message else None
         text = str(found.string) if found and found.string else message
         return text.format(**values) if values else text
 
@@ -68,12 +74,22 @@ class Language:
             return text
         for pattern, template in _patterns(self.tag):
             if found := pattern.fullmatch(text):
-                return template.format(**{name: self.say(value) for name, value in found.groupdict().items()})
+                return template.format(**{name: self._part(value) for name, value in found.groupdict().items()})
         return None
 
-    def number(self, value: float, decimals: int = 0) -> str:
-        """A number with the digits and separators of the place."""
-        return format_decimal(value, "#,##0" + ("." + "0" * decimals if decimals else ""), locale=self.locale)
+    def _part(self, text: str) -> str:
+        """A part of a sentence: a date, a phrase that has a pattern, or names with commas between."""
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return self.dated(date.fromisoformat(text), "d MMMM y")
+        whole = self.sentence(text)
+        if whole is not None:
+            return whole
+        names = [self.sentence(name) or isolate(self.say(name), self) for name in text.split(", ")]
+        return reduce(lambda names, name: self.say("{names}, {name}", names=names, name=name), names)
+
+    def number(self, value: float, decimals: int = 0, trim: bool = False) -> str:
+        """A number with the digits and separators of the place; ``trim``: no more decimals than it needs."""
+        return _number(float(value), ("#" if trim else "0") * decimals, str(self.locale))
 
     def dated(self, day: date, form: str = "EEEE d MMMM y") -> str:
         """A date by a CLDR pattern."""
@@ -84,6 +100,13 @@ class Language:
         return format_skeleton(skeleton, day, locale=self.locale)
 
 
+def isolate(text: str, language: Language) -> str:
+    """A name for the middle of a sentence: between isolates where any of it runs the other way."""
+    bare = _ISOLATES.sub("", text)
+    fits = {bidirectional(char) for char in bare} <= _EITHER | _DIRECTIONS[language.direction]
+    return bare if fits else f"{ISOLATE}{bare}{END}"
+
+
 def language_of(tag: str, timezone: str = "UTC") -> Language:
     """The language ``tag`` as it is written where the time zone is, as far as CLDR knows."""
     return _language(tag, str(get_global("zone_territories").get(timezone, "")))
@@ -91,8 +114,14 @@ def language_of(tag: str, timezone: str = "UTC") -> Language:
 
 @cache
 def _language(tag: str, territory: str) -> Language:
-    locale = Locale.negotiate([f"{tag}_{territory}", tag], _locales(tag), sep="_") or Locale(tag)
+    locale = Locale.negotiate([f"{tag}_{territory}", f"{tag}_001", tag], _locales(tag), sep="_") or Locale(tag)
     return Language(tag, locale, _catalogue(tag))
+
+
+@cache
+def _number(value: float, decimals: str, locale: str) -> str:
+    text = format_decimal(value, f"#,##0.{decimals}" if decimals else "#,##0", locale=locale)
+    return text.replace("-", "−")
 
 
 @cache
@@ -128,3 +157,6 @@ def _patterns(tag: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 def _pattern(template: str) -> re.Pattern[str]:
     parts = re.split(r"{(\w+)}", template)
     return re.compile("".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
+
+
+ENGLISH = language_of("en")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 
 from configs import Region
 from features.hazards import hazards
+from reports.language import ENGLISH, Language
 
 RISING = ("green", "yellow", "orange", "red")
 
@@ -37,6 +38,11 @@ class Slot:
     lead_days: int
     window_days: int | None
     valid: date
+
+    @property
+    def last(self) -> date:
+        """The last day it speaks of."""
+        return self.valid + timedelta(days=(self.window_days or 1) - 1) if self.kind == "any" else self.valid
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,9 @@ class HazardOutlook:
         return [(place, slot, cell) for place, row in self.rows for slot, cell in zip(self.slots, row, strict=True) if cell]
 
 
-def hazard_title(name: str) -> str:
+def hazard_title(name: str, lang: Language = ENGLISH) -> str:
     """The hazard's public name."""
-    return hazards()[name].title if name in hazards() else name.replace("_", " ").capitalize()
+    return lang.say(hazards()[name].title) if name in hazards() else name.replace("_", " ").capitalize()
 
 
 def places(names: Mapping[str, str], region: Region, language: str = "en") -> dict[str, Place]:
@@ -107,7 +113,7 @@ def _hazard(name: str, table: pd.DataFrame, places: Mapping[str, Place], warm: t
     cells = _cells(name, table, warm)
     slots = _slots(table)
     found = [(places[place], tuple(cells.get((place, *_key(slot))) for slot in slots)) for place in sorted({key[0] for key in cells})]
-    rows = tuple(sorted(found, key=lambda row: (*_danger(row[1]), row[0].name)))
+    rows = tuple(sorted(found, key=lambda row: (*_danger(row[1]), row[0].id)))
     columns = [[(place, cell) for place, row in rows if (cell := row[i])] for i in range(len(slots))]
     colours = tuple(region_colour(column, len(rows), anywhere=hazards()[name].anywhere) for column in columns)
     return HazardOutlook(name, hazard_title(name), newest(table), slots, rows, colours, _overall(slots, colours))

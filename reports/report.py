@@ -1,4 +1,4 @@
-"""The report a risk officer reads: one HTML file without scripts, fonts or pictures from elsewhere."""
+"""The report a risk officer reads: one HTML file in each language, without fonts, pictures or scripts from elsewhere."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cache
+from datetime import date, datetime, time, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
 import xarray as xr
+from markupsafe import Markup, escape
 
 from configs import Region
 from features.build import warm_season
-from features.hazards import LEVEL_NAMES
-from reports import charts, wording
+from reports import charts
+from reports.changes import Changes, changes
+from reports.drivers import Drivers, drivers, fan_of
 from reports.exports import forecast_table
 from reports.headline import Headline, headline, missing_headline
+from reports.language import END, ENGLISH, ISOLATE, Language, isolate, language_of, mark
 from reports.outlook import HazardOutlook, hazard_title, newest, outlooks, places
+from reports.people import Exposure, exposures
 from reports.verdicts import HazardVerdict, hazard_verdicts, lead_label
+from reports.wording import words_of
 
 SMALL_POINTS, MOST_OTHERS = 130, 15
 TEMPLATES = Path(__file__).parent / "templates"
+LABEL_NAMES = {"HINDCAST": mark("HINDCAST"), "EXERCISE": mark("EXERCISE")}
 LABELS = {
-    "HINDCAST": "made later for a past day with the data of that day; it was not issued then and counts for nothing.",
-    "EXERCISE": "the weather, the places’ state and the risks in it are simulated; do not act on it.",
+    "HINDCAST": mark("made later for a past day with the data of that day; it was not issued then and counts for nothing."),
+    "EXERCISE": mark("the weather, the places’ state and the risks in it are simulated; do not act on it."),
 }
 
 
@@ -43,23 +49,33 @@ class Section:
     chance: charts.OutlookChart | None
     history: charts.HistoryChart | None
     others: tuple[charts.HistoryChart, ...]
+    drivers: Drivers | None
 
 
 @dataclass(frozen=True)
 class Page:
-    """Everything a report says, before it has a look."""
+    """Everything a report says in one language, before it has a look. ``languages`` are all it is written in."""
 
+    lang: Language
+    languages: tuple[Language, ...]
     title: str
     labels: tuple[str, ...]
     issued: date
-    valid_until: date
+    valid_until: datetime
     data_until: date | None
     degraded: tuple[str, ...]
     notes: tuple[str, ...]
     headlines: tuple[Headline, ...]
     sections: tuple[Section, ...]
     verdicts: tuple[HazardVerdict, ...]
+    exposures: tuple[Exposure, ...]
+    changes: Changes | None
     provenance: Mapping[str, Any]
+
+
+def languages_of(region: Region) -> tuple[Language, ...]:
+    """The languages a region's reports are written in: its own, and English."""
+    return tuple(language_of(tag, region.timezone) for tag in dict.fromkeys((*region.languages, "en")))
 
 
 def build(
@@ -69,33 +85,50 @@ def build(
     region: Region,
     provenance: Mapping[str, Any],
     hindcast: bool = False,
+    lang: Language = ENGLISH,
+    previous: pd.DataFrame | None = None,
 ) -> Page:
-    """Gather what the report says from a forecast, the region's scores, and the recent past by hazard."""
+    """Gather what the report says in a language from a forecast, the region's scores, and the recent past by hazard.
+
+    ``previous``: the table of the forecast before, which the report is held against.
+    """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
-    ids = [str(place) for place in forecast["location"].values]
-    names = forecast["name"].values if "name" in forecast.coords else ids
-    known = places({place: str(name) for place, name in zip(ids, names, strict=True)}, region)
     warm = warm_season(region, forecast)
-    hazards = outlooks(table, known, warm)
+    hazards = outlooks(table, _places(forecast, region, lang), warm)
     missing = {str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()}
-    heads = [headline(hazard, issued, warm, missing.get(hazard.name, "")) for hazard in hazards]
-    sections = tuple(_section(hazard, head, history.get(hazard.name)) for hazard, head in zip(hazards, heads, strict=True))
-    absent = [missing_headline(name, reason) for name, reason in sorted(missing.items()) if name not in {hazard.name for hazard in hazards}]
-    everything = list(dict.fromkeys([hazard.name for hazard in hazards] + sorted(missing)))
+    heads = [headline(one, issued, warm, lang, missing.get(one.name, ""), region.actions.get(one.name)) for one in hazards]
+    sections = [_section(forecast, one, head, history.get(one.name), lang) for one, head in zip(hazards, heads, strict=True)]
+    names = [hazard.name for hazard in hazards]
+    absent = [missing_headline(name, reason, lang) for name, reason in sorted(missing.items()) if name not in names]
     return Page(
+        lang=lang,
+        languages=languages_of(region),
         title=region.title,
         labels=tuple(label for label in ("HINDCAST" if hindcast else "", str(forecast.attrs.get("label", ""))) if label),
         issued=issued,
-        valid_until=issued + timedelta(days=1),
+        valid_until=_valid_until(issued, region),
         data_until=newest(table),
         degraded=_degraded(forecast, provenance),
         notes=tuple(str(note) for note in provenance.get("notes") or ()),
         headlines=(*heads, *absent),
-        sections=sections,
-        verdicts=tuple(hazard_verdicts(scores, everything, missing, issued)),
+        sections=tuple(sections),
+        verdicts=tuple(hazard_verdicts(scores, list(dict.fromkeys([*names, *sorted(missing)])), missing, issued, lang)),
+        exposures=exposures(hazards, lang),
+        changes=changes(hazards, previous, lang),
         provenance=provenance,
     )
+
+
+def _places(forecast: xr.Dataset, region: Region, lang: Language) -> dict[str, Any]:
+    ids = [str(place) for place in forecast["location"].values]
+    names = forecast["name"].values if "name" in forecast.coords else ids
+    return places({place: str(name) for place, name in zip(ids, names, strict=True)}, region, lang.tag)
+
+
+def _valid_until(issued: date, region: Region) -> datetime:
+    """When the next report is due: the day after, at the hour of the region's schedule, there."""
+    return datetime.combine(issued + timedelta(days=1), time.fromisoformat(region.schedule.daily), tzinfo=region.zone)
 
 
 def _degraded(forecast: xr.Dataset, provenance: Mapping[str, Any]) -> tuple[str, ...]:
@@ -103,32 +136,58 @@ def _degraded(forecast: xr.Dataset, provenance: Mapping[str, Any]) -> tuple[str,
     return tuple(dict.fromkeys(str(sentence) for sentence in sentences))
 
 
-def _section(hazard: HazardOutlook, words: Headline, history: xr.Dataset | None) -> Section:
+def _section(forecast: xr.Dataset, hazard: HazardOutlook, words: Headline, history: xr.Dataset | None, lang: Language) -> Section:
     worst, row = hazard.rows[0]
-    chance = charts.outlook_chart(hazard.title, worst.name, hazard.slots, row)
-    if history is None:
-        return Section(hazard, words, worst.name, chance, None, ())
-    others = [charts.history_chart(history, place.id, place.name, most=SMALL_POINTS) for place, _ in hazard.rows[1 : 1 + MOST_OTHERS]]
-    return Section(hazard, words, worst.name, chance, charts.history_chart(history, worst.id, worst.name), tuple(filter(None, others)))
+    chance = charts.outlook_chart(words.title, worst.name, hazard.slots, row, lang)
+    past: list[charts.HistoryChart | None] = [None]
+    if history is not None:
+        shown = [place for place, _ in hazard.rows[: 1 + MOST_OTHERS]]
+        points = [charts.MOST_POINTS] + [SMALL_POINTS] * MOST_OTHERS
+        fans = [fan_of(forecast, hazard.name, place.id) for place in shown]
+        past = [
+            charts.history_chart(history, place.id, place.name, lang, fan, most)
+            for place, fan, most in zip(shown, fans, points, strict=False)
+        ]
+    others = tuple(chart for chart in past[1:] if chart)
+    return Section(hazard, words, worst.name, chance, past[0], others, drivers(forecast, hazard, lang))
 
 
-def to_html(page: Page) -> str:
-    """The page as one self-contained HTML text. Equal pages give equal bytes."""
-    return render_template("report.html", page=page)
+def to_html(page: Page, notices: str = "") -> str:
+    """The page as one self-contained HTML text. Equal pages give equal bytes. ``notices``: HTML that stands first in it."""
+    return render_template("report.html", page.lang, script=_asset("outdated.js"), page=page, notices=notices)
 
 
-def render_template(name: str, **values: Any) -> str:
-    """Fill a template; everything is escaped, and the stylesheet is allowed by its hash alone."""
-    style, policy = stylesheet()
-    return environment().get_template(name).render(style=style, policy=policy, **values)
+def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **values: Any) -> str:
+    """Fill a template in a language; everything is escaped, and the stylesheet and the script are allowed by their hashes alone."""
+    style = _asset("style.css")
+    spoken = {
+        "lang": lang,
+        "say": lang.say,
+        "say_many": lang.say_many,
+        "words": words_of(lang),
+        "hazard_title": partial(hazard_title, lang=lang),
+        "lead_label": partial(lead_label, lang=lang),
+        "isolate": partial(isolate, language=lang),
+    }
+    return (
+        environment().get_template(name).render(**{**spoken, "style": style, "script": script, "policy": _policy(style, script), **values})
+    )
 
 
 @cache
-def stylesheet() -> tuple[str, str]:
-    """The stylesheet, and a Content-Security-Policy that permits it and nothing else."""
-    text = (TEMPLATES / "style.css").read_text(encoding="utf-8").strip()
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return text, f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+def _asset(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _policy(style: str, script: str) -> str:
+    """A Content-Security-Policy that permits the stylesheet, the script if there is one, and nothing else."""
+    scripts = f" script-src '{_digest(script)}';" if script else ""
+    return f"default-src 'none';{scripts} style-src '{_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 @cache
@@ -137,5 +196,16 @@ def environment() -> jinja2.Environment:
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    found.globals.update(words=wording, level_names=LEVEL_NAMES, labels=LABELS, hazard_title=hazard_title, lead_label=lead_label)
+    found.globals.update(labels=LABELS, label_names=LABEL_NAMES)
+    found.filters.update(bdi=as_bdi, svg=in_a_chart)
     return found
+
+
+def as_bdi(text: str) -> Markup:
+    """A sentence as HTML: escaped, its isolates as <bdi> elements."""
+    return Markup(str(escape(text)).replace(ISOLATE, "<bdi>").replace(END, "</bdi>"))
+
+
+def in_a_chart(text: str, lang: Language) -> str:
+    """A text for a chart, which is drawn from left to right: words of a language that is not keep their own order."""
+    return f"\u2067{text}{END}" if lang.direction == "rtl" and any("\u0590" <= char <= "\u08ff" for char in text) else text

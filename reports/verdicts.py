@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from features.hazards import LEVEL_NAMES
-from reports.charts import SkillChart, signed, skill_chart, slot_label
+from reports.charts import SkillChart, skill_chart, slot_label
+from reports.language import Language
 from reports.outlook import Slot, hazard_title, slot_kind
-from reports.wording import VERDICT_WORDS, ahead_range, listing
+from reports.wording import LEVEL_WORDS, VERDICT_WORDS, ahead_range, join, listing, signed
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,22 @@ class HazardVerdict:
     chart: SkillChart | None
 
 
-def hazard_verdicts(scores: pd.DataFrame, hazards: Sequence[str], missing: dict[str, str], issued: date) -> list[HazardVerdict]:
+def hazard_verdicts(
+    scores: pd.DataFrame, hazards: Sequence[str], missing: Mapping[str, str], issued: date, lang: Language
+) -> list[HazardVerdict]:
     """One panel per hazard, from the scores table of the whole region."""
-    return [_panel(name, scores[scores["hazard"] == name] if len(scores) else scores, missing.get(name, ""), issued) for name in hazards]
+    of = {name: scores[scores["hazard"] == name] if len(scores) else scores for name in hazards}
+    return [_panel(name, of[name], missing.get(name, ""), issued, lang) for name in hazards]
 
 
-def _panel(name: str, scores: pd.DataFrame, missing: str, issued: date) -> HazardVerdict:
-    title = hazard_title(name)
+def _panel(name: str, scores: pd.DataFrame, missing: str, issued: date, lang: Language) -> HazardVerdict:
+    title = hazard_title(name, lang)
     if missing or not len(scores):
         return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None)
     keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=_reading_order)
     slots = tuple(Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
-    levels = tuple(_level(int(level), slots, scores[scores["level"] == level]) for level in sorted(scores["level"].unique()))
-    return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores))
+    levels = tuple(_level(int(level), slots, scores[scores["level"] == level], lang) for level in sorted(scores["level"].unique()))
+    return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores, lang))
 
 
 def _reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
@@ -82,29 +85,29 @@ def _key(slot: Slot) -> tuple[int, int]:
     return slot.lead_days, slot.window_days or 0
 
 
-def _level(level: int, slots: tuple[Slot, ...], scores: pd.DataFrame) -> LevelVerdict:
+def _level(level: int, slots: tuple[Slot, ...], scores: pd.DataFrame, lang: Language) -> LevelVerdict:
     rows = {_cell(row): row for row in scores.to_dict("records")}
-    found = tuple(_score(rows.get(_key(slot))) for slot in slots)
+    found = tuple(_score(rows.get(_key(slot)), lang) for slot in slots)
     known = [score for score in found if score]
     return LevelVerdict(
         level,
-        LEVEL_NAMES.get(level, f"level {level}"),
-        _phrases(slots, found),
+        lang.say(LEVEL_WORDS[level]),
+        _phrases(slots, found, lang),
         found,
-        _range([score.n_events for score in known]),
-        _range([score.n_event_years for score in known]),
+        _range([score.n_events for score in known], lang),
+        _range([score.n_event_years for score in known], lang),
     )
 
 
-def _score(row: dict[Any, Any] | None) -> Score | None:
+def _score(row: dict[Any, Any] | None, lang: Language) -> Score | None:
     if row is None:
         return None
-    skill, low, high = (signed(value) for value in _model_skill(row))
+    skill, low, high = (signed(value, lang) for value in _model_skill(row))
     return Score(
         verdict=str(row["verdict"]),
-        published=signed(published_skill(row)),
+        published=signed(published_skill(row), lang),
         model=skill,
-        interval=f"{low} to {high}" if "–" not in (low, high) else "",
+        interval=lang.say("{low} to {high}", low=low, high=high) if "–" not in (low, high) else "",
         n_events=_whole(row["n_events"]),
         n_event_years=_whole(row["n_event_years"]),
     )
@@ -120,52 +123,56 @@ def _whole(value: float) -> int:
     return 0 if pd.isna(value) else int(value)
 
 
-def _range(counts: Sequence[int]) -> str:
-    if not counts:
-        return "0"
-    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+def _range(counts: Sequence[int], lang: Language) -> str:
+    low, high = (lang.number(end(counts, default=0)) for end in (min, max))
+    return low if low == high else lang.say("{low} to {high}", low=low, high=high)
 
 
-def _phrases(slots: Sequence[Slot], scores: Sequence[Score | None]) -> tuple[tuple[str, str, str], ...]:
+def _phrases(slots: Sequence[Slot], scores: Sequence[Score | None], lang: Language) -> tuple[tuple[str, str, str], ...]:
     """Neighbouring days with one verdict become one phrase; days first, then windows."""
     present = [(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score]
     if len({verdict for _, verdict in present}) == 1:
-        return (("all days ahead", present[0][1], VERDICT_WORDS.get(present[0][1], "")),)
+        return ((lang.say("all days ahead"), present[0][1], lang.say(VERDICT_WORDS.get(present[0][1], ""))),)
     groups: list[tuple[list[Slot], str]] = []
     for slot, verdict in present:
         if groups and groups[-1][1] == verdict and _same_family(groups[-1][0][-1], slot):
             groups[-1][0].append(slot)
         else:
             groups.append(([slot], verdict))
-    return tuple((_which(slots), verdict, VERDICT_WORDS.get(verdict, "")) for slots, verdict in groups)
+    return tuple((_which(slots, lang), verdict, lang.say(VERDICT_WORDS.get(verdict, ""))) for slots, verdict in groups)
 
 
 def _same_family(one: Slot, other: Slot) -> bool:
     return one.kind == other.kind and (one.kind != "index" or one.window_days == other.window_days)
 
 
-def _which(slots: list[Slot]) -> str:
+def _which(slots: Sequence[Slot], lang: Language) -> str:
     if slots[0].kind == "day":
-        return ahead_range(slots[0].lead_days, slots[-1].lead_days)
+        return ahead_range(slots[0].lead_days, slots[-1].lead_days, lang)
+    if slots[0].kind == "any" and len(slots) == 1:
+        return lang.say_many("any of the next {n} day", "any of the next {n} days", slots[0].window_days or 0)
     if slots[0].kind == "any":
-        return f"any of the next {' or '.join(str(slot.window_days) for slot in slots)} days"
-    return f"{listing([str(slot.lead_days) for slot in slots])} days ahead ({slots[0].window_days}-day window)"
+        days = [lang.number(slot.window_days or 0) for slot in slots]
+        return lang.say("any of the next {days} or {last} days", days=join(days[:-1], lang), last=days[-1])
+    leads = listing([lang.number(slot.lead_days) for slot in slots], lang)
+    return lang.say("{leads} days ahead ({window}-day window)", leads=leads, window=lang.number(slots[0].window_days or 0))
 
 
-def _chart(title: str, slots: Sequence[Slot], scores: pd.DataFrame) -> SkillChart | None:
+def _chart(title: str, slots: Sequence[Slot], scores: pd.DataFrame, lang: Language) -> SkillChart | None:
     """Skill of the lowest level by lead; the one with the most events and so the surest."""
     first = scores[scores["level"] == scores["level"].min()]
     rows = {_cell(row): row for row in first.to_dict("records") if row["verdict"] != "not assessed"}
     found = [(slot, row) for slot in slots if (row := rows.get(_key(slot)))]
-    return skill_chart(title, [(lead_label(slot), published_skill(row), *_model_skill(row)) for slot, row in found])
+    return skill_chart(title, [(lead_label(slot, lang), published_skill(row), *_model_skill(row)) for slot, row in found], lang)
 
 
 def _model_skill(row: Mapping[Any, Any]) -> tuple[float, float, float]:
     return float(row["bss_climatology"]), float(row["bss_climatology_low"]), float(row["bss_climatology_high"])
 
 
-def lead_label(slot: Slot) -> tuple[str, str]:
-    """Two short lines that name a lead without a date: "in 2 d", "next 7 d", "30 days / 90-day"."""
-    if slot.kind == "day":
-        return ("today", "") if slot.lead_days == 0 else (f"+{slot.lead_days} d", "")
-    return slot_label(slot) if slot.kind == "any" else (f"{slot.lead_days} d", f"{slot.window_days}-d")
+def lead_label(slot: Slot, lang: Language) -> tuple[str, str]:
+    """Two short lines that name a lead without a date: "+2 d", "next / 7 d", "+30 d / 90-d"."""
+    if slot.kind == "any":
+        return slot_label(slot, lang)
+    lead = lang.say("+{n} d", n=lang.number(slot.lead_days)) if slot.lead_days else lang.say("today")
+    return lead, "" if slot.kind == "day" else lang.say("{n}-d", n=lang.number(slot.window_days or 0))

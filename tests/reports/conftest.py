@@ -13,7 +13,9 @@ import pytest
 import xarray as xr
 
 from configs import Location, Region
+from features.hazards import hazards as declared
 from reports import publish
+from reports.exports import forecast_table
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -44,8 +46,12 @@ class Made:
     region: Region
     provenance: dict
 
-    def publish(self, folder: Path, hindcast: bool = False) -> Path:
-        return publish(self.forecast, self.scores, self.history, self.region, self.provenance, folder, hindcast)
+    def publish(self, folder: Path, hindcast: bool = False, previous: pd.DataFrame | None = None) -> Path:
+        return publish(self.forecast, self.scores, self.history, self.region, self.provenance, folder, hindcast, previous)
+
+    def table(self) -> pd.DataFrame:
+        """What forecast.csv of it holds."""
+        return forecast_table(self.forecast)
 
 
 def make(
@@ -60,6 +66,7 @@ def make(
     degraded: tuple[str, ...] = (),
     label: str = "",
     seed: int = 1,
+    languages: tuple[str, ...] = ("en",),
 ) -> Made:
     """A made-up forecast; ``colour`` paints every cell, ``silent`` hazards have no numbers, ``history`` is full, nan or none."""
     rng = np.random.default_rng(seed)
@@ -69,8 +76,16 @@ def make(
     forecast = _forecast(rng, cells, ids, spoken, pd.Timestamp(issued), colour, silent)
     forecast.attrs = {"region": "made-up", "title": "Made up", "degraded": json.dumps(list(degraded))} | ({"label": label} if label else {})
     places = tuple(Location(id=i, names={"en": n}) for i, n in zip(ids, spoken, strict=True))
-    region = Region(name="made-up", title="Berkane province", sources=("station_files",), locations=places, path=Path("made-up.yaml"))
+    region = Region(
+        name="made-up",
+        title="Berkane province",
+        sources=("station_files",),
+        locations=places,
+        languages=languages,
+        path=Path("made-up.yaml"),
+    )
     past = {} if history == "none" else {hazard: _history(rng, hazard, ids, issued, history == "nan") for hazard in hazards}
+    forecast = _explained(rng, forecast, past)
     missing = {} if "river_flood" in hazards else {"river_flood": "no river_discharge in the record"}
     scores = _scores(rng, cells) if scored else pd.DataFrame(columns=SCORE_COLUMNS)
     return Made(forecast, scores, past, region, _provenance(issued, hazards, missing, degraded))
@@ -120,6 +135,25 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
             "model_version": ("cell", ["3"] * len(cells)),
         },
     )
+
+
+def _explained(rng, forecast: xr.Dataset, past: dict[str, xr.Dataset]) -> xr.Dataset:
+    """The forecast with causes that add up to the distance from the usual chance, and quantiles of the days ahead."""
+    causes = sorted({cause for hazard in declared().values() for cause in hazard.causes} | {"the time of year"})
+    odds = {name: np.log(np.clip(forecast[name].values, 1e-4, 1 - 1e-4)) for name in ("probability", "normal_probability")}
+    total = odds["probability"] - odds["normal_probability"]
+    shares = rng.normal(0, 1, (len(causes), *total.shape))
+    for i, hazard in enumerate(forecast["hazard"].values):
+        shares[[cause not in declared()[hazard].causes for cause in causes], i] = np.nan
+    shares = np.where(np.isnan(total), np.nan, shares + (total - np.nansum(shares, axis=0)) / np.isfinite(shares).sum(axis=0))
+    band = np.full((3, *forecast["colour"].shape), np.nan)
+    for i, (hazard, window) in enumerate(zip(forecast["hazard"].values, forecast["window_days"].values, strict=True)):
+        if hazard in past and (window == 1 or hazard == "drought"):
+            normal = past[hazard]["normal"].values[-1]
+            band[:, i, 0] = normal + np.array([-1.1, 0.1, 1.4])[:, None] * max(1.0, float(np.abs(normal).max()) / 8)
+    added = {"contribution": (("cause", "cell", "level", "init_time", "location"), shares)}
+    added["outlook"] = (("quantile", "cell", "init_time", "location"), band)
+    return forecast.assign(added).assign_coords(cause=causes, quantile=[0.05, 0.5, 0.95])
 
 
 def _paint(unusual, severe, extreme) -> str:

@@ -4,7 +4,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.charts import BOTTOM, LEFT, RIGHT, TOP, columns_path, history_chart, line_path, round_ticks, signed, skill_chart
+from reports.charts import BOTTOM, LEFT, RIGHT, TOP, Fan, columns_path, history_chart, line_path, number, round_ticks, skill_chart
+from reports.language import ENGLISH
 
 
 @given(st.floats(-500, 500), st.floats(0, 1000))
@@ -33,25 +34,25 @@ def _history(value, normal, threshold, units="degC"):
 
 
 def test_beyond_is_above_for_heat_and_below_for_drought():
-    heat = history_chart(_history([20, 31, 20], 20, 30), "a", "A")
+    heat = history_chart(_history([20, 31, 20], 20, 30), "a", "A", ENGLISH)
     assert heat and heat.beyond.startswith("M222 ") and heat.beyond.endswith("h0")
-    drought = history_chart(_history([0.2, -1.4, 1.5], 0, -1, "1"), "a", "A")
+    drought = history_chart(_history([0.2, -1.4, 1.5], 0, -1, "1"), "a", "A", ENGLISH)
     assert drought and drought.beyond.startswith("M222 ") and "on 1 of 3 measured days" in drought.description
 
 
 def test_nothing_measured_has_no_chart():
-    assert history_chart(_history([np.nan] * 5, 20, 30), "a", "A") is None
-    assert history_chart(_history([1.0] * 5, 20, 30), "elsewhere", "A") is None
+    assert history_chart(_history([np.nan] * 5, 20, 30), "a", "A", ENGLISH) is None
+    assert history_chart(_history([1.0] * 5, 20, 30), "elsewhere", "A", ENGLISH) is None
 
 
 def test_a_threshold_that_is_missing_is_not_drawn():
-    chart = history_chart(_history([1.0, 2.0, 3.0], 2, np.nan, "mm"), "a", "A")
+    chart = history_chart(_history([1.0, 2.0, 3.0], 2, np.nan, "mm"), "a", "A", ENGLISH)
     assert chart and chart.threshold == "" and chart.beyond == "" and chart.bars and "threshold" not in chart.description
 
 
 def test_charts_stay_in_their_frame(made):
     for hazard, past in made(n_places=2, hazards=("heat", "flash_flood", "river_flood", "drought")).history.items():
-        chart = history_chart(past, "p00", "A")
+        chart = history_chart(past, "p00", "A", ENGLISH)
         assert chart, hazard
         numbers = [float(n) for n in chart.value.replace("M", " ").replace("V", " ").replace("h", " ").split()]
         assert min(numbers) >= TOP and max(numbers) <= RIGHT and chart.y_ticks[0][0] == BOTTOM and LEFT <= chart.x_ticks[0][0] < RIGHT
@@ -60,11 +61,30 @@ def test_charts_stay_in_their_frame(made):
 
 def test_skills_far_out_are_held_at_the_edge():
     chart = skill_chart(
-        "T", [(("today", ""), -4.0, 0.2, -9.0, 0.4), (("+1 d", ""), float("nan"), float("nan"), float("nan"), float("nan"))]
+        "T", [(("today", ""), -4.0, 0.2, -9.0, 0.4), (("+1 d", ""), float("nan"), float("nan"), float("nan"), float("nan"))], ENGLISH
     )
     assert chart and chart.points[0].published == BOTTOM and chart.points[0].low == BOTTOM and chart.points[1].published is None
-    assert skill_chart("T", []) is None
+    assert skill_chart("T", [], ENGLISH) is None
 
 
-def test_signs():
-    assert [signed(v) for v in (0.314, -0.2, 0.001, -0.001, float("nan"))] == ["+0.31", "−0.20", "0.00", "0.00", "–"]
+def test_numbers_have_a_true_minus_and_no_idle_zero():
+    assert [number(v, ENGLISH) for v in (-1.04, 2.0, 0.5, -0.01, 1200.0)] == ["−1", "2", "0.5", "0", "1,200"]
+
+
+def test_the_days_ahead_go_on_where_the_past_ends():
+    past = _history([20, 31, 20], 20, 30)
+    fan = Fan(tuple(day.date() for day in pd.date_range("2003-03-04", periods=2)), (18, 17), (21, 22), (26, 33))
+    chart, without = history_chart(past, "a", "A", ENGLISH, fan), history_chart(past, "a", "A", ENGLISH)
+    assert chart and without and without.fan == without.median == ""
+    # five days from LEFT to RIGHT: 52, 137, 222, 307, 392; the axis holds 33 at the top
+    assert chart.median.startswith("M307 ") and chart.fan.startswith("M307 ") and chart.fan.endswith("Z")
+    assert chart.value.split()[-2].endswith("222") or " 222 " in chart.value
+    assert chart.y_ticks[-1][1] == "35" and "On Wednesday 5 March between 17 °C and 33 °C, 9 times in 10." in chart.description
+    numbers = [float(n) for n in chart.fan.strip("MZ").split()]
+    assert min(numbers) >= TOP and max(numbers) == RIGHT
+
+
+def test_one_day_ahead_is_a_band_of_some_width():
+    fan = Fan((pd.Timestamp("2003-05-30").date(),), (-1.0,), (0.0,), (1.0,))
+    chart = history_chart(_history([0.2, -1.4, 1.5], 0, -1, "1"), "a", "A", ENGLISH, fan)
+    assert chart and len({x for x in chart.fan.strip("MZ").split()[::2]}) == 2
