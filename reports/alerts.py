@@ -379,11 +379,14 @@ _LEFT_OUT = {"instruction", "parameter"}
 
 def _withdrawn(info: ElementTree.Element, why: str, sent: datetime) -> ElementTree.Element:
     """An info block that says the alert is cancelled and why; event, severity, certainty, times and areas stay those of the alert."""
-    language = language_of(_text(info, "language"))
+    language, headline = language_of(_text(info, "language")), _text(info, "headline")
+    exercise = language.say("EXERCISE: {headline}", headline="")
+    cancelled = language.say("Cancelled: {headline}", headline=headline.removeprefix(exercise))
+    practised = headline.startswith(exercise)
     said = _CHANGED | {
         "effective": moment(sent),
-        "headline": language.say("Cancelled: {headline}", headline=_text(info, "headline")),
-        "description": f"{why} {language.say(INDICATIVE)}",
+        "headline": language.say("EXERCISE: {headline}", headline=cancelled) if practised else cancelled,
+        "description": " ".join([why, *([language.say(SIMULATED)] if practised else []), language.say(INDICATIVE)]),
     }
     made = ElementTree.Element("info")
     for child in info:
