@@ -222,7 +222,7 @@ def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language:
     add(info, "senderName", issuer.name or context.region.title)
     add(info, "headline", _headline(alert, context, language))
     add(info, "description", _description(alert, context, language))
-    if instruction := context.region.actions.get(alert.hazard, {}).get(alert.colour):
+    if instruction := _action(context.region.actions.get(alert.hazard, {}), alert.colour):
         add(info, "instruction", language.say(instruction))
     if issuer.contact:
         add(info, "contact", issuer.contact)
@@ -230,6 +230,12 @@ def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language:
         _named(info, "parameter", name, value)
     for place in alert.places:
         _area(info, context.places[place], context.outlines.get(place), language)
+
+
+def _action(actions: Mapping[str, str], colour: str) -> str:
+    """What the region file asks to do at a colour: what it says of the highest one that is reached."""
+    reached = [name for name in COLOURS if name in actions and LEVELS[name] <= LEVELS[colour]]
+    return actions[reached[-1]] if reached else ""
 
 
 def _peak(rows: pd.DataFrame, level: int) -> tuple[float, float]:

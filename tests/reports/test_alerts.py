@@ -237,6 +237,14 @@ def test_only_an_authorised_issuer_is_actual(schema, berkane, shapes, tmp_path: 
     assert ("simulated" in said(root, "description")[2]) == (label == "EXERCISE")
 
 
+@pytest.mark.parametrize(("colour", "instruction"), [("yellow", []), ("orange", ["Open the halls."]), ("red", ["Open the halls."])])
+def test_the_instruction_is_that_of_the_highest_colour_reached(schema, berkane, shapes, colour, instruction):
+    region = berkane.model_copy(update={"actions": {"heat": {"orange": "Open the halls."}, "drought": {"yellow": "Save water."}}})
+    made = alerts(table_of("2026-07-08", ("berkane", "heat", colour, 1, 1, 0.6)), region, "", None, shapes)
+    check(schema, made)
+    assert said(read(made[f"heat-{colour}.xml"]), "instruction") == instruction * 3
+
+
 def test_hostile_names_are_text(schema, tmp_path: Path):
     places = tuple(Location(id=f"p{i}", names={"en": name}, latitude=i, longitude=-i) for i, name in enumerate(HOSTILE))
     issuer = Issuer(name=HOSTILE[0], sender="a@b.example", contact=HOSTILE[1])
