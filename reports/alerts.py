@@ -222,7 +222,7 @@ def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language:
     add(info, "senderName", issuer.name or context.region.title)
     add(info, "headline", _headline(alert, context, language))
     add(info, "description", _description(alert, context, language))
-    if instruction := context.region.actions.get(alert.hazard, {}).get(alert.colour):
+    if instruction := _action(context.region.actions.get(alert.hazard, {}), alert.colour):
         add(info, "instruction", language.say(instruction))
     if issuer.contact:
         add(info, "contact", issuer.contact)
@@ -230,6 +230,12 @@ def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language:
         _named(info, "parameter", name, value)
     for place in alert.places:
         _area(info, context.places[place], context.outlines.get(place), language)
+
+
+def _action(actions: Mapping[str, str], colour: str) -> str:
+    """What the region file asks to do at a colour: what it says of the highest one that is reached."""
+    reached = [name for name in COLOURS if name in actions and LEVELS[name] <= LEVELS[colour]]
+    return actions[reached[-1]] if reached else ""
 
 
 def _peak(rows: pd.DataFrame, level: int) -> tuple[float, float]:
@@ -379,11 +385,14 @@ _LEFT_OUT = {"instruction", "parameter"}
 
 def _withdrawn(info: ElementTree.Element, why: str, sent: datetime) -> ElementTree.Element:
     """An info block that says the alert is cancelled and why; event, severity, certainty, times and areas stay those of the alert."""
-    language = language_of(_text(info, "language"))
+    language, headline = language_of(_text(info, "language")), _text(info, "headline")
+    exercise = language.say("EXERCISE: {headline}", headline="")
+    cancelled = language.say("Cancelled: {headline}", headline=headline.removeprefix(exercise))
+    practised = headline.startswith(exercise)
     said = _CHANGED | {
         "effective": moment(sent),
-        "headline": language.say("Cancelled: {headline}", headline=_text(info, "headline")),
-        "description": f"{why} {language.say(INDICATIVE)}",
+        "headline": language.say("EXERCISE: {headline}", headline=cancelled) if practised else cancelled,
+        "description": " ".join([why, *([language.say(SIMULATED)] if practised else []), language.say(INDICATIVE)]),
     }
     made = ElementTree.Element("info")
     for child in info:

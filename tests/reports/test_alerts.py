@@ -219,7 +219,7 @@ STATUS = {
 
 
 @pytest.mark.parametrize(("issuer", "label", "status"), STATUS.values(), ids=STATUS.keys())
-def test_only_an_authorised_issuer_is_actual(schema, berkane, shapes, issuer, label, status):
+def test_only_an_authorised_issuer_is_actual(schema, berkane, shapes, tmp_path: Path, issuer, label, status):
     region = berkane.model_copy(update={"issuer": issuer})
     made = alerts(table_of("2026-07-08", *HEAT), region, label, None, shapes)
     check(schema, made)
@@ -227,6 +227,22 @@ def test_only_an_authorised_issuer_is_actual(schema, berkane, shapes, issuer, la
     assert one(root, "status") == status and one(root, "senderName") == (issuer.name or "Berkane")
     assert said(root, "headline")[2].startswith("EXERCISE: ") == (label == "EXERCISE")
     assert ("simulated" in said(root, "description")[2]) == (label == "EXERCISE")
+    ended = cancel_alerts(save(tmp_path, made), "It is over.", datetime(2026, 7, 8, 12, tzinfo=UTC))
+    check(schema, ended)
+    root = read(ended["heat-orange-cancel.xml"])
+    assert one(root, "status") == status
+    assert said(root, "headline")[2] == ("EXERCISE: " * (label == "EXERCISE")) + (
+        "Cancelled: Heat: orange in Berkane from Thursday 9 July to Saturday 11 July"
+    )
+    assert ("simulated" in said(root, "description")[2]) == (label == "EXERCISE")
+
+
+@pytest.mark.parametrize(("colour", "instruction"), [("yellow", []), ("orange", ["Open the halls."]), ("red", ["Open the halls."])])
+def test_the_instruction_is_that_of_the_highest_colour_reached(schema, berkane, shapes, colour, instruction):
+    region = berkane.model_copy(update={"actions": {"heat": {"orange": "Open the halls."}, "drought": {"yellow": "Save water."}}})
+    made = alerts(table_of("2026-07-08", ("berkane", "heat", colour, 1, 1, 0.6)), region, "", None, shapes)
+    check(schema, made)
+    assert said(read(made[f"heat-{colour}.xml"]), "instruction") == instruction * 3
 
 
 def test_hostile_names_are_text(schema, tmp_path: Path):
