@@ -25,7 +25,7 @@ from models import predict as prediction
 from models.registry import Champion, Registry, code_version
 from models.stages import Assessment
 from models.train import Model, reference_years
-from reports.exports import read_forecast_csv
+from reports.exports import read_published
 from sources import Source, is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
@@ -57,6 +57,11 @@ class Issue:
         """Whether it is the region's forecast of its day, to stand in the index and in MLflow."""
         return self.folder == self.settings.published / self.region.name / self.issued.isoformat()
 
+    @property
+    def before(self) -> Path | None:
+        """The folder of the region's newest official forecast before this one."""
+        return folder_before(self.settings.published / self.region.name, self.issued)
+
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
 def score(region: Region, champions: dict[str, Champion], missing: dict[str, str]) -> Assessment:
@@ -70,7 +75,7 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
     models = {name: champion.model for name, champion in issue.champions.items()}
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
-    before = None if issue.hindcast else earlier_forecast(issue.settings.published / issue.region.name, issue.issued)
+    before = None if issue.hindcast else read_published(issue.before)
     weather = None
     if issue.forecasts is not None:
         backtests = {name: champion.out_of_fold for name, champion in issue.champions.items() if champion.out_of_fold is not None}
@@ -80,25 +85,21 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
-def publish(issue: Issue, forecast: xr.Dataset, scores: pd.DataFrame, provenance: dict[str, Any]) -> Path:
+def publish(issue: Issue, forecast: xr.Dataset, scores: pd.DataFrame, provenance: dict[str, Any]) -> reports.Published:
     """The report's folder; an official forecast also enters the index and MLflow."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
-    before = None if issue.hindcast else earlier_forecast(issue.settings.published / issue.region.name, issue.issued)
-    past = recent_past(issue)
-    folder = reports.publish(forecast, scores, past, issue.region, provenance, issue.folder, issue.hindcast, before)
+    before, settings = None if issue.hindcast else issue.before, issue.settings if issue.official else None
+    made = reports.publish(forecast, scores, recent_past(issue), issue.region, provenance, issue.folder, issue.hindcast, before, settings)
     if issue.official:
-        Registry(issue.settings).log_forecast(issue.region, issue.issued, forecast, provenance, folder)
+        Registry(issue.settings).log_forecast(issue.region, issue.issued, forecast, provenance, made.folder)
         reports.write_index(issue.settings)
-    return folder
+    return made
 
 
-def earlier_forecast(folder: Path, issued: date) -> pd.DataFrame | None:
-    """The table of the newest forecast before ``issued`` in a region's published folder; None where there is none that reads."""
-    files = [path for path in folder.glob("????-??-??/forecast.csv") if path.parent.name < issued.isoformat()]
-    try:
-        return read_forecast_csv(max(files)) if files else None
-    except (OSError, ValueError):
-        return None
+def folder_before(published: Path, issued: date) -> Path | None:
+    """The newest report in a region's published folder of a day before ``issued``; None where there is none."""
+    found = [path.parent for path in published.glob("????-??-??/forecast.csv") if path.parent.name < issued.isoformat()]
+    return max(found, default=None)
 
 
 def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
@@ -189,8 +190,8 @@ def make_forecast(issue: Issue) -> Outcome:
     told = [*notes(issue), *said["notes"]]
     forecast.attrs |= {"degraded": json.dumps(degraded, ensure_ascii=False), "notes": json.dumps(told, ensure_ascii=False)}
     with stage("publish"):
-        folder = publish(issue, forecast, assessment.table, provenance_of(issue, degraded, told))
-    return Outcome(issue.region.name, folder, tuple(degraded), tuple(told), assessment.table)
+        made = cast(reports.Published, publish(issue, forecast, assessment.table, provenance_of(issue, degraded, told)))
+    return Outcome(issue.region.name, made.folder, tuple(degraded), (*told, *made.left_out), assessment.table)
 
 
 def by_reason(missing: dict[str, str]) -> dict[str, list[str]]:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from configs import Region
-from reports.exports import forecast_table, write_csv, write_netcdf, write_provenance
+from configs import Region, Settings
+from reports.alerts import FOLDER, alerts, moment, sent_at
+from reports.exports import forecast_table, read_published, write_csv, write_geojson, write_netcdf, write_provenance
 from reports.folders import publish_folder
 from reports.index import PROVENANCE, write_index
+from reports.notices import add_notices
+from reports.outlines import outlines
+from reports.pdf import PdfUnavailable, pdf_of
 from reports.report import build, languages_of, to_html
 
-__all__ = ["publish", "write_index"]
+__all__ = ["Published", "publish", "write_index"]
 
 CSV = "forecast.csv"
 NETCDF = "forecast.nc"
+GEOJSON = "forecast.geojson"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a report is, and sentences on what was left out of it because this machine cannot make it."""
+
+    folder: Path
+    left_out: tuple[str, ...] = ()
 
 
 def publish(
@@ -30,27 +44,63 @@ def publish(
     provenance: Mapping[str, Any],
     folder: Path,
     hindcast: bool = False,
-    previous: pd.DataFrame | None = None,
-) -> Path:
-    """Write forecast.csv, forecast.nc, provenance.json and a report.<language>.html for each of the region's languages and
-    English into ``folder``, all at once; returns it.
+    before: Path | None = None,
+    settings: Settings | None = None,
+) -> Published:
+    """Write a report into ``folder``, all of it at once: report.<language>.html and .pdf for each of the region's languages and
+    English, forecast.csv, forecast.nc, forecast.geojson, alerts/ and provenance.json.
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's scores table, possibly
-    empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. ``previous``: the table of
-    the forecast before. provenance.json is ``provenance`` and the headlines of the English report. The same arguments write the
-    same bytes.
-    Raises RiskError when ``folder`` holds files that are no report.
+    empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. ``before``: the published folder of
+    the forecast before, whose colours and alerts this one is held against. ``settings``: where notes and retractions of the
+    region's official reports lie; None for a report that is none. provenance.json is ``provenance`` and the headlines of the
+    English report. The same arguments write the same bytes. Raises RiskError when ``folder`` holds files that are no report.
     """
+    table, previous = forecast_table(forecast), read_published(before)
     pages = {lang.tag: build(forecast, scores, history, region, provenance, hindcast, lang, previous) for lang in languages_of(region)}
-    html = {tag: to_html(page) for tag, page in pages.items()}
-    headlines = [asdict(head) for head in pages["en"].headlines]
-    table = forecast_table(forecast)
+    issued, label = pages["en"].issued, "HINDCAST" if hindcast else str(forecast.attrs.get("label", ""))
+    names = _names(forecast)
+    said = {
+        **provenance,
+        "sent": moment(sent_at(region, issued)),
+        "sender": region.sender,
+        "headlines": [asdict(head) for head in pages["en"].headlines],
+    }
+    left_out: list[str] = []
 
     def write(aside: Path) -> None:
+        shapes = outlines(region)
         write_csv(table, aside / CSV)
         write_netcdf(forecast, aside / NETCDF)
-        write_provenance({**provenance, "headlines": headlines}, aside / PROVENANCE)
-        for tag, text in html.items():
-            (aside / f"report.{tag}.html").write_text(text, encoding="utf-8", newline="\n")
+        write_geojson(table, region, aside / GEOJSON, label, shapes, names)
+        write_provenance(said, aside / PROVENANCE)
+        (aside / FOLDER).mkdir()
+        for name, text in ({} if hindcast else alerts(table, region, label, before, shapes, names)).items():
+            (aside / FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+        for tag, page in pages.items():
+            (aside / f"report.{tag}.html").write_text(to_html(page), encoding="utf-8", newline="\n")
+        if settings is not None:
+            add_notices(aside, region, issued, settings)
+        left_out.extend(_write_pdfs(aside, folder))
 
-    return publish_folder(folder, write, mark=PROVENANCE)
+    return Published(publish_folder(folder, write, mark=PROVENANCE), tuple(dict.fromkeys(left_out)))
+
+
+def _names(forecast: xr.Dataset) -> dict[str, str]:
+    """Names by location id, where the record tells any."""
+    ids = [str(place) for place in forecast["location"].values]
+    return dict(zip(ids, map(str, forecast["name"].values), strict=True)) if "name" in forecast.coords else {}
+
+
+def _write_pdfs(aside: Path, published: Path) -> list[str]:
+    """Each page as PDF beside it, that of an equal page already published taken over; says why where none can be made."""
+    for page in sorted(aside.glob("report.*.html")):
+        known, path = published / page.with_suffix(".pdf").name, page.with_suffix(".pdf")
+        if known.is_file() and (published / page.name).is_file() and (published / page.name).read_bytes() == page.read_bytes():
+            shutil.copyfile(known, path)
+            continue
+        try:
+            path.write_bytes(pdf_of(page.read_text(encoding="utf-8")))
+        except PdfUnavailable as why:
+            return [str(why)]
+    return []

@@ -80,6 +80,14 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
     return table
 
 
+def read_published(folder: Path | None) -> pd.DataFrame | None:
+    """The forecast table of a published folder; None where there is none that reads."""
+    try:
+        return read_forecast_csv(folder / "forecast.csv") if folder else None
+    except (OSError, ValueError):
+        return None
+
+
 def write_provenance(provenance: dict[str, Any], path: Path) -> None:
     """Write provenance.json with sorted keys, so that the same facts are the same bytes. Raises ValueError on NaN."""
     text = json.dumps(provenance, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=str)

@@ -25,6 +25,7 @@ from reports.drivers import Drivers, drivers, fan_of
 from reports.exports import forecast_table
 from reports.headline import Headline, headline, missing_headline
 from reports.language import END, ENGLISH, ISOLATE, Language, isolate, language_of, mark
+from reports.maps import HazardMap, Sheet, hazard_map, sheet_of
 from reports.outlook import HazardOutlook, hazard_title, newest, outlooks, places
 from reports.people import Exposure, exposures
 from reports.verdicts import HazardVerdict, hazard_verdicts, lead_label
@@ -50,6 +51,7 @@ class Section:
     history: charts.HistoryChart | None
     others: tuple[charts.HistoryChart, ...]
     drivers: Drivers | None
+    map: HazardMap | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Page:
     verdicts: tuple[HazardVerdict, ...]
     exposures: tuple[Exposure, ...]
     changes: Changes | None
+    sheet: Sheet | None
     provenance: Mapping[str, Any]
 
 
@@ -98,7 +101,8 @@ def build(
     hazards = outlooks(table, _places(forecast, region, lang), warm)
     missing = {str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()}
     heads = [headline(one, issued, warm, lang, missing.get(one.name, ""), region.actions.get(one.name)) for one in hazards]
-    sections = [_section(forecast, one, head, history.get(one.name), lang) for one, head in zip(hazards, heads, strict=True)]
+    sheet = sheet_of(region)
+    sections = [_section(forecast, one, head, history.get(one.name), sheet, lang) for one, head in zip(hazards, heads, strict=True)]
     names = [hazard.name for hazard in hazards]
     absent = [missing_headline(name, reason, lang) for name, reason in sorted(missing.items()) if name not in names]
     return Page(
@@ -116,6 +120,7 @@ def build(
         verdicts=tuple(hazard_verdicts(scores, list(dict.fromkeys([*names, *sorted(missing)])), missing, issued, lang)),
         exposures=exposures(hazards, lang),
         changes=changes(hazards, previous, lang),
+        sheet=sheet,
         provenance=provenance,
     )
 
@@ -136,7 +141,9 @@ def _degraded(forecast: xr.Dataset, provenance: Mapping[str, Any]) -> tuple[str,
     return tuple(dict.fromkeys(str(sentence) for sentence in sentences))
 
 
-def _section(forecast: xr.Dataset, hazard: HazardOutlook, words: Headline, history: xr.Dataset | None, lang: Language) -> Section:
+def _section(
+    forecast: xr.Dataset, hazard: HazardOutlook, words: Headline, history: xr.Dataset | None, sheet: Sheet | None, lang: Language
+) -> Section:
     worst, row = hazard.rows[0]
     chance = charts.outlook_chart(words.title, worst.name, hazard.slots, row, lang)
     past: list[charts.HistoryChart | None] = [None]
@@ -149,7 +156,7 @@ def _section(forecast: xr.Dataset, hazard: HazardOutlook, words: Headline, histo
             for place, fan, most in zip(shown, fans, points, strict=False)
         ]
     others = tuple(chart for chart in past[1:] if chart)
-    return Section(hazard, words, worst.name, chance, past[0], others, drivers(forecast, hazard, lang))
+    return Section(hazard, words, worst.name, chance, past[0], others, drivers(forecast, hazard, lang), hazard_map(hazard, sheet, lang))
 
 
 def to_html(page: Page, notices: str = "") -> str:

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from configs import RiskError, Settings
-from flows.forecast import by_reason, check_issue_day, earlier_forecast, stale
+from flows.forecast import by_reason, check_issue_day, folder_before, stale
 
 
 def observations(until: str, delay: int) -> xr.Dataset:
@@ -40,17 +40,18 @@ def test_a_day_to_come_cannot_be_issued() -> None:
 
 
 def test_the_forecast_before_is_the_newest_of_an_earlier_day(tmp_path: Path) -> None:
-    from reports.exports import COLUMNS
+    from reports.exports import COLUMNS, read_published
 
-    assert earlier_forecast(tmp_path, date(2001, 3, 10)) is None
+    assert folder_before(tmp_path, date(2001, 3, 10)) is None
     for day in ("2001-03-01", "2001-03-09", "2001-03-10", "hindcast"):
         (tmp_path / day).mkdir()
         row = dict.fromkeys(COLUMNS, "") | {"region": day, "level": 1, "lead_days": 0, "window_days": 1}
         pd.DataFrame([row]).to_csv(tmp_path / day / "forecast.csv", index=False)
-    found = earlier_forecast(tmp_path, date(2001, 3, 10))
+    before = folder_before(tmp_path, date(2001, 3, 10))
+    found = read_published(before)
     assert found is not None and found["region"].tolist() == ["2001-03-09"]
     (tmp_path / "2001-03-09" / "forecast.csv").write_text("damaged")
-    assert earlier_forecast(tmp_path, date(2001, 3, 10)) is None
+    assert read_published(before) is None
 
 
 def test_hazards_missing_for_one_reason_are_told_together() -> None:

@@ -15,7 +15,7 @@ import xarray as xr
 from configs import Location, Region
 from features.hazards import hazards as declared
 from reports import publish
-from reports.exports import forecast_table
+from reports.exports import forecast_table, write_csv
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -47,7 +47,11 @@ class Made:
     provenance: dict
 
     def publish(self, folder: Path, hindcast: bool = False, previous: pd.DataFrame | None = None) -> Path:
-        return publish(self.forecast, self.scores, self.history, self.region, self.provenance, folder, hindcast, previous)
+        before = None if previous is None else folder.parent / f"before-{folder.name}"
+        if before is not None and previous is not None:
+            before.mkdir(exist_ok=True)
+            write_csv(previous, before / "forecast.csv")
+        return publish(self.forecast, self.scores, self.history, self.region, self.provenance, folder, hindcast, before).folder
 
     def table(self) -> pd.DataFrame:
         """What forecast.csv of it holds."""
