@@ -87,9 +87,14 @@ def _where_and_when(slots: Sequence[Slot], issued: date, values: Mapping[str, st
         return lang.say("{colour} in {places} on some day from {first} to {last}; {chance}.", **values, **_window(slots, lang))
     if slots[0].kind == "index":
         n = min(slot.lead_days for slot in slots)
-        one, many = "{colour} in {places} on {day}, {n} day ahead; {chance}.", "{colour} in {places} on {day}, {n} days ahead; {chance}."
         if len(days) == 1:
-            return lang.say_many(one, many, n, day=day, **values)
+            return lang.say_many(
+                "{colour} in {places} on {day}, {n} day ahead; {chance}.",
+                "{colour} in {places} on {day}, {n} days ahead; {chance}.",
+                n,
+                day=day,
+                **values,
+            )
         return lang.say_many(
             "{colour} in {places} from {day}, {n} day ahead; {chance}.",
             "{colour} in {places} from {day}, {n} days ahead; {chance}.",
@@ -150,8 +155,9 @@ def _beyond(hazard: HazardOutlook, lang: Language) -> str:
         return lang.say("Grey days: no more than the calendar knows.")
     last = max(known, key=lambda slot: slot.lead_days)
     if last.kind == "index":
-        one, many = "No more than the calendar knows beyond {n} day.", "No more than the calendar knows beyond {n} days."
-        return lang.say_many(one, many, last.lead_days)
+        return lang.say_many(
+            "No more than the calendar knows beyond {n} day.", "No more than the calendar knows beyond {n} days.", last.lead_days
+        )
     return lang.say("No more than the calendar knows after {day}.", day=long_date(last.valid, lang, year=False))
 
 

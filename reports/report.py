@@ -210,7 +210,7 @@ def environment() -> jinja2.Environment:
 
 def as_bdi(text: str) -> Markup:
     """A sentence as HTML: escaped, its isolates as <bdi> elements."""
-    return Markup(str(escape(text)).replace(ISOLATE, "<bdi>").replace(END, "</bdi>"))
+    return escape(text).replace(ISOLATE, Markup("<bdi>")).replace(END, Markup("</bdi>"))
 
 
 def in_a_chart(text: str, lang: Language) -> str:
