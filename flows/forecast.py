@@ -22,6 +22,7 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
 from models import predict as prediction
+from models.record import record_of
 from models.registry import Champion, Registry, code_version
 from models.stages import Assessment
 from models.train import Model, reference_years
@@ -85,11 +86,24 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
-def publish(issue: Issue, forecast: xr.Dataset, scores: pd.DataFrame, provenance: dict[str, Any]) -> reports.Published:
+def publish(issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]) -> reports.Published:
     """The report's folder; an official forecast also enters the index and MLflow."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
     before, settings = None if issue.hindcast else issue.before, issue.settings if issue.official else None
-    made = reports.publish(forecast, scores, recent_past(issue), issue.region, provenance, issue.folder, issue.hindcast, before, settings)
+    backtests = {name: champion.out_of_fold for name, champion in issue.champions.items() if champion.out_of_fold is not None}
+    past = record_of(backtests, assessment.known, issue.region)
+    made = reports.publish(
+        forecast,
+        assessment.table,
+        recent_past(issue),
+        issue.region,
+        provenance,
+        issue.folder,
+        issue.hindcast,
+        before,
+        settings,
+        {"colours": past.colours, "reliability": past.reliability} if backtests else None,
+    )
     if issue.official:
         Registry(issue.settings).log_forecast(issue.region, issue.issued, forecast, provenance, made.folder)
         reports.write_index(issue.settings)
@@ -190,7 +204,7 @@ def make_forecast(issue: Issue) -> Outcome:
     told = [*notes(issue), *said["notes"]]
     forecast.attrs |= {"degraded": json.dumps(degraded, ensure_ascii=False), "notes": json.dumps(told, ensure_ascii=False)}
     with stage("publish"):
-        made = cast(reports.Published, publish(issue, forecast, assessment.table, provenance_of(issue, degraded, told)))
+        made = cast(reports.Published, publish(issue, forecast, assessment, provenance_of(issue, degraded, told)))
     return Outcome(issue.region.name, made.folder, tuple(degraded), (*told, *made.left_out), assessment.table)
 
 

@@ -19,6 +19,7 @@ from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.blend import blend, speaks
+from models.colours import COLOURS, GREY, colour_ranks, knows_nothing
 from models.explain import WEATHER, causes_of, explain
 from models.paths import archive_for, rolling_chances
 from models.quantiles import QUANTILES, predict_outlook
@@ -28,10 +29,6 @@ from models.train import Model, State, read_replicas, read_state, reference_year
 
 DECIMALS = 4
 TWO_SIDED_90 = 1.645  # standard normal
-COLOURS = ("green", "yellow", "orange", "red")
-GREY = "grey"
-CERTAIN = 0.80  # from here on a colour needs no multiple of the usual chance
-WITHDRAWN_BELOW = 0.8  # of its threshold; until then a colour once given for a day stays
 DIMS = ("cell", "level", "init_time", "location")
 
 
@@ -325,19 +322,9 @@ def _data_until(hazard: Hazard, observations: xr.Dataset) -> np.datetime64:
 
 def _colours(hazard: Hazard, part: xr.Dataset, region: Region, previous: pd.DataFrame | None) -> xr.DataArray:
     """One colour per cell and place: the highest row reached, grey where no level knows more than the calendar."""
-    rules = region.colours.get(hazard.name) or hazard.colours
     chance, usual, verdict = (part[name].values for name in ("probability", "normal_probability", "verdict"))
-    rank = np.zeros(chance[:, 0].shape, dtype=int)
-    before = _ranks_before(hazard, part, previous)
-    for number, name in enumerate(COLOURS[1:], start=1):
-        for level, least in rules.get(name, {}).items():
-            p, q = chance[:, level - 1], usual[:, level - 1]
-            with np.errstate(invalid="ignore"):
-                reached = (p >= least) & ((p >= hazard.colour_over_normal * q) | (p >= CERTAIN))
-                kept = (before >= number) & (p >= WITHDRAWN_BELOW * least)
-            rank = np.where(reached | kept, np.maximum(rank, number), rank)
-    colour = np.array(COLOURS, dtype=object)[rank]
-    colour = np.where(np.isin(verdict, (USUAL, NOT_ASSESSED)).all(axis=1), GREY, colour)
+    rank = colour_ranks(hazard, region, chance, usual, _ranks_before(hazard, part, previous))
+    colour = np.where(knows_nothing(verdict), GREY, np.array(COLOURS, dtype=object)[rank])
     return xr.DataArray(np.where((verdict == "").all(axis=1), "", colour), dims=("cell", "init_time", "location"))
 
 

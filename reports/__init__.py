@@ -46,6 +46,7 @@ def publish(
     hindcast: bool = False,
     before: Path | None = None,
     settings: Settings | None = None,
+    record: Mapping[str, pd.DataFrame] | None = None,
 ) -> Published:
     """Write a report into ``folder``, all of it at once: report.<language>.html and .pdf for each of the region's languages and
     English, forecast.csv, forecast.nc, forecast.geojson, alerts/ and provenance.json.
@@ -53,11 +54,15 @@ def publish(
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's scores table, possibly
     empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. ``before``: the published folder of
     the forecast before, whose colours and alerts this one is held against. ``settings``: where notes and retractions of the
-    region's official reports lie; None for a report that is none. provenance.json is ``provenance`` and the headlines of the
+    region's official reports lie; None for a report that is none. ``record``: what past days' colours and chances came to, tables
+    ``colours`` (hazard, lead_days, window_days, colour, grey, years, and days a year at a place: shown, hits, false, missed) and
+    ``reliability`` (hazard, forecast, observed, low, high, n). provenance.json is ``provenance`` and the headlines of the
     English report. The same arguments write the same bytes. Raises RiskError when ``folder`` holds files that are no report.
     """
     table, previous = forecast_table(forecast), read_published(before)
-    pages = {lang.tag: build(forecast, scores, history, region, provenance, hindcast, lang, previous) for lang in languages_of(region)}
+    pages = {
+        lang.tag: build(forecast, scores, history, region, provenance, hindcast, lang, previous, record) for lang in languages_of(region)
+    }
     issued, label = pages["en"].issued, "HINDCAST" if hindcast else str(forecast.attrs.get("label", ""))
     names = _names(forecast)
     said = {

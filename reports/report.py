@@ -90,10 +90,11 @@ def build(
     hindcast: bool = False,
     lang: Language = ENGLISH,
     previous: pd.DataFrame | None = None,
+    record: Mapping[str, pd.DataFrame] | None = None,
 ) -> Page:
     """Gather what the report says in a language from a forecast, the region's scores, and the recent past by hazard.
 
-    ``previous``: the table of the forecast before, which the report is held against.
+    ``previous``: the table of the forecast before, which the report is held against. ``record``: see ``reports.publish``.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
@@ -117,7 +118,7 @@ def build(
         notes=tuple(str(note) for note in provenance.get("notes") or ()),
         headlines=(*heads, *absent),
         sections=tuple(sections),
-        verdicts=tuple(hazard_verdicts(scores, list(dict.fromkeys([*names, *sorted(missing)])), missing, issued, lang)),
+        verdicts=tuple(hazard_verdicts(scores, record or {}, list(dict.fromkeys([*names, *sorted(missing)])), missing, issued, lang)),
         exposures=exposures(hazards, lang),
         changes=changes(hazards, previous, lang),
         sheet=sheet,

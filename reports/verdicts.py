@@ -12,6 +12,7 @@ import pandas as pd
 
 from reports.charts import SkillChart, skill_chart, slot_label
 from reports.language import Language
+from reports.marks import Marks, marks_of
 from reports.outlook import Slot, hazard_title, slot_kind
 from reports.wording import LEVEL_WORDS, VERDICT_WORDS, ahead_range, join, listing, signed
 
@@ -50,24 +51,33 @@ class HazardVerdict:
     slots: tuple[Slot, ...]
     levels: tuple[LevelVerdict, ...]
     chart: SkillChart | None
+    marks: Marks | None
 
 
 def hazard_verdicts(
-    scores: pd.DataFrame, hazards: Sequence[str], missing: Mapping[str, str], issued: date, lang: Language
+    scores: pd.DataFrame,
+    record: Mapping[str, pd.DataFrame],
+    hazards: Sequence[str],
+    missing: Mapping[str, str],
+    issued: date,
+    lang: Language,
 ) -> list[HazardVerdict]:
-    """One panel per hazard, from the scores table of the whole region."""
+    """One panel per hazard, from the scores table of the whole region and its record, see ``reports.publish``."""
     of = {name: scores[scores["hazard"] == name] if len(scores) else scores for name in hazards}
-    return [_panel(name, of[name], missing.get(name, ""), issued, lang) for name in hazards]
+    return [_panel(name, of[name], record, missing.get(name, ""), issued, lang) for name in hazards]
 
 
-def _panel(name: str, scores: pd.DataFrame, missing: str, issued: date, lang: Language) -> HazardVerdict:
+def _panel(
+    name: str, scores: pd.DataFrame, record: Mapping[str, pd.DataFrame], missing: str, issued: date, lang: Language
+) -> HazardVerdict:
     title = hazard_title(name, lang)
     if missing or not len(scores):
-        return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None)
+        return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None, None)
     keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=_reading_order)
     slots = tuple(Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
     levels = tuple(_level(int(level), slots, scores[scores["level"] == level], lang) for level in sorted(scores["level"].unique()))
-    return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores, lang))
+    marks = marks_of(name, title, record["colours"], record["reliability"], slots, lang) if record else None
+    return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores, lang), marks)
 
 
 def _reading_order(key: tuple[int, int]) -> tuple[int, int, int]:

@@ -1,0 +1,37 @@
+"""One colour for each place and day from published probabilities: the same rule for a live forecast and for the record."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from configs import Region
+from features.hazards import Hazard
+from models.scores import NOT_ASSESSED, USUAL
+
+COLOURS = ("green", "yellow", "orange", "red")
+GREY = "grey"
+CERTAIN = 0.80  # from here on a colour needs no multiple of the usual chance
+WITHDRAWN_BELOW = 0.8  # of its threshold; until then a colour once given for a day stays
+
+
+def colour_ranks(hazard: Hazard, region: Region, chance: np.ndarray, usual: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+    """The highest row of the hazard's colours reached, 0 green to 3 red: (cell, ...) from probabilities (cell, level, ...).
+
+    ``before`` (cell, ...): the rank given to the same valid day by the forecast before, which is withdrawn with a margin only.
+    """
+    rules = region.colours.get(hazard.name) or hazard.colours
+    rank = np.zeros(chance[:, 0].shape, dtype=int)
+    given = np.zeros(rank.shape, dtype=int) if before is None else before
+    for number, name in enumerate(COLOURS[1:], start=1):
+        for level, least in rules.get(name, {}).items():
+            p, q = chance[:, level - 1], usual[:, level - 1]
+            with np.errstate(invalid="ignore"):
+                reached = (p >= least) & ((p >= hazard.colour_over_normal * q) | (p >= CERTAIN))
+                kept = (given >= number) & (p >= WITHDRAWN_BELOW * least)
+            rank = np.where(reached | kept, np.maximum(rank, number), rank)
+    return rank
+
+
+def knows_nothing(verdict: np.ndarray) -> np.ndarray:
+    """Where no level knows more than the calendar, so that the colour is grey: (cell, ...) from verdicts (cell, level, ...)."""
+    return np.asarray(np.isin(verdict, (USUAL, NOT_ASSESSED)).all(axis=1))
