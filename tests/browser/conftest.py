@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from configs import Settings
+from configs import Settings, load_region
 from reports import write_index
 
 HAZARDS = ("heat", "flash_flood", "river_flood", "drought")
@@ -52,11 +52,15 @@ def _forecasts() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """16 places and four hazards, published and served on 127.0.0.1."""
+    """The 16 communes of Berkane and four hazards in three languages, published and served on 127.0.0.1."""
     settings = Settings(tmp_path_factory.mktemp("home"))
     folder = settings.published / REGION / DAY
     folder.parent.mkdir(parents=True)
-    _forecasts().make(16, HAZARDS).publish(folder)
+    region = load_region("berkane").model_copy(update={"name": REGION})
+    ids = [place.id for place in region.locations]
+    one = _forecasts().make(len(ids), HAZARDS)
+    history = {name: past.assign_coords(location=ids) for name, past in one.history.items()}
+    replace(one, region=region, forecast=one.forecast.assign_coords(location=ids), history=history).publish(folder)
     write_index(settings)
     reports = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))
     fronts = sorted(str(path.relative_to(settings.published)) for path in settings.published.glob("**/*.html") if path.parent != folder)
