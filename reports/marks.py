@@ -98,12 +98,14 @@ def _row(slot: Slot, colours: pd.DataFrame, lang: Language) -> MarkRow | None:
     mine = _of(slot, colours).to_dict("records")
     if not mine:
         return None
-    columns = ("shown", "hits", "false", "missed")
-    marks = tuple(
-        ColourMark(str(one["colour"]), lang.say(OR_WORSE[one["colour"]]), *(days(float(one[name]), lang) for name in columns))
-        for one in mine
-    )
+    marks = tuple(_mark(one, lang) for one in mine)
     return MarkRow(slot, bool(mine[0]["grey"]), marks)
+
+
+def _mark(one: dict, lang: Language) -> ColourMark:
+    title = OR_WORSE[one["colour"]]
+    numbers = [days(float(one[name]), lang) for name in ("shown", "hits", "false", "missed")]
+    return ColourMark(str(one["colour"]), lang.say(title), *numbers)
 
 
 def days(value: float, lang: Language) -> str:
@@ -128,7 +130,8 @@ def _sentences(colours: pd.DataFrame, slots: tuple[Slot, ...], lang: Language) -
 
 def _sentence(one: dict, ahead: str, lang: Language) -> str:
     numbers = {name: days(one[name], lang) for name in ("shown", "hits", "false", "missed")}
-    values = {"colour": lang.say(OR_WORSE[one["colour"]]), "ahead": ahead, **numbers}
+    title = OR_WORSE[one["colour"]]
+    values = {"colour": lang.say(title), "ahead": ahead, **numbers}
     if one["shown"] == 0:
         return lang.say("{colour}, {ahead}: never reached; {missed} event days a year at a place came without it.", **values)
     return lang.say(

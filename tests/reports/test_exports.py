@@ -87,7 +87,8 @@ def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
     """The forecast with all that a model's has beside: causes, quantiles, intervals, positions, and no newest day for some."""
     shape, n_cells = forecast["probability"].shape, forecast.sizes["cell"]
     n_places, rng = forecast.sizes["location"], np.random.default_rng(1)
-    full = forecast.assign(
+    plain = forecast.drop_vars([name for name in forecast.variables if {"cause", "quantile"} & set(forecast[name].dims)])
+    full = plain.assign(
         probability_low=forecast["probability"] * 0.5,
         probability_high=forecast["probability"] * 0 + 0.9,
         stage=(forecast["verdict"].dims, np.full(shape, "K", dtype=object)),

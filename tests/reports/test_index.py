@@ -69,7 +69,8 @@ def test_every_language_and_paper_that_exists_is_linked(made, home):
     (folder / "alerts" / "heat-red.xml").write_text("x")
     write_index(home)
     links = _links(home)
-    assert links[:4] == [f"made-up/2003-06-12/{name}" for name in ("report.en.html", "report.fr.html", "report.ar.html", "report.ar.pdf")]
+    names = ("report.en.html", "report.fr.html", "report.ar.html", "report.en.pdf", "report.ar.pdf")
+    assert links[:5] == [f"made-up/2003-06-12/{name}" for name in names]
     assert "made-up/2003-06-12/alerts/heat-red.xml" in links and "made-up/2003-06-12/report.xx.html" not in links
     html = (home.published / "index.html").read_text(encoding="utf-8")
     assert 'lang="ar" dir="rtl"' in html and "العربية" in html and "Français" in html

@@ -14,7 +14,7 @@ def test_neighbouring_leads_with_one_verdict_are_one_phrase(made):
     scores["verdict"] = "no better than usual"
     scores.loc[first & (scores["lead_days"] <= 2) & (scores["window_days"] == 1), "verdict"] = "skilful"
     scores.loc[first & (scores["window_days"] > 1), "verdict"] = "known"
-    levels = hazard_verdicts(scores, ["heat"], {}, ISSUED, ENGLISH)[0].levels
+    levels = hazard_verdicts(scores, {}, ["heat"], {}, ISSUED, ENGLISH)[0].levels
     assert [phrase[:2] for phrase in levels[0].phrases] == [
         ("today to 2 days ahead", "skilful"),
         ("3 to 9 days ahead", "no better than usual"),
@@ -26,13 +26,14 @@ def test_neighbouring_leads_with_one_verdict_are_one_phrase(made):
 def test_index_windows_are_told_apart(made):
     scores = made(hazards=("drought",)).scores
     scores["verdict"] = ["known" if window == 90 else "skilful" for window in scores["window_days"]]
-    phrases = hazard_verdicts(scores, ["drought"], {}, ISSUED, ENGLISH)[0].levels[0].phrases
+    phrases = hazard_verdicts(scores, {}, ["drought"], {}, ISSUED, ENGLISH)[0].levels[0].phrases
     assert [phrase[0] for phrase in phrases] == ["30, 60 and 90 days ahead (90-day window)", "30, 60 and 90 days ahead (365-day window)"]
 
 
 def test_no_scores_and_a_missing_hazard_say_why(made):
     one = made(scored=False)
-    found = hazard_verdicts(one.scores, ["heat", "river_flood"], {"river_flood": "no river_discharge in the record"}, ISSUED, ENGLISH)
+    missing = {"river_flood": "no river_discharge in the record"}
+    found = hazard_verdicts(one.scores, {}, ["heat", "river_flood"], missing, ISSUED, ENGLISH)
     assert [panel.reason for panel in found] == ["not assessed: the record is too short for a backtest", "no river_discharge in the record"]
     assert not found[0].levels and found[0].chart is None
 
