@@ -217,7 +217,7 @@ def render_notices(region: Region, issued: date, settings: Settings, lang: str, 
     shown = standing or (told[0] if told else None)
     return render_template(
         "notices.html",
-        say=language.say,
+        language,
         banner=_banner(shown, standing is not None, region, language) if shown else None,
         lines=[line for line in note.split("\n") if line.strip()],
     ).strip()

@@ -160,9 +160,10 @@ def _section(
     return Section(hazard, words, worst.name, chance, past[0], others, drivers(forecast, hazard, lang), hazard_map(hazard, sheet, lang))
 
 
-def to_html(page: Page, notices: str = "") -> str:
-    """The page as one self-contained HTML text. Equal pages give equal bytes. ``notices``: HTML that stands first in it."""
-    return render_template("report.html", page.lang, script=_asset("outdated.js"), page=page, notices=notices)
+def to_html(page: Page) -> str:
+    """The page as one self-contained HTML text. Equal pages give equal bytes."""
+    script = "" if "HINDCAST" in page.labels else _asset("outdated.js")  # a hindcast was never valid
+    return render_template("report.html", page.lang, script=script, page=page)
 
 
 def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **values: Any) -> str:
