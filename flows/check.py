@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,21 @@ class Finding:
 
 def open_region(name: str | Path) -> Region:
     """The region, its file checked against the sources and hazards there are. Raises ConfigError."""
-    from sources import sources_of
-
     region = load_region(name)
-    sources_of(region)
-    for problem in hazard_problems(region):
+    for problem in (*exercise_problems(region), *hazard_problems(region)):
         raise ConfigError(f"region file {region.path}: {problem}")
     return region
+
+
+def exercise_problems(region: Region) -> list[str]:
+    """A sentence where a record may be made up and the region's name, which every row of its tables holds, does not say so."""
+    from sources import is_exercise
+
+    if not is_exercise(region) or "exercise" in region.name:
+        return []
+    return [
+        f"name: found {region.name!r}, expected 'exercise' in the name of a region with a made-up source; call it {region.name}-exercise."
+    ]
 
 
 def hazard_problems(region: Region) -> list[str]:
@@ -71,7 +80,10 @@ def check(name: str, settings: Settings) -> list[Finding]:
     except RiskError as error:
         return [Finding("region file", problem=str(error))]
     findings = [Finding("region file", str(region.path))]
-    findings += [Finding("region file", problem=problem) for problem in hazard_problems(region)]
+    problems = hazard_problems(region)
+    with suppress(ConfigError):  # a source that does not exist is told below
+        problems += exercise_problems(region)
+    findings += [Finding("region file", problem=problem) for problem in problems]
     if "station_files" in region.sources:
         findings.append(_inbox(region, settings))
     return findings + [_source(region, settings, name) for name in region.sources]

@@ -96,8 +96,8 @@ def ends(first: date, last: date, lang: Language) -> dict[str, str]:
 
 
 def month(number: int, lang: Language) -> str:
-    """The name of a month, "May"."""
-    return str(lang.locale.months["stand-alone"]["wide"][number])
+    """The name of a month, "May", as it stands in dates: some countries' Arabic names stand in CLDR nowhere else."""
+    return lang.dated(date(2000, number, 1), "MMMM")
 
 
 def join(parts: Sequence[str], lang: Language) -> str:

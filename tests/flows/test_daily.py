@@ -27,10 +27,11 @@ def copy_of(ready: Any, folder: Path) -> Settings:
 def content(folder: Path) -> dict[str, Any]:
     """What each file of a published folder holds: bytes, and of NetCDF its data as text, since HDF5 lays it out differently."""
     return {
-        path.name: xr.load_dataset(path, engine="h5netcdf").to_dataframe().sort_index(axis=1).to_csv()
+        str(path.relative_to(folder)): xr.load_dataset(path, engine="h5netcdf").to_dataframe().sort_index(axis=1).to_csv()
         if path.suffix == ".nc"
         else path.read_bytes()
-        for path in folder.iterdir()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
 
 

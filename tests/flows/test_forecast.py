@@ -63,13 +63,18 @@ def test_hazards_missing_for_one_reason_are_told_together() -> None:
 
 def test_everything_made_from_an_exercise_says_so(command, tmp_path: Path) -> None:
     """Seven years of a made-up place: too few for models, enough for the calendar's chances."""
-    file = tmp_path / "drill.yaml"
+    file = tmp_path / "drill-exercise.yaml"
     options = "source_options:\n  exercise: {seed: 70901, places: 1, members: 0, until: 2025-06-30}\n"
-    file.write_text(f"name: drill\ntitle: Somewhere\nclock: record\nsources: [exercise]\nhistory_start: 2018-06-01\n{options}")
+    file.write_text(f"name: drill-exercise\ntitle: Somewhere\nclock: record\nsources: [exercise]\nhistory_start: 2018-06-01\n{options}")
     settings = Settings(tmp_path / "home")
     said = command(settings, "daily", file)
     assert said.status in (0, 3), said.err
-    folder = settings.published / "drill" / "2025-07-01"
+    folder = settings.published / "drill-exercise" / "2025-07-01"
     assert "EXERCISE" in (folder / "report.en.html").read_text().split("</title>")[0]
     assert json.loads((folder / "provenance.json").read_text())["exercise"] is True
     assert xr.open_dataset(folder / "forecast.nc", engine="h5netcdf").attrs["label"] == "EXERCISE"
+    rows = pd.read_csv(folder / "forecast.csv")
+    assert len(rows) and rows["region"].str.contains("exercise").all()
+    other = tmp_path / "drill.yaml"
+    other.write_text(file.read_text().replace("drill-exercise", "drill"))
+    assert "expected 'exercise' in the name" in command(settings, "daily", other).err
