@@ -15,6 +15,9 @@ os.environ.update(
     }
 )
 
+import ipaddress
+import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,48 @@ import xarray as xr
 from configs import CHECKOUT, Region, Settings, load_region
 
 SHARED = CHECKOUT.parent / "shared" / "data"
+
+
+_reached: list[str] = []
+
+
+def _is_here(host: Any) -> bool:
+    """Whether a name or address is this machine's own; none given is."""
+    name = host.decode("utf-8", "replace") if isinstance(host, bytes) else host
+    if not name or name in ("localhost", socket.gethostname()):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+        return address.is_loopback or address.is_unspecified
+    except ValueError:
+        return False
+
+
+def _stays_here(event: str, arguments: tuple[Any, ...]) -> None:
+    """Audit hook: refuses what would leave the loopback address, in any thread and whoever asks; Unix sockets stay on the machine."""
+    if not event.startswith("socket."):
+        return
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
+        host = arguments[1][0] if isinstance(arguments[1], tuple) else None
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[0]
+    else:
+        return
+    if not _is_here(host):
+        _reached.append(f"{event} {host}")
+        raise ConnectionRefusedError(f"tests stay on the loopback address, found {event} {host}")
+
+
+sys.addaudithook(_stays_here)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only() -> Iterator[list[str]]:
+    """Fails the test that reaches past the loopback address, even where what it runs takes the refusal for an outage."""
+    yield _reached
+    reached = _reached.copy()
+    _reached.clear()
+    assert not reached, f"tests stay on the loopback address, this one reached for {', '.join(reached)}"
 
 
 FITTED = ("test_train", "test_predict", "test_explain")  # share models that take a minute to fit

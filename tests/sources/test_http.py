@@ -211,6 +211,13 @@ def test_one_request_at_a_time(service: Service) -> None:
     assert most == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "weather.example.org"])
+def test_no_test_reaches_past_the_loopback_address(service: Service, loopback_only: list[str], host: str) -> None:
+    with pytest.raises(SourceUnavailable, match="no connection"):
+        get_json(question(service, url=f"http://{host}/v1"), plain, dataclasses.replace(HASTY, tries=1))
+    assert len(loopback_only) == 1 and host.strip("[]") in loopback_only.pop()
+
+
 def test_a_reply_has_its_headers(service: Service) -> None:
     service.faults = [Fault(206, {**JSON, "Content-Range": "items 0-9/25"}, b"[]")]
     reply = ask(question(service), HASTY)
