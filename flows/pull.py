@@ -18,7 +18,7 @@ from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, task_options
 from sources import Batch, Source, SourceUnavailable, sources_of
-from sources.http import Refused
+from sources.http import Closed, Refused
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Pulled:
 
 
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """True for a source that is down; one that refuses, a broken contract or a wrong file stays as it is."""
+    """True for a source that is down; one that refuses or is closed, a broken contract or a wrong file stays as it is."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, SourceUnavailable) and not isinstance(error, Refused)
+    return isinstance(error, SourceUnavailable) and not isinstance(error, Refused | Closed)
 
 
 @task(

@@ -49,13 +49,17 @@ class Refused(SourceUnavailable):
     """A service that answered, but not with what was asked for; asking at once again for the same is of no use."""
 
 
+class Closed(SourceUnavailable):
+    """A service that answers us nothing for now: a limit is used up, it asks for a long wait, or it does not know the key."""
+
+
 @dataclass(frozen=True)
 class Manners:
     """How patiently a service is asked.
 
     ``tries``: how often at most; ``unreachable_tries``: where there is no connection at all. ``wait``: seconds before the second try,
-    doubled before each further one; up to half as much is added by chance, so that many clients do not come back together.
-    ``longest_wait``: no wait is longer (s); a service that asks for a longer one is down. ``timeout``: seconds without a byte.
+    doubled before each further one up to ``longest_wait`` (s); up to half as much is added by chance, so that many clients do not come
+    back together. A service that asks for more than ``longest_wait`` is closed. ``timeout``: seconds without a byte.
     ``whole``: seconds for a whole reply. ``most_bytes``: of a reply.
     ``hopeless``: words of a refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily limit.
     """
@@ -82,6 +86,7 @@ class Question:
     """What is asked of a service.
 
     ``what``: the places and days, for messages ("berkane, 2026-11-01 to 2026-11-10"). ``secrets``: query parameters such as a key.
+    Of the ``headers``, Authorization is secret too.
     """
 
     source: str
@@ -98,7 +103,9 @@ class Question:
     def unavailable(self, found: str, cure: str, kind: type[SourceUnavailable] = SourceUnavailable) -> SourceUnavailable:
         """The error to raise, without a word of what is secret."""
         text = f"{self.source}: asked {self.host} for {self.what}; found {found}; {cure}."
-        for secret in (*self.secrets.values(), *self.headers.values()):
+        told = [value for name, value in self.headers.items() if name.lower() == "authorization"]
+        told += [word for value in told for word in value.split()]
+        for secret in (*self.secrets.values(), *told):
             text = text.replace(secret, "***") if len(secret) > 3 else text
         return kind(text)
 
@@ -118,10 +125,11 @@ class Reply:
 class _Trouble(Exception):
     """A try that failed. ``again``: whether another may help; ``after``: the seconds the service asks to wait, if it does."""
 
-    def __init__(self, found: str, cure: str, again: bool = True, after: float | None = None, refused: bool = False) -> None:
+    def __init__(
+        self, found: str, cure: str, again: bool = True, after: float | None = None, kind: type[SourceUnavailable] = SourceUnavailable
+    ) -> None:
         super().__init__(found)
-        self.found, self.cure, self.again, self.after = found, cure, again, after
-        self.kind = Refused if refused else SourceUnavailable
+        self.found, self.cure, self.again, self.after, self.kind = found, cure, again, after, kind
 
 
 class _Unreachable(_Trouble):
@@ -139,7 +147,7 @@ def get_json(
 
     With a folder ``kept`` an answer kept there is used without asking where ``read`` accepts it, and with ``keep`` a new one is
     kept once ``read`` has accepted it: only for answers that will never change. Raises SourceUnavailable (Refused
-    where asking again is of no use), or what ``read`` raises.
+    or Closed where asking again soon is of no use), or what ``read`` raises.
     """
     path = _kept_path(kept, question) if kept is not None else None
     found = _kept_answer(path)
@@ -275,7 +283,7 @@ def _json(status: int, headers: Mapping[str, str], content: bytes, manners: Mann
     except (ValueError, RecursionError):
         text = " ".join(content[:400].decode("utf-8", "replace").split())
         if manners.gives_up(text):
-            raise _Trouble(f"the text {text[:200]!r}", LATER, again=False, refused=True) from None
+            raise _Trouble(f"the text {text[:200]!r}", LATER, again=False, kind=Refused) from None
         raise _Trouble(f"{len(content):,} bytes that are not whole JSON", LATER) from None
 
 
@@ -291,12 +299,13 @@ def _refusal(status: int, headers: Mapping[str, str], content: bytes, manners: M
     """What a refused request means and what cures it."""
     reason = _reason(content)
     found = f"HTTP {status}" + (f" ({reason})" if reason else "")
-    again = status in WORTH_ANOTHER_TRY and not manners.gives_up(reason)
     if status in (401, 403):
-        return _Trouble(found, "check the key or token in the environment", again=False)
+        return _Trouble(found, "check the key or token in the environment", again=False, kind=Closed)
     if status not in WORTH_ANOTHER_TRY:
-        return _Trouble(found, "check the address and the options under source_options in the region file", again=False, refused=True)
-    return _Trouble(found, LATER, again, _retry_after(headers.get("retry-after")))
+        return _Trouble(found, "check the address and the options under source_options in the region file", again=False, kind=Refused)
+    if manners.gives_up(reason):
+        return _Trouble(found, LATER, again=False, kind=Closed)
+    return _Trouble(found, LATER, after=_retry_after(headers.get("retry-after")))
 
 
 def _reason(content: bytes) -> str:
@@ -325,13 +334,13 @@ def _retry_after(text: str | None) -> float | None:
 def _wait(trouble: _Trouble, number: int, manners: Manners) -> float | None:
     """Seconds until the next try, or None when there is to be none."""
     tries = min(manners.tries, manners.unreachable_tries) if isinstance(trouble, _Unreachable) else manners.tries
+    if trouble.after is not None and trouble.after > manners.longest_wait:
+        trouble.found, trouble.kind = f"{trouble.found}, which asks to wait {trouble.after:.0f} s", Closed
+        return None
     if not trouble.again or number >= tries:
         return None
-    if trouble.after is not None and trouble.after > manners.longest_wait:
-        trouble.found += f", which asks to wait {trouble.after:.0f} s"
-        return None
     doubled = min(manners.longest_wait, manners.wait * 2.0 ** (number - 1))
-    return max(trouble.after or 0.0, doubled) + random.uniform(0.0, min(doubled / 2, manners.longest_wait))  # noqa: S311
+    return max(trouble.after or 0.0, doubled) + random.uniform(0.0, doubled / 2)  # noqa: S311
 
 
 def is_kept(folder: Path, question: Question) -> bool:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from configs import Region, RiskError, Settings
 from data_contracts.variables import FILL_VALUES, VARIABLES
 from sources import SourceUnavailable
-from sources.http import Refused
+from sources.http import Closed, Refused
 from sources.units import Conversion
 
 LEAST_SHARE = 0.8
@@ -81,7 +81,7 @@ def parts_of(variable: str) -> tuple[str, ...]:
 def gathered(asks: Iterable[Callable[[], list[Found]]], remarks: list[str]) -> list[Found]:
     """What each of ``asks`` gives; one that fails goes to ``remarks``, as the others may still be had.
 
-    Raises SourceUnavailable when none succeeds, or when two in a row are down, since then the service is.
+    Raises SourceUnavailable when none succeeds, when one finds the service closed, or when two in a row are down, since then it is.
     """
     found, errors, row, good = list[Found](), list[SourceUnavailable](), 0, 0
     for ask in asks:
@@ -90,7 +90,7 @@ def gathered(asks: Iterable[Callable[[], list[Found]]], remarks: list[str]) -> l
             row, good = 0, good + 1
         except SourceUnavailable as error:
             errors.append(error)
-            row = 0 if isinstance(error, Refused) else row + 1
+            row = 0 if isinstance(error, Refused) else DOWN_IN_A_ROW if isinstance(error, Closed) else row + 1
         if row >= DOWN_IN_A_ROW:
             break
     if errors and (not good or row >= DOWN_IN_A_ROW):

@@ -133,7 +133,12 @@ def test_a_complete_record_too_short_is_refused_before_it_is_stored(
 
 
 # what the Datastream's address answers: (the fault, how often it is then asked in one pull)
-TRIED = {"refused": (Fault(404), 1), "down": (Fault(401), 4)}
+TRIED = {
+    "refused": (Fault(404), 1),
+    "a wrong key": (Fault(401), 1),
+    "closed for an hour": (Fault(429, {"Retry-After": "3600"}), 1),
+    "down": (Fault(302, {"Location": "http://192.0.2.1/maintenance"}), 4),
+}
 
 
 @pytest.mark.parametrize(("fault", "times"), TRIED.values(), ids=TRIED.keys())
@@ -142,7 +147,7 @@ def test_only_a_service_that_is_down_is_pulled_again(
 ) -> None:
     service.answer = lambda _: fault
     (said,) = pull(sensor_city(tmp_path, service.url), home).degraded
-    assert re.match(r"sensor_things is down \(.*HTTP 40[14]", said)
+    assert re.match(r"sensor_things is down \(.*(HTTP 4|a redirect to http://192.0.2.1)", said)
     assert len(service.asked) == times
 
 

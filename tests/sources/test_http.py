@@ -22,7 +22,7 @@ from replay import HASTY, Fault, Service, serve
 
 from configs import RiskError
 from sources import SourceUnavailable
-from sources.http import Address, Manners, Question, ask, cache_folder, get_json, same_origin
+from sources.http import Address, Closed, Manners, Question, Refused, ask, cache_folder, get_json, same_origin
 
 GOOD = {"value": 1.5}
 JSON = {"Content-Type": "application/json"}
@@ -90,29 +90,37 @@ def test_a_fault_that_stays_is_told_in_one_sentence(service: Service, fault: Fau
     assert "in 3 tries; " in text and ("later" in text or "check" in text)
 
 
-LASTING = {
-    "a day too far back": (Fault(400, JSON, b'{"error": true, "reason": "start_date is out of range."}'), "start_date is out of range"),
-    "a wrong key": (Fault(401, JSON, b'{"message": "no such key"}'), "check the key or token in the environment"),
-    "a forbidden place": (Fault(403), "check the key or token in the environment"),
-    "no such address": (Fault(404), "check the address"),
-    "a list as a reason": (Fault(400, JSON, b"[1, 2]"), "HTTP 400;"),
-    "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s"),
-    "a wait until an hour later": (Fault(429, {"Retry-After": an_hour_later()}), "asks to wait"),
-    "a daily limit": (Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'), "Daily API request limit exceeded"),
-    "a text that says it for good": (Fault(200, {}, b"Daily bread is sold out"), "found the text 'Daily bread is sold out'"),
-    "a redirect to another host": (Fault(302, {"Location": "http://example.invalid/login"}), "redirect to http://example.invalid"),
-    "a redirect to a file": (Fault(301, {"Location": "file" + ":///secrets"}), "which is not followed"),
-    "a redirect to another port": (Fault(307, {"Location": "http://127.0.0.1:9/"}), "which is not followed"),
-    "a redirect to nowhere": (Fault(302), "redirect to nowhere"),
+LASTING: dict[str, tuple[Fault, str, type[SourceUnavailable]]] = {
+    "a day too far back": (
+        Fault(400, JSON, b'{"error": true, "reason": "start_date is out of range."}'),
+        "start_date is out of range",
+        Refused,
+    ),
+    "a wrong key": (Fault(401, JSON, b'{"message": "no such key"}'), "check the key or token in the environment", Closed),
+    "a forbidden place": (Fault(403), "check the key or token in the environment", Closed),
+    "no such address": (Fault(404), "check the address", Refused),
+    "a list as a reason": (Fault(400, JSON, b"[1, 2]"), "HTTP 400;", Refused),
+    "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s", Closed),
+    "a wait until an hour later": (Fault(429, {"Retry-After": an_hour_later()}), "asks to wait", Closed),
+    "a daily limit": (Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'), "Daily API request limit exceeded", Closed),
+    "a text that says it for good": (Fault(200, {}, b"Daily bread is sold out"), "found the text 'Daily bread is sold out'", Refused),
+    "a redirect to another host": (
+        Fault(302, {"Location": "http://example.invalid/login"}),
+        "redirect to http://example.invalid",
+        SourceUnavailable,
+    ),
+    "a redirect to a file": (Fault(301, {"Location": "file" + ":///secrets"}), "which is not followed", SourceUnavailable),
+    "a redirect to another port": (Fault(307, {"Location": "http://127.0.0.1:9/"}), "which is not followed", SourceUnavailable),
+    "a redirect to nowhere": (Fault(302), "redirect to nowhere", SourceUnavailable),
 }
 
 
-@pytest.mark.parametrize(("fault", "told"), LASTING.values(), ids=LASTING)
-def test_a_lasting_fault_is_told_at_once(service: Service, fault: Fault, told: str) -> None:
+@pytest.mark.parametrize(("fault", "told", "kind"), LASTING.values(), ids=LASTING)
+def test_a_lasting_fault_is_told_at_once(service: Service, fault: Fault, told: str, kind: type[SourceUnavailable]) -> None:
     service.faults = [fault]
     with pytest.raises(SourceUnavailable, match="berkane, 2026-11-01 to 2026-11-10") as error:
         get_json(question(service), plain, dataclasses.replace(HASTY, hopeless=("daily",)))
-    assert told in str(error.value)
+    assert told in str(error.value) and type(error.value) is kind
     assert len(service.asked) == 1
 
 
@@ -161,6 +169,13 @@ def test_a_key_is_sent_but_never_said_and_never_kept(service: Service, tmp_path:
     assert all(KEY not in path.name and KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir())
     assert get_json(question(service), plain, HASTY, kept=tmp_path) == GOOD
     assert len(service.asked) == 2, "what is kept is the same with another key"
+
+
+def test_a_token_is_not_said_when_the_service_repeats_it_and_other_headers_are_no_secret(service: Service) -> None:
+    told = question(service, headers={"Authorization": f"Bearer {KEY}", "NGSILD-Tenant": "berkane"})
+    service.faults = [Fault(400, JSON, f'{{"detail": "token {KEY} is out of date"}}'.encode())]
+    with pytest.raises(SourceUnavailable, match=r"asked 127.0.0.1 for berkane, .* found HTTP 400 \(token \*\*\* is out of date\)"):
+        get_json(told, plain, HASTY)
 
 
 def test_an_answer_is_kept_only_when_asked_to_and_accepted(service: Service, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from configs import Location, Region, RiskError, Settings
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
 from sources import Batch, Source, SourceUnavailable
-from sources.http import Refused
+from sources.http import Closed, Refused
 from sources.readings import (
     ReadingOptions,
     begins,
@@ -248,4 +248,8 @@ def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down() -> None:
     with pytest.raises(SourceUnavailable, match="no answer"):
         gathered([good, down, down, good, good], remarks)
     assert len(asked) == 3, "a service that is down is not asked for every sensor"
+    asked.clear()
+    with pytest.raises(Closed, match="come back in an hour"):
+        gathered([good, ask(Closed("come back in an hour.")), good], remarks)
+    assert len(asked) == 2, "a service that is closed is not asked again"
     assert len(remarks) == 4
