@@ -118,6 +118,7 @@ class Issuer(_Strict):
 class Region(_Strict):
     """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
 
+    ``names``: a language tag -> what the region is called there, where that is not its title.
     ``attribution``: whom to credit for the region's own station files.
     ``sources``: in order of preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
     ``source_options``: a source's name -> its own options, which that source explains and checks.
@@ -125,6 +126,7 @@ class Region(_Strict):
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=60)
     title: str = Field(min_length=1)
+    names: dict[str, str] = {}
     timezone: str = "UTC"
     utc_offset: int | None = Field(None, ge=-12, le=14)
     clock: Literal["today", "record"] = "today"
@@ -199,6 +201,10 @@ class Region(_Strict):
         if self.utc_offset is not None:
             return self.utc_offset
         return round(fmean(longitudes) / 15) if longitudes else 0
+
+    def title_in(self, language: str) -> str:
+        """What the region is called in a language: of ``names``, else its title."""
+        return self.names.get(language, self.title)
 
     @property
     def sender(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +24,7 @@ from reports.outlines import Outline
 CAP = "urn:oasis:names:tc:emergency:cap:1.2"
 EXERCISE = "EXERCISE"
 FOLDER = "alerts"
+CANCELLED = ".cancel"
 COLOURS = {"yellow": "Moderate", "orange": "Severe", "red": "Extreme"}
 LEVELS = {"yellow": 1, "orange": 2, "red": 3}
 MOST_NAMES, MOST_LETTERS = 3, 60
@@ -82,33 +84,54 @@ def alerts(
     previous: Path | None,
     outlines: Mapping[str, Outline],
     names: Mapping[str, str] | None = None,
+    earlier: Path | None = None,
+    sent: datetime | None = None,
 ) -> dict[str, str]:
     """The alerts in force with a forecast table, as file name -> CAP 1.2 document; the same arguments give the same text.
 
     A place is in the alert of the highest colour any of its cells has. ``previous`` is the published folder before this one:
     an alert that stands there and has not expired is updated, or cancelled where its colour is gone; where its hazard has no
     colours today, it stands on as it was. Files there that are no alerts of this region are passed over.
-    ``names``: id -> name of places that the region file does not name.
+    ``names``: id -> name of places that the region file does not name. ``earlier`` is the folder in which this day's report was
+    published already, with other numbers, and ``sent`` when this one is: what was sent then stays as it is and is held against
+    this forecast in place of ``previous``, so that a message that is out never changes.
     """
     if table.empty:
         return {}
     issued = table["issued"].iloc[0].date()
-    sent = sent_at(region, issued)
-    before = {one.key: one for one in _standing(previous, region.name) if one.expires is None or one.expires > sent}
+    sent = sent or sent_at(region, issued)
+    kept = _sent_already(earlier)
+    before = {one.key: one for one in _standing(earlier or previous, region.name) if one.expires is None or one.expires > sent}
     context = _Context(region, forecast_label, issued, sent, outlines, _places(table, region, names or {}))
     now = {(alert.hazard, alert.colour): alert for alert in _found(table, issued)}
-    made = {_file(key): _message(alert, context, before.get(key)) for key, alert in now.items()}
+    made = dict(kept.values())
+    for key, alert in now.items():
+        identifier = _identifier(region.name, key, issued, taken=kept)
+        root = _message(alert, context, before.get(key), identifier)
+        if not (earlier and key in before and _says(before[key].root) == _says(root)):
+            made[_file(identifier)] = to_xml(root)
     assessed = set(table.loc[table["colour"] != "", "hazard"])
     for key, one in before.items():
         if key in now:
             continue
         if key[0] not in assessed:
-            made[_file(key)] = one.text
+            made[_file(one.identifier)] = one.text
             continue
         other = any(hazard == key[0] for hazard, _ in now)
-        identifier = f"{_identifier(region.name, key, issued)}.cancel"
-        made[_file(key, "-cancel")] = _cancel(one, identifier, sent, OTHER_COLOUR if other else ENDED)
+        identifier = _identifier(region.name, key, issued, CANCELLED, kept)
+        made[_file(identifier)] = _cancel(one, identifier, sent, OTHER_COLOUR if other else ENDED)
     return dict(sorted(made.items()))
+
+
+def _sent_already(folder: Path | None) -> dict[str, tuple[str, str]]:
+    """The alerts of a published folder: identifier -> file name and document."""
+    return {_text(root, "identifier"): (name, text) for name, text, root in _documents(folder)}
+
+
+def _says(root: ElementTree.Element) -> list[str]:
+    """What a message tells of, without when it was sent."""
+    infos = [_plain(deepcopy(info)) for tag in ("info", f"{{{CAP}}}info") for info in root.findall(tag)]
+    return [" ".join(f"{part.tag}={(part.text or '').strip()}" for part in info.iter() if part.tag != "effective") for info in infos]
 
 
 def sent_at(region: Region, issued: date) -> datetime:
@@ -121,7 +144,12 @@ def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime)
 
     ``reason`` (by language tag, or one for all) is its note and its description; ``sent`` has a time zone.
     """
-    return {_file(one.key, "-cancel"): _cancel(one, f"{one.identifier}.cancel", sent, reason) for one in _standing(folder, None)}
+    taken, made = _sent_already(folder), {}
+    for one in _standing(folder, None):
+        region, *_, day = one.identifier.split(".")[:4]
+        identifier = _identifier(region, one.key, date.fromisoformat(day), CANCELLED, taken)
+        made[_file(identifier)] = _cancel(one, identifier, sent, reason)
+    return made
 
 
 @dataclass(frozen=True)
@@ -181,10 +209,9 @@ def _alert(hazard: str, colour: str, places: tuple[str, ...], rows: pd.DataFrame
     return _Alert(hazard, colour, places, rows, first, last + timedelta(days=int(rows["window_days"].min()) - 1), "any")
 
 
-def _message(alert: _Alert, context: _Context, before: _Standing | None) -> str:
+def _message(alert: _Alert, context: _Context, before: _Standing | None, identifier: str) -> ElementTree.Element:
     root = ElementTree.Element("alert", xmlns=CAP)
-    key = (alert.hazard, alert.colour)
-    _head(root, _identifier(context.region.name, key, context.issued), context.region.sender, context.sent, context.status)
+    _head(root, identifier, context.region.sender, context.sent, context.status)
     add(root, "msgType", "Update" if before else "Alert")
     add(root, "source", "climate-risk")
     add(root, "scope", "Public")
@@ -192,7 +219,7 @@ def _message(alert: _Alert, context: _Context, before: _Standing | None) -> str:
         add(root, "references", before.reference)
     for language in context.languages:
         _info(root, alert, context, language)
-    return to_xml(root)
+    return root
 
 
 def _head(root: ElementTree.Element, identifier: str, sender: str, sent: datetime, status: str) -> None:
@@ -219,7 +246,7 @@ def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language:
     add(info, "effective", moment(context.sent))
     add(info, "onset", moment(datetime.combine(alert.first, time(), tzinfo=context.days)))
     add(info, "expires", moment(datetime.combine(alert.last + timedelta(days=1), time(), tzinfo=context.days)))
-    add(info, "senderName", issuer.name or context.region.title)
+    add(info, "senderName", issuer.name or context.region.title_in(language.tag))
     add(info, "headline", _headline(alert, context, language))
     add(info, "description", _description(alert, context, language))
     if instruction := _action(context.region.actions.get(alert.hazard, {}), alert.colour):
@@ -322,35 +349,51 @@ def _area(info: ElementTree.Element, place: Location, outline: Outline | None, l
     _named(area, "geocode", "location", place.id)
 
 
-def _identifier(region: str, key: tuple[str, str], issued: date) -> str:
-    return ".".join((region, *key, issued.isoformat()))
+def _identifier(region: str, key: tuple[str, str], issued: date, end: str = "", taken: Container[str] = ()) -> str:
+    """A message's identifier; of a day's further messages of one kind the second ends in .2, and so on."""
+    first = ".".join((region, *key, issued.isoformat()))
+    return next(found for n in count(1) if (found := first + (f".{n}" if n > 1 else "") + end) not in taken)
 
 
-def _file(key: tuple[str, str], end: str = "") -> str:
-    return f"{key[0]}-{key[1]}{end}.xml"
+def _file(identifier: str) -> str:
+    """The file name of a message: "heat-orange.xml", "heat-orange-2.xml", "heat-orange-2-cancel.xml"."""
+    _, hazard, colour, _, *more = identifier.split(".")
+    return "-".join((hazard, colour, *more)) + ".xml"
+
+
+def _documents(folder: Path | None) -> list[tuple[str, str, ElementTree.Element]]:
+    """The CAP documents of a published folder: file name, text and root."""
+    paths = sorted((folder / FOLDER).glob("*.xml")) if folder else []
+    found = [(path.name, raw, root) for path in paths if (root := read_xml(raw := path.read_bytes())) is not None]
+    return [(name, raw.decode("utf-8"), root) for name, raw, root in found if root.tag == f"{{{CAP}}}alert"]
 
 
 def _standing(folder: Path | None, region: str | None) -> list[_Standing]:
-    """The alerts of a published folder that no Cancel beside them takes back; of every region where ``region`` is None."""
-    paths = sorted((folder / FOLDER).glob("*.xml")) if folder else []
-    documents = [(raw, root) for path in paths if (root := read_xml(raw := path.read_bytes())) is not None]
-    alerts = [(raw, root) for raw, root in documents if root.tag == f"{{{CAP}}}alert"]
-    cancelled = {reference for _, root in alerts if _text(root, "msgType") == "Cancel" for reference in _text(root, "references").split()}
-    standing = [one for raw, root in alerts if (one := _read(raw, root, region)) is not None]
-    return [one for one in standing if one.reference not in cancelled]
+    """The alerts of a published folder that no later message beside them takes back; of every region where ``region`` is None."""
+    documents = _documents(folder)
+    replaced = {
+        reference
+        for _, _, root in documents
+        if _text(root, "msgType") in ("Cancel", "Update")
+        for reference in _text(root, "references").split()
+    }
+    standing = [one for _, text, root in documents if (one := _read(text, root, region)) is not None]
+    return [one for one in standing if one.reference not in replaced]
 
 
-def _read(raw: bytes, root: ElementTree.Element, region: str | None) -> _Standing | None:
+def _read(text: str, root: ElementTree.Element, region: str | None) -> _Standing | None:
     identifier = _text(root, "identifier")
     parts = identifier.split(".")
-    ours = len(parts) == 4 and parts[1] in hazards() and parts[2] in COLOURS and (region is None or parts[0] == region)
+    whole = len(parts) == 4 or (len(parts) == 5 and parts[4].isdecimal())
+    ours = whole and parts[1] in hazards() and parts[2] in COLOURS and (region is None or parts[0] == region)
     if not ours or _text(root, "msgType") not in ("Alert", "Update"):
         return None
     try:
+        date.fromisoformat(parts[3])
         ends = [datetime.fromisoformat(end.text or "") for end in root.iter(f"{{{CAP}}}expires")]
     except ValueError:
         return None
-    return _Standing((parts[1], parts[2]), root, raw.decode("utf-8"), identifier, max(ends, default=None))
+    return _Standing((parts[1], parts[2]), root, text, identifier, max(ends, default=None))
 
 
 def _text(element: ElementTree.Element, name: str) -> str:

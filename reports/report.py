@@ -24,7 +24,7 @@ from reports.changes import Changes, changes
 from reports.drivers import Drivers, drivers, fan_of
 from reports.exports import forecast_table
 from reports.headline import Headline, headline, missing_headline
-from reports.language import END, ENGLISH, ISOLATE, Language, isolate, language_of, mark
+from reports.language import END, ENGLISH, FOREIGN, ISOLATE, Language, isolate, language_of, mark
 from reports.maps import HazardMap, Sheet, hazard_map, sheet_of
 from reports.outlook import HazardOutlook, hazard_title, newest, outlooks, places
 from reports.people import Exposure, exposures
@@ -109,7 +109,7 @@ def build(
     return Page(
         lang=lang,
         languages=languages_of(region),
-        title=region.title,
+        title=region.title_in(lang.tag),
         labels=tuple(label for label in ("HINDCAST" if hindcast else "", str(forecast.attrs.get("label", ""))) if label),
         issued=issued,
         valid_until=_valid_until(issued, region),
@@ -211,8 +211,9 @@ def environment() -> jinja2.Environment:
 
 
 def as_bdi(text: str) -> Markup:
-    """A sentence as HTML: escaped, its isolates as <bdi> elements."""
-    return escape(text).replace(ISOLATE, Markup("<bdi>")).replace(END, Markup("</bdi>"))
+    """A sentence as HTML: escaped, its isolates as <bdi> elements, and what is left in English told as that."""
+    marked = escape(text).replace(ISOLATE, Markup("<bdi>")).replace(FOREIGN, Markup('<bdi lang="en" dir="ltr">'))
+    return marked.replace(END, Markup("</bdi>"))
 
 
 def in_a_chart(text: str, lang: Language) -> str:

@@ -169,8 +169,8 @@ def signed(value: float, lang: Language) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with its first letter as at the start of a sentence."""
-    return text[:1].upper() + text[1:]
+    """The text with its first letter as at the start of a sentence, but for a name as programs write it, such as open_meteo."""
+    return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 
 def words_of(lang: Language) -> SimpleNamespace:
