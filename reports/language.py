@@ -25,6 +25,10 @@ SENTENCE = "sentence"
 """Context of catalogue messages that are patterns of sentences made elsewhere, as "{hazard}: no model could be used"."""
 ISOLATE, END = "\u2068", "\u2069"
 """Around a text of another direction in a sentence: Unicode's first strong isolate and its end; a page shows them as <bdi>."""
+FOREIGN = "\u2066"
+"""Before English in a sentence of another language, until END: Unicode's left-to-right isolate; a page marks it as English."""
+PROSE = frozenset({"cure", "found", "reason", "what", "why"})
+"""Parts of sentences that are English prose where no pattern fits them; all other parts are names."""
 _ISOLATES = re.compile("[\u2066-\u2069]")
 _DIRECTIONS = {"ltr": {"L"}, "rtl": {"R", "AL"}}
 _EITHER = {"EN", "ES", "ET", "CS", "WS", "ON", "NSM", "B", "S"}
@@ -71,19 +75,23 @@ class Language:
     def sentence(self, text: str) -> str | None:
         """A sentence made in English elsewhere, by the first pattern it matches; None where there is none."""
         if self.catalogue is None:
-            return text
+            return _ISOLATES.sub("", text)
         for pattern, template in _patterns(self.tag):
             if found := pattern.fullmatch(text):
-                return template.format(**{name: self._part(value) for name, value in found.groupdict().items()})
+                return template.format(**{name: self._part(name, value) for name, value in found.groupdict().items()})
         return None
 
-    def _part(self, text: str) -> str:
-        """A part of a sentence: a date, a phrase that has a pattern, or names with commas between."""
+    def _part(self, name: str, text: str) -> str:
+        """A part of a sentence: a date, a fraction, a phrase that has a pattern, prose that has none, or names with commas between."""
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return self.dated(date.fromisoformat(text), "d MMMM y")
+        if re.fullmatch(r"\d+\.\d+", text):
+            return self.number(float(text), len(text.partition(".")[2]))
         whole = self.sentence(text)
         if whole is not None:
             return whole
+        if name in PROSE:
+            return f"{FOREIGN}{_ISOLATES.sub('', text)}{END}"
         names = [self.sentence(name) or isolate(self.say(name), self) for name in text.split(", ")]
         return reduce(lambda names, name: self.say("{names}, {name}", names=names, name=name), names)
 

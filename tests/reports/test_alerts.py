@@ -209,6 +209,41 @@ def test_a_retraction_cancels_every_alert_that_stands(schema, berkane, shapes, t
     assert cancel_alerts(tmp_path / "nowhere", reason, when) == {}
 
 
+def test_other_numbers_on_the_same_day_are_told_in_messages_of_their_own(schema, berkane, shapes, tmp_path: Path):
+    """What is out never changes: an update or a cancel refers to it under an identifier of its own, and what is the same is not said again."""
+    yesterday = save(tmp_path / "0", alerts(table_of("2026-07-07", ("berkane", "drought", "red", 30, 90, 0.6)), berkane, "", None, shapes))
+    first = alerts(table_of("2026-07-08", *HEAT), berkane, "", yesterday, shapes)
+    assert set(first) == {"heat-orange.xml", "heat-yellow.xml", "drought-red.xml"}  # without a drought today it stands on
+    noon, folder = datetime(2026, 7, 8, 12, tzinfo=UTC), save(tmp_path / "1", first)
+
+    def again(*cells: tuple, sent: datetime = noon) -> dict[str, str]:
+        made = alerts(table_of("2026-07-08", *cells), berkane, "", yesterday, shapes, None, folder, sent)
+        check(schema, made)
+        ids = [one(read(text), "identifier") for text in made.values()]
+        assert len(set(ids)) == len(ids)
+        return made
+
+    second = again(*HEAT[:3], ("madagh", "heat", "yellow", 1, 1, 0.7))
+    assert {name: text for name, text in second.items() if name in first} == first
+    assert set(second) - set(first) == {"heat-yellow-2.xml"}  # orange says what it said
+    update = read(second["heat-yellow-2.xml"])
+    assert (one(update, "msgType"), one(update, "identifier")) == ("Update", "berkane.heat.yellow.2026-07-08.2")
+    assert one(update, "references") == "climate-risk@berkane.invalid,berkane.heat.yellow.2026-07-08,2026-07-08T06:30:00+01:00"
+    assert one(update, "sent") == "2026-07-08T12:00:00-00:00"
+    save(folder, second)
+    third = again(*HEAT[:3], ("madagh", "heat", "green", 1, 1, 0.1))
+    assert set(third) - set(second) == {"heat-yellow-cancel.xml"}
+    assert one(read(third["heat-yellow-cancel.xml"]), "references").split(",")[1] == "berkane.heat.yellow.2026-07-08.2"
+    save(folder, third)
+    save(folder, again(*HEAT))
+    ended = cancel_alerts(folder, "It was wrong.", datetime(2026, 7, 8, 15, tzinfo=UTC))
+    check(schema, ended)
+    assert set(ended) == {"heat-orange-cancel.xml", "heat-yellow-2-cancel.xml", "drought-red-cancel.xml"}
+    assert one(read(ended["heat-yellow-2-cancel.xml"]), "references").split(",")[1] == "berkane.heat.yellow.2026-07-08.3"
+    tomorrow = alerts(table_of("2026-07-09", HEAT[0]), berkane, "", save(folder, ended), shapes)
+    assert [one(read(text), "msgType") for text in tomorrow.values()] == ["Alert"]
+
+
 STATUS = {
     "nobody authorised": (Issuer(), "", "Test"),
     "named but not authorised": (Issuer(name="City", sender="risk@city.example"), "", "Test"),
@@ -224,7 +259,8 @@ def test_only_an_authorised_issuer_is_actual(schema, berkane, shapes, tmp_path: 
     made = alerts(table_of("2026-07-08", *HEAT), region, label, None, shapes)
     check(schema, made)
     root = read(made["heat-orange.xml"])
-    assert one(root, "status") == status and one(root, "senderName") == (issuer.name or "Berkane")
+    assert one(root, "status") == status
+    assert said(root, "senderName") == ([issuer.name] * 3 if issuer.name else [region.title_in(tag) for tag in ("fr", "ar", "en")])
     assert said(root, "headline")[2].startswith("EXERCISE: ") == (label == "EXERCISE")
     assert ("simulated" in said(root, "description")[2]) == (label == "EXERCISE")
     ended = cancel_alerts(save(tmp_path, made), "It is over.", datetime(2026, 7, 8, 12, tzinfo=UTC))
