@@ -8,11 +8,12 @@ is asked for and what it weighs; ``history``: ERA5; ``runs``: forecasts; ``reply
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from configs import Region, RiskError, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
 from sources.http import Address, Manners, cache_folder, is_kept
-from sources.open_meteo.cells import Budget, Cell, cells_of, in_parts
+from sources.open_meteo.cells import Budget, Cell, cells_of, in_parts, lacking
 from sources.open_meteo.history import SETTLED, Archive, Block, Days, blocks, cost, fetch_blocks, question_of
 from sources.open_meteo.reply import CORE, KEY, LATER, MANNERS, Column
 from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest, fetch_run
@@ -29,6 +30,7 @@ from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest,
 NAME = "open_meteo"
 START = date(1991, 1, 1)
 DELAY_DAYS = 6  # ERA5 comes 5 days late, and later in the day than the morning's issue
+LATE = timedelta(days=10)  # a variable this much behind the others is waited for, one further behind has ended
 
 
 class Options(BaseModel):
@@ -38,8 +40,10 @@ class Options(BaseModel):
     one model whose runs are kept, initialised at ``run_hour`` UTC (it has one every ``run_every_hours``) and usable
     ``run_delay_hours`` later: the service names 4 to 6 hours for global models. ``past_runs_from``: the first
     issue day whose forecast is asked for, the service keeps ECMWF IFS from 2024-03-14. ``ensemble``: the model whose members are kept,
-    beside it; empty: none. ``calls``: weighted calls that one pull may spend; ``calls_a_minute``: no faster than this.
-    The addresses are those of the service, or of one's own Open-Meteo server; below ``about_url`` each model tells its newest run.
+    beside it; empty: none; ``ensemble_domain``: what the service calls that model where it tells its newest run.
+    ``calls``: weighted calls that one pull may spend; ``calls_a_minute``: no faster than this.
+    The addresses are those of the service, or of one's own Open-Meteo server; below ``about_url`` each model tells its newest run,
+    below ``ensemble_about_url`` each ensemble.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +55,7 @@ class Options(BaseModel):
     run_delay_hours: int = Field(default=7, ge=0, le=48)
     past_runs_from: date = date(2024, 3, 15)
     ensemble: str = Field(default="ecmwf_ifs025", pattern=r"^[a-z0-9_]*$")
+    ensemble_domain: str = Field(default="ecmwf_ifs025_ensemble", pattern=r"^[a-z0-9_]+$")
     calls: float = Field(default=4500, gt=0)
     calls_a_minute: float = Field(default=550, gt=0)
     archive_url: Address = "https://archive-api.open-meteo.com/v1/archive"
@@ -59,27 +64,43 @@ class Options(BaseModel):
     about_url: Address = "https://api.open-meteo.com/data"
     previous_runs_url: Address = "https://previous-runs-api.open-meteo.com/v1/forecast"
     ensemble_url: Address = "https://ensemble-api.open-meteo.com/v1/ensemble"
+    ensemble_about_url: Address = "https://ensemble-api.open-meteo.com/data"
+
+
+class Named(Protocol):
+    """Whatever fills a variable."""
+
+    @property
+    def variable(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class Held:
     """What the store has of this source.
 
-    ``days``: variable -> place -> the first and last day with a value. ``issued``, ``members``: issue days with a forecast, an ensemble.
+    ``days``: variable -> place -> the first and last day with a value. ``issued``, ``members``: issue day -> the places that have a
+    forecast, an ensemble.
     """
 
     days: dict[str, dict[str, Days]] = field(default_factory=dict)
-    issued: frozenset[date] = frozenset()
-    members: frozenset[date] = frozenset()
+    issued: dict[date, frozenset[str]] = field(default_factory=dict)
+    members: dict[date, frozenset[str]] = field(default_factory=dict)
 
-    def days_of(self, columns: Iterable[Column]) -> dict[str, Days]:
-        """Place -> the first and last day with a value of any of the columns."""
-        found: dict[str, Days] = {}
+    def days_of(self, columns: Iterable[Named]) -> dict[str, Days]:
+        """Place -> the first day with a value of any of the columns, and the last day that none of them is still to fill.
+
+        The columns of a day may come on different days; one that is more than LATE behind is not waited for.
+        """
+        spans: dict[str, list[Days]] = {}
         for column in columns:
-            for place, (first, last) in self.days.get(column.variable, {}).items():
-                known = found.get(place, (first, last))
-                found[place] = (min(first, known[0]), max(last, known[1]))
-        return found
+            for place, days in self.days.get(column.variable, {}).items():
+                spans.setdefault(place, []).append(days)
+        return {place: _together(found) for place, found in spans.items()}
+
+
+def _together(spans: Sequence[Days]) -> Days:
+    newest = max(last for _, last in spans)
+    return min(first for first, _ in spans), min(last for _, last in spans if newest - last <= LATE)
 
 
 def fetch(region: Region, settings: Settings) -> Batch:
@@ -112,7 +133,7 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     days = (region.history_start or START, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
     core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), *days, len(CORE))), CORE, budget)
     remarks: list[str] = []
-    issued = _forecasts(runs, cells, held, now, options, budget, remarks)
+    issued = _forecasts(runs, cells, held, today, options, budget, remarks)
     wanted = _affordable(archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget)
     later = _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget), remarks)
     return Batch(_joined(core, later), locations_of(region), issued, tuple(remarks))
@@ -129,9 +150,10 @@ def _runs(region: Region, settings: Settings, options: Options, manners: Manners
         region=region,
         url=host_for(options.runs_url),
         newest_url=host_for(options.forecast_url),
-        about_url=f"{options.about_url}/{options.forecast_model}/static/meta.json",
+        about_url=f"{host_for(options.about_url)}/{options.forecast_model}/static/meta.json",
         previous_url=host_for(options.previous_runs_url),
         members_url=host_for(options.ensemble_url),
+        about_members_url=f"{host_for(options.ensemble_about_url)}/{options.ensemble_domain}/static/meta.json",
         model=options.forecast_model,
         hour=options.run_hour,
         delay=options.run_delay_hours,
@@ -150,18 +172,28 @@ def host_for(url: str) -> str:
 
 
 def _forecasts(
-    runs: Runs, cells: Sequence[Cell], held: Held, now: datetime, options: Options, budget: Budget, remarks: list[str]
+    runs: Runs, cells: Sequence[Cell], held: Held, today: date, options: Options, budget: Budget, remarks: list[str]
 ) -> pd.DataFrame:
-    """Forecasts the store lacks, today's first; what is stored is never asked for again. What is not to be had goes to ``remarks``."""
-    today = now.astimezone(runs.region.zone).date()
-    days = [day.date() for day in pd.date_range(options.past_runs_from, today - timedelta(days=1))[::-1]]
-    tables = [_of_today(runs, cells, today, budget, remarks)] if today not in held.issued else []
-    if options.ensemble and today not in held.members and runs.newest_usable(now, today):
+    """Forecasts the store lacks, today's first. What is not to be had goes to ``remarks``.
+
+    What a place has stored is not asked for again, so that nothing archived is ever replaced. Days before the record are of no use.
+    """
+    first = max(options.past_runs_from, runs.region.history_start or START)
+    days = [day.date() for day in pd.date_range(first, today - timedelta(days=1))[::-1]]
+    tables = []
+    if of_today := _cells_without(cells, held.issued, today):
+        tables.append(_of_today(runs, of_today, today, budget, remarks))
+    if options.ensemble and (without := _cells_without(cells, held.members, today)):
         ensemble = partial(fetch_members, runs, day=today, ensemble=options.ensemble, budget=budget)
-        tables.append(_or_nothing(lambda: in_parts(ensemble, cells), remarks))
-    tables.append(backfill(runs, cells, [day for day in days if day not in held.issued], budget, remarks))
+        tables.append(_or_nothing(lambda: in_parts(ensemble, without), remarks))
+    wanted = {day: left for day in days if (left := _cells_without(cells, held.issued, day))}
+    tables.append(backfill(runs, wanted, budget, remarks))
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _cells_without(cells: Sequence[Cell], held: Mapping[date, frozenset[str]], day: date) -> list[Cell]:
+    return lacking(cells, held.get(day, frozenset()))
 
 
 def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget, remarks: list[str]) -> pd.DataFrame:
@@ -214,19 +246,20 @@ def locations_of(region: Region) -> pd.DataFrame:
     )
 
 
-def held_by_store(region: Region, settings: Settings, source: str = NAME, of: Iterable[str] | None = None) -> Held:
-    """What the region's store already has of a source, for its places or those given."""
+def held_by_store(region: Region, settings: Settings, source: str = NAME) -> Held:
+    """What the region's store already has of a source."""
     from data_contracts.store import Store
 
     store = Store(settings, region.model_copy(update={"sources": (source,)}))
-    places = {place.id for place in region.locations} if of is None else set(of)
     try:
         issued = store.forecasts()
-        observed = store.observations()
     except RiskError:
         return Held()
-    days = {str(name): _days(observed[name]) for name in observed.data_vars}
-    return Held(days, _issue_days(issued, places, "== -1"), _issue_days(issued, places, ">= 0"))
+    days: dict[str, dict[str, Days]] = {}
+    with suppress(RiskError):
+        observed = store.observations()
+        days = {str(name): _days(observed[name]) for name in observed.data_vars}
+    return Held(days, _issue_days(issued, "== -1"), _issue_days(issued, ">= 0"))
 
 
 def _days(values: Any) -> dict[str, Days]:
@@ -238,18 +271,19 @@ def _days(values: Any) -> dict[str, Days]:
     return {str(values["location"].values[place]): (days[first[place]].item(), days[last[place]].item()) for place in measured}
 
 
-def _issue_days(issued: Any, places: set[str], members: str) -> frozenset[date]:
-    """Issue days on which every place has a forecast of any of the members ("== -1": the deterministic run, ">= 0": an ensemble)."""
-    if issued is None or not places <= set(issued["location"].values.tolist()):
-        return frozenset()
+def _issue_days(issued: Any, members: str) -> dict[date, frozenset[str]]:
+    """Issue day -> the places with a forecast of any of the members ("== -1": the deterministic run, ">= 0": an ensemble)."""
+    if issued is None:
+        return {}
     if "member" in issued.dims:
         chosen = issued["member"] == -1 if members == "== -1" else issued["member"] >= 0
         issued = issued.sel(member=issued["member"][chosen.values])
     elif members != "== -1":
-        return frozenset()
+        return {}
+    places = issued["location"].values
     there = np.zeros((issued.sizes["init_time"], len(places)), bool)
     for name in issued.data_vars:
-        values = issued[name].sel(location=sorted(places)).notnull()
+        values = issued[name].notnull()
         there |= values.any([dim for dim in values.dims if dim not in ("init_time", "location")]).transpose("init_time", "location").values
-    days = issued["init_time"].values[there.all(axis=1)]
-    return frozenset(day.astype("datetime64[D]").item() for day in days)
+    days = issued["init_time"].values.astype("datetime64[D]").tolist()
+    return {day: frozenset(places[row].tolist()) for day, row in zip(days, there, strict=True) if row.any()}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pandas as pd
 
 from configs import ConfigError, Location, Region
+from sources.http import Closed, Question
 
 CELL = 0.25  # degrees, ERA5's grid
 MINUTE = 60.0  # s
@@ -49,6 +50,12 @@ def position(region: Region, place: Location) -> tuple[float, float]:
             f"region file {region.path}: locations: {place.id!r} has no latitude or longitude, which it needs here; add them."
         )
     return place.latitude, place.longitude
+
+
+def lacking(cells: Sequence[Cell], places: Collection[str]) -> list[Cell]:
+    """The cells with those of their places that are not among ``places``; a cell that has none left is left out."""
+    left = [replace(cell, places=tuple(place for place in cell.places if place not in places)) for cell in cells]
+    return [cell for cell in left if cell.places]
 
 
 def _centre(degrees: float, size: float) -> float:
@@ -100,6 +107,17 @@ class Budget:
     def _forget(self) -> None:
         while self.spent and self.spent[0][0] + MINUTE <= self.clock():
             self.spent.popleft()
+
+
+def pay(question: Question, calls: float, budget: Budget, left: str = "") -> None:
+    """Spend what a question weighs. Raises Closed where that is more than the pull may; ``left`` tells what is still to be asked."""
+    if not budget.affords(calls):
+        raise question.unavailable(
+            f"that this pull's weighted calls are used up{left}",
+            "what was fetched is kept; run it again tomorrow, or raise `calls` under source_options if your plan allows it",
+            Closed,
+        )
+    budget.spend(calls)
 
 
 def in_parts(ask: Callable[[Sequence[Cell]], pd.DataFrame], cells: Sequence[Cell]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from sources.http import Manners, Question, get_json, is_kept
-from sources.open_meteo.cells import Budget, Cell, batches, together, weight
+from sources.open_meteo.cells import Budget, Cell, batches, pay, together, weight
 from sources.open_meteo.reply import Column, ask_for, daily_table, per_place, sections
 
 YEARS = 5  # of a block; blocks end at calendar dates, so that they are the same on every day
@@ -94,7 +94,7 @@ def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Co
     for number, block in enumerate(wanted, 1):
         question = question_of(archive, block, columns)
         if not is_kept(archive.kept, question):
-            _pay(question, block, columns, budget, len(wanted) - number + 1)
+            pay(question, cost(block, columns), budget, f" with {len(wanted) - number + 1} blocks of history to go")
         log.info("%s: history %d of %d, %s", archive.source, number, len(wanted), question.what, extra={"done": number, "of": len(wanted)})
         tables.append(_fetch(archive, question, block, columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
@@ -114,16 +114,6 @@ def question_of(archive: Archive, block: Block, columns: Sequence[Column]) -> Qu
 def cost(block: Block, columns: Sequence[Column]) -> float:
     """Calls that a block counts as."""
     return weight(len(block.cells), len(columns), block.days)
-
-
-def _pay(question: Question, block: Block, columns: Sequence[Column], budget: Budget, left: int) -> None:
-    calls = cost(block, columns)
-    if not budget.affords(calls):
-        raise question.unavailable(
-            f"that this pull's weighted calls are used up with {left} blocks of history to go",
-            "what was fetched is kept; run it again tomorrow, or raise `calls` under source_options if your plan allows it",
-        )
-    budget.spend(calls)
 
 
 def _fetch(archive: Archive, question: Question, block: Block, columns: Sequence[Column]) -> pd.DataFrame:

@@ -16,7 +16,10 @@ from sources.http import Manners, Question, Refused
 from sources.open_meteo.cells import Cell, named
 
 KEY = "CLIMATE_RISK_OPEN_METEO_KEY"
-MANNERS = Manners(hopeless=("daily api", "hourly api", "modelRunUnavailable"))  # the last comes as text, with status 200
+MANNERS = Manners(
+    wait=5.0,  # five tries span more than the minute after which a minute's limit is lifted
+    hopeless=("daily api", "hourly api", "modelRunUnavailable"),  # the last comes as text, with status 200
+)
 NUMBERS = {int, float, type(None)}
 TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the project"
 

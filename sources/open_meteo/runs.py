@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,15 +21,52 @@ import pandas as pd
 from configs import Region
 from sources import SourceUnavailable
 from sources.http import Manners, Question, Refused, get_json, is_kept
-from sources.open_meteo.cells import Budget, Cell, in_parts, weight
+from sources.open_meteo.cells import Budget, Cell, in_parts, pay, weight
 from sources.open_meteo.reply import AHEAD, RAIN, TELL_THEM, TEMPERATURE, Hourly, Section, ask_for, daily_of_hours, per_place, sections
 
 LEADS = 10  # lead_days 0 to 9
 OLDEST_PREVIOUS = 7  # the service keeps previous_day1 to previous_day7
 REFUSALS = 5  # in a row, after which older runs are not asked for
+FILLED_TOGETHER = 31  # days of previous runs a request, so that it stays far below a minute's limit
 KEYS = ("init_time", "lead_days", "location", "member")
 
 log = logging.getLogger(__name__)
+
+
+def issue_time(region: Region, day: date) -> datetime:
+    """When the region's forecast of ``day`` is issued, UTC."""
+    hour, minute = region.schedule.daily.split(":")
+    return datetime.combine(day, time(int(hour), int(minute)), region.zone).astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest run that a service gives, where it does not say of which its answer is: ``about`` asks, ``latest`` is the last to use.
+
+    Answers that a cache on the way keeps are passed by. Asking does not count as a call.
+    """
+
+    about: Question
+    latest: datetime
+    manners: Manners
+
+    def initialised(self) -> datetime:
+        """When it was initialised. Raises SourceUnavailable."""
+        now = {"cache_buster": f"{datetime.now(UTC).timestamp():.0f}"}
+        return get_json(replace(self.about, params=now), partial(_initialised, question=self.about), self.manners)
+
+    def is_usable(self) -> bool:
+        """Whether it may be used at the issue time."""
+        return self.initialised() <= self.latest
+
+    def require_usable(self) -> None:
+        """Raises Refused where it may not be used: what was asked for before may be of it."""
+        found = self.initialised()
+        if found > self.latest:
+            raise self.about.refused(
+                f"one of {found:%Y-%m-%d %H} UTC, too new for the issue time, expected {self.latest:%Y-%m-%d %H:%M} UTC or before",
+                "nothing was stored; the forecast of that day goes without",
+            )
 
 
 @dataclass(frozen=True)
@@ -37,7 +74,8 @@ class Runs:
     """Where forecasts come from and when they are usable.
 
     ``url``: whole runs by initialisation; ``newest_url``: the newest run, whose initialisation is at ``about_url``; ``previous_url``:
-    previous runs by age; ``members_url``: ensembles. ``hour``: of the run, UTC; ``delay``: hours until it is usable.
+    previous runs by age; ``members_url``: ensembles, their newest run at ``about_members_url``. ``hour``: of the run, UTC; ``delay``:
+    hours until it is usable.
     ``every``: hours from one run to the next. ``region`` gives the issue time; ``offset``: hours of standard time.
     """
 
@@ -48,6 +86,7 @@ class Runs:
     about_url: str
     previous_url: str
     members_url: str
+    about_members_url: str
     model: str
     hour: int
     delay: int
@@ -56,14 +95,17 @@ class Runs:
     kept: Path
     manners: Manners
 
-    def issue_time(self, day: date) -> datetime:
-        """When the forecast of ``day`` is issued, UTC."""
-        hour, minute = self.region.schedule.daily.split(":")
-        return datetime.combine(day, time(int(hour), int(minute)), self.region.zone).astimezone(UTC)
+    def latest(self, day: date) -> datetime:
+        """The last moment at which what is used on an issue day may have been initialised."""
+        return issue_time(self.region, day) - timedelta(hours=self.delay)
 
     def usable(self, initialised: datetime, day: date) -> bool:
         """Whether what was initialised then may be used on an issue day."""
-        return initialised + timedelta(hours=self.delay) <= self.issue_time(day)
+        return initialised <= self.latest(day)
+
+    def newest(self, url: str, model: str, day: date) -> Newest:
+        """The newest run of a model, for an issue day."""
+        return Newest(Question(self.source, url, f"the newest run of {model} on {day}"), self.latest(day), self.manners)
 
     def run_for(self, day: date) -> datetime:
         """The newest run usable on an issue day."""
@@ -86,10 +128,6 @@ class Runs:
             age += 1
         return age
 
-    def newest_usable(self, now: datetime, day: date) -> bool:
-        """Whether the newest run that the service can have at ``now`` may be used on an issue day."""
-        return self.usable(self.run_before(now - timedelta(hours=self.delay)), day)
-
     def run_before(self, moment: datetime) -> datetime:
         """When the newest run of a moment was initialised."""
         return moment.replace(hour=moment.hour - moment.hour % self.every, minute=0, second=0)
@@ -102,7 +140,7 @@ def fetch_run(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep
     question = ask_for(runs.source, runs.url, cells, f"the run of {run:%Y-%m-%d %H} UTC", runs.offset, params)
     read = partial(_read, runs=runs, cells=cells, day=day, question=question, run=run)
     if not is_kept(runs.kept, question):
-        budget.spend(weight(len(cells), len(AHEAD), LEADS + 1))
+        pay(question, weight(len(cells), len(AHEAD), LEADS + 1), budget)
     return get_json(question, read, runs.manners, runs.kept, keep=keep)
 
 
@@ -110,15 +148,9 @@ def fetch_newest(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget) -
     """The forecast of ``day`` from the newest run, where that may be used on ``day``. Raises SourceUnavailable."""
     params = _params(runs.model, AHEAD) | {"forecast_days": str(LEADS)}
     question = ask_for(runs.source, runs.newest_url, cells, f"the forecast from {day}", runs.offset, params)
-    budget.spend(weight(len(cells), len(AHEAD), LEADS))
+    pay(question, weight(len(cells), len(AHEAD), LEADS), budget)
     table = get_json(question, partial(_read, runs=runs, cells=cells, day=day, question=question, run=None), runs.manners)
-    about = Question(runs.source, runs.about_url, f"the newest run of {runs.model} on {day}")
-    newest = get_json(about, partial(_initialised, question=about), runs.manners)
-    if not runs.usable(newest, day):
-        raise question.unavailable(
-            f"a run of {newest:%Y-%m-%d %H} UTC, too new for the issue time of {day}",
-            "nothing was stored; a forecast of that day goes without",
-        )
+    runs.newest(runs.about_url, runs.model, day).require_usable()
     return table
 
 
@@ -129,7 +161,7 @@ def fetch_previous(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budg
     names = {f"{hourly.parameter}_previous_day{age}": (hourly, age) for hourly in (TEMPERATURE, RAIN) for age in ages}
     params = {"hourly": ",".join(names), "models": runs.model, "start_date": first.isoformat(), "end_date": last.isoformat()}
     question = ask_for(runs.source, runs.previous_url, cells, f"previous runs, {first} to {last}", runs.offset, params)
-    budget.spend(weight(len(cells), len(names), (last - first).days + 1))
+    pay(question, weight(len(cells), len(names), (last - first).days + 1), budget)
 
     def read(body: Any) -> pd.DataFrame:
         units = {name: hourly.unit for name, (hourly, _) in names.items()}
@@ -155,33 +187,45 @@ def _of_previous(runs: Runs, section: Section, names: Mapping[str, tuple[Hourly,
     return per_place(_with_values(table), section.cell)
 
 
-def backfill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget, remarks: list[str]) -> pd.DataFrame:
-    """Forecasts of past issue days, those given first first, until the budget is spent or the service will not give more.
+def backfill(runs: Runs, wanted: Mapping[date, Sequence[Cell]], budget: Budget, remarks: list[str]) -> pd.DataFrame:
+    """Forecasts of past issue days for the cells that lack them, those given first first, until the budget or the service ends it.
 
     What cannot be had now comes with a later pull; a service that is down goes to ``remarks``, a day it never has does not.
     """
-    tables, refused, row = [], list[date](), 0
-    for number, day in enumerate(days, 1):
+    tables, refused, row = [], dict[date, Sequence[Cell]](), 0
+    for number, (day, cells) in enumerate(wanted.items(), 1):
         if row >= REFUSALS or not budget.affords(weight(len(cells), len(AHEAD), LEADS + 1)):
             break
-        log.info("%s: past forecast %d of %d, %s", runs.source, number, len(days), day, extra={"done": number, "of": len(days)})
+        log.info("%s: past forecast %d of %d, %s", runs.source, number, len(wanted), day, extra={"done": number, "of": len(wanted)})
         try:
             tables.append(in_parts(partial(fetch_run, runs, day=day, budget=budget), cells))
             row = 0
         except Refused as error:
             log.info("%s", error)
-            refused.append(day)
+            refused[day] = cells
             row += 1
         except SourceUnavailable as error:
             remarks.append(str(error))
             break
-    tables += _fill(runs, cells, refused, budget, remarks)
+    for days, cells in _near(refused):
+        tables += _fill(runs, cells, days, budget, remarks)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _near(refused: Mapping[date, Sequence[Cell]]) -> list[tuple[list[date], Sequence[Cell]]]:
+    """Days that one request may bring: near each other, of the same cells."""
+    groups: list[tuple[list[date], Sequence[Cell]]] = []
+    for day, cells in sorted(refused.items()):
+        if groups and groups[-1][1] == cells and (day - groups[-1][0][0]).days < FILLED_TOGETHER:
+            groups[-1][0].append(day)
+        else:
+            groups.append(([day], cells))
+    return groups
 
 
 def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget, remarks: list[str]) -> list[pd.DataFrame]:
     """Forecasts from previous runs, as far as they can be had now."""
-    if not days or not budget.affords(weight(len(cells), 2 * OLDEST_PREVIOUS, (max(days) - min(days)).days + OLDEST_PREVIOUS)):
+    if not budget.affords(weight(len(cells), 2 * OLDEST_PREVIOUS, (max(days) - min(days)).days + OLDEST_PREVIOUS)):
         return []
     try:
         return [in_parts(partial(fetch_previous, runs, days=days, budget=budget), cells)]
@@ -193,19 +237,25 @@ def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budge
 
 
 def fetch_members(runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, budget: Budget) -> pd.DataFrame:
-    """Today's ensemble, a row a member; a member without any value has none. Raises SourceUnavailable.
+    """Today's ensemble, a row a member; a member without any value has none; no row where its run is too new for the issue time.
 
-    The service does not say which run its ensembles are of: ``Runs.newest_usable`` tells when they are early enough.
+    Raises SourceUnavailable, also where a newer run came meanwhile.
     """
+    newest = runs.newest(runs.about_members_url, ensemble, day)
+    if not newest.is_usable():
+        log.info("%s: the newest run of %s is too new for the issue time of %s", runs.source, ensemble, day)
+        return pd.DataFrame()
     params = _params(ensemble, (TEMPERATURE, RAIN)) | {"forecast_days": str(LEADS)}
     question = ask_for(runs.source, runs.members_url, cells, f"the ensemble from {day}", runs.offset, params)
-    budget.spend(weight(len(cells), 2 * 51, LEADS))
+    pay(question, weight(len(cells), 2 * 51, LEADS), budget)
 
     def read(body: Any) -> pd.DataFrame:
         found = sections(body, "hourly", {hourly.parameter: hourly.unit for hourly in (TEMPERATURE, RAIN)}, cells, question, runs.offset)
         return pd.concat([_members(section, day) for section in found], ignore_index=True)
 
-    return get_json(question, read, runs.manners)
+    table = get_json(question, read, runs.manners)
+    newest.require_usable()
+    return table
 
 
 def _members(section: Section, day: date) -> pd.DataFrame:

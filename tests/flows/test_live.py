@@ -95,6 +95,7 @@ def region_file(service: Service, tmp_path_factory: pytest.TempPathFactory) -> P
         "about": "/data",
         "previous_runs": "/v1/previous",
         "ensemble": "/v1/ensemble",
+        "ensemble_about": "/data",
     }
     urls: dict[str, Any] = {f"{name}_url": service.url + path for name, path in paths.items()}
     told = {
@@ -143,5 +144,5 @@ def test_the_same_morning_again_asks_for_nothing_and_changes_nothing(
     service.asked.clear()
     assert command(home, "daily", region_file).status == 0
     asked = [request.path for request in service.asked]
-    assert all(path == "/v1/ensemble" for path in asked), asked
+    assert asked == ["/data/ecmwf_ifs025_ensemble/static/meta.json"], "only whether there is an ensemble to archive now"
     assert (home.published / "somewhere" / str(TODAY) / "forecast.csv").read_bytes() == before

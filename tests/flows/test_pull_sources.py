@@ -164,7 +164,8 @@ def test_a_forecast_that_cannot_be_had_ends_the_pull_degraded(
         history_start=today - timedelta(days=35),
         locations=[{"id": "a", "latitude": 35.0, "longitude": -2.3}],
         source_options={
-            "open_meteo": {f"{name}_url": service.url + path for name, path in paths.items()} | {"past_runs_from": today.isoformat()}
+            "open_meteo": {f"{name}_url": service.url + path for name, path in paths.items()}
+            | {"past_runs_from": today.isoformat(), "ensemble": ""}
         },
     )
     said = command(home, "pull", region.path)

@@ -49,6 +49,7 @@ class OpenMeteo:
         parts = {
             "/v1/archive": self.archive, "/v1/runs": self.run, "/v1/forecast": self.newest, "/v1/previous": self.previous,
             "/v1/ensemble": self.ensemble, "/v1/flood": self.flood, "/data/ecmwf_ifs/static/meta.json": self.about,
+            "/data/ecmwf_ifs025_ensemble/static/meta.json": self.about, "/data/glofas_forecast_v4/static/meta.json": self.about,
         }  # fmt: skip
         reply = parts[asked.path](asked)
         return reply if isinstance(reply, Fault) else self.change(asked.path, reply)
@@ -94,7 +95,7 @@ class OpenMeteo:
         return self._hours(asked, self.newest_run.date(), int(asked.params["forecast_days"]) + 1, None)
 
     def ensemble(self, asked: Asked) -> Any:
-        return self._hours(asked, self.newest_run.date(), int(asked.params["forecast_days"]), None, members=50)
+        return self._hours(asked, self.newest_run.date(), int(asked.params["forecast_days"]) + 1, None, members=50)
 
     def previous(self, asked: Asked) -> Any:
         days = span(asked)

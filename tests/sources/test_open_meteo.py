@@ -27,18 +27,19 @@ from replay import HASTY, Asked, Fault, Service, serve
 from configs import CHECKOUT, ConfigError, Location, Region, Settings, load_region
 from data_contracts.variables import VARIABLES
 from sources import Batch, SourceUnavailable
+from sources.http import Closed
 from sources.open_meteo import LATER, SOURCE, Held, Options, fetch_at, held_by_store, host_for
 from sources.open_meteo.cells import Budget, Cell, cells_of, named, weight
 from sources.open_meteo.history import blocks, spans
 from sources.open_meteo.reply import CORE, MANNERS, zone_name
-from sources.open_meteo.runs import Runs
-from sources.open_meteo_flood import START, river_points
+from sources.open_meteo.runs import Runs, issue_time
+from sources.open_meteo_flood import Options as FloodOptions
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
 NEWEST = datetime(2026, 11, 23, tzinfo=UTC)
+EVENING = datetime(2026, 11, 22, 18, tzinfo=UTC)  # the newest run that may be used: 7 hours before the issue at 05:30 UTC are 22:30
 HURRIED = dataclasses.replace(HASTY, hopeless=MANNERS.hopeless)
-MORNING = NOW.replace(hour=6, minute=0)
 ALL_COLUMNS = [*CORE, *LATER]
 
 
@@ -61,6 +62,7 @@ def at(service: Service, **options: Any) -> dict[str, dict[str, Any]]:
         "about_url": "/data",
         "previous_runs_url": "/v1/previous",
         "ensemble_url": "/v1/ensemble",
+        "ensemble_about_url": "/data",
     }
     urls = {name: service.url + path for name, path in paths.items()}
     return {"open_meteo": {**urls, "calls_a_minute": 1e6, "past_runs_from": TODAY, "ensemble": "", **options}}
@@ -333,24 +335,39 @@ def test_a_place_without_coordinates_is_told(service: Service) -> None:
         cells_of(region.model_copy(update={"locations": ()}))
 
 
-def test_a_first_pull_of_berkane_is_affordable_and_resumes(service: Service, home: Settings) -> None:
-    flood = weight(len(river_points(load_region("berkane"))), 1, (TODAY - START).days)
-    assert Options().calls + flood <= 5000, "what both sources of a first pull weigh"
-    region, patient = berkane(service, past_runs_from=date(2024, 3, 15), calls=4080), dataclasses.replace(HASTY, timeout=20.0, whole=20.0)
+def test_a_first_pull_of_berkane_is_affordable_and_resumes(world: OpenMeteo, service: Service, home: Settings) -> None:
+    assert Options().calls + FloodOptions().calls <= 5000, "whatever the region, a pull of both spends no more"
+    world.newest_run = EVENING
+    region = berkane(service, past_runs_from=date(2024, 3, 15), ensemble="ecmwf_ifs025", calls=4080)
+    patient = dataclasses.replace(HASTY, timeout=20.0, whole=20.0)
     batch = fetch_at(region, home, NOW, patient)
-    spent = sum(calls(request) for request in service.asked)
-    assert 3900 < spent <= 4080 and max(len(request.params["latitude"].split(",")) for request in service.asked) == 6
+    spent = sum(calls(request) for request in service.asked if not request.path.startswith("/data/"))
+    assert 3900 < spent <= 4080 and max(len(request.params.get("latitude", "").split(",")) for request in service.asked) == 6
     table = batch.observations
     assert table["location"].nunique() == 16 and table["time"].min() == pd.Timestamp("1991-01-01")
     assert table["air_temperature_max"].notna().all()
-    assert 10 < batch.forecasts["init_time"].nunique() < 40, "past forecasts come over the next days, the newest first"
-    assert batch.forecasts["init_time"].max() == pd.Timestamp(TODAY)
+    assert 5 < batch.forecasts["init_time"].nunique() < 40, "past forecasts come over the next days, the newest first"
+    assert batch.forecasts["init_time"].max() == pd.Timestamp(TODAY) and batch.forecasts["member"].max() == 50
     # Killed before anything was stored: what was fetched is kept, and only what may still change is asked for again.
     service.asked.clear()
     again = fetch_at(berkane(service, calls=300), home, NOW, patient)
     core = [request for request in asked(service, "/v1/archive") if "temperature" in request.params["daily"]]
     assert [request.params["start_date"] for request in core] == ["2026-07-01"]
     assert len(again.observations) == len(table)
+
+
+@pytest.mark.parametrize("allowed", [1.0, 1.5, 4.0, 12.0, 15.0, 40.0])
+def test_a_pull_never_spends_more_than_it_may(world: OpenMeteo, service: Service, home: Settings, allowed: float) -> None:
+    """30 days of 7 variables are 1.5 calls, a run 1, an ensemble 10.2, filling from previous runs at most 4."""
+    world.newest_run, world.no_runs = EVENING, {TODAY - timedelta(days=back) for back in range(2, 9)}
+    region = town(service, calls=allowed, ensemble="ecmwf_ifs025", past_runs_from=TODAY - timedelta(days=20))
+    if allowed < 1.5:
+        with pytest.raises(Closed, match="weighted calls are used up with 1 blocks of history to go"):
+            fetch_at(region, home, NOW, HURRIED)
+    else:
+        batch = fetch_at(region, home, NOW, HURRIED)
+        assert any("weighted calls are used up" in remark for remark in batch.remarks) == (allowed < 12.7)
+    assert sum(calls(request) for request in service.asked if not request.path.startswith("/data/")) <= allowed
 
 
 PULL = """
@@ -401,7 +418,8 @@ def test_one_more_day_for_sixteen_places_costs_at_most_three_requests(service: S
     ingest(region, home, batch)
     held = held_by_store(region, home)
     assert set(held.days_of(CORE).values()) == {(TODAY - timedelta(days=40), TODAY - timedelta(days=5))} and len(held.days_of(CORE)) == 16
-    assert held.issued == {TODAY, TODAY + timedelta(days=1)} and not held.members
+    assert set(held.issued) == {TODAY, TODAY + timedelta(days=1)} and all(len(places) == 16 for places in held.issued.values())
+    assert not held.members
 
 
 def test_a_new_place_brings_only_its_own_history(service: Service, home: Settings) -> None:
@@ -412,6 +430,69 @@ def test_a_new_place_brings_only_its_own_history(service: Service, home: Setting
     batch = fetch_at(larger, home, NOW, HASTY)
     assert {request.params["latitude"] for request in asked(service, "/v1/archive")} == {"35.5"}
     assert set(batch.observations["location"]) == {"town-1"}
+
+
+@pytest.mark.parametrize("longitude", [-2.3, -3.3], ids=["in the same cell", "in another cell"])
+def test_a_new_place_gets_forecasts_of_its_own_and_replaces_none(
+    world: OpenMeteo, service: Service, home: Settings, longitude: float
+) -> None:
+    world.newest_run = EVENING
+    region = town(service, ensemble="ecmwf_ifs025", past_runs_from=TODAY - timedelta(days=3))
+    ingest(region, home, fetch_at(region, home, NOW, HASTY))
+    new = Location(id="new", latitude=35.01, longitude=longitude)
+    larger = region.model_copy(update={"locations": (*region.locations, new)})
+    world.change = lambda path, reply: (
+        set_series("hourly", "temperature_2m", lambda found: [value and value + 9 for value in found])(reply)
+        if path in ("/v1/runs", "/v1/ensemble")
+        else reply
+    )
+    service.asked.clear()
+    issued = fetch_at(larger, home, NOW, HASTY).forecasts
+    assert set(issued["location"]) == {"new"} and issued["init_time"].nunique() == 4 and issued["member"].nunique() == 52
+    assert {request.params["longitude"] for request in asked(service, "/v1/runs")} == {f"{round(longitude * 4) / 4:g}"}
+    ingest(larger, home, fetch_at(larger, home, NOW, HASTY))
+    assert fetch_at(larger, home, NOW, HASTY).forecasts.empty
+
+
+def test_a_variable_that_comes_a_day_later_is_asked_for_again(world: OpenMeteo, service: Service, home: Settings) -> None:
+    def without_newest_rain(path: str, reply: Any) -> Any:
+        names = [name for name in reply.get("daily", {}) if name == "precipitation_sum"]
+        return set_series("daily", *names, lambda found: [*found[:-1], None])(reply) if names else reply
+
+    region, world.change = town(service), without_newest_rain
+    ingest(region, home, fetch_at(region, home, NOW, HASTY))
+    world.change, world.published = lambda path, reply: reply, TODAY - timedelta(days=5)
+    service.asked.clear()
+    table = fetch_at(region, home, NOW + timedelta(days=1), HASTY).observations
+    assert table["time"].dt.date.tolist() == [TODAY - timedelta(days=6), TODAY - timedelta(days=5)]
+    assert table["precipitation"].notna().all() and len(asked(service, "/v1/archive")) == 2
+
+
+# (first and last day in November of max, min and mean) -> the first day of any and the last that none is still to fill
+HELD: list[tuple[list[tuple[int, int]], tuple[int, int]]] = [
+    ([(1, 20), (1, 20), (1, 20)], (1, 20)),
+    ([(1, 20), (3, 20), (1, 18)], (1, 18)),
+    ([(1, 20), (1, 10), (1, 20)], (1, 10)),
+    ([(1, 20), (1, 9), (1, 20)], (1, 20)),  # 11 days behind: it has ended
+    ([(2, 20)], (2, 20)),
+]
+
+
+@pytest.mark.parametrize(("columns", "expected"), HELD)
+def test_days_held_are_those_that_no_variable_is_still_to_fill(columns: list[tuple[int, int]], expected: tuple[int, int]) -> None:
+    def days(pair: tuple[int, int]) -> tuple[date, date]:
+        return date(2026, 11, pair[0]), date(2026, 11, pair[1])
+
+    held = Held({column.variable: {"a": days(pair)} for column, pair in zip(CORE, columns, strict=False)})
+    assert held.days_of(CORE) == {"a": days(expected)}
+
+
+def test_forecasts_of_a_store_without_observations_are_held_too(service: Service, home: Settings) -> None:
+    region = town(service)
+    batch = fetch_at(region, home, NOW, HASTY)
+    ingest(region, home, dataclasses.replace(batch, observations=batch.observations.iloc[:0]))
+    held = held_by_store(region, home)
+    assert held.issued == {TODAY: frozenset({"town-0"})} and held.days == {}
 
 
 def test_a_pull_that_may_not_spend_enough_says_so_and_keeps_what_it_fetched(service: Service, home: Settings) -> None:
@@ -493,7 +574,7 @@ def test_only_missing_days_are_asked_for(held: dict[str, tuple[str, str]], windo
 
 
 def runs_of(region: Region, hour: int = 0, delay: int = 7, offset: int = 0) -> Runs:
-    return Runs("open_meteo", region, "", "", "", "", "", "ecmwf_ifs", hour, delay, 6, offset, Path("kept"), HASTY)
+    return Runs("open_meteo", region, "", "", "", "", "", "", "ecmwf_ifs", hour, delay, 6, offset, Path("kept"), HASTY)
 
 
 @pytest.mark.parametrize("hour", [0, 6, 12, 18])
@@ -504,13 +585,14 @@ def test_no_run_is_used_that_was_initialised_too_late(service: Service, zone: st
     for day in pd.date_range("2026-03-20", "2026-04-05").date:  # clocks change meanwhile
         runs = runs_of(region, hour, delay)
         run = runs.run_for(day)
-        assert run + timedelta(hours=delay) <= runs.issue_time(day) < run + timedelta(hours=delay + 24)
+        assert run + timedelta(hours=delay) <= issue_time(region, day) < run + timedelta(hours=delay + 24)
 
 
 @pytest.mark.parametrize("delay", [0, 7, 9, 20])
 @pytest.mark.parametrize(("zone", "offset"), [("Africa/Casablanca", 0), ("Asia/Tokyo", 9), ("America/Lima", -5)])
 def test_no_previous_hour_is_used_that_was_initialised_too_late(service: Service, zone: str, offset: int, delay: int) -> None:
-    runs = runs_of(town(service).model_copy(update={"timezone": zone}), 0, delay, offset)
+    region = town(service).model_copy(update={"timezone": zone})
+    runs = runs_of(region, 0, delay, offset)
     for lead in range(10):
         age = runs.age_for(lead, TODAY)
         assert age >= lead + 1
@@ -518,7 +600,7 @@ def test_no_previous_hour_is_used_that_was_initialised_too_late(service: Service
             valid = runs.begins(TODAY + timedelta(days=lead)) + timedelta(hours=hour)
             oldest = valid - timedelta(days=age)  # previous_dayN was predicted N x 24 hours before, by a run of 00, 06, 12 or 18 UTC
             initialised = max(oldest.replace(hour=run) for run in (0, 6, 12, 18) if run <= oldest.hour)
-            assert initialised + timedelta(hours=delay) <= runs.issue_time(TODAY)
+            assert initialised + timedelta(hours=delay) <= issue_time(region, TODAY)
 
 
 def test_todays_forecast_is_a_whole_run_filed_under_the_issue_day(service: Service, home: Settings) -> None:
@@ -562,6 +644,20 @@ def test_a_run_the_archive_lacks_is_filled_from_previous_runs(world: OpenMeteo, 
     assert "previous_day0" not in request.params["hourly"]
 
 
+def test_days_far_apart_are_filled_by_requests_of_their_own(world: OpenMeteo, service: Service, home: Settings) -> None:
+    world.no_runs = {TODAY - timedelta(days=back) for back in (3, 5, 60)}
+    region = town(service, past_runs_from=TODAY - timedelta(days=70)).model_copy(update={"history_start": TODAY - timedelta(days=90)})
+    issued = fetch_at(region, home, NOW, HURRIED).forecasts
+    spans = [(request.params["start_date"], request.params["end_date"]) for request in asked(service, "/v1/previous")]
+    assert spans == [("2026-09-25", "2026-10-01"), ("2026-11-19", "2026-11-27")]
+    assert issued["init_time"].nunique() == 71
+
+
+def test_runs_before_the_record_are_not_asked_for(service: Service, home: Settings) -> None:
+    fetch_at(town(service, past_runs_from=TODAY - timedelta(days=400)), home, NOW, HASTY)
+    assert min(request.params["run"] for request in asked(service, "/v1/runs")) == "2026-10-18T00:00", "for the issue of the 19th"
+
+
 def test_a_past_run_of_nulls_does_not_hold_up_older_ones(world: OpenMeteo, service: Service, home: Settings) -> None:
     def change(path: str, reply: Any) -> Any:
         run = asked(service, "/v1/runs")[-1].params["run"] if path == "/v1/runs" else ""
@@ -583,8 +679,8 @@ def test_the_newest_run_stands_in_only_where_it_is_not_too_new(world: OpenMeteo,
     world.no_runs = {TODAY - timedelta(days=1)}
     batch = fetch_at(town(service), home, NOW, HASTY)
     assert batch.forecasts.empty and len(batch.remarks) == 2
-    assert "a run of 2026-11-23 00 UTC, too new for the issue time of 2026-11-23" in batch.remarks[1]
-    world.newest_run = datetime(2026, 11, 22, 18, tzinfo=UTC)
+    assert "one of 2026-11-23 00 UTC, too new for the issue time, expected 2026-11-22 22:30 UTC or before" in batch.remarks[1]
+    world.newest_run = EVENING
     batch = fetch_at(town(service), home, NOW, HASTY)
     assert batch.remarks == ()
     issued = batch.forecasts
@@ -651,21 +747,23 @@ def test_an_ensemble_is_archived_member_by_member(world: OpenMeteo, service: Ser
         if path == "/v1/ensemble"
         else reply
     )
+    world.newest_run = EVENING
     region = town(service, ensemble="ecmwf_ifs025")
-    batch = fetch_at(region, home, MORNING, HASTY)
+    batch = fetch_at(region, home, NOW, HASTY)
     members = batch.forecasts[batch.forecasts["member"] >= 0]
     assert sorted(members["member"].unique()) == [number for number in range(51) if number != 7], "a member without a value is none"
     first = members[members["lead_days"] == 0].set_index("member")
     assert first.loc[50, "air_temperature_max"] - first.loc[0, "air_temperature_max"] == pytest.approx(0.5)
     assert calls(asked(service, "/v1/ensemble")[0]) == pytest.approx(10.2)
     ingest(region, home, batch)
-    assert held_by_store(region, home).members == {TODAY}
+    assert held_by_store(region, home).members == {TODAY: frozenset({"town-0"})}
     service.asked.clear()
-    fetch_at(region, home, MORNING, HASTY)
+    fetch_at(region, home, NOW, HASTY)
     assert service.asked == []
 
 
 def test_a_wrong_ensemble_is_left_out(world: OpenMeteo, service: Service, home: Settings) -> None:
+    world.newest_run = EVENING
     member = set_unit("hourly", "temperature_2m_member09", "°F")
     for change in (
         set_unit("hourly", "temperature_2m", "°F"),
@@ -675,16 +773,51 @@ def test_a_wrong_ensemble_is_left_out(world: OpenMeteo, service: Service, home: 
         put(utc_offset_seconds=7200),
     ):
         world.change = lambda path, reply, change=change: change(reply) if path == "/v1/ensemble" else reply
-        batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, MORNING, HASTY)
-        assert set(batch.forecasts["member"]) == {-1}
+        batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, NOW, HASTY)
+        assert set(batch.forecasts["member"]) == {-1} and len(batch.remarks) == 1
 
 
-def test_an_ensemble_of_a_run_too_new_for_the_issue_time_is_not_asked_for(service: Service, home: Settings) -> None:
-    """Issued at 05:30 UTC with runs usable after 7 hours: until 07:00 the newest there is of 18 UTC, from then on of 00 UTC."""
+def test_an_ensemble_of_a_run_too_new_for_the_issue_time_is_not_asked_for(world: OpenMeteo, service: Service, home: Settings) -> None:
+    """Issued at 05:30 UTC with runs usable after 7 hours: what was initialised after 22:30 UTC the day before is too new."""
     region = town(service, ensemble="ecmwf_ifs025")
-    for hour, minute, members in ((6, 59, 51), (7, 0, 0), (22, 0, 0)):
-        batch = fetch_at(region, home, NOW.replace(hour=hour, minute=minute), HASTY)
-        assert (batch.forecasts["member"] >= 0).groupby(batch.forecasts["lead_days"]).sum().eq(members).all()
+    for newest, asked_for in ((EVENING, 1), (NEWEST, 0), (NEWEST + timedelta(hours=6), 0)):
+        service.asked.clear()
+        world.newest_run = newest
+        batch = fetch_at(region, home, NOW.replace(hour=6), HASTY)
+        assert len(asked(service, "/v1/ensemble")) == asked_for and batch.remarks == ()
+        assert (batch.forecasts["member"] >= 0).any() == bool(asked_for)
+
+
+def test_an_ensemble_that_a_newer_run_may_have_replaced_meanwhile_is_left_out(world: OpenMeteo, service: Service, home: Settings) -> None:
+    world.newest_run = EVENING
+
+    def change(path: str, reply: Any) -> Any:
+        world.newest_run = NEWEST if path == "/v1/ensemble" else world.newest_run
+        return reply
+
+    world.change = change
+    batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, NOW, HASTY)
+    assert set(batch.forecasts["member"]) == {-1}
+    assert "the newest run of ecmwf_ifs025 on 2026-11-23; found one of 2026-11-23 00 UTC, too new" in batch.remarks[0]
+
+
+WRONG_ABOUT = {
+    "no time": {},
+    "a word": {"last_run_initialisation_time": "yesterday"},
+    "a list": [],
+    "not there": Fault(404),
+    "a page": Fault(200, {}, b"<html></html>"),
+}
+
+
+@pytest.mark.parametrize("about", WRONG_ABOUT.values(), ids=WRONG_ABOUT)
+def test_a_service_that_does_not_tell_its_newest_run_gives_no_ensemble(
+    world: OpenMeteo, service: Service, home: Settings, about: Any
+) -> None:
+    service.answer = lambda request: about if request.path.startswith("/data/") else world(request)
+    batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, NOW, HASTY)
+    assert set(batch.forecasts["member"]) == {-1} and asked(service, "/v1/ensemble") == []
+    assert "asked 127.0.0.1 for the newest run of ecmwf_ifs025 on 2026-11-23; found " in batch.remarks[0]
 
 
 def test_a_key_goes_to_the_customer_hosts_and_into_no_file(
@@ -693,6 +826,7 @@ def test_a_key_goes_to_the_customer_hosts_and_into_no_file(
     assert host_for("https://archive-api.open-meteo.com/v1/archive") == "https://archive-api.open-meteo.com/v1/archive"
     monkeypatch.setenv("CLIMATE_RISK_OPEN_METEO_KEY", "sesame-4711")
     assert host_for("https://archive-api.open-meteo.com/v1/archive") == "https://customer-archive-api.open-meteo.com/v1/archive"
+    assert host_for(Options().ensemble_about_url) == "https://customer-ensemble-api.open-meteo.com/data"
     assert host_for("http://127.0.0.1:1/open-meteo.com") == "http://127.0.0.1:1/open-meteo.com"
     with caplog.at_level(logging.DEBUG, "sources"):
         fetch_at(town(service).model_copy(update={"history_start": date(2026, 1, 1)}), home, NOW, HASTY)
