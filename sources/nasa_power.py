@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from sources import Batch, Source, options_of
 from sources.http import Address, Manners, Question, cache_folder, get_json
 from sources.open_meteo import held_by_store, locations_of
 from sources.open_meteo.cells import Cell, cells_of, named
-from sources.open_meteo.history import Block, blocks
+from sources.open_meteo.history import blocks
 from sources.open_meteo.reply import as_numbers, per_place
 
 NAME = "nasa_power"
@@ -87,8 +86,12 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
     days = (max(EARLIEST, region.history_start or START), today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
     tables = []
-    for block in blocks(cells_of(region, GRID), held.days.get("air_temperature_max", {}), *days, len(COLUMNS)):
-        tables += [_fetch(region, options, cell, block, kept, manners) for cell in block.cells]
+    wanted = [(block, cell) for block in blocks(cells_of(region, GRID), held.days_of(COLUMNS), *days, len(COLUMNS)) for cell in block.cells]
+    for number, (block, cell) in enumerate(wanted, 1):
+        question = question_of(region, options, cell, block.first, block.last)
+        log.info("%s: history %d of %d, %s", NAME, number, len(wanted), question.what, extra={"done": number, "of": len(wanted)})
+        read = partial(_read, question=question, cell=cell, first=block.first, last=block.last)
+        tables.append(get_json(question, read, manners, kept, keep=block.final))
     empty = pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
     return Batch(pd.concat(tables, ignore_index=True) if tables else empty, locations_of(region))
 
@@ -106,13 +109,6 @@ def question_of(region: Region, options: Options, cell: Cell, first: date, last:
         "time-standard": "utc" if region.day_offset == 0 else "lst",
     }
     return Question(NAME, options.url, f"{named(cell.places)}, {first} to {last}", params)
-
-
-def _fetch(region: Region, options: Options, cell: Cell, block: Block, kept: Path, manners: Manners) -> pd.DataFrame:
-    question = question_of(region, options, cell, block.first, block.last)
-    log.info("%s: history, %s", NAME, question.what)
-    read = partial(_read, question=question, cell=cell, first=block.first, last=block.last)
-    return get_json(question, read, manners, kept, keep=block.final)
 
 
 def _read(body: Any, question: Question, cell: Cell, first: date, last: date) -> pd.DataFrame:

@@ -146,6 +146,24 @@ def test_days_not_published_are_left_out(service: Service, home: Settings) -> No
     assert fetch_at(town(service), home, NOW, HASTY).observations["time"].max() == pd.Timestamp("2026-11-15")
 
 
+def test_radiation_that_comes_later_is_asked_for_again(service: Service, home: Settings) -> None:
+    from data_contracts.store import Store
+
+    def change(asked: Asked) -> Any:
+        reply = answer(asked)
+        series = reply["properties"]["parameter"]["ALLSKY_SFC_SW_DWN"]
+        series.update({day: FILL for day in series if day > "20261115"})
+        return reply
+
+    service.answer = change
+    region = town(service)
+    Store(home, region).ingest(SOURCE, fetch_at(region, home, NOW, HASTY))
+    service.answer = answer
+    table = fetch_at(region, home, NOW, HASTY).observations
+    assert table["time"].tolist() == list(pd.date_range("2026-11-16", "2026-11-18"))
+    assert table["surface_downwelling_shortwave"].notna().all()
+
+
 def at(*path: str, value: Any) -> Callable[[Any], Any]:
     def change(reply: Any) -> Any:
         inner = reply
