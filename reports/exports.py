@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Location, Region
+from reports.markup import plain_text
 from reports.outlines import Outline, outlines
 
 COLUMNS = (
@@ -88,10 +89,15 @@ def read_published(folder: Path | None) -> pd.DataFrame | None:
         return None
 
 
+def write_scores(scores: pd.DataFrame, path: Path) -> None:
+    """Write a scores table as climate-risk backtest does: 6 significant digits, an empty field for what is missing."""
+    scores.to_csv(path, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
+
+
 def write_provenance(provenance: dict[str, Any], path: Path) -> None:
     """Write provenance.json with sorted keys, so that the same facts are the same bytes. Raises ValueError on NaN."""
     text = json.dumps(provenance, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    path.write_text(plain_text(text) + "\n", encoding="utf-8", newline="\n")
 
 
 NOTE = "Indicative, not an official vigilance."
@@ -123,7 +129,7 @@ def write_geojson(
     issued = table["issued"].iloc[0].date().isoformat() if len(table) else None
     about = {"type": "FeatureCollection", "region": region.name, "title": region.title, "issued": issued, "label": label, "note": NOTE}
     text = json.dumps(about | {"features": features}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    path.write_text(plain_text(text) + "\n", encoding="utf-8", newline="\n")
 
 
 def _geometry(place: Location | None, outline: Outline | None) -> dict[str, Any] | None:
@@ -156,11 +162,18 @@ def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
     for name in described.variables:
         described[name].attrs = _ATTRIBUTES.get(str(name), {}) | described[name].attrs
     described.attrs = forecast.attrs | _about(forecast)
-    text = {name: described[name].astype(str).astype(object) for name in forecast.variables if forecast[name].dtype.kind in "OU"}
+    text = {
+        name: described[name].copy(data=_plain(described[name].values)) for name in forecast.variables if forecast[name].dtype.kind in "OU"
+    }
     whole = described.assign({name: values for name, values in text.items() if name in forecast.data_vars}).assign_coords(
         {name: values for name, values in text.items() if name in forecast.coords}
     )
     whole.to_netcdf(path, engine="h5netcdf", encoding=_encoding(whole))
+
+
+def _plain(texts: np.ndarray) -> np.ndarray:
+    """Texts as Python's, without the signs that neither a file nor a page can hold."""
+    return np.array([plain_text(str(text)) for text in texts.ravel()], dtype=object).reshape(texts.shape)
 
 
 def _encoding(forecast: xr.Dataset) -> dict[Any, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import hashlib
 import io
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from configs import RiskError
+from reports.markup import plain_text
 
 PRINT_STYLE = Path(__file__).parent / "templates" / "pdf.css"
 FAMILY = "Report"
@@ -53,11 +55,11 @@ def _no_collection() -> Iterator[None]:
 
 
 def for_paper(html: str) -> str:
-    """The page with the style of the sheet added, charts that carry their own style, and without what paper cannot open."""
+    """The page with the style of the sheet added, its charts as pictures, and without what paper cannot open."""
     style = f"{_faces()}\n{PRINT_STYLE.read_text(encoding='utf-8')}\n{_margins(html)}"
     for pattern, replacement in _ONLY_ON_SCREEN:
         html = pattern.sub(replacement, html)
-    return _styled_charts(html).replace("</head>", f"<style>{style}</style></head>", 1)
+    return _with_pictures(html).replace("</head>", f"<style>{style}</style></head>", 1)
 
 
 _ONLY_ON_SCREEN = (
@@ -66,17 +68,48 @@ _ONLY_ON_SCREEN = (
     (re.compile(r'(<a\b[^>]*?) href="(?!#)[^"]*"'), r"\1"),
     (re.compile(r"display:(?:inline-)?(?:grid|flex)"), "display:block"),  # WeasyPrint cannot break either over sheets
 )
-_SVG = re.compile(r"<svg\b[^>]*>(?!<defs>)")
-_DEFS = re.compile(r"<defs>(.*?)</defs>", re.DOTALL)
+_SHEET = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_DEFS = re.compile(r'<svg class="defs".*?<defs>(.*?)</defs></svg>', re.DOTALL)
+_DEFINED = re.compile(r'<pattern id="([\w-]+)".*?</pattern>|<path id="([\w-]+)"[^>]*/>', re.DOTALL)
+_SVG = re.compile(r"<svg\b([^>]*)>(.*?)</svg>", re.DOTALL)
+_HIDDEN_TITLES = re.compile(r"(<use\b[^>]*)><title>.*?</title></use>", re.DOTALL)
+_TEXT = re.compile(r"<text\b([^>]*>[^<]*</text>)")
+_RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
 
 
-def _styled_charts(html: str) -> str:
-    """The page with its stylesheet's drawing rules and its patterns inside every chart: to WeasyPrint each is a document apart."""
-    sheet = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
-    rules = [rule for rule in re.findall(r"[^{}]+\{[^{}]*\}", sheet[1].split("@media")[0] if sheet else "") if _draws(rule)]
-    patterns = "".join(dict.fromkeys(found for found in _DEFS.findall(html)))
-    inside = f"<style>{''.join(rules)}text{{font-family:{FAMILY}}}</style><defs>{patterns}</defs>"
-    return _SVG.sub(lambda found: found[0] + inside, html)
+def _with_pictures(html: str) -> str:
+    """The page with every chart and map as a picture with its own style, shapes and patterns.
+
+    WeasyPrint would lay each line of an inline drawing out as an element of the page, and knows no style across drawings.
+    """
+    sheet = _SHEET.search(html)
+    rules = [rule[0] for rule in _RULE.finditer(sheet[1].split("@media")[0] if sheet else "") if _draws(rule[0])]
+    shared = {found[1] or found[2]: found[0] for block in _DEFS.findall(html) for found in _DEFINED.finditer(block)}
+    return _SVG.sub(lambda found: _picture(found[1], found[2], rules, shared), _DEFS.sub("", html))
+
+
+def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, str]) -> str:
+    """An <img> of a drawing with the rules and the shared definitions it needs.
+
+    Names on a map are drawn again over their halo, since WeasyPrint does not know paint-order.
+    """
+    label = re.search(r'aria-label="([^"]*)"', attributes) or re.search(r"<title[^>]*>([^<]*)</title>", drawn)
+    drawn = _TEXT.sub(r'\g<0><text style="stroke:none"\1', _HIDDEN_TITLES.sub(r"\1/>", drawn)) if 'class="map"' in attributes else drawn
+    classes = set(" ".join(re.findall(r'class="([^"]*)"', attributes + drawn)).split())
+    style = "".join(rule for rule in rules if _reaches(rule, classes))
+    wanted = dict.fromkeys(re.findall(r'(?:url\(|href=")#([\w-]+)', style + drawn))
+    defs = "".join(shared[name] for name in wanted if name in shared)
+    inside = f"<style>{style}text{{font-family:{FAMILY}}}</style><defs>{defs}</defs>{drawn}"
+    svg = plain_text(f'<svg xmlns="http://www.w3.org/2000/svg"{attributes}>{inside}</svg>')
+    own = re.search(r'class="[^"]*"', attributes)
+    address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    return f'<img {own[0] if own else ""} alt="{label[1] if label else ""}" src="{address}">'
+
+
+def _reaches(rule: str, classes: set[str]) -> bool:
+    """Whether any selector of a rule may name something that has only ``classes``."""
+    selectors = rule.partition("{")[0].split(",")
+    return any(set(re.findall(r"\.([\w-]+)", selector)) <= classes for selector in selectors)
 
 
 def _draws(rule: str) -> bool:

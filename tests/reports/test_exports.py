@@ -135,6 +135,15 @@ def test_netcdf_reads_back_as_it_was_and_is_always_the_same(made, tmp_path: Path
         pd.testing.assert_frame_equal(forecast_table(found), forecast_table(forecast))
 
 
+def test_signs_that_no_file_can_hold_are_left_out_of_names(made, tmp_path: Path):
+    one = made(n_places=3, names=["a\x00b", "half \ud800", "good"])
+    write_netcdf(one.forecast, tmp_path / "forecast.nc")
+    write_geojson(forecast_table(one.forecast), one.region, tmp_path / "forecast.geojson")
+    with xr.open_dataset(tmp_path / "forecast.nc", engine="h5netcdf") as found:
+        assert list(found["name"].values) == ["ab", "half ", "good"]
+    assert [feature["properties"]["names"]["en"] for feature in _geojson(tmp_path / "forecast.geojson")["features"]][1] == "half "
+
+
 def _geojson(path: Path) -> dict:
     def refuse(name):
         raise AssertionError(f"{name} is no JSON")
