@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import xarray as xr
 
 from configs import Region, Settings
 from reports.alerts import FOLDER, alerts, moment, sent_at
-from reports.exports import forecast_table, read_published, write_csv, write_geojson, write_netcdf, write_provenance
+from reports.archive import SCORES
+from reports.exports import forecast_table, read_published, write_csv, write_geojson, write_netcdf, write_provenance, write_scores
 from reports.folders import publish_folder
 from reports.index import PROVENANCE, write_index
 from reports.notices import add_notices
@@ -47,17 +50,20 @@ def publish(
     before: Path | None = None,
     settings: Settings | None = None,
     record: Mapping[str, pd.DataFrame] | None = None,
+    now: datetime | None = None,
 ) -> Published:
     """Write a report into ``folder``, all of it at once: report.<language>.html and .pdf for each of the region's languages and
-    English, forecast.csv, forecast.nc, forecast.geojson, alerts/ and provenance.json.
+    English, forecast.csv, forecast.nc, forecast.geojson, alerts/, provenance.json, and scores.csv where there are scores.
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's scores table, possibly
     empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. ``before``: the published folder of
     the forecast before, whose colours and alerts this one is held against. ``settings``: where notes and retractions of the
     region's official reports lie; None for a report that is none. ``record``: what past days' colours and chances came to, tables
     ``colours`` (hazard, lead_days, window_days, colour, grey, years, and days a year at a place: shown, hits, false, missed) and
-    ``reliability`` (hazard, forecast, observed, low, high, n). provenance.json is ``provenance`` and the headlines of the
-    English report. The same arguments write the same bytes. Raises RiskError when ``folder`` holds files that are no report.
+    ``reliability`` (hazard, forecast, observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
+    when it is valid, and the headlines of the English one. The same arguments write the same bytes; only where ``folder`` holds a
+    report of other numbers is this one sent ``now`` (with a time zone, the clock's where not given) and not at the region's hour,
+    and its alerts refer to those that are out. Raises RiskError when ``folder`` holds files that are no report.
     """
     table, previous = forecast_table(forecast), read_published(before)
     pages = {
@@ -67,8 +73,9 @@ def publish(
     names = _names(forecast)
     said = {
         **provenance,
-        "sent": moment(sent_at(region, issued)),
         "sender": region.sender,
+        "titles": {tag: page.title for tag, page in pages.items()},
+        "valid_until": pages["en"].valid_until.isoformat(),
         "headlines": [asdict(head) for head in pages["en"].headlines],
     }
     left_out: list[str] = []
@@ -76,12 +83,21 @@ def publish(
     def write(aside: Path) -> None:
         shapes = outlines(region)
         write_csv(table, aside / CSV)
+        known = None if settings is None else _sent_before(folder)
+        again = known is not None and (folder / CSV).read_bytes() == (aside / CSV).read_bytes()
+        sent = known if known and again else (now or datetime.now(UTC)) if known else sent_at(region, issued)
+        if len(scores):
+            write_scores(scores, aside / SCORES)
         write_netcdf(forecast, aside / NETCDF)
         write_geojson(table, region, aside / GEOJSON, label, shapes, names)
-        write_provenance(said, aside / PROVENANCE)
-        (aside / FOLDER).mkdir()
-        for name, text in ({} if hindcast else alerts(table, region, label, before, shapes, names)).items():
-            (aside / FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+        write_provenance(said | {"sent": moment(sent)}, aside / PROVENANCE)
+        if again and (folder / FOLDER).is_dir():
+            shutil.copytree(folder / FOLDER, aside / FOLDER)
+        else:
+            (aside / FOLDER).mkdir()
+            earlier = folder if known else None
+            for name, text in ({} if hindcast else alerts(table, region, label, before, shapes, names, earlier, sent)).items():
+                (aside / FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
         for tag, page in pages.items():
             (aside / f"report.{tag}.html").write_text(to_html(page), encoding="utf-8", newline="\n")
         if settings is not None:
@@ -89,6 +105,15 @@ def publish(
         left_out.extend(_write_pdfs(aside, folder))
 
     return Published(publish_folder(folder, write, mark=PROVENANCE), tuple(dict.fromkeys(left_out)))
+
+
+def _sent_before(folder: Path) -> datetime | None:
+    """When the report that a folder holds was sent; None where it holds none that tells."""
+    try:
+        told = json.loads((folder / PROVENANCE).read_text(encoding="utf-8")).get("sent")
+    except FileNotFoundError:
+        return None
+    return datetime.fromisoformat(told) if told and (folder / CSV).is_file() else None
 
 
 def _names(forecast: xr.Dataset) -> dict[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from reports.language import Language, language_of
 PROVENANCE = "provenance.json"
 RETRACTION = "retraction.json"
 TAGS = ("en", "fr", "ar")
-FILES = ("forecast.csv", "forecast.geojson", "forecast.nc", PROVENANCE)
+SCORES = "scores.csv"
+FILES = ("forecast.csv", "forecast.geojson", "forecast.nc", SCORES, PROVENANCE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class Published:
     def title(self) -> str:
         return str(self.provenance.get("title") or self.region)
 
+    def title_in(self, tag: str) -> str:
+        """What the region is called in a language."""
+        return str((self.provenance.get("titles") or {}).get(tag) or self.title)
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """When the next report is due, as its provenance tells."""
+        told = self.provenance.get("valid_until")
+        return datetime.fromisoformat(str(told)) if told else None
+
     @property
     def label(self) -> str:
         """EXERCISE where it is one, else empty."""
@@ -60,6 +71,10 @@ class Published:
     def first(self) -> str:
         """The page to lead to where no language is asked for."""
         return page(self.languages[0].tag)
+
+    def page_in(self, tag: str) -> str:
+        """The page to lead to from a page in a language."""
+        return page(tag) if any(language.tag == tag for language in self.languages) else self.first
 
     @property
     def papers(self) -> tuple[Language, ...]:
@@ -83,6 +98,11 @@ class Published:
         digest = hashlib.sha256(forecast.read_bytes()).hexdigest() if forecast.is_file() else ""
         told = [said, *said.get("earlier", ())]
         return next((one for one in told if one.get("forecast", digest) == digest), None)
+
+    @property
+    def retracted_on(self) -> date | None:
+        """The day of the retraction that stands against it, in UTC."""
+        return datetime.fromisoformat(self.retraction["at"]).date() if self.retraction else None
 
 
 def page(tag: str) -> str:

@@ -28,7 +28,7 @@ def publish_folder(folder: Path, write: Callable[[Path], None], mark: str) -> Pa
     """
     folder = Path(os.path.abspath(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone_in(folder.parent):
+    with alone_in(folder.parent):
         _clean(folder.parent)
         _refuse_foreign(folder, mark)
         aside = folder.parent / f"{NEW}{folder.name}"
@@ -44,8 +44,8 @@ def publish_folder(folder: Path, write: Callable[[Path], None], mark: str) -> Pa
 
 
 @contextmanager
-def _alone_in(parent: Path) -> Iterator[None]:
-    """One publisher at a time in a folder; the kernel frees the lock of a killed one."""
+def alone_in(parent: Path) -> Iterator[None]:
+    """One writer at a time in a folder; the kernel frees the lock of a killed one."""
     handle = os.open(parent / ".climate-risk.lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

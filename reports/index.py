@@ -1,4 +1,4 @@
-"""The front pages of what is published: each region's latest report, the archive by date, and the feeds."""
+"""The front pages of what is published: each region's latest report, the archive by date, the scoreboard, and the feeds."""
 
 from __future__ import annotations
 
@@ -7,52 +7,64 @@ from itertools import groupby
 from pathlib import Path
 
 from configs import Settings
-from reports.archive import PROVENANCE, Published, page, paper, published
+from reports.archive import PROVENANCE, TAGS, Published, page, paper, published
 from reports.feed import FEED, feed
-from reports.folders import write_whole
-from reports.language import language_of
-from reports.report import render_template
+from reports.folders import alone_in, write_whole
+from reports.language import Language, language_of
+from reports.report import asset, render_template
+from reports.scoreboard import scoreboard
 
-__all__ = ["PROVENANCE", "REPORT", "write_index"]
+__all__ = ["PROVENANCE", "REPORT", "front", "latest", "write_index"]
 
 REPORT = page("en")
-COLOURS = {
-    "green": ("○", "green"),
-    "yellow": ("●", "yellow"),
-    "orange": ("●●", "orange"),
-    "red": ("●●●", "red"),
-    "grey": ("▨", "grey"),
-    "": ("–", "no colour"),
-}
+GLYPHS = {"green": "○", "yellow": "●", "orange": "●●", "red": "●●●", "grey": "▨"}
 Months = list[tuple[str, list[Published]]]
+
+
+def front(tag: str) -> str:
+    """The file name of the index in a language."""
+    return "index.html" if tag == "en" else f"index.{tag}.html"
+
+
+def latest(tag: str) -> str:
+    """The file name, in a region's folder, of the page that leads on to its newest report in a language."""
+    return "latest.html" if tag == "en" else f"latest.{tag}.html"
 
 
 def write_index(settings: Settings) -> Path:
     """Write index.html and feed.xml, and for each region latest.html (which leads on to the newest report) and feed.xml; returns the index.
 
-    Only whole folders named by a date count; hindcasts lie elsewhere and are left out. A report that was retracted stays
-    where it is, and the pages say why.
+    The index and the leading pages are in English and in every language that a region's newest report has. Only whole folders
+    named by a date count; hindcasts lie elsewhere and are left out. A report that was retracted stays where it is, and the
+    pages say why. Regions that publish at the same time take turns.
     """
-    regions = published(settings)
-    for name, reports in regions.items():
-        latest = render_template("latest.html", report=reports[0], language=language_of("en"), page=page)
-        write_whole(settings.published / name / "latest.html", latest)
-        write_whole(settings.published / name / FEED, feed(reports, name))
-    write_whole(settings.published / FEED, feed([report for reports in regions.values() for report in reports]))
-    index = settings.published / "index.html"
-    archives = [(reports[0], by_month(reports[1:])) for reports in regions.values()]
-    write_whole(index, render_template("index.html", regions=archives, language=language_of("en"), colours=COLOURS, page=page, paper=paper))
-    return index
+    settings.published.mkdir(parents=True, exist_ok=True)
+    with alone_in(settings.published):
+        regions = published(settings)
+        spoken = {language.tag for reports in regions.values() for language in reports[0].languages} | {"en"}
+        languages = [language_of(tag) for tag in TAGS if tag in spoken]
+        for name, reports in regions.items():
+            for language in languages:
+                write_whole(
+                    settings.published / name / latest(language.tag), render_template("latest.html", language, report=reports[0], page=page)
+                )
+            write_whole(settings.published / name / FEED, feed(reports, name))
+        write_whole(settings.published / FEED, feed([report for reports in regions.values() for report in reports]))
+        for language in languages:
+            archives = [(reports[0], by_month(reports[1:], language), scoreboard(reports, language)) for reports in regions.values()]
+            shown = {"regions": archives, "languages": languages, "glyphs": GLYPHS, "page": page, "paper": paper, "front": front}
+            text = render_template("index.html", language, script=asset("outdated.js"), **shown)
+            write_whole(settings.published / front(language.tag), text)
+    return settings.published / front("en")
 
 
-def by_month(reports: Sequence[Published]) -> list[tuple[int, Months]]:
+def by_month(reports: Sequence[Published], language: Language) -> list[tuple[int, Months]]:
     """Reports, newest first, as (year, [(month's name, reports)])."""
-    english = language_of("en")
     return [
         (
             year,
             [
-                (english.dated(found[0].day, "MMMM"), found)
+                (language.dated(found[0].day, "LLLL"), found)
                 for _, part in groupby(of_year, lambda one: one.day.month)
                 if (found := list(part))
             ],

@@ -26,6 +26,7 @@ from reports.exports import forecast_table
 from reports.headline import Headline, headline, missing_headline
 from reports.language import END, ENGLISH, FOREIGN, ISOLATE, Language, isolate, language_of, mark
 from reports.maps import HazardMap, Sheet, hazard_map, sheet_of
+from reports.markup import plain_text
 from reports.outlook import HazardOutlook, hazard_title, newest, outlooks, places
 from reports.people import Exposure, exposures
 from reports.verdicts import HazardVerdict, hazard_verdicts, lead_label
@@ -162,13 +163,14 @@ def _section(
 
 def to_html(page: Page) -> str:
     """The page as one self-contained HTML text. Equal pages give equal bytes."""
-    script = "" if "HINDCAST" in page.labels else _asset("outdated.js")  # a hindcast was never valid
+    script = "" if "HINDCAST" in page.labels else asset("outdated.js")  # a hindcast was never valid
     return render_template("report.html", page.lang, script=script, page=page)
 
 
 def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **values: Any) -> str:
-    """Fill a template in a language; everything is escaped, and the stylesheet and the script are allowed by their hashes alone."""
-    style = _asset("style.css")
+    """Fill a template in a language: everything is escaped, control characters are left out, and the stylesheet and the script are
+    allowed by their hashes alone."""
+    style = asset("style.css")
     spoken = {
         "lang": lang,
         "say": lang.say,
@@ -178,13 +180,13 @@ def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **
         "lead_label": partial(lead_label, lang=lang),
         "isolate": partial(isolate, language=lang),
     }
-    return (
-        environment().get_template(name).render(**{**spoken, "style": style, "script": script, "policy": _policy(style, script), **values})
-    )
+    page = {"style": style, "script": script, "policy": _policy(style, script)}
+    return plain_text(environment().get_template(name).render(**{**spoken, **page, **values}))
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A stylesheet or script of the templates' folder."""
     return (TEMPLATES / name).read_text(encoding="utf-8").strip()
 
 

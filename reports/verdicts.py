@@ -73,14 +73,14 @@ def _panel(
     title = hazard_title(name, lang)
     if missing or not len(scores):
         return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None, None)
-    keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=_reading_order)
+    keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=reading_order)
     slots = tuple(Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
     levels = tuple(_level(int(level), slots, scores[scores["level"] == level], lang) for level in sorted(scores["level"].unique()))
     marks = marks_of(name, title, record["colours"], record["reliability"], slots, lang) if record else None
     return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores, lang), marks)
 
 
-def _reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
+def reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
     """Days, then each index window with its leads, then windows from the issue day on."""
     lead, window = key
     kind = slot_kind(lead, window)
@@ -140,23 +140,31 @@ def _range(counts: Sequence[int], lang: Language) -> str:
 
 def _phrases(slots: Sequence[Slot], scores: Sequence[Score | None], lang: Language) -> tuple[tuple[str, str, str], ...]:
     """Neighbouring days with one verdict become one phrase; days first, then windows."""
-    present = [(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score]
+    groups = grouped([(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score])
+    return tuple((which(slots, len(groups) == 1, lang), verdict, lang.say(VERDICT_WORDS.get(verdict, ""))) for slots, verdict in groups)
+
+
+def grouped(present: Sequence[tuple[Slot, str]]) -> list[tuple[list[Slot], str]]:
+    """Slots and verdicts with neighbours of one verdict together; all of them where there is but one verdict."""
     if len({verdict for _, verdict in present}) == 1:
-        return ((lang.say("all days ahead"), present[0][1], lang.say(VERDICT_WORDS.get(present[0][1], ""))),)
+        return [([slot for slot, _ in present], present[0][1])]
     groups: list[tuple[list[Slot], str]] = []
     for slot, verdict in present:
         if groups and groups[-1][1] == verdict and _same_family(groups[-1][0][-1], slot):
             groups[-1][0].append(slot)
         else:
             groups.append(([slot], verdict))
-    return tuple((_which(slots, lang), verdict, lang.say(VERDICT_WORDS.get(verdict, ""))) for slots, verdict in groups)
+    return groups
 
 
 def _same_family(one: Slot, other: Slot) -> bool:
     return one.kind == other.kind and (one.kind != "index" or one.window_days == other.window_days)
 
 
-def _which(slots: Sequence[Slot], lang: Language) -> str:
+def which(slots: Sequence[Slot], everything: bool, lang: Language) -> str:
+    """Which days a group of slots is, in words; ``everything``: there is no other."""
+    if everything:
+        return lang.say("all days ahead")
     if slots[0].kind == "day":
         return ahead_range(slots[0].lead_days, slots[-1].lead_days, lang)
     if slots[0].kind == "any" and len(slots) == 1:

@@ -1,10 +1,14 @@
 (function () {
-  var banner = document.getElementById("outdated");
+  var banners = document.querySelectorAll("[data-valid-until]");
   function check() {
-    var left = Date.parse(banner.getAttribute("data-valid-until")) - Date.now();
-    if (left > 0) return setTimeout(check, Math.min(left, 600000));
-    banner.hidden = false;
-    document.body.classList.add("outdated");
+    var next = Infinity;
+    banners.forEach(function (banner) {
+      var left = Date.parse(banner.getAttribute("data-valid-until")) - Date.now();
+      if (left > 0) return (next = Math.min(next, left));
+      banner.hidden = false;
+      (banner.closest(".region") || document.body).classList.add("outdated");
+    });
+    if (next < Infinity) setTimeout(check, Math.min(next, 600000));
   }
   check();
 })();

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from configs import Location, Region
+import reports
+from configs import Location, Region, Settings
 from features.hazards import hazards as declared
 from reports import publish
 from reports.exports import forecast_table, write_csv
+from reports.pdf import PdfUnavailable
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -46,12 +49,20 @@ class Made:
     region: Region
     provenance: dict
 
-    def publish(self, folder: Path, hindcast: bool = False, previous: pd.DataFrame | None = None) -> Path:
+    def publish(
+        self,
+        folder: Path,
+        hindcast: bool = False,
+        previous: pd.DataFrame | None = None,
+        settings: Settings | None = None,
+        now: datetime | None = None,
+    ) -> Path:
         before = None if previous is None else folder.parent / f"before-{folder.name}"
         if before is not None and previous is not None:
             before.mkdir(exist_ok=True)
             write_csv(previous, before / "forecast.csv")
-        return publish(self.forecast, self.scores, self.history, self.region, self.provenance, folder, hindcast, before).folder
+        told = self.forecast, self.scores, self.history, self.region, self.provenance
+        return publish(*told, folder, hindcast, before, settings, now=now).folder
 
     def table(self) -> pd.DataFrame:
         """What forecast.csv of it holds."""
@@ -93,6 +104,18 @@ def make(
     missing = {} if "river_flood" in hazards else {"river_flood": "no river_discharge in the record"}
     scores = _scores(rng, cells) if scored else pd.DataFrame(columns=SCORE_COLUMNS)
     return Made(forecast, scores, past, region, _provenance(issued, hazards, missing, degraded))
+
+
+def make_for(region: Region, **shape) -> Made:
+    """A made-up forecast for the places of a region."""
+    ids = [place.id for place in region.locations]
+    one = make(len(ids), **shape)
+    history = {name: past.assign_coords(location=ids) for name, past in one.history.items()}
+    names = ("location", [place.names.get("en", place.id) for place in region.locations])
+    provenance = one.provenance | {"region": region.name, "title": region.title}
+    return replace(
+        one, region=region, forecast=one.forecast.assign_coords(location=ids, name=names), history=history, provenance=provenance
+    )
 
 
 def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
@@ -226,7 +249,26 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
     }
 
 
-@pytest.fixture
+def no_paper(html: str) -> bytes:
+    """In the place of ``reports.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
+    raise PdfUnavailable("the PDF was left out: this test reads none")
+
+
+@pytest.fixture(scope="module")
+def without_paper() -> Iterator[None]:
+    """Reports of a machine that cannot make PDFs, in a whole module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports, "pdf_of", no_paper)
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_for() -> Callable[..., Made]:
+    """The maker of forecasts for a region's places, see ``make_for``."""
+    return make_for
+
+
+@pytest.fixture(scope="session")
 def made() -> Callable[..., Made]:
     """The maker of forecasts, see ``make``."""
     return make

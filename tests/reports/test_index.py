@@ -2,12 +2,21 @@ import hashlib
 import json
 import re
 import shutil
+import threading
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from reports import write_index
+from reports.archive import published
+from reports.folders import alone_in
+from reports.language import language_of
+from reports.scoreboard import scoreboard
+
+pytestmark = pytest.mark.usefixtures("without_paper")
 
 
 def _days(made, home, days, region="made-up"):
@@ -69,8 +78,8 @@ def test_every_language_and_paper_that_exists_is_linked(made, home):
     (folder / "alerts" / "heat-red.xml").write_text("x")
     write_index(home)
     links = _links(home)
-    names = ("report.en.html", "report.fr.html", "report.ar.html", "report.en.pdf", "report.ar.pdf")
-    assert links[:5] == [f"made-up/2003-06-12/{name}" for name in names]
+    names = ("report.en.html", "report.fr.html", "report.ar.html", "report.ar.pdf")
+    assert links[:6] == ["index.fr.html", "index.ar.html", *(f"made-up/2003-06-12/{name}" for name in names)]
     assert "made-up/2003-06-12/alerts/heat-red.xml" in links and "made-up/2003-06-12/report.xx.html" not in links
     html = (home.published / "index.html").read_text(encoding="utf-8")
     assert 'lang="ar" dir="rtl"' in html and "العربية" in html and "Français" in html
@@ -83,7 +92,7 @@ def test_a_region_without_english_is_listed_too(made, home):
     for page in folder.glob("report.ar.*"):
         page.unlink()
     write_index(home)
-    assert _links(home)[0] == "made-up/2003-06-12/report.fr.html"
+    assert "made-up/2003-06-12/report.fr.html" in _links(home) and not any("report.en" in link for link in _links(home))
     assert "url=2003-06-12/report.fr.html" in (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
 
 
@@ -104,13 +113,13 @@ def test_hindcasts_half_folders_and_strangers_are_left_out(made, home):
     (home.published / "made-up" / "20030702").mkdir()
     (home.published / "data-docs" / "2003-07-01").mkdir(parents=True)
     html = write_index(home).read_text(encoding="utf-8")
-    assert set(re.findall(r"20\d\d-?\d\d-?\d\d", html)) == {"2003-06-12"}
+    assert set(re.findall(r"20\d\d-?\d\d-?\d\d", html)) == {"2003-06-12", "2003-06-13"}, "its day, and the end of its validity"
 
 
 def test_the_index_shows_the_colours_of_the_report(made, home):
     made(issued="2003-06-12", colour="red").publish(home.published / "made-up" / "2003-06-12")
     html = write_index(home).read_text(encoding="utf-8")
-    assert html.count('<li class="red">') == 3 and "River flood: no colour" in html
+    assert html.count('<li class="red">') == 3 and "River flood: No colour" in html
 
 
 def test_a_retracted_report_stays_and_says_why(made, home):
@@ -120,7 +129,7 @@ def test_a_retracted_report_stays_and_says_why(made, home):
     _retract(folder / "2003-06-10", "another forecast has come since", forecast="0" * 64)
     html = write_index(home).read_text(encoding="utf-8")
     assert html.count("<s>") == 1
-    assert '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> retracted' in html
+    assert '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> Retracted on Friday 13 June 2003: <bdi>a' in html
     assert "a &lt;b&gt;sensor&lt;/b&gt; failed" in html and "another forecast" not in html
     assert "Retracted" not in (folder / "latest.html").read_text(encoding="utf-8")
     own = hashlib.sha256((folder / "2003-06-12" / "forecast.csv").read_bytes()).hexdigest()
@@ -130,7 +139,8 @@ def test_a_retracted_report_stays_and_says_why(made, home):
     assert "an earlier reason" in (folder / "latest.html").read_text(encoding="utf-8")
     _retract(folder / "2003-06-12", "wrong")
     html = write_index(home).read_text(encoding="utf-8")
-    assert "<strong>Retracted</strong>" in html and "wrong" in (folder / "latest.html").read_text(encoding="utf-8")
+    assert "<strong>Retracted on Friday 13 June 2003: <bdi>wrong</bdi></strong>" in html
+    assert "wrong" in (folder / "latest.html").read_text(encoding="utf-8")
     assert "url=2003-06-12/report.en.html" in (folder / "latest.html").read_text(encoding="utf-8")
     _Balanced(html)
 
@@ -146,12 +156,9 @@ def test_an_exercise_is_called_one(made, home):
 @pytest.mark.parametrize("title", ["<script>alert(1)</script>", "\"quoted\" & 'so'", "\u202eright to left", "long" * 50])
 def test_hostile_titles_are_text(made, home, title):
     one = made(issued="2003-06-12")
-    one.provenance["title"] = title
-    one.publish(home.published / "made-up" / "2003-06-12")
+    replace(one, region=one.region.model_copy(update={"title": title})).publish(home.published / "made-up" / "2003-06-12")
     html = write_index(home).read_text(encoding="utf-8") + (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
-    assert "<script" not in html and title.replace("&", "&amp;").replace('"', "&#34;").replace("'", "&#39;").replace("<", "&lt;").replace(
-        ">", "&gt;"
-    ) in html  # fmt: skip
+    assert html.count("<script") == 1 and "<script>alert" not in html and str(escape(title)) in html
 
 
 def test_nothing_published_yet(home):
@@ -165,3 +172,68 @@ def test_the_same_reports_give_the_same_pages(made, home):
     first = [(home.published / name).read_bytes() for name in names]
     write_index(home)
     assert [(home.published / name).read_bytes() for name in names] == first
+
+
+@pytest.mark.parametrize(("tag", "words"), [("fr", "Tableau des scores"), ("ar", "لوحة نتائج التقييم")])
+def test_the_front_pages_are_in_every_language_of_the_reports(made, home, tag, words):
+    for day in ("2003-06-12", "2003-06-10"):
+        made(issued=day, languages=("fr", "ar")).publish(home.published / "made-up" / day)
+    write_index(home)
+    name = {"fr": "index.fr.html", "ar": "index.ar.html"}[tag]
+    html = (home.published / name).read_text(encoding="utf-8")
+    _Balanced(html)
+    language = language_of(tag)
+    assert f'<html lang="{tag}" dir="{language.direction}">' in html and words in html
+    links = re.findall(r'href="([^"#]*)"', html)
+    assert f"made-up/2003-06-10/report.{tag}.html" in links and all((home.published / link).is_file() for link in links)
+    leads = (home.published / "made-up" / f"latest.{tag}.html").read_text(encoding="utf-8")
+    assert f"url=2003-06-12/report.{tag}.html" in leads
+    english = ("Earlier in", "Valid until", "Scoreboard", "beat the calendar", "For other programs", "The latest report", "Issued")
+    assert [said for said in english if said in html + leads] == []
+
+
+def test_the_scoreboard_says_in_words_and_figures_how_each_hazard_fares(made, home):
+    """By the scores of the newest report that has any; a chance beats the calendar where its verdict is skilful or known."""
+    one = made(issued="2003-06-12")
+    one.publish(home.published / "made-up" / "2003-06-12")
+    made(issued="2003-06-13", scored=False).publish(home.published / "made-up" / "2003-06-13")
+    board = scoreboard(published(home)["made-up"], language_of("en"))
+    assert board is not None and str(board.day) == "2003-06-12"
+    assert [row.title for row in board.rows] == ["Drought", "Flash flood", "Heat"]
+    scores = one.scores[one.scores["hazard"] == "heat"]
+    heat = board.rows[2]
+    judged = scores[scores["verdict"] != "not assessed"]
+    assert (heat.beats, heat.assessed) == (str(judged["verdict"].isin(["skilful", "known"]).sum()), str(len(judged)))
+    assert (heat.events, heat.years) == ("230", "10")
+    first = scores[(scores["level"] == 1) & (scores["verdict"] == "skilful") & (scores["window_days"] == 1)]
+    skills = 1 - first["brier_published"] / first["brier_climatology"]
+    assert heat.lines[0].meaning == "better than the calendar and than what is already known."
+    assert heat.lines[0].skill == f"+{skills.min():.2f} to +{skills.max():.2f}"
+    html = write_index(home).read_text(encoding="utf-8")
+    assert heat.lines[0].skill in html and f"{heat.beats} of {heat.assessed} assessed" in html
+
+
+def test_without_scores_the_scoreboard_says_so(made, home):
+    made(scored=False).publish(home.published / "made-up" / "2003-06-12")
+    assert scoreboard(published(home)["made-up"], language_of("en")) is None
+    assert "No scores yet" in write_index(home).read_text(encoding="utf-8")
+
+
+def test_the_index_knows_when_a_report_is_out_of_date(made, home):
+    _days(made, home, ["2003-06-12"])
+    html = write_index(home).read_text(encoding="utf-8")
+    assert 'data-valid-until="2003-06-13T06:30:00+00:00" hidden' in html and "Valid until Friday 13 June 2003, 06:30." in html
+    assert html.count("<script>") == 1 and "script-src" in html
+
+
+def test_regions_that_publish_at_once_take_turns_at_the_index(made, home):
+    """The second to come sees what the first has published, and none writes into the other's file."""
+    _days(made, home, ["2003-06-12"])
+    with alone_in(home.published):
+        waiting = threading.Thread(target=write_index, args=(home,))
+        waiting.start()
+        waiting.join(timeout=0.5)
+        assert waiting.is_alive() and not (home.published / "index.html").exists()
+        _days(made, home, ["2003-06-12"], region="other")
+    waiting.join()
+    assert "other/2003-06-12/report.en.html" in _links(home)
