@@ -210,7 +210,7 @@ def test_a_retraction_cancels_every_alert_that_stands(schema, berkane, shapes, t
 
 
 def test_other_numbers_on_the_same_day_are_told_in_messages_of_their_own(schema, berkane, shapes, tmp_path: Path):
-    """What is out never changes: an update or a cancel refers to it under an identifier of its own, and what is the same is not said again."""
+    """What is out never changes: an update or a cancel refers to it, and what is the same is not said again."""
     yesterday = save(tmp_path / "0", alerts(table_of("2026-07-07", ("berkane", "drought", "red", 30, 90, 0.6)), berkane, "", None, shapes))
     first = alerts(table_of("2026-07-08", *HEAT), berkane, "", yesterday, shapes)
     assert set(first) == {"heat-orange.xml", "heat-yellow.xml", "drought-red.xml"}  # without a drought today it stands on

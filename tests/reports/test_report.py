@@ -33,6 +33,7 @@ SHAPES = {
     "new year": {"issued": "2003-12-29", "n_places": 2},
     "leap day": {"issued": "2004-02-27"},
 }
+pytestmark = pytest.mark.usefixtures("without_paper")
 VOID = {"meta", "br", "hr", "img", "input", "link", "path", "rect", "circle"}
 
 
@@ -77,14 +78,19 @@ class Page(HTMLParser):
         return any(tag == "td" and "data-lead" in attrs for tag, attrs in self.open)
 
 
+@pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
+def shaped(request: pytest.FixtureRequest, made, without_paper, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    """A shape, and the folder a report of it is published in."""
+    return request.param, made(**request.param).publish(tmp_path_factory.mktemp("shape") / "day")
+
+
 def _html(made, tmp_path: Path, hindcast: bool = False, **shape) -> str:
     return (made(**shape).publish(tmp_path / "day", hindcast) / "report.en.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_the_page_says_what_forecast_csv_says(made, tmp_path: Path, shape):
-    page = Page(_html(made, tmp_path, **shape))
-    table = read_forecast_csv(tmp_path / "day" / "forecast.csv")
+def test_the_page_says_what_forecast_csv_says(shaped):
+    page = Page((shaped[1] / "report.en.html").read_text(encoding="utf-8"))
+    table = read_forecast_csv(shaped[1] / "forecast.csv")
     by = {(r.hazard, r.location, r.lead_days, r.window_days, r.level): r for r in table.itertuples()}
     seen = set()
     for cell in page.cells:
@@ -99,9 +105,8 @@ def test_the_page_says_what_forecast_csv_says(made, tmp_path: Path, shape):
     assert seen == numbers
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_the_page_is_self_contained_small_and_in_order(made, tmp_path: Path, shape):
-    html = _html(made, tmp_path, **shape)
+def test_the_page_is_self_contained_small_and_in_order(shaped):
+    shape, html = shaped[0], (shaped[1] / "report.en.html").read_text(encoding="utf-8")
     page = Page(html)
     assert not re.search(r"https?:|//[a-z]|javascript:|@import|data:", html.replace("img-src data:", ""))
     assert {tag for tag, _ in page.elements}.isdisjoint({"link", "img", "iframe", "object", "form"})
