@@ -15,7 +15,7 @@ import xarray as xr
 
 from configs import Region, Settings
 from reports.alerts import FOLDER, alerts, moment, sent_at
-from reports.archive import SCORES
+from reports.archive import OURS, SCORES
 from reports.exports import forecast_table, read_published, write_csv, write_geojson, write_netcdf, write_provenance, write_scores
 from reports.folders import publish_folder
 from reports.index import PROVENANCE, write_index
@@ -104,7 +104,7 @@ def publish(
             add_notices(aside, region, issued, settings)
         left_out.extend(_write_pdfs(aside, folder))
 
-    return Published(publish_folder(folder, write, mark=PROVENANCE), tuple(dict.fromkeys(left_out)))
+    return Published(publish_folder(folder, write, PROVENANCE, OURS), tuple(dict.fromkeys(left_out)))
 
 
 def _sent_before(folder: Path) -> datetime | None:

@@ -19,6 +19,8 @@ RETRACTION = "retraction.json"
 TAGS = ("en", "fr", "ar")
 SCORES = "scores.csv"
 FILES = ("forecast.csv", "forecast.geojson", "forecast.nc", SCORES, PROVENANCE)
+OURS = ("report.*", "forecast.*", SCORES)
+"""Names in a report's folder that belong to a report: what of them is not made again is no longer true."""
 
 
 @dataclass(frozen=True)

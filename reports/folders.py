@@ -7,8 +7,9 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from configs import RiskError
@@ -19,10 +20,11 @@ _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _AT_FDCWD = -100
 
 
-def publish_folder(folder: Path, write: Callable[[Path], None], mark: str) -> Path:
+def publish_folder(folder: Path, write: Callable[[Path], None], mark: str, ours: Sequence[str] = ()) -> Path:
     """Let ``write`` fill a folder aside, then put it at ``folder`` in one step; returns ``folder``.
 
-    One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept;
+    One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept,
+    unless their name matches one of ``ours`` (as "report.*"): then they would contradict what it made, and go;
     a subfolder that ``write`` makes is its own, and takes the place of the one there, whole.
     Raises RiskError when ``folder`` holds files but not ``mark``, since then it is not ours to replace.
     """
@@ -34,10 +36,10 @@ def publish_folder(folder: Path, write: Callable[[Path], None], mark: str) -> Pa
         aside = folder.parent / f"{NEW}{folder.name}"
         aside.mkdir()
         write(aside)
-        if _holds(folder, aside):
+        if _holds(folder, aside, ours):
             shutil.rmtree(aside)
         else:
-            _keep_others(folder, aside)
+            _keep_others(folder, aside, ours)
             _sync(aside)
             _put(aside, folder)
     return folder
@@ -71,9 +73,16 @@ def _refuse_foreign(folder: Path, mark: str) -> None:
         raise RiskError(f"{folder}: found files but no {mark}, expected an empty folder or a report's; choose another.")
 
 
-def _holds(folder: Path, aside: Path) -> bool:
-    """Whether ``folder`` has every file of ``aside`` with the same bytes, and nothing else in the subfolders of ``aside``."""
-    return all(_same(folder / made.name, made) for made in aside.iterdir())
+def _holds(folder: Path, aside: Path, ours: Sequence[str]) -> bool:
+    """Whether ``folder`` has every file of ``aside`` with the same bytes, nothing else in its subfolders, and nothing else that is ours."""
+    made = list(aside.iterdir())
+    return all(_same(folder / one.name, one) for one in made) and not _left(folder, {one.name for one in made}, ours)
+
+
+def _left(folder: Path, made: Container[str], ours: Sequence[str]) -> set[str]:
+    """Names in a folder that are ours and were not made again."""
+    names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
+    return {name for name in names if name not in made and any(fnmatchcase(name, one) for one in ours)}
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -85,10 +94,11 @@ def _same(one: Path, other: Path) -> bool:
     return names == {path.name for path in other.iterdir()} and all(_same(one / name, other / name) for name in names)
 
 
-def _keep_others(folder: Path, aside: Path) -> None:
+def _keep_others(folder: Path, aside: Path, ours: Sequence[str]) -> None:
+    gone = _left(folder, (), ours)
     for item in folder.iterdir() if folder.is_dir() else ():
         target = aside / item.name
-        if target.exists():
+        if target.exists() or item.name in gone:
             continue
         if item.is_dir() and not item.is_symlink():
             shutil.copytree(item, target, symlinks=True)

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from configs import Region, RiskError, Settings
+from reports.archive import OURS, PROVENANCE, RETRACTION
 from reports.folders import publish_folder, write_whole
 from reports.language import Language, language_of
 from reports.report import render_template
 
 MOST_OF_A_NOTE, MOST_OF_A_REASON = 2000, 500
-RETRACTION = "retraction.json"
 ALERTS = "alerts"
 Cancel = Callable[[Path, str, datetime], dict[str, str]]
 _BLOCK = re.compile(r"<!-- notices -->.*?<!-- /notices -->", re.DOTALL)
@@ -117,7 +117,7 @@ def _state_text(told: tuple[Retraction, ...]) -> str:
 def published_folder(region: Region, issued: date, settings: Settings) -> Path:
     """The folder of a published report. Raises RiskError where that day has none."""
     folder = settings.published / region.name / issued.isoformat()
-    if (folder / "provenance.json").is_file():
+    if (folder / PROVENANCE).is_file():
         return folder
     newest = newest_published(region, settings)
     cure = f"the newest is of {newest}" if newest else f"publish one with climate-risk daily {region.name}"
@@ -159,17 +159,12 @@ def apply_notices(folder: Path, region: Region, settings: Settings, cancel: Canc
     PDFs that this machine cannot make again are taken away, since they would still say what is no longer so.
     """
     issued = date.fromisoformat(folder.name)
-    outdated: list[str] = []
 
     def write(aside: Path) -> None:
         shutil.copytree(folder, aside, dirs_exist_ok=True)
-        changed = add_notices(aside, region, issued, settings, cancel)
-        outdated.extend(_pdfs_again(aside, changed))
+        _pdfs_again(add_notices(aside, region, issued, settings, cancel))
 
-    publish_folder(folder, write, mark="provenance.json")
-    for name in outdated:
-        (folder / name).unlink(missing_ok=True)
-    return folder
+    return publish_folder(folder, write, PROVENANCE, OURS)
 
 
 def add_notices(folder: Path, region: Region, issued: date, settings: Settings, cancel: Cancel | None = None) -> list[Path]:
@@ -233,11 +228,10 @@ def _banner(shown: Retraction, stands: bool, region: Region, language: Language)
     return {"kind": "retracted" if stands else "corrected", "says": words[0], "reason": reason, "then": words[1]}
 
 
-def _pdfs_again(folder: Path, changed: list[Path]) -> list[str]:
-    """Make the PDFs of the changed pages again where they had one; returns the names of those that could not be made."""
+def _pdfs_again(changed: list[Path]) -> None:
+    """Make the PDFs of the changed pages again where they had one, and take away those that cannot be made."""
     from reports.pdf import PdfUnavailable, pdf_of
 
-    failed = []
     for page in changed:
         path = page.with_suffix(".pdf")
         if path.is_file():
@@ -245,5 +239,3 @@ def _pdfs_again(folder: Path, changed: list[Path]) -> list[str]:
                 path.write_bytes(pdf_of(page.read_text(encoding="utf-8")))
             except PdfUnavailable:
                 path.unlink()
-                failed.append(path.name)
-    return failed

@@ -56,6 +56,17 @@ def test_an_officers_file_survives_a_new_report(way, tmp_path: Path):
     assert (folder / "note.txt").read_text() == "mine" and (folder / MARK).read_text() == "two"
 
 
+def test_what_is_ours_and_not_made_again_goes(way, tmp_path: Path):
+    """A PDF of the numbers before would contradict the page beside it."""
+    folder = publish_folder(tmp_path / "day", _write("one", 1), MARK)
+    for name in ("report.fr.pdf", "note.txt"):
+        (folder / name).write_text("old")
+    publish_folder(folder, _write("one", 1), MARK, ("report.*",))
+    assert _names(folder) == {MARK, "part0", "note.txt"}
+    publish_folder(folder, _write("two", 1), MARK, ("part*",))
+    assert _texts(folder) == {"two", "old"}
+
+
 def _with_alerts(*names: str, text: str = "alert"):
     def write(aside: Path) -> None:
         (aside / MARK).write_text("same")

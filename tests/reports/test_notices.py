@@ -7,12 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
+import reports
 from configs import RiskError, Settings
-from reports import notices
+from reports import archive, feed, notices
+from reports.pdf import PdfUnavailable, pdf_of
 
 DAY, AT = date(2003, 6, 12), datetime(2003, 6, 12, 9, 30, tzinfo=UTC)
 NASTY = '<script>alert(1)</script> "quoted" & \u202eright to left'
+
+pytestmark = pytest.mark.usefixtures("without_paper")
 
 
 @pytest.fixture
@@ -37,10 +42,11 @@ def cancels(folder: Path, reason: str, sent: datetime) -> dict[str, str]:
 def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> None:
     one, folder = out
     before = files(folder)
+    assert any(name.startswith("alerts/") for name in before)
     notices.retract(one.region, DAY, "  The rain gauge\n was blocked ", home, AT)
     after = files(folder)
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"report.en.html", "report.en.pdf"}
+    assert changed == {"report.en.html"}
     assert {name for name in set(after) - set(before) if not name.endswith("-cancel.xml")} == {"retraction.json"}
     html = page(folder)
     assert html.count("<!-- notices -->") == html.count('retracted" role="alert"') == 1
@@ -165,3 +171,89 @@ def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> No
     notices.retract(one.region, DAY, NASTY, home, AT)
     block = notices.render_notices(one.region, DAY, home, tag, notices._digest(folder))
     assert {"fr": "12 juin 2003", "ar": "يونيو"}[tag] in block and "<script" not in block
+
+
+@pytest.fixture
+def spoken(home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
+    """A region that speaks three languages, its report published with PDFs, and the text of a PDF."""
+    monkeypatch.setattr(reports, "pdf_of", pdf_of)
+    one = made(hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False)
+
+    def paper(tag: str) -> str:
+        return "".join("".join(sheet.extract_text() for sheet in PdfReader(folder / f"report.{tag}.pdf").pages).split())
+
+    folder = one.publish(home.published / one.region.name / str(DAY), settings=home)
+    return one, folder, paper
+
+
+def test_every_page_and_its_paper_say_why(spoken, home: Settings) -> None:
+    one, folder, paper = spoken
+    before = files(folder)
+    notices.retract(one.region, DAY, "sonde 7 en panne", home, AT)
+    after = files(folder)
+    assert set(before) <= set(after), "nothing disappears"
+    pages = {f"report.{tag}.{end}" for tag in ("en", "fr", "ar") for end in ("html", "pdf")}
+    assert {name for name in before if after[name] != before[name]} == pages
+    said = {"en": "Retracted on 12 June 2003:", "fr": "Retiré le 12 juin 2003 :", "ar": "سُحبت هذه النشرة بتاريخ"}
+    for tag, words in said.items():
+        assert words in (folder / f"report.{tag}.html").read_text(encoding="utf-8").replace("\xa0", " ")
+        assert "sonde7enpanne" in paper(tag)
+    assert "Retiréle12juin2003" in paper("fr")
+
+
+def test_a_second_run_of_the_day_keeps_what_was_said(spoken, home: Settings) -> None:
+    one, folder, _ = spoken
+    notices.write_note(one.region, DAY, "Wadi checked.", home)
+    notices.apply_notices(folder, one.region, home)
+    noted = files(folder)
+    assert "Wadi checked." in page(folder)
+    one.publish(folder, settings=home)
+    assert files(folder) == noted
+    notices.retract(one.region, DAY, "wrong gauge", home, AT)
+    retracted = files(folder)
+    one.publish(folder, settings=home)
+    assert files(folder) == retracted
+
+
+def test_other_numbers_correct_the_report_and_its_alerts(out, home: Settings) -> None:
+    """The cancelled alerts stay beside the new ones, which are sent under names of their own when the correction is made."""
+    one, folder = out
+    other = replace(one, forecast=one.forecast.assign(probability=(one.forecast["probability"] * 0.9).round(4)))
+    one.publish(folder, settings=home)
+    first = {name: raw for name, raw in files(folder).items() if name.startswith("alerts/")}
+    notices.write_note(one.region, DAY, "Wadi checked.", home)
+    notices.retract(one.region, DAY, "wrong gauge", home, AT)
+    cancelled = {name: raw for name, raw in files(folder).items() if name.startswith("alerts/")}
+    assert len(cancelled) == 2 * len(first)
+    other.publish(folder, settings=home, now=AT + timedelta(hours=1))
+    corrected = files(folder)
+    assert "Corrected: it replaces the report retracted" in page(folder) and "Wadi checked." in page(folder)
+    assert cancelled.items() <= corrected.items()
+    new = {name for name in corrected if name.startswith("alerts/")} - set(cancelled)
+    assert new == {name.replace(".xml", "-2.xml") for name in first}
+    assert b"<sent>2003-06-12T10:30:00-00:00</sent>" in corrected[min(new)]
+    assert json.loads(corrected["provenance.json"])["sent"] == "2003-06-12T10:30:00-00:00"
+    (report,) = archive.published(home)[one.region.name]
+    assert feed.updated(report) == AT + timedelta(hours=1) and report.retraction is None
+    other.publish(folder, settings=home, now=AT + timedelta(hours=5))
+    assert files(folder) == corrected, "the same numbers again are no further correction"
+
+
+def test_a_note_changes_nothing_but_pages(out, home: Settings) -> None:
+    one, folder = out
+    before = files(folder)
+    notices.write_note(one.region, DAY, "Wadi checked.", home)
+    notices.apply_notices(folder, one.region, home)
+    assert {name for name, raw in files(folder).items() if before.get(name) != raw} == {"report.en.html"}
+
+
+def test_paper_that_cannot_be_made_again_does_not_stay(spoken, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, folder, _ = spoken
+
+    def none(html: str) -> bytes:
+        raise PdfUnavailable("the PDF was left out")
+
+    for module in (reports, reports.pdf):
+        monkeypatch.setattr(module, "pdf_of", none)
+    replace(one, forecast=one.forecast.assign(probability=one.forecast["probability"] * 0)).publish(folder, settings=home)
+    assert not list(folder.glob("*.pdf")) and len(list(folder.glob("*.html"))) == 3
