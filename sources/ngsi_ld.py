@@ -42,6 +42,7 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
+    resumed,
 )
 from sources.sensor_things import authorization
 from sources.units import conversion
@@ -192,10 +193,11 @@ def fetch_from(broker: Broker, region: Region, newest: Newest, now: datetime | N
     options, offset = broker.options, region.day_offset
     until = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
     remarks = list[str]()
-    asks = [
-        partial(_of_place, broker, place, begins(_first_day(region, options, newest, place), offset), until) for place in options.places
-    ]
-    parts = gathered(asks, remarks)
+    asks = {
+        place: partial(_of_place, broker, place, begins(_first_day(region, options, newest, place), offset), until)
+        for place in options.places
+    }
+    parts = gathered(asks, remarks, NAME)
     table = daily(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["value"]), NAME, options, offset, now)
     if table.empty and not newest:
         raise SourceUnavailable(f"{NAME}: found no reading at {options.url}; check the entities' ids and `history_start`, or run it later.")
@@ -213,9 +215,9 @@ def _of_place(broker: Broker, place: str, since: pd.Timestamp, until: pd.Timesta
 
 def _first_day(region: Region, options: Options, newest: Newest, place: str) -> pd.Timestamp:
     """The first day to ask for of a place: some before the newest of what is stored of it."""
-    known = {part: day for (where, part), day in newest.items() if where == place}
+    known = [day for (where, _), day in newest.items() if where == place]
     if known and options.since is None:
-        return max(known.values()) - pd.Timedelta(days=options.late_days)
+        return resumed(known, options)
     first = first_day(region, options, {}, place, "precipitation")
     if first is None:
         raise ConfigError(f"region file {region.path}: history_start: found none, {NAME} needs the first day to ask for; add it.")

@@ -12,7 +12,8 @@ An impossible reading is not averaged away: its day gets that very value, so tha
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Literal, TypeVar
 
@@ -33,6 +34,9 @@ KEYS = ["location", "variable"]
 _METHODS = {name: row.cell_methods.removeprefix("time: ") for name, row in VARIABLES.items()}
 
 DOWN_IN_A_ROW = 2  # failed asks, each already tried several times
+LONGEST_OUTAGE = 31 * DAY  # of a sensor whose readings still come afterwards; one silent for longer is not waited for
+log = logging.getLogger(__name__)
+
 Found = TypeVar("Found")
 Newest = dict[tuple[str, str], pd.Timestamp]
 
@@ -78,13 +82,14 @@ def parts_of(variable: str) -> tuple[str, ...]:
     return PARTS.get(variable, (variable,))
 
 
-def gathered(asks: Iterable[Callable[[], list[Found]]], remarks: list[str]) -> list[Found]:
-    """What each of ``asks`` gives; one that fails goes to ``remarks``, as the others may still be had.
+def gathered(asks: Mapping[str, Callable[[], list[Found]]], remarks: list[str], source: str) -> list[Found]:
+    """What each of ``asks``, by what is asked for, gives; one that fails goes to ``remarks``, as the others may still be had.
 
     Raises SourceUnavailable when none succeeds, when one finds the service closed, or when two in a row are down, since then it is.
     """
     found, errors, row, good = list[Found](), list[SourceUnavailable](), 0, 0
-    for ask in asks:
+    for number, (what, ask) in enumerate(asks.items(), 1):
+        log.info("%s: %d of %d, %s", source, number, len(asks), what, extra={"done": number, "of": len(asks)})
         try:
             found += ask()
             row, good = 0, good + 1
@@ -124,6 +129,12 @@ def first_day(region: Region, options: ReadingOptions, newest: Newest, place: st
     if options.since is None and known and len(known) == len(days):
         return min(known) - options.late_days * DAY
     return pd.Timestamp(start) if start else None
+
+
+def resumed(days: Iterable[pd.Timestamp], options: ReadingOptions) -> pd.Timestamp:
+    """The first day to ask for together of what is stored until ``days``: some before that of the one furthest behind."""
+    known = list(days)
+    return min(day for day in known if max(known) - day <= LONGEST_OUTAGE) - options.late_days * DAY
 
 
 def begins(day: pd.Timestamp, offset: int) -> pd.Timestamp:

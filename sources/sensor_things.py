@@ -191,7 +191,7 @@ def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
     def of_stream(stream: Datastream) -> list[pd.DataFrame]:
         return [readings(service, stream, first_day(region, options, newest, stream.place, stream.variable), offset, remarks)]
 
-    parts = gathered((partial(of_stream, stream) for stream in datastreams(service, remarks)), remarks)
+    parts = gathered({str(stream): partial(of_stream, stream) for stream in datastreams(service, remarks)}, remarks, NAME)
     table = daily(pd.concat(parts, ignore_index=True), NAME, options, offset)
     if table.empty and not newest:
         raise SourceUnavailable(
@@ -202,11 +202,13 @@ def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
 
 def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
     """Every place's Datastreams, what is wrong with one going to ``remarks``. Raises SourceUnavailable where there is none."""
-    asks: list[Callable[[], list[Datastream]]] = []
+    asks: dict[str, Callable[[], list[Datastream]]] = {}
     for place, whose in service.options.places.items():
-        asks += [partial(_by_id, service, place, variable, identity) for variable, identity in whose.datastreams.items()]
-        asks += [partial(_of_thing, service, place, whose)] if whose.thing is not None else []
-    return gathered(asks, remarks)
+        for variable, identity in whose.datastreams.items():
+            asks[f"the Datastream of {variable} of {place}"] = partial(_by_id, service, place, variable, identity)
+        if whose.thing is not None:
+            asks[f"the Datastreams of {place}"] = partial(_of_thing, service, place, whose)
+    return gathered(asks, remarks, NAME)
 
 
 def _by_id(service: Service, place: str, variable: str, identity: int | str) -> list[Datastream]:

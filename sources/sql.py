@@ -10,13 +10,14 @@ In the region file, with the database's URL (and so its password) in the environ
         units: {TA: K}                                        # theirs where it is not the canonical one
         locations: {"0815": berkane}                          # theirs: ours; without it they must be the region's ids
 
-``:since`` (optional) is a time from which on rows are wanted, so that a daily pull asks for what is new. Rows may be of any interval up
-to a day; a ``time`` that is a date is that day's. The statement runs in a transaction that is read-only where the database can and is
-rolled back in any case.
+``:since`` (optional) is a time from which on rows are wanted, so that a daily pull asks for what is new; after a place or variable is
+added, the option ``since`` brings its past. Rows may be of any interval up to a day; a ``time`` that is a date is that day's. The
+statement runs in a transaction that is read-only where the database can and is rolled back in any case.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -47,8 +48,11 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
+    resumed,
 )
 from sources.units import conversion
+
+log = logging.getLogger(__name__)
 
 NAME = "sql"
 COLUMNS = ("time", "location", "variable", "value")
@@ -145,7 +149,7 @@ SOURCE = Source(
 def first_wanted(region: Region, options: Options, newest: Newest) -> pd.Timestamp:
     """The first day to ask for: some before the newest stored one, else the region's first."""
     if options.since is None and newest:
-        return max(newest.values()) - options.late_days * DAY
+        return resumed(newest.values(), options)
     start = options.since or region.history_start
     return pd.Timestamp(start) if start else EARLIEST
 
@@ -160,7 +164,10 @@ def selected(options: Options, region: Region, since: pd.Timestamp) -> pd.DataFr
         try:
             result = connection.execution_options(stream_results=True).execute(statement, wanted)
             _check_columns(list(result.keys()), region)
-            parts = [pd.DataFrame(part, columns=list(COLUMNS), dtype="object") for part in _in_order(result)]
+            parts = list[pd.DataFrame]()
+            for part in _in_order(result):
+                parts.append(pd.DataFrame(part, columns=list(COLUMNS), dtype="object"))
+                log.info("%s: %s rows", NAME, f"{sum(map(len, parts)):,}")
         except exc.StatementError as error:
             trouble(error)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS), dtype="object")

@@ -140,6 +140,10 @@ def test_long_times_are_asked_for_by_windows_and_new_ones_only(tmp_path: Path) -
         newest = {("a", "precipitation"): pd.Timestamp("2026-03-03")}
         assert len(pull(tmp_path, service, newest, late_days=1).observations) == 3
         assert service.asked[0].params["timeAt"] == "2026-03-02T00:00:00Z"
+        service.asked.clear()
+        level_behind = newest | {("a", "river_level"): pd.Timestamp("2026-02-20")}
+        pull(tmp_path, service, level_behind, late_days=1)
+        assert service.asked[0].params["timeAt"] == "2026-02-19T00:00:00Z", "what was silent for a while is asked for its past"
 
 
 def test_headers_name_the_tenant_the_context_and_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
+    resumed,
 )
 from sources.units import conversion
 
@@ -220,13 +221,26 @@ def test_a_pull_asks_from_what_is_stored_on(tmp_path: Path) -> None:
     assert first_day(region(tmp_path, history_start=date(2019, 1, 1)), options, newest, "b", "wind_speed") == pd.Timestamp("2019-01-01")
 
 
+@pytest.mark.parametrize(
+    ("newest", "first"),
+    [
+        (["2026-03-09"], "2026-03-07"),
+        (["2026-03-09", "2026-03-01"], "2026-02-27"),
+        (["2026-03-09", "2026-02-06"], "2026-02-04"),  # silent for 31 days
+        (["2026-03-09", "2026-02-05", "2020-01-01"], "2026-03-07"),  # for longer: it has ended
+    ],
+)
+def test_a_sensor_that_was_silent_for_a_while_is_asked_for_its_past(newest: list[str], first: str) -> None:
+    assert resumed(map(pd.Timestamp, newest), ReadingOptions(late_days=2)) == pd.Timestamp(first)
+
+
 def test_places_keep_the_regions_order_and_names(tmp_path: Path) -> None:
     table = locations_table(region(tmp_path), ["zz", "b", "a"])
     assert table["location"].tolist() == ["a", "b", "zz"]
     assert table["name"].tolist() == ["A-ville", "b", "zz"]
 
 
-def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down() -> None:
+def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(caplog: pytest.LogCaptureFixture) -> None:
     asked: list[str] = []
 
     def ask(error: SourceUnavailable | None) -> Callable[[], list[int]]:
@@ -238,18 +252,23 @@ def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down() -> None:
 
         return one
 
+    def all_of(*asks: Callable[[], list[int]]) -> list[int]:
+        return gathered({f"sensor {number}": one for number, one in enumerate(asks, 1)}, remarks, "s")
+
     good, refused, down = ask(None), ask(Refused("no such sensor.")), ask(SourceUnavailable("no answer."))
     remarks: list[str] = []
-    assert gathered([refused, good, refused, refused, down, good], remarks) == [1, 1]
+    with caplog.at_level("INFO", "sources"):
+        assert all_of(refused, good, refused, refused, down, good) == [1, 1]
+    assert "s: 6 of 6, sensor 6" in caplog.text
     assert remarks == ["no such sensor."] * 3 + ["no answer."]
     with pytest.raises(Refused, match="no such sensor"):
-        gathered([refused, refused, refused], remarks)
+        all_of(refused, refused, refused)
     asked.clear()
     with pytest.raises(SourceUnavailable, match="no answer"):
-        gathered([good, down, down, good, good], remarks)
+        all_of(good, down, down, good, good)
     assert len(asked) == 3, "a service that is down is not asked for every sensor"
     asked.clear()
     with pytest.raises(Closed, match="come back in an hour"):
-        gathered([good, ask(Closed("come back in an hour.")), good], remarks)
+        all_of(good, ask(Closed("come back in an hour.")), good)
     assert len(asked) == 2, "a service that is closed is not asked again"
     assert len(remarks) == 4

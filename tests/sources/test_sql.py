@@ -179,6 +179,17 @@ def test_a_daily_pull_asks_for_what_is_new(city: Cluster, tmp_path: Path) -> Non
             connection.execute("DELETE FROM readings WHERE ts >= '2025-01-01Z'")
 
 
+def test_a_station_that_was_cut_off_is_asked_for_its_past(city: Cluster, tmp_path: Path) -> None:
+    place, home = region(tmp_path), Settings(tmp_path)
+    table = SOURCE.fetch(place, home)
+    cut = (table.observations["location"] == "b") & (table.observations["time"] > "2024-12-15")
+    Store(home, place).ingest(SOURCE, Batch(table.observations[~cut], table.locations))
+    again = SOURCE.fetch(place, home)
+    assert again.observations["time"].min() == pd.Timestamp("2024-12-12"), "3 days before its newest"
+    Store(home, place).ingest(SOURCE, again)
+    assert Store(home, place).observations()["precipitation"].notnull().all()
+
+
 def test_times_without_a_zone_are_of_the_one_told(city: Cluster, tmp_path: Path) -> None:
     # Casablanca leaves UTC+1 for Ramadan: the hour of 2024-04-14 02:00-03:00 is skipped, none is told twice but on 2024-03-10.
     select = SELECT.replace("readings", "local") + " AND NOT ts BETWEEN '2024-03-09' AND '2024-03-12' AND station = 's1'"
