@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from configs import ConfigError, Region, RiskError, Settings, load_region
 from features.hazards import LEVELS, Hazard, hazards
 
+if TYPE_CHECKING:
+    from sources import Source
+
 COLOURS = ("yellow", "orange", "red")
+RECENT = timedelta(days=10)  # what a service is asked for: longer than every source's delay
 
 
 @dataclass(frozen=True)
@@ -106,10 +113,26 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
     what = f"source {name}"
     try:
         source = {one.name: one for one in sources_of(region)}[name]
-        batch = source.fetch(region, settings)
-        withheld = check_contract(batch, name).withheld
+        with _briefly(source, region, settings) as (part, home):
+            batch = source.fetch(part, home)
+        withheld = check_contract(batch, name, source.complete).withheld
     except RiskError as error:
         return Finding(what, problem=str(error))
+    if batch.observations.empty:
+        nothing = f"{name}: it answers, but found no day since {part.history_start}, expected some; look there, or run it again later."
+        return Finding(what, problem=" ".join(batch.remarks) or nothing)
     days, places = batch.observations["time"], batch.observations["location"].nunique()
     bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
-    return Finding(what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}")
+    told = "".join(f"; {remark}" for remark in batch.remarks)
+    return Finding(what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}{told}")
+
+
+@contextmanager
+def _briefly(source: Source, region: Region, settings: Settings) -> Iterator[tuple[Region, Settings]]:
+    """The region and the home to fetch with: a service is asked for some newest days, whatever is stored, and nothing of it is kept."""
+    if source.complete or source.exercise:
+        yield region, settings
+        return
+    recent = datetime.now(region.zone).date() - RECENT
+    with TemporaryDirectory(prefix="climate-risk-check-") as folder:
+        yield region.model_copy(update={"history_start": max(recent, region.history_start or recent)}), Settings(Path(folder))

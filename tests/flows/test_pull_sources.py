@@ -151,6 +151,36 @@ def test_only_a_service_that_is_down_is_pulled_again(
     assert len(service.asked) == times
 
 
+def test_check_asks_a_service_for_some_days_only_and_keeps_nothing(
+    command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
+) -> None:
+    today = datetime.now(UTC).date()
+    world = OpenMeteo(published=today - timedelta(days=6), newest_run=datetime(today.year, today.month, today.day, tzinfo=UTC))
+    service.answer = world
+    paths = {"archive": "/v1/archive", "runs": "/v1/runs", "forecast": "/v1/forecast", "previous_runs": "/v1/previous"}
+    urls = {f"{name}_url": service.url + path for name, path in paths.items()}
+    urls |= {"about_url": service.url + "/data", "ensemble_about_url": service.url + "/data"}
+    region = written(
+        tmp_path,
+        sources=["open_meteo"],
+        history_start=date(1991, 1, 1),
+        locations=[{"id": "a", "latitude": 35.0, "longitude": -2.3}],
+        source_options={"open_meteo": urls},
+    )
+    for _ in range(2):
+        said = command(home, "check", region.path)
+        assert said.status == 0, said.out
+        assert f"{today - timedelta(days=10)} to {today - timedelta(days=6)}, 1 places" in said.out
+    assert len(service.asked) < 40 and list(home.home.iterdir()) == []
+    world.published = today - timedelta(days=11)
+    said = command(home, "check", region.path)
+    assert said.status == 1 and "open_meteo: it answers, but found no day since" in said.out
+    service.answer = lambda asked: world(asked) if asked.path == "/v1/archive" else Fault(404)
+    world.published = today - timedelta(days=6)
+    said = command(home, "check", region.path)
+    assert said.status == 0 and "1 places; open_meteo: asked 127.0.0.1 for a, the run of" in said.out
+
+
 def test_a_forecast_that_cannot_be_had_ends_the_pull_degraded(
     command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
 ) -> None:
