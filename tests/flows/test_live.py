@@ -1,4 +1,4 @@
-"""A region of live services from its first morning on: pull, learn, publish; the next morning; a morning on which services are down."""
+"""A region of live services on its first morning: pull, learn, publish; and the same morning again."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import nasa_power_service
 import pandas as pd
 import pytest
 import yaml
@@ -17,7 +18,7 @@ from replay import Asked, Fault, Service, serve
 
 import flows.pull
 from configs import Region, RiskError, Settings, load_region
-from data_contracts.store import Store
+from data_contracts.store import Store, newest_origins
 from flows.pull import Pulled, pull_sources
 from sources import Batch
 from sources.readings import locations_table
@@ -149,6 +150,33 @@ def test_only_a_service_that_is_down_is_pulled_again(
     (said,) = pull(sensor_city(tmp_path, service.url), home).degraded
     assert re.match(r"sensor_things is down \(.*(HTTP 4|a redirect to http://192.0.2.1)", said)
     assert len(service.asked) == times
+
+
+def test_where_a_source_is_down_the_next_gives_the_values_and_the_run_says_so(
+    command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
+) -> None:
+    service.answer = lambda asked: nasa_power_service.answer(asked) if asked.path == "/power" else Fault(401)
+    today = datetime.now(UTC).date()
+    region = written(
+        tmp_path,
+        sources=["open_meteo", "nasa_power"],
+        history_start=today - timedelta(days=34),
+        locations=[{"id": "a", "latitude": 35.0, "longitude": -2.3}],
+        source_options={
+            "open_meteo": {"archive_url": service.url + "/v1/archive"},
+            "nasa_power": {"url": service.url + "/power"},
+        },
+    )
+    said = command(home, "pull", region.path)
+    assert said.status == 3
+    assert "degraded: open_meteo is down (open_meteo: asked 127.0.0.1 for a, " in said.err and "HTTP 401; check the key" in said.err
+    stored = Store(home, region).observations()
+    assert (stored["air_temperature_max"] == 25.0).all() and stored.sizes["time"] == 30
+    assert newest_origins(stored)["air_temperature_max"] == {"nasa_power": 1.0}
+    before = Store(home, region).snapshot()
+    service.answer = lambda asked: Fault(401)
+    assert command(home, "pull", region.path).status == 3, "NASA POWER has nothing newer, so it is not asked"
+    assert Store(home, region).snapshot() == before
 
 
 def test_check_asks_a_service_for_some_days_only_and_keeps_nothing(

@@ -1,5 +1,6 @@
-"""Open-Meteo on loopback: archive, previous runs and flood in the shape of recorded replies; whole runs, newest run, its meta.json and
-ensembles written from the service's documentation (open-meteo.com/en/docs), as no recording of them exists.
+"""Open-Meteo on loopback: whole runs, newest run, its meta.json and ensembles are written from open-meteo.com/en/docs, not recorded.
+
+Archive, previous runs and flood are in the shape of recorded replies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""NASA POWER: JSON replies written from the service's documentation (power.larc.nasa.gov/docs), as only CSV replies are recorded."""
+"""NASA POWER: which days are asked for, what its values become, and that nothing wrong is ever delivered."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from nasa_power_service import FILL, answer
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import Location, Region, Settings, load_region
@@ -25,33 +26,6 @@ from sources.nasa_power import COLUMNS, SOURCE, fetch_at
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
-LEVELS = {
-    "T2M_MAX": 25.0, "T2M_MIN": 15.0, "T2M": 20.0, "PRECTOTCORR": 1.5, "RH2M": 60.0, "WS10M": 3.0, "ALLSKY_SFC_SW_DWN": 18.0, "PS": 99.5,
-}  # fmt: skip
-FILL = -999.0
-
-
-def answer(asked: Asked) -> dict[str, Any]:
-    first, last = (datetime.strptime(asked.params[name], "%Y%m%d").date() for name in ("start", "end"))
-    days = [f"{first + timedelta(days=number):%Y%m%d}" for number in range((last - first).days + 1)]
-    names = asked.params["parameters"].split(",")
-    return {
-        "type": "Feature",
-        "geometry": {"type": "Point", "coordinates": [float(asked.params["longitude"]), float(asked.params["latitude"]), 211.4]},
-        "properties": {"parameter": {name: {day: LEVELS[name] for day in days} for name in names}},
-        "header": {
-            "title": "NASA/POWER Source Native Resolution Daily Data",
-            "api": {"version": "v2.9.2", "name": "POWER Daily API"},
-            "sources": ["merra2", "power", "syn1deg"],
-            "fill_value": FILL,
-            "time_standard": asked.params["time-standard"].upper(),
-            "start": days[0],
-            "end": days[-1],
-        },
-        "messages": [],
-        "parameters": {column.parameter: {"units": column.unit, "longname": column.parameter} for column in COLUMNS},
-        "times": {"data": 1.4, "process": 0.02},
-    }
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""SensorThings: a year of a real server's readings, pulled and compared value by value; and a service that fails in every way."""
+"""SensorThings: a real server's year, value by value; a service written from the standard (OGC 18-088, section 9) fails in every way."""
 
 from __future__ import annotations
 
