@@ -21,6 +21,8 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight worker processes for work nobody here gives it
         "MPLBACKEND": "Agg",
+        # The matrices here are small: a second thread of BLAS waits in a loop, for twice the processor time and no gain.
+        "OMP_NUM_THREADS": "1",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
