@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +16,7 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+import reports
 from configs import Settings, load_region
 from reports import write_index
 
@@ -56,18 +57,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = Settings(tmp_path_factory.mktemp("home"))
     folder = settings.published / REGION / DAY
     folder.parent.mkdir(parents=True)
+    maker = _forecasts()
     region = load_region("berkane").model_copy(update={"name": REGION})
-    ids = [place.id for place in region.locations]
-    one = _forecasts().make(len(ids), HAZARDS)
-    history = {name: past.assign_coords(location=ids) for name, past in one.history.items()}
-    replace(one, region=region, forecast=one.forecast.assign_coords(location=ids), history=history).publish(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports, "pdf_of", maker.no_paper)  # a browser opens pages
+        maker.make_for(region, hazards=HAZARDS).publish(folder)
     write_index(settings)
-    reports = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))
+    pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))
     fronts = sorted(str(path.relative_to(settings.published)) for path in settings.published.glob("**/*.html") if path.parent != folder)
+    fronts = [front for front in fronts if "/latest." not in front or front.endswith("/latest.html")]  # they differ in language alone
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(settings.published))) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield Site(f"http://127.0.0.1:{server.server_port}/", (*reports, *fronts))
+        yield Site(f"http://127.0.0.1:{server.server_port}/", (*pages, *fronts))
         server.shutdown()
         thread.join()
 

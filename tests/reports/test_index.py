@@ -2,6 +2,8 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -237,3 +239,36 @@ def test_regions_that_publish_at_once_take_turns_at_the_index(made, home):
         _days(made, home, ["2003-06-12"], region="other")
     waiting.join()
     assert "other/2003-06-12/report.en.html" in _links(home)
+
+
+KILLED = """
+import importlib.util, sys, time
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("made_up_forecasts", sys.argv[1])
+sys.modules["made_up_forecasts"] = made = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made)
+def wait(*ignored):
+    print("here", flush=True)
+    time.sleep(60)
+made.reports.pdf_of = wait
+made.make(issued="2003-06-13").publish(Path(sys.argv[2]))
+"""
+
+
+def test_a_run_killed_while_it_publishes_leads_nobody_to_half_a_report(made, home):
+    _days(made, home, ["2003-06-12"])
+    write_index(home)
+    folder = home.published / "made-up" / "2003-06-13"
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent / "conftest.py"), str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "here\n"
+    process.kill()
+    process.wait()
+    assert not folder.exists() and list(folder.parent.glob(".climate-risk-new-*")), "pages were being written"
+    write_index(home)
+    assert "url=2003-06-12/" in (folder.parent / "latest.html").read_text(encoding="utf-8")
+    assert "made-up/2003-06-13" not in (home.published / "index.html").read_text(encoding="utf-8")
+    _days(made, home, ["2003-06-13"])
+    write_index(home)
+    assert "url=2003-06-13/" in (folder.parent / "latest.html").read_text(encoding="utf-8")
+    assert not list(folder.parent.glob(".climate-risk-new-*"))

@@ -14,7 +14,9 @@ from jinja2.ext import babel_extract
 import reports
 from features.hazards import LEVEL_NAMES, hazards
 from models.explain import causes_of
-from reports.language import SENTENCE, language_of
+from reports.language import END, FOREIGN, SENTENCE, language_of
+from reports.report import as_bdi
+from sources.http import LATER, Question
 
 FOLDER = Path(reports.__file__).parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "mark": None}
@@ -78,6 +80,7 @@ def test_a_translation_is_whole_and_fills_in_the_same(catalogue) -> None:
         "Heat: weather forecasts have their say in the chances of days 0 to 6 ahead; in all others the past alone.",
         "3 cells broke the contract and are withheld; data/quarantine lists them.",
         "open_meteo is down (found no answer); what was stored before is used.",
+        "There is no model of heat, drought: train it with climate-risk train tunis",
     ],
 )
 def test_sentences_made_elsewhere_are_translated_by_their_pattern(tag: str, sentence: str) -> None:
@@ -85,3 +88,30 @@ def test_sentences_made_elsewhere_are_translated_by_their_pattern(tag: str, sent
     assert said is not None and said != sentence
     for number in re.findall(r"\d{4}-\d\d-\d\d|\b\d{4}\b", sentence):
         assert number[:4] in said or number in said
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_what_a_source_complains_of_is_translated_as_far_as_it_is_known_and_the_rest_told_as_english(tag: str) -> None:
+    why = Question("open_meteo", "https://api.example.org/v1", "the weather, of 16 places").unavailable(
+        "no answer within 30 s in 3 tries", LATER
+    )
+    said = language_of(tag).sentence(f"open_meteo is down ({str(why).rstrip('.')}); what was stored before is used.")
+    assert said is not None and "run it again" not in said and "no answer" not in said
+    assert f"{FOREIGN}the weather, of 16 places{END}" in said, "prose is not taken for a list of names"
+    page = str(as_bdi(said))
+    assert '<bdi lang="en" dir="ltr">the weather, of 16 places</bdi>' in page
+    unknown = language_of(tag).sentence("sql is down (a <b>fault</b>, or two); what was stored before is used.")
+    assert unknown and '<bdi lang="en" dir="ltr">a &lt;b&gt;fault&lt;/b&gt;, or two</bdi>' in as_bdi(unknown)
+
+
+@pytest.mark.parametrize(("tag", "said"), [("fr", "5,2"), ("ar", "5.2")])
+def test_a_fraction_in_a_sentence_is_written_as_there(tag: str, said: str) -> None:
+    language = language_of(tag, "Africa/Cairo" if tag == "ar" else "Europe/Paris")
+    sentence = language.sentence("region x: the record holds 5.2 years, a backtest needs 12; add earlier years to its sources.")
+    assert sentence and said in sentence
+
+
+def test_arabic_counts_in_six_forms() -> None:
+    arabic = language_of("ar", "Africa/Casablanca")
+    said = [arabic.say_many("in {n} day", "in {n} days", n) for n in (1, 2, 3, 11, 100)]
+    assert said == ["بعد يوم واحد", "بعد يومين", "بعد 3 أيام", "بعد 11 يومًا", "بعد 100 يوم"]
