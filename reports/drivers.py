@@ -81,12 +81,13 @@ def fan_of(forecast: xr.Dataset, hazard: str, place: str) -> Fan | None:
         return None
     lead, window = forecast["lead_days"].values, forecast["window_days"].values
     alone = [slot_kind(int(one), int(days)) != "any" for one, days in zip(lead, window, strict=True)]
-    here = forecast.isel(init_time=0, cell=np.flatnonzero((forecast["hazard"].values == hazard) & alone)).sel(location=place)
-    band = here["outlook"].transpose("quantile", "cell").sel(quantile=list(BAND)).values
-    spoken = np.isfinite(band).all(axis=0) & np.isfinite(here["probability"].sel(level=1).values)
+    cells = np.flatnonzero((forecast["hazard"].values == hazard) & alone)
+    at = {"location": int(np.flatnonzero(forecast["location"].values == place)[0]), "init_time": 0}
+    band = forecast["outlook"].isel(at).transpose("quantile", "cell").sel(quantile=list(BAND)).values[:, cells]
+    spoken = np.isfinite(band).all(axis=0) & np.isfinite(forecast["probability"].isel(at).sel(level=1).values[cells])
     if not spoken.any():
         return None
-    days = pd.DatetimeIndex(here["valid_time"].values[spoken])
+    days = pd.DatetimeIndex(forecast["valid_time"].isel(init_time=0).values[cells][spoken])
     order = np.argsort(days.values, kind="stable")
     low, median, high = (tuple(float(value) for value in row[spoken][order]) for row in band)
     return Fan(tuple(day.date() for day in days[order]), low, median, high)

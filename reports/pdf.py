@@ -65,6 +65,8 @@ def for_paper(html: str) -> str:
 _ONLY_ON_SCREEN = (
     (re.compile(r"<details>(?:(?!<details\b).)*?</details>", re.DOTALL), ""),  # closed, so not seen
     (re.compile(r"<script\b.*?</script>", re.DOTALL), ""),
+    (re.compile(r'<(span|caption) class="vh"[^>]*>[^<]*</\1>'), ""),  # for ears alone
+    (re.compile(r"</?data\b[^>]*>"), ""),  # for programs alone
     (re.compile(r'(<a\b[^>]*?) href="(?!#)[^"]*"'), r"\1"),
     (re.compile(r"display:(?:inline-)?(?:grid|flex)"), "display:block"),  # WeasyPrint cannot break either over sheets
 )
