@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import reports
 from configs import Region, Settings
 from flows.cli import main
 
@@ -17,13 +18,14 @@ DAY = "2003-06-12"
 
 
 @pytest.fixture
-def region(home: Settings, write_record: Callable[..., Region], tmp_path: Path) -> Region:
-    """A region whose report of one day is published."""
+def region(home: Settings, write_record: Callable[..., Region], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
+    """A region whose report of one day is published, without PDFs."""
     spec = importlib.util.spec_from_file_location("made_up_forecasts", Path(__file__).parents[1] / "reports" / "conftest.py")
     assert spec and spec.loader
     sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = write_record(tmp_path, years=1, name="made-up")
+    monkeypatch.setattr(reports, "pdf_of", module.no_paper)
     module.make().publish(home.published / found.name / DAY)
     return found
 
