@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from html import unescape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def for_paper(html: str) -> str:
     style = f"{_faces()}\n{PRINT_STYLE.read_text(encoding='utf-8')}\n{_margins(html)}"
     for pattern, replacement in _ONLY_ON_SCREEN:
         html = pattern.sub(replacement, html)
+    html = _without_variables(html)
     return _with_pictures(html).replace("</head>", f"<style>{style}</style></head>", 1)
 
 
@@ -74,9 +76,17 @@ _SHEET = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _DEFS = re.compile(r'<svg class="defs".*?<defs>(.*?)</defs></svg>', re.DOTALL)
 _DEFINED = re.compile(r'<pattern id="([\w-]+)".*?</pattern>|<path id="([\w-]+)"[^>]*/>', re.DOTALL)
 _SVG = re.compile(r"<svg\b([^>]*)>(.*?)</svg>", re.DOTALL)
-_HIDDEN_TITLES = re.compile(r"(<use\b[^>]*)><title>.*?</title></use>", re.DOTALL)
+_PATCH = re.compile(r'<use href="#([\w-]+)" class="([^"]*)"><title>.*?</title></use>', re.DOTALL)
+_OUTLINE = re.compile(r' d="([^"]*)"')
 _TEXT = re.compile(r"<text\b([^>]*>[^<]*</text>)")
 _RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
+
+
+def _without_variables(html: str) -> str:
+    """The page with the values of its stylesheet's variables in their places: WeasyPrint hands each down from element to element."""
+    sheet = _SHEET.search(html)
+    values = dict(re.findall(r"--([\w-]+):([^;}]+)", sheet[1])) if sheet else {}
+    return re.sub(r"var\(--([\w-]+)\)", lambda found: values.get(found[1], found[0]), re.sub(r":root\{[^}]*\}", "", html, count=1))
 
 
 def _with_pictures(html: str) -> str:
@@ -96,9 +106,11 @@ def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, st
     Names on a map are drawn again over their halo, since WeasyPrint does not know paint-order.
     """
     label = re.search(r'aria-label="([^"]*)"', attributes) or re.search(r"<title[^>]*>([^<]*)</title>", drawn)
-    drawn = _TEXT.sub(r'\g<0><text style="stroke:none"\1', _HIDDEN_TITLES.sub(r"\1/>", drawn)) if 'class="map"' in attributes else drawn
     classes = set(" ".join(re.findall(r'class="([^"]*)"', attributes + drawn)).split())
     style = "".join(rule for rule in rules if _reaches(rule, classes))
+    if "map" in classes:
+        drawn = _TEXT.sub(r'\g<0><text style="stroke:none"\1', _joined(drawn, shared))
+        style = re.sub(r"\buse\b", ".patch", style)
     wanted = dict.fromkeys(re.findall(r'(?:url\(|href=")#([\w-]+)', style + drawn))
     defs = "".join(shared[name] for name in wanted if name in shared)
     inside = f"<style>{style}text{{font-family:{FAMILY}}}</style><defs>{defs}</defs>{drawn}"
@@ -106,6 +118,16 @@ def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, st
     own = re.search(r'class="[^"]*"', attributes)
     address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     return f'<img {own[0] if own else ""} alt="{label[1] if label else ""}" src="{address}">'
+
+
+def _joined(drawn: str, shared: dict[str, str]) -> str:
+    """A map whose neighbours in drawing order are one shape where they are of one colour, and without the words for ears."""
+    found = [(patch[2], shared[patch[1]]) for patch in _PATCH.finditer(drawn) if patch[1] in shared]
+    paths = []
+    for colour, run in groupby(found, key=lambda patch: patch[0]):
+        outline = "".join(" ".join(_OUTLINE.findall(shape)) for _, shape in run)
+        paths.append(f'<path class="patch {colour}" d="{outline}"/>')
+    return "".join(paths) + _PATCH.sub("", drawn)
 
 
 def _reaches(rule: str, classes: set[str]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from unicodedata import normalize
 from xml.etree import ElementTree
@@ -18,6 +19,8 @@ from pypdf import PdfReader
 
 import reports
 from configs import Location, load_region
+from reports.maps import MOST_VERTICES
+from reports.outlines import outlines
 from reports.pdf import for_paper, pdf_of
 
 SVG = "http://www.w3.org/2000/svg"
@@ -138,14 +141,18 @@ def test_drawings_carry_their_own_style_and_no_more_than_they_need(made_for: Cal
     paper = for_paper((folder / "report.fr.html").read_text(encoding="utf-8"))
     assert paper.count("<details") == paper.count("<svg") == 0 and 'id="h-heat"' in paper
     drawn = pictures(paper)
+    rings = sum(len(outline.polygons) for outline in outlines(load_region("berkane"), MOST_VERTICES).values())
     charts = [one for one in drawn if one.get("class") == "chart"]
     maps = [one for one in drawn if one.get("class") == "map"]
     assert len(maps) == 13 and len(charts) >= 3
     for one in drawn:
         style, defs = (one.findtext(f"{{{SVG}}}style") or ""), one.find(f"{{{SVG}}}defs")
         assert "var(" not in style and defs is not None
-        wanted = set(re.findall(r"url\(#([\w-]+)\)", style)) | {use.attrib["href"][1:] for use in one.iter(f"{{{SVG}}}use")}
-        assert {shape.attrib["id"] for shape in defs} == wanted
+        assert {shape.attrib["id"] for shape in defs} == set(re.findall(r"url\(#([\w-]+)\)", style))
+    for one in maps:
+        patches = [shape for shape in one.iter(f"{{{SVG}}}path") if (shape.get("class") or "").startswith("patch ")]
+        assert sum(patch.attrib["d"].count("M") for patch in patches) == rings, "every commune is drawn"
+        assert all(a.get("class") != b.get("class") for a, b in pairwise(patches)), "neighbours of one colour"
     assert ".value{" in (charts[0].findtext(f"{{{SVG}}}style") or "")
 
 
@@ -170,6 +177,8 @@ def dlopen(self, name, *rest):
         raise OSError(f"cannot load library {name!r}")
     return whole(self, name, *rest)
 cffi.FFI.dlopen = dlopen
+from reports.maps import MOST_VERTICES
+from reports.outlines import outlines
 from reports.pdf import PdfUnavailable, pdf_of
 try:
     pdf_of("<p>x</p>")
