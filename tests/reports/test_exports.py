@@ -44,6 +44,7 @@ def test_not_assessed_rows_stay_and_inapplicable_cells_have_none(made):
     assert (table.verdict == "not assessed").all() and table.probability.isna().all()
 
 
+@pytest.mark.usefixtures("without_paper")
 def test_csv_is_plain(made, tmp_path: Path):
     made(n_places=2, silent=("heat",)).publish(tmp_path / "day")
     raw = (tmp_path / "day" / "forecast.csv").read_bytes()

@@ -89,6 +89,7 @@ def test_without_any_colour_there_is_no_map(made, berkane: Region) -> None:
     assert hazard_map(outlook_of(made, berkane, silent=("heat",)), sheet_of(berkane), ENGLISH) is None
 
 
+@pytest.mark.usefixtures("without_paper")
 def test_the_page_draws_every_shape_once_and_names_stay_text(made, berkane: Region, tmp_path: Path) -> None:
     hostile = '<script>alert("x")</script>'
     first, *rest = berkane.locations
