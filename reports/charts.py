@@ -143,10 +143,11 @@ def history_chart(
     place_x = _time_axis(days, fan)
     xs = [place_x(day.date()) for day in days]
 
-    def place_y(v: float) -> float | None:
-        return scale(v, y[0], y[-1], BOTTOM, TOP) if math.isfinite(v) else None
+    def place_y(values: Sequence[float] | np.ndarray) -> list[float | None]:
+        placed = np.round(BOTTOM + (np.asarray(values) - y[0]) / (y[-1] - y[0]) * (TOP - BOTTOM), 1) + 0.0
+        return [v if math.isfinite(v) else None for v in placed.tolist()]
 
-    ys = {name: [place_y(v) for v in array] for name, array in columns.items()}
+    ys = {name: place_y(array) for name, array in columns.items()}
     beyond = _beyond(columns)
     past = [point if hit else None for point, hit in zip(ys["value"], beyond, strict=True)]
     what = told(str(history.attrs.get("title", "")), lang)
@@ -159,8 +160,8 @@ def history_chart(
         normal=line_path(xs, ys["normal"], most),
         threshold=line_path(xs, ys["threshold"], most),
         beyond=columns_path(xs, past, base) if bars else line_path(xs, past, most),
-        fan=_band([place_x(day) for day in fan.days], [place_y(v) for v in fan.low], [place_y(v) for v in fan.high]) if fan else "",
-        median=line_path([place_x(day) for day in fan.days], [place_y(v) for v in fan.median]) if fan else "",
+        fan=_band([place_x(day) for day in fan.days], place_y(fan.low), place_y(fan.high)) if fan else "",
+        median=line_path([place_x(day) for day in fan.days], place_y(fan.median)) if fan else "",
         place=place,
         bars=bars,
         x_ticks=_time_ticks(days, xs, lang),
