@@ -179,6 +179,7 @@ def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **
         "hazard_title": partial(hazard_title, lang=lang),
         "lead_label": partial(lead_label, lang=lang),
         "isolate": partial(isolate, language=lang),
+        "stored_day": lambda text: lang.dated(date.fromisoformat(text), "d MMMM y") if text else "",
     }
     page = {"style": style, "script": script, "policy": _policy(style, script)}
     return plain_text(environment().get_template(name).render(**{**spoken, **page, **values}))

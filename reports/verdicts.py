@@ -189,8 +189,8 @@ def _model_skill(row: Mapping[Any, Any]) -> tuple[float, float, float]:
 
 
 def lead_label(slot: Slot, lang: Language) -> tuple[str, str]:
-    """Two short lines that name a lead without a date: "+2 d", "next / 7 d", "+30 d / 90-d"."""
+    """Two short lines that name a lead without a date: "day 0", "+2 d", "next / 7 d", "+30 d / 90-d"."""
     if slot.kind == "any":
         return slot_label(slot, lang)
-    lead = lang.say("+{n} d", n=lang.number(slot.lead_days)) if slot.lead_days else lang.say("today")
+    lead = lang.say("+{n} d", n=lang.number(slot.lead_days)) if slot.lead_days else lang.say("day 0")
     return lead, "" if slot.kind == "day" else lang.say("{n}-d", n=lang.number(slot.window_days or 0))
