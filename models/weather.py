@@ -16,6 +16,7 @@ import xarray as xr
 from features.calendar import day_index, seasonal_mean
 
 SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
+LARGEST_LOG = 80.0  # of a flow, keeps it finite in float32
 DETERMINISTIC = -1  # the member number of a run that is no ensemble's
 WET = 0.1  # mm a day, the least that counts as rain
 FEWEST_DAYS = 90  # issue days before forecasts are learnt from
@@ -45,7 +46,9 @@ KINDS: Mapping[str, Kind] = {
     "air_temperature_max": Kind("normal", temperature=True),
     "air_temperature_min": Kind("normal", temperature=True),
     "air_temperature_mean": Kind("normal", temperature=True),
-    "river_discharge": Kind("normal", scale=lambda flow: np.log(np.maximum(flow, SMALLEST_FLOW)), back=np.exp),
+    "river_discharge": Kind(
+        "normal", scale=lambda flow: np.log(np.maximum(flow, SMALLEST_FLOW)), back=lambda log: np.exp(np.minimum(log, LARGEST_LOG))
+    ),
     "precipitation": Kind("rain"),
 }
 

@@ -290,7 +290,7 @@ HAZARD = Hazard(
     choices=("pet_source", "index_window"),
     boosting={"max_depth": 1, "eta": 0.09, "min_child_weight": 2.6, "lambda": 0.29, "subsample": 0.83, "colsample_bytree": 0.39},
     causes={
-        "already observed": ("overlap",),
+        "the weather already observed": ("overlap",),
         "how the index moves": ("index_90d", "index_365d", "index_change_30d", "balance_anomaly_sum_30d", "observed_part", "rain_share"),
         "temperature": ("air_temperature_anomaly_mean_90d",),
     },

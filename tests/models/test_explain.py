@@ -51,7 +51,7 @@ def test_overlap_numbers_of_unassessed_levels_are_explained_too(
 ) -> None:
     made = predict({"drought": fitted_models["drought"]}, pd.DataFrame(columns=list(COLUMNS)), record, made_region, ISSUED[0], {})
     shown = np.isfinite(made["probability"].values)
-    assert abs(made["contribution"].sel(cause="already observed").values[shown]).max() > 0.1
+    assert abs(made["contribution"].sel(cause="the weather already observed").values[shown]).max() > 0.1
 
 
 def test_a_single_step_is_not_reweighted() -> None:
