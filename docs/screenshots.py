@@ -1,6 +1,6 @@
 """Pictures of the newest published reports as they look on their own morning: `python docs/screenshots.py berkane-exercise.en tunis.en`.
 
-Needs the developers' tools and Debian's chromium. Writes docs/<region>.<language>.png.
+Needs the developers' tools and Debian's chromium. Writes docs/<region>.<language>.png. A region may be region/hindcast.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def picture(page: Page, region: str, language: str) -> Path:
     folder = newest(region)
     page.clock.set_fixed_time(datetime.fromisoformat(f"{folder.name}T12:00:00"))
     page.goto((folder / f"report.{language}.html").as_uri())
-    path = CHECKOUT / "docs" / f"{region}.{language}.png"
+    path = CHECKOUT / "docs" / f"{region.replace('/', '-')}.{language}.png"
     Image.open(io.BytesIO(page.screenshot())).quantize(COLOURS).save(path, optimize=True)
     return path
 
