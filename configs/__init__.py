@@ -8,10 +8,10 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -20,6 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 CHECKOUT = Path(__file__).resolve().parent.parent
 REGIONS = CHECKOUT / "configs" / "regions"
 RESERVED = frozenset({"ledger", "latest", "data-docs", "index"})
+Tag = Literal["en", "fr", "ar"]
+TAGS: tuple[Tag, ...] = get_args(Tag)
+"""The languages a report can be written in, in the order they are listed."""
 
 
 class RiskError(Exception):
@@ -140,7 +143,7 @@ class Region(_Strict):
     history_start: date | None = None
     reference_period: tuple[int, int] | None = None
     warm_season: tuple[int, int] | None = None
-    languages: tuple[Literal["en", "fr", "ar"], ...] = ("en",)
+    languages: tuple[Tag, ...] = ("en",)
     thresholds: dict[str, dict[str, float]] = {}
     colours: dict[str, dict[str, dict[int, float]]] = {}
     actions: dict[str, dict[str, str]] = {}
@@ -205,6 +208,10 @@ class Region(_Strict):
     def title_in(self, language: str) -> str:
         """What the region is called in a language: of ``names``, else its title."""
         return self.names.get(language, self.title)
+
+    def issue_time(self, day: date) -> datetime:
+        """When the forecast of a day is issued: the hour of the region's schedule, in its zone."""
+        return datetime.combine(day, time.fromisoformat(self.schedule.daily), tzinfo=self.zone)
 
     @property
     def sender(self) -> str:

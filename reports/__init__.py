@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, Settings
-from reports.alerts import FOLDER, alerts, moment, sent_at
+from reports.alerts import FOLDER, alerts, moment
 from reports.archive import OURS, SCORES
 from reports.exports import forecast_table, read_published, write_csv, write_geojson, write_netcdf, write_provenance, write_scores
 from reports.folders import publish_folder
@@ -85,7 +85,7 @@ def publish(
         write_csv(table, aside / CSV)
         known = None if settings is None else _sent_before(folder)
         again = known is not None and (folder / CSV).read_bytes() == (aside / CSV).read_bytes()
-        sent = known if known and again else (now or datetime.now(UTC)) if known else sent_at(region, issued)
+        sent = known if known and again else (now or datetime.now(UTC)) if known else region.issue_time(issued)
         if len(scores):
             write_scores(scores, aside / SCORES)
         write_netcdf(forecast, aside / NETCDF)

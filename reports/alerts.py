@@ -99,7 +99,7 @@ def alerts(
     if table.empty:
         return {}
     issued = table["issued"].iloc[0].date()
-    sent = sent or sent_at(region, issued)
+    sent = sent or region.issue_time(issued)
     kept = _sent_already(earlier)
     before = {one.key: one for one in _standing(earlier or previous, region.name) if one.expires is None or one.expires > sent}
     context = _Context(region, forecast_label, issued, sent, outlines, _places(table, region, names or {}))
@@ -132,11 +132,6 @@ def _says(root: ElementTree.Element) -> list[str]:
     """What a message tells of, without when it was sent."""
     infos = [_plain(deepcopy(info)) for tag in ("info", f"{{{CAP}}}info") for info in root.findall(tag)]
     return [" ".join(f"{part.tag}={(part.text or '').strip()}" for part in info.iter() if part.tag != "effective") for info in infos]
-
-
-def sent_at(region: Region, issued: date) -> datetime:
-    """When a report is sent, as it is told: the hour of the daily run on the issue day, whenever it was really made."""
-    return datetime.combine(issued, time.fromisoformat(region.schedule.daily), tzinfo=region.zone)
 
 
 def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:

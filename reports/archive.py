@@ -11,12 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from configs import RESERVED, Settings
+from configs import RESERVED, TAGS, Settings
 from reports.language import Language, language_of
 
 PROVENANCE = "provenance.json"
 RETRACTION = "retraction.json"
-TAGS = ("en", "fr", "ar")
 SCORES = "scores.csv"
 FILES = ("forecast.csv", "forecast.geojson", "forecast.nc", SCORES, PROVENANCE)
 OURS = ("report.*", "forecast.*", SCORES)

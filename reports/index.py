@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from configs import Settings
-from reports.archive import PROVENANCE, TAGS, Published, page, paper, published
+from configs import TAGS, Settings
+from reports.archive import PROVENANCE, Published, page, paper, published
 from reports.feed import FEED, feed
 from reports.folders import alone_in, write_whole
 from reports.language import Language, language_of

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def build(
         title=region.title_in(lang.tag),
         labels=tuple(label for label in ("HINDCAST" if hindcast else "", str(forecast.attrs.get("label", ""))) if label),
         issued=issued,
-        valid_until=_valid_until(issued, region),
+        valid_until=region.issue_time(issued + timedelta(days=1)),
         data_until=newest(table),
         degraded=_degraded(forecast, provenance),
         notes=tuple(str(note) for note in provenance.get("notes") or ()),
@@ -131,11 +131,6 @@ def _places(forecast: xr.Dataset, region: Region, lang: Language) -> dict[str, A
     ids = [str(place) for place in forecast["location"].values]
     names = forecast["name"].values if "name" in forecast.coords else ids
     return places({place: str(name) for place, name in zip(ids, names, strict=True)}, region, lang.tag)
-
-
-def _valid_until(issued: date, region: Region) -> datetime:
-    """When the next report is due: the day after, at the hour of the region's schedule, there."""
-    return datetime.combine(issued + timedelta(days=1), time.fromisoformat(region.schedule.daily), tzinfo=region.zone)
 
 
 def _degraded(forecast: xr.Dataset, provenance: Mapping[str, Any]) -> tuple[str, ...]:

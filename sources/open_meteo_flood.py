@@ -21,13 +21,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs import ConfigError, Region, Settings
-from sources import Batch, Source, SourceUnavailable, options_of
+from sources import Batch, Source, options_of
 from sources.http import Address, Manners, Question, Refused, cache_folder, get_json, is_kept
-from sources.open_meteo import held_by_store, host_for, locations_of
+from sources.open_meteo import held_by_store, host_for, locations_of, or_nothing
 from sources.open_meteo.cells import Budget, Cell, in_parts, lacking, named, pay, weight
 from sources.open_meteo.history import Block, blocks
 from sources.open_meteo.reply import KEY, MANNERS, Column, Section, coordinates, daily_table, per_place, sections
-from sources.open_meteo.runs import Newest, issue_time
+from sources.open_meteo.runs import Newest
 
 NAME = "open_meteo_flood"
 START = date(1984, 1, 1)
@@ -90,7 +90,7 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
         tables.append(_without_strays(partial(_history, region, options, block, budget, kept, manners), block.cells, strays))
     ask = partial(in_parts, partial(_forecast, region, options, today, budget, manners))
     without = lacking(points, held.issued.get(today, frozenset()))
-    issued = _or_remark(lambda: _without_strays(ask, without, strays), remarks)
+    issued = or_nothing(lambda: _without_strays(ask, without, strays), remarks)
     tables = [table for table in tables if len(table)]
     places = locations_of(region)
     measured = places[places["location"].isin([place for point in points for place in point.places])].reset_index(drop=True)
@@ -134,15 +134,6 @@ def _without_strays(ask: Callable[[Sequence[Cell]], pd.DataFrame], points: Seque
         except _Stray as error:
             strays |= dict.fromkeys(error.point.places, str(error))
     return pd.DataFrame()
-
-
-def _or_remark(ask: Callable[[], pd.DataFrame], remarks: list[str]) -> pd.DataFrame:
-    """Today's forecast; one that cannot be had now is remarked and not made up later, as the service does not keep it."""
-    try:
-        return ask()
-    except SourceUnavailable as error:
-        remarks.append(str(error))
-        return pd.DataFrame()
 
 
 def distance(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -197,7 +188,7 @@ def _days(region: Region, section: Section, block: Block) -> pd.DataFrame:
 def _forecast(region: Region, options: Options, today: date, budget: Budget, manners: Manners, points: Sequence[Cell]) -> pd.DataFrame:
     """Today's forecast as a Batch's forecasts, none where its run is too new for the issue time. Raises SourceUnavailable."""
     last = today + timedelta(days=LEADS - 1)
-    latest = issue_time(region, today) - timedelta(hours=options.run_delay_hours)
+    latest = region.issue_time(today).astimezone(UTC) - timedelta(hours=options.run_delay_hours)
     newest = Newest(Question(NAME, host_for(options.about_url), f"the newest run of GloFAS on {today}"), latest, manners)
     if not newest.is_usable():
         log.info("%s: the newest run of GloFAS is too new for the issue time of %s", NAME, today)

@@ -164,10 +164,11 @@ def selected(options: Options, region: Region, since: pd.Timestamp) -> pd.DataFr
         try:
             result = connection.execution_options(stream_results=True).execute(statement, wanted)
             _check_columns(list(result.keys()), region)
-            parts = list[pd.DataFrame]()
+            parts, rows = list[pd.DataFrame](), 0
             for part in _in_order(result):
                 parts.append(pd.DataFrame(part, columns=list(COLUMNS), dtype="object"))
-                log.info("%s: %s rows", NAME, f"{sum(map(len, parts)):,}")
+                rows += len(part)
+                log.info("%s: %s rows", NAME, f"{rows:,}")
         except exc.StatementError as error:
             trouble(error)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS), dtype="object")

@@ -135,7 +135,7 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     remarks: list[str] = []
     issued = _forecasts(runs, cells, held, today, options, budget, remarks)
     wanted = _affordable(archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget)
-    later = _or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget), remarks)
+    later = or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget), remarks)
     return Batch(_joined(core, later), locations_of(region), issued, tuple(remarks))
 
 
@@ -185,7 +185,7 @@ def _forecasts(
         tables.append(_of_today(runs, of_today, today, budget, remarks))
     if options.ensemble and (without := _cells_without(cells, held.members, today)):
         ensemble = partial(fetch_members, runs, day=today, ensemble=options.ensemble, budget=budget)
-        tables.append(_or_nothing(lambda: in_parts(ensemble, without), remarks))
+        tables.append(or_nothing(lambda: in_parts(ensemble, without), remarks))
     wanted = {day: left for day in days if (left := _cells_without(cells, held.issued, day))}
     tables.append(backfill(runs, wanted, budget, remarks))
     tables = [table for table in tables if len(table)]
@@ -200,13 +200,14 @@ def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget, re
     """Today's forecast from its whole run, else from the newest run where that is not too new."""
     whole, newest = partial(fetch_run, runs, day=today, budget=budget, keep=False), partial(fetch_newest, runs, day=today, budget=budget)
     troubles: list[str] = []
-    table = _or_nothing(lambda: in_parts(whole, cells), troubles)
-    table = table if len(table) else _or_nothing(lambda: in_parts(newest, cells), troubles)
+    table = or_nothing(lambda: in_parts(whole, cells), troubles)
+    table = table if len(table) else or_nothing(lambda: in_parts(newest, cells), troubles)
     remarks += [] if len(table) else troubles
     return table
 
 
-def _or_nothing(ask: Callable[[], pd.DataFrame], remarks: list[str]) -> pd.DataFrame:
+def or_nothing(ask: Callable[[], pd.DataFrame], remarks: list[str]) -> pd.DataFrame:
+    """What ``ask`` brings; what cannot be had now is remarked, and is not made up later."""
     try:
         return ask()
     except SourceUnavailable as error:

@@ -33,12 +33,6 @@ KEYS = ("init_time", "lead_days", "location", "member")
 log = logging.getLogger(__name__)
 
 
-def issue_time(region: Region, day: date) -> datetime:
-    """When the region's forecast of ``day`` is issued, UTC."""
-    hour, minute = region.schedule.daily.split(":")
-    return datetime.combine(day, time(int(hour), int(minute)), region.zone).astimezone(UTC)
-
-
 @dataclass(frozen=True)
 class Newest:
     """The newest run that a service gives, where it does not say of which its answer is: ``about`` asks, ``latest`` is the last to use.
@@ -97,7 +91,7 @@ class Runs:
 
     def latest(self, day: date) -> datetime:
         """The last moment at which what is used on an issue day may have been initialised."""
-        return issue_time(self.region, day) - timedelta(hours=self.delay)
+        return self.region.issue_time(day).astimezone(UTC) - timedelta(hours=self.delay)
 
     def usable(self, initialised: datetime, day: date) -> bool:
         """Whether what was initialised then may be used on an issue day."""

@@ -32,7 +32,7 @@ from sources.open_meteo import LATER, SOURCE, Held, Options, fetch_at, held_by_s
 from sources.open_meteo.cells import Budget, Cell, cells_of, named, weight
 from sources.open_meteo.history import blocks, spans
 from sources.open_meteo.reply import CORE, MANNERS, zone_name
-from sources.open_meteo.runs import Runs, issue_time
+from sources.open_meteo.runs import Runs
 from sources.open_meteo_flood import Options as FloodOptions
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -585,7 +585,7 @@ def test_no_run_is_used_that_was_initialised_too_late(service: Service, zone: st
     for day in pd.date_range("2026-03-20", "2026-04-05").date:  # clocks change meanwhile
         runs = runs_of(region, hour, delay)
         run = runs.run_for(day)
-        assert run + timedelta(hours=delay) <= issue_time(region, day) < run + timedelta(hours=delay + 24)
+        assert run + timedelta(hours=delay) <= region.issue_time(day) < run + timedelta(hours=delay + 24)
 
 
 @pytest.mark.parametrize("delay", [0, 7, 9, 20])
@@ -600,7 +600,7 @@ def test_no_previous_hour_is_used_that_was_initialised_too_late(service: Service
             valid = runs.begins(TODAY + timedelta(days=lead)) + timedelta(hours=hour)
             oldest = valid - timedelta(days=age)  # previous_dayN was predicted N x 24 hours before, by a run of 00, 06, 12 or 18 UTC
             initialised = max(oldest.replace(hour=run) for run in (0, 6, 12, 18) if run <= oldest.hour)
-            assert initialised + timedelta(hours=delay) <= issue_time(region, TODAY)
+            assert initialised + timedelta(hours=delay) <= region.issue_time(TODAY)
 
 
 def test_todays_forecast_is_a_whole_run_filed_under_the_issue_day(service: Service, home: Settings) -> None:
