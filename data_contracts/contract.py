@@ -40,7 +40,6 @@ EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
 OBSERVATION_KEYS = ("time", "location")
 FORECAST_KEYS = ("init_time", "lead_days", "location", "member")
 LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
-WITHHELD_COLUMNS = ("source", "variable", "time", "location", "value", "rule")
 FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
 
 # Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it looks like, cure).
@@ -100,8 +99,23 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def no_cells() -> pd.DataFrame:
     """An empty table of withheld cells with its columns' types."""
-    types = {"source": "str", "variable": "str", "time": "datetime64[ns]", "location": "str", "value": "float64", "rule": "str"}
-    return pd.DataFrame({name: pd.Series(dtype=types[name]) for name in WITHHELD_COLUMNS})
+    return _nothing(_CELL | {"value": "float64", "rule": "str"})
+
+
+def no_quality() -> pd.DataFrame:
+    """An empty table of what sources say of their readings' quality, with its columns' types.
+
+    One row a source, variable, day, place and quality (their own word or JSON): how many readings it was said of, and how many of these
+    the day's value is made of.
+    """
+    return _nothing(_CELL | {"quality": "str", "readings": "int64", "used": "int64"})
+
+
+_CELL = {"source": "str", "variable": "str", "time": "datetime64[ns]", "location": "str"}
+
+
+def _nothing(types: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
 def range_suite(variables: Sequence[Variable]) -> list[Expectation]:

@@ -2,7 +2,8 @@
 
 <home>/data/store/<region>/ holds a group a source, each with ``observations`` (time, location) and ``forecasts``
 (init_time, lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
-while writing leaves the newest snapshot as it was. All paths are relative to the home, which may be moved.
+while writing leaves the newest snapshot as it was. Two lists are kept beside: <home>/data/quarantine/<region>.csv of the cells
+withheld, <home>/data/quality/<region>.csv of what sources say of their readings. All paths are relative to the home, which may be moved.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import xarray as xr
 import zarr
 
 from configs import Region, RiskError, Settings
-from data_contracts.contract import Checked, ContractBroken, check, no_cells
+from data_contracts.contract import Checked, ContractBroken, check, no_cells, no_quality
 from data_contracts.variables import VARIABLES
 from sources import Batch, Source
 
@@ -65,6 +66,7 @@ class Store:
         self.region = region
         self.path = settings.data / "store" / region.name
         self.quarantine = settings.data / "quarantine" / f"{region.name}.csv"
+        self.qualities = settings.data / "quality" / f"{region.name}.csv"
 
     def ingest(self, source: Source, batch: Batch) -> Stored:
         """Check a batch and store it: a ``complete`` source replaces what it held, another adds to it.
@@ -77,6 +79,7 @@ class Store:
         with _lock(self.path.with_suffix(".lock")):
             repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
             session = repository.writable_session("main")
+            self._keep_quality(source, batch)
             for what, new in _grids(checked, source).items():
                 _put(session, f"{source.name}/{what}", new, source.complete)
             changed = session.has_uncommitted_changes
@@ -114,11 +117,11 @@ class Store:
 
     def withheld(self) -> pd.DataFrame:
         """All cells now withheld from the store: columns source, variable, time, location, value, rule."""
-        if not self.quarantine.exists():
-            return no_cells()
-        return pd.read_csv(self.quarantine, dtype={"location": "str"}, keep_default_na=False, parse_dates=["time"]).astype(
-            no_cells().dtypes
-        )
+        return _read_list(self.quarantine, no_cells())
+
+    def quality(self) -> pd.DataFrame:
+        """What the sources say of the quality of the readings behind each day: columns as ``data_contracts.contract.no_quality``."""
+        return _read_list(self.qualities, no_quality())
 
     def _session(self, snapshot: str | None) -> icechunk.Session:
         """A read-only session at a snapshot (default: the newest). Looks first: opening Icechunk would create the folder."""
@@ -144,14 +147,33 @@ class Store:
         stale = before["source"] == source.name
         if not source.complete:
             stale &= _delivered(before, checked.observations) & ~before["rule"].str.contains("forecast issued")
-        listed = pd.concat([before[~stale], checked.withheld], ignore_index=True).drop_duplicates(ignore_index=True)
-        listed = listed.sort_values(["source", "variable", "location", "time", "rule"], ignore_index=True)
-        if listed.equals(before):
-            return
-        self.quarantine.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.quarantine.with_suffix(".partial")
-        listed.to_csv(partial, index=False, lineterminator="\n", date_format="%Y-%m-%d")
-        os.replace(partial, self.quarantine)
+        _write_list(self.quarantine, before, before[~stale], checked.withheld)
+
+    def _keep_quality(self, source: Source, batch: Batch) -> None:
+        """List what is now said of the days that the batch speaks of; of others what was said before stays."""
+        before, new = self.quality(), batch.quality.assign(source=source.name)
+        spoken_of = pd.concat([part.reindex(columns=["time", "location"]) for part in (batch.observations, new) if len(part)] or [new])
+        stale = (before["source"] == source.name) & _delivered(before, spoken_of)
+        _write_list(self.qualities, before, before[~stale], new)
+
+
+def _read_list(path: Path, nothing: pd.DataFrame) -> pd.DataFrame:
+    """A list kept beside the store, in the columns and types of ``nothing``, which it is where there is no file."""
+    if not path.exists():
+        return nothing
+    return pd.read_csv(path, dtype={"location": "str"}, keep_default_na=False, parse_dates=["time"]).astype(nothing.dtypes)
+
+
+def _write_list(path: Path, before: pd.DataFrame, kept: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Replace a list whole by what is kept of it and what is new, in order; nothing is written where it is as ``before``."""
+    listed = pd.concat([kept, new], ignore_index=True)[list(before.columns)].astype(before.dtypes).drop_duplicates(ignore_index=True)
+    listed = listed.sort_values(["source", "variable", "location", "time", *before.columns[4:]], ignore_index=True)
+    if listed.equals(before):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    listed.to_csv(partial, index=False, lineterminator="\n", date_format="%Y-%m-%d")
+    os.replace(partial, path)
 
 
 def _delivered(cells: pd.DataFrame, observations: pd.DataFrame) -> pd.Series:

@@ -5,23 +5,33 @@ Every day of the year has one index 0..365 on a leap calendar, so that 1 July is
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
 DAYS = 366
+MONTH_BEGINS = np.array([0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335])
+CYCLE = 146_097  # days, after which the Gregorian calendar begins anew
 HALF_WINDOW = 15  # "doy window": the 31 calendar days centred on the day of year
 
 
 def day_index(times: np.ndarray | pd.DatetimeIndex) -> np.ndarray:
     """Index 0..365 of each day on a leap calendar; shape of ``times``."""
-    dates = pd.DatetimeIndex(np.asarray(times).ravel())
-    first = np.array([0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335])
-    return (first[dates.month.to_numpy() - 1] + dates.day.to_numpy() - 1).reshape(np.shape(times))
+    return _indices()[np.asarray(times).astype("datetime64[D]").astype(np.int64) % CYCLE]
+
+
+@cache
+def _indices() -> np.ndarray:
+    """``day_index`` of each day of the calendar's whole cycle from 1970-01-01 on."""
+    days = np.arange(CYCLE).astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    return MONTH_BEGINS[months.astype(np.int64) % 12] + (days - months).astype(np.int64)
 
 
 def in_season(times: np.ndarray, months: tuple[int, int]) -> np.ndarray:
     """True on days from the first of month ``months[0]`` to the end of ``months[1]``, over the new year if need be."""
-    month = pd.DatetimeIndex(np.asarray(times).ravel()).month.to_numpy().reshape(np.shape(times))
+    month = np.searchsorted(MONTH_BEGINS, day_index(times), side="right")
     first, last = months
     return (month >= first) & (month <= last) if first <= last else (month >= first) | (month <= last)
 

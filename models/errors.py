@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from scipy.optimize import minimize
-from scipy.special import gammainc, gammaincinv, gammaln, ndtr, ndtri
+from scipy.special import digamma, gammainc, gammaincinv, gammaln, ndtr, ndtri
 
 from features.calendar import DAYS, day_index, window_mean
 from models.weather import FEWEST_IN_SEASON, FEWEST_IN_SEGMENT, KINDS, SEASON_DAYS, WET, as_issued, reach_of
@@ -218,11 +218,13 @@ def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray
     s, r = (np.bincount(number, part) / np.maximum(count, 1) for part in (np.log(square + least), squared_error))
     middle = float((count * s).sum() / count.sum())
 
-    def loss(w: np.ndarray) -> float:
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         log_variance = w[0] + w[1] * (s - middle)
-        return float((count * (log_variance + r / np.exp(log_variance))).sum() / count.sum())
+        relative = r / np.exp(log_variance)
+        slope = count * (1 - relative)
+        return float(count @ (log_variance + relative)) / count.sum(), np.array([slope.sum(), slope @ (s - middle)]) / count.sum()
 
-    best = minimize(loss, [np.log(whole), 0.5], method="L-BFGS-B", bounds=[(-16, 12), (0, 2)]).x
+    best = minimize(loss, [np.log(whole), 0.5], jac=True, method="L-BFGS-B", bounds=[(-16, 12), (0, 2)]).x
     return np.array([max(np.exp(best[0] - best[1] * middle), 0.0), best[1], least])
 
 
@@ -281,21 +283,44 @@ def _most_likely_rain(means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndar
         rows.append(taken)
         weights.append(np.full(len(taken), len(group) / max(len(taken), 1)))
     row, weight = np.concatenate(rows), np.concatenate(weights)
-    usual, x, wet, spread = (part[row] for part in means)
-    amount, dry = np.maximum(y[row], WET), y[row] < WET
-
-    def loss(logs: np.ndarray) -> float:
-        mean, deviation, shift = rain_margin(np.exp(logs), usual, x, wet, spread)
-        shape, size = (mean / deviation) ** 2, deviation**2 / mean
-        chance_dry = np.log(np.maximum(gammainc(shape[dry], (WET + shift[dry]) / size[dry]), 1e-12))
-        k, t, z = shape[~dry], size[~dry], amount[~dry] + shift[~dry]
-        density = (k - 1) * np.log(z) - z / t - gammaln(k) - k * np.log(t)
-        return float(-(weight[dry] @ chance_dry + weight[~dry] @ density) / weight.sum())
-
+    picked, amount = [part[row] for part in means], y[row]
     begin = np.log([0.3, 0.7, 0.1, 1.5, 0.5, 0.3]) if guess is None else guess
-    return minimize(
-        loss, begin, method="L-BFGS-B", bounds=[(-7, 1), (-7, 1), (-7, 3), (-4, 4), (-7, 3), (-6, 3)], options={"maxiter": 80}
-    ).x
+    bounds = [(-7, 1), (-7, 1), (-7, 3), (-4, 4), (-7, 3), (-6, 3)]
+    options = {"maxiter": 80}
+    return minimize(_rain_loss, begin, (picked, amount, weight), "L-BFGS-B", jac=True, bounds=bounds, options=options).x
+
+
+def _rain_loss(logs: np.ndarray, means: Sequence[np.ndarray], y: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray]:
+    """Weighted mean of the negative log-likelihood of the logarithms of RAIN_TERMS, and its gradient (term,)."""
+    terms, dry = np.exp(logs), y < WET
+    mean, deviation, shift = rain_margin(terms, *means)
+    shape, size = (mean / deviation) ** 2, deviation**2 / mean
+    z = np.maximum(y, WET) + shift
+    value, by_shape, by_size, by_shift = (np.empty(len(y)) for _ in range(4))
+    value[dry], by_shape[dry], by_size[dry], by_shift[dry] = _chance_dry(shape[dry], size[dry], z[dry])
+    value[~dry], by_shape[~dry], by_size[~dry], by_shift[~dry] = _density_wet(shape[~dry], size[~dry], z[~dry])
+    by_deviation = 2 * (by_size * size - by_shape * shape) / deviation
+    by_mean = (2 * by_shape * shape - by_size * size) / mean + by_deviation * terms[3] / (2 * np.sqrt(mean))
+    usual, x, wet, spread = means
+    by_term = [by_mean * usual, by_mean * x, by_mean * wet, by_deviation * np.sqrt(mean), by_deviation * spread, by_shift]
+    return float(-(weight @ value) / weight.sum()), -(np.stack(by_term) @ weight) * terms / weight.sum()
+
+
+def _density_wet(shape: np.ndarray, size: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Logarithm of the gamma density at z, and its derivatives by shape, size and z."""
+    value = (shape - 1) * np.log(z) - z / size - gammaln(shape) - shape * np.log(size)
+    return value, np.log(z / size) - digamma(shape), (z / size - shape) / size, (shape - 1) / z - 1 / size
+
+
+def _chance_dry(shape: np.ndarray, size: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Logarithm of the gamma distribution at z, at least -27.6, and its derivatives by shape (a central difference), size and z."""
+    reached, step = z / size, 1e-5 * shape
+    chance = gammainc(shape, reached)
+    least = np.maximum(chance, 1e-12)
+    by_shape = (gammainc(shape + step, reached) - gammainc(shape - step, reached)) / (2 * step * least)
+    density = np.exp((shape - 1) * np.log(reached) - reached - gammaln(shape)) / least
+    told = chance > 1e-12
+    return np.log(least), by_shape * told, -density * reached / size * told, density / size * told
 
 
 def _rain_score(y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -161,21 +161,40 @@ def converted(readings: pd.DataFrame, variable: str, conversions: dict[str, Conv
 def daily(readings: pd.DataFrame, source: str, options: ReadingOptions, offset: int, now: datetime | None = None) -> pd.DataFrame:
     """Readings as a Batch's observations: columns time (day, no zone), location, then variables; days that are over only.
 
-    ``readings``: columns time (UTC), location, variable (canonical), value (canonical unit), impossible, rate. Equal duplicates are
-    one reading. Raises RiskError where two readings of one instant differ.
+    ``readings``: columns time (UTC), location, variable (canonical), value (canonical unit, NaN for one that is not to be used),
+    impossible, rate. Equal duplicates are one reading. Raises RiskError where two readings of one instant differ.
     """
     found = readings.dropna(subset=["value"])
     if found.empty:
         return pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
     found = _distinct(found, source).sort_values([*KEYS, "time"], ignore_index=True)
-    moment = found["time"] - (pd.Timedelta(seconds=1) if options.stamp == "end" else pd.Timedelta(0))
-    found["day"] = (moment.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)).dt.normalize()
+    found["day"] = _days(found["time"], options, offset)
     found["gap"] = _gaps(found, options)
-    today = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None) + pd.Timedelta(hours=offset)
-    days = _day_values(found[found["day"] < today.normalize()])
+    days = _day_values(found[found["day"] < _today(offset, now)])
     table = days.unstack("variable").rename_axis(columns=None).reset_index().rename(columns={"day": "time"})
     order = [name for name in VARIABLES if name in table]
     return table[["time", "location", *order]].sort_values(["time", "location"], ignore_index=True).astype({"time": "datetime64[ns]"})
+
+
+def qualities(readings: pd.DataFrame, options: ReadingOptions, offset: int, now: datetime | None = None) -> pd.DataFrame:
+    """What is said of the readings of each day that is over, as a Batch's ``quality``; none of a reading of which nothing is said.
+
+    ``readings``: as ``daily`` takes them, and a column quality (text, or None).
+    """
+    found = readings.dropna(subset=["quality"]).drop_duplicates(["time", *KEYS, "value", "quality"])
+    days = found.assign(day=_days(found["time"], options, offset), used=found["value"].notna())
+    groups = days[days["day"] < _today(offset, now)].groupby(["variable", "day", "location", "quality"])["used"]
+    return groups.agg(readings="size", used="sum").reset_index().rename(columns={"day": "time"})
+
+
+def _days(times: pd.Series, options: ReadingOptions, offset: int) -> pd.Series:
+    """The region's day that each reading (UTC) is of."""
+    moments = times - (pd.Timedelta(seconds=1) if options.stamp == "end" else pd.Timedelta(0))
+    return (moments.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)).dt.normalize()
+
+
+def _today(offset: int, now: datetime | None) -> pd.Timestamp:
+    return (pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None) + pd.Timedelta(hours=offset)).normalize()
 
 
 def _distinct(found: pd.DataFrame, source: str) -> pd.DataFrame:

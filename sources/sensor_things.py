@@ -10,13 +10,16 @@
         properties: {Air Temperature: air_temperature, "http://vocabulary/rain": precipitation}   # name or definition: ours
 
 Units are read from ``unitOfMeasurement`` (UCUM 2.1, or a usual symbol) and converted. A reading whose ``resultQuality`` holds one of
-``bad_quality`` is left out, and how many were is remarked. The standard: https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
+``bad_quality`` is left out, and how many were is remarked; what is said of the quality of any reading is kept, see ``Store.quality``.
+The standard: https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -41,6 +44,7 @@ from sources.readings import (
     locations_table,
     newest_days,
     parts_of,
+    qualities,
 )
 from sources.units import Conversion, conversion
 
@@ -192,12 +196,14 @@ def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
         return [readings(service, stream, first_day(region, options, newest, stream.place, stream.variable), offset, remarks)]
 
     parts = gathered({str(stream): partial(of_stream, stream) for stream in datastreams(service, remarks)}, remarks, NAME)
-    table = daily(pd.concat(parts, ignore_index=True), NAME, options, offset)
+    found = pd.concat(parts, ignore_index=True)
+    table = daily(found, NAME, options, offset)
     if table.empty and not newest:
         raise SourceUnavailable(
             f"{NAME}: found no reading in {len(parts)} Datastreams of {options.url}; check them, or run it again later."
         )
-    return Batch(table, locations_table(region, table["location"].unique().tolist()), remarks=tuple(remarks))
+    places = locations_table(region, table["location"].unique().tolist())
+    return Batch(table, places, quality=qualities(found, options, offset), remarks=tuple(remarks))
 
 
 def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
@@ -279,21 +285,33 @@ def _conversion(spellings: list[str], variable: str, whose: str) -> Conversion:
 
 
 def readings(service: Service, stream: Datastream, first: pd.Timestamp | None, offset: int, remarks: list[str]) -> pd.DataFrame:
-    """A Datastream's readings from a day on, as ``readings.daily`` takes them; those left out are counted in ``remarks``."""
+    """A Datastream's readings from a day on, as ``readings.daily`` and ``readings.qualities`` take them.
+
+    One left out for its quality has no value; how many are is added to ``remarks``.
+    """
     since = f"phenomenonTime ge {begins(first, offset):%Y-%m-%dT%H:%M:%SZ}" if first is not None else ""
     what = f"{stream} from {first.date() if first is not None else 'its first reading'} on"
     page = {"filter": since, "orderby": service.options.order_by, "top": str(service.options.page)}
     question = service.question(f"{stream.path}/Observations", what, **page, select="phenomenonTime,result,resultQuality")
-    kept, bad = [], 0
+    found, bad = [], 0
     for entity in service.collection(question):
-        if _is_bad(entity.get("resultQuality"), service.options.bad_quality):
+        quality = entity.get("resultQuality")
+        if _is_bad(quality, service.options.bad_quality):
             bad += 1
+            with suppress(Refused):  # what is said of a reading at no time of day is counted, but of no day
+                found.append((_moment(entity, question), float("nan"), _text(quality)))
         elif entity.get("result") is not None:
-            kept.append((_moment(entity, question), _number(entity, question)))
+            found.append((_moment(entity, question), _number(entity, question), _text(quality)))
     if bad:
-        remarks.append(f"{NAME}: {stream}: {bad} readings are left out for their resultQuality.")
-    table = pd.DataFrame(kept, columns=["time", "value"]).astype({"time": "datetime64[ns, UTC]", "value": "float64"})
+        remarks.append(f"{NAME}: {stream}: {bad} readings are left out for their resultQuality; data/quality lists them.")
+    columns = {"time": "datetime64[ns, UTC]", "value": "float64", "quality": "object"}
+    table = pd.DataFrame(found, columns=list(columns)).astype(columns)
     return converted(table.assign(location=stream.place), stream.variable, stream.conversions, service.options.missing)
+
+
+def _text(quality: Any) -> str | None:
+    """What is said of a reading's quality as it can be listed: the text itself, else as JSON; None where nothing is."""
+    return quality if quality is None or isinstance(quality, str) else json.dumps(quality, sort_keys=True, ensure_ascii=False)
 
 
 def _is_bad(quality: Any, words: tuple[str, ...]) -> bool:

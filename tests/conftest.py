@@ -77,10 +77,11 @@ def loopback_only() -> Iterator[list[str]]:
 FITTED = ("test_train", "test_predict", "test_explain")  # share models that take a minute to fit
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is made once a session run in one process; else a file's tests stay together."""
+    """Tests that share what is made once a session run in one process; else a file's tests stay together. First: pytest-xdist reads it."""
     for item in items:
-        group = "fitted" if item.path.stem in FITTED else "flows" if item.path.parent.name == "flows" else str(item.path)
+        group = "fitted" if item.path.stem in FITTED else "flows" if item.path.parent.name == "flows" else item.location[0]
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -302,10 +302,42 @@ def test_days_are_those_of_the_readings(tmp_path: Path, rows: list[dict[str, Any
     np.testing.assert_array_equal(table["air_temperature_max"], highest)
 
 
-def test_readings_left_out_for_their_quality_are_remarked(tmp_path: Path) -> None:
-    with serve(with_answer(answering(rows=changed(23, **BAD)))) as service:
-        (said,) = pull(tmp_path, service).remarks
-    assert said == "sensor_things: air_temperature of a (Datastreams(7)): 1 readings are left out for their resultQuality."
+SUSPECT = {"code": "suspect", "by": "range test"}
+
+
+def test_what_is_said_of_readings_is_kept_day_by_day(tmp_path: Path) -> None:
+    """Of those left out and of those used; of one flagged bad at no time nothing but the count."""
+    rows = changed(23, **BAD)
+    rows[:2] = [{**row, "resultQuality": "good"} for row in rows[:2]]
+    rows[30] = {**rows[30], "resultQuality": SUSPECT}
+    rows.append({"phenomenonTime": None, "result": 1.0, "resultQuality": "bad"})
+    home, place = Settings(tmp_path), region(tmp_path, "http://127.0.0.1")
+    with serve(with_answer(answering(rows=rows))) as service:
+        batch = pull(tmp_path, service)
+    assert batch.remarks == (
+        "sensor_things: air_temperature of a (Datastreams(7)): 2 readings are left out for their resultQuality; data/quality lists them.",
+    )
+    store = Store(home, place)
+    store.ingest(SOURCE, batch)
+    kept = store.quality()
+    assert set(kept["variable"]) == {f"air_temperature_{part}" for part in ("max", "mean", "min")} and set(kept["location"]) == {"a"}
+    found = kept[kept["variable"] == "air_temperature_max"].astype({"time": "str"})[["time", "quality", "readings", "used"]]
+    assert found.to_numpy().tolist() == [
+        ["2026-03-01", "good", 2, 2],
+        ["2026-03-01", json.dumps(BAD["resultQuality"]), 1, 0],
+        ["2026-03-02", json.dumps(SUSPECT, sort_keys=True), 1, 1],
+    ]
+
+
+def test_what_is_said_anew_of_a_day_replaces_what_was_said(tmp_path: Path) -> None:
+    store = Store(Settings(tmp_path), region(tmp_path, "http://127.0.0.1"))
+    for rows in (changed(30, resultQuality="suspect"), RESULTS[:24] + changed(30, resultQuality="good")[24:48], RESULTS[48:]):
+        with serve(with_answer(answering(rows=rows))) as service:
+            store.ingest(SOURCE, pull(tmp_path, service))
+    assert store.quality()["quality"].tolist() == ["good"] * 3  # of highest, mean and lowest
+    with serve(with_answer(answering(rows=RESULTS[24:48]))) as service:
+        store.ingest(SOURCE, pull(tmp_path, service))
+    assert store.quality().empty
 
 
 TWO = {"a": {"datastreams": {"air_temperature": 7}}, "b": {"datastreams": {"air_temperature": 8}}}
