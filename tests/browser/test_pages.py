@@ -91,7 +91,7 @@ def test_a_page_is_written_in_its_own_direction(site, browser: Browser) -> None:
             assert found == [tag, "rtl" if tag == "ar" else "ltr"]
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious(width: int, site, browser: Browser) -> None:
     for path in site.paths:
         with opened(browser, site.url + path, width, bypass_csp=True) as (page, _):  # axe is a script of ours, which the page forbids

@@ -75,10 +75,12 @@ def test_a_saved_model_says_the_same_after_loading(
     xr.testing.assert_identical(model.outlook.learnt, loaded.outlook.learnt)
 
 
-def test_fitting_twice_gives_the_same_model(record: xr.Dataset, made_region: Region, tmp_path: Path) -> None:
-    hazard, nothing = hazards()["heat"], xr.Dataset()
-    for number in (1, 2):
-        save_model(fit(hazard, record, made_region), nothing, tmp_path / str(number))
+def test_fitting_twice_gives_the_same_model(
+    fitted_record: xr.Dataset, fitted_models: dict[str, Model], made_region: Region, tmp_path: Path
+) -> None:
+    again = fit(hazards()["heat"], fitted_record, made_region, "snapshot")
+    for number, model in ((1, fitted_models["heat"]), (2, again)):
+        save_model(model, xr.Dataset(), tmp_path / str(number))
     for path in (tmp_path / "1").glob("*.json"):
         assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
 
