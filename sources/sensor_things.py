@@ -303,7 +303,7 @@ def readings(service: Service, stream: Datastream, first: pd.Timestamp | None, o
         elif entity.get("result") is not None:
             found.append((_moment(entity, question), _number(entity, question), _text(quality)))
     if bad:
-        remarks.append(f"{NAME}: {stream}: {bad} readings are left out for their resultQuality; data/quality lists them.")
+        remarks.append(f"{NAME}: {stream}: readings left out for their resultQuality: {bad}; data/quality lists them.")
     columns = {"time": "datetime64[ns, UTC]", "value": "float64", "quality": "object"}
     table = pd.DataFrame(found, columns=list(columns)).astype(columns)
     return converted(table.assign(location=stream.place), stream.variable, stream.conversions, service.options.missing)

@@ -109,7 +109,7 @@ def test_a_year_of_a_real_server_is_pulled_value_by_value(real: dict[str, Any], 
     batch = SOURCE.fetch(of_real(tmp_path, real), Settings(tmp_path))
     check(batch, 366)
     assert len(batch.remarks) == 2 and "air_temperature of a (Datastreams(" in batch.remarks[0]
-    assert all("3 readings are left out for their resultQuality" in remark for remark in batch.remarks)
+    assert all("readings left out for their resultQuality: 3" in remark for remark in batch.remarks)
 
 
 def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(real: dict[str, Any], tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_what_is_said_of_readings_is_kept_day_by_day(tmp_path: Path) -> None:
     with serve(with_answer(answering(rows=rows))) as service:
         batch = pull(tmp_path, service)
     assert batch.remarks == (
-        "sensor_things: air_temperature of a (Datastreams(7)): 2 readings are left out for their resultQuality; data/quality lists them.",
+        "sensor_things: air_temperature of a (Datastreams(7)): readings left out for their resultQuality: 2; data/quality lists them.",
     )
     store = Store(home, place)
     store.ingest(SOURCE, batch)
