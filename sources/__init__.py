@@ -30,15 +30,15 @@ class Batch:
     ``observations``: columns time (day, no zone), location, then canonical variables.
     ``forecasts``: columns init_time, lead_days, location, member (-1 for a deterministic run), then variables; or empty.
     ``locations``: columns location, name, latitude, longitude, elevation (NaN where unknown), one row a place.
-    ``quality``: what the source says of its readings' quality, as ``data_contracts.contract.no_quality``; or empty.
     ``remarks``: a sentence for each thing that could not be had though the rest was; the run is degraded by it.
+    ``quality``: what the source says of its readings' quality, as ``data_contracts.contract.no_quality``; or empty.
     """
 
     observations: pd.DataFrame
     locations: pd.DataFrame
     forecasts: pd.DataFrame = field(default_factory=pd.DataFrame)
-    quality: pd.DataFrame = field(default_factory=pd.DataFrame)
     remarks: tuple[str, ...] = ()
+    quality: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
