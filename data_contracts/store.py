@@ -33,6 +33,9 @@ __all__ = ["ContractBroken", "Store", "Stored", "newest_origins"]
 CHUNKS = {"time": 365, "init_time": 90, "lead_time": 16, "location": 250, "member": 10}
 """About a year by 250 places, 365 kB as float32: one station reads a decade in ten reads, a continent fits in memory."""
 
+READ = {"time": 3_650, "init_time": 360, "lead_time": 16, "location": 250, "member": 10}
+"""Some chunks a task: for one alone Dask plans longer than it reads. A decade of 250 places is 3.6 MB a variable."""
+
 AXIS_CHUNK = 36_500
 """A coordinate is one chunk for a century of days, so that opening a store reads each coordinate at once."""
 
@@ -203,14 +206,16 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _open(session: icechunk.Session, group: str) -> xr.Dataset | None:
-    """A stored group in its stored chunks, its axes in memory; None where there is no such group."""
+    """A stored group in chunks of READ, its axes in memory; None where there is no such group."""
     try:
-        dataset = xr.open_zarr(session.store, group=group, consolidated=False, chunks={}, decode_timedelta=True)
+        dataset = xr.open_zarr(session.store, group=group, consolidated=False, chunks=None, decode_timedelta=True)
     except (FileNotFoundError, KeyError):
         return None
     places = {name: dataset[name].load() for name in ("latitude", "longitude", "elevation")} | {"name": _text(dataset["name"])}
     variables = [name for name in VARIABLES if name in dataset]
-    return dataset[variables].drop_vars(list(places)).assign_coords({"location": _text(dataset["location"])} | places)
+    bare = dataset[variables].drop_vars(list(places))
+    chunked = bare.chunk({dim: READ[str(dim)] for dim in bare.dims})
+    return chunked.assign_coords({"location": _text(dataset["location"])} | places)
 
 
 def _text(values: xr.DataArray) -> xr.DataArray:
@@ -387,20 +392,22 @@ def _merge_sources(found: Mapping[str, xr.Dataset], dim: str, region: Region) ->
         ordered = [found[source][[name]] for source in region.sources_for(name) if source in found and name in found[source]]
         merged[name] = reduce(lambda first, other: _combine(first, other, dim), ordered)[name].reindex_like(merged[name])
     merged = merged.sel(location=list(dict.fromkeys(place for part in found.values() for place in part["location"].values.tolist())))
-    chunked = merged.chunk({name: CHUNKS[str(name)] for name in merged.dims})
+    chunked = merged.chunk({name: READ[str(name)] for name in merged.dims})
     return chunked.assign_coords({name: merged[name] for name in PLACE_ATTRIBUTES})
 
 
 def _origin(merged: xr.Dataset, found: Mapping[str, xr.Dataset], region: Region) -> xr.DataArray:
     """Which of the sources gave each value: int8 (variable, time, location), -1 where none did, Dask-backed as the values are."""
     numbers = {source: number for number, source in enumerate(found)}
+    bare = {source: part.drop_vars(list(PLACE_ATTRIBUTES)) for source, part in found.items()}
     parts = []
-    for name in merged.data_vars:
-        origin = xr.full_like(merged[name], -1, dtype=np.int8).drop_attrs()
-        for source in reversed([source for source in region.sources_for(str(name)) if source in found and name in found[source]]):
-            there = found[source][name].notnull().reindex_like(origin, fill_value=False).chunk(merged[name].chunksizes)
+    for name in map(str, merged.data_vars):
+        values = merged[name].drop_vars(list(PLACE_ATTRIBUTES), errors="ignore")
+        origin = xr.full_like(values, -1, dtype=np.int8).drop_attrs()
+        for source in reversed([source for source in region.sources_for(name) if source in bare and name in bare[source]]):
+            there = bare[source][name].notnull().reindex_like(origin, fill_value=False).chunk(values.chunksizes)
             origin = origin.where(~there, np.int8(numbers[source]))
-        parts.append(origin.drop_vars(list(PLACE_ATTRIBUTES), errors="ignore"))
+        parts.append(origin)
     names = pd.Index([str(name) for name in merged.data_vars], name="variable")
     attributes = {"standard_name": "status_flag", "flag_values": list(numbers.values()), "flag_meanings": " ".join(numbers)}
     return xr.concat(parts, dim=names, coords="minimal", compat="override").assign_attrs(attributes)
