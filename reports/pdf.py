@@ -11,10 +11,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
-from html import unescape
+from html import escape, unescape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional
+
+from arabic_reshaper import ArabicReshaper
+from bidi.algorithm import get_display
 
 from configs import RiskError
 from reports.markup import plain_text
@@ -79,6 +83,9 @@ _SVG = re.compile(r"<svg\b([^>]*)>(.*?)</svg>", re.DOTALL)
 _PATCH = re.compile(r'<use href="#([\w-]+)" class="([^"]*)"><title>.*?</title></use>', re.DOTALL)
 _OUTLINE = re.compile(r' d="([^"]*)"')
 _TEXT = re.compile(r"<text\b([^>]*>[^<]*</text>)")
+_WORDS = re.compile(r"(<text\b[^>]*>)([^<]+)")
+_ISOLATES = re.compile("[\u2066-\u2069]")
+_SHAPES = ArabicReshaper({"delete_harakat": False})
 _RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
 
 
@@ -114,10 +121,18 @@ def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, st
     wanted = dict.fromkeys(re.findall(r'(?:url\(|href=")#([\w-]+)', style + drawn))
     defs = "".join(shared[name] for name in wanted if name in shared)
     inside = f"<style>{style}text{{font-family:{FAMILY}}}</style><defs>{defs}</defs>{drawn}"
-    svg = plain_text(f'<svg xmlns="http://www.w3.org/2000/svg"{attributes}>{inside}</svg>')
+    svg = _WORDS.sub(_seen, plain_text(f'<svg xmlns="http://www.w3.org/2000/svg"{attributes}>{inside}</svg>'))
     own = re.search(r'class="[^"]*"', attributes)
     address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     return f'<img {own[0] if own else ""} alt="{label[1] if label else ""}" src="{address}">'
+
+
+def _seen(found: re.Match[str]) -> str:
+    """A drawing's text as it is seen: WeasyPrint draws it letter by letter from the left, joining none, whatever its direction."""
+    text = _ISOLATES.sub("", unescape(found[2]))
+    if not any(bidirectional(char) in ("R", "AL") for char in text):
+        return found[0]
+    return found[1] + escape(get_display(_SHAPES.reshape(text)), quote=False)
 
 
 def _joined(drawn: str, shared: dict[str, str]) -> str:

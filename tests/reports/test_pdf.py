@@ -98,6 +98,17 @@ def test_arabic_is_shaped_and_its_sheet_runs_from_the_right() -> None:
     assert "ﻻ" in joined or "لا" in joined
 
 
+def test_arabic_in_a_drawing_is_joined_and_in_the_order_of_the_eye() -> None:
+    """WeasyPrint draws a drawing's text letter by letter from the left; other scripts stay as they are."""
+    words = "<text>\u2067٨ من 10\u2069</text><text>خميس &amp; &lt;b&gt;</text><text>Saïdia &amp; 7</text>"
+    page = ARABIC.replace("</main>", f'<svg class="chart" viewBox="0 0 100 50">{words}</svg></main>')
+    (drawn,) = pictures(for_paper(page))
+    said = [one.text for one in drawn.iter(f"{{{SVG}}}text")]
+    assert said == ["10 ﻦﻣ ٨", "<b> & ﺲﻴﻤﺧ", "Saïdia & 7"]
+    (sheet,) = PdfReader(BytesIO(pdf_of(page))).pages
+    assert {"ﻦ", "ﻣ", "ﺲ", "ﺧ"} <= set(_glyphs(sheet)), "the sheet's font has the joined forms"
+
+
 def _glyphs(sheet) -> list[str]:
     """What single shapes of a sheet's fonts stand for."""
     fonts = [font.get_object() for font in sheet["/Resources"]["/Font"].values()]
