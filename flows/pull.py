@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -66,9 +65,10 @@ def until_day(source: Source, batch: Batch, last: date) -> tuple[Source, Batch]:
     Raises RiskError when nothing is left of a complete record; another source may have nothing new.
     """
     observations, forecasts = _until(batch.observations, "time", last), _until(batch.forecasts, "init_time", last)
+    quality = _until(batch.quality, "time", last)
     if source.complete and observations.empty:
         raise RiskError(f"{source.name}: found no day until {last}, expected at least one; give a later --until.")
-    return dataclasses.replace(source, complete=False), dataclasses.replace(batch, observations=observations, forecasts=forecasts)
+    return replace(source, complete=False), replace(batch, observations=observations, forecasts=forecasts, quality=quality)
 
 
 def _until(table: pd.DataFrame, column: str, last: date) -> pd.DataFrame:

@@ -48,7 +48,7 @@ class Gauge:
         if not asked.path.endswith("Observations"):
             return {"@iot.id": 7, "unitOfMeasurement": {"definition": "mm"}}
         since = asked.params.get("$filter", "1900").removeprefix("phenomenonTime ge ").removesuffix("Z")
-        rows = [{"phenomenonTime": day.isoformat(), "result": self.odd.get(day, 1.0)} for day in self.days]
+        rows = [{"phenomenonTime": day.isoformat(), "result": self.odd.get(day, 1.0), "resultQuality": "raw"} for day in self.days]
         return {"value": [row for row in rows if str(row["phenomenonTime"]) >= since]}
 
 
@@ -106,7 +106,7 @@ def test_until_a_day_before_what_is_new_leaves_the_store_as_it_is(
     region = sensor_city(tmp_path, service.url)
     pull(region, home, until=date(2026, 3, 2))
     before = Store(home, region).snapshot()
-    assert Store(home, region).observations().sizes["time"] == 2
+    assert Store(home, region).observations().sizes["time"] == len(Store(home, region).quality()) == 2
     assert pull(region, home, until=date(2026, 2, 1)).degraded == ()
     assert Store(home, region).snapshot() == before
 

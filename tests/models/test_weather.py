@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from province import CHANGE, IDS, Made, make
+from scipy.optimize import approx_fprime
 from scipy.special import gammaincinv, ndtr
 
 from features.build import build_outcome
 from features.hazards import Options, hazards
 from models.baselines import fit_climatology, predict_climatology
-from models.errors import Errors, gamma_quantile, learn_errors, load_errors, save_errors
+from models.errors import RAIN_TERMS, Errors, _rain_loss, gamma_quantile, learn_errors, load_errors, save_errors
 from models.paths import (
     HISTORY_DAYS,
     chances,
@@ -245,6 +246,16 @@ def test_rain_is_dry_as_often_as_it_should_be_and_as_heavy(made: Made, archive: 
         said, happened = (paths >= level).mean(axis=0)[ok].mean(), (seen >= level)[ok].mean()
         assert said == pytest.approx(happened, rel=within)
     assert np.corrcoef((paths >= 1).mean(axis=0)[:, 0][ok[:, 0]], (seen[:, 0] >= 1)[ok[:, 0]])[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("seed", [81_011, 81_012])
+def test_the_likelihood_of_rain_falls_as_its_gradient_says(seed: int) -> None:
+    random, n = np.random.default_rng(seed), 3000
+    means = [random.gamma(1, 1, n), random.gamma(0.3, 5, n), random.random(n), random.gamma(0.5, 1, n)]
+    rain, weight = np.where(random.random(n) < 0.6, 0.0, random.gamma(0.5, 5, n)), random.random(n)
+    logs = random.normal(-1, 0.7, len(RAIN_TERMS))
+    found = _rain_loss(logs, means, rain, weight)[1]
+    np.testing.assert_allclose(found, approx_fprime(logs, lambda at: _rain_loss(at, means, rain, weight)[0], 1e-6), rtol=1e-3, atol=1e-5)
 
 
 def test_gamma_quantiles_of_the_table_are_right() -> None:
