@@ -155,8 +155,7 @@ class Store:
     def _keep_quality(self, source: Source, batch: Batch) -> None:
         """List what is now said of the days that the batch speaks of; of others what was said before stays."""
         before, new = self.quality(), batch.quality.assign(source=source.name)
-        spoken_of = pd.concat([part.reindex(columns=["time", "location"]) for part in (batch.observations, new) if len(part)] or [new])
-        stale = (before["source"] == source.name) & _delivered(before, spoken_of)
+        stale = (before["source"] == source.name) & (_delivered(before, batch.observations) | _delivered(before, batch.quality))
         _write_list(self.qualities, before, before[~stale], new)
 
 
@@ -179,11 +178,11 @@ def _write_list(path: Path, before: pd.DataFrame, kept: pd.DataFrame, new: pd.Da
     os.replace(partial, path)
 
 
-def _delivered(cells: pd.DataFrame, observations: pd.DataFrame) -> pd.Series:
-    """Which of the cells lie on a place and day the observations speak of."""
-    if observations.empty:
+def _delivered(cells: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Which of the cells lie on a place and day the table speaks of."""
+    if table.empty:
         return pd.Series(False, index=cells.index)
-    days = pd.MultiIndex.from_frame(observations[["time", "location"]].astype({"time": "datetime64[ns]"}))
+    days = pd.MultiIndex.from_frame(table[["time", "location"]].astype({"time": "datetime64[ns]"}))
     return pd.Series(pd.MultiIndex.from_frame(cells[["time", "location"]]).isin(days), index=cells.index)
 
 

@@ -75,7 +75,7 @@ class Language:
     def sentence(self, text: str) -> str | None:
         """A sentence made in English elsewhere, by the first pattern it matches; None where there is none."""
         if self.catalogue is None:
-            return _ISOLATES.sub("", text)
+            return without_isolates(text)
         for pattern, template in _patterns(self.tag):
             if found := pattern.fullmatch(text):
                 return template.format(**{name: self._part(name, value) for name, value in found.groupdict().items()})
@@ -91,7 +91,7 @@ class Language:
         if whole is not None:
             return whole
         if name in PROSE:
-            return f"{FOREIGN}{_ISOLATES.sub('', text)}{END}"
+            return f"{FOREIGN}{without_isolates(text)}{END}"
         names = [self.sentence(name) or isolate(self.say(name), self) for name in text.split(", ")]
         return reduce(lambda names, name: self.say("{names}, {name}", names=names, name=name), names)
 
@@ -108,9 +108,19 @@ class Language:
         return format_skeleton(skeleton, day, locale=self.locale)
 
 
+def without_isolates(text: str) -> str:
+    """A text without Unicode's isolates and their ends."""
+    return _ISOLATES.sub("", text)
+
+
+def runs_from_the_right(text: str) -> bool:
+    """Whether any letter of it is of a script that is written from right to left."""
+    return any(bidirectional(char) in _DIRECTIONS["rtl"] for char in text)
+
+
 def isolate(text: str, language: Language) -> str:
     """A name for the middle of a sentence: between isolates where any of it runs the other way."""
-    bare = _ISOLATES.sub("", text)
+    bare = without_isolates(text)
     fits = {bidirectional(char) for char in bare} <= _EITHER | _DIRECTIONS[language.direction]
     return bare if fits else f"{ISOLATE}{bare}{END}"
 

@@ -15,12 +15,12 @@ from html import escape, unescape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from unicodedata import bidirectional
 
 from arabic_reshaper import ArabicReshaper
 from bidi.algorithm import get_display
 
 from configs import RiskError
+from reports.language import runs_from_the_right, without_isolates
 from reports.markup import plain_text
 
 PRINT_STYLE = Path(__file__).parent / "templates" / "pdf.css"
@@ -84,7 +84,6 @@ _PATCH = re.compile(r'<use href="#([\w-]+)" class="([^"]*)"><title>.*?</title></
 _OUTLINE = re.compile(r' d="([^"]*)"')
 _TEXT = re.compile(r"<text\b([^>]*>[^<]*</text>)")
 _WORDS = re.compile(r"(<text\b[^>]*>)([^<]+)")
-_ISOLATES = re.compile("[\u2066-\u2069]")
 _SHAPES = ArabicReshaper({"delete_harakat": False})
 _RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
 
@@ -129,8 +128,8 @@ def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, st
 
 def _seen(found: re.Match[str]) -> str:
     """A drawing's text as it is seen: WeasyPrint draws it letter by letter from the left, joining none, whatever its direction."""
-    text = _ISOLATES.sub("", unescape(found[2]))
-    if not any(bidirectional(char) in ("R", "AL") for char in text):
+    text = without_isolates(unescape(found[2]))
+    if not runs_from_the_right(text):
         return found[0]
     return found[1] + escape(get_display(_SHAPES.reshape(text)), quote=False)
 
