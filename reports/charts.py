@@ -141,12 +141,13 @@ def history_chart(
     y = round_ticks(min(finite.min(), 0) if bars else finite.min(), finite.max())
     days = pd.DatetimeIndex(here.time.values)
     place_x = _time_axis(days, fan)
-    xs = [place_x(day.date()) for day in days]
+    xs = place_x(days.values.astype("datetime64[D]")).tolist()
 
     def place_y(values: Sequence[float] | np.ndarray) -> list[float | None]:
         placed = np.round(BOTTOM + (np.asarray(values) - y[0]) / (y[-1] - y[0]) * (TOP - BOTTOM), 1) + 0.0
         return [v if math.isfinite(v) else None for v in placed.tolist()]
 
+    ahead = place_x(np.array(fan.days, dtype="datetime64[D]")).tolist() if fan else []
     ys = {name: place_y(array) for name, array in columns.items()}
     beyond = _beyond(columns)
     past = [point if hit else None for point, hit in zip(ys["value"], beyond, strict=True)]
@@ -160,8 +161,8 @@ def history_chart(
         normal=line_path(xs, ys["normal"], most),
         threshold=line_path(xs, ys["threshold"], most),
         beyond=columns_path(xs, past, base) if bars else line_path(xs, past, most),
-        fan=_band([place_x(day) for day in fan.days], place_y(fan.low), place_y(fan.high)) if fan else "",
-        median=line_path([place_x(day) for day in fan.days], place_y(fan.median)) if fan else "",
+        fan=_band(ahead, place_y(fan.low), place_y(fan.high)) if fan else "",
+        median=line_path(ahead, place_y(fan.median)) if fan else "",
         place=place,
         bars=bars,
         x_ticks=_time_ticks(days, xs, lang),
@@ -179,12 +180,12 @@ def _ends(fan: Fan | None) -> tuple[np.ndarray, ...]:
     return (np.array(fan.low), np.array(fan.high)) if fan else ()
 
 
-def _time_axis(days: pd.DatetimeIndex, fan: Fan | None) -> Callable[[date], float]:
-    """Where a day lies on the axis, which goes from the first day measured to the last one shown."""
+def _time_axis(days: pd.DatetimeIndex, fan: Fan | None) -> Callable[[np.ndarray], np.ndarray]:
+    """Where days lie on the axis, which goes from the first day measured to the last one shown."""
     first = days[0].date()
     last = max([days[-1].date(), *(fan.days if fan else ())])
     length = max((last - first).days, 1)
-    return lambda day: scale((day - first).days, 0, length, LEFT, RIGHT)
+    return lambda shown: np.round(LEFT + (shown - np.datetime64(first, "D")).astype(float) / length * (RIGHT - LEFT), 1) + 0.0
 
 
 def _band(xs: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]) -> str:
@@ -264,7 +265,8 @@ def _n(value: float) -> str:
 def _time_ticks(days: pd.DatetimeIndex, xs: Sequence[float], lang: Language) -> Ticks:
     """First days of months; of years where the record shown is longer than a year and a half."""
     years = len(days) > 550
-    firsts = [(x, day.date()) for x, day in zip(xs, days, strict=True) if day.day == 1 and (not years or day.month == 1)]
+    first = (days.day == 1) & ((days.month == 1) if years else True)
+    firsts = [(xs[i], days[i].date()) for i in np.flatnonzero(first).tolist()]
     return tuple((x, lang.dated(day, "y" if years else "MMM")) for x, day in firsts if x < RIGHT - 16)
 
 

@@ -75,19 +75,22 @@ def _sentences(causes: dict[str, float], lang: Language) -> tuple[str, ...]:
     return tuple(sentence for sentence in (up, down) if sentence)
 
 
-def fan_of(forecast: xr.Dataset, hazard: str, place: str) -> Fan | None:
-    """What the hazard's quantity may be on the days ahead at a place, 9 times in 10; None where it is not foretold."""
+def fans(forecast: xr.Dataset, hazard: str) -> dict[str, Fan]:
+    """What the hazard's quantity may be on the days ahead, 9 times in 10, by place; without those where it is not foretold."""
     if "outlook" not in forecast:
-        return None
+        return {}
     lead, window = forecast["lead_days"].values, forecast["window_days"].values
     alone = [slot_kind(int(one), int(days)) != "any" for one, days in zip(lead, window, strict=True)]
     cells = np.flatnonzero((forecast["hazard"].values == hazard) & alone)
-    at = {"location": int(np.flatnonzero(forecast["location"].values == place)[0]), "init_time": 0}
-    band = forecast["outlook"].isel(at).transpose("quantile", "cell").sel(quantile=list(BAND)).values[:, cells]
-    spoken = np.isfinite(band).all(axis=0) & np.isfinite(forecast["probability"].isel(at).sel(level=1).values[cells])
-    if not spoken.any():
-        return None
-    days = pd.DatetimeIndex(forecast["valid_time"].isel(init_time=0).values[cells][spoken])
+    here = forecast.isel(init_time=0, cell=cells)
+    days = pd.DatetimeIndex(here["valid_time"].values)
     order = np.argsort(days.values, kind="stable")
-    low, median, high = (tuple(float(value) for value in row[spoken][order]) for row in band)
-    return Fan(tuple(day.date() for day in days[order]), low, median, high)
+    bands = here["outlook"].sel(quantile=list(BAND)).transpose("location", "quantile", "cell").values[:, :, order]
+    chances = here["probability"].sel(level=1).transpose("location", "cell").values[:, order]
+    found = {}
+    for place, band, chance in zip(here["location"].values, bands, chances, strict=True):
+        spoken = np.isfinite(band).all(axis=0) & np.isfinite(chance)
+        if spoken.any():
+            low, median, high = (tuple(row) for row in band[:, spoken].tolist())
+            found[str(place)] = Fan(tuple(day.date() for day in days[order][spoken]), low, median, high)
+    return found

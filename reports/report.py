@@ -21,7 +21,7 @@ from configs import Region
 from features.build import warm_season
 from reports import charts
 from reports.changes import Changes, changes
-from reports.drivers import Drivers, drivers, fan_of
+from reports.drivers import Drivers, drivers, fans
 from reports.exports import forecast_table
 from reports.headline import Headline, headline, missing_headline
 from reports.language import END, ENGLISH, FOREIGN, ISOLATE, Language, isolate, language_of, mark
@@ -147,10 +147,10 @@ def _section(
     if history is not None:
         shown = [place for place, _ in hazard.rows[: 1 + MOST_OTHERS]]
         points = [charts.MOST_POINTS] + [SMALL_POINTS] * MOST_OTHERS
-        fans = [fan_of(forecast, hazard.name, place.id) for place in shown]
+        ahead = fans(forecast, hazard.name)
         past = [
-            charts.history_chart(history, place.id, place.name, lang, fan, most)
-            for place, fan, most in zip(shown, fans, points, strict=False)
+            charts.history_chart(history, place.id, place.name, lang, ahead.get(place.id), most)
+            for place, most in zip(shown, points, strict=False)
         ]
     others = tuple(chart for chart in past[1:] if chart)
     return Section(hazard, words, worst.name, chance, past[0], others, drivers(forecast, hazard, lang), hazard_map(hazard, sheet, lang))

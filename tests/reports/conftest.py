@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -260,6 +261,13 @@ def without_paper() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reports, "pdf_of", no_paper)
         yield
+
+
+@pytest.fixture(scope="session")
+def pango() -> None:
+    """Pango, which Python's packages do not bring."""
+    if find_library("pangoft2-1.0") is None:
+        pytest.skip("needs Pango (apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)")
 
 
 @pytest.fixture(scope="session")

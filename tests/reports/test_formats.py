@@ -102,6 +102,7 @@ def test_a_page_holds_every_chance_and_tells_it_as_it_is(run: Run, tag: str) -> 
         assert told == [(f"{number:.4f}", brief(number, lang)) for number in numbers]
 
 
+@pytest.mark.usefixtures("pango")
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_pdf_holds_every_number_of_its_page(run: Run, tag: str) -> None:
     """Of Arabic, which a PDF holds as shapes in the order of the eye, the figures."""

@@ -174,7 +174,7 @@ def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> No
 
 
 @pytest.fixture
-def spoken(home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
+def spoken(pango: None, home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
     """A region that speaks three languages, its report published with PDFs, and the text of a PDF."""
     monkeypatch.setattr(reports, "pdf_of", pdf_of)
     one = made(hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from reports.maps import MOST_VERTICES
 from reports.outlines import outlines
 from reports.pdf import for_paper, pdf_of
 
+pytestmark = pytest.mark.usefixtures("pango")
 SVG = "http://www.w3.org/2000/svg"
 FOUR = ("heat", "flash_flood", "river_flood", "drought")
 ARABIC = """<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>x</title><style>p{color:#000}</style></head>
@@ -102,7 +102,7 @@ def test_arabic_in_a_drawing_is_joined_and_in_the_order_of_the_eye() -> None:
     """WeasyPrint draws a drawing's text letter by letter from the left; other scripts stay as they are."""
     words = "<text>\u2067٨ من 10\u2069</text><text>خميس &amp; &lt;b&gt;</text><text>Saïdia &amp; 7</text>"
     page = ARABIC.replace("</main>", f'<svg class="chart" viewBox="0 0 100 50">{words}</svg></main>')
-    (drawn,) = pictures(for_paper(page))
+    (drawn,) = pictures(page)
     said = [one.text for one in drawn.iter(f"{{{SVG}}}text")]
     assert said == ["10 ﻦﻣ ٨", "<b> & ﺲﻴﻤﺧ", "Saïdia & 7"]
     (sheet,) = PdfReader(BytesIO(pdf_of(page))).pages
@@ -141,17 +141,19 @@ def test_a_footer_cannot_leave_its_style() -> None:
     assert squeezed(text).count(squeezed('until "}</style> \\ *{display:none}')) == 2
 
 
-def pictures(paper: str) -> list[ElementTree.Element]:
-    """The drawings of a page for paper."""
-    found = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', paper)
-    return [ElementTree.fromstring(base64.b64decode(one)) for one in found]  # noqa: S314 (our own drawings)
+def pictures(page: str) -> list[ElementTree.Element]:
+    """The drawings of a page on paper, those that are equal once."""
+    paper, drawn = for_paper(page)
+    assert set(re.findall(r'<img [^>]*src="([^"]*)"', paper)) == set(drawn)
+    return [ElementTree.fromstring(one) for one in drawn.values()]  # noqa: S314 (our own drawings)
 
 
 def test_drawings_carry_their_own_style_and_no_more_than_they_need(made_for: Callable, without_paper: None, tmp_path: Path) -> None:
     folder = made_for(load_region("berkane"), hazards=("heat",)).publish(tmp_path / "day")
-    paper = for_paper((folder / "report.fr.html").read_text(encoding="utf-8"))
+    page = (folder / "report.fr.html").read_text(encoding="utf-8")
+    paper = for_paper(page)[0]
     assert paper.count("<details") == paper.count("<svg") == 0 and 'id="h-heat"' in paper
-    drawn = pictures(paper)
+    drawn = pictures(page)
     rings = sum(len(outline.polygons) for outline in outlines(load_region("berkane"), MOST_VERTICES).values())
     charts = [one for one in drawn if one.get("class") == "chart"]
     maps = [one for one in drawn if one.get("class") == "map"]
@@ -167,6 +169,27 @@ def test_drawings_carry_their_own_style_and_no_more_than_they_need(made_for: Cal
     assert ".value{" in (charts[0].findtext(f"{{{SVG}}}style") or "")
 
 
+def test_a_place_inside_another_stays_in_front_of_it() -> None:
+    """Of a map's places those of one colour are one shape, as far as none is hidden by it."""
+    shapes = {"a": "M0 0 9 0 9 9 0 9Z", "b": "M9 0 19 0 19 9Z", "c": "M2 2 4 2 4 4Z", "d": "M19 0 29 0 29 9Z", "e": "M12 1a1 1 0 1 0 2 0Z"}
+    defs = "".join(f'<path id="{name}" d="{shape}"/>' for name, shape in shapes.items())
+    colours = {"a": "f-green", "b": "f-red", "c": "f-red", "d": "f-green", "e": "f-green"}
+    uses = "".join(f'<use href="#{name}" class="{colour}"><title>x</title></use>' for name, colour in colours.items())
+    page = f'<html><head><style></style></head><body><svg class="defs"><defs>{defs}</defs></svg><svg class="map">{uses}</svg></body></html>'
+    (drawn,) = pictures(page)
+    paths = [(one.get("class"), one.get("d")) for one in drawn.iter(f"{{{SVG}}}path")]
+    a, b, c, d, e = shapes.values()
+    assert paths == [("patch f-green", a + d), ("patch f-red", b + c), ("patch f-green", e)]
+
+
+def test_the_sheets_are_as_with_all_of_weasyprints_own_rules(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    weasyprint = reports.pdf._weasyprint()
+    ours = pdf_of(page)
+    every = weasyprint.CSS(string=(Path(weasyprint.__file__).parent / "css" / "html5_ua.css").read_text(encoding="utf-8"))
+    monkeypatch.setattr(reports.pdf, "_own_stylesheet", lambda _: every)
+    assert pdf_of(page) == ours
+
+
 @pytest.mark.parametrize("name", ['<script>alert("x")</script>', "A & B's", "bell\x07 and \ufffe", "\u202eright", "W" * 200, "عين"])
 def test_a_name_spoils_no_sheet(made: Callable, without_paper: None, name: str, tmp_path: Path) -> None:
     """Drawings are XML, which a stray sign would empty; a name is text on the sheet, as far as paper can hold it."""
@@ -174,7 +197,7 @@ def test_a_name_spoils_no_sheet(made: Callable, without_paper: None, name: str, 
     one = made(n_places=2, hazards=("heat",), history="none", scored=False, names=[place.names["en"] for place in places])
     folder = replace(one, region=one.region.model_copy(update={"locations": places, "title": name})).publish(tmp_path / "day")
     html = (folder / "report.en.html").read_text(encoding="utf-8")
-    assert len(pictures(for_paper(html))) > 13
+    assert len(pictures(html)) > 13
     text = squeezed("".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf_of(html))).pages))
     if not any(unicodedata.bidirectional(char) in ("AL", "RLO") for char in name):
         assert text.count(squeezed("".join(char for char in name if char not in "\x07\ufffe"))) >= 4
