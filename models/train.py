@@ -7,7 +7,7 @@ log-odds (``base_margin``); the number of boosting rounds is chosen on blocks of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from models.regression import everything, fit_chain, known_state, predict_known,
 
 MOST_ROUNDS = 60
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
-FORMAT = 2  # of what a model holds; one of another format is learnt anew
+FORMAT = 3  # of what a model holds; one of another format is learnt anew
 LONGEST_MEMORY = 800  # days that no predictor looks further back than
 REPLICAS = 8  # models learnt without one block of years each
 LABEL_BLOCKS = 10  # of consecutive years, whose events are by thresholds fitted without them
@@ -363,41 +363,47 @@ def booster_input(hazard: Hazard, state: State, margin: np.ndarray) -> tuple[xgb
 
 
 def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
-    """Write a model in open formats: XGBoost's JSON, NetCDF for arrays, JSON for the rest; nothing is pickled."""
+    """Write a model in open formats: XGBoost's JSON, NetCDF for arrays, JSON for the rest; nothing is pickled.
+
+    What the model and its replicas have learnt lies side by side along ``learner``, the model first.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     model.normals.to_netcdf(folder / "normals.nc", engine="h5netcdf")
     packed = {name: {"zlib": True} for name in out_of_fold.data_vars}
     out_of_fold.to_netcdf(folder / "out_of_fold.nc", engine="h5netcdf", encoding=packed)
-    _save_learnt(model, folder)
     if model.outlook is not None:
         save_outlook(model.outlook, folder)
-    for number, replica in enumerate(model.replicas):
-        _save_learnt(replica, folder / f"replica_{number}")
+    learners = (model, *model.replicas)
+    for name, parts in _learnt(learners).items():
+        side_by_side = xr.concat(parts, "learner", data_vars="all", coords="minimal", compat="override", join="exact")
+        packed = {variable: {"zlib": True} for variable in side_by_side.data_vars}
+        side_by_side.to_netcdf(folder / f"{name}.nc", engine="h5netcdf", encoding=packed)
+    for number, learner in enumerate(learners):
+        for level, booster in learner.boosters.items():
+            booster.save_model(folder / f"booster_{number}_{level}.json")
+    meta = {"hazard": model.hazard, "learners": [learner.meta for learner in learners]}
+    (folder / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def _save_learnt(model: Model, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    packed = {"climatology": {"zlib": True}}
-    model.climatology.to_dataset(name="climatology").to_netcdf(folder / "climatology.nc", engine="h5netcdf", encoding=packed)
-    model.persistence.to_netcdf(folder / "persistence.nc", engine="h5netcdf")
-    model.regression.to_netcdf(folder / "regression.nc", engine="h5netcdf")
-    for level, booster in model.boosters.items():
-        booster.save_model(folder / f"booster_{level}.json")
-    (folder / "meta.json").write_text(json.dumps({"hazard": model.hazard, **model.meta}, indent=1, sort_keys=True), encoding="utf-8")
+def _learnt(learners: Sequence[Model]) -> dict[str, list[xr.Dataset]]:
+    """The arrays of each learner by the name of their file."""
+    return {
+        "climatology": [learner.climatology.to_dataset(name="climatology") for learner in learners],
+        "persistence": [learner.persistence for learner in learners],
+        "regression": [learner.regression for learner in learners],
+    }
 
 
 def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
     """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged."""
-    normals, out_of_fold = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in ("normals", "out_of_fold"))
-    replicas = [_load_learnt(path, normals) for path in sorted(folder.glob("replica_*"))]
+    names = ("normals", "out_of_fold", "climatology", "persistence", "regression")
+    normals, out_of_fold, *learnt = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
     outlook = load_outlook(folder) if (folder / "outlook.nc").exists() else None
-    return replace(_load_learnt(folder, normals), replicas=tuple(replicas), outlook=outlook), out_of_fold
-
-
-def _load_learnt(folder: Path, normals: xr.Dataset) -> Model:
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    names = ("climatology", "persistence", "regression")
-    climatology, persistence, regression = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
-    boosters = {k: xgb.Booster(model_file=folder / f"booster_{k}.json") for k in LEVELS if meta["rounds"][str(k)]}
-    own = normals_without(normals, *meta["without"]) if "without" in meta else normals
-    return Model(meta.pop("hazard"), own, climatology["climatology"], persistence, regression, boosters, meta)
+    found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    learners = []
+    for number, meta in enumerate(found["learners"]):
+        climatology, persistence, regression = (part.isel(learner=number, missing_dims="ignore") for part in learnt)
+        boosters = {k: xgb.Booster(model_file=folder / f"booster_{number}_{k}.json") for k in LEVELS if meta["rounds"][str(k)]}
+        own = normals_without(normals, *meta["without"]) if "without" in meta else normals
+        learners.append(Model(found["hazard"], own, climatology["climatology"], persistence, regression, boosters, meta))
+    return replace(learners[0], replicas=tuple(learners[1:]), outlook=outlook), out_of_fold
