@@ -74,6 +74,14 @@ def test_forecasts_have_their_say_in_what_is_published(trained: Settings, region
     assert "have their say" in page
 
 
+def test_temperatures_alone_give_heat_and_say_why_nothing_else(trained: Settings, region: Region) -> None:
+    table = pd.read_csv(trained.published / region.name / str(TODAY) / "forecast.csv")
+    assert table.loc[table["hazard"] == "heat", "probability"].notna().all()
+    others = table[table["hazard"] != "heat"]
+    assert set(others["hazard"]) == {"flash_flood", "drought"}
+    assert set(others["verdict"]) == {"not assessed"} and others["probability"].isna().all()
+
+
 def test_lost_runs_leave_the_past_to_speak_and_say_so(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
     settings = copied(trained, tmp_path)
     lost = with_runs(region, tmp_path, lambda runs: runs[runs["init_time"] < str(TODAY - 6)])
@@ -117,12 +125,22 @@ def test_forecasts_in_kelvin_are_refused_whole(trained: Settings, region: Region
     assert said.status == 1 and "air_temperature_max" in said.err
 
 
-def test_a_backtest_writes_the_stages_apart(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
+def test_a_backtest_writes_the_stages_apart_and_why_nothing_else_is_assessed(
+    trained: Settings, region: Region, tmp_path: Path, command: Callable
+) -> None:
     settings = copied(trained, tmp_path)
-    said = command(settings, "backtest", region.path, "--out", tmp_path / "scores.csv")
-    assert said.status == 0 and "scores_stages.csv" in said.out
-    stages = pd.read_csv(tmp_path / "scores_stages.csv").query("level == 1 and lead_days == 0 and window_days == 1").set_index("stage")
+    (tmp_path / "out").mkdir()
+    said = command(settings, "backtest", region.path, "--out", tmp_path / "out/scores.csv")
+    assert said.status == 0, said.err
+    assert "scores_stages.csv" in said.out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"scores.csv", "scores_stages.csv"}
+    stages = pd.read_csv(tmp_path / "out/scores_stages.csv").query("level == 1 and lead_days == 0 and window_days == 1").set_index("stage")
     assert stages.loc["both", "bss_climatology"] > stages.loc["K", "bss_climatology"] + 0.1
-    scores = pd.read_csv(tmp_path / "scores.csv")
-    assert list(scores.columns[:5]) == ["region", "hazard", "level", "lead_days", "window_days"]
+    scores = pd.read_csv(tmp_path / "out/scores.csv")
+    assert list(scores.columns[:7]) == ["region", "hazard", "level", "lead_days", "window_days", "n", "n_events"]
     assert "stage" not in scores
+    assert set(scores["hazard"]) == {"heat", "flash_flood", "drought"}
+    assert scores.loc[scores["hazard"] == "heat", "n"].gt(0).any()
+    assert set(scores.loc[scores["hazard"] != "heat", "verdict"]) == {"not assessed"}
+    for name, why in (("flash_flood", "precipitation"), ("drought", "precipitation"), ("river_flood", "river_discharge")):
+        assert any(line.startswith(f"{name} is not assessed") and why in line for line in said.out.splitlines()), name

@@ -129,10 +129,10 @@ def test_without_the_shifts_coverage_is_worse(seasonal: Lesson) -> None:
 
 
 def test_the_shifts_give_even_overfitted_trees_their_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
-    rash = {**quantiles.PARAMETERS, "max_depth": 6, "min_child_weight": 1.0, "eta": 0.3}
-    for name, value in (("PARAMETERS", rash), ("ROUNDS", (0, 40)), ("MOST_ROWS", 6_000)):
+    rash = {**quantiles.PARAMETERS, "max_depth": 8, "min_child_weight": 1.0, "eta": 0.5, "lambda": 0.0}
+    for name, value in (("PARAMETERS", rash), ("ROUNDS", (0, 80)), ("MOST_ROWS", 6_000)):
         monkeypatch.setattr(quantiles, name, value)
-    monkeypatch.setattr(quantiles, "_choose_rounds", lambda rows, *rest: np.full(3, 40))
+    monkeypatch.setattr(quantiles, "_choose_rounds", lambda rows, *rest: np.full(3, 80))
     lesson = seasonal_lesson()
     shifted, bare = by_season(grade_outlook(lesson.said(), lesson.past)), by_season(graded_bare(lesson))
     assert (bare["inside_90"] < 0.85).all()
