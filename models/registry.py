@@ -28,7 +28,7 @@ import xarray as xr
 from configs import CHECKOUT, Region, RiskError, Settings
 from models.plots import reliability_diagram, skill_by_lead
 from models.scores import no_worse
-from models.train import FORMAT, Model, load_model, save_model
+from models.train import Model, OtherFormat, load_model, save_model
 from models.tune import Study
 
 if TYPE_CHECKING:
@@ -142,12 +142,15 @@ class Registry:
     def champion(self, region: Region, hazard: str, locations: Iterable[str] | None = None) -> Champion:
         """The model the champion alias names, or the newest earlier champion whose files are whole.
 
-        A model made for another version of the region file, or for other ``locations`` (where given), counts as absent.
+        A model made for another version of the region file or of this package, or for other ``locations`` (where given),
+        counts as absent.
         """
         broken: list[str] = []
         for version in self._candidates(f"{region.name}-{hazard}"):
             try:
                 model, out_of_fold = self._load(version)
+            except OtherFormat:
+                break
             except (Damaged, ValueError, OSError, KeyError) as error:
                 broken.append(f"version {version.version} ({' '.join(str(error).split()) or type(error).__name__})")
                 continue
@@ -351,10 +354,9 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> bool:
     """Whether the model was trained for this very region file and, where they are given, these places."""
-    if model.meta.get("fingerprint") != region.fingerprint or model.meta.get("format") != FORMAT:
-        return False
     trained = model.meta.get("locations")
-    return locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))
+    same_places = locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))
+    return same_places and model.meta.get("fingerprint") == region.fingerprint
 
 
 def _degraded(region: Region, hazard: str, broken: list[str], instead: str) -> str:

@@ -19,7 +19,7 @@ import xarray as xr
 import xgboost as xgb
 from scipy.special import expit
 
-from configs import Region
+from configs import Region, RiskError
 from features.build import build_features, build_outcome, delays_of, options_for
 from features.calendar import year_blocks
 from features.hazards import LEVELS, Hazard, Options, hazards
@@ -50,6 +50,10 @@ PARAMETERS: Mapping[str, Any] = {
     "nthread": 1,  # sums in another order change the last digits, and published files are compared byte by byte
     "base_score": 0.5,
 }
+
+
+class OtherFormat(RiskError):
+    """A model written by another version of this package."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,6 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
     meta = {
         "region": region.name,
         "fingerprint": region.fingerprint,
-        "format": FORMAT,
         "snapshot": snapshot,
         "reference_years": [first, last],
         "data_from": str(times[0])[:10],
@@ -381,7 +384,7 @@ def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
     for number, learner in enumerate(learners):
         for level, booster in learner.boosters.items():
             booster.save_model(folder / f"booster_{number}_{level}.json")
-    meta = {"hazard": model.hazard, "learners": [learner.meta for learner in learners]}
+    meta = {"format": FORMAT, "hazard": model.hazard, "learners": [learner.meta for learner in learners]}
     (folder / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True), encoding="utf-8")
 
 
@@ -395,11 +398,13 @@ def _learnt(learners: Sequence[Model]) -> dict[str, list[xr.Dataset]]:
 
 
 def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
-    """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged."""
+    """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged, and OtherFormat."""
+    found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if found.get("format", FORMAT) != FORMAT:
+        raise OtherFormat(f"{folder}: found a model of format {found['format']}, expected {FORMAT}; train anew.")
     names = ("normals", "out_of_fold", "climatology", "persistence", "regression")
     normals, out_of_fold, *learnt = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
     outlook = load_outlook(folder) if (folder / "outlook.nc").exists() else None
-    found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     learners = []
     for number, meta in enumerate(found["learners"]):
         climatology, persistence, regression = (part.isel(learner=number, missing_dims="ignore") for part in learnt)

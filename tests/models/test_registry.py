@@ -179,6 +179,17 @@ def test_a_model_made_for_something_else_counts_as_absent(registry, first, chang
     assert registry.champion(changed(first, **change), "heat", places) == Champion(None, None, "", None)
 
 
+def test_a_model_of_another_format_counts_as_absent_and_not_as_damaged(registry, record, model, scores) -> None:
+    """An upgrade learns anew by itself, which a damaged champion does not."""
+    region = named(record[0], "upgraded")
+    register(registry, region, model, 0.8, scores)
+    folder = files_of(registry, region, "1")
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, "format": 2}))
+    registry.client.set_model_version_tag("upgraded-heat", "1", "manifest_sha256", write_manifest(folder))
+    assert registry.champion(region, "heat") == Champion(None, None, "", None)
+
+
 def test_a_renamed_home_still_has_its_champion_and_learns_on(tmp_path, home, first, model, scores) -> None:
     old = tmp_path / "before" / "mlruns"
     shutil.copytree(home.mlruns, old)
