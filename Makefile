@@ -40,10 +40,10 @@ ui: $(RUN) ## start MLflow, Prefect and the published reports on 127.0.0.1
 	@$(BIN)/python -m flows.ui
 
 test: $(DEV) $(PANGO) $(DEBIAN) ## run the tests, all but the slow ones
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 test-all: $(DEV) $(PANGO) $(DEBIAN) ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: $(DEV) ## check style, format and types
 	$(BIN)/python -m ruff check .

@@ -74,6 +74,7 @@ def loopback_only() -> Iterator[list[str]]:
     assert not reached, f"tests stay on the loopback address, this one reached for {', '.join(reached)}"
 
 
+LONGEST_FIRST = ("flows", "models", "browser", "sources", "reports")  # folders, so that no process has a long one left at the end
 FITTED = ("test_train", "test_predict", "test_explain")  # share models that take a minute to fit
 
 
@@ -83,6 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "fitted" if item.path.stem in FITTED else "flows" if item.path.parent.name == "flows" else item.location[0]
         item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: LONGEST_FIRST.index(name) if (name := item.path.parent.name) in LONGEST_FIRST else len(LONGEST_FIRST))
 
 
 @pytest.fixture
