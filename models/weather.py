@@ -74,7 +74,7 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
     """
     scale, issued = KINDS[variable].scale, forecasts[variable]
     first, last = forecasts["init_time"].values[[0, -1]]
-    days = np.arange(first.astype("datetime64[D]"), last.astype("datetime64[D]") + 1).astype("datetime64[ns]")
+    days = np.arange(first.astype("datetime64[D]"), last.astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[ns]")
     horizons = (forecasts["lead_time"].values / np.timedelta64(1, "D")).astype(int)
     order = ("init_time", "lead_time", "location")
     members = issued.transpose(*order, "member") if "member" in issued.dims else issued.transpose(*order).expand_dims({"member": [-1]}, -1)

@@ -131,7 +131,7 @@ SOURCE = Source(
 
 def _fetch_forecasts(region: Region, runs: list[Run], until: np.datetime64, stored: pd.DataFrame | None) -> pd.DataFrame:
     options, (first, change) = options_of(region, NAME, Options), forecast_days(region)
-    last = until + DELAY_DAYS
+    last = until + np.timedelta64(DELAY_DAYS, "D")
     if not options.members or first > last:
         return pd.DataFrame()
 

@@ -114,7 +114,8 @@ def truth(
 def _rows(run: Run, issued: np.ndarray, least: int) -> np.ndarray:
     index = (np.asarray(issued, "datetime64[D]") - run.world.start).astype(int)
     if len(index) == 0 or index.min() < least or index.max() > len(run.days):
-        raise ValueError(f"issue days must lie from {run.world.start + least} to {run.days[-1] + 1}")
+        first, last = run.world.start + np.timedelta64(least, "D"), run.days[-1] + np.timedelta64(1, "D")
+        raise ValueError(f"issue days must lie from {first} to {last}")
     return index
 
 
@@ -167,8 +168,9 @@ def draw(random: np.random.Generator, shape: tuple[int, ...], places: int) -> Dr
 
 def issue_forecasts(run: Run, first: np.datetime64, last: np.datetime64, members: int, change: np.datetime64) -> Forecasts:
     """The forecasts issued on the days ``first`` to ``last``, both included; from ``change`` on by another model."""
-    first = max(first, run.world.start + 1)
-    index = _rows(run, np.arange(first, last + 1), least=1)
+    day = np.timedelta64(1, "D")
+    first = max(first, run.world.start + day)
+    index = _rows(run, np.arange(first, last + day), least=1)
     parts = [_issue(run, index[start : start + CHUNK], members, change) for start in range(0, len(index), CHUNK)]
     return Forecasts(run.world.start + index, {name: np.concatenate([part[name] for part in parts]) for name in FORECAST_VARIABLES})
 

@@ -205,7 +205,7 @@ def joined(grounds: Grounds, shared: np.ndarray, own: np.ndarray) -> np.ndarray:
 def simulate(world: World, until: np.datetime64, layers: bool = True) -> Run:
     """The world from its start to the day ``until``, both included. Without ``layers`` nothing is known ahead: a tenth of the memory."""
     grounds = prepare(world)
-    days = np.arange(world.start, until + 1)
+    days = np.arange(world.start, until + np.timedelta64(1, "D"))
     known = reveal(world, grounds, len(days) + LEADS, layers)
     everything = Innovations(known.slow[0, : len(days)], known.heat[0, : len(days)], known.place[0, : len(days)])
     fields, states = weather_of(grounds, days, first_state(grounds, ()), everything)
