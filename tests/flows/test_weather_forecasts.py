@@ -144,3 +144,13 @@ def test_a_backtest_writes_the_stages_apart_and_why_nothing_else_is_assessed(
     assert set(scores.loc[scores["hazard"] != "heat", "verdict"]) == {"not assessed"}
     for name, why in (("flash_flood", "precipitation"), ("drought", "precipitation"), ("river_flood", "river_discharge")):
         assert any(line.startswith(f"{name} is not assessed") and why in line for line in said.out.splitlines()), name
+
+
+def test_a_backtest_without_forecasts_writes_one_table(region: Region, home: Settings, tmp_path: Path, command: Callable) -> None:
+    shutil.copytree(region.path.parent, tmp_path / "region")
+    (tmp_path / "region/inbox/forecasts.csv").unlink()
+    (tmp_path / "out").mkdir()
+    said = command(home, "backtest", tmp_path / "region" / region.path.name, "--out", tmp_path / "out/scores.csv")
+    assert said.status == 0, said.err
+    assert said.out.splitlines()[-1].endswith("scores.csv")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.csv"]

@@ -125,7 +125,7 @@ def test_levels_of_both_stages_and_their_mixture_are_nested() -> None:
 
 @pytest.fixture(scope="module")
 def rich() -> Made:
-    return make(81_021, ids=("plain",), first=np.datetime64("2007-06-01"), until=np.datetime64("2011-12-31"))
+    return make(81_021, ids=("coast", "plain"), first=np.datetime64("2007-06-01"), until=np.datetime64("2011-12-31"))
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def region(made_region: Region) -> Region:
 
 
 def located(made: Made) -> xr.Dataset:
-    return made.observations.assign_coords(latitude=("location", np.full(made.observations.sizes["location"], 35.0)))
+    return made.observations.assign_coords(latitude=("location", [35.28, 34.92]))
 
 
 def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(rich: Made, heat: Hazard, region: Region) -> None:
@@ -176,7 +176,7 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(rich: Made
     dark = rich.forecasts.sel(init_time=slice(None, "2011-07-05"))
     fallen = said(Weather(dark, found.weather, weather.backtests))
     np.testing.assert_array_equal(fallen["probability"].values, without["probability"].values)
-    assert "no weather forecast could be used at plain" in json.loads(fallen.attrs["degraded"])[0]
+    assert "no weather forecast could be used at coast, plain" in json.loads(fallen.attrs["degraded"])[0]
 
 
 def test_before_anything_was_backtested_stage_n_is_trusted_and_provisional(rich: Made, heat: Hazard, region: Region) -> None:
