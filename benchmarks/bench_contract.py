@@ -28,16 +28,22 @@ def batch() -> Batch:
             "precipitation": random.gamma(0.3, 8.0, ROWS),
         }
     )
-    locations = pd.DataFrame({"location": places, "name": places, "latitude": 35.0, "longitude": -2.0, "elevation": 50.0})
+    locations = pd.DataFrame(
+        {"location": places, "name": places, "latitude": 35.0, "longitude": -2.0, "elevation": 50.0}
+    )
     return Batch(observations, locations)
 
 
 def floor(table: pd.DataFrame) -> int:
     """The same questions in bare pandas; returns the number of faults."""
-    faults = int(table[["time", "location"]].isna().sum().sum()) + int(table.duplicated(["time", "location"]).sum())
+    faults = int(table[["time", "location"]].isna().sum().sum()) + int(
+        table.duplicated(["time", "location"]).sum()
+    )
     for name in table.columns[2:]:
         row, values = VARIABLES[name], table[name]
-        faults += int(((values < row.low) | (values > row.high)).sum()) + int(values.isin(FILL_VALUES).sum())
+        faults += int(((values < row.low) | (values > row.high)).sum()) + int(
+            values.isin(FILL_VALUES).sum()
+        )
     return faults + int((table["air_temperature_min"] > table["air_temperature_max"]).sum())
 
 

@@ -27,12 +27,22 @@ def record() -> xr.Dataset:
         "air_temperature_mean": mean,
         "air_temperature_min": mean - 5.0,
         "precipitation": np.where(wet, random.gamma(0.7, 11.0, shape), 0.0),
-        "potential_evapotranspiration": np.clip(3.6 + 0.3 * season, 0.2, None) + random.uniform(0.0, 1.0, shape),
+        "potential_evapotranspiration": np.clip(3.6 + 0.3 * season, 0.2, None)
+        + random.uniform(0.0, 1.0, shape),
         "river_discharge": random.gamma(2.0, 3.0, shape),
     }
-    variables = {name: (("time", "location"), array.astype(np.float32)) for name, array in values.items()}
+    variables = {
+        name: (("time", "location"), array.astype(np.float32)) for name, array in values.items()
+    }
     places = [f"place-{number:02d}" for number in range(PLACES)]
-    return xr.Dataset(variables, {"time": time, "location": places, "latitude": ("location", np.linspace(30.0, 40.0, PLACES))})
+    return xr.Dataset(
+        variables,
+        {
+            "time": time,
+            "location": places,
+            "latitude": ("location", np.linspace(30.0, 40.0, PLACES)),
+        },
+    )
 
 
 def seconds_with(features: xr.Dataset, threads: int) -> float:

@@ -29,7 +29,9 @@ MOST = 20.0
 def forecasts() -> ModuleType:
     """The maker of forecasts that the tests of reports use; their folder is no package."""
     name = "made_up_forecasts"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tests" / "reports" / "conftest.py")
+    spec = importlib.util.spec_from_file_location(
+        name, Path(__file__).parents[1] / "tests" / "reports" / "conftest.py"
+    )
     if spec is None or spec.loader is None:
         raise SystemExit("tests/reports/conftest.py is not there")
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
@@ -53,7 +55,9 @@ def main() -> None:
     told = one.forecast, one.scores, one.history, one.region, one.provenance
     languages = languages_of(one.region)
     pages = [to_html(build(*told, False, lang)) for lang in languages]
-    chances = table[table["level"] == 1].pivot(index="location", columns=["hazard", "lead_days", "window_days"], values="probability")
+    chances = table[table["level"] == 1].pivot(
+        index="location", columns=["hazard", "lead_days", "window_days"], values="probability"
+    )
     plain = f"<!doctype html><meta charset='utf-8'><title>x</title>{''.join(rows.T.to_html() for _, rows in chances.T.groupby('hazard'))}"
 
     def files() -> None:
@@ -68,11 +72,16 @@ def main() -> None:
         (folder / "plain.json").write_text(json.dumps(table.to_dict("records"), default=str))
 
     parts = {
-        "pages": (lambda: [to_html(build(*told, False, lang)) for lang in languages], lambda: [chances.to_html() for _ in languages]),
+        "pages": (
+            lambda: [to_html(build(*told, False, lang)) for lang in languages],
+            lambda: [chances.to_html() for _ in languages],
+        ),
         "PDFs": (lambda: [pdf_of(page) for page in pages], lambda: [pdf_of(plain) for _ in pages]),
         "other files": (files, plain_files),
     }
-    print(f"{len(one.region.locations)} communes x {len(HAZARDS)} hazards x {len(languages)} languages, best of {REPEATS}; CPU seconds")
+    print(
+        f"{len(one.region.locations)} communes x {len(HAZARDS)} hazards x {len(languages)} languages, best of {REPEATS}; CPU seconds"
+    )
     print(f"{'part':<13}{'report':>8}{'plain':>8}{'ratio':>8}")
     for name, (work, floor) in parts.items():
         ours, least = seconds(work), seconds(floor)

@@ -35,39 +35,74 @@ from sources.exercise.ahead import event_of, issue_forecasts, truth
 from sources.exercise.world import LEADS, Run, simulate
 
 OPTIONS = Options((5, 10))
-FIRST_FORECAST, MODEL_CHANGE, UNTIL = np.datetime64("2008-01-01"), np.datetime64("2017-01-01"), np.datetime64("2025-12-31")
+FIRST_FORECAST, MODEL_CHANGE, UNTIL = (
+    np.datetime64("2008-01-01"),
+    np.datetime64("2017-01-01"),
+    np.datetime64("2025-12-31"),
+)
 ERAS = ((2012, 2015), (2016, 2020), (2021, 2025))  # first and last year
 TESTED = 2016
 DRAWS = 400
 LAST_LEAD = 6
 FEWEST_EVENTS = 100  # for calibration
 SPEAKERS = ("K", "N", "both", "raw")
-CALIBRATION = ("of the truth's mean", "in the large", "slope", "slope low", "slope high", "miscalibration", "the truth's own")
+CALIBRATION = (
+    "of the truth's mean",
+    "in the large",
+    "slope",
+    "slope low",
+    "slope high",
+    "miscalibration",
+    "the truth's own",
+)
 
 
-def province(seed: int, variants: Sequence[str], members: int, since: int) -> tuple[Run, xr.Dataset, xr.Dataset]:
+def province(
+    seed: int, variants: Sequence[str], members: int, since: int
+) -> tuple[Run, xr.Dataset, xr.Dataset]:
     """A run of the 16 communes from the year ``since`` on, its record, and its forecasts, as the store would give them."""
-    rules = {"seed": seed, "variants": frozenset(variants), "start": np.datetime64(f"{since}-01-01")}
+    rules = {
+        "seed": seed,
+        "variants": frozenset(variants),
+        "start": np.datetime64(f"{since}-01-01"),
+    }
     world = dataclasses.replace(world_of(load_region("berkane-exercise")), **rules)
     run = simulate(world, UNTIL)
     issued = issue_forecasts(run, FIRST_FORECAST, UNTIL, members, MODEL_CHANGE)
     places = list(world.ids)
-    record = {name: (("time", "location"), values.astype(np.float32), {"delay_days": 1}) for name, values in run.fields.items()}
-    observations = xr.Dataset(record, coords={"time": run.days.astype("datetime64[ns]"), "location": places})
+    record = {
+        name: (("time", "location"), values.astype(np.float32), {"delay_days": 1})
+        for name, values in run.fields.items()
+    }
+    observations = xr.Dataset(
+        record, coords={"time": run.days.astype("datetime64[ns]"), "location": places}
+    )
     dims = ("init_time", "lead_time", "location", "member")
-    runs = {name: (dims, values.astype(np.float32), {"delay_days": 0}) for name, values in issued.values.items()}
+    runs = {
+        name: (dims, values.astype(np.float32), {"delay_days": 0})
+        for name, values in issued.values.items()
+    }
     leads = np.arange(LEADS).astype("timedelta64[D]").astype("timedelta64[ns]")
-    axes = {"init_time": issued.init.astype("datetime64[ns]"), "lead_time": leads, "location": places, "member": np.arange(members)}
+    axes = {
+        "init_time": issued.init.astype("datetime64[ns]"),
+        "lead_time": leads,
+        "location": places,
+        "member": np.arange(members),
+    }
     return run, observations, xr.Dataset(runs, coords=axes)
 
 
 def issue_days(hazard: Hazard, normals: xr.Dataset, era: tuple[int, int], step: int) -> np.ndarray:
     """Days the hazard has a cell on, every ``step``-th; none within 15 days of the era's begin, which K's training ends at."""
-    days = np.arange(f"{era[0]}-01-16", np.datetime64(f"{era[1]}-12-31") - 16, dtype="datetime64[D]").astype("datetime64[ns]")
+    days = np.arange(
+        f"{era[0]}-01-16", np.datetime64(f"{era[1]}-12-31") - 16, dtype="datetime64[D]"
+    ).astype("datetime64[ns]")
     return days[(hazard.applies(days, normals, OPTIONS)[0] == 1).any(axis=1)][::step]
 
 
-def raw_share(hazard: Hazard, forecasts: xr.Dataset, normals: xr.Dataset, days: np.ndarray, lead: int) -> np.ndarray:
+def raw_share(
+    hazard: Hazard, forecasts: xr.Dataset, normals: xr.Dataset, days: np.ndarray, lead: int
+) -> np.ndarray:
     """Share of the members above the level 1 threshold of the valid day: (init_time, location); NaN for rain, which has none."""
     name = hazard.requires[0]
     members = forecasts[name].sel(init_time=days).isel(lead_time=lead).values
@@ -75,11 +110,18 @@ def raw_share(hazard: Hazard, forecasts: xr.Dataset, normals: xr.Dataset, days: 
         return np.full(members.shape[:2], np.nan)
     values = np.zeros(members.shape[:2], dtype=np.float32)
     times = days + np.timedelta64(lead, "D")
-    record = xr.Dataset({name: (("time", "location"), values)}, coords={"time": times, "location": normals["location"]})
+    record = xr.Dataset(
+        {name: (("time", "location"), values)},
+        coords={"time": times, "location": normals["location"]},
+    )
     limit = hazard.history(record, normals, OPTIONS)["threshold"].values[..., None]
     there = np.isfinite(members)
     limit = np.where(np.isnan(limit), np.inf, limit)
-    return np.where(there.any(axis=-1), ((members > limit) & there).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1), np.nan)
+    return np.where(
+        there.any(axis=-1),
+        ((members > limit) & there).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1),
+        np.nan,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,37 +136,68 @@ class Said:
     outcome: np.ndarray
 
 
-def rehearse(name: str, seed: int, step: int, variants: Sequence[str], members: int, since: int) -> Said:
+def rehearse(
+    name: str, seed: int, step: int, variants: Sequence[str], members: int, since: int
+) -> Said:
     """One history of the province, learnt from and forecast."""
-    hazard, (run, observations, forecasts) = hazards()[name], province(seed, variants, members, since)
+    hazard, (run, observations, forecasts) = (
+        hazards()[name],
+        province(seed, variants, members, since),
+    )
     eras = [_era(hazard, run, observations, forecasts, era, step) for era in ERAS]
     whole = xr.concat(eras, dim="init_time")
-    whole = whole.assign(both=(whole["model"].dims, together(hazard, whole, 1))).sel(init_time=slice(str(TESTED), None))
+    whole = whole.assign(both=(whole["model"].dims, together(hazard, whole, 1))).sel(
+        init_time=slice(str(TESTED), None)
+    )
     numbers = {"K": "model", "N": "weather", "both": "both", "raw": "raw"}
     rest = (whole[part].values for part in ("calendar", "right", "right_known", "outcome"))
-    return Said(whole["init_time"].values, {said: whole[part].values for said, part in numbers.items()}, *rest)
+    return Said(
+        whole["init_time"].values,
+        {said: whole[part].values for said, part in numbers.items()},
+        *rest,
+    )
 
 
-def _era(hazard: Hazard, run: Run, observations: xr.Dataset, forecasts: xr.Dataset, era: tuple[int, int], step: int) -> xr.Dataset:
+def _era(
+    hazard: Hazard,
+    run: Run,
+    observations: xr.Dataset,
+    forecasts: xr.Dataset,
+    era: tuple[int, int],
+    step: int,
+) -> xr.Dataset:
     """The chances of one era; the truth, which takes long, only where it is asked for."""
     training, delays = observations.sel(time=slice(None, str(era[0] - 1))), delays_of(observations)
     model = learn(hazard, training, training, delays, OPTIONS)
     normals = model.normals
     days = issue_days(hazard, normals, era, step)
-    outcome = build_outcome(hazard, hazard.events(observations, normals, OPTIONS), normals, OPTIONS).sel(init_time=days)
+    outcome = build_outcome(
+        hazard, hazard.events(observations, normals, OPTIONS), normals, OPTIONS
+    ).sel(init_time=days)
     said = forecasters(model, observations, days, delays, OPTIONS)
-    weather = rolling_chances(hazard, read_archive(forecasts, observations), observations, normals, OPTIONS, days)
-    parts = {"model": said["model"].values, "calendar": said["climatology"].values, "weather": weather.values, "outcome": outcome.values}
+    weather = rolling_chances(
+        hazard, read_archive(forecasts, observations), observations, normals, OPTIONS, days
+    )
+    parts = {
+        "model": said["model"].values,
+        "calendar": said["climatology"].values,
+        "weather": weather.values,
+        "outcome": outcome.values,
+    }
     parts |= {name: np.full(outcome.shape, np.nan) for name in ("raw", "right", "right_known")}
     if era[0] >= TESTED:
         slim = normals.drop_dims("day") if "day" in normals.dims else normals
-        event = event_of(lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids)
+        event = event_of(
+            lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids
+        )
         for name, layers in (("right", True), ("right_known", False)):
             found = truth(run, days, event, DRAWS, layers=layers, history=HISTORY_DAYS)
             parts[name][: LAST_LEAD + 1] = np.moveaxis(found[:, :, : LAST_LEAD + 1], 2, 0)
         for lead in range(LAST_LEAD + 1):
             parts["raw"][lead, 0] = raw_share(hazard, forecasts, normals, days, lead)
-    return xr.Dataset({name: (outcome.dims, values) for name, values in parts.items()}, coords={"init_time": days})
+    return xr.Dataset(
+        {name: (outcome.dims, values) for name, values in parts.items()}, coords={"init_time": days}
+    )
 
 
 def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
@@ -158,10 +231,21 @@ def calibration(seeds: list[Said], level: int, lead: int) -> dict[str, float]:
     """
     p, y, t, block = [], [], [], []
     for number, one in enumerate(seeds):
-        said, happened, right = one.numbers["both"][lead, level - 1], one.outcome[lead, level - 1], one.right[lead, level - 1]
+        said, happened, right = (
+            one.numbers["both"][lead, level - 1],
+            one.outcome[lead, level - 1],
+            one.right[lead, level - 1],
+        )
         ok = np.isfinite(said + happened + right)
-        days = np.broadcast_to(one.days.astype("datetime64[D]").astype(int)[:, None] // BLOCK_DAYS, ok.shape)[ok]
-        p, y, t, block = [*p, said[ok]], [*y, happened[ok]], [*t, right[ok]], [*block, days + 10**6 * number]
+        days = np.broadcast_to(
+            one.days.astype("datetime64[D]").astype(int)[:, None] // BLOCK_DAYS, ok.shape
+        )[ok]
+        p, y, t, block = (
+            [*p, said[ok]],
+            [*y, happened[ok]],
+            [*t, right[ok]],
+            [*block, days + 10**6 * number],
+        )
     chance, event, true, blocks = (np.concatenate(part) for part in (p, y, t, block))
     if event.sum() < FEWEST_EVENTS:
         return {"events": event.sum(), "of the truth's mean": chance.sum() / true.sum()}
@@ -179,7 +263,9 @@ def calibration(seeds: list[Said], level: int, lead: int) -> dict[str, float]:
     }
 
 
-def slope_interval(chance: np.ndarray, event: np.ndarray, blocks: np.ndarray, draws: int = 60) -> tuple[float, float, float]:
+def slope_interval(
+    chance: np.ndarray, event: np.ndarray, blocks: np.ndarray, draws: int = 60
+) -> tuple[float, float, float]:
     """Slope of the log-odds and its 90 % interval by drawing whole blocks of days."""
     names, place = np.unique(blocks, return_inverse=True)
     x, random = log_odds(chance)[:, None], np.random.default_rng(0)
@@ -187,8 +273,15 @@ def slope_interval(chance: np.ndarray, event: np.ndarray, blocks: np.ndarray, dr
     def slope(weight: np.ndarray) -> float:
         return float(LogisticRegression(C=np.inf).fit(x, event, sample_weight=weight).coef_[0, 0])
 
-    drawn = [slope(random.multinomial(len(names), np.full(len(names), 1 / len(names)))[place] + 1e-9) for _ in range(draws)]
-    return float(np.quantile(drawn, 0.05)), slope(np.ones(len(event))), float(np.quantile(drawn, 0.95))
+    drawn = [
+        slope(random.multinomial(len(names), np.full(len(names), 1 / len(names)))[place] + 1e-9)
+        for _ in range(draws)
+    ]
+    return (
+        float(np.quantile(drawn, 0.05)),
+        slope(np.ones(len(event))),
+        float(np.quantile(drawn, 0.95)),
+    )
 
 
 def table(seeds: list[Said]) -> pd.DataFrame:
@@ -209,7 +302,9 @@ def table(seeds: list[Said]) -> pd.DataFrame:
             row |= {name: 1 - total.get(name, np.nan) / total["calendar"] for name in SPEAKERS[1:]}
             rows.append(row | calibration(seeds, level, lead))
     blank = dict.fromkeys(CALIBRATION, np.nan)
-    return pd.DataFrame([blank | row for row in rows])[[*(name for name in rows[0] if name not in blank), *blank]]
+    return pd.DataFrame([blank | row for row in rows])[
+        [*(name for name in rows[0] if name not in blank), *blank]
+    ]
 
 
 def _skill(total: pd.Series, which: str) -> float:
@@ -219,22 +314,39 @@ def _skill(total: pd.Series, which: str) -> float:
 
 def requirements(name: str, found: pd.DataFrame) -> list[str]:
     """The sentences of what must hold, each with what was found."""
-    first = found[(found["level"] == 1) & (found["lead"] <= (2 if name == "river_flood" else LAST_LEAD))].set_index("lead")
+    first = found[
+        (found["level"] == 1) & (found["lead"] <= (2 if name == "river_flood" else LAST_LEAD))
+    ].set_index("lead")
     lines = []
-    for stage, truth_name, least in (("K", "K-truth's skill", 0.80), ("both", "truth's skill", 0.85)):
+    for stage, truth_name, least in (
+        ("K", "K-truth's skill", 0.80),
+        ("both", "truth's skill", 0.85),
+    ):
         shares, weights = first[stage], first[truth_name]
-        words, whole = ", ".join(f"{share:.2f}" for share in shares), np.average(shares, weights=weights)
+        words, whole = (
+            ", ".join(f"{share:.2f}" for share in shares),
+            np.average(shares, weights=weights),
+        )
         which = f"{stage}: {words} of {truth_name} at leads 0 to {shares.index[-1]}"
         lines.append(f"{which} (all together {whole:.2f}; {least:.2f} is asked for)")
     if first["raw"].notna().any():
-        lines.append(f"no less than the raw ensemble's share at every lead: {bool((first['both'] >= first['raw']).all())}")
+        lines.append(
+            f"no less than the raw ensemble's share at every lead: {bool((first['both'] >= first['raw']).all())}"
+        )
     sure = found[found["events"] >= FEWEST_EVENTS]
-    large, touch = (sure["in the large"] - 1).abs() <= 0.15, (sure["slope low"] <= 1.25) & (sure["slope high"] >= 0.8)
+    large, touch = (
+        (sure["in the large"] - 1).abs() <= 0.15,
+        (sure["slope low"] <= 1.25) & (sure["slope high"] >= 0.8),
+    )
     near, sharp = (sure["of the truth's mean"] - 1).abs() <= 0.15, sure["miscalibration"] <= 0.05
-    words = [f"{large.sum()} right in the large within 15 % of what happened and {near.sum()} of what the truth expected"]
+    words = [
+        f"{large.sum()} right in the large within 15 % of what happened and {near.sum()} of what the truth expected"
+    ]
     words.append(f"slopes of {touch.sum()} touch [0.8, 1.25]")
     perfect = (sure["the truth's own"] <= 0.05).sum()
-    words.append(f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty (of the truth's own chances on the same days: {perfect})")
+    words.append(
+        f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty (of the truth's own chances on the same days: {perfect})"
+    )
     lines.append(f"of {len(sure)} cells with {FEWEST_EVENTS} events or more: {', '.join(words)}")
     return lines
 
@@ -243,7 +355,10 @@ def markdown(name: str, found: pd.DataFrame, what: str) -> str:
     head = "| " + " | ".join(found.columns) + " |\n|" + "---|" * len(found.columns)
     rows = [
         "| "
-        + " | ".join("" if pd.isna(v) else f"{v:.0f}" if c in ("level", "lead", "events") else f"{v:.2f}" for c, v in row.items())
+        + " | ".join(
+            "" if pd.isna(v) else f"{v:.0f}" if c in ("level", "lead", "events") else f"{v:.2f}"
+            for c, v in row.items()
+        )
         + " |"
         for _, row in found.iterrows()
     ]
@@ -253,22 +368,44 @@ def markdown(name: str, found: pd.DataFrame, what: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hazard", nargs="*", default=["heat", "river_flood"], choices=("heat", "river_flood", "flash_flood"))
+    parser.add_argument(
+        "--hazard",
+        nargs="*",
+        default=["heat", "river_flood"],
+        choices=("heat", "river_flood", "flash_flood"),
+    )
     parser.add_argument("--seed", type=int, nargs="*", default=[20_011, 20_012, 20_013, 20_014])
     parser.add_argument("--step", type=int, default=4, help="every so many issue days")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--variants", nargs="*", default=[])
-    parser.add_argument("--since", type=int, default=1996, help="first year of the record: K learns more from a longer one")
+    parser.add_argument(
+        "--since",
+        type=int,
+        default=1996,
+        help="first year of the record: K learns more from a longer one",
+    )
     parser.add_argument("--out", type=Path, help="a file to write to, such as docs/exercise.md")
     asked = parser.parse_args()
     parts = []
     for name in asked.hazard:
-        seeds = [rehearse(name, seed, asked.step, asked.variants, asked.members, asked.since) for seed in asked.seed]
+        seeds = [
+            rehearse(name, seed, asked.step, asked.variants, asked.members, asked.since)
+            for seed in asked.seed
+        ]
         what = f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED} to {ERAS[-1][1]}, {asked.members} members"
-        parts.append(markdown(name, table(seeds), what + (f", {', '.join(asked.variants)}." if asked.variants else ".")))
+        parts.append(
+            markdown(
+                name,
+                table(seeds),
+                what + (f", {', '.join(asked.variants)}." if asked.variants else "."),
+            )
+        )
         print(parts[-1], flush=True)
     if asked.out:
-        text = f"# The exercise, held against the truth\n\nMade by `make bench-exercise`.\n{__doc__}\n" + "\n".join(parts)
+        text = (
+            f"# The exercise, held against the truth\n\nMade by `make bench-exercise`.\n{__doc__}\n"
+            + "\n".join(parts)
+        )
         (CHECKOUT / asked.out).write_text(text, encoding="utf-8")
 
 

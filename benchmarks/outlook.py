@@ -36,9 +36,14 @@ def measure(hazard: Hazard, observations: xr.Dataset, region: Region, all_year: 
     speaking = replace(options, warm_season=(1, 12)) if all_year else options
     days = observations["time"].values[SPIN_UP_DAYS :: hazard.issue_step_days]
     features = build_features(hazard, observations, normals, days, delays, options).compute()
-    before, after = features.sel(init_time=slice(None, str(last))), features.sel(init_time=slice(str(last + 1), None))
+    before, after = (
+        features.sel(init_time=slice(None, str(last))),
+        features.sel(init_time=slice(str(last + 1), None)),
+    )
     start = process_time()
-    outlook = fit_outlook(hazard, before, hazard.history(train, normals, options), normals, speaking)
+    outlook = fit_outlook(
+        hazard, before, hazard.history(train, normals, options), normals, speaking
+    )
     spent = process_time() - start
     if outlook is None:
         print(f"\n{region.name} {hazard.name}: too short a record")
@@ -48,14 +53,22 @@ def measure(hazard: Hazard, observations: xr.Dataset, region: Region, all_year: 
     bare = replace(outlook, learnt=outlook.learnt.assign(offset=outlook.learnt["offset"] * 0))
     unshifted = predict_outlook(bare, hazard, after, normals, speaking)
     usual = calendar(made, hazard.history(train, normals, options))
-    print(f"\n{region.name} {hazard.name}{', all year' if all_year else ''}: fitted to {last} in {spent:.1f} s of CPU, {_about(outlook)}")
-    print(_beside(past, outlook=made, unshifted=unshifted, calendar=usual).to_string(index=False, float_format="{:.3f}".format))
+    print(
+        f"\n{region.name} {hazard.name}{', all year' if all_year else ''}: fitted to {last} in {spent:.1f} s of CPU, {_about(outlook)}"
+    )
+    print(
+        _beside(past, outlook=made, unshifted=unshifted, calendar=usual).to_string(
+            index=False, float_format="{:.3f}".format
+        )
+    )
     print(_skills(grade_outlook(made, past), grade_outlook(usual, past)))
 
 
 def calendar(made: xr.DataArray, train: xr.Dataset) -> xr.DataArray:
     """Quantiles of the doy window of the training years, on the days and cells that ``made`` speaks of."""
-    curves = np.stack([window_quantile(train["value"].values, train["time"].values, q) for q in QUANTILES])
+    curves = np.stack(
+        [window_quantile(train["value"].values, train["time"].values, q) for q in QUANTILES]
+    )
     valid = made["init_time"].values + made["lead_days"].values[:, None].astype("timedelta64[D]")
     return made.copy(data=np.where(np.isnan(made.values), np.nan, curves[:, day_index(valid)]))
 
@@ -65,8 +78,16 @@ def _beside(past: xr.Dataset, **made: xr.DataArray) -> pd.DataFrame:
     parts = []
     for name, quantiles in made.items():
         table = grade_outlook(quantiles, past)
-        weighted = table[["inside_90", "inside_50", "pinball"]].mul(table["n"], axis=0).assign(season=table["season"], n=table["n"])
-        sums = pd.concat([weighted, weighted.assign(season="year")]).groupby("season", sort=False).sum()
+        weighted = (
+            table[["inside_90", "inside_50", "pinball"]]
+            .mul(table["n"], axis=0)
+            .assign(season=table["season"], n=table["n"])
+        )
+        sums = (
+            pd.concat([weighted, weighted.assign(season="year")])
+            .groupby("season", sort=False)
+            .sum()
+        )
         means = sums.drop(columns="n").div(sums["n"], axis=0).add_prefix(f"{name}_")
         parts.append(means if parts else means.assign(n=sums["n"].astype(int)))
     return pd.concat(parts, axis=1).reset_index()
@@ -74,9 +95,15 @@ def _beside(past: xr.Dataset, **made: xr.DataArray) -> pd.DataFrame:
 
 def _skills(ours: pd.DataFrame, usual: pd.DataFrame) -> str:
     """Quantile skill of each cell."""
-    loss = [(table["pinball"] * table["n"]).groupby([table["window_days"], table["lead_days"]]).sum() for table in (ours, usual)]
+    loss = [
+        (table["pinball"] * table["n"]).groupby([table["window_days"], table["lead_days"]]).sum()
+        for table in (ours, usual)
+    ]
     skill = 1 - loss[0] / loss[1]
-    cells = ", ".join(f"{lead}{f' ({window})' if window > 1 else ''}: {value:.3f}" for (window, lead), value in skill.items())
+    cells = ", ".join(
+        f"{lead}{f' ({window})' if window > 1 else ''}: {value:.3f}"
+        for (window, lead), value in skill.items()
+    )
     return f"skill {1 - loss[0].sum() / loss[1].sum():.3f}; by lead (window) {cells}"
 
 
@@ -85,7 +112,9 @@ def _about(outlook: Outlook) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--record", nargs="+", default=["tunis"], choices=record_names())
     parser.add_argument("--hazard", nargs="+", default=sorted(hazards()), choices=sorted(hazards()))
     given = parser.parse_args(arguments)

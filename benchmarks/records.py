@@ -17,7 +17,11 @@ STATIONS = CHECKOUT.parent / "shared" / "data" / "stations"
 
 def record_names() -> list[str]:
     """tunis, which comes with the project, then every station folder beside the checkout."""
-    beside = sorted(path.name for path in STATIONS.iterdir() if path.is_dir()) if STATIONS.is_dir() else []
+    beside = (
+        sorted(path.name for path in STATIONS.iterdir() if path.is_dir())
+        if STATIONS.is_dir()
+        else []
+    )
     return ["tunis", *(name for name in beside if name != "tunis")]
 
 
@@ -26,7 +30,9 @@ def records(names: list[str]) -> Iterator[tuple[Region, xr.Dataset]]:
     for name in names:
         with TemporaryDirectory() as scratch:
             home = Settings(Path(scratch))
-            region = load_region(name) if name == "tunis" else load_region(_region_file(name, home.home))
+            region = (
+                load_region(name) if name == "tunis" else load_region(_region_file(name, home.home))
+            )
             store = Store(home, region)
             for source in sources_of(region):
                 store.ingest(source, source.fetch(region, home))

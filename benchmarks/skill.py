@@ -89,7 +89,11 @@ def measure(region: Region, observations: xr.Dataset, names: Sequence[str]) -> M
             seconds += spent
     scores = assess(ours, region, {})
     usual = scores["brier_climatology"]
-    columns = {"ours": scores["brier"], "published": scores["brier_published"], "known": scores["brier_persistence"]}
+    columns = {
+        "ours": scores["brier"],
+        "published": scores["brier_published"],
+        "known": scores["brier_persistence"],
+    }
     columns |= {peer: _briers(scores, theirs, ours, peer) for peer in PEERS}
     skills = {name: (1 - brier / usual).where(usual > 0) for name, brier in columns.items()}
     times = [str(day)[:10] for day in observations["time"].values[[0, -1]]]
@@ -97,7 +101,9 @@ def measure(region: Region, observations: xr.Dataset, names: Sequence[str]) -> M
     return Measured(region.name, times[0], times[1], table, seconds)
 
 
-def _compete(name: str, observations: xr.Dataset, region: Region) -> tuple[xr.Dataset, xr.Dataset, float]:
+def _compete(
+    name: str, observations: xr.Dataset, region: Region
+) -> tuple[xr.Dataset, xr.Dataset, float]:
     """Out-of-fold predictions of ours and of the peers, and the CPU seconds that ours took."""
     ours, theirs, seconds, start = [], [], 0.0, process_time()
     for fold in folds(hazards()[name], observations, region):
@@ -105,15 +111,23 @@ def _compete(name: str, observations: xr.Dataset, region: Region) -> tuple[xr.Da
         seconds += process_time() - start
         theirs.append(peers(fold))
         start = process_time()
-    return joined(hazards()[name], ours, delays_of(observations)), xr.concat(theirs, dim="init_time"), seconds
+    return (
+        joined(hazards()[name], ours, delays_of(observations)),
+        xr.concat(theirs, dim="init_time"),
+        seconds,
+    )
 
 
-def _briers(scores: pd.DataFrame, theirs: dict[str, xr.Dataset], ours: dict[str, xr.Dataset], peer: str) -> np.ndarray:
+def _briers(
+    scores: pd.DataFrame, theirs: dict[str, xr.Dataset], ours: dict[str, xr.Dataset], peer: str
+) -> np.ndarray:
     """A peer's Brier score for each row of ``scores``, over the days ours is scored on."""
     out = []
     for row in scores.itertuples():
         cell = hazards()[row.hazard].cells.index(Cell(int(row.lead_days), int(row.window_days)))
-        error = (theirs[row.hazard][peer].values - ours[row.hazard]["outcome"].values)[cell, row.level - 1]
+        error = (theirs[row.hazard][peer].values - ours[row.hazard]["outcome"].values)[
+            cell, row.level - 1
+        ]
         scored = np.isfinite(ours[row.hazard]["model"].values[cell, row.level - 1])
         out.append(float(np.mean(error[scored] ** 2)) if scored.any() else np.nan)
     return np.array(out)
@@ -141,7 +155,10 @@ def required(measured: Measured) -> str:
     for name in ("ours", "published"):
         mean, low = cells[name].mean(), cells[cells[name] < -ALLOWED_BELOW_CLIMATOLOGY]
         holds = "holds" if mean >= known - ALLOWED_BELOW_KNOWN else "does not hold"
-        worst = "; ".join(f"{row.hazard} L{row.level} {_cell(row)} {getattr(row, name):.3f}" for row in low.itertuples())
+        worst = "; ".join(
+            f"{row.hazard} L{row.level} {_cell(row)} {getattr(row, name):.3f}"
+            for row in low.itertuples()
+        )
         said.append(
             f"- {measured.name}, {name}: mean {mean:.3f} against known's {known:.3f} {holds}; below climatology: {worst or 'none'}."
         )
@@ -156,7 +173,9 @@ def in_detail(measured: Measured) -> pd.DataFrame:
     """Every assessed cell; two decimals would hide what the requirement asks of the third."""
     cells = measured.assessed.copy()
     numbers = {name: cells[name].map("{:.3f}".format) for name in (*OURS, *PEERS)}
-    return cells[["hazard", "level", "window_days", "lead_days", "n_events"]].assign(climatology="0", **numbers, verdict=cells["verdict"])
+    return cells[["hazard", "level", "window_days", "lead_days", "n_events"]].assign(
+        climatology="0", **numbers, verdict=cells["verdict"]
+    )
 
 
 def beside_independent(every: Sequence[Measured]) -> pd.DataFrame:
@@ -164,17 +183,31 @@ def beside_independent(every: Sequence[Measured]) -> pd.DataFrame:
     rows = []
     for (record, hazard, level, lead), theirs in INDEPENDENT.items():
         for skills in (one.skills for one in every if one.name == record):
-            same = (skills["hazard"] == hazard) & (skills["level"] == level) & (skills["lead_days"] == lead)
+            same = (
+                (skills["hazard"] == hazard)
+                & (skills["level"] == level)
+                & (skills["lead_days"] == lead)
+            )
             for row in skills[same & skills["window_days"].isin([1, 90])].itertuples():
                 here = (row.known, row.logistic, row.xgboost, row.ours)
-                both = [f"{own:.2f} / " + ("-" if np.isnan(other) else f"{other:.2f}") for own, other in zip(here, theirs, strict=True)]
+                both = [
+                    f"{own:.2f} / " + ("-" if np.isnan(other) else f"{other:.2f}")
+                    for own, other in zip(here, theirs, strict=True)
+                ]
                 names = ("known", "logistic", "untuned XGBoost", "ours / careful XGBoost")
-                rows.append({"record": record, "cell": f"{hazard} L{level} lead {lead}"} | dict(zip(names, both, strict=True)))
+                rows.append(
+                    {"record": record, "cell": f"{hazard} L{level} lead {lead}"}
+                    | dict(zip(names, both, strict=True))
+                )
     return pd.DataFrame(rows)
 
 
 def markdown(table: pd.DataFrame) -> str:
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    lines = [
+        list(table.columns),
+        ["---"] * len(table.columns),
+        *table.astype(str).to_numpy().tolist(),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -211,7 +244,9 @@ come from thresholds fitted to the same years, where here they are cross-fitted.
 
 def document(every: Sequence[Measured], command: str) -> str:
     """docs/skill.md of the measured records."""
-    details = [f"\n## {one.name}: every assessed cell\n\n{markdown(in_detail(one))}\n" for one in every]
+    details = [
+        f"\n## {one.name}: every assessed cell\n\n{markdown(in_detail(one))}\n" for one in every
+    ]
     return TEXT.format(
         command=command,
         summary=markdown(pd.DataFrame([summary(one) for one in every])),
@@ -224,13 +259,22 @@ def document(every: Sequence[Measured], command: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--record", nargs="+", default=record_names(), choices=record_names())
     parser.add_argument("--hazard", nargs="+", default=sorted(hazards()), choices=sorted(hazards()))
     parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / "skill.md")
     given = parser.parse_args(arguments)
-    every = [measure(region, observations, given.hazard) for region, observations in records(given.record)]
-    narrowed = "" if arguments is None and len(sys.argv) == 1 else " ".join(["", *(arguments or sys.argv[1:])])
+    every = [
+        measure(region, observations, given.hazard)
+        for region, observations in records(given.record)
+    ]
+    narrowed = (
+        ""
+        if arguments is None and len(sys.argv) == 1
+        else " ".join(["", *(arguments or sys.argv[1:])])
+    )
     text = document(every, COMMAND if not narrowed else f"python benchmarks/skill.py{narrowed}")
     print(text)
     given.out.write_text(text, encoding="utf-8")

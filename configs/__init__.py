@@ -108,13 +108,17 @@ class Issuer(_Strict):
     @classmethod
     def _one_word(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"[\w.+-]+(@[\w.-]+)?", value, re.ASCII):
-            raise ValueError(f"found {value!r}, expected an e-mail address or a domain such as risk@city.example")
+            raise ValueError(
+                f"found {value!r}, expected an e-mail address or a domain such as risk@city.example"
+            )
         return value
 
     @model_validator(mode="after")
     def _known(self) -> Issuer:
         if self.authorised and not (self.name and self.sender):
-            raise ValueError("found authorised without a name and a sender, expected both; add them")
+            raise ValueError(
+                "found authorised without a name and a sender, expected both; add them"
+            )
         return self
 
 
@@ -162,35 +166,45 @@ class Region(_Strict):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"found {value!r}, expected an IANA time zone such as Africa/Casablanca")
+            raise ValueError(
+                f"found {value!r}, expected an IANA time zone such as Africa/Casablanca"
+            )
         return value
 
     @field_validator("warm_season")
     @classmethod
     def _months(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
         if value is not None and not all(1 <= month <= 12 for month in value):
-            raise ValueError(f"found {list(value)}, expected two months from 1 to 12 such as [5, 10]")
+            raise ValueError(
+                f"found {list(value)}, expected two months from 1 to 12 such as [5, 10]"
+            )
         return value
 
     @field_validator("reference_period")
     @classmethod
     def _years(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
         if value is not None and value[0] > value[1]:
-            raise ValueError(f"found {list(value)}, expected the first and the last year such as [1991, 2020]")
+            raise ValueError(
+                f"found {list(value)}, expected the first and the last year such as [1991, 2020]"
+            )
         return value
 
     @model_validator(mode="after")
     def _known_order(self) -> Region:
         for variable, names in self.source_order.items():
             if strangers := [name for name in names if name not in self.sources]:
-                raise ValueError(f"source_order: {variable}: found {strangers[0]!r}, expected one of the sources {', '.join(self.sources)}")
+                raise ValueError(
+                    f"source_order: {variable}: found {strangers[0]!r}, expected one of the sources {', '.join(self.sources)}"
+                )
         return self
 
     @model_validator(mode="after")
     def _distinct_locations(self) -> Region:
         ids = [place.id for place in self.locations]
         if len(set(ids)) != len(ids):
-            raise ValueError(f"location ids must differ, found {sorted({i for i in ids if ids.count(i) > 1})} twice")
+            raise ValueError(
+                f"location ids must differ, found {sorted({i for i in ids if ids.count(i) > 1})} twice"
+            )
         return self
 
     @property
@@ -220,7 +234,11 @@ class Region(_Strict):
 
     def inbox_path(self, settings: Settings) -> Path:
         """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""
-        return (self.path.parent / Path(self.inbox).expanduser()).resolve() if self.inbox else settings.data / "inbox" / self.name
+        return (
+            (self.path.parent / Path(self.inbox).expanduser()).resolve()
+            if self.inbox
+            else settings.data / "inbox" / self.name
+        )
 
     def sources_for(self, variable: str) -> tuple[str, ...]:
         """The region's sources in order of preference for a variable: those of ``source_order``, then the others."""
@@ -230,9 +248,18 @@ class Region(_Strict):
     @property
     def fingerprint(self) -> str:
         """Hash of what a model of this region depends on; a model with another fingerprint is of another region."""
-        parts = self.model_dump(mode="json", include={"name", "sources", "warm_season", "thresholds", "utc_offset", "history_start"})
-        parts |= {key: value for key in ("source_options", "source_order") if (value := getattr(self, key))}
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        parts = self.model_dump(
+            mode="json",
+            include={"name", "sources", "warm_season", "thresholds", "utc_offset", "history_start"},
+        )
+        parts |= {
+            key: value
+            for key in ("source_options", "source_order")
+            if (value := getattr(self, key))
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[
+            :16
+        ]
 
 
 def region_names() -> list[str]:
@@ -246,12 +273,16 @@ def load_region(name: str | Path) -> Region:
     Raises ConfigError: no such region (near names are suggested), not YAML, a key or a value that is wrong.
     """
     text = str(name)
-    path = Path(text) if text.endswith((".yaml", ".yml")) or "/" in text else REGIONS / f"{text}.yaml"
+    path = (
+        Path(text) if text.endswith((".yaml", ".yml")) or "/" in text else REGIONS / f"{text}.yaml"
+    )
     if not path.is_file():
         near = difflib.get_close_matches(Path(text).stem, region_names(), n=3, cutoff=0.5)
         known = f"known regions: {', '.join(region_names())}, or give the path of a YAML file."
         hint = f"did you mean {' or '.join(near)}?" if near else known
-        raise ConfigError(f"region {text!r}: there is no file {path.name if path.parent == REGIONS else path}; {hint}")
+        raise ConfigError(
+            f"region {text!r}: there is no file {path.name if path.parent == REGIONS else path}; {hint}"
+        )
     try:
         found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     except UnicodeDecodeError:
@@ -260,15 +291,24 @@ def load_region(name: str | Path) -> Region:
         raise ConfigError(f"region file {path}: {_yaml_sentence(error)}") from None
     if not isinstance(found, dict):
         what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), f"{found!r}")
-        raise ConfigError(f"region file {path}: found {what}, expected keys such as name, title and sources; see regions/tunis.yaml.")
+        raise ConfigError(
+            f"region file {path}: found {what}, expected keys such as name, title and sources; see regions/tunis.yaml."
+        )
     try:
-        region = Region.model_validate({**{str(key): value for key, value in found.items() if key != "path"}, "path": path.resolve()})
+        region = Region.model_validate(
+            {
+                **{str(key): value for key, value in found.items() if key != "path"},
+                "path": path.resolve(),
+            }
+        )
     except ValidationError as error:
         raise ConfigError(f"region file {path}: {_sentence(error)}") from None
     if "path" in found:
         raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
     if path.resolve().parent == REGIONS and region.name != path.stem:
-        raise ConfigError(f"region file {path}: name: found {region.name!r}, expected {path.stem!r}, the name of the file.")
+        raise ConfigError(
+            f"region file {path}: name: found {region.name!r}, expected {path.stem!r}, the name of the file."
+        )
     return region
 
 
@@ -279,12 +319,17 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for i, key in enumerate(keys):
             if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.value[i][0].start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", node.value[i][0].start_mark
+                )
         return super().construct_mapping(node, deep)
 
 
 def _yaml_sentence(error: yaml.YAMLError) -> str:
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it cannot be read"
+    mark, problem = (
+        getattr(error, "problem_mark", None),
+        getattr(error, "problem", None) or "it cannot be read",
+    )
     line = f"line {mark.line + 1}: " if mark else ""
     return f"{line}it is not YAML as expected, {problem.replace(chr(9), 'a tab')}; mend that line."
 
@@ -310,7 +355,10 @@ def options_sentence(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _sentence(error: ValidationError) -> str:
     inner: dict[str, type[BaseModel]] = {"issuer": Issuer, "schedule": Schedule}
-    return " ".join(_part(item, {1: Region, 2: inner.get(str(item["loc"][0]) if item["loc"] else "", Schedule)}) for item in error.errors())
+    return " ".join(
+        _part(item, {1: Region, 2: inner.get(str(item["loc"][0]) if item["loc"] else "", Schedule)})
+        for item in error.errors()
+    )
 
 
 def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:
@@ -320,12 +368,16 @@ def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:
     if item["type"] == "extra_forbidden":
         known = sorted(set(models.get(len(steps), Location).model_fields) - {"path"})
         near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
-        return f"unknown key {where!r}, " + (f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}.")
+        return f"unknown key {where!r}, " + (
+            f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
+        )
     if item["type"] == "missing":
         if isinstance(item["loc"][-1], int):
             return f"{'.'.join(steps[:-1])}: found {list(item['input'])}, expected more values."
         return f"the key {where!r} is missing, add it."
     if item["type"] == "value_error":
         return f"{where}: {item['msg'].removeprefix('Value error, ')}.".removeprefix(": ")
-    expected = _EXPECTED.get(item["type"]) or re.sub(r", (unable|input) .*", "", item["msg"]).removeprefix("Input should be ")
+    expected = _EXPECTED.get(item["type"]) or re.sub(
+        r", (unable|input) .*", "", item["msg"]
+    ).removeprefix("Input should be ")
     return f"{where}: found {item['input']!r}, expected {expected}."

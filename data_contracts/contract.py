@@ -44,8 +44,14 @@ FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
 
 # Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it looks like, cure).
 _LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
-    "degC": ((180, 340, "kelvin", "subtract 273.15"), (61, 140, "degrees Fahrenheit", "subtract 32 and multiply by 5/9")),
-    "hPa": ((45_000, 110_000, "pascal", "divide by 100"), (45, 110, "kilopascal", "multiply by 10")),
+    "degC": (
+        (180, 340, "kelvin", "subtract 273.15"),
+        (61, 140, "degrees Fahrenheit", "subtract 32 and multiply by 5/9"),
+    ),
+    "hPa": (
+        (45_000, 110_000, "pascal", "divide by 100"),
+        (45, 110, "kilopascal", "multiply by 10"),
+    ),
     "m3 m-3": ((1, 100, "per cent", "divide by 100"),),
     "MJ m-2": (
         (46, 500, "W m-2", "multiply the day's mean by 0.0864"),
@@ -81,7 +87,9 @@ def check(batch: Batch, source: str, complete: bool = True) -> Checked:
     if complete and not breaches and not _has_values(observations):
         breaches.append("found no value, expected observations of at least one day")
     if breaches:
-        raise ContractBroken(f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again.")
+        raise ContractBroken(
+            f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again."
+        )
     withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
     withheld["source"] = source
     return Checked(observations, forecasts, locations, withheld)
@@ -121,7 +129,9 @@ def _nothing(types: dict[str, str]) -> pd.DataFrame:
 def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
     """Every value lies in its variable's physical range."""
     return [
-        _expectations().ExpectColumnValuesToBeBetween(column=row.name, min_value=row.low, max_value=row.high, severity="warning")
+        _expectations().ExpectColumnValuesToBeBetween(
+            column=row.name, min_value=row.low, max_value=row.high, severity="warning"
+        )
         for row in variables
     ]
 
@@ -129,9 +139,17 @@ def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
 def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
     """No value is one that services write for "missing". Numbers a variable can really take are left to it."""
     return [
-        _expectations().ExpectColumnValuesToNotBeInSet(column=row.name, value_set=fills, severity="critical")
+        _expectations().ExpectColumnValuesToNotBeInSet(
+            column=row.name, value_set=fills, severity="critical"
+        )
         for row in variables
-        if (fills := [float(np.float32(value)) for value in FILL_VALUES if not row.low <= value <= row.high])
+        if (
+            fills := [
+                float(np.float32(value))
+                for value in FILL_VALUES
+                if not row.low <= value <= row.high
+            ]
+        )
     ]
 
 
@@ -142,8 +160,18 @@ def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectatio
     values = [name for name in columns if name in VARIABLES]
     return [
         *(gxe.ExpectColumnValuesToNotBeNull(column=key, severity="critical") for key in keys),
-        *(gxe.ExpectColumnValuesToBeBetween(column=key, min_value=EARLIEST, max_value=LATEST, severity="critical") for key in days),
-        *(gxe.ExpectColumnValuesToBeInTypeList(column=name, type_list=list(FLOATS), severity="critical") for name in values),
+        *(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=key, min_value=EARLIEST, max_value=LATEST, severity="critical"
+            )
+            for key in days
+        ),
+        *(
+            gxe.ExpectColumnValuesToBeInTypeList(
+                column=name, type_list=list(FLOATS), severity="critical"
+            )
+            for name in values
+        ),
         gxe.ExpectCompoundColumnsToBeUnique(column_list=list(keys), severity="critical"),
     ]
 
@@ -157,11 +185,17 @@ def order_suites(columns: Sequence[str]) -> list[list[Expectation]]:
 
 def _ordered(high: str, low: str) -> Expectation:
     return _expectations().ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A=high, column_B=low, or_equal=True, ignore_row_if="either_value_is_missing", severity="warning"
+        column_A=high,
+        column_B=low,
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        severity="warning",
     )
 
 
-def _check_table(table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _check_table(
+    table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One table through all suites: the clean table and its withheld cells. What is wrong is added to ``breaches``."""
     nothing = no_cells()
     if table.empty:
@@ -174,7 +208,9 @@ def _check_table(table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches
         breaches.extend(what + text for text in found)
         return table.iloc[:0], nothing
     table, out_of_range, found = _check_ranges(table, keys)
-    table, out_of_order, found_order = _check_order(table, keys) if not found else (table, nothing, [])
+    table, out_of_order, found_order = (
+        _check_order(table, keys) if not found else (table, nothing, [])
+    )
     breaches.extend(what + text for text in found + found_order)
     return table, pd.concat([out_of_range, out_of_order], ignore_index=True)
 
@@ -200,7 +236,11 @@ def _day_breaches(days: pd.Series, key: str) -> list[str]:
     if not isinstance(days.dtype, np.dtype) or days.dtype.kind != "M":
         return [f"{key!r} is of type {days.dtype}, expected days without a time zone (datetime64)"]
     odd = days[days != days.dt.normalize()].dropna()
-    return [f"{key!r} holds {odd.iloc[0].isoformat()}, expected days without an hour"] if len(odd) else []
+    return (
+        [f"{key!r} holds {odd.iloc[0].isoformat()}, expected days without an hour"]
+        if len(odd)
+        else []
+    )
 
 
 def _plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
@@ -208,7 +248,11 @@ def _plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     if table.duplicated(list(keys)).any():
         table = table.drop_duplicates()
     table = table.reset_index(drop=True)
-    numbers = [name for name in table.columns if name in VARIABLES and getattr(table[name].dtype, "kind", "O") in "fiu"]
+    numbers = [
+        name
+        for name in table.columns
+        if name in VARIABLES and getattr(table[name].dtype, "kind", "O") in "fiu"
+    ]
     with np.errstate(over="ignore"):
         return table.astype({name: np.float32 for name in numbers})
 
@@ -221,30 +265,50 @@ def _schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
         if kind == "expect_column_values_to_be_in_type_list":
             found.append(f"{name!r} is of type {table[name].dtype}, expected numbers")
         elif kind == "expect_column_values_to_not_be_null":
-            found.append(f"{name!r} is empty in {result['unexpected_count']} rows, expected one in each")
+            found.append(
+                f"{name!r} is empty in {result['unexpected_count']} rows, expected one in each"
+            )
         elif kind == "expect_column_values_to_be_between":
             first = table[name].iloc[result["unexpected_index_list"][0]]
-            found.append(f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to {LATEST.date()}")
+            found.append(
+                f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to {LATEST.date()}"
+            )
         else:
             found.append(_duplicate(table, keys))
-    if "lead_days" in keys and not ((table["lead_days"] >= 0) & (table["lead_days"] % 1 == 0)).all():
+    if (
+        "lead_days" in keys
+        and not ((table["lead_days"] >= 0) & (table["lead_days"] % 1 == 0)).all()
+    ):
         found.append("'lead_days' must hold whole numbers from 0 on")
     return found
 
 
 def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
-    first = table[table.duplicated(list(keys), keep=False)].sort_values(list(keys), kind="stable").iloc[:2]
-    differing = [name for name in first.columns if name not in keys and first[name].nunique(dropna=False) > 1]
+    first = (
+        table[table.duplicated(list(keys), keep=False)]
+        .sort_values(list(keys), kind="stable")
+        .iloc[:2]
+    )
+    differing = [
+        name for name in first.columns if name not in keys and first[name].nunique(dropna=False) > 1
+    ]
     name = differing[0]
     return f"{_where(first.iloc[0], keys)} stands twice with differing {name}, {first[name].iloc[0]:g} and {first[name].iloc[1]:g}"
 
 
-def _check_ranges(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _check_ranges(
+    table: pd.DataFrame, keys: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Cells out of range become NaN; fill values, or too many cells out of range, are breaches."""
     variables = [VARIABLES[name] for name in table.columns if name in VARIABLES]
-    failed = {expectation.column: result for expectation, result in _validate(table, range_suite(variables))}
+    failed = {
+        expectation.column: result
+        for expectation, result in _validate(table, range_suite(variables))
+    }
     suspects = [VARIABLES[name] for name in failed]
-    filled = {expectation.column: result for expectation, result in _validate(table, fill_suite(suspects))}
+    filled = {
+        expectation.column: result for expectation, result in _validate(table, fill_suite(suspects))
+    }
     found, bad = [], []
     for row in suspects:
         result = failed[row.name]
@@ -258,7 +322,9 @@ def _check_ranges(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFr
     return *_withhold(table, bad, keys), found
 
 
-def _fill_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]) -> str:
+def _fill_breach(
+    table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]
+) -> str:
     first = table.iloc[result["unexpected_index_list"][0]]
     return (
         f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands for missing "
@@ -272,10 +338,16 @@ def _too_many(result: dict[str, Any]) -> bool:
     return bad > 1 and share > (MOST_BAD_CELLS if bad >= FEW_BAD_CELLS else MOST_OF_FEW)
 
 
-def _range_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]) -> str:
+def _range_breach(
+    table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]
+) -> str:
     first = table.iloc[result["unexpected_index_list"][0]]
     middle = float(table[row.name].median())
-    hints = [f", it looks like {unit}: {cure}" for low, high, unit, cure in _LOOKS_LIKE.get(row.units, ()) if low < middle <= high]
+    hints = [
+        f", it looks like {unit}: {cure}"
+        for low, high, unit, cure in _LOOKS_LIKE.get(row.units, ())
+        if low < middle <= high
+    ]
     return (
         f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its cells "
         f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to {row.high:g} {row.units})"
@@ -283,14 +355,20 @@ def _range_breach(table: pd.DataFrame, row: Variable, result: dict[str, Any], ke
     )
 
 
-def _check_order(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _check_order(
+    table: pd.DataFrame, keys: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach (columns swapped)."""
     found: list[str] = []
     listed = [no_cells()]
     for suite in order_suites(list(table.columns)):
         bad: list[tuple[str, list[Hashable], str]] = []
         for expectation, result in _validate(table, suite):
-            high, low, rows = expectation.column_A, expectation.column_B, result["unexpected_index_list"]
+            high, low, rows = (
+                expectation.column_A,
+                expectation.column_B,
+                result["unexpected_index_list"],
+            )
             if _too_many(result):
                 found.append(_order_breach(table, high, low, result, keys))
             suspects = [name for name in (high, low) if "mean" in name] or [high, low]
@@ -300,7 +378,9 @@ def _check_order(table: pd.DataFrame, keys: tuple[str, ...]) -> tuple[pd.DataFra
     return table, pd.concat(listed, ignore_index=True), found
 
 
-def _order_breach(table: pd.DataFrame, high: str, low: str, result: dict[str, Any], keys: tuple[str, ...]) -> str:
+def _order_breach(
+    table: pd.DataFrame, high: str, low: str, result: dict[str, Any], keys: tuple[str, ...]
+) -> str:
     first = table.iloc[result["unexpected_index_list"][0]]
     return (
         f"{low} is above {high} in {result['unexpected_percent_nonmissing']:.3g} % of the rows "
@@ -308,17 +388,23 @@ def _order_breach(table: pd.DataFrame, high: str, low: str, result: dict[str, An
     )
 
 
-def _withhold(table: pd.DataFrame, bad: list[tuple[str, list[Hashable], str]], keys: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _withhold(
+    table: pd.DataFrame, bad: list[tuple[str, list[Hashable], str]], keys: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table with the bad cells NaN, and a row for each cell (the first rule it breaks)."""
     parts = [_bad_cells(table, name, rows, rule, keys) for name, rows, rule in bad]
     table = table.copy() if bad else table
     for name, rows, _ in bad:
         table.loc[rows, name] = np.nan
     listed = pd.concat([no_cells(), *parts], ignore_index=True)
-    return table, listed.drop_duplicates(["variable", "time", "location", "value"], ignore_index=True)
+    return table, listed.drop_duplicates(
+        ["variable", "time", "location", "value"], ignore_index=True
+    )
 
 
-def _bad_cells(table: pd.DataFrame, name: str, rows: list[Hashable], rule: str, keys: tuple[str, ...]) -> pd.DataFrame:
+def _bad_cells(
+    table: pd.DataFrame, name: str, rows: list[Hashable], rule: str, keys: tuple[str, ...]
+) -> pd.DataFrame:
     cells = table.loc[rows]
     if "init_time" in keys:
         time = cells["init_time"] + pd.to_timedelta(cells["lead_days"], unit="D")
@@ -340,28 +426,48 @@ def _bad_cells(table: pd.DataFrame, name: str, rows: list[Hashable], rule: str, 
     )
 
 
-def _check_locations(locations: pd.DataFrame, observations: pd.DataFrame, forecasts: pd.DataFrame, breaches: list[str]) -> pd.DataFrame:
+def _check_locations(
+    locations: pd.DataFrame,
+    observations: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    breaches: list[str],
+) -> pd.DataFrame:
     """Every place is described once, with possible coordinates, and every place that was measured is described."""
     missing = [name for name in LOCATION_COLUMNS if name not in locations]
     if missing:
         breaches.append(f"locations: the columns {', '.join(missing)} are missing")
         return locations
     if locations["location"].duplicated().any():
-        breaches.append(f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} stands twice")
+        breaches.append(
+            f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} stands twice"
+        )
     for name, most in (("latitude", 90), ("longitude", 180)):
         odd = locations[locations[name].astype(float).abs() > most]
         if len(odd):
             place, value = odd["location"].iloc[0], odd[name].iloc[0]
-            breaches.append(f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} degrees")
-    measured = {place for table in (observations, forecasts) if len(table) for place in table["location"].unique()}
+            breaches.append(
+                f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} degrees"
+            )
+    measured = {
+        place
+        for table in (observations, forecasts)
+        if len(table)
+        for place in table["location"].unique()
+    }
     unknown = sorted(measured - set(locations["location"]))
     if unknown:
-        breaches.append(f"location {unknown[0]!r} is not in the list of locations{suggestion(unknown[0], locations['location'])}")
+        breaches.append(
+            f"location {unknown[0]!r} is not in the list of locations{suggestion(unknown[0], locations['location'])}"
+        )
     return locations[list(LOCATION_COLUMNS)].reset_index(drop=True)
 
 
 def _where(row: pd.Series, keys: tuple[str, ...]) -> str:
-    shown = [str(row[key].date()) if isinstance(row[key], pd.Timestamp) else f"{key} {row[key]}" for key in keys if key != "member"]
+    shown = [
+        str(row[key].date()) if isinstance(row[key], pd.Timestamp) else f"{key} {row[key]}"
+        for key in keys
+        if key != "member"
+    ]
     return ", ".join(shown).replace("location ", "")
 
 
@@ -376,12 +482,18 @@ def _validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, 
     whole = source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
     batch = whole.get_batch({"dataframe": table})
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
-    outcome = batch.validate(gx.ExpectationSuite("contract", expectations=suite), result_format=complete)
-    results = {_key(result.expectation_config.to_domain_obj()): result for result in outcome.results}
+    outcome = batch.validate(
+        gx.ExpectationSuite("contract", expectations=suite), result_format=complete
+    )
+    results = {
+        _key(result.expectation_config.to_domain_obj()): result for result in outcome.results
+    }
     failed = [(expectation, results[_key(expectation)]) for expectation in suite]
     for expectation, result in failed:
         if result.exception_info.get("raised_exception", False):
-            raise RuntimeError(f"{expectation.expectation_type}: {result.exception_info['exception_message']}")
+            raise RuntimeError(
+                f"{expectation.expectation_type}: {result.exception_info['exception_message']}"
+            )
     return [(expectation, result.result) for expectation, result in failed if not result.success]
 
 

@@ -129,10 +129,16 @@ class Store:
     def _session(self, snapshot: str | None) -> icechunk.Session:
         """A read-only session at a snapshot (default: the newest). Looks first: opening Icechunk would create the folder."""
         if not self.path.is_dir() or not icechunk.Repository.exists(_storage(self.path)):
-            raise RiskError(f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull {self.region.name}` first.")
+            raise RiskError(
+                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull {self.region.name}` first."
+            )
         repository = icechunk.Repository.open(_storage(self.path), config=_config())
         try:
-            return repository.readonly_session(snapshot_id=snapshot) if snapshot else repository.readonly_session("main")
+            return (
+                repository.readonly_session(snapshot_id=snapshot)
+                if snapshot
+                else repository.readonly_session("main")
+            )
         except (icechunk.IcechunkError, ValueError):
             raise RiskError(
                 f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected one such as {self.snapshot()}."
@@ -149,13 +155,17 @@ class Store:
         before = self.withheld()
         stale = before["source"] == source.name
         if not source.complete:
-            stale &= _delivered(before, checked.observations) & ~before["rule"].str.contains("forecast issued")
+            stale &= _delivered(before, checked.observations) & ~before["rule"].str.contains(
+                "forecast issued"
+            )
         _write_list(self.quarantine, before, before[~stale], checked.withheld)
 
     def _keep_quality(self, source: Source, batch: Batch) -> None:
         """List what is now said of the days that the batch speaks of; of others what was said before stays."""
         before, new = self.quality(), batch.quality.assign(source=source.name)
-        stale = (before["source"] == source.name) & (_delivered(before, batch.observations) | _delivered(before, batch.quality))
+        stale = (before["source"] == source.name) & (
+            _delivered(before, batch.observations) | _delivered(before, batch.quality)
+        )
         _write_list(self.qualities, before, before[~stale], new)
 
 
@@ -163,13 +173,21 @@ def _read_list(path: Path, nothing: pd.DataFrame) -> pd.DataFrame:
     """A list kept beside the store, in the columns and types of ``nothing``, which it is where there is no file."""
     if not path.exists():
         return nothing
-    return pd.read_csv(path, dtype={"location": "str"}, keep_default_na=False, parse_dates=["time"]).astype(nothing.dtypes)
+    return pd.read_csv(
+        path, dtype={"location": "str"}, keep_default_na=False, parse_dates=["time"]
+    ).astype(nothing.dtypes)
 
 
 def _write_list(path: Path, before: pd.DataFrame, kept: pd.DataFrame, new: pd.DataFrame) -> None:
     """Replace a list whole by what is kept of it and what is new, in order; nothing is written where it is as ``before``."""
-    listed = pd.concat([kept, new], ignore_index=True)[list(before.columns)].astype(before.dtypes).drop_duplicates(ignore_index=True)
-    listed = listed.sort_values(["source", "variable", "location", "time", *before.columns[4:]], ignore_index=True)
+    listed = (
+        pd.concat([kept, new], ignore_index=True)[list(before.columns)]
+        .astype(before.dtypes)
+        .drop_duplicates(ignore_index=True)
+    )
+    listed = listed.sort_values(
+        ["source", "variable", "location", "time", *before.columns[4:]], ignore_index=True
+    )
     if listed.equals(before):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +201,9 @@ def _delivered(cells: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     if table.empty:
         return pd.Series(False, index=cells.index)
     days = pd.MultiIndex.from_frame(table[["time", "location"]].astype({"time": "datetime64[ns]"}))
-    return pd.Series(pd.MultiIndex.from_frame(cells[["time", "location"]]).isin(days), index=cells.index)
+    return pd.Series(
+        pd.MultiIndex.from_frame(cells[["time", "location"]]).isin(days), index=cells.index
+    )
 
 
 def _storage(path: Path) -> icechunk.Storage:
@@ -192,7 +212,9 @@ def _storage(path: Path) -> icechunk.Storage:
 
 def _config() -> icechunk.RepositoryConfig:
     """Nothing is read ahead in the background, where a folder moved meanwhile would be complained about."""
-    preload = icechunk.ManifestPreloadConfig(max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false())
+    preload = icechunk.ManifestPreloadConfig(
+        max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false()
+    )
     return icechunk.RepositoryConfig(manifest=icechunk.ManifestConfig(preload=preload))
 
 
@@ -207,10 +229,14 @@ def _lock(path: Path) -> Iterator[None]:
 def _open(session: icechunk.Session, group: str) -> xr.Dataset | None:
     """A stored group in chunks of READ, its axes in memory; None where there is no such group."""
     try:
-        dataset = xr.open_zarr(session.store, group=group, consolidated=False, chunks=None, decode_timedelta=True)
+        dataset = xr.open_zarr(
+            session.store, group=group, consolidated=False, chunks=None, decode_timedelta=True
+        )
     except (FileNotFoundError, KeyError):
         return None
-    places = {name: dataset[name].load() for name in ("latitude", "longitude", "elevation")} | {"name": _text(dataset["name"])}
+    places = {name: dataset[name].load() for name in ("latitude", "longitude", "elevation")} | {
+        "name": _text(dataset["name"])
+    }
     variables = [name for name in VARIABLES if name in dataset]
     bare = dataset[variables].drop_vars(list(places))
     chunked = bare.chunk({dim: READ[str(dim)] for dim in bare.dims})
@@ -219,17 +245,29 @@ def _open(session: icechunk.Session, group: str) -> xr.Dataset | None:
 
 def _text(values: xr.DataArray) -> xr.DataArray:
     """Strings as plain numpy text, which every library reads."""
-    return xr.DataArray(np.array(values.values.tolist(), dtype=str), dims=values.dims, attrs=values.attrs)
+    return xr.DataArray(
+        np.array(values.values.tolist(), dtype=str), dims=values.dims, attrs=values.attrs
+    )
 
 
 def _grids(checked: Checked, source: Source) -> dict[str, xr.Dataset | None]:
     """The checked tables as arrays, by the group they go to; None where there is no value."""
     tables = {
         "observations": (checked.observations, ("time",), source.delay_days),
-        "forecasts": (checked.forecasts, ("init_time", "lead_days", "member"), source.run_delay_days),
+        "forecasts": (
+            checked.forecasts,
+            ("init_time", "lead_days", "member"),
+            source.run_delay_days,
+        ),
     }
-    grids = {what: _grid(table, keys, checked.locations, delay) for what, (table, keys, delay) in tables.items() if len(table)}
-    return {what: grids[what] if what in grids and grids[what].data_vars else None for what in tables}
+    grids = {
+        what: _grid(table, keys, checked.locations, delay)
+        for what, (table, keys, delay) in tables.items()
+        if len(table)
+    }
+    return {
+        what: grids[what] if what in grids and grids[what].data_vars else None for what in tables
+    }
 
 
 def _grid(table: pd.DataFrame, keys: Sequence[str], places: pd.DataFrame, delay: int) -> xr.Dataset:
@@ -238,13 +276,24 @@ def _grid(table: pd.DataFrame, keys: Sequence[str], places: pd.DataFrame, delay:
     axes["location"] = pd.Index(places["location"])
     if len(axes.get("member", ())) == 1:
         del axes["member"]
-    dims = [name for name in ("time", "init_time", "lead_time", "location", "member") if name in axes]
+    dims = [
+        name for name in ("time", "init_time", "lead_time", "location", "member") if name in axes
+    ]
     columns = {"lead_time": "lead_days"}
     where = tuple(axes[dim].get_indexer(_labels(table[columns.get(dim, dim)], dim)) for dim in dims)
     shape = tuple(len(axes[dim]) for dim in dims)
-    arrays = {name: (dims, _scatter(shape, where, table[name])) for name in VARIABLES if name in table and table[name].notna().any()}
-    coords = {dim: np.asarray(axes[dim].to_numpy(), dtype=str if dim == "location" else None) for dim in dims}
-    return _describe(xr.Dataset(arrays, coords | _place_coords(places)), dict.fromkeys(arrays, delay))
+    arrays = {
+        name: (dims, _scatter(shape, where, table[name]))
+        for name in VARIABLES
+        if name in table and table[name].notna().any()
+    }
+    coords = {
+        dim: np.asarray(axes[dim].to_numpy(), dtype=str if dim == "location" else None)
+        for dim in dims
+    }
+    return _describe(
+        xr.Dataset(arrays, coords | _place_coords(places)), dict.fromkeys(arrays, delay)
+    )
 
 
 def _dimension(key: str) -> str:
@@ -261,17 +310,26 @@ def _axis(column: pd.Series, key: str) -> pd.Index:
 def _labels(column: pd.Series, dim: str) -> Any:
     if dim in ("time", "init_time"):
         return column.to_numpy("datetime64[ns]")
-    return pd.to_timedelta(column.to_numpy(), unit="D").to_numpy("timedelta64[ns]") if dim == "lead_time" else column.to_numpy()
+    return (
+        pd.to_timedelta(column.to_numpy(), unit="D").to_numpy("timedelta64[ns]")
+        if dim == "lead_time"
+        else column.to_numpy()
+    )
 
 
-def _scatter(shape: tuple[int, ...], where: tuple[np.ndarray, ...], values: pd.Series) -> np.ndarray:
+def _scatter(
+    shape: tuple[int, ...], where: tuple[np.ndarray, ...], values: pd.Series
+) -> np.ndarray:
     array = np.full(shape, np.nan, np.float32)
     array[where] = values.to_numpy(np.float32)
     return array
 
 
 def _place_coords(places: pd.DataFrame) -> dict[str, Any]:
-    numbers = {name: ("location", places[name].to_numpy(np.float64)) for name in ("latitude", "longitude", "elevation")}
+    numbers = {
+        name: ("location", places[name].to_numpy(np.float64))
+        for name in ("latitude", "longitude", "elevation")
+    }
     return {**numbers, "name": ("location", np.array(places["name"].tolist(), dtype=str))}
 
 
@@ -285,10 +343,16 @@ def _describe(dataset: xr.Dataset, delays: Mapping[str, int]) -> xr.Dataset:
             "standard_name": row.standard_name,
             "cell_methods": row.cell_methods,
         }
-        dataset[name].attrs = {key: value for key, value in attributes.items() if value} | {"delay_days": delays[row.name]}
+        dataset[name].attrs = {key: value for key, value in attributes.items() if value} | {
+            "delay_days": delays[row.name]
+        }
     for name, constant in PLACE_ATTRIBUTES.items():
         dataset[name].attrs = dict(constant)
-    for name, standard in (("time", "time"), ("init_time", "forecast_reference_time"), ("lead_time", "forecast_period")):
+    for name, standard in (
+        ("time", "time"),
+        ("init_time", "forecast_reference_time"),
+        ("lead_time", "forecast_period"),
+    ):
         if name in dataset.coords:
             dataset[name].attrs = {"standard_name": standard}
     dataset["location"].attrs = {"cf_role": "timeseries_id"}
@@ -327,12 +391,27 @@ def _combine(new: xr.Dataset, stored: xr.Dataset, dim: str) -> xr.Dataset:
         if name in parts[0].dims
     }
     if dim == "time":
-        axes[dim] = np.arange(axes[dim].min(), axes[dim].max() + np.timedelta64(1, "D"), np.timedelta64(1, "D"))
-    axes["location"] = np.array(list(dict.fromkeys([*stored["location"].values.tolist(), *new["location"].values.tolist()])), dtype=str)
+        axes[dim] = np.arange(
+            axes[dim].min(), axes[dim].max() + np.timedelta64(1, "D"), np.timedelta64(1, "D")
+        )
+    axes["location"] = np.array(
+        list(
+            dict.fromkeys([*stored["location"].values.tolist(), *new["location"].values.tolist()])
+        ),
+        dtype=str,
+    )
     newer, older = (part.reset_coords(list(PLACE_ATTRIBUTES)).reindex(axes) for part in parts)
-    merged = newer.combine_first(older).transpose(dim, *(name for name in ("lead_time", "location", "member") if name in axes))
-    delays = {str(name): int(part[name].attrs["delay_days"]) for part in (stored, new) for name in part.data_vars}
-    return _describe(merged.set_coords(list(PLACE_ATTRIBUTES)).assign_coords(name=_text(merged["name"])), delays)
+    merged = newer.combine_first(older).transpose(
+        dim, *(name for name in ("lead_time", "location", "member") if name in axes)
+    )
+    delays = {
+        str(name): int(part[name].attrs["delay_days"])
+        for part in (stored, new)
+        for name in part.data_vars
+    }
+    return _describe(
+        merged.set_coords(list(PLACE_ATTRIBUTES)).assign_coords(name=_text(merged["name"])), delays
+    )
 
 
 def _with_member(part: xr.Dataset) -> xr.Dataset:
@@ -344,14 +423,20 @@ def _with_member(part: xr.Dataset) -> xr.Dataset:
 
 def _extends(new: xr.Dataset, old: xr.Dataset, dim: str) -> bool:
     """Whether ``new`` has all that ``old`` has, on the same axes but for a longer ``dim``."""
-    if set(new.data_vars) != set(old.data_vars) or set(new.dims) != set(old.dims) or new.sizes[dim] < old.sizes[dim]:
+    if (
+        set(new.data_vars) != set(old.data_vars)
+        or set(new.dims) != set(old.dims)
+        or new.sizes[dim] < old.sizes[dim]
+    ):
         return False
     same = all(new[name].equals(old[name]) for name in new.coords if dim not in new[name].dims)
     same &= all(new[name].attrs == old[name].attrs for name in new.data_vars)
     return same and np.array_equal(new[dim].values[: old.sizes[dim]], old[dim].values)
 
 
-def _write_changes(session: icechunk.Session, group: str, new: xr.Dataset, old: xr.Dataset, start: int) -> None:
+def _write_changes(
+    session: icechunk.Session, group: str, new: xr.Dataset, old: xr.Dataset, start: int
+) -> None:
     """Write the stretch of ``new`` that differs from ``old``, which begins at ``start`` in the store, and append the rest."""
     dim = str(new[next(iter(new.data_vars))].dims[0])
     known = old.sizes[dim]
@@ -363,23 +448,34 @@ def _write_changes(session: icechunk.Session, group: str, new: xr.Dataset, old: 
     if differs.any():
         first, last = np.flatnonzero(differs)[[0, -1]]
         stretch = new.isel({dim: slice(first, last + 1)}).drop_vars(list(new.coords))
-        region = {name: slice(0, size) for name, size in stretch.sizes.items()} | {dim: slice(start + first, start + last + 1)}
+        region = {name: slice(0, size) for name, size in stretch.sizes.items()} | {
+            dim: slice(start + first, start + last + 1)
+        }
         stretch.to_zarr(session.store, group=group, region=region, consolidated=False)
     if new.sizes[dim] > known:
         others = [name for name in new.coords if dim not in new[name].dims]
-        new.isel({dim: slice(known, None)}).drop_vars(others).to_zarr(session.store, group=group, append_dim=dim, consolidated=False)
+        new.isel({dim: slice(known, None)}).drop_vars(others).to_zarr(
+            session.store, group=group, append_dim=dim, consolidated=False
+        )
 
 
 def _write_all(session: icechunk.Session, group: str, new: xr.Dataset) -> None:
     """Write a group whole, in the final layout: chunks may be larger than the arrays, so that growing keeps them."""
     encoding: dict[Any, dict[str, Any]] = {
-        name: {"chunks": tuple(CHUNKS[str(dim)] for dim in new[name].dims), "dtype": "float32"} for name in new.data_vars
+        name: {"chunks": tuple(CHUNKS[str(dim)] for dim in new[name].dims), "dtype": "float32"}
+        for name in new.data_vars
     }
     for name in ("time", "init_time"):
         if name in new.coords:
-            encoding[name] = {"chunks": (AXIS_CHUNK,), "dtype": "int32", "units": "days since 1970-01-01"}
+            encoding[name] = {
+                "chunks": (AXIS_CHUNK,),
+                "dtype": "int32",
+                "units": "days since 1970-01-01",
+            }
     plain = new.assign_coords({name: new[name].astype(object) for name in ("location", "name")})
-    plain.drop_encoding().to_zarr(session.store, group=group, mode="w", encoding=encoding, zarr_format=3, consolidated=False)
+    plain.drop_encoding().to_zarr(
+        session.store, group=group, mode="w", encoding=encoding, zarr_format=3, consolidated=False
+    )
 
 
 def _merge_sources(found: Mapping[str, xr.Dataset], dim: str, region: Region) -> xr.Dataset:
@@ -388,9 +484,21 @@ def _merge_sources(found: Mapping[str, xr.Dataset], dim: str, region: Region) ->
         return next(iter(found.values()))
     merged = reduce(lambda first, other: _combine(first, other, dim), found.values())
     for name in (name for name in region.source_order if name in merged):
-        ordered = [found[source][[name]] for source in region.sources_for(name) if source in found and name in found[source]]
-        merged[name] = reduce(lambda first, other: _combine(first, other, dim), ordered)[name].reindex_like(merged[name])
-    merged = merged.sel(location=list(dict.fromkeys(place for part in found.values() for place in part["location"].values.tolist())))
+        ordered = [
+            found[source][[name]]
+            for source in region.sources_for(name)
+            if source in found and name in found[source]
+        ]
+        merged[name] = reduce(lambda first, other: _combine(first, other, dim), ordered)[
+            name
+        ].reindex_like(merged[name])
+    merged = merged.sel(
+        location=list(
+            dict.fromkeys(
+                place for part in found.values() for place in part["location"].values.tolist()
+            )
+        )
+    )
     chunked = merged.chunk({name: READ[str(name)] for name in merged.dims})
     return chunked.assign_coords({name: merged[name] for name in PLACE_ATTRIBUTES})
 
@@ -403,12 +511,27 @@ def _origin(merged: xr.Dataset, found: Mapping[str, xr.Dataset], region: Region)
     for name in map(str, merged.data_vars):
         values = merged[name].drop_vars(list(PLACE_ATTRIBUTES), errors="ignore")
         origin = xr.full_like(values, -1, dtype=np.int8).drop_attrs()
-        for source in reversed([source for source in region.sources_for(name) if source in bare and name in bare[source]]):
-            there = bare[source][name].notnull().reindex_like(origin, fill_value=False).chunk(values.chunksizes)
+        for source in reversed(
+            [
+                source
+                for source in region.sources_for(name)
+                if source in bare and name in bare[source]
+            ]
+        ):
+            there = (
+                bare[source][name]
+                .notnull()
+                .reindex_like(origin, fill_value=False)
+                .chunk(values.chunksizes)
+            )
             origin = origin.where(~there, np.int8(numbers[source]))
         parts.append(origin)
     names = pd.Index([str(name) for name in merged.data_vars], name="variable")
-    attributes = {"standard_name": "status_flag", "flag_values": list(numbers.values()), "flag_meanings": " ".join(numbers)}
+    attributes = {
+        "standard_name": "status_flag",
+        "flag_values": list(numbers.values()),
+        "flag_meanings": " ".join(numbers),
+    }
     return xr.concat(parts, dim=names, coords="minimal", compat="override").assign_attrs(attributes)
 
 
@@ -420,5 +543,9 @@ def newest_origins(observations: xr.Dataset, days: int = 30) -> dict[str, dict[s
     for variable in origin["variable"].values.tolist():
         values = origin.sel(variable=variable).values
         given = values[values >= 0]
-        found[variable] = {name: round(float((given == number).mean()), 4) for number, name in enumerate(names) if (given == number).any()}
+        found[variable] = {
+            name: round(float((given == number).mean()), 4)
+            for number, name in enumerate(names)
+            if (given == number).any()
+        }
     return found

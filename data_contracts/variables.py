@@ -30,17 +30,86 @@ _RADIATION = "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air"
 
 _ROWS = (
     # WMO extremes: +56.7 degC (1913), -89.2 degC (1983).
-    Variable("air_temperature_max", "degC", -90.0, 60.0, "highest air temperature of the day at 2 m", "time: maximum", "air_temperature"),
-    Variable("air_temperature_mean", "degC", -90.0, 55.0, "mean air temperature of the day at 2 m", "time: mean", "air_temperature"),
-    Variable("air_temperature_min", "degC", -90.0, 50.0, "lowest air temperature of the day at 2 m", "time: minimum", "air_temperature"),
-    # WMO extreme: 1825 mm in 24 h (Foc-Foc, 1966).
-    Variable("precipitation", "mm", 0.0, 1900.0, "precipitation of the day", "time: sum", "lwe_thickness_of_precipitation_amount"),
-    Variable("potential_evapotranspiration", "mm", 0.0, 25.0, "reference evapotranspiration of the day", "time: sum"),
-    Variable("relative_humidity", "%", 0.0, 105.0, "mean relative humidity of the day at 2 m", "time: mean", "relative_humidity"),
-    Variable("wind_speed", "m s-1", 0.0, 75.0, "mean wind speed of the day at 10 m", "time: mean", "wind_speed"),
-    Variable("surface_downwelling_shortwave", "MJ m-2", 0.0, 45.0, "solar radiation received in the day", "time: sum", _RADIATION),
     Variable(
-        "soil_moisture", "m3 m-3", 0.0, 1.0, "volume of water in the topsoil", "time: mean", "volume_fraction_of_condensed_water_in_soil"
+        "air_temperature_max",
+        "degC",
+        -90.0,
+        60.0,
+        "highest air temperature of the day at 2 m",
+        "time: maximum",
+        "air_temperature",
+    ),
+    Variable(
+        "air_temperature_mean",
+        "degC",
+        -90.0,
+        55.0,
+        "mean air temperature of the day at 2 m",
+        "time: mean",
+        "air_temperature",
+    ),
+    Variable(
+        "air_temperature_min",
+        "degC",
+        -90.0,
+        50.0,
+        "lowest air temperature of the day at 2 m",
+        "time: minimum",
+        "air_temperature",
+    ),
+    # WMO extreme: 1825 mm in 24 h (Foc-Foc, 1966).
+    Variable(
+        "precipitation",
+        "mm",
+        0.0,
+        1900.0,
+        "precipitation of the day",
+        "time: sum",
+        "lwe_thickness_of_precipitation_amount",
+    ),
+    Variable(
+        "potential_evapotranspiration",
+        "mm",
+        0.0,
+        25.0,
+        "reference evapotranspiration of the day",
+        "time: sum",
+    ),
+    Variable(
+        "relative_humidity",
+        "%",
+        0.0,
+        105.0,
+        "mean relative humidity of the day at 2 m",
+        "time: mean",
+        "relative_humidity",
+    ),
+    Variable(
+        "wind_speed",
+        "m s-1",
+        0.0,
+        75.0,
+        "mean wind speed of the day at 10 m",
+        "time: mean",
+        "wind_speed",
+    ),
+    Variable(
+        "surface_downwelling_shortwave",
+        "MJ m-2",
+        0.0,
+        45.0,
+        "solar radiation received in the day",
+        "time: sum",
+        _RADIATION,
+    ),
+    Variable(
+        "soil_moisture",
+        "m3 m-3",
+        0.0,
+        1.0,
+        "volume of water in the topsoil",
+        "time: mean",
+        "volume_fraction_of_condensed_water_in_soil",
     ),
     # The Amazon's highest daily flow is about 3.7e5 m3 s-1.
     Variable(
@@ -62,7 +131,15 @@ _ROWS = (
         "water_surface_height_above_reference_datum",
     ),
     # Sea-level extremes 870-1085 hPa; stations stand up to 5,000 m.
-    Variable("air_pressure", "hPa", 450.0, 1100.0, "mean air pressure of the day at the station", "time: mean", "surface_air_pressure"),
+    Variable(
+        "air_pressure",
+        "hPa",
+        450.0,
+        1100.0,
+        "mean air pressure of the day at the station",
+        "time: mean",
+        "surface_air_pressure",
+    ),
 )
 
 VARIABLES: dict[str, Variable] = {row.name: row for row in _ROWS}

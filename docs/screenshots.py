@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("reports", nargs="+", metavar="REGION.LANGUAGE")
     asked = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         for name in asked.reports:
             print(picture(page, *name.rsplit(".", 1)).relative_to(CHECKOUT))

@@ -33,13 +33,17 @@ def in_season(times: np.ndarray, months: tuple[int, int]) -> np.ndarray:
     """True on days from the first of month ``months[0]`` to the end of ``months[1]``, over the new year if need be."""
     month = np.searchsorted(MONTH_BEGINS, day_index(times), side="right")
     first, last = months
-    return (month >= first) & (month <= last) if first <= last else (month >= first) | (month <= last)
+    return (
+        (month >= first) & (month <= last) if first <= last else (month >= first) | (month <= last)
+    )
 
 
 def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Lay (time, ...) out as (366, year, ...), NaN where there is no such day."""
     years = pd.DatetimeIndex(times).year.to_numpy()
-    laid = np.full((DAYS, int(years[-1] - years[0]) + 1, *values.shape[1:]), np.nan, dtype=np.float64)
+    laid = np.full(
+        (DAYS, int(years[-1] - years[0]) + 1, *values.shape[1:]), np.nan, dtype=np.float64
+    )
     laid[day_index(times), years - years[0]] = values
     return laid
 
@@ -54,7 +58,9 @@ def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDO
 
 def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarray:
     """Quantile ``q`` of the doy window, linear between order statistics; (time, location) -> (366, location)."""
-    return np.concatenate([_quantile(window_samples(part, times), q) for part in _few_places(values)], axis=1)
+    return np.concatenate(
+        [_quantile(window_samples(part, times), q) for part in _few_places(values)], axis=1
+    )
 
 
 def _few_places(values: np.ndarray, many: int = 8) -> list[np.ndarray]:
@@ -67,7 +73,10 @@ def _quantile(sample: np.ndarray, q: float) -> np.ndarray:
     last = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
     low = np.floor(last * q).astype(int)
     part = last * q - low
-    below, above = (np.take_along_axis(ordered, rank[None], axis=0)[0] for rank in (low, np.minimum(low + 1, last)))
+    below, above = (
+        np.take_along_axis(ordered, rank[None], axis=0)[0]
+        for rank in (low, np.minimum(low + 1, last))
+    )
     return below * (1 - part) + above * part
 
 
@@ -111,7 +120,10 @@ def trailing_sum(values: np.ndarray, window: int, least: float = 0.95) -> np.nda
     A window up to 3 days needs all its days, a longer one the share ``least`` of them (the sum is then scaled), else NaN.
     """
     ok = np.isfinite(values)
-    total, count = (np.cumsum(part, axis=0) for part in (np.where(ok, values, 0.0).astype(np.float64), ok.astype(np.int64)))
+    total, count = (
+        np.cumsum(part, axis=0)
+        for part in (np.where(ok, values, 0.0).astype(np.float64), ok.astype(np.int64))
+    )
     head = [(0, 0)] * (values.ndim - 1)
     total, count = (np.pad(part, [(window, 0), *head]) for part in (total, count))
     total, count = total[window:] - total[:-window], count[window:] - count[:-window]

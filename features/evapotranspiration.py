@@ -21,14 +21,24 @@ def extraterrestrial_radiation(day_of_year: np.ndarray, latitude: np.ndarray) ->
     distance = 1 + 0.033 * np.cos(2 * np.pi * j / 365)
     declination = 0.409 * np.sin(2 * np.pi * j / 365 - 1.39)
     sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
-    beam = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.sin(sunset)
+    beam = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.sin(
+        sunset
+    )
     return 24 * 60 / np.pi * 0.0820 * distance * beam
 
 
-def hargreaves(tmax: np.ndarray, tmin: np.ndarray, tmean: np.ndarray, day_of_year: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+def hargreaves(
+    tmax: np.ndarray,
+    tmin: np.ndarray,
+    tmean: np.ndarray,
+    day_of_year: np.ndarray,
+    latitude: np.ndarray,
+) -> np.ndarray:
     """Reference evapotranspiration of Hargreaves & Samani 1985, mm per day (FAO-56 eq. 52); never below zero."""
     radiation = extraterrestrial_radiation(day_of_year, latitude) * 0.408
-    return np.maximum(0.0023 * (tmean + 17.8) * np.sqrt(np.maximum(tmax - tmin, 0.0)) * radiation, 0.0)
+    return np.maximum(
+        0.0023 * (tmean + 17.8) * np.sqrt(np.maximum(tmax - tmin, 0.0)) * radiation, 0.0
+    )
 
 
 def penman_monteith(
@@ -49,20 +59,39 @@ def penman_monteith(
     where the sun does not rise.
     """
     mean = (tmax + tmin) / 2
-    deficit = (saturation_vapour_pressure(tmax) + saturation_vapour_pressure(tmin)) / 2 - vapour_pressure
+    deficit = (
+        saturation_vapour_pressure(tmax) + saturation_vapour_pressure(tmin)
+    ) / 2 - vapour_pressure
     slope = 4098 * saturation_vapour_pressure(mean) / (mean + 237.3) ** 2
     gamma = 0.000665 * 101.3 * ((293 - 0.0065 * np.asarray(elevation)) / 293) ** 5.26
-    clear_sky = (0.75 + 2e-5 * np.asarray(elevation)) * extraterrestrial_radiation(day_of_year, latitude)
-    net = 0.77 * radiation - net_longwave(tmax, tmin, vapour_pressure, radiation, clear_sky) - soil_heat
-    found = (0.408 * slope * net + gamma * 900 / (mean + 273) * wind * deficit) / (slope + gamma * (1 + 0.34 * wind))
+    clear_sky = (0.75 + 2e-5 * np.asarray(elevation)) * extraterrestrial_radiation(
+        day_of_year, latitude
+    )
+    net = (
+        0.77 * radiation
+        - net_longwave(tmax, tmin, vapour_pressure, radiation, clear_sky)
+        - soil_heat
+    )
+    found = (0.408 * slope * net + gamma * 900 / (mean + 273) * wind * deficit) / (
+        slope + gamma * (1 + 0.34 * wind)
+    )
     return np.maximum(found, 0.0)
 
 
 def net_longwave(
-    tmax: np.ndarray, tmin: np.ndarray, vapour_pressure: np.ndarray, radiation: np.ndarray, clear_sky: np.ndarray
+    tmax: np.ndarray,
+    tmin: np.ndarray,
+    vapour_pressure: np.ndarray,
+    radiation: np.ndarray,
+    clear_sky: np.ndarray,
 ) -> np.ndarray:
     """Longwave radiation lost by the ground, MJ m-2 per day (FAO-56 eq. 39); NaN where ``clear_sky`` is 0."""
-    share = np.minimum(np.divide(radiation, clear_sky, out=np.full(np.shape(radiation), np.nan), where=clear_sky > 0), 1.0)
+    share = np.minimum(
+        np.divide(
+            radiation, clear_sky, out=np.full(np.shape(radiation), np.nan), where=clear_sky > 0
+        ),
+        1.0,
+    )
     black = 4.903e-9 * ((tmax + 273.16) ** 4 + (tmin + 273.16) ** 4) / 2
     return black * (0.34 - 0.14 * np.sqrt(vapour_pressure)) * (1.35 * share - 0.35)
 
@@ -74,7 +103,9 @@ def saturation_vapour_pressure(temperature: np.ndarray) -> np.ndarray:
 
 def vapour_pressure_of(humidity: np.ndarray, tmax: np.ndarray, tmin: np.ndarray) -> np.ndarray:
     """Vapour pressure, kPa, from the day's mean relative humidity in % (FAO-56 eq. 19)."""
-    return humidity / 100 * (saturation_vapour_pressure(tmax) + saturation_vapour_pressure(tmin)) / 2
+    return (
+        humidity / 100 * (saturation_vapour_pressure(tmax) + saturation_vapour_pressure(tmin)) / 2
+    )
 
 
 def wind_at_2m(wind: np.ndarray, height: float = 10.0) -> np.ndarray:

@@ -76,11 +76,15 @@ def annual_maxima(values: np.ndarray, times: np.ndarray, least_days: int = 330) 
     for one in np.unique(year):
         part = values[year == one]
         enough = np.isfinite(part).sum(axis=0) >= least_days
-        maxima.append(np.where(enough, np.max(np.where(np.isfinite(part), part, -np.inf), axis=0), np.nan))
+        maxima.append(
+            np.where(enough, np.max(np.where(np.isfinite(part), part, -np.inf), axis=0), np.nan)
+        )
     return np.array(maxima)
 
 
-def rain_severity(rain: np.ndarray, sum_3d: np.ndarray, level_1d: np.ndarray, level_3d: np.ndarray) -> np.ndarray:
+def rain_severity(
+    rain: np.ndarray, sum_3d: np.ndarray, level_1d: np.ndarray, level_3d: np.ndarray
+) -> np.ndarray:
     """The greater of the day's rain over its 2-year return level and the 3-day sum over its own: (time, location); mm, mm -> 1.
 
     One of the two missing leaves the other.
@@ -123,11 +127,18 @@ def antecedent_precipitation(rain: np.ndarray, window: int, decay: float = 0.90)
     forgotten after them.
     """
     index = np.full(rain.shape, np.nan)
-    index[window - 1 :] = sum(decay**back * rain[window - 1 - back : len(rain) - back] for back in range(window))
+    index[window - 1 :] = sum(
+        decay**back * rain[window - 1 - back : len(rain) - back] for back in range(window)
+    )
     return index
 
 
-WHY_UNDEFINED = ("", "fewer than 4 values", "more than half of the sums are zero", "all values are alike")
+WHY_UNDEFINED = (
+    "",
+    "fewer than 4 values",
+    "more than half of the sums are zero",
+    "all values are alike",
+)
 
 
 def why_undefined(sample: np.ndarray, rain: np.ndarray | bool = False) -> np.ndarray:
@@ -190,7 +201,10 @@ class ZeroGamma:
         n_wet = wet.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(wet, sample, 0.0).sum(axis=0) / n_wet
-            a = np.log(mean) - np.where(wet, np.log(np.where(wet, sample, 1.0)), 0.0).sum(axis=0) / n_wet
+            a = (
+                np.log(mean)
+                - np.where(wet, np.log(np.where(wet, sample, 1.0)), 0.0).sum(axis=0) / n_wet
+            )
             shape = (1 + np.sqrt(1 + 4 * a / 3)) / (4 * a)
             dry = 1 - n_wet / np.isfinite(sample).sum(axis=0)
             bad = why_undefined(sample, rain=True) > 0
@@ -215,13 +229,18 @@ def monthly_spi(rain: np.ndarray, window: int, reference: np.ndarray | None = No
     return _monthly(rain, window, reference, ZeroGamma)
 
 
-def monthly_spei(balance: np.ndarray, window: int, reference: np.ndarray | None = None) -> np.ndarray:
+def monthly_spei(
+    balance: np.ndarray, window: int, reference: np.ndarray | None = None
+) -> np.ndarray:
     """SPEI of the ``window`` months ending with each month from precipitation minus PET, mm; as monthly_spi."""
     return _monthly(balance, window, reference, LogLogistic)
 
 
 def _monthly(
-    values: np.ndarray, window: int, reference: np.ndarray | None, distribution: type[LogLogistic] | type[ZeroGamma]
+    values: np.ndarray,
+    window: int,
+    reference: np.ndarray | None,
+    distribution: type[LogLogistic] | type[ZeroGamma],
 ) -> np.ndarray:
     totals = trailing_sum(values, window, least=1.0)
     learnt = totals if reference is None else np.where(reference[:, None], totals, np.nan)

@@ -41,7 +41,9 @@ def make_prefect_home() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = (error.strerror or "it cannot be made").lower()
-        raise RiskError(f"folder {folder}: {why}, expected a folder to write to; set CLIMATE_RISK_HOME to one you own.") from None
+        raise RiskError(
+            f"folder {folder}: {why}, expected a folder to write to; set CLIMATE_RISK_HOME to one you own."
+        ) from None
 
 
 os.environ.update(_prepare(dict(os.environ), Settings.from_environment()))

@@ -21,7 +21,9 @@ from models import backtest as backtests
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
     """Writes scores.csv; it appears whole or not at all. Numbers keep 6 significant digits, missing is an empty field."""
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline="") as file:
+    with NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline=""
+    ) as file:
         try:
             scores.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
         except BaseException:
@@ -42,9 +44,15 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
 
     Where the record has weather forecasts, a second table beside it, scores_stages.csv for scores.csv, holds the stages apart.
     """
-    settings, place, path = Settings.from_environment(), open_region(region), Path(out).expanduser().resolve()
+    settings, place, path = (
+        Settings.from_environment(),
+        open_region(region),
+        Path(out).expanduser().resolve(),
+    )
     if not path.parent.is_dir() or path.is_dir():
-        raise RiskError(f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file.")
+        raise RiskError(
+            f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file."
+        )
     with alone(place, settings):
         pulled = pull_sources(place, settings, least_years=backtests.LEAST_YEARS)
         store = Store(settings, place)
@@ -53,14 +61,20 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
         tested = backtest_hazards(possible.hazards, observations, forecasts_of(store), place)
         missing = possible.missing | tested.missing
         if not tested.out_of_fold:
-            raise RiskError(f"{place.name}: no hazard can be assessed: {listed(missing | possible.absent)}")
+            raise RiskError(
+                f"{place.name}: no hazard can be assessed: {listed(missing | possible.absent)}"
+            )
         with stage("score") as say:
             assessment = assess(tested.out_of_fold, place, missing)
             scores = assessment.table
             say(f"{len(scores)} cells")
         write_scores(scores, path)
-        notes = [f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items()]
+        notes = [
+            f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items()
+        ]
         if len(assessment.weather):
             write_scores(assessment.weather, stages_path(path))
-            notes.append(f"With weather forecasts (N), without (K), and both, on the same days: {stages_path(path).name}")
+            notes.append(
+                f"With weather forecasts (N), without (K), and both, on the same days: {stages_path(path).name}"
+            )
         return concluded(Outcome(place.name, path, pulled.degraded, tuple(notes), scores))

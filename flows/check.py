@@ -52,7 +52,9 @@ def exercise_problems(region: Region) -> list[str]:
 def hazard_problems(region: Region) -> list[str]:
     """A sentence for each name under thresholds, colours and actions that no hazard knows."""
     known = hazards()
-    named = [(key, name) for key in ("thresholds", "colours", "actions") for name in getattr(region, key)]
+    named = [
+        (key, name) for key in ("thresholds", "colours", "actions") for name in getattr(region, key)
+    ]
     problems = [_unknown(f"{key}:", name, known) for key, name in named if name not in known]
     for hazard in known.values():
         problems += _threshold_problems(region, hazard) + _colour_problems(region, hazard)
@@ -61,23 +63,41 @@ def hazard_problems(region: Region) -> list[str]:
 
 def _threshold_problems(region: Region, hazard: Hazard) -> list[str]:
     names = region.thresholds.get(hazard.name, {})
-    return [_unknown(f"thresholds: {hazard.name}:", name, hazard.thresholds) for name in names if name not in hazard.thresholds]
+    return [
+        _unknown(f"thresholds: {hazard.name}:", name, hazard.thresholds)
+        for name in names
+        if name not in hazard.thresholds
+    ]
 
 
 def _colour_problems(region: Region, hazard: Hazard) -> list[str]:
     colours = region.colours.get(hazard.name, {})
-    problems = [_unknown(f"colours: {hazard.name}:", colour, COLOURS) for colour in colours if colour not in COLOURS]
+    problems = [
+        _unknown(f"colours: {hazard.name}:", colour, COLOURS)
+        for colour in colours
+        if colour not in COLOURS
+    ]
     for colour, limits in colours.items():
         where = f"colours: {hazard.name}: {colour}:"
-        problems += [f"{where} found level {level}, expected one of {LEVELS}." for level in limits if level not in LEVELS]
-        problems += [f"{where} found {limit:g}, expected a probability from 0 to 1." for limit in limits.values() if not 0 <= limit <= 1]
+        problems += [
+            f"{where} found level {level}, expected one of {LEVELS}."
+            for level in limits
+            if level not in LEVELS
+        ]
+        problems += [
+            f"{where} found {limit:g}, expected a probability from 0 to 1."
+            for limit in limits.values()
+            if not 0 <= limit <= 1
+        ]
     return problems
 
 
 def _unknown(where: str, found: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
-    return f"{where} unknown key {found!r}, " + (f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}.")
+    return f"{where} unknown key {found!r}, " + (
+        f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}."
+    )
 
 
 def check(name: str, settings: Settings) -> list[Finding]:
@@ -102,7 +122,10 @@ def _inbox(region: Region, settings: Settings) -> Finding:
         files = [path for path in folder.iterdir() if path.is_file()]
     except OSError as error:
         why = (error.strerror or "not readable").lower()
-        return Finding("inbox", problem=f"inbox {folder}: {why}, expected a folder of CSV, Parquet or NetCDF files; make it.")
+        return Finding(
+            "inbox",
+            problem=f"inbox {folder}: {why}, expected a folder of CSV, Parquet or NetCDF files; make it.",
+        )
     return Finding("inbox", f"{folder}, {len(files)} files")
 
 
@@ -124,15 +147,24 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
     days, places = batch.observations["time"], batch.observations["location"].nunique()
     bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
     told = "".join(f"; {remark}" for remark in batch.remarks)
-    return Finding(what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}{told}")
+    return Finding(
+        what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}{told}"
+    )
 
 
 @contextmanager
-def _briefly(source: Source, region: Region, settings: Settings) -> Iterator[tuple[Region, Settings]]:
+def _briefly(
+    source: Source, region: Region, settings: Settings
+) -> Iterator[tuple[Region, Settings]]:
     """The region and the home to fetch with: a service is asked for some newest days, whatever is stored, and nothing of it is kept."""
     if source.complete or source.exercise:
         yield region, settings
         return
     recent = datetime.now(region.zone).date() - RECENT
     with TemporaryDirectory(prefix="climate-risk-check-") as folder:
-        yield region.model_copy(update={"history_start": max(recent, region.history_start or recent)}), Settings(Path(folder))
+        yield (
+            region.model_copy(
+                update={"history_start": max(recent, region.history_start or recent)}
+            ),
+            Settings(Path(folder)),
+        )

@@ -36,40 +36,108 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], text: str, detail: str = "") -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}. {detail}".rstrip())
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, detail: str = ""
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}. {detail}".rstrip()
+        )
         made.set_defaults(run=run)
         return made
 
     def region(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        made.add_argument("region", metavar="REGION", help="a name under configs/regions/ or the path of a region's YAML file")
+        made.add_argument(
+            "region",
+            metavar="REGION",
+            help="a name under configs/regions/ or the path of a region's YAML file",
+        )
         return made
 
     again = "Run it again for the same day: nothing changes."
-    daily = command("daily", _daily, "pull, train what has no model yet, forecast and publish", again)
-    daily.add_argument("regions", metavar="REGION", nargs="+", help="names or paths of region files")
+    daily = command(
+        "daily", _daily, "pull, train what has no model yet, forecast and publish", again
+    )
+    daily.add_argument(
+        "regions", metavar="REGION", nargs="+", help="names or paths of region files"
+    )
     pull = region(command("pull", _pull, "pull a region's records, check and store them"))
-    pull.add_argument("--until", type=_day, metavar="DATE", help="leave out later days (those already stored stay)")
-    train = region(command("train", _train, "train a region's models on the stored record and register them in MLflow"))
+    pull.add_argument(
+        "--until",
+        type=_day,
+        metavar="DATE",
+        help="leave out later days (those already stored stay)",
+    )
+    train = region(
+        command(
+            "train",
+            _train,
+            "train a region's models on the stored record and register them in MLflow",
+        )
+    )
     train.add_argument("--hazard", metavar="H", help="only this hazard, such as heat")
-    backtest = region(command("backtest", _backtest, "pull, forecast every past year from the years before it, and score that"))
+    backtest = region(
+        command(
+            "backtest",
+            _backtest,
+            "pull, forecast every past year from the years before it, and score that",
+        )
+    )
     backtest.add_argument("--out", required=True, metavar="scores.csv", help="the file to write")
-    forecast = region(command("forecast", _forecast, "forecast from the stored record with the champions and publish the report"))
-    forecast.add_argument("--issued", type=_day, metavar="DATE", help="a past issue day makes a hindcast from what was known that morning")
-    forecast.add_argument("--out", metavar="DIR", help="write the report into this folder instead of published/")
+    forecast = region(
+        command(
+            "forecast",
+            _forecast,
+            "forecast from the stored record with the champions and publish the report",
+        )
+    )
+    forecast.add_argument(
+        "--issued",
+        type=_day,
+        metavar="DATE",
+        help="a past issue day makes a hindcast from what was known that morning",
+    )
+    forecast.add_argument(
+        "--out", metavar="DIR", help="write the report into this folder instead of published/"
+    )
     shown = "It is shown beside the model in every language and changes no graded number; '' or --remove takes it away."
     note = region(command("note", _note, "put the duty officer's note beside a report", shown))
-    note.add_argument("text", metavar="TEXT", nargs="?", help="the note, at most 2,000 characters; - reads it from standard input")
-    note.add_argument("--date", type=_day, metavar="DATE", help="the report's issue day (default: the newest published)")
+    note.add_argument(
+        "text",
+        metavar="TEXT",
+        nargs="?",
+        help="the note, at most 2,000 characters; - reads it from standard input",
+    )
+    note.add_argument(
+        "--date",
+        type=_day,
+        metavar="DATE",
+        help="the report's issue day (default: the newest published)",
+    )
     note.add_argument("--remove", action="store_true", help="take the note away")
     stays = "Its pages say why, its alerts are cancelled, nothing disappears; a run of that day with other numbers corrects it."
     retract = region(command("retract", _retract, "retract a published report", stays))
-    retract.add_argument("date", type=_day, metavar="DATE", help="its issue day, such as 2002-07-31")
-    retract.add_argument("--reason", required=True, metavar="TEXT", help="one sentence that readers will see")
-    region(command("check", _check, "test a region's file, inbox and sources; runs and stores nothing"))
+    retract.add_argument(
+        "date", type=_day, metavar="DATE", help="its issue day, such as 2002-07-31"
+    )
+    retract.add_argument(
+        "--reason", required=True, metavar="TEXT", help="one sentence that readers will see"
+    )
+    region(
+        command("check", _check, "test a region's file, inbox and sources; runs and stores nothing")
+    )
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
-    schedule = command("schedule", _schedule, "serve the daily and monthly runs on this machine until stopped", server)
-    schedule.add_argument("regions", metavar="REGION", nargs="*", help="names or paths (default: all under configs/regions/)")
+    schedule = command(
+        "schedule",
+        _schedule,
+        "serve the daily and monthly runs on this machine until stopped",
+        server,
+    )
+    schedule.add_argument(
+        "regions",
+        metavar="REGION",
+        nargs="*",
+        help="names or paths (default: all under configs/regions/)",
+    )
     return top
 
 
@@ -85,7 +153,9 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a day such as 2002-07-31") from None
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}, expected a day such as 2002-07-31"
+        ) from None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -148,7 +218,10 @@ def _check(given: argparse.Namespace) -> int:
 
     findings = check(given.region, Settings.from_environment())
     for finding in findings:
-        print(f"{'problem' if finding.problem else 'ok':<9}{finding.what:<24}{finding.problem or finding.fact}", flush=True)
+        print(
+            f"{'problem' if finding.problem else 'ok':<9}{finding.what:<24}{finding.problem or finding.fact}",
+            flush=True,
+        )
     return 1 if any(finding.problem for finding in findings) else 0
 
 
@@ -167,7 +240,9 @@ def _text(given: str) -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig") if given == "-" else given
     except UnicodeDecodeError:
-        raise RiskError("standard input: found bytes that are no UTF-8, expected plain text; save it as UTF-8.") from None
+        raise RiskError(
+            "standard input: found bytes that are no UTF-8, expected plain text; save it as UTF-8."
+        ) from None
 
 
 def _retract(given: argparse.Namespace) -> int:
@@ -229,7 +304,10 @@ def _prefect() -> Iterator[None]:
     if PREFECT_API_URL.value():
         yield
         return
-    with prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as url, temporary_settings({PREFECT_API_URL: url}):
+    with (
+        prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as url,
+        temporary_settings({PREFECT_API_URL: url}),
+    ):
         try:
             yield
         finally:
@@ -247,7 +325,9 @@ def _deliver() -> None:
 
 def _not_a_failed_run(record: logging.LogRecord) -> bool:
     """False for what Prefect logs when a run fails: the error itself reaches the user by this command, in its own words."""
-    return not (record.levelno >= 40 and record.name.startswith(("prefect.flow_runs", "prefect.task_runs")))
+    return not (
+        record.levelno >= 40 and record.name.startswith(("prefect.flow_runs", "prefect.task_runs"))
+    )
 
 
 if __name__ == "__main__":

@@ -25,20 +25,45 @@ def daily(region: str) -> Outcome:
     with alone(place, settings):
         pulled = pull_sources(place, settings)
         store = Store(settings, place)
-        observations, forecasts, snapshot = store.observations(), forecasts_of(store), store.snapshot()
+        observations, forecasts, snapshot = (
+            store.observations(),
+            forecasts_of(store),
+            store.snapshot(),
+        )
         issued = today(place, observations)
         known, registry = known_before(observations, issued), Registry(settings)
         possible = sort_hazards(known)
         champions = champions_of(place, registry, possible.hazards, known)
-        new = tuple(name for name, one in champions.items() if one.model is None and not one.degraded)
+        new = tuple(
+            name for name, one in champions.items() if one.model is None and not one.degraded
+        )
         missing: dict[str, str] = {}
         if new:
-            others = {name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}
-            registered, missing = train_hazards(new, known, forecasts, place, registry, snapshot, others, possible.missing)
+            others = {
+                name: one.out_of_fold
+                for name, one in champions.items()
+                if one.out_of_fold is not None
+            }
+            registered, missing = train_hazards(
+                new, known, forecasts, place, registry, snapshot, others, possible.missing
+            )
             champions |= champions_of(place, registry, tuple(registered), known)
         folder = settings.published / place.name / issued.isoformat()
         return concluded(
             make_forecast(
-                Issue(place, settings, issued, snapshot, known, forecasts, champions, possible, folder, False, pulled.degraded, missing)
+                Issue(
+                    place,
+                    settings,
+                    issued,
+                    snapshot,
+                    known,
+                    forecasts,
+                    champions,
+                    possible,
+                    folder,
+                    False,
+                    pulled.degraded,
+                    missing,
+                )
             )
         )

@@ -67,10 +67,16 @@ class Issue:
 @task(name="score", task_run_name="score {region.name}", **task_options())
 def score(region: Region, champions: dict[str, Champion], missing: dict[str, str]) -> Assessment:
     """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
-    return assess({name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None}, region, missing)
+    return assess(
+        {name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None},
+        region,
+        missing,
+    )
 
 
-@task(name="forecast", task_run_name="forecast {issue.region.name} {issue.issued}", **task_options())
+@task(
+    name="forecast", task_run_name="forecast {issue.region.name} {issue.issued}", **task_options()
+)
 def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
     """The forecast of the issue day; colours already given by the forecast before are only withdrawn with a margin."""
     models = {name: champion.model for name, champion in issue.champions.items()}
@@ -79,18 +85,40 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
     before = None if issue.hindcast else read_published(issue.before)
     weather = None
     if issue.forecasts is not None:
-        backtests = {name: champion.out_of_fold for name, champion in issue.champions.items() if champion.out_of_fold is not None}
+        backtests = {
+            name: champion.out_of_fold
+            for name, champion in issue.champions.items()
+            if champion.out_of_fold is not None
+        }
         weather = prediction.Weather(issue.forecasts, assessment.weather, backtests)
-    made = prediction.predict(models, assessment.known, issue.observations, issue.region, issue.issued, versions, before, weather)
+    made = prediction.predict(
+        models,
+        assessment.known,
+        issue.observations,
+        issue.region,
+        issue.issued,
+        versions,
+        before,
+        weather,
+    )
     return made.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else made
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
-def publish(issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]) -> reports.Published:
+def publish(
+    issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]
+) -> reports.Published:
     """The report's folder; an official forecast also enters the index and MLflow."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
-    before, settings = None if issue.hindcast else issue.before, issue.settings if issue.official else None
-    backtests = {name: champion.out_of_fold for name, champion in issue.champions.items() if champion.out_of_fold is not None}
+    before, settings = (
+        None if issue.hindcast else issue.before,
+        issue.settings if issue.official else None,
+    )
+    backtests = {
+        name: champion.out_of_fold
+        for name, champion in issue.champions.items()
+        if champion.out_of_fold is not None
+    }
     past = record_of(backtests, assessment.known, issue.region)
     made = reports.publish(
         forecast,
@@ -105,14 +133,20 @@ def publish(issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenan
         {"colours": past.colours, "reliability": past.reliability} if backtests else None,
     )
     if issue.official:
-        Registry(issue.settings).log_forecast(issue.region, issue.issued, forecast, provenance, made.folder)
+        Registry(issue.settings).log_forecast(
+            issue.region, issue.issued, forecast, provenance, made.folder
+        )
         reports.write_index(issue.settings)
     return made
 
 
 def folder_before(published: Path, issued: date) -> Path | None:
     """The newest report in a region's published folder of a day before ``issued``; None where there is none."""
-    found = [path.parent for path in published.glob("????-??-??/forecast.csv") if path.parent.name < issued.isoformat()]
+    found = [
+        path.parent
+        for path in published.glob("????-??-??/forecast.csv")
+        if path.parent.name < issued.isoformat()
+    ]
     return max(found, default=None)
 
 
@@ -122,8 +156,15 @@ def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
     for name, champion in issue.champions.items():
         if champion.model is not None:
             hazard = hazards()[name]
-            whole = hazard.history(issue.observations, champion.model.normals, options_for(hazard, issue.region, issue.observations))
-            first = pd.Timestamp(issue.issued - timedelta(days=PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS))
+            whole = hazard.history(
+                issue.observations,
+                champion.model.normals,
+                options_for(hazard, issue.region, issue.observations),
+            )
+            first = pd.Timestamp(
+                issue.issued
+                - timedelta(days=PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS)
+            )
             found[name] = whole.sel(time=slice(first, None)).compute()
     return found
 
@@ -135,7 +176,9 @@ def stale(observations: xr.Dataset, issued: date) -> tuple[str, ...]:
     if newest >= expected:
         return ()
     late = (expected - newest).days
-    return (f"The newest observation is of {newest}, {late} days older than it should be; see why the sources deliver nothing newer.",)
+    return (
+        f"The newest observation is of {newest}, {late} days older than it should be; see why the sources deliver nothing newer.",
+    )
 
 
 def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[str, Any]:
@@ -147,9 +190,18 @@ def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[st
         "data_until": newest_day(issue.observations).isoformat(),
         "snapshot": issue.snapshot,
         "code_version": code_version(),
-        "models": {name: told_of(one.model, one.version) for name, one in issue.champions.items() if one.model is not None},
+        "models": {
+            name: told_of(one.model, one.version)
+            for name, one in issue.champions.items()
+            if one.model is not None
+        },
         "sources": [
-            {"name": one.name, "attribution": credit_of(one, issue.region), "licence": one.licence, "delay_days": one.delay_days}
+            {
+                "name": one.name,
+                "attribution": credit_of(one, issue.region),
+                "licence": one.licence,
+                "delay_days": one.delay_days,
+            }
             for one in sources_of(issue.region)
         ],
         "origins": newest_origins(issue.observations),
@@ -166,7 +218,11 @@ def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[st
 def normal_years(issue: Issue) -> tuple[int, int]:
     """First and last year the normals were learnt from: the models' own, or those a model learnt now would use."""
     models = [one.model for one in issue.champions.values() if one.model is not None]
-    return tuple(models[0].meta["reference_years"]) if models else reference_years(issue.region, issue.observations)
+    return (
+        tuple(models[0].meta["reference_years"])
+        if models
+        else reference_years(issue.region, issue.observations)
+    )
 
 
 def credit_of(source: Source, region: Region) -> str:
@@ -177,12 +233,21 @@ def credit_of(source: Source, region: Region) -> str:
 def told_of(model: Model, version: str) -> dict[str, Any]:
     """What provenance says of a model."""
     meta = model.meta
-    return {"version": version, "trained_from": meta["data_from"], "trained_until": meta["trained_until"], "rounds": meta["rounds"]}
+    return {
+        "version": version,
+        "trained_from": meta["data_from"],
+        "trained_until": meta["trained_until"],
+        "rounds": meta["rounds"],
+    }
 
 
 def notes(issue: Issue) -> tuple[str, ...]:
     """What a reader of a hindcast must know."""
-    known = {one.model.meta.get("trained_until", "") for one in issue.champions.values() if one.model is not None}
+    known = {
+        one.model.meta.get("trained_until", "")
+        for one in issue.champions.values()
+        if one.model is not None
+    }
     late = max((str(day) for day in known if day), default="")
     if issue.hindcast and late >= issue.issued.isoformat():
         says = "after its issue day: it shows what they would say, not how good they are."
@@ -194,18 +259,41 @@ def make_forecast(issue: Issue) -> Outcome:
     """Scores, forecasts and publishes one issue. Raises RiskError."""
     untrained = {name: f"no model of it: {why}" for name, why in issue.missing.items()}
     with stage("score"):
-        assessment = cast(Assessment, score(issue.region, issue.champions, issue.possible.missing | untrained))
+        assessment = cast(
+            Assessment, score(issue.region, issue.champions, issue.possible.missing | untrained)
+        )
     with stage(f"forecast {issue.issued}"):
         forecast = cast(xr.Dataset, predict(issue, assessment))
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
-    without = [f"There is no model of {', '.join(names)}: {why}" for why, names in by_reason(issue.missing).items()]
+    without = [
+        f"There is no model of {', '.join(names)}: {why}"
+        for why, names in by_reason(issue.missing).items()
+    ]
     said = {name: json.loads(forecast.attrs[name]) for name in ("degraded", "notes")}
-    degraded = list(dict.fromkeys([*issue.degraded, *stale(issue.observations, issue.issued), *damaged, *without, *said["degraded"]]))
+    degraded = list(
+        dict.fromkeys(
+            [
+                *issue.degraded,
+                *stale(issue.observations, issue.issued),
+                *damaged,
+                *without,
+                *said["degraded"],
+            ]
+        )
+    )
     told = [*notes(issue), *said["notes"]]
-    forecast.attrs |= {"degraded": json.dumps(degraded, ensure_ascii=False), "notes": json.dumps(told, ensure_ascii=False)}
+    forecast.attrs |= {
+        "degraded": json.dumps(degraded, ensure_ascii=False),
+        "notes": json.dumps(told, ensure_ascii=False),
+    }
     with stage("publish"):
-        made = cast(reports.Published, publish(issue, forecast, assessment, provenance_of(issue, degraded, told)))
-    return Outcome(issue.region.name, made.folder, tuple(degraded), (*told, *made.left_out), assessment.table)
+        made = cast(
+            reports.Published,
+            publish(issue, forecast, assessment, provenance_of(issue, degraded, told)),
+        )
+    return Outcome(
+        issue.region.name, made.folder, tuple(degraded), (*told, *made.left_out), assessment.table
+    )
 
 
 def by_reason(missing: dict[str, str]) -> dict[str, list[str]]:
@@ -219,7 +307,9 @@ def by_reason(missing: dict[str, str]) -> dict[str, list[str]]:
 def check_issue_day(issued: date | None, now: date) -> date:
     """The day to issue for. Raises RiskError for a day to come."""
     if issued is not None and issued > now:
-        raise RiskError(f"--issued {issued}: found a day to come, expected {now} (today there) or earlier; leave --issued out for today.")
+        raise RiskError(
+            f"--issued {issued}: found a day to come, expected {now} (today there) or earlier; leave --issued out for today."
+        )
     return issued or now
 
 
@@ -239,7 +329,9 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         known, registry = known_before(observations, day), Registry(settings)
         possible = sort_hazards(known)
         champions = champions_of(place, registry, possible.hazards, known)
-        untrained = [name for name, one in champions.items() if one.model is None and not one.degraded]
+        untrained = [
+            name for name, one in champions.items() if one.model is None and not one.degraded
+        ]
         missing = dict.fromkeys(untrained, f"train it with climate-risk train {region}")
         usual = settings.published / place.name
         folder = usual / ("hindcast" if day < now else "") / day.isoformat()

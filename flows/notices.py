@@ -32,7 +32,11 @@ def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path |
     with alone(region, settings):
         day = issued or notices.newest_published(region, settings)
         if day is None:
-            raise RiskError(f"{region.name}: found no published report, expected one to put the note beside; name its day with --date.")
+            raise RiskError(
+                f"{region.name}: found no published report, expected one to put the note beside; name its day with --date."
+            )
         notices.write_note(region, day, text, settings)
         folder = settings.published / region.name / day.isoformat()
-        return day, notices.apply_notices(folder, region, settings) if (folder / "provenance.json").is_file() else None
+        return day, notices.apply_notices(folder, region, settings) if (
+            folder / "provenance.json"
+        ).is_file() else None

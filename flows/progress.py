@@ -30,7 +30,9 @@ def stage(title: str) -> Iterator[Say]:
             show(fact)
 
         yield say
-    _log(f"{title}: {perf_counter() - began:.1f} s{''.join('; ' + fact for fact in dict.fromkeys(facts))}")
+    _log(
+        f"{title}: {perf_counter() - began:.1f} s{''.join('; ' + fact for fact in dict.fromkeys(facts))}"
+    )
 
 
 def _log(line: str) -> None:
@@ -100,7 +102,13 @@ def _rich() -> Iterator[Display]:
     from rich.text import Text
 
     console = Console(highlight=False)
-    columns = SpinnerColumn(), TextColumn("{task.description:<32}"), TimeElapsedColumn(), BarColumn(20), TextColumn("{task.fields[fact]}")
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<32}"),
+        TimeElapsedColumn(),
+        BarColumn(20),
+        TextColumn("{task.fields[fact]}"),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
 
         @contextmanager
@@ -113,7 +121,11 @@ def _rich() -> Iterator[Display]:
                 progress.update(task, fact=", ".join(facts))
 
             def told(record: logging.LogRecord) -> None:
-                far = {"completed": record.done, "total": record.of} if hasattr(record, "of") and hasattr(record, "done") else {}
+                far = (
+                    {"completed": record.done, "total": record.of}
+                    if hasattr(record, "of") and hasattr(record, "done")
+                    else {}
+                )
                 progress.update(task, fact=record.getMessage(), **far)
 
             done = False
@@ -124,6 +136,8 @@ def _rich() -> Iterator[Display]:
             finally:
                 progress.remove_task(task)
                 mark = Text("✓", "green") if done else Text("✗", "red")
-                console.print(mark, Text(_line(title, perf_counter() - began, facts)), soft_wrap=True)
+                console.print(
+                    mark, Text(_line(title, perf_counter() - began, facts)), soft_wrap=True
+                )
 
         yield display

@@ -30,7 +30,13 @@ class Pulled:
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        cells = (f"{self.withheld} cells broke the contract and are withheld; data/quarantine lists them.",) if self.withheld else ()
+        cells = (
+            (
+                f"{self.withheld} cells broke the contract and are withheld; data/quarantine lists them.",
+            )
+            if self.withheld
+            else ()
+        )
         return self.down + self.remarks + cells
 
 
@@ -64,11 +70,18 @@ def until_day(source: Source, batch: Batch, last: date) -> tuple[Source, Batch]:
 
     Raises RiskError when nothing is left of a complete record; another source may have nothing new.
     """
-    observations, forecasts = _until(batch.observations, "time", last), _until(batch.forecasts, "init_time", last)
+    observations, forecasts = (
+        _until(batch.observations, "time", last),
+        _until(batch.forecasts, "init_time", last),
+    )
     quality = _until(batch.quality, "time", last)
     if source.complete and observations.empty:
-        raise RiskError(f"{source.name}: found no day until {last}, expected at least one; give a later --until.")
-    return replace(source, complete=False), replace(batch, observations=observations, forecasts=forecasts, quality=quality)
+        raise RiskError(
+            f"{source.name}: found no day until {last}, expected at least one; give a later --until."
+        )
+    return replace(source, complete=False), replace(
+        batch, observations=observations, forecasts=forecasts, quality=quality
+    )
 
 
 def _until(table: pd.DataFrame, column: str, last: date) -> pd.DataFrame:
@@ -79,16 +92,22 @@ def require_years(name: str, days: pd.Series, years: float, then: str) -> None:
     """Raises RiskError when the days span fewer than ``years`` years. ``then``: what came of it and what cures it."""
     span = ((days.max() - days.min()).days + 1) / 365.25 if len(days) else 0.0
     if not round(span, 1) >= years:
-        raise RiskError(f"{name}: found {span:.1f} years of observations, expected at least {years:g} for a backtest; {then}.")
+        raise RiskError(
+            f"{name}: found {span:.1f} years of observations, expected at least {years:g} for a backtest; {then}."
+        )
 
 
 def require_stored_years(store: Store, years: float) -> None:
     """``require_years`` of what the region's sources have brought together, in one pull or in many."""
     then = "what was pulled is stored, add earlier years to its sources"
-    require_years(f"region {store.region.name}", pd.Series(store.observations()["time"].values), years, then)
+    require_years(
+        f"region {store.region.name}", pd.Series(store.observations()["time"].values), years, then
+    )
 
 
-def pull_sources(region: Region, settings: Settings, until: date | None = None, least_years: float = 0) -> Pulled:
+def pull_sources(
+    region: Region, settings: Settings, until: date | None = None, least_years: float = 0
+) -> Pulled:
     """Pulls every source of the region, checks and stores each; goes on when one is down.
 
     With ``least_years`` a record too short for a backtest is refused: before it is stored where it is the region's only one,
@@ -103,12 +122,19 @@ def pull_sources(region: Region, settings: Settings, until: date | None = None, 
                 batch = fetch(source, region, settings)
                 say(f"{len(batch.observations):,} rows")
         except SourceUnavailable as error:
-            down.append(f"{source.name} is down ({str(error).rstrip('.')}); what was stored before is used.")
+            down.append(
+                f"{source.name} is down ({str(error).rstrip('.')}); what was stored before is used."
+            )
             continue
         if until is not None:
             source, batch = until_day(source, batch, until)
         if least_years and in_itself:
-            require_years(source.name, batch.observations["time"], least_years, "nothing was stored, add earlier years")
+            require_years(
+                source.name,
+                batch.observations["time"],
+                least_years,
+                "nothing was stored, add earlier years",
+            )
         withheld += len(_stored(source, batch, store).withheld)
         remarks += batch.remarks
     if least_years and not in_itself:

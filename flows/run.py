@@ -39,7 +39,9 @@ def concluded(outcome: Outcome) -> Outcome:
         return outcome
     from prefect.states import Completed
 
-    return cast(Outcome, Completed(data=outcome, name="Degraded", message=" ".join(outcome.degraded)))
+    return cast(
+        Outcome, Completed(data=outcome, name="Degraded", message=" ".join(outcome.degraded))
+    )
 
 
 @contextmanager
@@ -61,23 +63,33 @@ def alone(region: Region, settings: Settings) -> Iterator[None]:
 
 def newest_day(observations: xr.Dataset) -> date:
     """The newest day on which anything was observed anywhere. Raises RiskError when nothing ever was."""
-    known = xr.concat([values.notnull().any("location") for values in observations.data_vars.values()], "variable").any("variable")
+    known = xr.concat(
+        [values.notnull().any("location") for values in observations.data_vars.values()], "variable"
+    ).any("variable")
     days = observations["time"].values[known.values]
     if not len(days):
-        raise RiskError("the store holds no observed value, expected at least one; deliver observations and pull again.")
+        raise RiskError(
+            "the store holds no observed value, expected at least one; deliver observations and pull again."
+        )
     return pd.Timestamp(days[-1]).date()
 
 
 def today(region: Region, observations: xr.Dataset) -> date:
     """The issue day: by the record's clock the day after its newest day, else the calendar's day in the region's zone."""
-    return newest_day(observations) + timedelta(days=1) if region.clock == "record" else datetime.now(region.zone).date()
+    return (
+        newest_day(observations) + timedelta(days=1)
+        if region.clock == "record"
+        else datetime.now(region.zone).date()
+    )
 
 
 def known_before(observations: xr.Dataset, issued: date) -> xr.Dataset:
     """The observations of the days before ``issued``. Raises RiskError when there are none."""
     first = pd.Timestamp(observations["time"].values[0]).date()
     if issued <= first:
-        raise RiskError(f"issue day {issued}: found a record that begins on {first}, expected days before the issue day; give a later one.")
+        raise RiskError(
+            f"issue day {issued}: found a record that begins on {first}, expected days before the issue day; give a later one."
+        )
     return observations.sel(time=slice(None, pd.Timestamp(issued - timedelta(days=1))))
 
 

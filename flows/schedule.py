@@ -25,7 +25,10 @@ def crons(region: Region) -> dict[str, str]:
     """Cron lines, in the region's time zone, of its two flows."""
     hour, minute = (int(part) for part in region.schedule.daily.split(":"))
     train_hour = (hour + TRAIN_AFTER_HOURS) % 24
-    return {"daily": f"{minute} {hour} * * *", "train": f"{minute} {train_hour} {region.schedule.train_day} * *"}
+    return {
+        "daily": f"{minute} {hour} * * *",
+        "train": f"{minute} {train_hour} {region.schedule.train_day} * *",
+    }
 
 
 def deployments(name: str, region: Region) -> list[RunnerDeployment]:
@@ -54,14 +57,23 @@ def deployments(name: str, region: Region) -> list[RunnerDeployment]:
 def schedule(names: list[str], settings: Settings) -> int:
     """Serves the regions' deployments until SIGINT or SIGTERM. Raises RiskError, also when another one serves this home."""
     wanted = {name: open_region(name) for name in names or region_names()}
-    served = {region.name if name == region.name else str(region.path): region for name, region in wanted.items()}
+    served = {
+        region.name if name == region.name else str(region.path): region
+        for name, region in wanted.items()
+    }
     with stopped_by_signal(), _only_one(settings), prefect_server() as url:
         os.environ["PREFECT_API_URL"] = url
         for region in served.values():
             when = f"daily at {region.schedule.daily} {region.timezone}, train on day {region.schedule.train_day} of the month"
             print(f"{region.name:<24}{when}")
         print(f"Prefect UI: {url.removesuffix('/api')}  (Ctrl-C stops)", flush=True)
-        _serve([deployment for name, region in served.items() for deployment in deployments(name, region)])
+        _serve(
+            [
+                deployment
+                for name, region in served.items()
+                for deployment in deployments(name, region)
+            ]
+        )
     print("stopped")
     return 0
 
@@ -76,7 +88,9 @@ def _serve(made: list[RunnerDeployment]) -> None:
 
     async def serve() -> None:
         serving = asyncio.ensure_future(runner.start())
-        await asyncio.sleep(0)  # the runner has put its own answer to SIGTERM, which ends it uncleanly; ours replaces it
+        await asyncio.sleep(
+            0
+        )  # the runner has put its own answer to SIGTERM, which ends it uncleanly; ours replaces it
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
         with suppress(asyncio.CancelledError):
             await serving
@@ -92,5 +106,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RiskError(f"schedule: found another one serving {settings.home}, expected none; stop that one first.") from None
+            raise RiskError(
+                f"schedule: found another one serving {settings.home}, expected none; stop that one first."
+            ) from None
         yield

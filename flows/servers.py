@@ -35,13 +35,16 @@ def free_port(first: int) -> Iterator[int]:
             if _take(port, held):
                 yield port
                 return
-        raise RiskError(f"{HOST}: found no free port from {first} to {first + 99}, expected one; stop a server that is not needed.")
+        raise RiskError(
+            f"{HOST}: found no free port from {first} to {first + 99}, expected one; stop a server that is not needed."
+        )
 
 
 def _take(port: int, held: ExitStack) -> bool:
     """Whether nothing listens on the port and we have its lock, which ``held`` then keeps."""
     try:
-        lock = held.enter_context(open(Path(tempfile.gettempdir()) / f"climate-risk-{os.getuid()}-port-{port}.lock", "a"))  # noqa: SIM115
+        name = f"climate-risk-{os.getuid()}-port-{port}.lock"
+        lock = held.enter_context(open(Path(tempfile.gettempdir()) / name, "a"))  # noqa: SIM115
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,7 +55,9 @@ def _take(port: int, held: ExitStack) -> bool:
 
 
 @contextmanager
-def running(name: str, arguments: list[str], address: str, seconds: float = 180) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    name: str, arguments: list[str], address: str, seconds: float = 180
+) -> Iterator[subprocess.Popen[bytes]]:
     """``python arguments`` as a server that answers at ``address`` within ``seconds``; stopped when the block ends.
 
     It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does, and ends when we are killed.
@@ -60,7 +65,11 @@ def running(name: str, arguments: list[str], address: str, seconds: float = 180)
     """
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=said, stderr=said, start_new_session=True, preexec_fn=_end_with_parent
+            [sys.executable, *arguments],
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         try:
             _wait(name, process, address, seconds, said)
@@ -82,15 +91,21 @@ def answers(address: str) -> bool:
     return False
 
 
-def _wait(name: str, process: subprocess.Popen[bytes], address: str, seconds: float, said: IO[bytes]) -> None:
+def _wait(
+    name: str, process: subprocess.Popen[bytes], address: str, seconds: float, said: IO[bytes]
+) -> None:
     end = time.monotonic() + seconds
     while not answers(address):
         ended, late = process.poll(), time.monotonic() > end
         if ended is not None or late:
             said.seek(0)
             sys.stderr.write(said.read().decode(errors="replace"))
-            why = f"it took over {seconds:.0f} s" if ended is None else f"it stopped (status {ended})"
-            raise RiskError(f"{name}: {why}, expected a page at {address}; its own lines above say why, try again.")
+            why = (
+                f"it took over {seconds:.0f} s" if ended is None else f"it stopped (status {ended})"
+            )
+            raise RiskError(
+                f"{name}: {why}, expected a page at {address}; its own lines above say why, try again."
+            )
         time.sleep(0.3)
 
 
@@ -117,7 +132,17 @@ def prefect_server(first_port: int = 4200, options: tuple[str, ...] = ()) -> Ite
     make_prefect_home()
     with free_port(first_port) as port:
         url = f"http://{HOST}:{port}/api"
-        arguments = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port), *options]
+        arguments = [
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            HOST,
+            "--port",
+            str(port),
+            *options,
+        ]
         with running("Prefect server", arguments, f"{url}/health"):
             yield url
 

@@ -20,7 +20,9 @@ def summarise(outcome: Outcome) -> None:
     elif not outcome.scores.empty:
         print()
         show_table(skill_table(outcome.scores))
-        print("Skill: 1 is perfect, 0 is no better, below 0 is worse; the ranges are over lead times and windows.")
+        print(
+            "Skill: 1 is perfect, 0 is no better, below 0 is worse; the ranges are over lead times and windows."
+        )
     _print_lines(outcome.notes)
     sys.stdout.flush()
     for sentence in outcome.degraded:
@@ -48,7 +50,9 @@ def shortened(path: Path) -> Path:
 def headlines(folder: Path) -> list[str]:
     """What the report in ``folder`` says first: a line for the issue and one for each hazard."""
     said = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    lines = [f"{said['title']}, {'hindcast for' if said['hindcast'] else 'issued'} {date.fromisoformat(said['issued']):%A %-d %B %Y}"]
+    lines = [
+        f"{said['title']}, {'hindcast for' if said['hindcast'] else 'issued'} {date.fromisoformat(said['issued']):%A %-d %B %Y}"
+    ]
     for head in said["headlines"]:
         words = " ".join(part for part in (head["sentence"], head["detail"]) if part)
         lines.append(f"  {head['title']:<13}{head['colour'] or '-':<8}{words}")
@@ -66,7 +70,9 @@ def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
                 "event days": _span(group["n_events"], "{:.0f}"),
                 "skill over the calendar": _span(group["bss_climatology"], "{:+.2f}"),
                 "over what is known": _span(group["bss_persistence"], "{:+.2f}"),
-                "verdicts (cells)": ", ".join(f"{verdict} {count}" for verdict, count in Counter(group["verdict"]).items()),
+                "verdicts (cells)": ", ".join(
+                    f"{verdict} {count}" for verdict, count in Counter(group["verdict"]).items()
+                ),
             }
         )
     return pd.DataFrame(rows)
@@ -76,7 +82,9 @@ def _span(values: pd.Series, form: str) -> str:
     known = pd.to_numeric(values, errors="coerce").dropna()
     if known.empty:
         return "-"
-    ends = [form.format(round(value, 2) + 0.0) for value in (known.min(), known.max())]  # + 0.0 turns -0.0 into 0.0
+    ends = [
+        form.format(round(value, 2) + 0.0) for value in (known.min(), known.max())
+    ]  # + 0.0 turns -0.0 into 0.0
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
@@ -85,7 +93,11 @@ def show_table(table: pd.DataFrame) -> None:
     if not sys.stdout.isatty():
         widths = [max(map(len, (str(column), *table[column]))) for column in table]
         for row in [tuple(table.columns), *table.itertuples(index=False)]:
-            print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+            print(
+                "  ".join(
+                    value.ljust(width) for value, width in zip(row, widths, strict=True)
+                ).rstrip()
+            )
         return
     from rich.console import Console
     from rich.table import Table

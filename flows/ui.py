@@ -19,7 +19,9 @@ def ui(settings: Settings) -> int:
         settings.published.mkdir(parents=True, exist_ok=True)
         reports.write_index(settings)
         print("starting, some 20 s ...", flush=True)
-        prefect = stack.enter_context(prefect_server(options=("--no-services",))).removesuffix("/api")
+        prefect = stack.enter_context(prefect_server(options=("--no-services",))).removesuffix(
+            "/api"
+        )
         pages = [_reports(stack, settings), _mlflow(stack, settings), prefect]
         for name, address in zip(("published reports", "MLflow", "Prefect"), pages, strict=True):
             print(f"{name:<20}{address}", flush=True)
@@ -51,7 +53,19 @@ def _mlflow(stack: ExitStack, settings: Settings) -> str:
     port = stack.enter_context(free_port(5000))
     address = f"http://{HOST}:{port}"
     store = f"sqlite:///{settings.mlruns / 'mlflow.db'}"
-    arguments = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1", "--backend-store-uri", store]
+    arguments = [
+        "-m",
+        "mlflow",
+        "ui",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        store,
+    ]
     stack.enter_context(running("MLflow", arguments, f"{address}/health"))
     return address
 

@@ -29,7 +29,11 @@ class TooShort(RiskError):
 
 def reasons_missing(hazard: Hazard, observations: xr.Dataset) -> str | None:
     """Why a hazard cannot be assessed on this record, in words, or None."""
-    lacking = [name for name in hazard.requires if name not in observations or not bool(np.isfinite(observations[name]).any())]
+    lacking = [
+        name
+        for name in hazard.requires
+        if name not in observations or not bool(np.isfinite(observations[name]).any())
+    ]
     return f"the record has no {' and no '.join(lacking)}" if lacking else None
 
 
@@ -50,8 +54,14 @@ def require_years(observations: xr.Dataset, region: Region) -> None:
 def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
     """Calendar years a fold may test: complete ones after the first training, which is min(the hazard's, 60 % of the record)."""
     times = pd.DatetimeIndex(observations["time"].values)
-    first = times[0] + pd.Timedelta(days=365.25 * min(hazard.first_training_years, SHARE_FIRST * record_years(observations)))
-    return [year for year in range(times[0].year, times[-1].year + 1) if pd.Timestamp(year, 1, 1) >= first - pd.Timedelta(days=2)]
+    first = times[0] + pd.Timedelta(
+        days=365.25 * min(hazard.first_training_years, SHARE_FIRST * record_years(observations))
+    )
+    return [
+        year
+        for year in range(times[0].year, times[-1].year + 1)
+        if pd.Timestamp(year, 1, 1) >= first - pd.Timedelta(days=2)
+    ]
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,16 @@ class Fold:
 
     def predictions(self, archive: Mapping[str, xr.Dataset]) -> xr.Dataset:
         """Every forecaster's probability and the outcome, NaN where nothing is scored; ``weather`` where ``archive`` allows it."""
-        made = forecasters(self.model, self.observations, self.outcome["init_time"].values, self.delays, self.options)
-        made = made.assign(climatology_smoothed=(self.outcome.dims, self.smoothed(made["climatology"].values)))
+        made = forecasters(
+            self.model,
+            self.observations,
+            self.outcome["init_time"].values,
+            self.delays,
+            self.options,
+        )
+        made = made.assign(
+            climatology_smoothed=(self.outcome.dims, self.smoothed(made["climatology"].values))
+        )
         if archive:
             made = made.assign(weather=(self.outcome.dims, self.weather(archive)))
         made = made.drop_vars("state_known").where(np.isfinite(self.outcome.values))
@@ -87,7 +105,9 @@ class Fold:
     def weather(self, archive: Mapping[str, xr.Dataset]) -> np.ndarray:
         """Stage N's probability by rolling origin, error models refitted each month: as ``outcome``, NaN where it is silent."""
         days = self.outcome["init_time"].values
-        return rolling_chances(self.hazard, archive, self.observations, self.model.normals, self.options, days).values
+        return rolling_chances(
+            self.hazard, archive, self.observations, self.model.normals, self.options, days
+        ).values
 
     def smoothed(self, usual: np.ndarray) -> np.ndarray:
         """What the calendar says once its frequencies are drawn towards each other as far as training years ask: as ``usual``.
@@ -96,10 +116,14 @@ class Fold:
         """
         recipe, lesson = season_alone(self.hazard), self.lesson
         fitted = fit_chain(recipe, self.hazard, lesson.features, lesson.issued, lesson.usual)
-        return np.cumprod(predict_steps(recipe, self.hazard, fitted, lesson.features, usual), axis=1)
+        return np.cumprod(
+            predict_steps(recipe, self.hazard, fitted, lesson.features, usual), axis=1
+        )
 
 
-def backtest(hazard: Hazard, observations: xr.Dataset, region: Region, forecasts: xr.Dataset | None = None) -> xr.Dataset:
+def backtest(
+    hazard: Hazard, observations: xr.Dataset, region: Region, forecasts: xr.Dataset | None = None
+) -> xr.Dataset:
     """Out-of-fold predictions of every forecaster beside what happened, for all test years.
 
     Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``, ``climatology_smoothed``, ``outcome``
@@ -111,21 +135,35 @@ def backtest(hazard: Hazard, observations: xr.Dataset, region: Region, forecasts
     observations = observations.load()
     archive = archive_for(hazard, forecasts, observations)
     since = (test_years(hazard, observations) or [0])[-WEATHER_YEARS:][0]
-    tested = [fold.predictions(archive if fold.year >= since else {}) for fold in folds(hazard, observations, region)]
+    tested = [
+        fold.predictions(archive if fold.year >= since else {})
+        for fold in folds(hazard, observations, region)
+    ]
     if not tested:
         days = f"{LEAST_VALID:.0%} of its {hazard.title.lower()} days observed"
-        raise TooShort(f"region {region.name}: no test year of the record has {days}; fill the gaps.")
+        raise TooShort(
+            f"region {region.name}: no test year of the record has {days}; fill the gaps."
+        )
     options = options_for(hazard, region, observations)
-    made = joined(hazard, tested, delays_of(observations)).assign_attrs(warm_season=list(options.warm_season))
+    made = joined(hazard, tested, delays_of(observations)).assign_attrs(
+        warm_season=list(options.warm_season)
+    )
     if "weather" not in made or not np.isfinite(made["weather"].values).any():
         return made.drop_vars("weather", errors="ignore")
-    return made.assign(both=(made["weather"].dims, together(hazard, made, made.attrs["delay_days"]).astype(np.float32)))
+    return made.assign(
+        both=(
+            made["weather"].dims,
+            together(hazard, made, made.attrs["delay_days"]).astype(np.float32),
+        )
+    )
 
 
 def joined(hazard: Hazard, tested: Sequence[xr.Dataset], delays: Mapping[str, int]) -> xr.Dataset:
     """The test years' predictions one after the other, with the hazard's name and delay."""
     together = xr.concat(tested, dim="init_time")
-    return together.assign_attrs(hazard=hazard.name, delay_days=max(delays[name] for name in hazard.requires))
+    return together.assign_attrs(
+        hazard=hazard.name, delay_days=max(delays[name] for name in hazard.requires)
+    )
 
 
 def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[Fold]:
@@ -140,23 +178,43 @@ def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[
 
 def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.Dataset:
     """The record a model that is tested in ``year`` may learn from: what ended ``gap_days`` before it."""
-    return observations.sel(time=slice(None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1)))
+    return observations.sel(
+        time=slice(None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
+    )
 
 
-def _fold(hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options) -> Fold | None:
+def _fold(
+    hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options
+) -> Fold | None:
     """One test year; None where it is mostly unobserved."""
     training = training_before(hazard, observations, year)
     lesson = prepare(hazard, training, training, delays, options)
     model = learn_from(hazard, lesson)
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
-    known = observations.sel(time=slice(None, pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach)))
+    known = observations.sel(
+        time=slice(None, pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach))
+    )
     happened = hazard.events(known, model.normals, options)
     outcome = build_outcome(hazard, happened, model.normals, options)
-    outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days)).sel(init_time=str(year))
-    issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[:: hazard.issue_step_days]
+    outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days)).sel(
+        init_time=str(year)
+    )
+    issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[
+        :: hazard.issue_step_days
+    ]
     measured = np.isfinite(happened.values).any(axis=(0, 1))
-    expected = (hazard.applies(issue_days.astype("datetime64[ns]"), model.normals, options) == 1)[..., measured].sum()
+    expected = (hazard.applies(issue_days.astype("datetime64[ns]"), model.normals, options) == 1)[
+        ..., measured
+    ].sum()
     valid = np.isfinite(outcome.values[:, 0])
     if not expected or valid.sum() < LEAST_VALID * expected:
         return None
-    return Fold(hazard, lesson, model, observations, outcome.isel(init_time=valid.any(axis=(0, 2))), delays, options)
+    return Fold(
+        hazard,
+        lesson,
+        model,
+        observations,
+        outcome.isel(init_time=valid.any(axis=(0, 2))),
+        delays,
+        options,
+    )

@@ -44,11 +44,17 @@ def fit_climatology(outcome: xr.DataArray) -> xr.DataArray:
         by_level = np.moveaxis(outcome.values[number], 0, 1).astype(np.float64)
         values.append(np.moveaxis(window_mean(by_level, valid), 0, 1))
     frequency = np.nan_to_num(np.array(values), nan=0.0)
-    coords = {"level": list(LEVELS), "dayofyear": np.arange(DAYS), "location": outcome["location"].values}
+    coords = {
+        "level": list(LEVELS),
+        "dayofyear": np.arange(DAYS),
+        "location": outcome["location"].values,
+    }
     return xr.DataArray(frequency, dims=("cell", "level", "dayofyear", "location"), coords=coords)
 
 
-def predict_climatology(climatology: xr.DataArray, init_times: np.ndarray, lead_days: np.ndarray) -> np.ndarray:
+def predict_climatology(
+    climatology: xr.DataArray, init_times: np.ndarray, lead_days: np.ndarray
+) -> np.ndarray:
     """The calendar's probability for each issue day: (cell, level, init_time, location)."""
     valid = [day_index(init_times + np.timedelta64(int(lead), "D")) for lead in lead_days]
     return np.stack([climatology.values[number][:, index] for number, index in enumerate(valid)])
@@ -56,7 +62,9 @@ def predict_climatology(climatology: xr.DataArray, init_times: np.ndarray, lead_
 
 def overlap_of(hazard: Hazard, features: xr.Dataset) -> np.ndarray:
     """The overlap ensemble's probabilities: (cell, level, init_time, location)."""
-    return np.stack([np.moveaxis(features[name].values, 0, 1) for name in hazard.overlap], axis=1).astype(np.float64)
+    return np.stack(
+        [np.moveaxis(features[name].values, 0, 1) for name in hazard.overlap], axis=1
+    ).astype(np.float64)
 
 
 def or_calendar(probability: np.ndarray, climatology: np.ndarray) -> np.ndarray:

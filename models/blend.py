@@ -15,7 +15,10 @@ from features.hazards import LEVELS
 from models.baselines import conditional, log_odds
 
 TRUST = (0.0, 0.0, 1.0)  # intercept, weight of K, weight of N before anything is learnt
-SHARED, OWN = 0.2, 0.05  # deviations of the prior of what all cells share, and of a cell's departure from it
+SHARED, OWN = (
+    0.2,
+    0.05,
+)  # deviations of the prior of what all cells share, and of a cell's departure from it
 FEWEST_EVENTS = 5  # of either kind, to learn from
 WORTH = 2.0  # events: how many independent days a day's events at all places are worth, see _days
 WEIGHTS = ("intercept", "known", "weather")
@@ -30,13 +33,19 @@ def learn_blend(known: np.ndarray, weather: np.ndarray, outcome: np.ndarray) -> 
     weights = np.tile(np.array(TRUST), (len(outcome), len(LEVELS), 1))
     steps = _step_odds(known, weather)
     for k in range(len(LEVELS)):
-        given = np.isfinite(outcome[:, k] + steps[0][:, k] + steps[1][:, k]) & ((outcome[:, k - 1] == 1) if k else True)
+        given = np.isfinite(outcome[:, k] + steps[0][:, k] + steps[1][:, k]) & (
+            (outcome[:, k - 1] == 1) if k else True
+        )
         x, y = (np.stack([part[:, k] for part in steps], axis=-1), outcome[:, k])
         shared = _fit(x[given], y[given], _days(given), np.array(TRUST), SHARED)
         for cell in range(len(outcome)):
             rows = given[cell]
             weights[cell, k] = _fit(x[cell][rows], y[cell][rows], _days(rows[None]), shared, OWN)
-    return xr.DataArray(weights, dims=("cell", "level", "weight"), coords={"level": list(LEVELS), "weight": list(WEIGHTS)})
+    return xr.DataArray(
+        weights,
+        dims=("cell", "level", "weight"),
+        coords={"level": list(LEVELS), "weight": list(WEIGHTS)},
+    )
 
 
 def blend(weights: xr.DataArray, known: np.ndarray, weather: np.ndarray) -> np.ndarray:
@@ -65,7 +74,9 @@ def _days(given: np.ndarray) -> float:
     return float(WORTH * days / max(given.sum(), 1))
 
 
-def _fit(x: np.ndarray, y: np.ndarray, worth: float, prior: np.ndarray, deviation: float) -> np.ndarray:
+def _fit(
+    x: np.ndarray, y: np.ndarray, worth: float, prior: np.ndarray, deviation: float
+) -> np.ndarray:
     """Weights of greatest posterior density, each case counted as ``worth`` of one; the prior's where there are too few events."""
     if min(y.sum(), len(y) - y.sum()) < FEWEST_EVENTS:
         return prior
@@ -76,4 +87,6 @@ def _fit(x: np.ndarray, y: np.ndarray, worth: float, prior: np.ndarray, deviatio
         value = worth * (np.logaddexp(0, margin).sum() - y @ margin) + away @ away / 2
         return float(value), worth * (design.T @ (expit(margin) - y)) + away / deviation
 
-    return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=[(None, None), (0, None), (0, None)]).x
+    return minimize(
+        loss, prior, jac=True, method="L-BFGS-B", bounds=[(None, None), (0, None), (0, None)]
+    ).x

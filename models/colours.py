@@ -14,7 +14,13 @@ CERTAIN = 0.80  # from here on a colour needs no multiple of the usual chance
 WITHDRAWN_BELOW = 0.8  # of its threshold; until then a colour once given for a day stays
 
 
-def colour_ranks(hazard: Hazard, region: Region, chance: np.ndarray, usual: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+def colour_ranks(
+    hazard: Hazard,
+    region: Region,
+    chance: np.ndarray,
+    usual: np.ndarray,
+    before: np.ndarray | None = None,
+) -> np.ndarray:
     """The highest row of the hazard's colours reached, 0 green to 3 red: (cell, ...) from probabilities (cell, level, ...).
 
     ``before`` (cell, ...): the rank given to the same valid day by the forecast before, which is withdrawn with a margin only.

@@ -22,14 +22,24 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammainc, gammaincinv, gammaln, ndtr, ndtri
 
 from features.calendar import DAYS, day_index, window_mean
-from models.weather import FEWEST_IN_SEASON, FEWEST_IN_SEGMENT, KINDS, SEASON_DAYS, WET, as_issued, reach_of
+from models.weather import (
+    FEWEST_IN_SEASON,
+    FEWEST_IN_SEGMENT,
+    KINDS,
+    SEASON_DAYS,
+    WET,
+    as_issued,
+    reach_of,
+)
 
 PATHS = 400
 MONTHS = tuple(range(1, 13))
 BIAS_WORTH = 10.0  # days: what a place's bias in a segment is drawn to the mean of all places with
 STEP_WORTH = 300.0  # days: what biases are drawn to those of the horizon before with, where errors are smaller and biases much the same
 SLOPE_WORTH = 20.0  # days: what slope and wave are drawn to none with
-RIGHT_WORTH = 60.0  # days: what observed scores are drawn to what they would be of a right model with
+RIGHT_WORTH = (
+    60.0  # days: what observed scores are drawn to what they would be of a right model with
+)
 RAIN_WORTH = 30.0  # mm: what a place's factor is drawn to 1 with
 SAMPLE = 4_000  # pairs that rain's likelihood is taken over
 BINS = 40
@@ -72,52 +82,86 @@ def learn_errors(
     observed, 0 or less. ``months``: those of the issue days it is for. Silent (NaN) where there are fewer than FEWEST_IN_SEGMENT
     days since the last change, and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle.
     """
-    leads = np.arange(earliest, max((int(part["horizon"].max()) for part in pairs.values()), default=-1) - run_delay + 1)
+    leads = np.arange(
+        earliest,
+        max((int(part["horizon"].max()) for part in pairs.values()), default=-1) - run_delay + 1,
+    )
     learnt, scores = {}, {}
     for name, part in pairs.items():
-        segment = np.searchsorted(np.sort(np.array(changes, "datetime64[ns]")), part["init_time"].values, side="right")
-        usual = window_mean(observations[name].values.astype(np.float64), observations["time"].values)
+        segment = np.searchsorted(
+            np.sort(np.array(changes, "datetime64[ns]")), part["init_time"].values, side="right"
+        )
+        usual = window_mean(
+            observations[name].values.astype(np.float64), observations["time"].values
+        )
         learnt[name], scores[name] = _by_horizon(part, segment, usual)
         learnt[name]["least"], learnt[name]["most"] = reach_of(part)
     seasons = [_of_season(scores, pairs, leads, run_delay, month, paths) for month in months]
     for name in learnt:
         learnt[name] = learnt[name].assign_coords(month=list(months), lead=leads)
-        learnt[name]["score"] = ("month", "horizon", "path"), np.stack([quantiles[name] for quantiles, _ in seasons])
-        learnt[name]["rank"] = ("month", "lead", "path"), np.stack([ranks[name] for _, ranks in seasons])
+        learnt[name]["score"] = (
+            ("month", "horizon", "path"),
+            np.stack([quantiles[name] for quantiles, _ in seasons]),
+        )
+        learnt[name]["rank"] = (
+            ("month", "lead", "path"),
+            np.stack([ranks[name] for _, ranks in seasons]),
+        )
     meta = {"format": FORMAT, "run_delay": run_delay, "changes": [str(day)[:10] for day in changes]}
     return Errors(learnt, tie_temperatures(observations), meta)
 
 
-def _by_horizon(pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray) -> tuple[xr.Dataset, np.ndarray]:
+def _by_horizon(
+    pairs: xr.Dataset, segment: np.ndarray, usual: np.ndarray
+) -> tuple[xr.Dataset, np.ndarray]:
     """A fit of each horizon together, and the normal scores (init_time, horizon, location) of what was observed."""
     fitted = _fit_rain if KINDS[pairs.attrs["variable"]].family == "rain" else _fit_normal
-    arrays = {name: pairs[name].values.astype(np.float64) for name in ("mean", "spread", "wet", "observed")}
+    arrays = {
+        name: pairs[name].values.astype(np.float64)
+        for name in ("mean", "spread", "wet", "observed")
+    }
     days, horizons = pairs["init_time"].values, pairs["horizon"].values
     parts: list[dict[str, np.ndarray]] = []
     scores = np.full(arrays["mean"].shape, np.nan)
     for column, horizon in enumerate(horizons):
         one = {name: values[:, column] for name, values in arrays.items()}
         index = day_index(days + np.timedelta64(int(horizon), "D"))
-        found, scores[:, column] = fitted(one, index, segment, usual[index], parts[-1] if parts else None)
+        found, scores[:, column] = fitted(
+            one, index, segment, usual[index], parts[-1] if parts else None
+        )
         parts.append(found)
     dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(LOCAL, ("horizon", "location"))}
     made = {name: (where, np.stack([part[name] for part in parts])) for name, where in dims.items()}
     rain = KINDS[pairs.attrs["variable"]].family == "rain"
     extra = {"usual": (("dayofyear", "location"), usual)} if rain else {}
-    coords = {"horizon": horizons, "location": pairs["location"].values, "term": list(RAIN_TERMS if rain else NORMAL_TERMS)}
-    return xr.Dataset({**made, **extra}, coords=coords, attrs={"variable": pairs.attrs["variable"]}), scores
+    coords = {
+        "horizon": horizons,
+        "location": pairs["location"].values,
+        "term": list(RAIN_TERMS if rain else NORMAL_TERMS),
+    }
+    return xr.Dataset(
+        {**made, **extra}, coords=coords, attrs={"variable": pairs.attrs["variable"]}
+    ), scores
 
 
-def _nothing(segments: int, terms: Sequence[str], shape: tuple[int, int]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _nothing(
+    segments: int, terms: Sequence[str], shape: tuple[int, int]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     places = shape[1]
     blank = {name: np.full(places, np.nan) for name in LOCAL}
-    return {**blank, "coefficient": np.full(len(terms), np.nan), "biases": np.full((segments, places), np.nan)}, np.full(shape, np.nan)
+    return {
+        **blank,
+        "coefficient": np.full(len(terms), np.nan),
+        "biases": np.full((segments, places), np.nan),
+    }, np.full(shape, np.nan)
 
 
 def _fill_spread(spread: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spread with the place's usual one where it is not known (0 where it never is), and the usual one: (location,)."""
     count = np.isfinite(spread).sum(axis=0)
-    usual = np.nan_to_num(np.where(np.isfinite(spread), spread, 0.0).sum(axis=0) / np.maximum(count, 1))
+    usual = np.nan_to_num(
+        np.where(np.isfinite(spread), spread, 0.0).sum(axis=0) / np.maximum(count, 1)
+    )
     return np.where(np.isfinite(mean), np.where(np.isfinite(spread), spread, usual), np.nan), usual
 
 
@@ -135,7 +179,11 @@ def _mean_where(values: np.ndarray, ok: np.ndarray) -> np.ndarray:
 
 
 def _fit_normal(
-    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, before: Mapping[str, np.ndarray] | None
+    one: Mapping[str, np.ndarray],
+    index: np.ndarray,
+    segment: np.ndarray,
+    usual: np.ndarray,
+    before: Mapping[str, np.ndarray] | None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The normal error model of one horizon from arrays (init_time, location), and the normal scores of what was observed.
 
@@ -159,12 +207,23 @@ def _fit_normal(
         variance_terms = _variance_terms(square[ok], error[ok] ** 2)
         variance = normal_variance(variance_terms, square)
     width = _widths(error**2 / variance, ok)
-    newest = np.where(ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan)
-    found = {"bias": newest, "centre": centre, "usual_spread": usual_spread, "coefficient": np.append(slopes, variance_terms)}
-    return {**found, "biases": bias, "width": width}, np.where(ok, error / np.sqrt(variance * width), np.nan)
+    newest = np.where(
+        ok[segment == segment.max()].sum(axis=0) >= FEWEST_IN_SEGMENT, bias[segment.max()], np.nan
+    )
+    found = {
+        "bias": newest,
+        "centre": centre,
+        "usual_spread": usual_spread,
+        "coefficient": np.append(slopes, variance_terms),
+    }
+    return {**found, "biases": bias, "width": width}, np.where(
+        ok, error / np.sqrt(variance * width), np.nan
+    )
 
 
-def _slopes(columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment: np.ndarray) -> np.ndarray:
+def _slopes(
+    columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment: np.ndarray
+) -> np.ndarray:
     """Weighted least squares of errors on columns (term, init_time, location) beside a mean for each segment and place."""
     used, aside = np.where(weight > 0, columns, 0.0), np.where(weight > 0, error, 0.0)
     used, aside = used.copy(), aside.copy()
@@ -180,7 +239,9 @@ def _slopes(columns: np.ndarray, error: np.ndarray, weight: np.ndarray, segment:
     return np.linalg.solve(left + ridge, right)
 
 
-def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+def _biases(
+    rest: np.ndarray, weight: np.ndarray, segment: np.ndarray, before: np.ndarray | None
+) -> np.ndarray:
     """Mean error of each segment and place, drawn to that of all places, and to those of the horizon before: (segment, location)."""
     bias = np.full((segment.max() + 1, rest.shape[1]), np.nan)
     for part in np.unique(segment):
@@ -193,7 +254,11 @@ def _biases(rest: np.ndarray, weight: np.ndarray, segment: np.ndarray, before: n
         bias[part] = (count * own + BIAS_WORTH * (w * e).sum() / total.sum()) / (count + BIAS_WORTH)
         if before is not None:
             known = np.isfinite(before[part])
-            bias[part] = np.where(known, (count * bias[part] + STEP_WORTH * before[part]) / (count + STEP_WORTH), bias[part])
+            bias[part] = np.where(
+                known,
+                (count * bias[part] + STEP_WORTH * before[part]) / (count + STEP_WORTH),
+                bias[part],
+            )
     return bias
 
 
@@ -215,16 +280,23 @@ def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray
     edges = np.unique(np.quantile(square, np.linspace(0, 1, BINS + 1)))
     number = np.clip(np.searchsorted(edges, square, side="right") - 1, 0, max(len(edges) - 2, 0))
     count = np.bincount(number)
-    s, r = (np.bincount(number, part) / np.maximum(count, 1) for part in (np.log(square + least), squared_error))
+    s, r = (
+        np.bincount(number, part) / np.maximum(count, 1)
+        for part in (np.log(square + least), squared_error)
+    )
     middle = float((count * s).sum() / count.sum())
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         log_variance = w[0] + w[1] * (s - middle)
         relative = r / np.exp(log_variance)
         slope = count * (1 - relative)
-        return float(count @ (log_variance + relative)) / count.sum(), np.array([slope.sum(), slope @ (s - middle)]) / count.sum()
+        return float(count @ (log_variance + relative)) / count.sum(), np.array(
+            [slope.sum(), slope @ (s - middle)]
+        ) / count.sum()
 
-    best = minimize(loss, [np.log(whole), 0.5], jac=True, method="L-BFGS-B", bounds=[(-16, 12), (0, 2)]).x
+    best = minimize(
+        loss, [np.log(whole), 0.5], jac=True, method="L-BFGS-B", bounds=[(-16, 12), (0, 2)]
+    ).x
     return np.array([max(np.exp(best[0] - best[1] * middle), 0.0), best[1], least])
 
 
@@ -238,7 +310,11 @@ def _widths(square: np.ndarray, ok: np.ndarray) -> np.ndarray:
 
 
 def _fit_rain(
-    one: Mapping[str, np.ndarray], index: np.ndarray, segment: np.ndarray, usual: np.ndarray, before: Mapping[str, np.ndarray] | None
+    one: Mapping[str, np.ndarray],
+    index: np.ndarray,
+    segment: np.ndarray,
+    usual: np.ndarray,
+    before: Mapping[str, np.ndarray] | None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Rain's error model of one horizon from arrays (init_time, location), mm, and the normal scores of what was observed."""
     x, y = one["mean"], one["observed"]
@@ -257,9 +333,15 @@ def _fit_rain(
     logs = _most_likely_rain([part[ok] for part in means], y[ok], guess)
     mean, deviation, shift = rain_margin(np.exp(logs), *means)
     young = ok[newest].sum(axis=0) < FEWEST_IN_SEGMENT
-    found = {"bias": np.where(young, np.nan, factor[segment.max()]), "centre": np.zeros(x.shape[1]), "usual_spread": usual_spread}
+    found = {
+        "bias": np.where(young, np.nan, factor[segment.max()]),
+        "centre": np.zeros(x.shape[1]),
+        "usual_spread": usual_spread,
+    }
     found["width"] = np.ones(x.shape[1])
-    return {**found, "coefficient": logs, "biases": factor}, np.where(ok, _rain_score(y, mean, deviation, shift), np.nan)
+    return {**found, "coefficient": logs, "biases": factor}, np.where(
+        ok, _rain_score(y, mean, deviation, shift), np.nan
+    )
 
 
 def rain_margin(
@@ -273,12 +355,17 @@ def rain_margin(
     return mean, terms[3] * np.sqrt(mean) + terms[4] * spread, np.broadcast_to(terms[5], mean.shape)
 
 
-def _most_likely_rain(means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndarray | None) -> np.ndarray:
+def _most_likely_rain(
+    means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndarray | None
+) -> np.ndarray:
     """Logarithms of the most likely RAIN_TERMS, over at most SAMPLE pairs: of those with rain three in four, the others weighted up."""
     random = np.random.default_rng(0)
     rainy = (y >= WET) | (means[1] >= WET)
     rows, weights = [], []
-    for group, most in ((np.flatnonzero(rainy), SAMPLE * 3 // 4), (np.flatnonzero(~rainy), SAMPLE // 4)):
+    for group, most in (
+        (np.flatnonzero(rainy), SAMPLE * 3 // 4),
+        (np.flatnonzero(~rainy), SAMPLE // 4),
+    ):
         taken = random.permutation(group)[:most]
         rows.append(taken)
         weights.append(np.full(len(taken), len(group) / max(len(taken), 1)))
@@ -287,29 +374,59 @@ def _most_likely_rain(means: Sequence[np.ndarray], y: np.ndarray, guess: np.ndar
     begin = np.log([0.3, 0.7, 0.1, 1.5, 0.5, 0.3]) if guess is None else guess
     bounds = [(-7, 1), (-7, 1), (-7, 3), (-4, 4), (-7, 3), (-6, 3)]
     options = {"maxiter": 80}
-    return minimize(_rain_loss, begin, (picked, amount, weight), "L-BFGS-B", jac=True, bounds=bounds, options=options).x
+    return minimize(
+        _rain_loss,
+        begin,
+        (picked, amount, weight),
+        "L-BFGS-B",
+        jac=True,
+        bounds=bounds,
+        options=options,
+    ).x
 
 
-def _rain_loss(logs: np.ndarray, means: Sequence[np.ndarray], y: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray]:
+def _rain_loss(
+    logs: np.ndarray, means: Sequence[np.ndarray], y: np.ndarray, weight: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Weighted mean of the negative log-likelihood of the logarithms of RAIN_TERMS, and its gradient (term,)."""
     terms, dry = np.exp(logs), y < WET
     mean, deviation, shift = rain_margin(terms, *means)
     shape, size = (mean / deviation) ** 2, deviation**2 / mean
     z = np.maximum(y, WET) + shift
     value, by_shape, by_size, by_shift = (np.empty(len(y)) for _ in range(4))
-    value[dry], by_shape[dry], by_size[dry], by_shift[dry] = _chance_dry(shape[dry], size[dry], z[dry])
-    value[~dry], by_shape[~dry], by_size[~dry], by_shift[~dry] = _density_wet(shape[~dry], size[~dry], z[~dry])
+    value[dry], by_shape[dry], by_size[dry], by_shift[dry] = _chance_dry(
+        shape[dry], size[dry], z[dry]
+    )
+    value[~dry], by_shape[~dry], by_size[~dry], by_shift[~dry] = _density_wet(
+        shape[~dry], size[~dry], z[~dry]
+    )
     by_deviation = 2 * (by_size * size - by_shape * shape) / deviation
-    by_mean = (2 * by_shape * shape - by_size * size) / mean + by_deviation * terms[3] / (2 * np.sqrt(mean))
+    by_mean = (2 * by_shape * shape - by_size * size) / mean + by_deviation * terms[3] / (
+        2 * np.sqrt(mean)
+    )
     usual, x, wet, spread = means
-    by_term = [by_mean * usual, by_mean * x, by_mean * wet, by_deviation * np.sqrt(mean), by_deviation * spread, by_shift]
-    return float(-(weight @ value) / weight.sum()), -(np.stack(by_term) @ weight) * terms / weight.sum()
+    by_term = [
+        by_mean * usual,
+        by_mean * x,
+        by_mean * wet,
+        by_deviation * np.sqrt(mean),
+        by_deviation * spread,
+        by_shift,
+    ]
+    return float(-(weight @ value) / weight.sum()), -(
+        np.stack(by_term) @ weight
+    ) * terms / weight.sum()
 
 
 def _density_wet(shape: np.ndarray, size: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:
     """Logarithm of the gamma density at z, and its derivatives by shape, size and z."""
     value = (shape - 1) * np.log(z) - z / size - gammaln(shape) - shape * np.log(size)
-    return value, np.log(z / size) - digamma(shape), (z / size - shape) / size, (shape - 1) / z - 1 / size
+    return (
+        value,
+        np.log(z / size) - digamma(shape),
+        (z / size - shape) / size,
+        (shape - 1) / z - 1 / size,
+    )
 
 
 def _chance_dry(shape: np.ndarray, size: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -317,13 +434,17 @@ def _chance_dry(shape: np.ndarray, size: np.ndarray, z: np.ndarray) -> tuple[np.
     reached, step = z / size, 1e-5 * shape
     chance = gammainc(shape, reached)
     least = np.maximum(chance, 1e-12)
-    by_shape = (gammainc(shape + step, reached) - gammainc(shape - step, reached)) / (2 * step * least)
+    by_shape = (gammainc(shape + step, reached) - gammainc(shape - step, reached)) / (
+        2 * step * least
+    )
     density = np.exp((shape - 1) * np.log(reached) - reached - gammaln(shape)) / least
     told = chance > 1e-12
     return np.log(least), by_shape * told, -density * reached / size * told, density / size * told
 
 
-def _rain_score(y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _rain_score(
+    y: np.ndarray, mean: np.ndarray, deviation: np.ndarray, shift: np.ndarray
+) -> np.ndarray:
     """Normal score of the chance of no more than what was observed; of a dry day that of any chance up to a dry day's."""
     shape, size = (mean / deviation) ** 2, deviation**2 / mean
     reached = gammainc(shape, (np.maximum(y, WET) + shift) / size)
@@ -364,13 +485,23 @@ def _in_season(days: np.ndarray, month: int) -> np.ndarray:
 
 
 def _of_season(
-    scores: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, month: int, paths: int
+    scores: Mapping[str, np.ndarray],
+    pairs: Mapping[str, xr.Dataset],
+    leads: np.ndarray,
+    run_delay: int,
+    month: int,
+    paths: int,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Quantiles of scores, and ranks, of each variable from the issue days of all years within SEASON_DAYS of the middle of a month."""
     here = {
-        name: np.where(_in_season(pairs[name]["init_time"].values, month)[:, None, None], part, np.nan) for name, part in scores.items()
+        name: np.where(
+            _in_season(pairs[name]["init_time"].values, month)[:, None, None], part, np.nan
+        )
+        for name, part in scores.items()
     }
-    return {name: _quantiles(part, paths) for name, part in here.items()}, _ranks(here, pairs, leads, run_delay, paths)
+    return {name: _quantiles(part, paths) for name, part in here.items()}, _ranks(
+        here, pairs, leads, run_delay, paths
+    )
 
 
 def _quantiles(scores: np.ndarray, paths: int) -> np.ndarray:
@@ -387,14 +518,21 @@ def _quantiles(scores: np.ndarray, paths: int) -> np.ndarray:
 
 
 def _ranks(
-    scores: Mapping[str, np.ndarray], pairs: Mapping[str, xr.Dataset], leads: np.ndarray, run_delay: int, paths: int
+    scores: Mapping[str, np.ndarray],
+    pairs: Mapping[str, xr.Dataset],
+    leads: np.ndarray,
+    run_delay: int,
+    paths: int,
 ) -> dict[str, np.ndarray]:
     """The order of past errors: each path is one issue day at one place, the same for all leads and variables: (lead, path)."""
     names = list(scores)
     if not names:
         return {}
     days = np.unique(np.concatenate([part["init_time"].values for part in pairs.values()]))
-    stacked = np.concatenate([_scores_issued(scores[name], pairs[name], days, leads, run_delay) for name in names], axis=1)
+    stacked = np.concatenate(
+        [_scores_issued(scores[name], pairs[name], days, leads, run_delay) for name in names],
+        axis=1,
+    )
     rows = np.moveaxis(stacked, 2, 1).reshape(-1, stacked.shape[1])
     there = np.isfinite(rows).any(axis=0)
     rows = rows[np.isfinite(rows[:, there]).all(axis=1) & there.any()]
@@ -407,7 +545,9 @@ def _ranks(
     return dict(zip(names, np.split(order.astype(np.int16), len(names), axis=0), strict=True))
 
 
-def _scores_issued(scores: np.ndarray, pairs: xr.Dataset, days: np.ndarray, leads: np.ndarray, run_delay: int) -> np.ndarray:
+def _scores_issued(
+    scores: np.ndarray, pairs: xr.Dataset, days: np.ndarray, leads: np.ndarray, run_delay: int
+) -> np.ndarray:
     like = pairs.assign({name: (pairs["mean"].dims, scores) for name in ("mean", "spread", "wet")})
     return as_issued(like, days, leads, run_delay, oldest=0)[0]["mean"]
 
@@ -418,11 +558,17 @@ def _scores_issued(scores: np.ndarray, pairs: xr.Dataset, days: np.ndarray, lead
 def tie_temperatures(observations: xr.Dataset) -> xr.Dataset:
     """The usual daily range (dayofyear, location), and the mean from the highest and the lowest: ``share`` of the highest, ``offset``."""
     names = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
-    high, low, mean = (observations[name].values.astype(np.float64) if name in observations else None for name in names)
+    high, low, mean = (
+        observations[name].values.astype(np.float64) if name in observations else None
+        for name in names
+    )
     coords = {"location": observations["location"].values, "dayofyear": np.arange(DAYS)}
     made: dict[str, Any] = {}
     if high is not None and low is not None:
-        made["range"] = ("dayofyear", "location"), window_mean(high - low, observations["time"].values)
+        made["range"] = (
+            ("dayofyear", "location"),
+            window_mean(high - low, observations["time"].values),
+        )
         if mean is not None:
             made["share"], made["offset"] = (("location", part) for part in _share(high, low, mean))
     return xr.Dataset(made, coords=coords)
@@ -434,7 +580,9 @@ def _share(high: np.ndarray, low: np.ndarray, mean: np.ndarray) -> tuple[np.ndar
     ok = np.isfinite(x) & np.isfinite(y)
     mx, my = _mean_where(x, ok), _mean_where(y, ok)
     dx, dy = np.where(ok, x - mx, 0.0), np.where(ok, y - my, 0.0)
-    slope = np.where(ok.any(axis=0), (dx * dy).sum(axis=0) / np.maximum((dx**2).sum(axis=0), 1e-9), 0.5)
+    slope = np.where(
+        ok.any(axis=0), (dx * dy).sum(axis=0) / np.maximum((dx**2).sum(axis=0), 1e-9), 0.5
+    )
     return slope, my - slope * mx
 
 
@@ -445,10 +593,16 @@ def save_errors(errors: Errors, folder: Path) -> None:
     """Write error models as NetCDF and JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in errors.learnt.items():
-        part.to_netcdf(folder / f"errors_{name}.nc", engine="h5netcdf", encoding={"score": {"zlib": True}, "rank": {"zlib": True}})
+        part.to_netcdf(
+            folder / f"errors_{name}.nc",
+            engine="h5netcdf",
+            encoding={"score": {"zlib": True}, "rank": {"zlib": True}},
+        )
     errors.temperatures.to_netcdf(folder / "temperatures.nc", engine="h5netcdf")
     meta = {**errors.meta, "variables": sorted(errors.learnt)}
-    (folder / "errors.json").write_text(json.dumps(meta, indent=1, sort_keys=True), encoding="utf-8")
+    (folder / "errors.json").write_text(
+        json.dumps(meta, indent=1, sort_keys=True), encoding="utf-8"
+    )
 
 
 def load_errors(folder: Path) -> Errors:
@@ -456,5 +610,8 @@ def load_errors(folder: Path) -> Errors:
     meta = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
     if meta["format"] != FORMAT:
         raise ValueError(f"{folder}: error models of format {meta['format']}, expected {FORMAT}")
-    learnt = {name: xr.load_dataset(folder / f"errors_{name}.nc", engine="h5netcdf") for name in meta.pop("variables")}
+    learnt = {
+        name: xr.load_dataset(folder / f"errors_{name}.nc", engine="h5netcdf")
+        for name in meta.pop("variables")
+    }
     return Errors(learnt, xr.load_dataset(folder / "temperatures.nc", engine="h5netcdf"), meta)

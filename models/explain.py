@@ -28,7 +28,9 @@ def causes_of(hazard: Hazard) -> list[str]:
     return [*hazard.causes, CALENDAR, LIMITS]
 
 
-def explain(model: Model, state: State, speaks: np.ndarray, probability: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def explain(
+    model: Model, state: State, speaks: np.ndarray, probability: np.ndarray, normal: np.ndarray
+) -> np.ndarray:
     """Contributions to the published log-odds: (cause, cell, level, init_time, location).
 
     ``speaks`` names the forecaster behind each number (cell, level, init_time, location): "model", "persistence", "overlap" or
@@ -39,14 +41,20 @@ def explain(model: Model, state: State, speaks: np.ndarray, probability: np.ndar
     made = np.zeros((len(causes_of(hazard)), *total.shape))
     for name, steps in _steps_of(hazard, model, state).items():
         if (speaks == name).any():
-            made = np.where(speaks == name, _through_the_chain(steps, log_odds(conditional(state.usual))), made)
+            made = np.where(
+                speaks == name, _through_the_chain(steps, log_odds(conditional(state.usual))), made
+            )
     made[-1] += total - made.sum(axis=0)
     return np.where(np.isnan(total), np.nan, made)
 
 
 def _steps_of(hazard: Hazard, model: Model, state: State) -> dict[str, np.ndarray]:
     """By forecaster, what each cause adds to the log-odds of each step: (cause, cell, level, init_time, location)."""
-    known = _regression_steps(hazard, known_state(hazard), model.persistence, state) if hazard.state else _overlap_steps(hazard, state)
+    known = (
+        _regression_steps(hazard, known_state(hazard), model.persistence, state)
+        if hazard.state
+        else _overlap_steps(hazard, state)
+    )
     learnt = _regression_steps(hazard, everything(hazard), model.regression, state)
     steps = {"persistence": known, "model": learnt + _tree_steps(hazard, model, state)}
     if hazard.overlap:
@@ -54,9 +62,15 @@ def _steps_of(hazard: Hazard, model: Model, state: State) -> dict[str, np.ndarra
     return steps
 
 
-def _regression_steps(hazard: Hazard, recipe: Recipe, fitted: xr.Dataset, state: State) -> np.ndarray:
+def _regression_steps(
+    hazard: Hazard, recipe: Recipe, fitted: xr.Dataset, state: State
+) -> np.ndarray:
     """Terms by cause, and the intercept with what else sets the regression apart from the calendar to the calendar."""
-    made = _overlap_steps(hazard, state) if recipe.from_overlap else np.zeros((len(causes_of(hazard)), *state.usual.shape))
+    made = (
+        _overlap_steps(hazard, state)
+        if recipe.from_overlap
+        else np.zeros((len(causes_of(hazard)), *state.usual.shape))
+    )
     for k, level in enumerate(LEVELS):
         added = np.nan_to_num(terms(recipe, hazard, fitted, state.features, state.usual, level))
         for name, values in zip(recipe.predictors, added, strict=True):
@@ -68,7 +82,9 @@ def _regression_steps(hazard: Hazard, recipe: Recipe, fitted: xr.Dataset, state:
 
 def _overlap_steps(hazard: Hazard, state: State) -> np.ndarray:
     made = np.zeros((len(causes_of(hazard)), *state.usual.shape))
-    step = log_odds(conditional(overlap_of(hazard, state.features))) - log_odds(conditional(state.usual))
+    step = log_odds(conditional(overlap_of(hazard, state.features))) - log_odds(
+        conditional(state.usual)
+    )
     made[_cause(hazard, "overlap")] = np.nan_to_num(step)
     return made
 
@@ -76,7 +92,9 @@ def _overlap_steps(hazard: Hazard, state: State) -> np.ndarray:
 def _tree_steps(hazard: Hazard, model: Model, state: State) -> np.ndarray:
     """SHAP values of the trees by cause; their mean is the calendar's."""
     made = np.zeros((len(causes_of(hazard)), *state.usual.shape))
-    margins = log_odds(predict_steps(everything(hazard), hazard, model.regression, state.features, state.usual))
+    margins = log_odds(
+        predict_steps(everything(hazard), hazard, model.regression, state.features, state.usual)
+    )
     for level, booster in model.boosters.items():
         data, shape = booster_input(hazard, state, margins[:, level - 1])
         values = booster.predict(data, pred_contribs=True)
@@ -107,5 +125,7 @@ def _through_the_chain(steps: np.ndarray, usual: np.ndarray) -> np.ndarray:
         step = expit(usual + node * change)
         product = np.cumprod(step, axis=1)
         for k in range(len(LEVELS)):
-            weight[: k + 1, :, k] += share * np.moveaxis(1 - step[:, : k + 1], 1, 0) / (1 - product[:, k])
+            weight[: k + 1, :, k] += (
+                share * np.moveaxis(1 - step[:, : k + 1], 1, 0) / (1 - product[:, k])
+            )
     return np.einsum("icj...,jck...->ick...", steps, weight)

@@ -17,20 +17,47 @@ import xarray as xr
 from features.build import cell_coordinates, delays_of
 from features.calendar import day_index
 from features.hazards import LEVELS, Hazard, Options
-from models.errors import LOCAL, MONTHS, PATHS, Errors, gamma_quantile, learn_errors, normal_variance, rain_margin
-from models.weather import KINDS, as_issued, faults, find_changes, known_by, paired, possible, sentences, usable
+from models.errors import (
+    LOCAL,
+    MONTHS,
+    PATHS,
+    Errors,
+    gamma_quantile,
+    learn_errors,
+    normal_variance,
+    rain_margin,
+)
+from models.weather import (
+    KINDS,
+    as_issued,
+    faults,
+    find_changes,
+    known_by,
+    paired,
+    possible,
+    sentences,
+    usable,
+)
 
 HISTORY_DAYS = 40  # before the issue day: no event looks further back
 TOGETHER = 8  # issue days worked on at a time
 TEMPERATURES = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
 
 
-def read_archive(forecasts: xr.Dataset, observations: xr.Dataset, names: Iterable[str] = tuple(KINDS)) -> dict[str, xr.Dataset]:
+def read_archive(
+    forecasts: xr.Dataset, observations: xr.Dataset, names: Iterable[str] = tuple(KINDS)
+) -> dict[str, xr.Dataset]:
     """Runs beside observations, see models.weather.paired, of those variables both have whose errors can be modelled."""
-    return {name: paired(forecasts, observations, name) for name in names if name in forecasts and name in observations}
+    return {
+        name: paired(forecasts, observations, name)
+        for name in names
+        if name in forecasts and name in observations
+    }
 
 
-def archive_for(hazard: Hazard, forecasts: xr.Dataset | None, observations: xr.Dataset) -> dict[str, xr.Dataset]:
+def archive_for(
+    hazard: Hazard, forecasts: xr.Dataset | None, observations: xr.Dataset
+) -> dict[str, xr.Dataset]:
     """``read_archive`` of what the hazard reads.
 
     Empty where that is not all it requires, and for an index of months, which no weather forecast reaches.
@@ -53,7 +80,10 @@ def learn_by(
 
     ``changes`` of the forecast model: those given, else those seen in the errors.
     """
-    delays, run_delay = delays_of(observations), max((part.attrs["run_delay"] for part in archive.values()), default=0)
+    delays, run_delay = (
+        delays_of(observations),
+        max((part.attrs["run_delay"] for part in archive.values()), default=0),
+    )
     today = today.astype("datetime64[ns]")
     known = {name: known_by(part, today, delays[name], run_delay) for name, part in archive.items()}
     known = {name: part for name, part in known.items() if part.sizes["init_time"]}
@@ -64,7 +94,10 @@ def learn_by(
     seen = observations.sel(time=slice(None, today - np.timedelta64(1, "D")))
     earliest = 1 - max((delays[name] for name in good), default=1)
     learnt = learn_errors(good, seen, _apart(given), run_delay, earliest, months, paths)
-    return replace(learnt, meta={**learnt.meta, "issued_until": str(today)[:10], "left_out": sentences(left_out)})
+    return replace(
+        learnt,
+        meta={**learnt.meta, "issued_until": str(today)[:10], "left_out": sentences(left_out)},
+    )
 
 
 def changes_of(pairs: Mapping[str, xr.Dataset]) -> list[np.datetime64]:
@@ -87,7 +120,9 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     name, kind = pairs.attrs["variable"], KINDS[pairs.attrs["variable"]]
     learnt = errors.learnt[name]
     leads = learnt["lead"].values
-    made, horizon = as_issued(_speaking(learnt, pairs, issued), issued, leads, int(errors.meta["run_delay"]))
+    made, horizon = as_issued(
+        _speaking(learnt, pairs, issued), issued, leads, int(errors.meta["run_delay"])
+    )
     column = np.searchsorted(learnt["horizon"].values, horizon)
     month = pd.DatetimeIndex(issued).month.to_numpy()
     row = np.searchsorted(learnt["month"].values, month)
@@ -105,38 +140,67 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
         return _rain_paths(np.exp(terms), usual, made, local["bias"], score)
     angle = 2 * np.pi * day_index(days)[..., None] / 366
     x = made["mean"]
-    centre = x + local["bias"] + terms[0] * (x - local["centre"]) + terms[1] * np.cos(angle) + terms[2] * np.sin(angle)
-    return kind.back(centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2) * local["width"]) * score)
+    centre = (
+        x
+        + local["bias"]
+        + terms[0] * (x - local["centre"])
+        + terms[1] * np.cos(angle)
+        + terms[2] * np.sin(angle)
+    )
+    return kind.back(
+        centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2) * local["width"]) * score
+    )
 
 
 def _speaking(learnt: xr.Dataset, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:
     """Runs that may matter to the issue days, without what has no error model and what cannot be: an older run stands in for it."""
-    near = pairs.sel(init_time=slice(issued.min() - np.timedelta64(HISTORY_DAYS, "D"), issued.max()))
+    near = pairs.sel(
+        init_time=slice(issued.min() - np.timedelta64(HISTORY_DAYS, "D"), issued.max())
+    )
     known = np.isfinite(learnt["bias"])
     near = near.assign({name: near[name].where(known) for name in ("mean", "spread", "wet")})
     return possible(near, learnt["least"], learnt["most"])
 
 
-def _rain_paths(terms: np.ndarray, usual: np.ndarray, made: Mapping[str, np.ndarray], factor: np.ndarray, score: np.ndarray) -> np.ndarray:
-    mean, deviation, shift = rain_margin(terms, usual, made["mean"] / factor, np.nan_to_num(made["wet"]), made["spread"] / factor)
+def _rain_paths(
+    terms: np.ndarray,
+    usual: np.ndarray,
+    made: Mapping[str, np.ndarray],
+    factor: np.ndarray,
+    score: np.ndarray,
+) -> np.ndarray:
+    mean, deviation, shift = rain_margin(
+        terms, usual, made["mean"] / factor, np.nan_to_num(made["wet"]), made["spread"] / factor
+    )
     with np.errstate(invalid="ignore"):
         there = np.isfinite(mean + score)
         shape, size = (mean / deviation) ** 2, deviation**2 / mean
-        amount = size * gamma_quantile(np.where(np.isfinite(shape), shape, 1.0), np.nan_to_num(score)) - shift
+        amount = (
+            size * gamma_quantile(np.where(np.isfinite(shape), shape, 1.0), np.nan_to_num(score))
+            - shift
+        )
     return np.where(there, np.maximum(amount, 0.0), np.nan)
 
 
-def read_by_events(hazard: Hazard, observations: xr.Dataset, normals: xr.Dataset, options: Options) -> list[str]:
+def read_by_events(
+    hazard: Hazard, observations: xr.Dataset, normals: xr.Dataset, options: Options
+) -> list[str]:
     """The variables a hazard's events depend on: required ones, those whose absence changes events, and with one temperature all."""
     before = hazard.events(observations, normals, options).values
     names = [name for name in (*hazard.requires, *hazard.uses) if name in observations]
 
     def matters(name: str) -> bool:
         without = observations.assign({name: observations[name] * np.nan})
-        return not np.array_equal(hazard.events(without, normals, options).values, before, equal_nan=True)
+        return not np.array_equal(
+            hazard.events(without, normals, options).values, before, equal_nan=True
+        )
 
     needed = {name for name in names if name in hazard.requires or matters(name)}
-    return [name for name in names if name in needed or (name in TEMPERATURES and needed & set(TEMPERATURES))]
+    return [
+        name
+        for name in names
+        if name in needed or (name in TEMPERATURES and needed & set(TEMPERATURES))
+    ]
 
 
 def chances(
@@ -158,12 +222,27 @@ def chances(
     shape = (len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"])
     made = np.full(shape, np.nan)
     exists = hazard.applies(issued, normals, options)
-    worth = np.flatnonzero((exists == 1).any(axis=(0, 2))) if not hazard.windows_look_back else np.array([], dtype=int)
+    worth = (
+        np.flatnonzero((exists == 1).any(axis=(0, 2)))
+        if not hazard.windows_look_back
+        else np.array([], dtype=int)
+    )
     for begin in range(0, len(worth), TOGETHER):
         rows = worth[begin : begin + TOGETHER]
-        made[:, :, rows] = _some_chances(hazard, errors, archive, observations, normals, options, issued[rows], wanted)
-    coords = {"level": list(LEVELS), "init_time": issued, "location": observations["location"].values, **cell_coordinates(hazard)}
-    return xr.DataArray(np.where(exists[:, None] == 1, made, np.nan), dims=("cell", "level", "init_time", "location"), coords=coords)
+        made[:, :, rows] = _some_chances(
+            hazard, errors, archive, observations, normals, options, issued[rows], wanted
+        )
+    coords = {
+        "level": list(LEVELS),
+        "init_time": issued,
+        "location": observations["location"].values,
+        **cell_coordinates(hazard),
+    }
+    return xr.DataArray(
+        np.where(exists[:, None] == 1, made, np.nan),
+        dims=("cell", "level", "init_time", "location"),
+        coords=coords,
+    )
 
 
 def _some_chances(
@@ -180,13 +259,22 @@ def _some_chances(
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
     fields = _whole_paths(errors, archive, observations, issued, wanted, reach)
     if not all(name in fields for name in hazard.requires):
-        return np.full((len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"]), np.nan)
+        return np.full(
+            (len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"]), np.nan
+        )
     paths, days, length, places = next(iter(fields.values())).shape
     offsets = np.arange(-HISTORY_DAYS, reach).astype("timedelta64[D]")
     times = np.broadcast_to((issued[:, None] + offsets)[None], (paths, days, length)).reshape(-1)
-    columns = {name: (("time", "location"), values.reshape(-1, places).astype(np.float32)) for name, values in fields.items()}
-    record = xr.Dataset(columns, coords={"time": times, "location": observations["location"].values})
-    happened = hazard.events(record, normals, options).values.reshape(len(LEVELS), paths, days, length, places)
+    columns = {
+        name: (("time", "location"), values.reshape(-1, places).astype(np.float32))
+        for name, values in fields.items()
+    }
+    record = xr.Dataset(
+        columns, coords={"time": times, "location": observations["location"].values}
+    )
+    happened = hazard.events(record, normals, options).values.reshape(
+        len(LEVELS), paths, days, length, places
+    )
     return share_of_paths(hazard, happened[:, :, :, HISTORY_DAYS:])
 
 
@@ -205,11 +293,20 @@ def share_of_paths(hazard: Hazard, happened: np.ndarray) -> np.ndarray:
 
 
 def _whole_paths(
-    errors: Errors, archive: Mapping[str, xr.Dataset], observations: xr.Dataset, issued: np.ndarray, wanted: Sequence[str], reach: int
+    errors: Errors,
+    archive: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    issued: np.ndarray,
+    wanted: Sequence[str],
+    reach: int,
 ) -> dict[str, np.ndarray]:
     """Past and paths of each variable wanted: (path, issue, HISTORY_DAYS + reach, location)."""
     delays = delays_of(observations)
-    drawn = {name: draw_paths(errors, archive[name], issued) for name in _needed(wanted) if name in errors.learnt and name in archive}
+    drawn = {
+        name: draw_paths(errors, archive[name], issued)
+        for name in _needed(wanted)
+        if name in errors.learnt and name in archive
+    }
     ahead = _with_tied(drawn, errors, issued)
     leads = next((errors.learnt[name]["lead"].values for name in drawn), np.arange(0))
     made = {}
@@ -227,10 +324,16 @@ def _whole_paths(
 
 def _needed(wanted: Sequence[str]) -> list[str]:
     """What is drawn: with one temperature all of them, of which those not foretold are made."""
-    return [name for name in KINDS if name in wanted or (name in TEMPERATURES and set(wanted) & set(TEMPERATURES))]
+    return [
+        name
+        for name in KINDS
+        if name in wanted or (name in TEMPERATURES and set(wanted) & set(TEMPERATURES))
+    ]
 
 
-def _with_tied(drawn: dict[str, np.ndarray], errors: Errors, issued: np.ndarray) -> dict[str, np.ndarray]:
+def _with_tied(
+    drawn: dict[str, np.ndarray], errors: Errors, issued: np.ndarray
+) -> dict[str, np.ndarray]:
     """Paths, and those of temperatures that are not foretold from the others': the usual range below the highest, the usual mix."""
     high, low, mean = TEMPERATURES
     ties = errors.temperatures
@@ -238,7 +341,11 @@ def _with_tied(drawn: dict[str, np.ndarray], errors: Errors, issued: np.ndarray)
         days = issued[:, None] + errors.learnt[high]["lead"].values.astype("timedelta64[D]")
         drawn = drawn | {low: drawn[high] - ties["range"].values[day_index(days)]}
     if high in drawn and low in drawn and mean not in drawn and "share" in ties:
-        drawn = drawn | {mean: drawn[low] + ties["offset"].values + ties["share"].values * (drawn[high] - drawn[low])}
+        drawn = drawn | {
+            mean: drawn[low]
+            + ties["offset"].values
+            + ties["share"].values * (drawn[high] - drawn[low])
+        }
     return drawn
 
 
@@ -248,7 +355,9 @@ def _past(observed: xr.DataArray, issued: np.ndarray, delay: int, reach: int) ->
     offsets = np.arange(-HISTORY_DAYS, reach)
     rows = ((issued[:, None] - first) / np.timedelta64(1, "D")).astype(int) + offsets
     known = (rows >= 0) & (rows < len(values)) & (offsets <= -delay)
-    return np.where(known[..., None], values[np.clip(rows, 0, len(values) - 1)], np.nan).astype(np.float32)
+    return np.where(known[..., None], values[np.clip(rows, 0, len(values) - 1)], np.nan).astype(
+        np.float32
+    )
 
 
 def rolling_chances(
@@ -276,4 +385,6 @@ def rolling_chances(
         number = pd.Timestamp(days[0]).month
         errors = learn_by(archive, observations, days[0], changes, (number,), paths)
         parts.append(chances(hazard, errors, archive, observations, normals, options, days))
-    return xr.concat(parts, dim="init_time").assign_attrs({name: errors.meta[name] for name in ("changes", "left_out")})
+    return xr.concat(parts, dim="init_time").assign_attrs(
+        {name: errors.meta[name] for name in ("changes", "left_out")}
+    )

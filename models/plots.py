@@ -14,14 +14,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEVELS = {1: ("level 1, unusual", "#2b6cb0", "o"), 2: ("level 2, severe", "#dd6b20", "s"), 3: ("level 3, extreme", "#9b2c2c", "D")}
+LEVELS = {
+    1: ("level 1, unusual", "#2b6cb0", "o"),
+    2: ("level 2, severe", "#dd6b20", "s"),
+    3: ("level 3, extreme", "#9b2c2c", "D"),
+}
 FORECASTERS = {
     "climatology": ("calendar", "#cbd5e0", "^"),
     "persistence": ("known state", "#718096", "s"),
     "model": ("model", "#2b6cb0", "o"),
 }
-SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 1.0)  # of the forecasts below each bin's edge: fine where chances are high
-REFERENCES = {"climatology": "better than the calendar", "persistence": "better than what is already known"}
+SHARES = (
+    0.0,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    0.95,
+    0.98,
+    1.0,
+)  # of the forecasts below each bin's edge: fine where chances are high
+REFERENCES = {
+    "climatology": "better than the calendar",
+    "persistence": "better than what is already known",
+}
 GREY = "#718096"
 
 
@@ -44,7 +60,12 @@ def skill_by_lead(rows: pd.DataFrame, path: Path) -> Path:
     panels[0].set_ylabel("Brier skill score (0: no better)")
     _limits(panels[0], assessed)
     _legend(panels[0], "no cell has enough event days to be assessed")
-    figure.suptitle(_title(rows, "skill out of fold, with 95 % intervals over years"), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(
+        _title(rows, "skill out of fold, with 95 % intervals over years"),
+        x=0.01,
+        ha="left",
+        fontweight="bold",
+    )
     return _save(figure, path)
 
 
@@ -58,7 +79,9 @@ def reliability_diagram(out_of_fold: xr.Dataset, rows: pd.DataFrame, path: Path)
     grid = figure.subplots(2, 3, sharex="col", gridspec_kw={"height_ratios": (3.2, 1.0)})
     for column, (level, (words, _, _)) in enumerate(LEVELS.items()):
         upper, lower = grid[0, column], grid[1, column]
-        top = max([0.05, *(_reliability(upper, lower, out_of_fold, level, name) for name in FORECASTERS)])
+        top = max(
+            [0.05, *(_reliability(upper, lower, out_of_fold, level, name) for name in FORECASTERS)]
+        )
         upper.plot([0.0, 1.0], [0.0, 1.0], color=GREY, linewidth=1.0, linestyle="--")
         upper.set_xlim(0.0, min(1.0, top))
         upper.set_ylim(0.0, min(1.0, top))
@@ -69,26 +92,52 @@ def reliability_diagram(out_of_fold: xr.Dataset, rows: pd.DataFrame, path: Path)
     grid[1, 0].set_ylabel("forecasts")
     _legend(grid[0, 0], "nothing was forecast")
     figure.suptitle(
-        _title(rows, "reliability out of fold, with 95 % intervals over years, and counts"), x=0.01, ha="left", fontweight="bold"
+        _title(rows, "reliability out of fold, with 95 % intervals over years, and counts"),
+        x=0.01,
+        ha="left",
+        fontweight="bold",
     )
     return _save(figure, path)
 
 
-def _skill(axes: Axes, rows: pd.DataFrame, reference: str, slots: list[tuple[int, int]], shift: float, style: tuple[str, str, str]) -> None:
+def _skill(
+    axes: Axes,
+    rows: pd.DataFrame,
+    reference: str,
+    slots: list[tuple[int, int]],
+    shift: float,
+    style: tuple[str, str, str],
+) -> None:
     words, colour, marker = style
     name = f"bss_{reference}"
     rows = rows[rows[name].notna()].sort_values(["window_days", "lead_days"])
     if rows.empty:
         return
-    at = [slots.index(slot) + shift for slot in zip(rows["lead_days"], rows["window_days"], strict=True)]
+    at = [
+        slots.index(slot) + shift
+        for slot in zip(rows["lead_days"], rows["window_days"], strict=True)
+    ]
     value = rows[name].to_numpy(float)
-    spread = np.nan_to_num([value - rows[f"{name}_low"].to_numpy(float), rows[f"{name}_high"].to_numpy(float) - value]).clip(0.0)
+    spread = np.nan_to_num(
+        [value - rows[f"{name}_low"].to_numpy(float), rows[f"{name}_high"].to_numpy(float) - value]
+    ).clip(0.0)
     axes.errorbar(
-        at, value, yerr=spread, color=colour, marker=marker, markersize=5, linestyle="none", elinewidth=1.4, capsize=2.5, label=words
+        at,
+        value,
+        yerr=spread,
+        color=colour,
+        marker=marker,
+        markersize=5,
+        linestyle="none",
+        elinewidth=1.4,
+        capsize=2.5,
+        label=words,
     )
 
 
-def _reliability(upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, forecaster: str) -> float:
+def _reliability(
+    upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, forecaster: str
+) -> float:
     """Draw one forecaster's curve and histogram; returns the highest value drawn."""
     words, colour, marker = FORECASTERS[forecaster]
     cells = out_of_fold.sel(level=level).transpose("cell", "init_time", "location")
@@ -101,7 +150,16 @@ def _reliability(upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, 
     said, came, low, high = binned(probability, happened, years)
     errors = np.array([came - low, high - came]).clip(0.0)
     upper.errorbar(
-        said, came, yerr=errors, color=colour, marker=marker, markersize=4, linewidth=1.2, elinewidth=0.9, capsize=2, label=words
+        said,
+        came,
+        yerr=errors,
+        color=colour,
+        marker=marker,
+        markersize=4,
+        linewidth=1.2,
+        elinewidth=0.9,
+        capsize=2,
+        label=words,
     )
     counts, edges = np.histogram(probability, bins=np.linspace(0.0, 1.0, 41))
     lower.stairs(np.where(counts > 0, counts, np.nan), edges, color=colour, linewidth=1.3)
@@ -109,7 +167,11 @@ def _reliability(upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, 
 
 
 def binned(
-    probability: np.ndarray, event: np.ndarray, year: np.ndarray, shares: Sequence[float] = SHARES, draws: int = 400
+    probability: np.ndarray,
+    event: np.ndarray,
+    year: np.ndarray,
+    shares: Sequence[float] = SHARES,
+    draws: int = 400,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean forecast, observed frequency and its 95 % interval (low, high) between the quantiles ``shares`` of the forecasts.
 
@@ -121,11 +183,14 @@ def binned(
     count = len(shares) - 1
     place = years * count + np.searchsorted(edges[1:-1], probability, side="right")
     size, events, total = (
-        np.bincount(place, weights, minlength=(years.max() + 1) * count).reshape(-1, count) for weights in (None, event, probability)
+        np.bincount(place, weights, minlength=(years.max() + 1) * count).reshape(-1, count)
+        for weights in (None, event, probability)
     )
     filled = size.sum(axis=0) > 0
     size, events, total = size[:, filled], events[:, filled], total[:, filled]
-    weights = np.random.default_rng(0).multinomial(len(size), np.full(len(size), 1 / len(size)), size=draws)
+    weights = np.random.default_rng(0).multinomial(
+        len(size), np.full(len(size), 1 / len(size)), size=draws
+    )
     with np.errstate(invalid="ignore"):
         low, high = np.nanquantile((weights @ events) / (weights @ size), [0.025, 0.975], axis=0)
     return total.sum(axis=0) / size.sum(axis=0), events.sum(axis=0) / size.sum(axis=0), low, high
@@ -144,7 +209,11 @@ def _label(lead: int, window: int) -> str:
 
 
 def _title(rows: pd.DataFrame, words: str) -> str:
-    names = [str(rows[column].iloc[0]).replace("_", " ") for column in ("region", "hazard")] if len(rows) else ["no", "hazard"]
+    names = (
+        [str(rows[column].iloc[0]).replace("_", " ") for column in ("region", "hazard")]
+        if len(rows)
+        else ["no", "hazard"]
+    )
     return f"{names[0]}, {names[1]}: {words}"
 
 

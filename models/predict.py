@@ -71,32 +71,73 @@ def predict(
     parts, degraded, notes = [], list[str](), list[str]()
     for name in sorted(models):
         hazard, model = hazards()[name], models[name]
-        part, made, sentences = _hazard_forecast(hazard, model, scores[scores["hazard"] == name], observations, region, today)
+        part, made, sentences = _hazard_forecast(
+            hazard, model, scores[scores["hazard"] == name], observations, region, today
+        )
         if model is not None and made is not None and weather is not None:
-            part, more, said = _with_weather(hazard, model, part, made, weather, observations, region)
+            part, more, said = _with_weather(
+                hazard, model, part, made, weather, observations, region
+            )
             sentences, notes = sentences + more, notes + said
-        part = part.assign_coords(model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object)))
+        part = part.assign_coords(
+            model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object))
+        )
         parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
         degraded += sentences
-    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose("cause", "quantile", *DIMS)
-    places = {name: observations[name] for name in ("latitude", "longitude", "elevation", "name") if name in observations.coords}
+    forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose(
+        "cause", "quantile", *DIMS
+    )
+    places = {
+        name: observations[name]
+        for name in ("latitude", "longitude", "elevation", "name")
+        if name in observations.coords
+    }
     return forecast.assign_coords(places).assign_attrs(
-        region=region.name, title=region.title, degraded=json.dumps(degraded), notes=json.dumps(notes)
+        region=region.name,
+        title=region.title,
+        degraded=json.dumps(degraded),
+        notes=json.dumps(notes),
     )
 
 
 def _hazard_forecast(
-    hazard: Hazard, model: Model | None, scores: pd.DataFrame, observations: xr.Dataset, region: Region, today: np.datetime64
+    hazard: Hazard,
+    model: Model | None,
+    scores: pd.DataFrame,
+    observations: xr.Dataset,
+    region: Region,
+    today: np.datetime64,
 ) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
     """Stage K's part of the forecast, what its forecasters said (None without a model), and sentences on what is degraded."""
-    options, missing = options_for(hazard, region, observations), reasons_missing(hazard, observations)
+    options, missing = (
+        options_for(hazard, region, observations),
+        reasons_missing(hazard, observations),
+    )
     if missing:
-        return _unexplained(hazard, _assemble(hazard, *_nothing(hazard, observations), observations, today)), None, []
+        return (
+            _unexplained(
+                hazard, _assemble(hazard, *_nothing(hazard, observations), observations, today)
+            ),
+            None,
+            [],
+        )
     if model is None:
         numbers, exists, reference = _calendar_alone(hazard, observations, region, today, options)
-        sentences = [f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."]
-        verdict = np.full(numbers["climatology"].shape, USUAL if len(scores) else NOT_ASSESSED, dtype=object)
-        part = _assemble(hazard, numbers["climatology"], numbers["climatology"], verdict, exists, observations, today)
+        sentences = [
+            f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."
+        ]
+        verdict = np.full(
+            numbers["climatology"].shape, USUAL if len(scores) else NOT_ASSESSED, dtype=object
+        )
+        part = _assemble(
+            hazard,
+            numbers["climatology"],
+            numbers["climatology"],
+            verdict,
+            exists,
+            observations,
+            today,
+        )
         return _unexplained(hazard, part), None, sentences
     state = read_state(model, observations, np.array([today]), delays_of(observations), options)
     made = speak(model, state)
@@ -107,19 +148,42 @@ def _hazard_forecast(
         exists = np.where(_measured(hazard, observations), exists, np.nan)
     unknown = ~made["state_known"].values & (exists == 1)[:, None]
     if unknown.any():
-        where = ", ".join(str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))])
-        sentences.append(f"{hazard.title}: the state on the issue day is not known at {where}, so the calendar's chances stand there.")
-    part = _assemble(hazard, probability, made["climatology"].values, verdict, exists, observations, today)
-    replicas = [_published(hazard, said, scores)[0] for said in read_replicas(model, state, observations, delays_of(observations), options)]
+        where = ", ".join(
+            str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))]
+        )
+        sentences.append(
+            f"{hazard.title}: the state on the issue day is not known at {where}, so the calendar's chances stand there."
+        )
+    part = _assemble(
+        hazard, probability, made["climatology"].values, verdict, exists, observations, today
+    )
+    replicas = [
+        _published(hazard, said, scores)[0]
+        for said in read_replicas(model, state, observations, delays_of(observations), options)
+    ]
     low, high = interval(part["probability"].values, replicas)
     part = part.assign(probability_low=(DIMS, low), probability_high=(DIMS, high))
-    part = part.assign(outlook=_outlook(hazard, model, state, options)).assign_coords(_outlook_coordinates(hazard, model))
-    why = explain(model, state, speaks, part["probability"].values, part["normal_probability"].values)
-    return part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)), made, sentences
+    part = part.assign(outlook=_outlook(hazard, model, state, options)).assign_coords(
+        _outlook_coordinates(hazard, model)
+    )
+    why = explain(
+        model, state, speaks, part["probability"].values, part["normal_probability"].values
+    )
+    return (
+        part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)),
+        made,
+        sentences,
+    )
 
 
 def _with_weather(
-    hazard: Hazard, model: Model, part: xr.Dataset, made: xr.Dataset, weather: Weather, observations: xr.Dataset, region: Region
+    hazard: Hazard,
+    model: Model,
+    part: xr.Dataset,
+    made: xr.Dataset,
+    weather: Weather,
+    observations: xr.Dataset,
+    region: Region,
 ) -> tuple[xr.Dataset, list[str], list[str]]:
     """The part with stage N's say where it is to be published and not silent, and sentences on what is degraded and what is to be known.
 
@@ -133,19 +197,29 @@ def _with_weather(
     weights = live_weights(weather.backtests.get(hazard.name), len(hazard.cells))
     both = blend(weights, made["model"].values, ahead.values)
     wanted, verdict = _decided(hazard, weather.stages[weather.stages["hazard"] == hazard.name])
-    exists = (part["verdict"].values != "") & (hazard.applies(today, model.normals, options) == 1)[:, None]
+    exists = (part["verdict"].values != "") & (hazard.applies(today, model.normals, options) == 1)[
+        :, None
+    ]
     heard = exists & speaks(ahead.values)
     use = heard & wanted[..., None, None]
     said = part["probability"].values
-    numbers = np.moveaxis(publish_both(*(np.moveaxis(array, 1, 0) for array in (said, both, use))), 0, 1)
+    numbers = np.moveaxis(
+        publish_both(*(np.moveaxis(array, 1, 0) for array in (said, both, use))), 0, 1
+    )
     chance = np.where(use, np.round(numbers, DECIMALS), said)
-    news: dict[str, Any] = {end: part[end].where(~use) for end in ("probability_low", "probability_high")}
+    news: dict[str, Any] = {
+        end: part[end].where(~use) for end in ("probability_low", "probability_high")
+    }
     news["probability"] = DIMS, chance
     news["verdict"] = DIMS, np.where(use, verdict[..., None, None], part["verdict"].values)
     news["stage"] = DIMS, np.where(use, "N", part["stage"].values)
     part = part.assign(news)
     silent = exists & wanted[..., None, None] & ~heard
-    return _caused_by_weather(part, use), _degraded_by(hazard, part, silent), _told_of(hazard, use, ahead.attrs)
+    return (
+        _caused_by_weather(part, use),
+        _degraded_by(hazard, part, silent),
+        _told_of(hazard, use, ahead.attrs),
+    )
 
 
 def _decided(hazard: Hazard, stages: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -153,10 +227,20 @@ def _decided(hazard: Hazard, stages: pd.DataFrame) -> tuple[np.ndarray, np.ndarr
 
     Provisionally where no day with forecasts was ever backtested.
     """
-    rows = stages[stages["stage"] == "both"].set_index(["lead_days", "window_days", "level"])[["published", "verdict"]].to_dict("index")
+    rows = (
+        stages[stages["stage"] == "both"]
+        .set_index(["lead_days", "window_days", "level"])[["published", "verdict"]]
+        .to_dict("index")
+    )
     nothing = {"published": True, "verdict": PROVISIONAL}
-    found = [[rows.get((cell.lead_days, cell.window_days, level), nothing) for level in LEVELS] for cell in hazard.cells]
-    return tuple(np.array([[row[name] for row in of_cell] for of_cell in found]) for name in ("published", "verdict"))  # type: ignore[return-value]
+    found = [
+        [rows.get((cell.lead_days, cell.window_days, level), nothing) for level in LEVELS]
+        for cell in hazard.cells
+    ]
+    return tuple(
+        np.array([[row[name] for row in of_cell] for of_cell in found])
+        for name in ("published", "verdict")
+    )  # type: ignore[return-value]
 
 
 def _caused_by_weather(part: xr.Dataset, use: np.ndarray) -> xr.Dataset:
@@ -165,7 +249,11 @@ def _caused_by_weather(part: xr.Dataset, use: np.ndarray) -> xr.Dataset:
     whole = np.where(use, total, np.where(np.isnan(total), np.nan, 0.0))
     why = np.concatenate([np.where(use, 0.0, part["contribution"].values), whole[None]])
     causes = [*part["cause"].values, WEATHER]
-    return part.drop_vars(["contribution", "cause"]).assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes)
+    return (
+        part.drop_vars(["contribution", "cause"])
+        .assign(contribution=(("cause", *DIMS), why))
+        .assign_coords(cause=causes)
+    )
 
 
 def _degraded_by(hazard: Hazard, part: xr.Dataset, silent: np.ndarray) -> list[str]:
@@ -174,7 +262,9 @@ def _degraded_by(hazard: Hazard, part: xr.Dataset, silent: np.ndarray) -> list[s
         return []
     where = ", ".join(str(place) for place in part["location"].values[silent.any(axis=(0, 1, 2))])
     cells = _cells_in_words(hazard, silent)
-    return [f"{hazard.title}: no weather forecast could be used at {where} for {cells}; there the past alone has its say."]
+    return [
+        f"{hazard.title}: no weather forecast could be used at {where} for {cells}; there the past alone has its say."
+    ]
 
 
 def _told_of(hazard: Hazard, use: np.ndarray, attrs: Mapping[str, Any]) -> list[str]:
@@ -183,7 +273,10 @@ def _told_of(hazard: Hazard, use: np.ndarray, attrs: Mapping[str, Any]) -> list[
     if not use.any():
         return left_out
     cells = _cells_in_words(hazard, use)
-    return [f"{hazard.title}: weather forecasts have their say in the chances of {cells}; in all others the past alone.", *left_out]
+    return [
+        f"{hazard.title}: weather forecasts have their say in the chances of {cells}; in all others the past alone.",
+        *left_out,
+    ]
 
 
 def _cells_in_words(hazard: Hazard, which: np.ndarray) -> str:
@@ -193,13 +286,29 @@ def _cells_in_words(hazard: Hazard, which: np.ndarray) -> str:
     words = [] if not leads else [f"days {', '.join(map(str, leads))} ahead"]
     if len(leads) > 2 and leads == list(range(leads[0], leads[-1] + 1)):
         words = [f"days {leads[0]} to {leads[-1]} ahead"]
-    return ", ".join([*words, *(f"any of the next {cell.window_days} days" for cell in chosen if cell.window_days > 1)])
+    return ", ".join(
+        [
+            *words,
+            *(
+                f"any of the next {cell.window_days} days"
+                for cell in chosen
+                if cell.window_days > 1
+            ),
+        ]
+    )
 
 
-def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _published(
+    hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Published probability, its verdict and the forecaster that speaks: (cell, level, init_time, location)."""
-    decided = scores.set_index(["lead_days", "window_days", "level"])[["verdict", "fallback"]].to_dict("index")
-    default = {"verdict": NOT_ASSESSED, "fallback": "persistence" if hazard.overlap else "climatology"}
+    decided = scores.set_index(["lead_days", "window_days", "level"])[
+        ["verdict", "fallback"]
+    ].to_dict("index")
+    default = {
+        "verdict": NOT_ASSESSED,
+        "fallback": "persistence" if hazard.overlap else "climatology",
+    }
     probability = np.empty(made["model"].shape)
     verdict, speaks = (np.empty(probability.shape, dtype=object) for _ in range(2))
     for number, cell in enumerate(hazard.cells):
@@ -208,30 +317,56 @@ def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[
         use_known = np.array([row["fallback"] == "persistence" for row in rows])
         numbers = {str(name): values.values[number] for name, values in made.data_vars.items()}
         shape = numbers["model"].shape
-        use_model, use_known, said = (np.broadcast_to(part[:, None, None], shape) for part in (verdicts == SKILFUL, use_known, verdicts))
-        probability[number] = publish(numbers["model"], known_numbers(numbers, verdicts), numbers["climatology"], use_model, use_known)
+        use_model, use_known, said = (
+            np.broadcast_to(part[:, None, None], shape)
+            for part in (verdicts == SKILFUL, use_known, verdicts)
+        )
+        probability[number] = publish(
+            numbers["model"],
+            known_numbers(numbers, verdicts),
+            numbers["climatology"],
+            use_model,
+            use_known,
+        )
         unknown = ~numbers["state_known"].astype(bool)
         probability[number] = np.where(unknown, numbers["climatology"], probability[number])
         verdict[number] = np.where(unknown & np.isin(said, (SKILFUL, KNOWN)), USUAL, said)
-        bare = use_known & (said == NOT_ASSESSED) & np.isfinite(numbers.get("overlap", np.full(shape, np.nan)))
-        speaks[number] = np.select([unknown, use_model, bare, use_known], ["climatology", "model", "overlap", "persistence"], "climatology")
+        bare = (
+            use_known
+            & (said == NOT_ASSESSED)
+            & np.isfinite(numbers.get("overlap", np.full(shape, np.nan)))
+        )
+        speaks[number] = np.select(
+            [unknown, use_model, bare, use_known],
+            ["climatology", "model", "overlap", "persistence"],
+            "climatology",
+        )
     return probability, verdict, speaks
 
 
 OUTLOOK_DIMS = ("quantile", "cell", "init_time", "location")
 
 
-def _outlook(hazard: Hazard, model: Model, state: State, options: Options) -> tuple[tuple[str, ...], np.ndarray]:
+def _outlook(
+    hazard: Hazard, model: Model, state: State, options: Options
+) -> tuple[tuple[str, ...], np.ndarray]:
     """Quantiles of the hazard's quantity, NaN where none were learnt."""
     if model.outlook is None:
-        return OUTLOOK_DIMS, np.full((len(QUANTILES), *(state.features.sizes[dim] for dim in OUTLOOK_DIMS[1:])), np.nan)
-    return OUTLOOK_DIMS, predict_outlook(model.outlook, hazard, state.features, model.normals, options).values
+        return OUTLOOK_DIMS, np.full(
+            (len(QUANTILES), *(state.features.sizes[dim] for dim in OUTLOOK_DIMS[1:])), np.nan
+        )
+    return OUTLOOK_DIMS, predict_outlook(
+        model.outlook, hazard, state.features, model.normals, options
+    ).values
 
 
 def _outlook_coordinates(hazard: Hazard, model: Model | None) -> dict[str, Any]:
     """The quantiles, and of each cell what they are of, and its units."""
     learnt = {} if model is None or model.outlook is None else model.outlook.learnt.attrs
-    words = {f"outlook_{name}": ("cell", np.full(len(hazard.cells), learnt.get(name, ""), dtype=object)) for name in ("title", "units")}
+    words = {
+        f"outlook_{name}": ("cell", np.full(len(hazard.cells), learnt.get(name, ""), dtype=object))
+        for name in ("title", "units")
+    }
     return {"quantile": list(QUANTILES), **words}
 
 
@@ -239,7 +374,10 @@ def _unexplained(hazard: Hazard, part: xr.Dataset) -> xr.Dataset:
     """A part without a model: no interval, no outlook, and nothing that sets its numbers apart from the calendar's."""
     chance, causes = part["probability"].values, causes_of(hazard)
     nothing = np.broadcast_to(np.where(np.isnan(chance), np.nan, 0.0), (len(causes), *chance.shape))
-    ends: dict[str, Any] = {name: (DIMS, np.full(chance.shape, np.nan)) for name in ("probability_low", "probability_high")}
+    ends: dict[str, Any] = {
+        name: (DIMS, np.full(chance.shape, np.nan))
+        for name in ("probability_low", "probability_high")
+    }
     ends["outlook"] = OUTLOOK_DIMS, np.full((len(QUANTILES), *chance[:, 0].shape), np.nan)
     coords = {"cause": causes, **_outlook_coordinates(hazard, None)}
     return part.assign(contribution=(("cause", *DIMS), nothing), **ends).assign_coords(coords)
@@ -252,27 +390,47 @@ def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.nd
     that is 0 because the event cannot be, or missing, so are both ends.
     """
     odds = log_odds(np.stack(replicas))
-    error = np.sqrt((len(replicas) - 1) / len(replicas) * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0))
-    low, high = (np.round(expit(log_odds(probability) + side * TWO_SIDED_90 * error), DECIMALS) for side in (-1, 1))
+    error = np.sqrt(
+        (len(replicas) - 1) / len(replicas) * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0)
+    )
+    low, high = (
+        np.round(expit(log_odds(probability) + side * TWO_SIDED_90 * error), DECIMALS)
+        for side in (-1, 1)
+    )
     certain = error == 0
-    return np.where(certain, probability, np.minimum(low, probability)), np.where(certain, probability, np.maximum(high, probability))
+    return np.where(certain, probability, np.minimum(low, probability)), np.where(
+        certain, probability, np.maximum(high, probability)
+    )
 
 
-def _calendar_alone(hazard: Hazard, observations: xr.Dataset, region: Region, today: np.datetime64, options: Options):
+def _calendar_alone(
+    hazard: Hazard, observations: xr.Dataset, region: Region, today: np.datetime64, options: Options
+):
     """The calendar's probabilities learnt from the record, which cells exist, and since when the record is."""
     first, last = reference_years(region, observations)
-    normals = hazard.fit_normals(observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31")), options)
+    normals = hazard.fit_normals(
+        observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31")), options
+    )
     outcome = build_outcome(hazard, hazard.events(observations, normals, options), normals, options)
-    usual = predict_climatology(fit_climatology(outcome), np.array([today]), outcome["lead_days"].values)
+    usual = predict_climatology(
+        fit_climatology(outcome), np.array([today]), outcome["lead_days"].values
+    )
     return {"climatology": usual}, hazard.applies(np.array([today]), normals, options), first
 
 
-def _nothing(hazard: Hazard, observations: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _nothing(
+    hazard: Hazard, observations: xr.Dataset
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     shape = (len(hazard.cells), len(LEVELS), 1, observations.sizes["location"])
     first = hazard.cells[0].window_days
     declared = [not hazard.windows_look_back or cell.window_days == first for cell in hazard.cells]
     exists = np.broadcast_to(np.where(declared, 1.0, np.nan)[:, None, None], (shape[0], *shape[2:]))
-    return np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, NOT_ASSESSED, dtype=object), exists
+    return (
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, NOT_ASSESSED, dtype=object),
+        exists,
+    )
 
 
 def _assemble(
@@ -288,7 +446,10 @@ def _assemble(
     if hazard.only_where_measured:
         exists = np.where(_measured(hazard, observations), exists, np.nan)
     wide = np.broadcast_to(exists[:, None], probability.shape)
-    chance, usual = (np.round(np.where(np.isnan(wide), np.nan, np.where(wide == 0, 0.0, part)), DECIMALS) for part in (probability, normal))
+    chance, usual = (
+        np.round(np.where(np.isnan(wide), np.nan, np.where(wide == 0, 0.0, part)), DECIMALS)
+        for part in (probability, normal)
+    )
     leads = np.array([cell.lead_days for cell in hazard.cells], dtype="timedelta64[D]")
     coords = {
         "level": list(LEVELS),
@@ -301,14 +462,21 @@ def _assemble(
     }
     said = np.where(np.isnan(wide), "", verdict)
     numbers = {"probability": (DIMS, chance), "normal_probability": (DIMS, usual)}
-    return xr.Dataset({**numbers, "verdict": (DIMS, said), "stage": (DIMS, np.where(said == "", "", "K"))}, coords=coords)
+    return xr.Dataset(
+        {**numbers, "verdict": (DIMS, said), "stage": (DIMS, np.where(said == "", "", "K"))},
+        coords=coords,
+    )
 
 
 def _measured(hazard: Hazard, observations: xr.Dataset) -> np.ndarray:
     """Whether each place ever had all that the hazard requires: (location,)."""
     if any(name not in observations for name in hazard.requires):
         return np.zeros(observations.sizes["location"], dtype=bool)
-    return np.isfinite(observations[list(hazard.requires)].to_dataarray().values).any(axis=1).all(axis=0)
+    return (
+        np.isfinite(observations[list(hazard.requires)].to_dataarray().values)
+        .any(axis=1)
+        .all(axis=0)
+    )
 
 
 def _data_until(hazard: Hazard, observations: xr.Dataset) -> np.datetime64:
@@ -317,15 +485,25 @@ def _data_until(hazard: Hazard, observations: xr.Dataset) -> np.datetime64:
     if len(present) < len(hazard.requires):
         return np.datetime64("NaT", "ns")
     seen = np.isfinite(observations[present].to_dataarray().values).all(axis=0).any(axis=1)
-    return observations["time"].values[seen][-1].astype("datetime64[ns]") if seen.any() else np.datetime64("NaT", "ns")
+    return (
+        observations["time"].values[seen][-1].astype("datetime64[ns]")
+        if seen.any()
+        else np.datetime64("NaT", "ns")
+    )
 
 
-def _colours(hazard: Hazard, part: xr.Dataset, region: Region, previous: pd.DataFrame | None) -> xr.DataArray:
+def _colours(
+    hazard: Hazard, part: xr.Dataset, region: Region, previous: pd.DataFrame | None
+) -> xr.DataArray:
     """One colour per cell and place: the highest row reached, grey where no level knows more than the calendar."""
-    chance, usual, verdict = (part[name].values for name in ("probability", "normal_probability", "verdict"))
+    chance, usual, verdict = (
+        part[name].values for name in ("probability", "normal_probability", "verdict")
+    )
     rank = colour_ranks(hazard, region, chance, usual, _ranks_before(hazard, part, previous))
     colour = np.where(knows_nothing(verdict), GREY, np.array(COLOURS, dtype=object)[rank])
-    return xr.DataArray(np.where((verdict == "").all(axis=1), "", colour), dims=("cell", "init_time", "location"))
+    return xr.DataArray(
+        np.where((verdict == "").all(axis=1), "", colour), dims=("cell", "init_time", "location")
+    )
 
 
 def _ranks_before(hazard: Hazard, part: xr.Dataset, previous: pd.DataFrame | None) -> np.ndarray:
@@ -334,7 +512,17 @@ def _ranks_before(hazard: Hazard, part: xr.Dataset, previous: pd.DataFrame | Non
     if previous is None:
         return np.zeros(shape, dtype=int)
     rows = previous[(previous["hazard"] == hazard.name) & previous["colour"].isin(COLOURS)]
-    given = {(row.location, row.valid, row.window_days): COLOURS.index(row.colour) for row in rows.itertuples()}
-    valid, window, places = part["valid_time"].values[:, 0], part["window_days"].values, part["location"].values
-    ranks = [[given.get((str(place), pd.Timestamp(v), int(w)), 0) for place in places] for v, w in zip(valid, window, strict=True)]
+    given = {
+        (row.location, row.valid, row.window_days): COLOURS.index(row.colour)
+        for row in rows.itertuples()
+    }
+    valid, window, places = (
+        part["valid_time"].values[:, 0],
+        part["window_days"].values,
+        part["location"].values,
+    )
+    ranks = [
+        [given.get((str(place), pd.Timestamp(v), int(w)), 0) for place in places]
+        for v, w in zip(valid, window, strict=True)
+    ]
     return np.array(ranks, dtype=int)[:, None, :]

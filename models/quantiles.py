@@ -73,7 +73,9 @@ class _Rows:
         return _Rows(**{name: values[chosen] for name, values in vars(self).items()})
 
 
-def fit_outlook(hazard: Hazard, features: xr.Dataset, past: xr.Dataset, normals: xr.Dataset, options: Options) -> Outlook | None:
+def fit_outlook(
+    hazard: Hazard, features: xr.Dataset, past: xr.Dataset, normals: xr.Dataset, options: Options
+) -> Outlook | None:
     """Learn quantiles of ``past["value"]`` on the valid days of ``features``; None without a quantity or 5 years of it.
 
     ``features`` (init_time, cell, location) as build_features makes them, ``past`` (time, location) as hazard.history does:
@@ -92,13 +94,28 @@ def fit_outlook(hazard: Hazard, features: xr.Dataset, past: xr.Dataset, normals:
     y = _values_on(record, rows.valid, rows.place)
     outside = _outside(rows, y, record, len(hazard.cells), hazard.gap_days)
     rounds = _choose_rounds(rows, y, outside, hazard)
-    foretold = np.take_along_axis(outside, np.searchsorted(ROUNDS, rounds[rows.cell])[None, :, None], axis=0)[0]
+    foretold = np.take_along_axis(
+        outside, np.searchsorted(ROUNDS, rounds[rows.cell])[None, :, None], axis=0
+    )[0]
     outlook = _learn(rows, y, record, len(hazard.cells), int(rounds.max()))
-    about = {**past.attrs, "hazard": hazard.name, "first_year": int(years[0]), "last_year": int(years[-1]), "rows": len(y)}
-    return replace(outlook, learnt=_described(outlook.learnt, rounds, _offsets(rows, y, foretold, len(hazard.cells)), about))
+    about = {
+        **past.attrs,
+        "hazard": hazard.name,
+        "first_year": int(years[0]),
+        "last_year": int(years[-1]),
+        "rows": len(y),
+    }
+    return replace(
+        outlook,
+        learnt=_described(
+            outlook.learnt, rounds, _offsets(rows, y, foretold, len(hazard.cells)), about
+        ),
+    )
 
 
-def predict_outlook(outlook: Outlook, hazard: Hazard, features: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+def predict_outlook(
+    outlook: Outlook, hazard: Hazard, features: xr.Dataset, normals: xr.Dataset, options: Options
+) -> xr.DataArray:
     """Quantiles in the quantity's units: (quantile, cell, init_time, location); never crossing, never impossible.
 
     NaN where the hazard cannot strike, for windows of several days, and where the newest value or the place is not known.
@@ -110,11 +127,15 @@ def predict_outlook(outlook: Outlook, hazard: Hazard, features: xr.Dataset, norm
     return _laid_out(hazard, features, at, np.sort(made + offset, axis=-1))
 
 
-def usual_outlook(outlook: Outlook, hazard: Hazard, features: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+def usual_outlook(
+    outlook: Outlook, hazard: Hazard, features: xr.Dataset, normals: xr.Dataset, options: Options
+) -> xr.DataArray:
     """The calendar's own quantiles for the same days, cells and places: what the outlook is held against."""
     at = np.nonzero(_speaks(hazard, features, normals, options))
     rows = _rows(hazard, features, at)
-    return _laid_out(hazard, features, at, _calendar_of(_at_places(outlook, features)["calendar"].values, rows))
+    return _laid_out(
+        hazard, features, at, _calendar_of(_at_places(outlook, features)["calendar"].values, rows)
+    )
 
 
 def grade_outlook(made: xr.DataArray, past: xr.Dataset) -> pd.DataFrame:
@@ -128,11 +149,19 @@ def grade_outlook(made: xr.DataArray, past: xr.Dataset) -> pd.DataFrame:
     actual = _values_on(past["value"].sel(location=made["location"].values), valid, place)
     said = np.round(made.values[:, cell, day, place], DECIMALS).T
     inside = {f"inside_{width}": _inside(said, actual, side) for width, side in ((90, 0), (50, 1))}
-    columns = {"season": np.array(SEASONS)[_season(valid)], "cell": cell, **inside, "pinball": pinball(said, actual), "actual": actual}
+    columns = {
+        "season": np.array(SEASONS)[_season(valid)],
+        "cell": cell,
+        **inside,
+        "pinball": pinball(said, actual),
+        "actual": actual,
+    }
     table = pd.DataFrame(columns).dropna(subset="actual").drop(columns="actual")
     grouped = table.groupby(["season", "cell"], sort=False)
     graded = grouped.mean().assign(n=grouped.size()).reset_index()
-    return graded.assign(**{name: made[name].values[graded["cell"]] for name in ("lead_days", "window_days")})
+    return graded.assign(
+        **{name: made[name].values[graded["cell"]] for name in ("lead_days", "window_days")}
+    )
 
 
 def pinball(quantiles: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -152,10 +181,15 @@ def save_outlook(outlook: Outlook, folder: Path) -> None:
 def load_outlook(folder: Path) -> Outlook:
     """Read what save_outlook wrote. Raises OSError or xgboost's error where a part is missing or damaged."""
     learnt = xr.load_dataset(folder / "outlook.nc", engine="h5netcdf")
-    return Outlook(xgb.Booster(model_file=folder / "outlook.json") if learnt["rounds"].values.any() else None, learnt)
+    return Outlook(
+        xgb.Booster(model_file=folder / "outlook.json") if learnt["rounds"].values.any() else None,
+        learnt,
+    )
 
 
-def _speaks(hazard: Hazard, features: xr.Dataset, normals: xr.Dataset, options: Options) -> np.ndarray:
+def _speaks(
+    hazard: Hazard, features: xr.Dataset, normals: xr.Dataset, options: Options
+) -> np.ndarray:
     """Whether there is an outlook: (init_time, cell, location)."""
     one_day = (features["window_days"].values == 1) | hazard.windows_look_back
     strikes = np.moveaxis(hazard.applies(features["init_time"].values, normals, options), 0, 1) == 1
@@ -170,10 +204,14 @@ def _quantity(hazard: Hazard) -> Quantity:
 def _rows(hazard: Hazard, features: xr.Dataset, at: tuple[np.ndarray, ...]) -> _Rows:
     day, cell, place = at
     leads, windows = (features[name].values[cell] for name in ("lead_days", "window_days"))
-    x = np.stack([*(features[name].values[at] for name in hazard.features), leads, windows], axis=-1)
+    x = np.stack(
+        [*(features[name].values[at] for name in hazard.features), leads, windows], axis=-1
+    )
     issued = features["init_time"].values[day]
     start = features[_quantity(hazard).start].values[at].astype(np.float64)
-    return _Rows(x.astype(np.float32), start, cell, place, issued, issued + leads.astype("timedelta64[D]"))
+    return _Rows(
+        x.astype(np.float32), start, cell, place, issued, issued + leads.astype("timedelta64[D]")
+    )
 
 
 def _thinned(rows: _Rows) -> _Rows:
@@ -215,7 +253,9 @@ def _fit_lines(rows: _Rows, y: np.ndarray, usual: np.ndarray, cells: int) -> np.
     lines, design = np.zeros((cells, 3)), _design(rows, usual)
     for cell in np.unique(rows.cell):
         here = rows.cell == cell
-        line = np.linalg.lstsq(design[here], y[here] - usual[here, len(QUANTILES) // 2], rcond=None)[0]
+        line = np.linalg.lstsq(
+            design[here], y[here] - usual[here, len(QUANTILES) // 2], rcond=None
+        )[0]
         lines[cell] = line - [(design[here] @ line).mean(), 0, 0]
     return lines
 
@@ -223,13 +263,18 @@ def _fit_lines(rows: _Rows, y: np.ndarray, usual: np.ndarray, cells: int) -> np.
 def _margin(rows: _Rows, learnt: xr.Dataset) -> np.ndarray:
     """Where the trees start from: (row, quantile)."""
     usual = _calendar_of(learnt["calendar"].values, rows)
-    return usual + (_design(rows, usual) * learnt["line"].values[rows.cell]).sum(axis=-1, keepdims=True)
+    return usual + (_design(rows, usual) * learnt["line"].values[rows.cell]).sum(
+        axis=-1, keepdims=True
+    )
 
 
 def _learn(rows: _Rows, y: np.ndarray, record: xr.DataArray, cells: int, rounds: int) -> Outlook:
     """Calendar, lines and ``rounds`` rounds of trees, without shifts."""
     calendar = _calendar(record)
-    learnt = xr.Dataset({"calendar": (("quantile", "dayofyear", "location"), calendar)}, {"location": record["location"].values})
+    learnt = xr.Dataset(
+        {"calendar": (("quantile", "dayofyear", "location"), calendar)},
+        {"location": record["location"].values},
+    )
     learnt["line"] = (("cell", "term"), _fit_lines(rows, y, _calendar_of(calendar, rows), cells))
     if not rounds:
         return Outlook(None, learnt)
@@ -245,21 +290,29 @@ def _boosted(outlook: Outlook, rows: _Rows, learnt: xr.Dataset, rounds: np.ndarr
         here = rounds[rows.cell] == count
         if count and outlook.booster is not None:
             data = xgb.DMatrix(rows.x[here], base_margin=margin[here], nthread=1)
-            made[here] = outlook.booster.predict(data, iteration_range=(0, int(count))).reshape(-1, len(QUANTILES))
+            made[here] = outlook.booster.predict(data, iteration_range=(0, int(count))).reshape(
+                -1, len(QUANTILES)
+            )
     return np.sort(made, axis=-1)
 
 
-def _outside(rows: _Rows, y: np.ndarray, record: xr.DataArray, cells: int, gap_days: int) -> np.ndarray:
+def _outside(
+    rows: _Rows, y: np.ndarray, record: xr.DataArray, cells: int, gap_days: int
+) -> np.ndarray:
     """Each block of years foretold by what did not see it, after each of ROUNDS: (rounds, row, quantile)."""
     out, gap = np.empty((len(ROUNDS), len(y), len(QUANTILES))), np.timedelta64(gap_days, "D")
     years, blocks = pd.DatetimeIndex(rows.issued).year.to_numpy(), year_blocks(rows.issued, BLOCKS)
     for block in np.unique(blocks):
         held = blocks == block
-        seen = (rows.issued < rows.issued[held].min() - gap) | (rows.issued > rows.issued[held].max() + gap)
+        seen = (rows.issued < rows.issued[held].min() - gap) | (
+            rows.issued > rows.issued[held].max() + gap
+        )
         rest = record.where(~record["time"].dt.year.isin(np.unique(years[held])))
         outlook = _learn(rows.only(seen), y[seen], rest, cells, ROUNDS[-1])
         for number, count in enumerate(ROUNDS):
-            out[number, held] = _boosted(outlook, rows.only(held), outlook.learnt, np.full(cells, count))
+            out[number, held] = _boosted(
+                outlook, rows.only(held), outlook.learnt, np.full(cells, count)
+            )
     return out
 
 
@@ -300,9 +353,18 @@ def conformal_offsets(error: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ranked, np.clip(rank, 0, len(error) - 1)[None], axis=0)[0]
 
 
-def _described(learnt: xr.Dataset, rounds: np.ndarray, offset: np.ndarray, about: Mapping[str, Any]) -> xr.Dataset:
-    parts: dict[str, Any] = {"rounds": ("cell", rounds), "offset": (("quantile", "cell", "season"), offset)}
-    return learnt.assign(parts).assign_coords(quantile=list(QUANTILES), season=list(SEASONS)).assign_attrs(about)
+def _described(
+    learnt: xr.Dataset, rounds: np.ndarray, offset: np.ndarray, about: Mapping[str, Any]
+) -> xr.Dataset:
+    parts: dict[str, Any] = {
+        "rounds": ("cell", rounds),
+        "offset": (("quantile", "cell", "season"), offset),
+    }
+    return (
+        learnt.assign(parts)
+        .assign_coords(quantile=list(QUANTILES), season=list(SEASONS))
+        .assign_attrs(about)
+    )
 
 
 def _at_places(outlook: Outlook, features: xr.Dataset) -> xr.Dataset:
@@ -310,14 +372,23 @@ def _at_places(outlook: Outlook, features: xr.Dataset) -> xr.Dataset:
     return outlook.learnt.reindex(location=features["location"].values)
 
 
-def _laid_out(hazard: Hazard, features: xr.Dataset, at: tuple[np.ndarray, ...], made: np.ndarray) -> xr.DataArray:
+def _laid_out(
+    hazard: Hazard, features: xr.Dataset, at: tuple[np.ndarray, ...], made: np.ndarray
+) -> xr.DataArray:
     """Quantiles (row, quantile) on the scale as (quantile, cell, init_time, location) in units, NaN elsewhere."""
     day, cell, place = at
     sizes = (len(QUANTILES), *(features.sizes[dim] for dim in ("cell", "init_time", "location")))
     out = np.full(sizes, np.nan)
     out[:, cell, day, place] = np.round(_quantity(hazard).back(made), DECIMALS).T
-    coords = {name: features[name].values for name in ("init_time", "location")} | {"quantile": list(QUANTILES)}
-    return xr.DataArray(out, dims=("quantile", "cell", "init_time", "location"), coords=coords | cell_coordinates(hazard), name="outlook")
+    coords = {name: features[name].values for name in ("init_time", "location")} | {
+        "quantile": list(QUANTILES)
+    }
+    return xr.DataArray(
+        out,
+        dims=("quantile", "cell", "init_time", "location"),
+        coords=coords | cell_coordinates(hazard),
+        name="outlook",
+    )
 
 
 def _inside(said: np.ndarray, actual: np.ndarray, side: int) -> np.ndarray:

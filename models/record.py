@@ -32,7 +32,9 @@ class Record:
     reliability: pd.DataFrame
 
 
-def record_of(out_of_fold: Mapping[str, xr.Dataset], scores: pd.DataFrame, region: Region) -> Record:
+def record_of(
+    out_of_fold: Mapping[str, xr.Dataset], scores: pd.DataFrame, region: Region
+) -> Record:
     """The record of all hazards with a backtest. ``scores``: stage K's, as models.scores.assess gives them."""
     colours, bins = [], []
     for name in sorted(out_of_fold):
@@ -43,7 +45,9 @@ def record_of(out_of_fold: Mapping[str, xr.Dataset], scores: pd.DataFrame, regio
     return Record(pd.DataFrame(colours), pd.DataFrame(bins))
 
 
-def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _published(
+    hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
     """Published probability (cell, level, init_time, location), NaN for a cell without scores, and verdicts (cell, level)."""
     said = np.full(made["outcome"].shape, np.nan)
     verdict = np.full(said.shape[:2], "", dtype=object)
@@ -55,7 +59,9 @@ def _published(hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame) -> tuple[
     return said, verdict
 
 
-def colour_marks(hazard: Hazard, region: Region, made: xr.Dataset, said: np.ndarray, verdict: np.ndarray) -> Iterator[dict]:
+def colour_marks(
+    hazard: Hazard, region: Region, made: xr.Dataset, said: np.ndarray, verdict: np.ndarray
+) -> Iterator[dict]:
     """For each cell and colour, per place and year (of a season, where only that is scored): ``shown``
     days with that colour or a worse one, ``hits`` on which the event it speaks of happened (yellow level 1, orange 2, red 3), ``false``
     on which it did not, ``missed`` days with the event and no such colour; ``days`` scored, ``years`` with any, ``grey``: never shown
@@ -92,7 +98,11 @@ def reliability_of(hazard: Hazard, made: xr.Dataset, said: np.ndarray) -> Iterat
     ``observed``, the share that happened, with the 5 % and 95 % points ``low`` and ``high`` by drawing whole years again, because
     days and places of one year are not independent (Broecker & Smith 2007 draw days); ``n`` cases and ``events``.
     """
-    single = [number for number, cell in enumerate(hazard.cells) if hazard.windows_look_back or cell.window_days == 1]
+    single = [
+        number
+        for number, cell in enumerate(hazard.cells)
+        if hazard.windows_look_back or cell.window_days == 1
+    ]
     p, y = said[single, 0], made["outcome"].values[single, 0].astype(np.float64)
     ok = np.isfinite(p) & np.isfinite(y)
     if not ok.any():

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 MANIFEST = "manifest.json"
-METRICS = ("brier", "brier_published", "bss_climatology", "bss_persistence", "roc_area", "reliability", "resolution")
+METRICS = (
+    "brier",
+    "brier_published",
+    "bss_climatology",
+    "bss_persistence",
+    "roc_area",
+    "reliability",
+    "resolution",
+)
 
 # Every column of MLflow 3.17's tables that holds an absolute path below the home.
 _PATHS = (
@@ -84,7 +92,9 @@ def code_version() -> str:
     if (CHECKOUT / ".git").exists():
         command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--tags", "--dirty"]
         try:
-            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+            return subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=30
+            ).stdout.strip()
         except (OSError, subprocess.SubprocessError):
             pass  # no git here, or a checkout of another user
     return importlib.metadata.version("climate-risk")
@@ -111,18 +121,34 @@ class Registry:
         from mlflow import MlflowClient
 
         with self._alone():
-            client = MlflowClient(tracking_uri=f"sqlite:///{self.database}", registry_uri=f"sqlite:///{self.database}")
+            client = MlflowClient(
+                tracking_uri=f"sqlite:///{self.database}", registry_uri=f"sqlite:///{self.database}"
+            )
             client.search_experiments(max_results=1)  # creates the tables
-            repair_paths(self.database, self.artifacts)  # MLflow's own "Default" experiment points into the working folder
+            repair_paths(
+                self.database, self.artifacts
+            )  # MLflow's own "Default" experiment points into the working folder
         return client
 
-    def register(self, region: Region, model: Model, out_of_fold: xr.Dataset, scores: pd.DataFrame, code_version: str) -> Registered:
+    def register(
+        self,
+        region: Region,
+        model: Model,
+        out_of_fold: xr.Dataset,
+        scores: pd.DataFrame,
+        code_version: str,
+    ) -> Registered:
         """Track one training as a run, register its model, and let it take the champion's place unless it is worse.
 
         ``scores``: rows of models.scores.assess, other hazards' rows are ignored. Raises OSError when the disk is full.
         """
         rows = scores[scores["hazard"] == model.hazard]
-        tags = {"kind": "training", "hazard": model.hazard, "snapshot": str(model.meta.get("snapshot", "")), "code_version": code_version}
+        tags = {
+            "kind": "training",
+            "hazard": model.hazard,
+            "snapshot": str(model.meta.get("snapshot", "")),
+            "code_version": code_version,
+        }
         name = f"train {model.hazard} to {model.meta.get('trained_until', '')}"
         with self._run(region, name, tags) as run_id, tempfile.TemporaryDirectory() as scratch:
             for key, value in parameters(model.meta).items():
@@ -139,7 +165,9 @@ class Registry:
         with self._alone():
             return self._admit(region, model, out_of_fold, run_id, digest)
 
-    def champion(self, region: Region, hazard: str, locations: Iterable[str] | None = None) -> Champion:
+    def champion(
+        self, region: Region, hazard: str, locations: Iterable[str] | None = None
+    ) -> Champion:
         """The model the champion alias names, or the newest earlier champion whose files are whole.
 
         A model made for another version of the region file or of this package, or for other ``locations`` (where given),
@@ -152,15 +180,31 @@ class Registry:
             except OtherFormat:
                 break
             except (Damaged, ValueError, OSError, KeyError) as error:
-                broken.append(f"version {version.version} ({' '.join(str(error).split()) or type(error).__name__})")
+                broken.append(
+                    f"version {version.version} ({' '.join(str(error).split()) or type(error).__name__})"
+                )
                 continue
             if not made_for(model, region, locations):
                 break
-            degraded = _degraded(region, hazard, broken, f"version {version.version}") if broken else None
+            degraded = (
+                _degraded(region, hazard, broken, f"version {version.version}") if broken else None
+            )
             return Champion(model, out_of_fold, str(version.version), degraded)
-        return Champion(None, None, "", _degraded(region, hazard, broken, "what the calendar knows") if broken else None)
+        return Champion(
+            None,
+            None,
+            "",
+            _degraded(region, hazard, broken, "what the calendar knows") if broken else None,
+        )
 
-    def log_forecast(self, region: Region, issued: date, forecast: xr.Dataset, provenance: dict[str, Any], folder: Path) -> str:
+    def log_forecast(
+        self,
+        region: Region,
+        issued: date,
+        forecast: xr.Dataset,
+        provenance: dict[str, Any],
+        folder: Path,
+    ) -> str:
         """Track a published forecast as a run and return the run's id; the same files of the same day make one run only.
 
         ``folder`` holds forecast.csv and provenance.json, as published.
@@ -183,24 +227,41 @@ class Registry:
     def log_study(self, region: Region, study: Study) -> str:
         """Track a search for boosting parameters as a run of the region and return the run's id; metric steps are trials."""
         tags = {"kind": "study", "hazard": study.hazard, "code_version": code_version()}
-        with self._run(region, f"study {study.hazard}", tags) as run_id, tempfile.TemporaryDirectory() as scratch:
-            for key, value in parameters({"records": list(study.records), "best": study.best}).items():
+        with (
+            self._run(region, f"study {study.hazard}", tags) as run_id,
+            tempfile.TemporaryDirectory() as scratch,
+        ):
+            for key, value in parameters(
+                {"records": list(study.records), "best": study.best}
+            ).items():
                 self.client.log_param(run_id, key, value)
-            totals = {"loss_best": study.loss, "loss_default": study.loss_of_defaults, "blocks_won": study.won, "blocks_lost": study.lost}
+            totals = {
+                "loss_best": study.loss,
+                "loss_default": study.loss_of_defaults,
+                "blocks_won": study.won,
+                "blocks_lost": study.lost,
+            }
             losses = [("loss", float(loss), step) for step, loss in enumerate(study.trials["loss"])]
-            self._log_metrics(run_id, [*losses, *((key, float(value), 0) for key, value in totals.items())])
+            self._log_metrics(
+                run_id, [*losses, *((key, float(value), 0) for key, value in totals.items())]
+            )
             path = Path(scratch) / "trials.csv"
             study.trials.to_csv(path, index=False)
             self.client.log_artifact(run_id, str(path))
         return run_id
 
-    def _admit(self, region: Region, model: Model, out_of_fold: xr.Dataset, run_id: str, digest: str) -> Registered:
+    def _admit(
+        self, region: Region, model: Model, out_of_fold: xr.Dataset, run_id: str, digest: str
+    ) -> Registered:
         from mlflow.exceptions import MlflowException
 
         name = f"{region.name}-{model.hazard}"
         standing = self.champion(region, model.hazard, model.meta.get("locations"))
         if standing.out_of_fold is None:
-            wins, reason = True, f"there was no champion of {name} for this region file and its places"
+            wins, reason = (
+                True,
+                f"there was no champion of {name} for this region file and its places",
+            )
         else:
             wins, reason = no_worse(out_of_fold, standing.out_of_fold)
             reason = f"against version {standing.version}: {reason}"
@@ -209,7 +270,12 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        tags = {"gate": "champion" if wins else "held", "gate_reason": reason, "manifest_sha256": digest, "region": region.name}
+        tags = {
+            "gate": "champion" if wins else "held",
+            "gate_reason": reason,
+            "manifest_sha256": digest,
+            "region": region.name,
+        }
         source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
         version = str(self.client.create_model_version(name, source, run_id, tags=tags).version)
         self.client.set_tag(run_id, "gate_reason", reason)
@@ -229,7 +295,9 @@ class Registry:
                 raise
             return []
         known = self.client.search_model_versions(f"name='{name}'", max_results=10_000)
-        earlier = [v for v in known if int(v.version) < int(named.version) and v.tags.get("gate") == ALIAS]
+        earlier = [
+            v for v in known if int(v.version) < int(named.version) and v.tags.get("gate") == ALIAS
+        ]
         return [named, *sorted(earlier, key=lambda v: -int(v.version))]
 
     def _load(self, version: ModelVersion) -> tuple[Model, xr.Dataset]:
@@ -243,7 +311,9 @@ class Registry:
             with self._alone():
                 found = self.client.get_experiment_by_name(region.name)
                 if found is None:
-                    return self.client.create_experiment(region.name, artifact_location=str(self.artifacts / region.name))
+                    return self.client.create_experiment(
+                        region.name, artifact_location=str(self.artifacts / region.name)
+                    )
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
         return found.experiment_id
@@ -251,7 +321,9 @@ class Registry:
     @contextmanager
     def _run(self, region: Region, name: str, tags: dict[str, str]) -> Iterator[str]:
         experiment = self._experiment(region)
-        run_id = self.client.create_run(experiment, run_name=name, tags={"region": region.name, **tags}).info.run_id
+        run_id = self.client.create_run(
+            experiment, run_name=name, tags={"region": region.name, **tags}
+        ).info.run_id
         try:
             yield run_id
         except BaseException:
@@ -261,14 +333,23 @@ class Registry:
 
     def _finished(self, region: Region, tags: dict[str, str]) -> str | None:
         wanted = " and ".join(f"tags.{key} = '{tags[key]}'" for key in ("kind", "issued", "sha256"))
-        runs = self.client.search_runs([self._experiment(region)], f"{wanted} and attributes.status = 'FINISHED'", max_results=1)
+        runs = self.client.search_runs(
+            [self._experiment(region)],
+            f"{wanted} and attributes.status = 'FINISHED'",
+            max_results=1,
+        )
         return runs[0].info.run_id if runs else None
 
     def _log_metrics(self, run_id: str, found: list[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
 
         for start in range(0, len(found), 1000):  # MLflow takes at most 1000 at once
-            self.client.log_batch(run_id, metrics=[Metric(key, value, 0, step) for key, value, step in found[start : start + 1000]])
+            self.client.log_batch(
+                run_id,
+                metrics=[
+                    Metric(key, value, 0, step) for key, value, step in found[start : start + 1000]
+                ],
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -280,7 +361,12 @@ class Registry:
 
 def quieten() -> None:
     """Keep MLflow from phoning home and from logging its migrations; call before it is first imported."""
-    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "MLFLOW_LOGGING_LEVEL": "WARNING", "GIT_PYTHON_REFRESH": "quiet"}
+    settings = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
@@ -296,10 +382,15 @@ def repair_paths(database: Path, artifacts: Path) -> int:
         return 0
     try:
         with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
-            present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            present = {
+                row[0]
+                for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
             if "experiments" not in present:
                 return 0
-            return sum(_repair(connection, old, new, present) for old, new in _moves(connection, artifacts))
+            return sum(
+                _repair(connection, old, new, present) for old, new in _moves(connection, artifacts)
+            )
     except sqlite3.DatabaseError as error:
         raise RegistryError(
             f"model registry {database}: found a file SQLite cannot read ({error}), expected MLflow's database; "
@@ -310,9 +401,13 @@ def repair_paths(database: Path, artifacts: Path) -> int:
 def _moves(connection: sqlite3.Connection, artifacts: Path) -> list[tuple[str, str]]:
     """(old, new) artifact folder of each experiment that is ours or MLflow's default; one put elsewhere by hand stays."""
     moves = []
-    for number, location in connection.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall():
+    for number, location in connection.execute(
+        "SELECT experiment_id, artifact_location FROM experiments"
+    ).fetchall():
         old = Path(location)
-        ours = "://" not in location and (old.parent.parts[-2:] == artifacts.parts[-2:] or number == 0)
+        ours = "://" not in location and (
+            old.parent.parts[-2:] == artifacts.parts[-2:] or number == 0
+        )
         if ours and old.parent != artifacts:
             moves.append((location, str(artifacts / old.name)))
     return moves
@@ -323,7 +418,9 @@ def _repair(connection: sqlite3.Connection, old: str, new: str, present: set[str
     for table, column in _PATHS:
         if table in present:
             statement = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR substr({column}, 1, ?) = ?"  # noqa: S608
-            changed += connection.execute(statement, (new, len(old) + 1, old, len(old) + 1, old + "/")).rowcount
+            changed += connection.execute(
+                statement, (new, len(old) + 1, old, len(old) + 1, old + "/")
+            ).rowcount
     return changed
 
 
@@ -342,20 +439,29 @@ def check_manifest(folder: Path, expected: str | None) -> None:
     if expected is not None and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         raise Damaged(f"{MANIFEST} is not the one that was registered")
     listed, found = json.loads(path.read_text()), _hashes(folder)
-    wrong = sorted(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name))
+    wrong = sorted(
+        name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name)
+    )
     if wrong:
-        raise Damaged(f"{wrong[0]} is {'missing' if wrong[0] not in found else 'not what was registered'}")
+        raise Damaged(
+            f"{wrong[0]} is {'missing' if wrong[0] not in found else 'not what was registered'}"
+        )
 
 
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> bool:
     """Whether the model was trained for this very region file and, where they are given, these places."""
     trained = model.meta.get("locations")
-    same_places = locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))
+    same_places = (
+        locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))
+    )
     return same_places and model.meta.get("fingerprint") == region.fingerprint
 
 
@@ -371,26 +477,48 @@ def parameters(meta: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(value, Mapping):
             found.update({f"{key}.{inner}": text for inner, text in parameters(value).items()})
         else:
-            found[str(key)] = (value if isinstance(value, str) else json.dumps(value, default=str))[:6000]
+            found[str(key)] = (value if isinstance(value, str) else json.dumps(value, default=str))[
+                :6000
+            ]
     return found
 
 
 def metrics(rows: pd.DataFrame) -> list[tuple[str, float, int]]:
     """(key, value, step) of a hazard's scores: a curve per score, level and window whose step is the lead in days."""
-    found = [(f"cells_{str(verdict).replace(' ', '_')}", float(count), 0) for verdict, count in rows["verdict"].value_counts().items()]
-    curves = "_level" + rows["level"].astype(str) + "_window" + rows["window_days"].astype(str) + "d"
+    found = [
+        (f"cells_{str(verdict).replace(' ', '_')}", float(count), 0)
+        for verdict, count in rows["verdict"].value_counts().items()
+    ]
+    curves = (
+        "_level" + rows["level"].astype(str) + "_window" + rows["window_days"].astype(str) + "d"
+    )
     for score in METRICS:
         values = pd.to_numeric(rows[score], errors="coerce")
         if values.notna().any():
             found.append((f"{score}_mean", float(values.mean()), 0))
         steps = zip(curves, values, rows["lead_days"].astype(int), strict=True)
-        found += [(score + curve, float(value), lead) for curve, value, lead in steps if pd.notna(value)]
+        found += [
+            (score + curve, float(value), lead) for curve, value, lead in steps if pd.notna(value)
+        ]
     return found
 
 
 def highest(forecast: xr.Dataset) -> list[tuple[str, float, int]]:
     """(key, value, step) of a forecast: the highest probability per hazard and level; the step is the lead in days."""
-    top = forecast["probability"].max(["init_time", "location"], skipna=True).to_dataframe(name="value").reset_index()
+    top = (
+        forecast["probability"]
+        .max(["init_time", "location"], skipna=True)
+        .to_dataframe(name="value")
+        .reset_index()
+    )
     top = top.dropna(subset="value")
-    keys = "highest_" + top["hazard"].astype(str) + "_level" + top["level"].astype(str) + "_window" + top["window_days"].astype(str) + "d"
+    keys = (
+        "highest_"
+        + top["hazard"].astype(str)
+        + "_level"
+        + top["level"].astype(str)
+        + "_window"
+        + top["window_days"].astype(str)
+        + "d"
+    )
     return list(zip(keys, top["value"].astype(float), top["lead_days"].astype(int), strict=True))

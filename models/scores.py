@@ -32,7 +32,13 @@ FALSE_DISCOVERIES = 0.10
 FEWEST_EVENT_DAYS = 10
 FEWEST_EVENT_YEARS = 5
 FEWEST_YEARS_FOR_FALLBACK = 3  # a bootstrap over fewer says nothing
-SKILFUL, KNOWN, USUAL, NOT_ASSESSED, PROVISIONAL = "skilful", "known", "no better than usual", "not assessed", "provisional"
+SKILFUL, KNOWN, USUAL, NOT_ASSESSED, PROVISIONAL = (
+    "skilful",
+    "known",
+    "no better than usual",
+    "not assessed",
+    "provisional",
+)
 
 
 @dataclass(frozen=True)
@@ -81,16 +87,33 @@ class Sample:
         return len(self.event_days) >= FEWEST_EVENT_DAYS and self.event_years >= FEWEST_EVENT_YEARS
 
 
-def sample(out_of_fold: xr.Dataset, cell: int, level: int, speaker: str = "model", block_days: int | None = None) -> Sample:
+def sample(
+    out_of_fold: xr.Dataset,
+    cell: int,
+    level: int,
+    speaker: str = "model",
+    block_days: int | None = None,
+) -> Sample:
     """The scored days of one cell and level, counted from 1, of the forecaster ``speaker``.
 
     Blocks are calendar years, or of ``block_days`` days.
     """
-    names = {"outcome": "outcome", "model": speaker} | {name: name for name in ("persistence", "climatology", "climatology_smoothed")}
-    part = {name: out_of_fold[variable].values[cell, level - 1].astype(np.float64) for name, variable in names.items()}
+    names = {"outcome": "outcome", "model": speaker} | {
+        name: name for name in ("persistence", "climatology", "climatology_smoothed")
+    }
+    part = {
+        name: out_of_fold[variable].values[cell, level - 1].astype(np.float64)
+        for name, variable in names.items()
+    }
     ok = np.all([np.isfinite(values) for values in part.values()], axis=0)
-    days = np.broadcast_to(out_of_fold["init_time"].values.astype("datetime64[D]")[:, None], ok.shape)[ok]
-    block = days.astype(int) // block_days if block_days else days.astype("datetime64[Y]").astype(int) + 1970
+    days = np.broadcast_to(
+        out_of_fold["init_time"].values.astype("datetime64[D]")[:, None], ok.shape
+    )[ok]
+    block = (
+        days.astype(int) // block_days
+        if block_days
+        else days.astype("datetime64[Y]").astype(int) + 1970
+    )
     return Sample(**{name: values[ok] for name, values in part.items()}, block=block, day=days)
 
 
@@ -107,7 +130,10 @@ def skill_interval(own: np.ndarray, reference: np.ndarray) -> tuple[float, float
     drawn = bootstrap_years(len(own))
     against = drawn @ reference
     skill = 1 - np.divide(drawn @ own, against, out=np.full(len(drawn), np.nan), where=against > 0)
-    return tuple(float(v) for v in np.nanquantile(skill, [0.025, 0.975])) if np.isfinite(skill).any() else (float("nan"),) * 2  # type: ignore[return-value]
+    if not np.isfinite(skill).any():
+        return float("nan"), float("nan")
+    low, high = np.nanquantile(skill, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def beats_by_bootstrap(reference: np.ndarray, own: np.ndarray) -> bool:
@@ -143,7 +169,10 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
     weight = np.diff(np.append(start, len(order))).astype(float)
     mean = np.add.reduceat(outcome[order], start) / weight
     recalibrated = np.repeat(isotonic_regression(mean, sample_weight=weight), weight.astype(int))
-    brier, best = np.mean((probability - outcome) ** 2), np.mean((recalibrated - outcome[order]) ** 2)
+    brier, best = (
+        np.mean((probability - outcome) ** 2),
+        np.mean((recalibrated - outcome[order]) ** 2),
+    )
     uncertainty = float(np.mean((outcome - outcome.mean()) ** 2))
     return float(brier - best), float(uncertainty - best), uncertainty
 
@@ -151,7 +180,13 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
 def persistence_by_fold(one: Sample) -> np.ndarray:
     """True for each test year whose fallback is persistence, chosen on the years before it alone: (year,)."""
     known, calendars = _squared_errors(one)
-    return np.array([_beats_all(known[:fold], [part[:fold] for part in calendars]) for fold in range(len(one.blocks))], dtype=bool)
+    return np.array(
+        [
+            _beats_all(known[:fold], [part[:fold] for part in calendars])
+            for fold in range(len(one.blocks))
+        ],
+        dtype=bool,
+    )
 
 
 def knows_more_than_the_calendar(one: Sample) -> bool:
@@ -164,7 +199,9 @@ def knows_more_than_the_calendar(one: Sample) -> bool:
 
 def _squared_errors(one: Sample) -> tuple[np.ndarray, list[np.ndarray]]:
     """By block, the known state's and both calendars'."""
-    return one.by_block(one.persistence), [one.by_block(part) for part in (one.climatology, one.climatology_smoothed)]
+    return one.by_block(one.persistence), [
+        one.by_block(part) for part in (one.climatology, one.climatology_smoothed)
+    ]
 
 
 def _beats_all(own: np.ndarray, others: Sequence[np.ndarray]) -> bool:
@@ -181,7 +218,13 @@ def nest(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     return np.where(fixed, values, np.clip(values, lower, upper))
 
 
-def publish(model: np.ndarray, known: np.ndarray, climatology: np.ndarray, use_model: np.ndarray, use_known: np.ndarray) -> np.ndarray:
+def publish(
+    model: np.ndarray,
+    known: np.ndarray,
+    climatology: np.ndarray,
+    use_model: np.ndarray,
+    use_known: np.ndarray,
+) -> np.ndarray:
     """The number published for each level; all arrays (level, ...), level on axis 0.
 
     The calendar's number is never altered. Where levels fall back on different baselines the known state's number is held
@@ -191,7 +234,9 @@ def publish(model: np.ndarray, known: np.ndarray, climatology: np.ndarray, use_m
     return nest(np.where(use_model, model, fallback), ~use_model)
 
 
-def assess(out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mapping[str, str]) -> pd.DataFrame:
+def assess(
+    out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mapping[str, str]
+) -> pd.DataFrame:
     """The table of scores.csv for all hazards of a region together; verdicts are corrected over all its assessed cells.
 
     ``out_of_fold``: backtests by hazard, as models.backtest makes them. ``missing``: hazards that cannot be assessed; their
@@ -199,12 +244,20 @@ def assess(out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mappi
     """
     rows = []
     for name in sorted({*out_of_fold, *missing}):
-        rows += _hazard_rows(hazards()[name], out_of_fold[name]) if name in out_of_fold else _blank_rows(hazards()[name])
+        rows += (
+            _hazard_rows(hazards()[name], out_of_fold[name])
+            if name in out_of_fold
+            else _blank_rows(hazards()[name])
+        )
     scores = pd.DataFrame(rows, columns=[*COLUMNS, "_assessed"]).assign(region=region.name)
     scores = decide(scores)
     for name, predictions in out_of_fold.items():
-        for _, rows_of_cell in scores[scores["hazard"] == name].groupby(["lead_days", "window_days"]):
-            scores.loc[rows_of_cell.index, "brier_published"] = _published_briers(hazards()[name], predictions, rows_of_cell)
+        for _, rows_of_cell in scores[scores["hazard"] == name].groupby(
+            ["lead_days", "window_days"]
+        ):
+            scores.loc[rows_of_cell.index, "brier_published"] = _published_briers(
+                hazards()[name], predictions, rows_of_cell
+            )
     return scores[list(COLUMNS)]
 
 
@@ -214,7 +267,11 @@ def decide(scores: pd.DataFrame) -> pd.DataFrame:
     found = pd.Series(False, index=scores.index)
     found[assessed] = discoveries(scores.loc[assessed, "p_value"].to_numpy(dtype=float))
     ordered = scores[assessed].sort_values("lead_days")
-    unbroken = found[ordered.index].groupby([ordered["hazard"], ordered["level"], ordered["window_days"]]).cummin()
+    unbroken = (
+        found[ordered.index]
+        .groupby([ordered["hazard"], ordered["level"], ordered["window_days"]])
+        .cummin()
+    )
     skilful = found & unbroken.reindex(scores.index, fill_value=False)
     known = scores["fallback"] == "persistence"
     verdict = np.select([~assessed, skilful, known], [NOT_ASSESSED, SKILFUL, KNOWN], USUAL)
@@ -223,31 +280,53 @@ def decide(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _blank_rows(hazard: Hazard) -> list[dict]:
     first = hazard.cells[0].window_days
-    cells = [cell for cell in hazard.cells if not hazard.windows_look_back or cell.window_days == first]
+    cells = [
+        cell for cell in hazard.cells if not hazard.windows_look_back or cell.window_days == first
+    ]
     return [_row(hazard, cell, level) for cell in cells for level in LEVELS]
 
 
 def _row(hazard: Hazard, cell: Cell, level: int) -> dict:
-    where = {"hazard": hazard.name, "level": level, "lead_days": cell.lead_days, "window_days": cell.window_days}
-    return where | {"n": 0, "n_events": 0, "n_event_years": 0, "fallback": "climatology", "_assessed": False}
+    where = {
+        "hazard": hazard.name,
+        "level": level,
+        "lead_days": cell.lead_days,
+        "window_days": cell.window_days,
+    }
+    return where | {
+        "n": 0,
+        "n_events": 0,
+        "n_event_years": 0,
+        "fallback": "climatology",
+        "_assessed": False,
+    }
 
 
 def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset) -> list[dict]:
     rows = []
     for number, cell in enumerate(hazard.cells):
-        if hazard.windows_look_back and not np.isfinite(out_of_fold["outcome"].values[number]).any():
+        if (
+            hazard.windows_look_back
+            and not np.isfinite(out_of_fold["outcome"].values[number]).any()
+        ):
             continue  # an index window that counts on no day of this record
         for level in LEVELS:
             one = sample(out_of_fold, number, level)
             scored = _score(one, hazard) if len(one.outcome) else {}
-            rows.append(_row(hazard, cell, level) | {"delay_days": out_of_fold.attrs["delay_days"]} | scored)
+            rows.append(
+                _row(hazard, cell, level) | {"delay_days": out_of_fold.attrs["delay_days"]} | scored
+            )
     return rows
 
 
 def _score(one: Sample, hazard: Hazard) -> dict:
-    own, usual, known = (one.by_block(values) for values in (one.model, one.climatology, one.persistence))
+    own, usual, known = (
+        one.by_block(values) for values in (one.model, one.climatology, one.persistence)
+    )
     by_fold = np.where(persistence_by_fold(one), known, usual)
-    p_value = max(sign_flip_p(free - own) for free in (by_fold, known, one.by_block(one.climatology_smoothed)))
+    p_value = max(
+        sign_flip_p(free - own) for free in (by_fold, known, one.by_block(one.climatology_smoothed))
+    )
     fallback = knows_more_than_the_calendar(one) if one.assessed else bool(hazard.overlap)
     return describe(one) | {
         "p_value": p_value if one.assessed else np.nan,
@@ -258,7 +337,9 @@ def _score(one: Sample, hazard: Hazard) -> dict:
 
 def describe(one: Sample) -> dict:
     """The columns of scores.csv that are no decision: counts, Brier scores, skills with their intervals, discrimination."""
-    own, usual, known = (one.by_block(values) for values in (one.model, one.climatology, one.persistence))
+    own, usual, known = (
+        one.by_block(values) for values in (one.model, one.climatology, one.persistence)
+    )
     low_usual, high_usual = skill_interval(own, usual)
     low_known, high_known = skill_interval(own, known)
     reliability, resolution, _ = corp(one.model, one.outcome)
@@ -292,22 +373,35 @@ def _published_briers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFram
     """Brier score of the published number by level; ``rows`` one cell's, by level."""
     cell, said = published_numbers(hazard, out_of_fold, rows)
     error = (said - out_of_fold["outcome"].values[cell]) ** 2
-    return [float(np.nanmean(level)) if np.isfinite(level).any() else float("nan") for level in error]
+    return [
+        float(np.nanmean(level)) if np.isfinite(level).any() else float("nan") for level in error
+    ]
 
 
-def published_numbers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame) -> tuple[int, np.ndarray]:
+def published_numbers(
+    hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame
+) -> tuple[int, np.ndarray]:
     """A cell's place, and what would have been published of it, its fallback as it was chosen fold by fold: (level, init_time, location).
 
     ``rows`` are the cell's scores, by level.
     """
-    cell = hazard.cells.index(Cell(int(rows["lead_days"].iloc[0]), int(rows["window_days"].iloc[0])))
+    cell = hazard.cells.index(
+        Cell(int(rows["lead_days"].iloc[0]), int(rows["window_days"].iloc[0]))
+    )
     verdicts = rows["verdict"].to_numpy(dtype=object)
-    numbers = {str(name): values.values[cell].astype(np.float64) for name, values in out_of_fold.data_vars.items()}
+    numbers = {
+        str(name): values.values[cell].astype(np.float64)
+        for name, values in out_of_fold.data_vars.items()
+    }
     year = out_of_fold["init_time"].dt.year.values
     use_known = np.zeros(numbers["outcome"].shape, dtype=bool)
     for k, level in enumerate(LEVELS):
         one = sample(out_of_fold, cell, level)
-        chosen = persistence_by_fold(one) if verdicts[k] != NOT_ASSESSED else np.full(len(one.blocks), bool(hazard.overlap))
+        chosen = (
+            persistence_by_fold(one)
+            if verdicts[k] != NOT_ASSESSED
+            else np.full(len(one.blocks), bool(hazard.overlap))
+        )
         use_known[k] = np.isin(year, one.blocks[chosen])[:, None]
     known = known_numbers(numbers, verdicts)
     use_model = np.broadcast_to((verdicts == SKILFUL)[:, None, None], use_known.shape)
@@ -318,7 +412,9 @@ def known_numbers(numbers: Mapping[str, np.ndarray], verdicts: np.ndarray) -> np
     """The known state's numbers (level, ...), and the overlap ensemble's own where a level is not assessed and has one."""
     if "overlap" not in numbers:
         return numbers["persistence"]
-    bare = (verdicts == NOT_ASSESSED).reshape(-1, *[1] * (numbers["overlap"].ndim - 1)) & np.isfinite(numbers["overlap"])
+    bare = (verdicts == NOT_ASSESSED).reshape(
+        -1, *[1] * (numbers["overlap"].ndim - 1)
+    ) & np.isfinite(numbers["overlap"])
     return np.where(bare, numbers["overlap"], numbers["persistence"])
 
 
@@ -328,10 +424,19 @@ def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
     Both are out-of-fold predictions; they are compared on the days, places, cells and levels both have.
     """
     new, old = xr.align(challenger, champion, join="inner", exclude=("cell",))
-    if not new.sizes["init_time"] or not new.sizes["location"] or new.sizes["cell"] != old.sizes["cell"]:
+    if (
+        not new.sizes["init_time"]
+        or not new.sizes["location"]
+        or new.sizes["cell"] != old.sizes["cell"]
+    ):
         return True, "nothing to compare: the champion has no test day in common with it"
-    difference = ((new["model"] - new["outcome"]) ** 2 - (old["model"] - old["outcome"]) ** 2).astype(float)
-    yearly = [part.groupby("init_time.year").sum(["cell", "level", "init_time", "location"]) for part in (difference, difference.notnull())]
+    difference = (
+        (new["model"] - new["outcome"]) ** 2 - (old["model"] - old["outcome"]) ** 2
+    ).astype(float)
+    yearly = [
+        part.groupby("init_time.year").sum(["cell", "level", "init_time", "location"])
+        for part in (difference, difference.notnull())
+    ]
     total, count = (part.values for part in yearly)
     if not count.sum():
         return True, "nothing to compare: the champion has no test day in common with it"
@@ -339,4 +444,6 @@ def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
     low, high = np.quantile((drawn @ total) / np.maximum(drawn @ count, 1), [0.025, 0.975])
     mean = total.sum() / count.sum()
     words = f"Brier difference to the champion {mean:+.5f} [{low:+.5f}, {high:+.5f}] over {len(total)} years"
-    return (False, f"refused, worse: {words}") if low > 0 else (True, f"accepted, not worse: {words}")
+    return (
+        (False, f"refused, worse: {words}") if low > 0 else (True, f"accepted, not worse: {words}")
+    )

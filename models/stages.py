@@ -50,10 +50,22 @@ class Assessment:
     @property
     def table(self) -> pd.DataFrame:
         """scores.csv: of each cell and level the rows of what is published, on the days that was assessed on."""
-        chosen = self.weather[self.weather["published"] & (self.weather["stage"] == "both")].set_index(list(KEYS))
+        chosen = self.weather[
+            self.weather["published"] & (self.weather["stage"] == "both")
+        ].set_index(list(KEYS))
         kept = self.known.set_index(list(KEYS))
         rest = kept[~kept.index.isin(chosen.index)]
-        both = pd.concat([part[[c for c in COLUMNS if c not in KEYS]] for part in (rest, chosen) if len(part)]) if len(chosen) else kept
+        both = (
+            pd.concat(
+                [
+                    part[[c for c in COLUMNS if c not in KEYS]]
+                    for part in (rest, chosen)
+                    if len(part)
+                ]
+            )
+            if len(chosen)
+            else kept
+        )
         return both.reindex(kept.index).reset_index()[list(COLUMNS)]
 
 
@@ -63,16 +75,23 @@ def together(hazard: Hazard, out_of_fold: xr.Dataset, delay_days: int) -> np.nda
     ``out_of_fold`` holds ``model``, ``weather`` and ``outcome``. NaN where stage N is silent.
     """
     days = out_of_fold["init_time"].values
-    known, weather, outcome = (out_of_fold[name].values.astype(np.float64) for name in ("model", "weather", "outcome"))
+    known, weather, outcome = (
+        out_of_fold[name].values.astype(np.float64) for name in ("model", "weather", "outcome")
+    )
     spoken = speaks(weather).any(axis=(0, 1, 3))
-    reach = np.timedelta64(max(cell.lead_days + cell.window_days for cell in hazard.cells) + delay_days, "D")
+    reach = np.timedelta64(
+        max(cell.lead_days + cell.window_days for cell in hazard.cells) + delay_days, "D"
+    )
     made, weights, learnt_from = np.full(known.shape, np.nan), None, 0
     months = days.astype("datetime64[M]")
     for month in np.unique(months[spoken]):
         now = np.flatnonzero((months == month) & spoken)
         past = np.flatnonzero((days <= days[now[0]] - reach) & spoken)
         if weights is None or len(past) >= REFIT_GROWTH * max(learnt_from, 1):
-            weights, learnt_from = learn_blend(known[:, :, past], weather[:, :, past], outcome[:, :, past]), len(past)
+            weights, learnt_from = (
+                learn_blend(known[:, :, past], weather[:, :, past], outcome[:, :, past]),
+                len(past),
+            )
         made[:, :, now] = blend(weights, known[:, :, now], weather[:, :, now])
     return np.where(speaks(weather), made, np.nan)
 
@@ -82,7 +101,9 @@ def live_weights(out_of_fold: xr.Dataset | None, cells: int) -> xr.DataArray:
     if out_of_fold is None or "weather" not in out_of_fold:
         nothing = np.full((cells, len(LEVELS), 0, 1), np.nan)
         return learn_blend(nothing, nothing, nothing)
-    return learn_blend(*(out_of_fold[name].values.astype(np.float64) for name in ("model", "weather", "outcome")))
+    return learn_blend(
+        *(out_of_fold[name].values.astype(np.float64) for name in ("model", "weather", "outcome"))
+    )
 
 
 def assess_weather(out_of_fold: Mapping[str, xr.Dataset], known: pd.DataFrame) -> pd.DataFrame:
@@ -93,10 +114,20 @@ def assess_weather(out_of_fold: Mapping[str, xr.Dataset], known: pd.DataFrame) -
     event days in FEWEST_SPELLS spells, and then only where its Brier score is no worse than that of what K publishes; afterwards
     ``skilful`` where it beats K, what K publishes and the calendar. No rows where there are no forecasts.
     """
-    spoken = {name: _days_with_forecasts(hazards()[name], part, known) for name, part in out_of_fold.items() if "both" in part}
-    rows = [row for name, part in spoken.items() for row in _hazard_rows(hazards()[name], part, known[known["hazard"] == name])]
+    spoken = {
+        name: _days_with_forecasts(hazards()[name], part, known)
+        for name, part in out_of_fold.items()
+        if "both" in part
+    }
+    rows = [
+        row
+        for name, part in spoken.items()
+        for row in _hazard_rows(hazards()[name], part, known[known["hazard"] == name])
+    ]
     stages = pd.DataFrame(rows, columns=[*COLUMNS, "stage", "published", "_assessed"])
-    stages = _decide(stages.astype({"published": bool, "_assessed": bool})).drop(columns="_assessed")
+    stages = _decide(stages.astype({"published": bool, "_assessed": bool})).drop(
+        columns="_assessed"
+    )
     for _, of_cell in stages[stages["published"]].groupby(["hazard", "lead_days", "window_days"]):
         row = of_cell.iloc[0]
         cell = hazards()[row["hazard"]].cells.index(Cell(row["lead_days"], row["window_days"]))
@@ -105,22 +136,35 @@ def assess_weather(out_of_fold: Mapping[str, xr.Dataset], known: pd.DataFrame) -
     return stages
 
 
-def _days_with_forecasts(hazard: Hazard, out_of_fold: xr.Dataset, known: pd.DataFrame) -> xr.Dataset:
+def _days_with_forecasts(
+    hazard: Hazard, out_of_fold: xr.Dataset, known: pd.DataFrame
+) -> xr.Dataset:
     """The backtest where both stages speak, and ``said``, what K would have published there."""
     said = np.full(out_of_fold["both"].shape, np.nan)
     for _, rows in known[known["hazard"] == hazard.name].groupby(["lead_days", "window_days"]):
         cell, numbers = published_numbers(hazard, out_of_fold, rows)
         said[cell] = numbers
-    return out_of_fold.assign(said=(out_of_fold["both"].dims, said)).where(np.isfinite(out_of_fold["both"]))
+    return out_of_fold.assign(said=(out_of_fold["both"].dims, said)).where(
+        np.isfinite(out_of_fold["both"])
+    )
 
 
 def _hazard_rows(hazard: Hazard, spoken: xr.Dataset, known: pd.DataFrame) -> list[dict]:
     rows = []
     for before in known.to_dict("records"):
-        cell, level = hazard.cells.index(Cell(before["lead_days"], before["window_days"])), before["level"]
-        ones = {speaker: sample(spoken, cell, level, speaker, BLOCK_DAYS) for speaker in (*STAGES.values(), "said")}
+        cell, level = (
+            hazard.cells.index(Cell(before["lead_days"], before["window_days"])),
+            before["level"],
+        )
+        ones = {
+            speaker: sample(spoken, cell, level, speaker, BLOCK_DAYS)
+            for speaker in (*STAGES.values(), "said")
+        }
         if len(ones["both"].outcome):
-            same = {name: before[name] for name in ("region", *KEYS, "fallback", "verdict", "delay_days")}
+            same = {
+                name: before[name]
+                for name in ("region", *KEYS, "fallback", "verdict", "delay_days")
+            }
             rows += [same | row for row in _rows(ones, _seasons(hazard, spoken, cell))]
     return rows
 
@@ -129,22 +173,37 @@ def _rows(ones: Mapping[str, Sample], seasons: int) -> list[dict]:
     """A cell's and level's rows of each stage, those of both undecided; ``ones`` by forecaster."""
     said = ones["said"].brier(ones["said"].model)
     nothing = {"published": False, "_assessed": False, "brier_published": said}
-    rows = [describe(ones[speaker]) | nothing | {"stage": stage} for stage, speaker in STAGES.items()]
-    both = {"p_value": _surely_better(ones), "_assessed": long_enough(ones["both"], seasons), "published": rows[-1]["brier"] <= said}
+    rows = [
+        describe(ones[speaker]) | nothing | {"stage": stage} for stage, speaker in STAGES.items()
+    ]
+    both = {
+        "p_value": _surely_better(ones),
+        "_assessed": long_enough(ones["both"], seasons),
+        "published": rows[-1]["brier"] <= said,
+    }
     return [*rows[:-1], rows[-1] | both]
 
 
 def _published_briers(spoken: xr.Dataset, cell: int, published: np.ndarray) -> list[float]:
     """Brier scores of the levels ``published`` as both stages' number, nested between the levels that are K's."""
     use = np.isin(LEVELS, published)[:, None, None] & np.isfinite(spoken["both"].values[cell])
-    error = (publish_both(spoken["said"].values[cell], spoken["both"].values[cell], use) - spoken["outcome"].values[cell]) ** 2
+    error = (
+        publish_both(spoken["said"].values[cell], spoken["both"].values[cell], use)
+        - spoken["outcome"].values[cell]
+    ) ** 2
     return [float(np.nanmean(error[level - 1])) for level in published]
 
 
 def _surely_better(ones: Mapping[str, Sample]) -> float:
     """The greatest p that both stages are no better than K, what K publishes, the known state or a calendar."""
     one = ones["both"]
-    rivals = [ones["said"].model, ones["model"].model, one.persistence, one.climatology, one.climatology_smoothed]
+    rivals = [
+        ones["said"].model,
+        ones["model"].model,
+        one.persistence,
+        one.climatology,
+        one.climatology_smoothed,
+    ]
     own = one.by_block(one.model)
     return max(sign_flip_p(one.by_block(rival) - own) for rival in rivals)
 
@@ -161,7 +220,12 @@ def _seasons(hazard: Hazard, spoken: xr.Dataset, cell: int) -> int:
     first, last = (int(month) for month in spoken.attrs["warm_season"])
     warm = (last - first) % 12 + 1
     begin, length = (first, warm) if hazard.seasonal else (last % 12 + 1, 12 - warm)
-    days = spoken["init_time"].values[np.isfinite(spoken["both"].values[cell, 0]).any(axis=1)].astype("datetime64[M]").astype(int)
+    days = (
+        spoken["init_time"]
+        .values[np.isfinite(spoken["both"].values[cell, 0]).any(axis=1)]
+        .astype("datetime64[M]")
+        .astype(int)
+    )
     months = days - (begin - 1)
     counts = np.unique(months[months % 12 < length] // 12, return_counts=True)[1]
     return int((counts >= WHOLE_SEASON * length * 365.25 / 12 / hazard.issue_step_days).sum())
@@ -174,7 +238,11 @@ def _decide(stages: pd.DataFrame) -> pd.DataFrame:
     found = pd.Series(False, index=stages.index)
     found[ready] = discoveries(stages.loc[ready, "p_value"].to_numpy(dtype=float))
     ordered = stages[ready].sort_values("lead_days")
-    unbroken = found[ordered.index].groupby([ordered["hazard"], ordered["level"], ordered["window_days"]]).cummin()
+    unbroken = (
+        found[ordered.index]
+        .groupby([ordered["hazard"], ordered["level"], ordered["window_days"]])
+        .cummin()
+    )
     skilful = found & unbroken.reindex(stages.index, fill_value=False)
     provisional = both & ~ready & stages["published"]
     verdict = np.select([skilful, provisional], [SKILFUL, PROVISIONAL], stages["verdict"])

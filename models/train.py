@@ -96,8 +96,13 @@ def fit(hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str 
         "delays": {name: delays[name] for name in sorted(delays)},
         "delay_days": max(delays[name] for name in hazard.requires),
     }
-    replicas = [(span, learn_from(hazard, lesson.without(*span), rounds)) for span in year_spans(lesson.features["init_time"].values)]
-    without = tuple(replace(replica, meta={**replica.meta, "without": list(span)}) for span, replica in replicas)
+    replicas = [
+        (span, learn_from(hazard, lesson.without(*span), rounds))
+        for span in year_spans(lesson.features["init_time"].values)
+    ]
+    without = tuple(
+        replace(replica, meta={**replica.meta, "without": list(span)}) for span, replica in replicas
+    )
     past = hazard.history(observations, lesson.normals, options)
     outlook = fit_outlook(hazard, lesson.features, past, lesson.normals, options)
     return replace(model, meta={**model.meta, **meta}, replicas=without, outlook=outlook)
@@ -107,7 +112,11 @@ def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]
     """First and last year normals are learnt from: the region's reference period, else the record's complete years."""
     times = pd.DatetimeIndex(observations["time"].values)
     years = range(times[0].year, times[-1].year + 1)
-    complete = [year for year in years if times[0] <= pd.Timestamp(year, 1, 1) and times[-1] >= pd.Timestamp(year, 12, 31)]
+    complete = [
+        year
+        for year in years
+        if times[0] <= pd.Timestamp(year, 1, 1) and times[-1] >= pd.Timestamp(year, 12, 31)
+    ]
     if region.reference_period:
         return region.reference_period
     return (complete[0], complete[-1]) if complete else (times[0].year, times[-1].year)
@@ -136,7 +145,9 @@ class Lesson:
         usual = np.empty((len(leads), len(LEVELS), len(days), self.features.sizes["location"]))
         for block in np.unique(block_of):
             others = fit_climatology(self.outcome.isel(init_time=np.flatnonzero(blocks != block)))
-            usual[:, :, block_of == block] = predict_climatology(others, days[block_of == block], leads)
+            usual[:, :, block_of == block] = predict_climatology(
+                others, days[block_of == block], leads
+            )
         return usual
 
     @property
@@ -147,23 +158,43 @@ class Lesson:
     def without(self, first: int, last: int) -> Lesson:
         """The lesson with the years ``first`` to ``last`` left out of all that is counted or fitted, but for thresholds."""
         kept = ~self.features["init_time"].dt.year.isin(range(first, last + 1)).values
-        outcome = self.outcome.where(~self.outcome["init_time"].dt.year.isin(range(first, last + 1)))
-        return Lesson(normals_without(self.normals, first, last), outcome, self.features.isel(init_time=np.flatnonzero(kept)))
+        outcome = self.outcome.where(
+            ~self.outcome["init_time"].dt.year.isin(range(first, last + 1))
+        )
+        return Lesson(
+            normals_without(self.normals, first, last),
+            outcome,
+            self.features.isel(init_time=np.flatnonzero(kept)),
+        )
 
 
 def normals_without(normals: xr.Dataset, first: int, last: int) -> xr.Dataset:
     """Normals whose record, of which ensembles draw, lacks some years."""
     if "record" not in normals:
         return normals
-    return normals.assign(record=normals["record"].where(~normals["day"].dt.year.isin(range(first, last + 1))))
+    return normals.assign(
+        record=normals["record"].where(~normals["day"].dt.year.isin(range(first, last + 1)))
+    )
 
 
-def learn(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Model:
+def learn(
+    hazard: Hazard,
+    observations: xr.Dataset,
+    reference: xr.Dataset,
+    delays: Mapping[str, int],
+    options: Options,
+) -> Model:
     """Learn normals from ``reference`` and everything else from ``observations``; nothing else is read."""
     return learn_from(hazard, prepare(hazard, observations, reference, delays, options))
 
 
-def prepare(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, delays: Mapping[str, int], options: Options) -> Lesson:
+def prepare(
+    hazard: Hazard,
+    observations: xr.Dataset,
+    reference: xr.Dataset,
+    delays: Mapping[str, int],
+    options: Options,
+) -> Lesson:
     """Normals of ``reference``, and outcomes and predictors of ``observations``.
 
     Each block of years gets its events and predictors from normals fitted without it, as a test year does: events by
@@ -179,9 +210,14 @@ def prepare(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, del
     for block in np.unique(blocks):
         rest = hazard.fit_normals(reference.where(xr.DataArray(own != block, dims="time")), options)
         rests[block] = rest.assign({name: normals[name] for name in hazard.choices})
-    happened = [hazard.events(observations, rest, options).values[:, blocks == block] for block, rest in rests.items()]
+    happened = [
+        hazard.events(observations, rest, options).values[:, blocks == block]
+        for block, rest in rests.items()
+    ]
     events = hazard.events(observations, normals, options)
-    outcome = build_outcome(hazard, events.copy(data=np.concatenate(happened, axis=1)), normals, options)
+    outcome = build_outcome(
+        hazard, events.copy(data=np.concatenate(happened, axis=1)), normals, options
+    )
     issued = outcome.isel(init_time=slice(None, None, hazard.issue_step_days))
     days = issued["init_time"].values[np.isfinite(issued.values).any(axis=(0, 1, 3))]
     block_of = blocks[np.searchsorted(times, days)]
@@ -189,7 +225,9 @@ def prepare(hazard: Hazard, observations: xr.Dataset, reference: xr.Dataset, del
     for block, rest in rests.items():
         here = days[block_of == block]
         if len(here):
-            seen = observations.sel(time=slice(here[0] - np.timedelta64(LONGEST_MEMORY, "D"), here[-1]))
+            seen = observations.sel(
+                time=slice(here[0] - np.timedelta64(LONGEST_MEMORY, "D"), here[-1])
+            )
             parts.append(build_features(hazard, seen, rest, here, delays, options).compute())
     return Lesson(normals, outcome, xr.concat(parts, dim="init_time"))
 
@@ -202,7 +240,15 @@ def learn_from(hazard: Hazard, lesson: Lesson, rounds: Mapping[int, int] | None 
     boosters = fit_boosters(hazard, features, outcome, usual, regression, rounds)
     chosen = {str(k): boosters[k].num_boosted_rounds() if k in boosters else 0 for k in LEVELS}
     meta = {"rounds": chosen, "features": list(hazard.features)}
-    return Model(hazard.name, lesson.normals, fit_climatology(lesson.outcome), persistence, regression, boosters, meta)
+    return Model(
+        hazard.name,
+        lesson.normals,
+        fit_climatology(lesson.outcome),
+        persistence,
+        regression,
+        boosters,
+        meta,
+    )
 
 
 def table(features: xr.Dataset, hazard: Hazard) -> np.ndarray:
@@ -212,13 +258,20 @@ def table(features: xr.Dataset, hazard: Hazard) -> np.ndarray:
     ensemble that lacks a year what happened in it.
     """
     columns = [np.moveaxis(features[name].values, 0, 1) for name in tree_predictors(hazard)[:-2]]
-    cells = [np.broadcast_to(features[name].values[:, None, None], columns[0].shape) for name in ("lead_days", "window_days")]
+    cells = [
+        np.broadcast_to(features[name].values[:, None, None], columns[0].shape)
+        for name in ("lead_days", "window_days")
+    ]
     return np.stack([*columns, *cells], axis=-1).astype(np.float32)
 
 
 def tree_predictors(hazard: Hazard) -> list[str]:
     """Names of the columns of ``table``."""
-    return [*(name for name in hazard.features if name not in hazard.overlap), "lead_days", "window_days"]
+    return [
+        *(name for name in hazard.features if name not in hazard.overlap),
+        "lead_days",
+        "window_days",
+    ]
 
 
 def fit_boosters(
@@ -237,7 +290,11 @@ def fit_boosters(
         return {}
     blocks = year_blocks(features["init_time"].values, BLOCKS)
     inside = log_odds(predict_steps(everything(hazard), hazard, regression, features, usual))
-    outside = _margins_outside(hazard, features, outcome, usual, regression, blocks) if rounds is None else inside
+    outside = (
+        _margins_outside(hazard, features, outcome, usual, regression, blocks)
+        if rounds is None
+        else inside
+    )
     predictors, parameters = table(features, hazard), {**PARAMETERS, **hazard.boosting}
     boosters = {}
     for k, level in enumerate(LEVELS):
@@ -246,7 +303,11 @@ def fit_boosters(
             continue
         x, y = predictors[given], outcome[:, k][given]
         block = np.broadcast_to(blocks[None, :, None], given.shape)[given]
-        count = choose_rounds(x, y, outside[:, k][given], block, parameters) if rounds is None else rounds.get(level, 0)
+        count = (
+            choose_rounds(x, y, outside[:, k][given], block, parameters)
+            if rounds is None
+            else rounds.get(level, 0)
+        )
         if count:
             data = xgb.DMatrix(x, y, base_margin=inside[:, k][given], nthread=1)
             boosters[level] = xgb.train(parameters, data, count)
@@ -256,30 +317,52 @@ def fit_boosters(
 def year_spans(days: np.ndarray) -> list[tuple[int, int]]:
     """First and last year of each of REPLICAS blocks of consecutive years."""
     years, blocks = pd.DatetimeIndex(days).year.to_numpy(), year_blocks(days, REPLICAS)
-    return [(int(years[blocks == block].min()), int(years[blocks == block].max())) for block in np.unique(blocks)]
+    return [
+        (int(years[blocks == block].min()), int(years[blocks == block].max()))
+        for block in np.unique(blocks)
+    ]
 
 
 def _margins_outside(
-    hazard: Hazard, features: xr.Dataset, outcome: np.ndarray, usual: np.ndarray, regression: xr.Dataset, blocks: np.ndarray
+    hazard: Hazard,
+    features: xr.Dataset,
+    outcome: np.ndarray,
+    usual: np.ndarray,
+    regression: xr.Dataset,
+    blocks: np.ndarray,
 ) -> np.ndarray:
     """Log-odds of each step, each block's from a regression that did not see the block."""
     out = np.empty_like(outcome, dtype=np.float64)
     for block in np.unique(blocks):
         rest, here = np.flatnonzero(blocks != block), np.flatnonzero(blocks == block)
         recipe, known = everything(hazard), features.isel(init_time=rest)
-        fitted = fit_chain(recipe, hazard, known, outcome[:, :, rest], usual[:, :, rest], near=regression)
-        out[:, :, here] = log_odds(predict_steps(recipe, hazard, fitted, features.isel(init_time=here), usual[:, :, here]))
+        fitted = fit_chain(
+            recipe, hazard, known, outcome[:, :, rest], usual[:, :, rest], near=regression
+        )
+        out[:, :, here] = log_odds(
+            predict_steps(recipe, hazard, fitted, features.isel(init_time=here), usual[:, :, here])
+        )
     return out
 
 
-def choose_rounds(x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.ndarray, parameters: dict[str, Any]) -> int:
+def choose_rounds(
+    x: np.ndarray, y: np.ndarray, outside: np.ndarray, block: np.ndarray, parameters: dict[str, Any]
+) -> int:
     """Rounds with the least logarithmic loss on years held out; 0 unless it is less than none's in all but one block."""
     numbers = [b for b in np.unique(block) if 0 < y[block != b].sum() < (block != b).sum()]
     gains = []
     for b in numbers:
-        train, held = (xgb.DMatrix(x[rows], y[rows], base_margin=outside[rows], nthread=1) for rows in (block != b, block == b))
+        train, held = (
+            xgb.DMatrix(x[rows], y[rows], base_margin=outside[rows], nthread=1)
+            for rows in (block != b, block == b)
+        )
         seen: dict[str, Any] = {}
-        how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
+        how = {
+            "evals": [(held, "held")],
+            "evals_result": seen,
+            "early_stopping_rounds": PATIENCE,
+            "verbose_eval": False,
+        }
         xgb.train(parameters, train, MOST_ROUNDS, **how)
         none = _log_loss(y[block == b], outside[block == b])
         gain = (none - np.array(seen["held"]["logloss"])) * (block == b).sum()
@@ -310,7 +393,13 @@ class State:
     known: np.ndarray
 
 
-def read_replicas(model: Model, state: State, observations: xr.Dataset, delays: Mapping[str, int], options: Options) -> list[xr.Dataset]:
+def read_replicas(
+    model: Model,
+    state: State,
+    observations: xr.Dataset,
+    delays: Mapping[str, int],
+    options: Options,
+) -> list[xr.Dataset]:
     """What each replica says where ``model`` read ``state``: every forecaster's probability, see ``speak``."""
     hazard, days = hazards()[model.hazard], state.features["init_time"].values
     recent = observations.sel(time=slice(days.min() - np.timedelta64(LONGEST_MEMORY, "D"), None))
@@ -325,15 +414,31 @@ def read_replicas(model: Model, state: State, observations: xr.Dataset, delays: 
     return said
 
 
-def read_state(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> State:
+def read_state(
+    model: Model,
+    observations: xr.Dataset,
+    init_times: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> State:
     """Predictors and baselines on the given issue days, from what had been published by then."""
     hazard = hazards()[model.hazard]
-    features = build_features(hazard, observations, model.normals, init_times, delays, options).compute()
-    usual = predict_climatology(model.climatology, features["init_time"].values, features["lead_days"].values)
+    features = build_features(
+        hazard, observations, model.normals, init_times, delays, options
+    ).compute()
+    usual = predict_climatology(
+        model.climatology, features["init_time"].values, features["lead_days"].values
+    )
     return State(features, usual, predict_known(hazard, model.persistence, features, usual))
 
 
-def forecasters(model: Model, observations: xr.Dataset, init_times: np.ndarray, delays: Mapping[str, int], options: Options) -> xr.Dataset:
+def forecasters(
+    model: Model,
+    observations: xr.Dataset,
+    init_times: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> xr.Dataset:
     """Every forecaster's probability for the given issue days, see ``speak``. The one path of backtest and live."""
     return speak(model, read_state(model, observations, init_times, delays, options))
 
@@ -351,18 +456,32 @@ def speak(model: Model, state: State) -> xr.Dataset:
         steps[:, level - 1] = booster.predict(data).reshape(shape)
     unknown = np.isnan(state.known)
     learnt = np.where(unknown, usual, np.cumprod(steps, axis=1))
-    made = {"model": learnt, "persistence": or_calendar(state.known, usual), "climatology": usual, "state_known": ~unknown}
+    made = {
+        "model": learnt,
+        "persistence": or_calendar(state.known, usual),
+        "climatology": usual,
+        "state_known": ~unknown,
+    }
     if hazard.overlap:
         made["overlap"] = overlap_of(hazard, features)
     dims = ("cell", "level", "init_time", "location")
-    coords = {name: features[name] for name in ("init_time", "location", "lead_days", "window_days")}
-    return xr.Dataset({name: (dims, values) for name, values in made.items()}, coords={**coords, "level": list(LEVELS)})
+    coords = {
+        name: features[name] for name in ("init_time", "location", "lead_days", "window_days")
+    }
+    return xr.Dataset(
+        {name: (dims, values) for name, values in made.items()},
+        coords={**coords, "level": list(LEVELS)},
+    )
 
 
-def booster_input(hazard: Hazard, state: State, margin: np.ndarray) -> tuple[xgb.DMatrix, tuple[int, ...]]:
+def booster_input(
+    hazard: Hazard, state: State, margin: np.ndarray
+) -> tuple[xgb.DMatrix, tuple[int, ...]]:
     """A level's booster reads a row for each (cell, init_time, location), the shape also returned; ``margin`` has that shape."""
     x = table(state.features, hazard)
-    return xgb.DMatrix(x.reshape(-1, x.shape[-1]), base_margin=margin.ravel(), nthread=1), margin.shape
+    return xgb.DMatrix(
+        x.reshape(-1, x.shape[-1]), base_margin=margin.ravel(), nthread=1
+    ), margin.shape
 
 
 def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
@@ -378,13 +497,19 @@ def save_model(model: Model, out_of_fold: xr.Dataset, folder: Path) -> None:
         save_outlook(model.outlook, folder)
     learners = (model, *model.replicas)
     for name, parts in _learnt(learners).items():
-        side_by_side = xr.concat(parts, "learner", data_vars="all", coords="minimal", compat="override", join="exact")
+        side_by_side = xr.concat(
+            parts, "learner", data_vars="all", coords="minimal", compat="override", join="exact"
+        )
         packed = {variable: {"zlib": True} for variable in side_by_side.data_vars}
         side_by_side.to_netcdf(folder / f"{name}.nc", engine="h5netcdf", encoding=packed)
     for number, learner in enumerate(learners):
         for level, booster in learner.boosters.items():
             booster.save_model(folder / f"booster_{number}_{level}.json")
-    meta = {"format": FORMAT, "hazard": model.hazard, "learners": [learner.meta for learner in learners]}
+    meta = {
+        "format": FORMAT,
+        "hazard": model.hazard,
+        "learners": [learner.meta for learner in learners],
+    }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True), encoding="utf-8")
 
 
@@ -401,14 +526,34 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
     """Read what save_model wrote. Raises OSError, KeyError or ValueError where a part is missing or damaged, and OtherFormat."""
     found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     if found.get("format", FORMAT) != FORMAT:
-        raise OtherFormat(f"{folder}: found a model of format {found['format']}, expected {FORMAT}; train anew.")
+        raise OtherFormat(
+            f"{folder}: found a model of format {found['format']}, expected {FORMAT}; train anew."
+        )
     names = ("normals", "out_of_fold", "climatology", "persistence", "regression")
-    normals, out_of_fold, *learnt = (xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names)
+    normals, out_of_fold, *learnt = (
+        xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf") for name in names
+    )
     outlook = load_outlook(folder) if (folder / "outlook.nc").exists() else None
     learners = []
     for number, meta in enumerate(found["learners"]):
-        climatology, persistence, regression = (part.isel(learner=number, missing_dims="ignore") for part in learnt)
-        boosters = {k: xgb.Booster(model_file=folder / f"booster_{number}_{k}.json") for k in LEVELS if meta["rounds"][str(k)]}
+        climatology, persistence, regression = (
+            part.isel(learner=number, missing_dims="ignore") for part in learnt
+        )
+        boosters = {
+            k: xgb.Booster(model_file=folder / f"booster_{number}_{k}.json")
+            for k in LEVELS
+            if meta["rounds"][str(k)]
+        }
         own = normals_without(normals, *meta["without"]) if "without" in meta else normals
-        learners.append(Model(found["hazard"], own, climatology["climatology"], persistence, regression, boosters, meta))
+        learners.append(
+            Model(
+                found["hazard"],
+                own,
+                climatology["climatology"],
+                persistence,
+                regression,
+                boosters,
+                meta,
+            )
+        )
     return replace(learners[0], replicas=tuple(learners[1:]), outlook=outlook), out_of_fold

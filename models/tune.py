@@ -78,7 +78,11 @@ def tune(hazard: Hazard, records: Sequence[tuple[Region, xr.Dataset]], trials: i
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    rows = [part for region, observations in records for part in first_rows(hazard, observations, region)]
+    rows = [
+        part
+        for region, observations in records
+        for part in first_rows(hazard, observations, region)
+    ]
     search = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=SEED))
     search.enqueue_trial({name: PARAMETERS[name] for name in SEARCHED})
     search.optimize(lambda trial: relative_loss(rows, suggested(trial)), n_trials=trials)
@@ -117,7 +121,9 @@ def first_window(hazard: Hazard, observations: xr.Dataset) -> xr.Dataset:
 def first_rows(hazard: Hazard, observations: xr.Dataset, region: Region) -> list[Rows]:
     """What trees would learn from in a record's first training window: Rows for each level with enough events."""
     window = first_window(hazard, observations)
-    lesson = prepare(hazard, window, window, delays_of(observations), options_for(hazard, region, observations))
+    lesson = prepare(
+        hazard, window, window, delays_of(observations), options_for(hazard, region, observations)
+    )
     return rows_of(hazard, lesson, region.name)
 
 
@@ -143,14 +149,21 @@ def relative_loss(rows: Sequence[Rows], parameters: Mapping[str, float]) -> floa
     return _mean_ratio(held_out(rows, parameters))
 
 
-def held_out(rows: Sequence[Rows], parameters: Mapping[str, float]) -> list[tuple[np.ndarray, np.ndarray]]:
+def held_out(
+    rows: Sequence[Rows], parameters: Mapping[str, float]
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each rows, the sum of logarithmic loss of each block: of the regression alone, and with the trees.
 
     The rounds are those training would choose: the best for all blocks, none unless they help in all blocks but one.
     """
     found = []
     for part in rows:
-        losses = np.array([_block_losses(part, block, {**PARAMETERS, **parameters}) for block in np.unique(part.block)])
+        losses = np.array(
+            [
+                _block_losses(part, block, {**PARAMETERS, **parameters})
+                for block in np.unique(part.block)
+            ]
+        )
         best = losses.sum(axis=0).argmin()
         better = (losses[:, best] < losses[:, 0]).sum() >= len(losses) - 1
         found.append((losses[:, 0], losses[:, best if better else 0]))
@@ -164,9 +177,17 @@ def _mean_ratio(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
 def _block_losses(rows: Rows, block: int, parameters: Mapping[str, Any]) -> np.ndarray:
     """Sum of logarithmic loss of a block held out, after 0, 1, ... MOST_ROUNDS rounds learnt from the other blocks."""
     here = rows.block == block
-    learnt, held = (xgb.DMatrix(rows.x[part], rows.y[part], base_margin=rows.margin[part], nthread=1) for part in (~here, here))
+    learnt, held = (
+        xgb.DMatrix(rows.x[part], rows.y[part], base_margin=rows.margin[part], nthread=1)
+        for part in (~here, here)
+    )
     seen: dict[str, Any] = {}
-    how = {"evals": [(held, "held")], "evals_result": seen, "early_stopping_rounds": PATIENCE, "verbose_eval": False}
+    how = {
+        "evals": [(held, "held")],
+        "evals_result": seen,
+        "early_stopping_rounds": PATIENCE,
+        "verbose_eval": False,
+    }
     xgb.train(dict(parameters), learnt, MOST_ROUNDS, **how)
     losses = np.array([_log_loss(rows.y[here], rows.margin[here]), *seen["held"]["logloss"]])
     return np.pad(losses, (0, MOST_ROUNDS + 1 - len(losses)), mode="edge") * here.sum()

@@ -47,7 +47,9 @@ KINDS: Mapping[str, Kind] = {
     "air_temperature_min": Kind("normal", temperature=True),
     "air_temperature_mean": Kind("normal", temperature=True),
     "river_discharge": Kind(
-        "normal", scale=lambda flow: np.log(np.maximum(flow, SMALLEST_FLOW)), back=lambda log: np.exp(np.minimum(log, LARGEST_LOG))
+        "normal",
+        scale=lambda flow: np.log(np.maximum(flow, SMALLEST_FLOW)),
+        back=lambda log: np.exp(np.minimum(log, LARGEST_LOG)),
     ),
     "precipitation": Kind("rain"),
 }
@@ -74,27 +76,49 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
     """
     scale, issued = KINDS[variable].scale, forecasts[variable]
     first, last = forecasts["init_time"].values[[0, -1]]
-    days = np.arange(first.astype("datetime64[D]"), last.astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[ns]")
+    days = np.arange(
+        first.astype("datetime64[D]"), last.astype("datetime64[D]") + np.timedelta64(1, "D")
+    ).astype("datetime64[ns]")
     horizons = (forecasts["lead_time"].values / np.timedelta64(1, "D")).astype(int)
     order = ("init_time", "lead_time", "location")
-    members = issued.transpose(*order, "member") if "member" in issued.dims else issued.transpose(*order).expand_dims({"member": [-1]}, -1)
+    members = (
+        issued.transpose(*order, "member")
+        if "member" in issued.dims
+        else issued.transpose(*order).expand_dims({"member": [-1]}, -1)
+    )
     values = members.reindex(init_time=days, location=observations["location"].values).values
     mean, spread, wet = _of_all(values, members["member"].values == DETERMINISTIC, scale)
     dims = ("init_time", "horizon", "location")
-    parts = {"mean": mean, "spread": spread, "wet": wet, "observed": scale(_on_valid_days(observations[variable], days, horizons))}
+    parts = {
+        "mean": mean,
+        "spread": spread,
+        "wet": wet,
+        "observed": scale(_on_valid_days(observations[variable], days, horizons)),
+    }
     coords = {"init_time": days, "horizon": horizons, "location": observations["location"].values}
     made = {name: (dims, part.astype(np.float32)) for name, part in parts.items()}
-    return xr.Dataset(made, coords=coords, attrs={"variable": variable, "run_delay": int(issued.attrs.get("delay_days", 0))})
+    return xr.Dataset(
+        made,
+        coords=coords,
+        attrs={"variable": variable, "run_delay": int(issued.attrs.get("delay_days", 0))},
+    )
 
 
-def _of_all(values: np.ndarray, single: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of_all(
+    values: np.ndarray, single: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``_of_members`` over the last axis; a ``single`` run, where there is one, gives the mean, and all of it where it is alone."""
-    alone, together = _of_members(values[..., single], scale), _of_members(values[..., ~single], scale)
+    alone, together = (
+        _of_members(values[..., single], scale),
+        _of_members(values[..., ~single], scale),
+    )
     mean = np.where(np.isfinite(alone[0]), alone[0], together[0])
     return mean, together[1], np.where(np.isfinite(together[2]), together[2], alone[2])
 
 
-def _of_members(values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of_members(
+    values: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, standard deviation (NaN with fewer than 2) and share above WET over the last axis, of the members there are."""
     there = np.isfinite(values)
     count = there.sum(axis=-1)
@@ -125,7 +149,11 @@ def known_by(pairs: xr.Dataset, today: np.datetime64, delay: int, run_delay: int
 
 
 def as_issued(
-    pairs: xr.Dataset, issued: np.ndarray, leads: np.ndarray, run_delay: int = 0, oldest: int = OLDEST_RUN
+    pairs: xr.Dataset,
+    issued: np.ndarray,
+    leads: np.ndarray,
+    run_delay: int = 0,
+    oldest: int = OLDEST_RUN,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """What was at hand on the mornings ``issued`` about the days ``leads`` ahead: mean, spread and wet, each (issue, lead, location).
 
@@ -137,7 +165,10 @@ def as_issued(
     row_of = ((issued - (init[0] if len(init) else issued[0])) / np.timedelta64(1, "D")).astype(int)
     column_of = {int(horizon): number for number, horizon in enumerate(horizons)}
     shape = (len(row_of), len(leads), pairs.sizes["location"])
-    made, found = {name: np.full(shape, np.nan) for name in ("mean", "spread", "wet")}, np.full(shape, -1)
+    made, found = (
+        {name: np.full(shape, np.nan) for name in ("mean", "spread", "wet")},
+        np.full(shape, -1),
+    )
     arrays = {name: pairs[name].values for name in made}
     for number, lead in enumerate(leads):
         for age in range(oldest + 1):
@@ -149,7 +180,9 @@ def as_issued(
             here = arrays["mean"][np.clip(rows, 0, len(init) - 1), column]
             fills = inside[:, None] & np.isfinite(here) & (found[:, number] < 0)
             for name, part in made.items():
-                part[:, number][fills] = arrays[name][np.clip(rows, 0, len(init) - 1), column][fills]
+                part[:, number][fills] = arrays[name][np.clip(rows, 0, len(init) - 1), column][
+                    fills
+                ]
             found[:, number][fills] = int(lead) + back
     return made, found
 
@@ -160,8 +193,13 @@ def reach_of(pairs: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     Only of temperatures: no rain and no flow is too great to be foretold.
     """
     observed = pairs["observed"].astype(np.float64)
-    low, high = (observed.reduce(how, dim=("init_time", "horizon")) for how in (np.fmin.reduce, np.fmax.reduce))
-    span = np.maximum(high - low, FARTHEST) if KINDS[pairs.attrs["variable"]].temperature else np.inf
+    low, high = (
+        observed.reduce(how, dim=("init_time", "horizon"))
+        for how in (np.fmin.reduce, np.fmax.reduce)
+    )
+    span = (
+        np.maximum(high - low, FARTHEST) if KINDS[pairs.attrs["variable"]].temperature else np.inf
+    )
     return (low - span).fillna(-np.inf), (high + span).fillna(np.inf)
 
 
@@ -176,7 +214,9 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
 
     None of a place that neither ever had the variable nor a forecast of it.
     """
-    has_it = np.isfinite(pairs["mean"].values).any(axis=(0, 1)) | np.isfinite(pairs["observed"].values).any(axis=(0, 1))
+    has_it = np.isfinite(pairs["mean"].values).any(axis=(0, 1)) | np.isfinite(
+        pairs["observed"].values
+    ).any(axis=(0, 1))
     recent = pairs.isel(init_time=slice(-RECENT_DAYS, None))
     mean, all_of_it = recent["mean"].values, pairs["mean"].values
     enough = _pair_days(possible(pairs, *reach_of(pairs)))
@@ -186,7 +226,12 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
         for place, name in enumerate(pairs["location"].values):
             x = mean[:, column, place]
             reason = _without_values(x, all_of_it[:, column, place]) or _constant(x)
-            reason = reason or units[column, place] or shifted[column, place] or _too_few(enough[column, place])
+            reason = (
+                reason
+                or units[column, place]
+                or shifted[column, place]
+                or _too_few(enough[column, place])
+            )
             if reason and has_it[place]:
                 found.append(Fault(pairs.attrs["variable"], int(horizon), str(name), reason))
     return found
@@ -195,12 +240,18 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
 def usable(pairs: xr.Dataset, left_out: Iterable[Fault]) -> xr.Dataset:
     """Pairs without the columns of ``left_out`` and without impossible values."""
     mask = np.ones((pairs.sizes["horizon"], pairs.sizes["location"]), dtype=bool)
-    columns, places = pairs["horizon"].values.tolist(), [str(name) for name in pairs["location"].values]
+    columns, places = (
+        pairs["horizon"].values.tolist(),
+        [str(name) for name in pairs["location"].values],
+    )
     for fault in left_out:
         if fault.variable == pairs.attrs["variable"]:
             mask[columns.index(fault.horizon), places.index(fault.location)] = False
     keep = xr.DataArray(mask, dims=("horizon", "location"))
-    return possible(pairs.assign({name: pairs[name].where(keep) for name in ("mean", "spread", "wet")}), *reach_of(pairs))
+    return possible(
+        pairs.assign({name: pairs[name].where(keep) for name in ("mean", "spread", "wet")}),
+        *reach_of(pairs),
+    )
 
 
 def sentences(left_out: Iterable[Fault]) -> list[str]:
@@ -210,17 +261,26 @@ def sentences(left_out: Iterable[Fault]) -> list[str]:
         together.setdefault((fault.variable, fault.reason), []).append(fault)
     said = []
     for (variable, reason), group in together.items():
-        leads, places = sorted({one.horizon for one in group}), sorted({one.location for one in group})
+        leads, places = (
+            sorted({one.horizon for one in group}),
+            sorted({one.location for one in group}),
+        )
         days = f"lead {leads[0]}" if len(leads) == 1 else f"leads {', '.join(map(str, leads))}"
         where = f"at {', '.join(places)}" if len(places) <= 3 else f"at {len(places)} places"
-        said.append(f"Forecasts of {variable.replace('_', ' ')}, {days}, {where}, are left out: {reason}.")
+        said.append(
+            f"Forecasts of {variable.replace('_', ' ')}, {days}, {where}, are left out: {reason}."
+        )
     return said
 
 
 def _without_values(recent: np.ndarray, ever: np.ndarray) -> str | None:
     if np.isfinite(recent).any():
         return None
-    return f"there is no value in the last {RECENT_DAYS} runs" if np.isfinite(ever).any() else "there is no value"
+    return (
+        f"there is no value in the last {RECENT_DAYS} runs"
+        if np.isfinite(ever).any()
+        else "there is no value"
+    )
 
 
 def _other_units(recent: xr.Dataset) -> np.ndarray:
@@ -238,22 +298,33 @@ def _other_units(recent: xr.Dataset) -> np.ndarray:
     return reasons
 
 
-def _other_temperature(variable: str, x: np.ndarray, y: np.ndarray, expected: float) -> tuple[str | None, float]:
+def _other_temperature(
+    variable: str, x: np.ndarray, y: np.ndarray, expected: float
+) -> tuple[str | None, float]:
     gap = float(np.median(x - y))
     if abs(gap) <= FARTHEST:
         return None, expected
     names = {"Kelvin": y + KELVIN, "degrees Fahrenheit": 1.8 * y + 32.0}
     unit = [name for name, values in names.items() if abs(np.median(x - values)) < FARTHEST]
-    return (f"they seem to be in {unit[0]}" if unit else "they are too far from what is observed, in another unit it seems"), expected
+    return (
+        f"they seem to be in {unit[0]}"
+        if unit
+        else "they are too far from what is observed, in another unit it seems"
+    ), expected
 
 
-def _other_amount(variable: str, x: np.ndarray, y: np.ndarray, expected: float) -> tuple[str | None, float]:
+def _other_amount(
+    variable: str, x: np.ndarray, y: np.ndarray, expected: float
+) -> tuple[str | None, float]:
     """Amounts are held against those of the horizon before: means of ensembles dwindle with the horizon, units do not."""
     rain = KINDS[variable].family == "rain"
     ratio = float((x.sum() + 1.0) / (y.sum() + 1.0)) if rain else float(np.exp(np.median(x - y)))
     if 1 / FACTOR <= ratio / expected <= FACTOR:
         return None, ratio
-    return f"they are {'far more' if ratio > 1 else 'far less'} than what is observed, in another unit it seems", expected
+    return (
+        f"they are {'far more' if ratio > 1 else 'far less'} than what is observed, in another unit it seems",
+        expected,
+    )
 
 
 def _constant(x: np.ndarray) -> str | None:
@@ -262,7 +333,11 @@ def _constant(x: np.ndarray) -> str | None:
 
 
 def _too_few(days: int) -> str | None:
-    return f"there are {days} days of them with observations, {FEWEST_DAYS} are needed" if days < FEWEST_DAYS else None
+    return (
+        f"there are {days} days of them with observations, {FEWEST_DAYS} are needed"
+        if days < FEWEST_DAYS
+        else None
+    )
 
 
 def _pair_days(pairs: xr.Dataset) -> np.ndarray:
@@ -278,13 +353,19 @@ def _shifted(recent: xr.Dataset) -> np.ndarray:
     own, before, after = (_likeness(recent, shift) for shift in (0, -1, 1))
     known = np.isfinite(own).any(axis=0)
     own, before, after = (np.nan_to_num(part) for part in (own, before, after))
-    later = np.concatenate([own[1:], own[-2:-1] - SHIFT_MARGIN]) if len(own) > 1 else np.full_like(own, -np.inf)
+    later = (
+        np.concatenate([own[1:], own[-2:-1] - SHIFT_MARGIN])
+        if len(own) > 1
+        else np.full_like(own, -np.inf)
+    )
     reasons = np.full(own.shape, None, dtype=object)
     for other, words in ((before, "before"), (after, "after")):
         nearer = other > own + SHIFT_MARGIN
         whole = nearer[:2].all(axis=0)
         dips = (_mean_of(later - own, known) > SHIFT_MARGIN) & (_mean_of(other - later, known) > 0)
-        reasons[(whole | (nearer & dips[:, None])) & (reasons == np.array(None))] = f"they tell of the day {words} better than of their own"
+        reasons[(whole | (nearer & dips[:, None])) & (reasons == np.array(None))] = (
+            f"they tell of the day {words} better than of their own"
+        )
     return reasons
 
 
@@ -314,7 +395,10 @@ def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     both = np.isfinite(x) & np.isfinite(y)
     count = both.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        x, y = (np.where(both, part - np.where(both, part, 0).sum(axis=0) / count, 0.0) for part in (x, y))
+        x, y = (
+            np.where(both, part - np.where(both, part, 0).sum(axis=0) / count, 0.0)
+            for part in (x, y)
+        )
         made = (x * y).sum(axis=0) / np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
     return np.where(count >= FEWEST_IN_SEASON, made, np.nan)
 
@@ -343,7 +427,11 @@ def _splits(series: np.ndarray, days: np.ndarray) -> list[np.datetime64]:
     where, size = _best_split(series, days)
     if size < CLEAR_SHIFT:
         return []
-    return [days[where], *_splits(series[:where], days[:where]), *_splits(series[where:], days[where:])]
+    return [
+        days[where],
+        *_splits(series[:where], days[:where]),
+        *_splits(series[where:], days[where:]),
+    ]
 
 
 def _best_split(series: np.ndarray, days: np.ndarray) -> tuple[int, float]:
@@ -366,4 +454,6 @@ def _best_split(series: np.ndarray, days: np.ndarray) -> tuple[int, float]:
     whole = np.column_stack([waves, step])
     left = series - whole @ np.linalg.lstsq(whole, series, rcond=None)[0]
     blocks = left[: length // 10 * 10].reshape(-1, 10).mean(axis=1)
-    return where, float(gain[where] / np.sqrt(max(10 * np.mean(blocks**2), np.mean(left**2), 1e-12)))
+    return where, float(
+        gain[where] / np.sqrt(max(10 * np.mean(blocks**2), np.mean(left**2), 1e-12))
+    )

@@ -16,7 +16,15 @@ import xarray as xr
 from configs import Region, Settings
 from reports.alerts import FOLDER, alerts, moment
 from reports.archive import OURS, SCORES
-from reports.exports import forecast_table, read_published, write_csv, write_geojson, write_netcdf, write_provenance, write_scores
+from reports.exports import (
+    forecast_table,
+    read_published,
+    write_csv,
+    write_geojson,
+    write_netcdf,
+    write_provenance,
+    write_scores,
+)
 from reports.folders import publish_folder
 from reports.index import PROVENANCE, write_index
 from reports.notices import add_notices
@@ -67,9 +75,15 @@ def publish(
     """
     table, previous = forecast_table(forecast), read_published(before)
     pages = {
-        lang.tag: build(forecast, scores, history, region, provenance, hindcast, lang, previous, record) for lang in languages_of(region)
+        lang.tag: build(
+            forecast, scores, history, region, provenance, hindcast, lang, previous, record
+        )
+        for lang in languages_of(region)
     }
-    issued, label = pages["en"].issued, "HINDCAST" if hindcast else str(forecast.attrs.get("label", ""))
+    issued, label = (
+        pages["en"].issued,
+        "HINDCAST" if hindcast else str(forecast.attrs.get("label", "")),
+    )
     names = _names(forecast)
     said = {
         **provenance,
@@ -85,7 +99,13 @@ def publish(
         write_csv(table, aside / CSV)
         known = None if settings is None else _sent_before(folder)
         again = known is not None and (folder / CSV).read_bytes() == (aside / CSV).read_bytes()
-        sent = known if known and again else (now or datetime.now(UTC)) if known else region.issue_time(issued)
+        sent = (
+            known
+            if known and again
+            else (now or datetime.now(UTC))
+            if known
+            else region.issue_time(issued)
+        )
         if len(scores):
             write_scores(scores, aside / SCORES)
         write_netcdf(forecast, aside / NETCDF)
@@ -96,7 +116,11 @@ def publish(
         else:
             (aside / FOLDER).mkdir()
             earlier = folder if known else None
-            for name, text in ({} if hindcast else alerts(table, region, label, before, shapes, names, earlier, sent)).items():
+            for name, text in (
+                {}
+                if hindcast
+                else alerts(table, region, label, before, shapes, names, earlier, sent)
+            ).items():
                 (aside / FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
         for tag, page in pages.items():
             (aside / f"report.{tag}.html").write_text(to_html(page), encoding="utf-8", newline="\n")
@@ -104,7 +128,9 @@ def publish(
             add_notices(aside, region, issued, settings)
         left_out.extend(_write_pdfs(aside, folder))
 
-    return Published(publish_folder(folder, write, PROVENANCE, OURS), tuple(dict.fromkeys(left_out)))
+    return Published(
+        publish_folder(folder, write, PROVENANCE, OURS), tuple(dict.fromkeys(left_out))
+    )
 
 
 def _sent_before(folder: Path) -> datetime | None:
@@ -119,14 +145,22 @@ def _sent_before(folder: Path) -> datetime | None:
 def _names(forecast: xr.Dataset) -> dict[str, str]:
     """Names by location id, where the record tells any."""
     ids = [str(place) for place in forecast["location"].values]
-    return dict(zip(ids, map(str, forecast["name"].values), strict=True)) if "name" in forecast.coords else {}
+    return (
+        dict(zip(ids, map(str, forecast["name"].values), strict=True))
+        if "name" in forecast.coords
+        else {}
+    )
 
 
 def _write_pdfs(aside: Path, published: Path) -> list[str]:
     """Each page as PDF beside it, that of an equal page already published taken over; says why where none can be made."""
     for page in sorted(aside.glob("report.*.html")):
         known, path = published / page.with_suffix(".pdf").name, page.with_suffix(".pdf")
-        if known.is_file() and (published / page.name).is_file() and (published / page.name).read_bytes() == page.read_bytes():
+        if (
+            known.is_file()
+            and (published / page.name).is_file()
+            and (published / page.name).read_bytes() == page.read_bytes()
+        ):
             shutil.copyfile(known, path)
             continue
         try:

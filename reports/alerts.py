@@ -39,9 +39,15 @@ _MEANINGS = {
     "red": mark("Extreme conditions are likely enough that it pays to prepare."),
 }
 _CHANCES = {
-    1: mark("Chance of unusual conditions: up to {chance} in 100 (usual for the date: {usual} in 100)."),
-    2: mark("Chance of severe conditions: up to {chance} in 100 (usual for the date: {usual} in 100)."),
-    3: mark("Chance of extreme conditions: up to {chance} in 100 (usual for the date: {usual} in 100)."),
+    1: mark(
+        "Chance of unusual conditions: up to {chance} in 100 (usual for the date: {usual} in 100)."
+    ),
+    2: mark(
+        "Chance of severe conditions: up to {chance} in 100 (usual for the date: {usual} in 100)."
+    ),
+    3: mark(
+        "Chance of extreme conditions: up to {chance} in 100 (usual for the date: {usual} in 100)."
+    ),
 }
 INDICATIVE = mark("Indicative, not an official vigilance.")
 SIMULATED = mark("The weather and the risks in it are simulated; do not act on it.")
@@ -101,8 +107,14 @@ def alerts(
     issued = table["issued"].iloc[0].date()
     sent = sent or region.issue_time(issued)
     kept = _sent_already(earlier)
-    before = {one.key: one for one in _standing(earlier or previous, region.name) if one.expires is None or one.expires > sent}
-    context = _Context(region, forecast_label, issued, sent, outlines, _places(table, region, names or {}))
+    before = {
+        one.key: one
+        for one in _standing(earlier or previous, region.name)
+        if one.expires is None or one.expires > sent
+    }
+    context = _Context(
+        region, forecast_label, issued, sent, outlines, _places(table, region, names or {})
+    )
     now = {(alert.hazard, alert.colour): alert for alert in _found(table, issued)}
     made = dict(kept.values())
     for key, alert in now.items():
@@ -130,8 +142,17 @@ def _sent_already(folder: Path | None) -> dict[str, tuple[str, str]]:
 
 def _says(root: ElementTree.Element) -> list[str]:
     """What a message tells of, without when it was sent."""
-    infos = [_plain(deepcopy(info)) for tag in ("info", f"{{{CAP}}}info") for info in root.findall(tag)]
-    return [" ".join(f"{part.tag}={(part.text or '').strip()}" for part in info.iter() if part.tag != "effective") for info in infos]
+    infos = [
+        _plain(deepcopy(info)) for tag in ("info", f"{{{CAP}}}info") for info in root.findall(tag)
+    ]
+    return [
+        " ".join(
+            f"{part.tag}={(part.text or '').strip()}"
+            for part in info.iter()
+            if part.tag != "effective"
+        )
+        for info in infos
+    ]
 
 
 def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:
@@ -176,8 +197,14 @@ class _Context:
 
 def _places(table: pd.DataFrame, region: Region, names: Mapping[str, str]) -> dict[str, Location]:
     known = {place.id: place for place in region.locations}
-    spoken = {place: {"": names[place]} if names.get(place) else {} for place in table["location"].unique()}
-    return {place: known.get(place) or Location.model_construct(id=place, names=told) for place, told in spoken.items()}
+    spoken = {
+        place: {"": names[place]} if names.get(place) else {}
+        for place in table["location"].unique()
+    }
+    return {
+        place: known.get(place) or Location.model_construct(id=place, names=told)
+        for place, told in spoken.items()
+    }
 
 
 def _found(table: pd.DataFrame, issued: date) -> list[_Alert]:
@@ -189,22 +216,50 @@ def _found(table: pd.DataFrame, issued: date) -> list[_Alert]:
         for i, colour in enumerate(COLOURS):
             places = tuple(sorted(highest.index[highest == i]))
             if places:
-                found.append(_alert(str(hazard), colour, places, rows[rows["location"].isin(places) & (rank == i)], issued))
+                found.append(
+                    _alert(
+                        str(hazard),
+                        colour,
+                        places,
+                        rows[rows["location"].isin(places) & (rank == i)],
+                        issued,
+                    )
+                )
     return found
 
 
-def _alert(hazard: str, colour: str, places: tuple[str, ...], rows: pd.DataFrame, issued: date) -> _Alert:
+def _alert(
+    hazard: str, colour: str, places: tuple[str, ...], rows: pd.DataFrame, issued: date
+) -> _Alert:
     """The alert; days have their say on when, and windows of several days only where no single day has the colour."""
     first, last = rows["valid"].min().date(), rows["valid"].max().date()
     if hazards()[hazard].windows_look_back:
         return _Alert(hazard, colour, places, rows, issued, last, "index")
     days = rows[rows["window_days"] == 1]
     if len(days):
-        return _Alert(hazard, colour, places, rows, days["valid"].min().date(), days["valid"].max().date(), "days")
-    return _Alert(hazard, colour, places, rows, first, last + timedelta(days=int(rows["window_days"].min()) - 1), "any")
+        return _Alert(
+            hazard,
+            colour,
+            places,
+            rows,
+            days["valid"].min().date(),
+            days["valid"].max().date(),
+            "days",
+        )
+    return _Alert(
+        hazard,
+        colour,
+        places,
+        rows,
+        first,
+        last + timedelta(days=int(rows["window_days"].min()) - 1),
+        "any",
+    )
 
 
-def _message(alert: _Alert, context: _Context, before: _Standing | None, identifier: str) -> ElementTree.Element:
+def _message(
+    alert: _Alert, context: _Context, before: _Standing | None, identifier: str
+) -> ElementTree.Element:
     root = ElementTree.Element("alert", xmlns=CAP)
     _head(root, identifier, context.region.sender, context.sent, context.status)
     add(root, "msgType", "Update" if before else "Alert")
@@ -217,8 +272,15 @@ def _message(alert: _Alert, context: _Context, before: _Standing | None, identif
     return root
 
 
-def _head(root: ElementTree.Element, identifier: str, sender: str, sent: datetime, status: str) -> None:
-    for name, text in (("identifier", identifier), ("sender", sender), ("sent", moment(sent)), ("status", status)):
+def _head(
+    root: ElementTree.Element, identifier: str, sender: str, sent: datetime, status: str
+) -> None:
+    for name, text in (
+        ("identifier", identifier),
+        ("sender", sender),
+        ("sent", moment(sent)),
+        ("status", status),
+    ):
         add(root, name, text)
 
 
@@ -229,7 +291,11 @@ def moment(when: datetime) -> str:
 
 def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language: Language) -> None:
     info, issuer = add(root, "info"), context.region.issuer
-    ahead = int(alert.rows["lead_days"].min()) if alert.kind == "index" else (alert.first - context.issued).days
+    ahead = (
+        int(alert.rows["lead_days"].min())
+        if alert.kind == "index"
+        else (alert.first - context.issued).days
+    )
     peak = _peak(alert.rows, LEVELS[alert.colour])
     add(info, "language", language.tag)
     add(info, "category", "Met")
@@ -240,7 +306,11 @@ def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language:
     add(info, "certainty", "Likely" if peak[0] >= LIKELY else "Possible")
     add(info, "effective", moment(context.sent))
     add(info, "onset", moment(datetime.combine(alert.first, time(), tzinfo=context.days)))
-    add(info, "expires", moment(datetime.combine(alert.last + timedelta(days=1), time(), tzinfo=context.days)))
+    add(
+        info,
+        "expires",
+        moment(datetime.combine(alert.last + timedelta(days=1), time(), tzinfo=context.days)),
+    )
     add(info, "senderName", issuer.name or context.region.title_in(language.tag))
     add(info, "headline", _headline(alert, context, language))
     add(info, "description", _description(alert, context, language))
@@ -272,7 +342,11 @@ def _peak(rows: pd.DataFrame, level: int) -> tuple[float, float]:
 def _headline(alert: _Alert, context: _Context, language: Language) -> str:
     names = [_short(_name(context.places[place], language)) for place in alert.places]
     more = len(names) - MOST_NAMES
-    shown = names if more <= 0 else [*names[:MOST_NAMES], language.say_many("{n} more place", "{n} more places", more)]
+    shown = (
+        names
+        if more <= 0
+        else [*names[:MOST_NAMES], language.say_many("{n} more place", "{n} more places", more)]
+    )
     values = {
         "hazard": language.say(hazards()[alert.hazard].title),
         "colour": language.say(_NAMES[alert.colour]),
@@ -283,12 +357,16 @@ def _headline(alert: _Alert, context: _Context, language: Language) -> str:
     if alert.kind == "index":
         text = language.say("{hazard}: {colour} in {places} by {last}", **values)
     elif alert.kind == "any":
-        text = language.say("{hazard}: {colour} in {places} on some day from {first} to {last}", **values)
+        text = language.say(
+            "{hazard}: {colour} in {places} on some day from {first} to {last}", **values
+        )
     elif alert.first == alert.last:
         text = language.say("{hazard}: {colour} in {places} on {first}", **values)
     else:
         text = language.say("{hazard}: {colour} in {places} from {first} to {last}", **values)
-    return language.say("EXERCISE: {headline}", headline=text) if context.label == EXERCISE else text
+    return (
+        language.say("EXERCISE: {headline}", headline=text) if context.label == EXERCISE else text
+    )
 
 
 def _name(place: Location, language: Language) -> str:
@@ -305,7 +383,13 @@ def _description(alert: _Alert, context: _Context, language: Language) -> str:
     for level in range(1, LEVELS[alert.colour] + 1):
         chance, usual = _peak(alert.rows, level)
         if not math.isnan(chance):
-            said.append(language.say(_CHANCES[level], chance=_percent(chance, language), usual=_percent(usual, language)))
+            said.append(
+                language.say(
+                    _CHANCES[level],
+                    chance=_percent(chance, language),
+                    usual=_percent(usual, language),
+                )
+            )
     said.append(language.say("Issued on {day}.", day=language.dated(context.issued)))
     if context.label == EXERCISE:
         said.append(language.say(SIMULATED))
@@ -321,9 +405,16 @@ def _percent(chance: float, language: Language) -> str:
     return language.number(min(math.floor(chance * 100 + 0.5 + 1e-9), 100 if chance == 1 else 99))
 
 
-def _parameters(alert: _Alert, context: _Context, peak: tuple[float, float]) -> list[tuple[str, str]]:
+def _parameters(
+    alert: _Alert, context: _Context, peak: tuple[float, float]
+) -> list[tuple[str, str]]:
     """What programs may want to know without reading: ``probability`` is the highest one of the colour's level."""
-    told = [("region", context.region.name), ("hazard", alert.hazard), ("colour", alert.colour), ("level", str(LEVELS[alert.colour]))]
+    told = [
+        ("region", context.region.name),
+        ("hazard", alert.hazard),
+        ("colour", alert.colour),
+        ("level", str(LEVELS[alert.colour])),
+    ]
     numbers = [("probability", peak[0]), ("normal_probability", peak[1])]
     return told + [(name, f"{number:.4f}") for name, number in numbers if not math.isnan(number)]
 
@@ -334,20 +425,30 @@ def _named(parent: ElementTree.Element, kind: str, name: str, value: str) -> Non
     add(child, "value", value)
 
 
-def _area(info: ElementTree.Element, place: Location, outline: Outline | None, language: Language) -> None:
+def _area(
+    info: ElementTree.Element, place: Location, outline: Outline | None, language: Language
+) -> None:
     area = add(info, "area")
     add(area, "areaDesc", _name(place, language))
     for ring in outline.polygons if outline else ():
-        add(area, "polygon", " ".join(f"{latitude:.5f},{longitude:.5f}" for longitude, latitude in ring))
+        add(
+            area,
+            "polygon",
+            " ".join(f"{latitude:.5f},{longitude:.5f}" for longitude, latitude in ring),
+        )
     if outline is None and place.latitude is not None and place.longitude is not None:
         add(area, "circle", f"{place.latitude:.5f},{place.longitude:.5f} 0")
     _named(area, "geocode", "location", place.id)
 
 
-def _identifier(region: str, key: tuple[str, str], issued: date, end: str = "", taken: Container[str] = ()) -> str:
+def _identifier(
+    region: str, key: tuple[str, str], issued: date, end: str = "", taken: Container[str] = ()
+) -> str:
     """A message's identifier; of a day's further messages of one kind the second ends in .2, and so on."""
     first = ".".join((region, *key, issued.isoformat()))
-    return next(found for n in count(1) if (found := first + (f".{n}" if n > 1 else "") + end) not in taken)
+    return next(
+        found for n in count(1) if (found := first + (f".{n}" if n > 1 else "") + end) not in taken
+    )
 
 
 def _file(identifier: str) -> str:
@@ -359,8 +460,16 @@ def _file(identifier: str) -> str:
 def _documents(folder: Path | None) -> list[tuple[str, str, ElementTree.Element]]:
     """The CAP documents of a published folder: file name, text and root."""
     paths = sorted((folder / FOLDER).glob("*.xml")) if folder else []
-    found = [(path.name, raw, root) for path in paths if (root := read_xml(raw := path.read_bytes())) is not None]
-    return [(name, raw.decode("utf-8"), root) for name, raw, root in found if root.tag == f"{{{CAP}}}alert"]
+    found = [
+        (path.name, raw, root)
+        for path in paths
+        if (root := read_xml(raw := path.read_bytes())) is not None
+    ]
+    return [
+        (name, raw.decode("utf-8"), root)
+        for name, raw, root in found
+        if root.tag == f"{{{CAP}}}alert"
+    ]
 
 
 def _standing(folder: Path | None, region: str | None) -> list[_Standing]:
@@ -372,7 +481,9 @@ def _standing(folder: Path | None, region: str | None) -> list[_Standing]:
         if _text(root, "msgType") in ("Cancel", "Update")
         for reference in _text(root, "references").split()
     }
-    standing = [one for _, text, root in documents if (one := _read(text, root, region)) is not None]
+    standing = [
+        one for _, text, root in documents if (one := _read(text, root, region)) is not None
+    ]
     return [one for one in standing if one.reference not in replaced]
 
 
@@ -380,7 +491,12 @@ def _read(text: str, root: ElementTree.Element, region: str | None) -> _Standing
     identifier = _text(root, "identifier")
     parts = identifier.split(".")
     whole = len(parts) == 4 or (len(parts) == 5 and parts[4].isdecimal())
-    ours = whole and parts[1] in hazards() and parts[2] in COLOURS and (region is None or parts[0] == region)
+    ours = (
+        whole
+        and parts[1] in hazards()
+        and parts[2] in COLOURS
+        and (region is None or parts[0] == region)
+    )
     if not ours or _text(root, "msgType") not in ("Alert", "Update"):
         return None
     try:
@@ -395,7 +511,9 @@ def _text(element: ElementTree.Element, name: str) -> str:
     return (element.findtext(f"{{{CAP}}}{name}") or "").strip()
 
 
-def _cancel(one: _Standing, identifier: str, sent: datetime, reason: Mapping[str, str] | str) -> str:
+def _cancel(
+    one: _Standing, identifier: str, sent: datetime, reason: Mapping[str, str] | str
+) -> str:
     """A Cancel that refers to an alert and says in its languages, of its places and times, that it no longer stands."""
     root = ElementTree.Element("alert", xmlns=CAP)
     _head(root, identifier, _text(one.root, "sender"), sent, _text(one.root, "status"))
@@ -429,8 +547,12 @@ def _withdrawn(info: ElementTree.Element, why: str, sent: datetime) -> ElementTr
     practised = headline.startswith(exercise)
     said = _CHANGED | {
         "effective": moment(sent),
-        "headline": language.say("EXERCISE: {headline}", headline=cancelled) if practised else cancelled,
-        "description": " ".join([why, *([language.say(SIMULATED)] if practised else []), language.say(INDICATIVE)]),
+        "headline": language.say("EXERCISE: {headline}", headline=cancelled)
+        if practised
+        else cancelled,
+        "description": " ".join(
+            [why, *([language.say(SIMULATED)] if practised else []), language.say(INDICATIVE)]
+        ),
     }
     made = ElementTree.Element("info")
     for child in info:

@@ -37,7 +37,9 @@ class Published:
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads((self.folder / PROVENANCE).read_text(encoding="utf-8"))
+        found: Mapping[str, Any] = json.loads(
+            (self.folder / PROVENANCE).read_text(encoding="utf-8")
+        )
         return found
 
     @property
@@ -80,7 +82,9 @@ class Published:
     @property
     def papers(self) -> tuple[Language, ...]:
         """The languages it has a PDF in."""
-        return tuple(language for language in self.languages if (self.folder / paper(language.tag)).is_file())
+        return tuple(
+            language for language in self.languages if (self.folder / paper(language.tag)).is_file()
+        )
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -119,14 +123,23 @@ def paper(tag: str) -> str:
 def published(settings: Settings) -> dict[str, tuple[Published, ...]]:
     """Every region's reports by its name, the newest first; regions without one are left out."""
     folders = sorted(settings.published.iterdir()) if settings.published.is_dir() else []
-    regions = [path for path in folders if path.is_dir() and path.name not in RESERVED and not path.name.startswith(".")]
-    found = {path.name: tuple(sorted(_reports(path), key=lambda report: report.day, reverse=True)) for path in regions}
+    regions = [
+        path
+        for path in folders
+        if path.is_dir() and path.name not in RESERVED and not path.name.startswith(".")
+    ]
+    found = {
+        path.name: tuple(sorted(_reports(path), key=lambda report: report.day, reverse=True))
+        for path in regions
+    }
     return {name: reports for name, reports in found.items() if reports}
 
 
 def _reports(region: Path) -> list[Published]:
     found = [Published(region.name, day, path) for path in region.iterdir() if (day := _day(path))]
-    return [report for report in found if (report.folder / PROVENANCE).is_file() and report.languages]
+    return [
+        report for report in found if (report.folder / PROVENANCE).is_file() and report.languages
+    ]
 
 
 def _day(path: Path) -> date | None:

@@ -36,7 +36,9 @@ class _Move:
     after: str
 
 
-def changes(hazards: Sequence[HazardOutlook], previous: pd.DataFrame | None, lang: Language) -> Changes | None:
+def changes(
+    hazards: Sequence[HazardOutlook], previous: pd.DataFrame | None, lang: Language
+) -> Changes | None:
     """What is different from the table of the forecast before; None where there is none.
 
     Days are held against the same days, indices and windows against those of the same length ahead.
@@ -78,13 +80,21 @@ def _moved(moves: Sequence[_Move], lang: Language) -> tuple[str, ...]:
     lower = [move for move in moves if rank(move.before) > rank(move.after) >= 0]
     up = lang.say("Higher in {places} ({days}).", **_where(higher, lang)) if higher else ""
     down = lang.say("Lower in {places} ({days}).", **_where(lower, lang)) if lower else ""
-    return tuple(sentence for sentence in (up, down) if sentence) or (lang.say("No colour has changed."),)
+    return tuple(sentence for sentence in (up, down) if sentence) or (
+        lang.say("No colour has changed."),
+    )
 
 
 def _where(moves: Sequence[_Move], lang: Language) -> dict[str, str]:
     names = list(dict.fromkeys(move.place.name for move in moves))
-    slots = sorted({move.slot for move in moves}, key=lambda slot: (slot.kind == "any", slot.lead_days, slot.window_days or 0))
-    return {"places": place_listing(names, lang), "days": day_listing([slot_words(slot, lang) for slot in slots], lang)}
+    slots = sorted(
+        {move.slot for move in moves},
+        key=lambda slot: (slot.kind == "any", slot.lead_days, slot.window_days or 0),
+    )
+    return {
+        "places": place_listing(names, lang),
+        "days": day_listing([slot_words(slot, lang) for slot in slots], lang),
+    }
 
 
 def _all_clear(hazard: HazardOutlook, moves: Sequence[_Move]) -> list[str]:
@@ -99,7 +109,11 @@ def _clear(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> str
     clear = _all_clear(hazard, moves)
     names = [place.name for place, _ in hazard.rows if place.id in clear]
     title = hazard_title(hazard.name, lang)
-    return lang.say("{hazard}: {places}", hazard=title, places=place_listing(names, lang)) if names else ""
+    return (
+        lang.say("{hazard}: {places}", hazard=title, places=place_listing(names, lang))
+        if names
+        else ""
+    )
 
 
 def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> list[str]:
@@ -111,9 +125,19 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
     unknown = [move for move in down if rank(move.after) < 0]
     said = []
     if names:
-        said.append(lang.say("{hazard}: all clear in {places}.", hazard=title, places=place_listing(names, lang)))
+        said.append(
+            lang.say(
+                "{hazard}: all clear in {places}.", hazard=title, places=place_listing(names, lang)
+            )
+        )
     if partly:
-        said.append(lang.say("{hazard}: no longer yellow or worse in {places} ({days}).", hazard=title, **_where(partly, lang)))
+        said.append(
+            lang.say(
+                "{hazard}: no longer yellow or worse in {places} ({days}).",
+                hazard=title,
+                **_where(partly, lang),
+            )
+        )
     if unknown:
         said.append(
             lang.say(

@@ -102,7 +102,11 @@ def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Up to ``most`` round numbers (1, 2 or 5 times a power of ten apart) that enclose low..high."""
     width = max(high - low, 1e-6)
     power = 10.0 ** math.floor(math.log10(width / most))
-    step = next(power * k for k in (1, 2, 5, 10, 20) if math.ceil(high / (power * k)) - math.floor(low / (power * k)) < most)
+    step = next(
+        power * k
+        for k in (1, 2, 5, 10, 20)
+        if math.ceil(high / (power * k)) - math.floor(low / (power * k)) < most
+    )
     first, last = math.floor(low / step), math.ceil(high / step)
     return [round(i * step, 10) + 0.0 for i in range(first, max(last, first + 1) + 1)]
 
@@ -123,7 +127,12 @@ def number(value: float, lang: Language) -> str:
 
 
 def history_chart(
-    history: xr.Dataset, location: str, place: str, lang: Language, fan: Fan | None = None, most: int = MOST_POINTS
+    history: xr.Dataset,
+    location: str,
+    place: str,
+    lang: Language,
+    fan: Fan | None = None,
+    most: int = MOST_POINTS,
 ) -> HistoryChart | None:
     """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place; None where nothing was measured.
 
@@ -132,19 +141,27 @@ def history_chart(
     if location not in history["location"].values:
         return None
     here = history.sel(location=location)
-    columns = {name: np.asarray(here[name].values, dtype=float) for name in ("value", "normal", "threshold")}
+    columns = {
+        name: np.asarray(here[name].values, dtype=float)
+        for name in ("value", "normal", "threshold")
+    }
     if not np.isfinite(columns["value"]).any():
         return None
     unit = units(str(history.attrs.get("units", "")), lang)
     bars = str(history.attrs.get("units", "")) == "mm" and len(here.time) <= MOST_POINTS
-    finite = np.concatenate([array[np.isfinite(array)] for array in (*columns.values(), *_ends(fan))])
+    finite = np.concatenate(
+        [array[np.isfinite(array)] for array in (*columns.values(), *_ends(fan))]
+    )
     y = round_ticks(min(finite.min(), 0) if bars else finite.min(), finite.max())
     days = pd.DatetimeIndex(here.time.values)
     place_x = _time_axis(days, fan)
     xs = place_x(days.values.astype("datetime64[D]")).tolist()
 
     def place_y(values: Sequence[float] | np.ndarray) -> list[float | None]:
-        placed = np.round(BOTTOM + (np.asarray(values) - y[0]) / (y[-1] - y[0]) * (TOP - BOTTOM), 1) + 0.0
+        placed = (
+            np.round(BOTTOM + (np.asarray(values) - y[0]) / (y[-1] - y[0]) * (TOP - BOTTOM), 1)
+            + 0.0
+        )
         return [v if math.isfinite(v) else None for v in placed.tolist()]
 
     ahead = place_x(np.array(fan.days, dtype="datetime64[D]")).tolist() if fan else []
@@ -155,7 +172,9 @@ def history_chart(
     base = scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)
     return HistoryChart(
         title=what,
-        description=" ".join(_history_words(what, isolate(place, lang), days, columns, beyond, unit, fan, lang)),
+        description=" ".join(
+            _history_words(what, isolate(place, lang), days, columns, beyond, unit, fan, lang)
+        ),
         units=unit,
         value=columns_path(xs, ys["value"], base) if bars else line_path(xs, ys["value"], most),
         normal=line_path(xs, ys["normal"], most),
@@ -185,12 +204,19 @@ def _time_axis(days: pd.DatetimeIndex, fan: Fan | None) -> Callable[[np.ndarray]
     first = days[0].date()
     last = max([days[-1].date(), *(fan.days if fan else ())])
     length = max((last - first).days, 1)
-    return lambda shown: np.round(LEFT + (shown - np.datetime64(first, "D")).astype(float) / length * (RIGHT - LEFT), 1) + 0.0
+    return lambda shown: (
+        np.round(
+            LEFT + (shown - np.datetime64(first, "D")).astype(float) / length * (RIGHT - LEFT), 1
+        )
+        + 0.0
+    )
 
 
 def _band(xs: Sequence[float], low: Sequence[float | None], high: Sequence[float | None]) -> str:
     """An SVG path around what lies between two lines; a single day is a stroke of some width."""
-    points = [(x, a, b) for x, a, b in zip(xs, low, high, strict=True) if a is not None and b is not None]
+    points = [
+        (x, a, b) for x, a, b in zip(xs, low, high, strict=True) if a is not None and b is not None
+    ]
     if len(points) == 1:
         points = [(points[0][0] - 1.5, *points[0][1:]), (points[0][0] + 1.5, *points[0][1:])]
     around = [*((x, b) for x, _, b in points), *((x, a) for x, a, _ in reversed(points))]
@@ -221,20 +247,36 @@ def _history_words(
 
     last = int(np.flatnonzero(np.isfinite(columns["value"]))[-1])
     first, end = (lang.dated(day.date(), "d MMM y") for day in (days[0], days[-1]))
-    yield lang.say("{what} at {place} from {first} to {last}.", what=what, place=place, first=first, last=end)
-    newest = {"value": quantity(columns["value"][last]), "day": long_date(days[last].date(), lang, year=False)}
+    yield lang.say(
+        "{what} at {place} from {first} to {last}.", what=what, place=place, first=first, last=end
+    )
+    newest = {
+        "value": quantity(columns["value"][last]),
+        "day": long_date(days[last].date(), lang, year=False),
+    }
     normal = columns["normal"][last]
     if math.isfinite(normal):
-        yield lang.say("Newest value {value} on {day}, normal {normal}.", **newest, normal=quantity(normal))
+        yield lang.say(
+            "Newest value {value} on {day}, normal {normal}.", **newest, normal=quantity(normal)
+        )
     else:
         yield lang.say("Newest value {value} on {day}.", **newest)
     if np.isfinite(columns["threshold"]).any():
         measured = lang.number(int(np.isfinite(columns["value"]).sum()))
         count = lang.number(int(beyond.sum()))
-        yield lang.say("Beyond the level-1 threshold on {n} of {measured} measured days.", n=count, measured=measured)
+        yield lang.say(
+            "Beyond the level-1 threshold on {n} of {measured} measured days.",
+            n=count,
+            measured=measured,
+        )
     if fan:
         day = long_date(fan.days[-1], lang, year=False)
-        yield lang.say("On {day} between {low} and {high}, 9 times in 10.", day=day, low=quantity(fan.low[-1]), high=quantity(fan.high[-1]))
+        yield lang.say(
+            "On {day} between {low} and {high}, 9 times in 10.",
+            day=day,
+            low=quantity(fan.low[-1]),
+            high=quantity(fan.high[-1]),
+        )
 
 
 def line_path(xs: Sequence[float], ys: Sequence[float | None], most: int = MOST_POINTS) -> str:
@@ -255,7 +297,11 @@ def line_path(xs: Sequence[float], ys: Sequence[float | None], most: int = MOST_
 
 def columns_path(xs: Sequence[float], ys: Sequence[float | None], base: float) -> str:
     """An SVG path of one vertical stroke per value from ``base``; days without rain and missing days have none."""
-    return "".join(f"M{_n(x)} {_n(base)}V{_n(y)}" for x, y in zip(xs, ys, strict=True) if y is not None and y != base)
+    return "".join(
+        f"M{_n(x)} {_n(base)}V{_n(y)}"
+        for x, y in zip(xs, ys, strict=True)
+        if y is not None and y != base
+    )
 
 
 def _n(value: float) -> str:
@@ -267,31 +313,52 @@ def _time_ticks(days: pd.DatetimeIndex, xs: Sequence[float], lang: Language) -> 
     years = len(days) > 550
     first = (days.day == 1) & ((days.month == 1) if years else True)
     firsts = [(xs[i], days[i].date()) for i in np.flatnonzero(first).tolist()]
-    return tuple((x, lang.dated(day, "y" if years else "MMM")) for x, day in firsts if x < RIGHT - 16)
+    return tuple(
+        (x, lang.dated(day, "y" if years else "MMM")) for x, day in firsts if x < RIGHT - 16
+    )
 
 
-def outlook_chart(title: str, place: str, slots: Sequence[Slot], row: Sequence[Outlook | None], lang: Language) -> OutlookChart | None:
+def outlook_chart(
+    title: str, place: str, slots: Sequence[Slot], row: Sequence[Outlook | None], lang: Language
+) -> OutlookChart | None:
     """Bars of the level-1 chance (its severe part darker) and marks of the usual chance; None without any number."""
-    shown = [(i, slot, cell) for i, (slot, cell) in enumerate(zip(slots, row, strict=True)) if cell and cell.state == "number"]
+    shown = [
+        (i, slot, cell)
+        for i, (slot, cell) in enumerate(zip(slots, row, strict=True))
+        if cell and cell.state == "number"
+    ]
     if not shown:
         return None
     top = _top([p for _, _, cell in shown for p in (cell.chance[1], cell.usual[1])])
     first_window = next((i for i, slot in enumerate(slots) if slot.kind == "any"), len(slots))
     gap = 0.5 if 0 < first_window < len(slots) else 0.0
     step = min((RIGHT - LEFT) / (len(slots) + gap), 90)
-    bars = tuple(_bar(LEFT + (i + (gap if i >= first_window else 0)) * step, step, slot, cell, top, lang) for i, slot, cell in shown)
+    bars = tuple(
+        _bar(LEFT + (i + (gap if i >= first_window else 0)) * step, step, slot, cell, top, lang)
+        for i, slot, cell in shown
+    )
     where = isolate(place, lang)
     return OutlookChart(
         lang.say("{hazard}: chance by day, {place}", hazard=title, place=where),
-        lang.say("Chance of at least unusual at {place}: {chances}.", place=where, chances="; ".join(_bar_words(shown, lang))),
+        lang.say(
+            "Chance of at least unusual at {place}: {chances}.",
+            place=where,
+            chances="; ".join(_bar_words(shown, lang)),
+        ),
         bars,
         _chance_ticks(top, lang),
     )
 
 
 def _bar_words(shown: Sequence[tuple[int, Slot, Outlook]], lang: Language) -> list[str]:
-    said = [(slot_words(slot, lang), frequency(cell.chance[1], lang), frequency(cell.usual[1], lang)) for _, slot, cell in shown]
-    return [lang.say("{day} {chance} (usual {usual})", day=day, chance=chance, usual=usual) for day, chance, usual in said]
+    said = [
+        (slot_words(slot, lang), frequency(cell.chance[1], lang), frequency(cell.usual[1], lang))
+        for _, slot, cell in shown
+    ]
+    return [
+        lang.say("{day} {chance} (usual {usual})", day=day, chance=chance, usual=usual)
+        for day, chance, usual in said
+    ]
 
 
 def _top(chances: Sequence[float]) -> float:
@@ -301,7 +368,10 @@ def _top(chances: Sequence[float]) -> float:
 
 def _chance_ticks(top: float, lang: Language) -> Ticks:
     marks = {0.1: (0.05, 0.1), 0.2: (0.1, 0.2), 0.5: (0.1, 0.3, 0.5), 1.0: (0.2, 0.5, 0.8)}[top]
-    return ((float(BOTTOM), lang.number(0)), *((scale(p, 0, top, BOTTOM, TOP), brief(p, lang)) for p in marks))
+    return (
+        (float(BOTTOM), lang.number(0)),
+        *((scale(p, 0, top, BOTTOM, TOP), brief(p, lang)) for p in marks),
+    )
 
 
 def _bar(x: float, step: float, slot: Slot, cell: Outlook, top: float, lang: Language) -> Bar:
@@ -332,11 +402,15 @@ def slot_label(slot: Slot, lang: Language) -> tuple[str, str]:
 def slot_words(slot: Slot, lang: Language) -> str:
     """A column in words."""
     if slot.kind == "any":
-        return lang.say_many("any of the next {n} day", "any of the next {n} days", slot.window_days or 0)
+        return lang.say_many(
+            "any of the next {n} day", "any of the next {n} days", slot.window_days or 0
+        )
     return long_date(slot.valid, lang, year=False)
 
 
-def skill_chart(title: str, cells: Sequence[tuple[tuple[str, str], float, float, float, float]], lang: Language) -> SkillChart | None:
+def skill_chart(
+    title: str, cells: Sequence[tuple[tuple[str, str], float, float, float, float]], lang: Language
+) -> SkillChart | None:
     """Skill against the calendar by lead from (label, published, model, low, high) tuples; None where none is known."""
     known = [v for cell in cells for v in cell[1:] if math.isfinite(v)]
     if not known:
@@ -344,21 +418,49 @@ def skill_chart(title: str, cells: Sequence[tuple[tuple[str, str], float, float,
     y = round_ticks(max(min(known + [0.0]), -0.5), min(max(known + [0.1]), 1.0))
     step = min((RIGHT - LEFT) / len(cells), 90)
     points = tuple(_skill_point(LEFT + (i + 0.5) * step, cell, y) for i, cell in enumerate(cells))
-    ticks = tuple((scale(tick, y[0], y[-1], BOTTOM, TOP), lang.number(tick, 2, trim=True)) for tick in y)
+    ticks = tuple(
+        (scale(tick, y[0], y[-1], BOTTOM, TOP), lang.number(tick, 2, trim=True)) for tick in y
+    )
     zero = scale(0, y[0], y[-1], BOTTOM, TOP)
-    return SkillChart(lang.say("{hazard}: skill by lead", hazard=title), _skill_words(cells, lang), points, ticks, zero)
+    return SkillChart(
+        lang.say("{hazard}: skill by lead", hazard=title),
+        _skill_words(cells, lang),
+        points,
+        ticks,
+        zero,
+    )
 
 
-def _skill_words(cells: Sequence[tuple[tuple[str, str], float, float, float, float]], lang: Language) -> str:
-    said = [(" ".join(cell[0]).strip(), signed(cell[1], lang), signed(cell[2], lang)) for cell in cells]
-    leads = [lang.say("{lead}: published {published}, model {model}", lead=lead, published=ours, model=model) for lead, ours, model in said]
-    return lang.say("Skill against the calendar (0 is no better, 1 is perfect). {leads}.", leads="; ".join(leads))
+def _skill_words(
+    cells: Sequence[tuple[tuple[str, str], float, float, float, float]], lang: Language
+) -> str:
+    said = [
+        (" ".join(cell[0]).strip(), signed(cell[1], lang), signed(cell[2], lang)) for cell in cells
+    ]
+    leads = [
+        lang.say(
+            "{lead}: published {published}, model {model}", lead=lead, published=ours, model=model
+        )
+        for lead, ours, model in said
+    ]
+    return lang.say(
+        "Skill against the calendar (0 is no better, 1 is perfect). {leads}.",
+        leads="; ".join(leads),
+    )
 
 
-def _skill_point(x: float, cell: tuple[tuple[str, str], float, float, float, float], y: list[float]) -> SkillPoint:
+def _skill_point(
+    x: float, cell: tuple[tuple[str, str], float, float, float, float], y: list[float]
+) -> SkillPoint:
     def place(value: float) -> float | None:
-        return scale(min(max(value, y[0]), y[-1]), y[0], y[-1], BOTTOM, TOP) if math.isfinite(value) else None
+        return (
+            scale(min(max(value, y[0]), y[-1]), y[0], y[-1], BOTTOM, TOP)
+            if math.isfinite(value)
+            else None
+        )
 
     label, published, model, low, high = cell
     at = place(model)
-    return SkillPoint(round(x, 1), place(published), at, place(low) or at or 0.0, place(high) or at or 0.0, label)
+    return SkillPoint(
+        round(x, 1), place(published), at, place(low) or at or 0.0, place(high) or at or 0.0, label
+    )

@@ -49,23 +49,50 @@ def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Driv
 def _worst(hazard: HazardOutlook) -> tuple[Place, Slot, Outlook] | None:
     """The highest colour and chance of the place that stands first."""
     place, row = hazard.rows[0]
-    cells = [(slot, cell) for slot, cell in zip(hazard.slots, row, strict=True) if cell and cell.state == "number"]
-    alone = [item for item in cells if item[0].kind != "any" and rank(item[1].colour) >= rank(hazard.colour)] or cells
+    cells = [
+        (slot, cell)
+        for slot, cell in zip(hazard.slots, row, strict=True)
+        if cell and cell.state == "number"
+    ]
+    alone = [
+        item
+        for item in cells
+        if item[0].kind != "any" and rank(item[1].colour) >= rank(hazard.colour)
+    ] or cells
     if not alone:
         return None
-    return place, *max(alone, key=lambda item: (rank(item[1].colour), item[1].chance[item[1].level], item[1].chance[1]))
+    return place, *max(
+        alone,
+        key=lambda item: (rank(item[1].colour), item[1].chance[item[1].level], item[1].chance[1]),
+    )
 
 
-def _contributions(forecast: xr.Dataset, hazard: str, place: str, lead: int, window: int) -> dict[str, float]:
+def _contributions(
+    forecast: xr.Dataset, hazard: str, place: str, lead: int, window: int
+) -> dict[str, float]:
     """Cause -> log-odds it adds at level 1, the strongest first; empty where there is no number."""
-    cells = (forecast["hazard"].values == hazard) & (forecast["lead_days"].values == lead) & (forecast["window_days"].values == window)
-    found = forecast["contribution"].isel(cell=int(np.flatnonzero(cells)[0]), init_time=0).sel(level=1, location=place)
-    known = {str(cause): float(value) for cause, value in zip(found["cause"].values, found.values, strict=True) if np.isfinite(value)}
+    cells = (
+        (forecast["hazard"].values == hazard)
+        & (forecast["lead_days"].values == lead)
+        & (forecast["window_days"].values == window)
+    )
+    found = (
+        forecast["contribution"]
+        .isel(cell=int(np.flatnonzero(cells)[0]), init_time=0)
+        .sel(level=1, location=place)
+    )
+    known = {
+        str(cause): float(value)
+        for cause, value in zip(found["cause"].values, found.values, strict=True)
+        if np.isfinite(value)
+    }
     return dict(sorted(known.items(), key=lambda item: (-abs(item[1]), item[0])))
 
 
 def _sentences(causes: dict[str, float], lang: Language) -> tuple[str, ...]:
-    largest = [(cause, value) for cause, value in causes.items() if abs(value) >= LEAST][:MOST_CAUSES]
+    largest = [(cause, value) for cause, value in causes.items() if abs(value) >= LEAST][
+        :MOST_CAUSES
+    ]
     raises = [lang.say(cause) for cause, value in largest if value > 0]
     lowers = [lang.say(cause) for cause, value in largest if value < 0]
     if not largest:
@@ -80,17 +107,26 @@ def fans(forecast: xr.Dataset, hazard: str) -> dict[str, Fan]:
     if "outlook" not in forecast:
         return {}
     lead, window = forecast["lead_days"].values, forecast["window_days"].values
-    alone = [slot_kind(int(one), int(days)) != "any" for one, days in zip(lead, window, strict=True)]
+    alone = [
+        slot_kind(int(one), int(days)) != "any" for one, days in zip(lead, window, strict=True)
+    ]
     cells = np.flatnonzero((forecast["hazard"].values == hazard) & alone)
     here = forecast.isel(init_time=0, cell=cells)
     days = pd.DatetimeIndex(here["valid_time"].values)
     order = np.argsort(days.values, kind="stable")
-    bands = here["outlook"].sel(quantile=list(BAND)).transpose("location", "quantile", "cell").values[:, :, order]
+    bands = (
+        here["outlook"]
+        .sel(quantile=list(BAND))
+        .transpose("location", "quantile", "cell")
+        .values[:, :, order]
+    )
     chances = here["probability"].sel(level=1).transpose("location", "cell").values[:, order]
     found = {}
     for place, band, chance in zip(here["location"].values, bands, chances, strict=True):
         spoken = np.isfinite(band).all(axis=0) & np.isfinite(chance)
         if spoken.any():
             low, median, high = (tuple(row) for row in band[:, spoken].tolist())
-            found[str(place)] = Fan(tuple(day.date() for day in days[order][spoken]), low, median, high)
+            found[str(place)] = Fan(
+                tuple(day.date() for day in days[order][spoken]), low, median, high
+            )
     return found

@@ -40,7 +40,11 @@ def forecast_table(forecast: xr.Dataset) -> pd.DataFrame:
     for name in ("level", "lead_days", "window_days"):
         table[name] = table[name].astype("int64")
     applicable = table["probability"].notna() | (table["verdict"] != "")
-    return table.loc[applicable, list(COLUMNS)].sort_values(ORDER, kind="stable").reset_index(drop=True)
+    return (
+        table.loc[applicable, list(COLUMNS)]
+        .sort_values(ORDER, kind="stable")
+        .reset_index(drop=True)
+    )
 
 
 _SOURCES = {
@@ -54,13 +58,22 @@ _SOURCES = {
 def _flat(forecast: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray:
     array = forecast[name]
     present = [dim for dim in DIMS if dim in array.dims]
-    wide = array.transpose(*present).values.reshape([forecast.sizes[dim] if dim in present else 1 for dim in DIMS])
+    wide = array.transpose(*present).values.reshape(
+        [forecast.sizes[dim] if dim in present else 1 for dim in DIMS]
+    )
     return np.broadcast_to(wide, shape).ravel()
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a forecast table: 4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8."""
-    table.to_csv(path, index=False, float_format="%.4f", date_format="%Y-%m-%d", lineterminator="\n", encoding="utf-8")
+    table.to_csv(
+        path,
+        index=False,
+        float_format="%.4f",
+        date_format="%Y-%m-%d",
+        lineterminator="\n",
+        encoding="utf-8",
+    )
 
 
 def read_forecast_csv(path: Path) -> pd.DataFrame:
@@ -70,14 +83,22 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
     """
     numbers = dict.fromkeys(("probability", "normal_probability"), float)
     types = dict.fromkeys(COLUMNS, str) | numbers
-    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]), encoding="utf-8")
+    table = pd.read_csv(
+        path,
+        dtype=types,
+        keep_default_na=False,
+        na_values=dict.fromkeys(numbers, [""]),
+        encoding="utf-8",
+    )
     if tuple(table.columns) != COLUMNS:
         found = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
         raise ValueError(f"{path}: {found}; make it again with climate-risk forecast.")
     for name in ("level", "lead_days", "window_days"):
         table[name] = table[name].astype("int64")
     for name in DATES:
-        table[name] = pd.to_datetime(table[name].replace("", None), format="%Y-%m-%d").astype("datetime64[ns]")
+        table[name] = pd.to_datetime(table[name].replace("", None), format="%Y-%m-%d").astype(
+            "datetime64[ns]"
+        )
     return table
 
 
@@ -96,7 +117,9 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
 
 def write_provenance(provenance: dict[str, Any], path: Path) -> None:
     """Write provenance.json with sorted keys, so that the same facts are the same bytes. Raises ValueError on NaN."""
-    text = json.dumps(provenance, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    text = json.dumps(
+        provenance, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=str
+    )
     path.write_text(plain_text(text) + "\n", encoding="utf-8", newline="\n")
 
 
@@ -125,10 +148,21 @@ def write_geojson(
         said = dict(place.names) if place else {"en": spoken} if spoken else {}
         geometry = _geometry(place, found.get(str(name)))
         properties = {"id": str(name), "names": said, "forecast": _rows(rows)}
-        features.append({"type": "Feature", "id": str(name), "geometry": geometry, "properties": properties})
+        features.append(
+            {"type": "Feature", "id": str(name), "geometry": geometry, "properties": properties}
+        )
     issued = table["issued"].iloc[0].date().isoformat() if len(table) else None
-    about = {"type": "FeatureCollection", "region": region.name, "title": region.title, "issued": issued, "label": label, "note": NOTE}
-    text = json.dumps(about | {"features": features}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    about = {
+        "type": "FeatureCollection",
+        "region": region.name,
+        "title": region.title,
+        "issued": issued,
+        "label": label,
+        "note": NOTE,
+    }
+    text = json.dumps(
+        about | {"features": features}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
     path.write_text(plain_text(text) + "\n", encoding="utf-8", newline="\n")
 
 
@@ -148,7 +182,9 @@ def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     shown = rows.drop(columns=["region", "location"])
     for name in DATES:
         shown[name] = shown[name].dt.strftime("%Y-%m-%d")
-    shown[["probability", "normal_probability"]] = shown[["probability", "normal_probability"]].round(4)
+    shown[["probability", "normal_probability"]] = shown[
+        ["probability", "normal_probability"]
+    ].round(4)
     clean = shown.astype(object).where(shown.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in clean.to_dict("records")]
 
@@ -163,17 +199,21 @@ def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
         described[name].attrs = _ATTRIBUTES.get(str(name), {}) | described[name].attrs
     described.attrs = forecast.attrs | _about(forecast)
     text = {
-        name: described[name].copy(data=_plain(described[name].values)) for name in forecast.variables if forecast[name].dtype.kind in "OU"
+        name: described[name].copy(data=_plain(described[name].values))
+        for name in forecast.variables
+        if forecast[name].dtype.kind in "OU"
     }
-    whole = described.assign({name: values for name, values in text.items() if name in forecast.data_vars}).assign_coords(
-        {name: values for name, values in text.items() if name in forecast.coords}
-    )
+    whole = described.assign(
+        {name: values for name, values in text.items() if name in forecast.data_vars}
+    ).assign_coords({name: values for name, values in text.items() if name in forecast.coords})
     whole.to_netcdf(path, engine="h5netcdf", encoding=_encoding(whole))
 
 
 def _plain(texts: np.ndarray) -> np.ndarray:
     """Texts as Python's, without the signs that neither a file nor a page can hold."""
-    return np.array([plain_text(str(text)) for text in texts.ravel()], dtype=object).reshape(texts.shape)
+    return np.array([plain_text(str(text)) for text in texts.ravel()], dtype=object).reshape(
+        texts.shape
+    )
 
 
 def _encoding(forecast: xr.Dataset) -> dict[Any, dict[str, Any]]:
@@ -186,9 +226,19 @@ def _encoding(forecast: xr.Dataset) -> dict[Any, dict[str, Any]]:
     places = [name for name in _POSITION if name in forecast.coords]
     days = [name for name in forecast.variables if forecast[name].dtype.kind == "M"]
     return (
-        {name: {"dtype": "S1"} if forecast[name].dtype.kind == "O" else {"_FillValue": None} for name in [*axes, *places]}
-        | {name: {"units": "days since 1970-01-01", "dtype": "int32", "_FillValue": _NO_DAY} for name in days}
-        | {name: {"units": "days since 1970-01-01", "dtype": "int32"} for name in days if name in forecast.dims}
+        {
+            name: {"dtype": "S1"} if forecast[name].dtype.kind == "O" else {"_FillValue": None}
+            for name in [*axes, *places]
+        }
+        | {
+            name: {"units": "days since 1970-01-01", "dtype": "int32", "_FillValue": _NO_DAY}
+            for name in days
+        }
+        | {
+            name: {"units": "days since 1970-01-01", "dtype": "int32"}
+            for name in days
+            if name in forecast.dims
+        }
     )
 
 
@@ -215,15 +265,33 @@ _NO_LEAP = {"units_metadata": "leap_seconds: none"}
 
 # What a variable is, in CF's terms. "day" rather than "days": xarray would read whole numbers of days as durations.
 _ATTRIBUTES: dict[str, dict[str, Any]] = {
-    "probability": {"long_name": "published probability of the event", "units": "1", "ancillary_variables": "verdict normal_probability"},
-    "normal_probability": {"long_name": "usual probability of the event for the date", "units": "1"},
-    "probability_low": {"long_name": "lower end of the 90 % interval of the probability", "units": "1"},
-    "probability_high": {"long_name": "upper end of the 90 % interval of the probability", "units": "1"},
+    "probability": {
+        "long_name": "published probability of the event",
+        "units": "1",
+        "ancillary_variables": "verdict normal_probability",
+    },
+    "normal_probability": {
+        "long_name": "usual probability of the event for the date",
+        "units": "1",
+    },
+    "probability_low": {
+        "long_name": "lower end of the 90 % interval of the probability",
+        "units": "1",
+    },
+    "probability_high": {
+        "long_name": "upper end of the 90 % interval of the probability",
+        "units": "1",
+    },
     "verdict": {"long_name": "how good the published probability has proven to be"},
     "stage": {"long_name": "N where weather forecasts have their say in the probability, else K"},
     "colour": {"long_name": "colour of the place and day"},
-    "contribution": {"long_name": "what a cause adds to the log-odds of the probability over the usual one", "units": "1"},
-    "outlook": {"long_name": "quantile of the quantity named by outlook_title, in the unit named by outlook_units"},
+    "contribution": {
+        "long_name": "what a cause adds to the log-odds of the probability over the usual one",
+        "units": "1",
+    },
+    "outlook": {
+        "long_name": "quantile of the quantity named by outlook_title, in the unit named by outlook_units"
+    },
     "outlook_title": {"long_name": "quantity that outlook foretells"},
     "outlook_units": {"long_name": "unit of outlook"},
     "quantile": {"long_name": "probability of not being exceeded", "units": "1"},
@@ -235,7 +303,11 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "flag_values": np.array([1, 2, 3]),
         "flag_meanings": "unusual severe extreme",
     },
-    "lead_days": {"standard_name": "forecast_period", "long_name": "days from the issue day to the valid day", "units": "day"},
+    "lead_days": {
+        "standard_name": "forecast_period",
+        "long_name": "days from the issue day to the valid day",
+        "units": "day",
+    },
     "window_days": {"long_name": "days the event or the index looks at", "units": "day"},
     "init_time": {"standard_name": "forecast_reference_time", "long_name": "issue day", **_NO_LEAP},
     "valid_time": {"standard_name": "time", "long_name": "valid day", **_NO_LEAP},
@@ -245,5 +317,10 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
     "name": {"long_name": "name of the place"},
     "latitude": {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"},
     "longitude": {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"},
-    "elevation": {"standard_name": "surface_altitude", "long_name": "height above the sea", "units": "m", "positive": "up"},
+    "elevation": {
+        "standard_name": "surface_altitude",
+        "long_name": "height above the sea",
+        "units": "m",
+        "positive": "up",
+    },
 }

@@ -26,8 +26,16 @@ def feed(reports: Sequence[Published], region: str = "") -> str:
     """
     newest = sorted(reports, key=lambda report: (report.day, report.region), reverse=True)[:MOST]
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": "en"})
-    add(root, "id", f"tag:{_domain(newest[0]) if region and newest else NOBODY},{_SINCE}:{region or 'reports'}")
-    add(root, "title", f"Climate risk reports: {newest[0].title}" if region and newest else "Climate risk reports")
+    add(
+        root,
+        "id",
+        f"tag:{_domain(newest[0]) if region and newest else NOBODY},{_SINCE}:{region or 'reports'}",
+    )
+    add(
+        root,
+        "title",
+        f"Climate risk reports: {newest[0].title}" if region and newest else "Climate risk reports",
+    )
     add(root, "updated", _moment(max((updated(report) for report in newest), default=_NEVER)))
     add(add(root, "author"), "name", "climate-risk")
     add(root, "link", rel="self", href=FEED, type="application/atom+xml")
@@ -40,10 +48,21 @@ def _entry(root: ElementTree.Element, report: Published, folder: str) -> None:
     entry = add(root, "entry")
     add(entry, "id", f"tag:{_domain(report)},{report.day.year}:{report.path}")
     marks = [mark for mark in (report.label, "RETRACTED" if report.retraction else "") if mark]
-    add(entry, "title", ": ".join([*marks, f"{report.title}, {language_of('en').dated(report.day)}"]))
+    add(
+        entry,
+        "title",
+        ": ".join([*marks, f"{report.title}, {language_of('en').dated(report.day)}"]),
+    )
     add(entry, "updated", _moment(updated(report)))
     for language in report.languages:
-        add(entry, "link", rel="alternate", type="text/html", hreflang=language.tag, href=folder + page(language.tag))
+        add(
+            entry,
+            "link",
+            rel="alternate",
+            type="text/html",
+            hreflang=language.tag,
+            href=folder + page(language.tag),
+        )
     add(entry, "summary", _summary(report))
 
 
@@ -55,7 +74,11 @@ def _summary(report: Published) -> str:
 
 def updated(report: Published) -> datetime:
     """When the report was sent, as its provenance tells (midnight UTC of its day where it does not), or retracted."""
-    told = report.retraction["at"] if report.retraction else report.provenance.get("sent") or report.day.isoformat()
+    told = (
+        report.retraction["at"]
+        if report.retraction
+        else report.provenance.get("sent") or report.day.isoformat()
+    )
     when = datetime.fromisoformat(str(told))
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 

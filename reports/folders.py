@@ -20,7 +20,9 @@ _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _AT_FDCWD = -100
 
 
-def publish_folder(folder: Path, write: Callable[[Path], None], mark: str, ours: Sequence[str] = ()) -> Path:
+def publish_folder(
+    folder: Path, write: Callable[[Path], None], mark: str, ours: Sequence[str] = ()
+) -> Path:
     """Let ``write`` fill a folder aside, then put it at ``folder`` in one step; returns ``folder``.
 
     One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept,
@@ -70,19 +72,25 @@ def _refuse_foreign(folder: Path, mark: str) -> None:
     if folder.exists() and not folder.is_dir():
         raise RiskError(f"{folder}: found a file, expected a folder to publish to; choose another.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
-        raise RiskError(f"{folder}: found files but no {mark}, expected an empty folder or a report's; choose another.")
+        raise RiskError(
+            f"{folder}: found files but no {mark}, expected an empty folder or a report's; choose another."
+        )
 
 
 def _holds(folder: Path, aside: Path, ours: Sequence[str]) -> bool:
     """Whether ``folder`` has every file of ``aside`` with the same bytes, nothing else in its subfolders, and nothing else that is ours."""
     made = list(aside.iterdir())
-    return all(_same(folder / one.name, one) for one in made) and not _left(folder, {one.name for one in made}, ours)
+    return all(_same(folder / one.name, one) for one in made) and not _left(
+        folder, {one.name for one in made}, ours
+    )
 
 
 def _left(folder: Path, made: Container[str], ours: Sequence[str]) -> set[str]:
     """Names in a folder that are ours and were not made again."""
     names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
-    return {name for name in names if name not in made and any(fnmatchcase(name, one) for one in ours)}
+    return {
+        name for name in names if name not in made and any(fnmatchcase(name, one) for one in ours)
+    }
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -91,7 +99,9 @@ def _same(one: Path, other: Path) -> bool:
     if not one.is_dir():
         return one.read_bytes() == other.read_bytes()
     names = {path.name for path in one.iterdir()}
-    return names == {path.name for path in other.iterdir()} and all(_same(one / name, other / name) for name in names)
+    return names == {path.name for path in other.iterdir()} and all(
+        _same(one / name, other / name) for name in names
+    )
 
 
 def _keep_others(folder: Path, aside: Path, ours: Sequence[str]) -> None:
@@ -108,7 +118,14 @@ def _keep_others(folder: Path, aside: Path, ours: Sequence[str]) -> None:
 
 def _sync(folder: Path) -> None:
     """Flush a folder and all in it to the disk, so that a power cut after the rename finds them whole."""
-    for path in [*sorted(item for item in folder.rglob("*") if (item.is_file() or item.is_dir()) and not item.is_symlink()), folder]:
+    for path in [
+        *sorted(
+            item
+            for item in folder.rglob("*")
+            if (item.is_file() or item.is_dir()) and not item.is_symlink()
+        ),
+        folder,
+    ]:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)

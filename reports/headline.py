@@ -9,7 +9,15 @@ from datetime import date
 
 from reports.language import Language
 from reports.outlook import HazardOutlook, Outlook, Slot, hazard_title, rank
-from reports.wording import COLOUR_WORDS, LEVEL_WORDS, ends, frequency, long_date, month, place_listing
+from reports.wording import (
+    COLOUR_WORDS,
+    LEVEL_WORDS,
+    ends,
+    frequency,
+    long_date,
+    month,
+    place_listing,
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,12 @@ def headline(
         sentence, detail = _absent(hazard, warm_season, lang), ""
     detail = " ".join(part for part in (_exceptions(hazard, lang), detail) if part)
     return Headline(
-        hazard.name, hazard_title(hazard.name, lang), hazard.colour, sentence, detail, action=_action(hazard.colour, actions or {})
+        hazard.name,
+        hazard_title(hazard.name, lang),
+        hazard.colour,
+        sentence,
+        detail,
+        action=_action(hazard.colour, actions or {}),
     )
 
 
@@ -63,7 +76,9 @@ def missing_headline(hazard: str, reason: str, lang: Language) -> Headline:
     title = hazard_title(hazard, lang)
     if said is None:
         return Headline(hazard, title, "", lang.say("Not available."), "", reason=reason)
-    return Headline(hazard, title, "", lang.say("Not available: {reason}.", reason=said.rstrip(".")), "")
+    return Headline(
+        hazard, title, "", lang.say("Not available: {reason}.", reason=said.rstrip(".")), ""
+    )
 
 
 def _action(colour: str, actions: Mapping[str, str]) -> str:
@@ -73,18 +88,32 @@ def _action(colour: str, actions: Mapping[str, str]) -> str:
 
 
 def _alert(hazard: HazardOutlook, issued: date, lang: Language) -> str:
-    here = [(place, slot, cell) for place, slot, cell in hazard.cells() if rank(cell.colour) >= rank(hazard.colour)]
+    here = [
+        (place, slot, cell)
+        for place, slot, cell in hazard.cells()
+        if rank(cell.colour) >= rank(hazard.colour)
+    ]
     shown = [item for item in here if item[1].kind != "any"] or here
     names = place_listing(list(dict.fromkeys(place.name for place, _, _ in shown)), lang)
-    values = {"colour": lang.say(COLOUR_WORDS[hazard.colour]), "places": names, "chance": _chances([cell for _, _, cell in shown], lang)}
+    values = {
+        "colour": lang.say(COLOUR_WORDS[hazard.colour]),
+        "places": names,
+        "chance": _chances([cell for _, _, cell in shown], lang),
+    }
     return _where_and_when([slot for _, slot, _ in shown], issued, values, lang)
 
 
-def _where_and_when(slots: Sequence[Slot], issued: date, values: Mapping[str, str], lang: Language) -> str:
+def _where_and_when(
+    slots: Sequence[Slot], issued: date, values: Mapping[str, str], lang: Language
+) -> str:
     days = sorted({slot.valid for slot in slots})
     day = long_date(days[0], lang, year=False)
     if slots[0].kind == "any":
-        return lang.say("{colour} in {places} on some day from {first} to {last}; {chance}.", **values, **_window(slots, lang))
+        return lang.say(
+            "{colour} in {places} on some day from {first} to {last}; {chance}.",
+            **values,
+            **_window(slots, lang),
+        )
     if slots[0].kind == "index":
         n = min(slot.lead_days for slot in slots)
         if len(days) == 1:
@@ -133,7 +162,9 @@ def _chances(cells: Sequence[Outlook], lang: Language) -> str:
         return lang.say("{chance} chance (usual: {usual})", **values)
     if len(levels) == 1:
         return lang.say("{chance} chance (usual: {usual}), {more} of {level}", **values)
-    return lang.say("{chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values)
+    return lang.say(
+        "{chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values
+    )
 
 
 def _up_to(levels: int, values: Mapping[str, str], lang: Language) -> str:
@@ -141,12 +172,18 @@ def _up_to(levels: int, values: Mapping[str, str], lang: Language) -> str:
         return lang.say("up to {chance} chance (usual: {usual})", **values)
     if levels == 1:
         return lang.say("up to {chance} chance (usual: {usual}), {more} of {level}", **values)
-    return lang.say("up to {chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values)
+    return lang.say(
+        "up to {chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values
+    )
 
 
 def _beyond(hazard: HazardOutlook, lang: Language) -> str:
     """Where the calendar knows as much: after which day, or simply that some days are grey."""
-    alone = [(slot, colour) for slot, colour in zip(hazard.slots, hazard.slot_colours, strict=True) if slot.kind != "any"]
+    alone = [
+        (slot, colour)
+        for slot, colour in zip(hazard.slots, hazard.slot_colours, strict=True)
+        if slot.kind != "any"
+    ]
     grey = [slot for slot, colour in alone if colour == "grey"]
     known = [slot for slot, colour in alone if colour not in ("grey", "")]
     if not grey:
@@ -156,37 +193,61 @@ def _beyond(hazard: HazardOutlook, lang: Language) -> str:
     last = max(known, key=lambda slot: slot.lead_days)
     if last.kind == "index":
         return lang.say_many(
-            "No more than the calendar knows beyond {n} day.", "No more than the calendar knows beyond {n} days.", last.lead_days
+            "No more than the calendar knows beyond {n} day.",
+            "No more than the calendar knows beyond {n} days.",
+            last.lead_days,
         )
-    return lang.say("No more than the calendar knows after {day}.", day=long_date(last.valid, lang, year=False))
+    return lang.say(
+        "No more than the calendar knows after {day}.", day=long_date(last.valid, lang, year=False)
+    )
 
 
 def _unknown(hazard: HazardOutlook, lang: Language) -> tuple[str, str]:
     everything = [(slot, cell) for _, slot, cell in hazard.cells() if cell.colour == "grey"]
-    cells = [cell for slot, cell in everything if slot.kind != "any"] or [cell for _, cell in everything]
+    cells = [cell for slot, cell in everything if slot.kind != "any"] or [
+        cell for _, cell in everything
+    ]
     verdicts = {verdict for cell in cells for verdict in cell.verdict.values()}
-    detail = lang.say("Not assessed: too few events on record to tell.") if verdicts == {"not assessed"} else ""
+    detail = (
+        lang.say("Not assessed: too few events on record to tell.")
+        if verdicts == {"not assessed"}
+        else ""
+    )
     usual = [cell.usual[1] for cell in cells if not math.isnan(cell.usual[1])]
     if not usual:
         return lang.say("No more than the calendar knows."), detail
     low, high = frequency(min(usual), lang), frequency(max(usual), lang)
     if low == high:
-        return lang.say("No more than the calendar knows (usual chance: {usual}).", usual=low), detail
-    return lang.say("No more than the calendar knows (usual chance: {low} to {high}).", low=low, high=high), detail
+        return lang.say(
+            "No more than the calendar knows (usual chance: {usual}).", usual=low
+        ), detail
+    return lang.say(
+        "No more than the calendar knows (usual chance: {low} to {high}).", low=low, high=high
+    ), detail
 
 
 def _absent(hazard: HazardOutlook, warm_season: tuple[int, int], lang: Language) -> str:
     if any(cell.state == "season" for _, _, cell in hazard.cells()):
         first, last = (month(number, lang) for number in warm_season)
-        return lang.say("Out of season: it is assessed from {first} to {last}.", first=first, last=last)
+        return lang.say(
+            "Out of season: it is assessed from {first} to {last}.", first=first, last=last
+        )
     return lang.say("No number: what the forecast needs was not measured.")
 
 
 def _exceptions(hazard: HazardOutlook, lang: Language) -> str:
     """Places whose colour is higher than the region's, which takes more than one of them."""
-    higher = [(place, cell) for place, _, cell in hazard.cells() if rank(cell.colour) > max(rank(hazard.colour), 0)]
+    higher = [
+        (place, cell)
+        for place, _, cell in hazard.cells()
+        if rank(cell.colour) > max(rank(hazard.colour), 0)
+    ]
     if not higher:
         return ""
     worst = max((cell.colour for _, cell in higher), key=rank)
     names = list(dict.fromkeys(place.name for place, cell in higher if cell.colour == worst))
-    return lang.say("{colour} in {places} alone.", colour=lang.say(COLOUR_WORDS[worst]), places=place_listing(names, lang))
+    return lang.say(
+        "{colour} in {places} alone.",
+        colour=lang.say(COLOUR_WORDS[worst]),
+        places=place_listing(names, lang),
+    )

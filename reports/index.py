@@ -41,18 +41,34 @@ def write_index(settings: Settings) -> Path:
     settings.published.mkdir(parents=True, exist_ok=True)
     with alone_in(settings.published):
         regions = published(settings)
-        spoken = {language.tag for reports in regions.values() for language in reports[0].languages} | {"en"}
+        spoken = {
+            language.tag for reports in regions.values() for language in reports[0].languages
+        } | {"en"}
         languages = [language_of(tag) for tag in TAGS if tag in spoken]
         for name, reports in regions.items():
             for language in languages:
                 write_whole(
-                    settings.published / name / latest(language.tag), render_template("latest.html", language, report=reports[0], page=page)
+                    settings.published / name / latest(language.tag),
+                    render_template("latest.html", language, report=reports[0], page=page),
                 )
             write_whole(settings.published / name / FEED, feed(reports, name))
-        write_whole(settings.published / FEED, feed([report for reports in regions.values() for report in reports]))
+        write_whole(
+            settings.published / FEED,
+            feed([report for reports in regions.values() for report in reports]),
+        )
         for language in languages:
-            archives = [(reports[0], by_month(reports[1:], language), scoreboard(reports, language)) for reports in regions.values()]
-            shown = {"regions": archives, "languages": languages, "glyphs": GLYPHS, "page": page, "paper": paper, "front": front}
+            archives = [
+                (reports[0], by_month(reports[1:], language), scoreboard(reports, language))
+                for reports in regions.values()
+            ]
+            shown = {
+                "regions": archives,
+                "languages": languages,
+                "glyphs": GLYPHS,
+                "page": page,
+                "paper": paper,
+                "front": front,
+            }
             text = render_template("index.html", language, script=asset("outdated.js"), **shown)
             write_whole(settings.published / front(language.tag), text)
     return settings.published / front("en")

@@ -78,7 +78,9 @@ class Language:
             return without_isolates(text)
         for pattern, template in _patterns(self.tag):
             if found := pattern.fullmatch(text):
-                return template.format(**{name: self._part(name, value) for name, value in found.groupdict().items()})
+                return template.format(
+                    **{name: self._part(name, value) for name, value in found.groupdict().items()}
+                )
         return None
 
     def _part(self, name: str, text: str) -> str:
@@ -93,7 +95,9 @@ class Language:
         if name in PROSE:
             return f"{FOREIGN}{without_isolates(text)}{END}"
         names = [self.sentence(name) or isolate(self.say(name), self) for name in text.split(", ")]
-        return reduce(lambda names, name: self.say("{names}, {name}", names=names, name=name), names)
+        return reduce(
+            lambda names, name: self.say("{names}, {name}", names=names, name=name), names
+        )
 
     def number(self, value: float, decimals: int = 0, trim: bool = False) -> str:
         """A number with the digits and separators of the place; ``trim``: no more decimals than it needs."""
@@ -132,7 +136,9 @@ def language_of(tag: str, timezone: str = "UTC") -> Language:
 
 @cache
 def _language(tag: str, territory: str) -> Language:
-    locale = Locale.negotiate([f"{tag}_{territory}", f"{tag}_001", tag], _locales(tag), sep="_") or Locale(tag)
+    locale = Locale.negotiate(
+        [f"{tag}_{territory}", f"{tag}_001", tag], _locales(tag), sep="_"
+    ) or Locale(tag)
     return Language(tag, locale, _catalogue(tag))
 
 
@@ -167,14 +173,19 @@ def _plural_rule(tag: str) -> Callable[[int], int]:
 def _patterns(tag: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Patterns of sentences, the one with the most fixed text first."""
     catalogue = _catalogue(tag)
-    found: Mapping[str, str] = {str(m.id): str(m.string) for m in catalogue or () if m.context == SENTENCE and m.string}
+    found: Mapping[str, str] = {
+        str(m.id): str(m.string) for m in catalogue or () if m.context == SENTENCE and m.string
+    }
     ordered = sorted(found, key=lambda text: -len(re.sub(r"{\w+}", "", text)))
     return tuple((_pattern(text), found[text]) for text in ordered)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     parts = re.split(r"{(\w+)}", template)
-    return re.compile("".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
+    return re.compile(
+        "".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)),
+        re.DOTALL,
+    )
 
 
 ENGLISH = language_of("en")

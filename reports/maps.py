@@ -82,14 +82,24 @@ def sheet_of(region: Region) -> Sheet | None:
     """The region's places as shapes: outlines where there are any, else dots; None for fewer than two places on the map."""
     drawn = outlines(region, MOST_VERTICES)
     points = {place.id: (place.longitude, place.latitude) for place in region.locations}
-    dots = {i: (x, y) for i, (x, y) in points.items() if i not in drawn and x is not None and y is not None}
-    corners = [corner for outline in drawn.values() for ring in outline.polygons for corner in ring] + list(dots.values())
+    dots = {
+        i: (x, y)
+        for i, (x, y) in points.items()
+        if i not in drawn and x is not None and y is not None
+    }
+    corners = [
+        corner for outline in drawn.values() for ring in outline.polygons for corner in ring
+    ] + list(dots.values())
     if len(drawn) + len(dots) < 2 or len(set(corners)) < 2:
         return None
     project, height = _projection(corners, pad=0.0 if drawn else DOT * 2)
-    made = {i: _outlined(outline, project) for i, outline in drawn.items()} | {i: _dotted(project(dot)) for i, dot in dots.items()}
+    made = {i: _outlined(outline, project) for i, outline in drawn.items()} | {
+        i: _dotted(project(dot)) for i, dot in dots.items()
+    }
     order = sorted(made, key=lambda i: (-made[i][2], i))
-    return Sheet(height, {i: Shape(f"m{number}", made[i][0], made[i][1]) for number, i in enumerate(order)})
+    return Sheet(
+        height, {i: Shape(f"m{number}", made[i][0], made[i][1]) for number, i in enumerate(order)}
+    )
 
 
 def _projection(corners: Sequence[Point], pad: float):
@@ -102,7 +112,9 @@ def _projection(corners: Sequence[Point], pad: float):
     left = (WIDTH - wide * scale) / 2
 
     def project(corner: Point) -> Point:
-        return round(left + (corner[0] - min(xs)) * shrink * scale, 1), round(free + (max(ys) - corner[1]) * scale, 1)
+        return round(left + (corner[0] - min(xs)) * shrink * scale, 1), round(
+            free + (max(ys) - corner[1]) * scale, 1
+        )
 
     return project, round(high * scale + 2 * free, 1)
 
@@ -112,14 +124,24 @@ def _outlined(outline: Outline, project) -> tuple[str, Point, float]:
     rings = [[project(corner) for corner in ring] for ring in outline.polygons]
     path = "".join("M" + " ".join(f"{x:g} {y:g}" for x, y in ring[:-1]) + "Z" for ring in rings)
     largest = max((shapely.Polygon(ring) for ring in rings), key=lambda polygon: polygon.area)
-    inside = shapely.maximum_inscribed_circle(largest) if largest.is_valid and largest.area else largest
-    centre = shapely.get_point(inside, 0) if inside.geom_type == "LineString" else largest.representative_point()
+    inside = (
+        shapely.maximum_inscribed_circle(largest) if largest.is_valid and largest.area else largest
+    )
+    centre = (
+        shapely.get_point(inside, 0)
+        if inside.geom_type == "LineString"
+        else largest.representative_point()
+    )
     return path, (round(centre.x, 1), round(centre.y, 1)), largest.area
 
 
 def _dotted(at: Point) -> tuple[str, Point, float]:
     radius = round(DOT * WIDTH, 1)
-    return f"M{at[0] - radius:g} {at[1]:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z", at, 0.0
+    return (
+        f"M{at[0] - radius:g} {at[1]:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z",
+        at,
+        0.0,
+    )
 
 
 def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> HazardMap | None:
@@ -133,17 +155,38 @@ def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> Ha
         lang.say("{hazard}: the highest colour of each place in the days ahead.", hazard=title),
         _ordered(sheet, [_patch(place, _worst(row), sheet, lang) for place, row in here]),
     )
-    days = tuple(_day(title, slot, [(place, row[i]) for place, row in here], sheet, lang) for i, slot in enumerate(hazard.slots))
-    return HazardMap(title, worst, _names(here, sheet), tuple(day for day in days if any(patch.colour for patch in day.patches)))
+    days = tuple(
+        _day(title, slot, [(place, row[i]) for place, row in here], sheet, lang)
+        for i, slot in enumerate(hazard.slots)
+    )
+    return HazardMap(
+        title,
+        worst,
+        _names(here, sheet),
+        tuple(day for day in days if any(patch.colour for patch in day.patches)),
+    )
 
 
 def _worst(row: Sequence[Outlook | None]) -> Outlook | None:
     """The cell of the highest colour, and of those the highest chance; grey only where there is no other."""
     cells = [cell for cell in row if cell and cell.colour]
-    return max(cells, key=lambda cell: (rank(cell.colour), cell.chance[1] if not math.isnan(cell.chance[1]) else -1.0), default=None)
+    return max(
+        cells,
+        key=lambda cell: (
+            rank(cell.colour),
+            cell.chance[1] if not math.isnan(cell.chance[1]) else -1.0,
+        ),
+        default=None,
+    )
 
 
-def _day(title: str, slot: Slot, cells: Sequence[tuple[Place, Outlook | None]], sheet: Sheet, lang: Language) -> DayMap:
+def _day(
+    title: str,
+    slot: Slot,
+    cells: Sequence[tuple[Place, Outlook | None]],
+    sheet: Sheet,
+    lang: Language,
+) -> DayMap:
     label = slot_title(slot, lang)
     return DayMap(
         label,
@@ -155,16 +198,22 @@ def _day(title: str, slot: Slot, cells: Sequence[tuple[Place, Outlook | None]], 
 def slot_title(slot: Slot, lang: Language) -> tuple[str, str]:
     """Two short lines that name a column."""
     if slot.kind == "any":
-        return lang.say_many("Next {n} day", "Next {n} days", slot.window_days or 0), lang.say("on any day")
+        return lang.say_many("Next {n} day", "Next {n} days", slot.window_days or 0), lang.say(
+            "on any day"
+        )
     if slot.kind == "index":
-        return lang.say_many("In {n} day", "In {n} days", slot.lead_days), short_date(slot.valid, lang)
+        return lang.say_many("In {n} day", "In {n} days", slot.lead_days), short_date(
+            slot.valid, lang
+        )
     return lang.dated(slot.valid, "EEE"), short_date(slot.valid, lang)
 
 
 def _patch(place: Place, cell: Outlook | None, sheet: Sheet, lang: Language) -> Patch:
     shape = sheet.shapes[place.id]
     if cell is None or not cell.colour:
-        return Patch(shape.id, shape.at, "", lang.say("{place}: no number", place=isolate(place.name, lang)))
+        return Patch(
+            shape.id, shape.at, "", lang.say("{place}: no number", place=isolate(place.name, lang))
+        )
     words = lang.say(
         "{place}: {colour}, {chance} (usual: {usual})",
         place=isolate(place.name, lang),
@@ -181,7 +230,9 @@ def _ordered(sheet: Sheet, patches: Sequence[Patch]) -> tuple[Patch, ...]:
     return tuple(sorted(patches, key=lambda patch: order.index(patch.shape)))
 
 
-def _names(rows: Sequence[tuple[Place, Sequence[Outlook | None]]], sheet: Sheet) -> tuple[Name, ...]:
+def _names(
+    rows: Sequence[tuple[Place, Sequence[Outlook | None]]], sheet: Sheet
+) -> tuple[Name, ...]:
     """Names that do not run into each other or over the edge, of the places most at risk first."""
     taken: list[tuple[float, float, float, float]] = []
     found = []
@@ -195,5 +246,7 @@ def _names(rows: Sequence[tuple[Place, Sequence[Outlook | None]]], sheet: Sheet)
     return tuple(found)
 
 
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -15,7 +15,11 @@ from reports.wording import brief, frequency
 SHOWN_LEADS = (0, 1, 3, 6)
 """Of single days; every window and every lead of an index is shown."""
 
-OR_WORSE = {"yellow": mark("Yellow or worse"), "orange": mark("Orange or worse"), "red": mark("Red")}
+OR_WORSE = {
+    "yellow": mark("Yellow or worse"),
+    "orange": mark("Orange or worse"),
+    "red": mark("Red"),
+}
 SIDE = BOTTOM - TOP
 
 
@@ -75,7 +79,12 @@ class Marks:
 
 
 def marks_of(
-    hazard: str, title: str, colours: pd.DataFrame, reliability: pd.DataFrame, slots: tuple[Slot, ...], lang: Language
+    hazard: str,
+    title: str,
+    colours: pd.DataFrame,
+    reliability: pd.DataFrame,
+    slots: tuple[Slot, ...],
+    lang: Language,
 ) -> Marks | None:
     """The panel of a hazard; None where nothing was counted. ``slots``: the columns of its verdicts, in reading order."""
     mine = colours[colours["hazard"] == hazard] if len(colours) else colours
@@ -91,7 +100,9 @@ def _wanted(slot: Slot) -> bool:
 
 
 def _of(slot: Slot, colours: pd.DataFrame) -> pd.DataFrame:
-    return colours[(colours["lead_days"] == slot.lead_days) & (colours["window_days"] == slot.window_days)]
+    return colours[
+        (colours["lead_days"] == slot.lead_days) & (colours["window_days"] == slot.window_days)
+    ]
 
 
 def _row(slot: Slot, colours: pd.DataFrame, lang: Language) -> MarkRow | None:
@@ -119,12 +130,27 @@ def days(value: float, lang: Language) -> str:
 
 def _sentences(colours: pd.DataFrame, slots: tuple[Slot, ...], lang: Language) -> tuple[str, ...]:
     """In words, of the first lead that shows a colour: tomorrow's, else the shortest."""
-    order = sorted((slot for slot in slots if slot.kind != "any"), key=lambda slot: (slot.lead_days != 1, slot.lead_days))
-    slot = next((slot for slot in order if len(found := _of(slot, colours)) and not found["grey"].all()), None)
-    years = lang.say_many("Counted on {n} past year.", "Counted on {n} past years.", int(colours["years"].max()))
+    order = sorted(
+        (slot for slot in slots if slot.kind != "any"),
+        key=lambda slot: (slot.lead_days != 1, slot.lead_days),
+    )
+    slot = next(
+        (slot for slot in order if len(found := _of(slot, colours)) and not found["grey"].all()),
+        None,
+    )
+    years = lang.say_many(
+        "Counted on {n} past year.", "Counted on {n} past years.", int(colours["years"].max())
+    )
     if slot is None:
-        return (lang.say("No colour would have been shown on single days: the calendar knows as much."), years)
-    ahead = lang.say_many("{n} day ahead", "{n} days ahead", slot.lead_days) if slot.lead_days else lang.say("on the day itself")
+        return (
+            lang.say("No colour would have been shown on single days: the calendar knows as much."),
+            years,
+        )
+    ahead = (
+        lang.say_many("{n} day ahead", "{n} days ahead", slot.lead_days)
+        if slot.lead_days
+        else lang.say("on the day itself")
+    )
     return (*(_sentence(one, ahead, lang) for one in _of(slot, colours).to_dict("records")), years)
 
 
@@ -133,7 +159,10 @@ def _sentence(one: dict, ahead: str, lang: Language) -> str:
     title = OR_WORSE[one["colour"]]
     values = {"colour": lang.say(title), "ahead": ahead, **numbers}
     if one["shown"] == 0:
-        return lang.say("{colour}, {ahead}: never reached; {missed} event days a year at a place came without it.", **values)
+        return lang.say(
+            "{colour}, {ahead}: never reached; {missed} event days a year at a place came without it.",
+            **values,
+        )
     return lang.say(
         "{colour}, {ahead}: {shown} days a year at a place. It came true on {hits} of them, {false} were false alarms; "
         "{missed} event days came without it.",
@@ -144,7 +173,11 @@ def _sentence(one: dict, ahead: str, lang: Language) -> str:
 def _chart(title: str, bins: pd.DataFrame, lang: Language) -> ReliabilityChart | None:
     if len(bins) < 2:
         return None
-    top = next(top for top in (0.1, 0.2, 0.5, 1.0) if bins[["forecast", "observed", "high"]].max().max() <= top or top == 1.0)
+    top = next(
+        top
+        for top in (0.1, 0.2, 0.5, 1.0)
+        if bins[["forecast", "observed", "high"]].max().max() <= top or top == 1.0
+    )
     most = math.log(bins["n"].max() + 1)
     points = tuple(_bin(one, top, most, lang) for one in bins.to_dict("records"))
     ticks = [top * part for part in (0.0, 0.5, 1.0)]
@@ -183,4 +216,6 @@ def _bin(one: dict, top: float, most: float, lang: Language) -> Bin:
     )
     height = round(math.log(one["n"] + 1) / most * SIDE * 0.22, 1)
     low, high = (_y(min(one[end], top), top) for end in ("low", "high"))
-    return Bin(_x(one["forecast"], top), _y(min(one["observed"], top), top), low, high, height, words)
+    return Bin(
+        _x(one["forecast"], top), _y(min(one["observed"], top), top), low, high, height, words
+    )

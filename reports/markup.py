@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-_NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold even escaped
+_NO_XML = re.compile(
+    "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # what XML 1.0 cannot hold even escaped
 
 
-def add(parent: ElementTree.Element, name: str, text: str | None = None, **attributes: str) -> ElementTree.Element:
+def add(
+    parent: ElementTree.Element, name: str, text: str | None = None, **attributes: str
+) -> ElementTree.Element:
     """A new last child of ``parent``; signs that XML cannot hold are left out of its text and attributes."""
-    child = ElementTree.SubElement(parent, name, {key: plain_text(value) for key, value in attributes.items()})
+    child = ElementTree.SubElement(
+        parent, name, {key: plain_text(value) for key, value in attributes.items()}
+    )
     child.text = None if text is None else plain_text(text)
     return child
 
@@ -23,7 +29,11 @@ def plain_text(text: str) -> str:
 def to_xml(root: ElementTree.Element) -> str:
     """A whole indented document in UTF-8. Equal trees give equal text."""
     ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        + ElementTree.tostring(root, encoding="unicode")
+        + "\n"
+    )
 
 
 def read_xml(raw: bytes) -> ElementTree.Element | None:

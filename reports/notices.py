@@ -48,9 +48,13 @@ def checked(text: str, what: str, most: int) -> str:
     """``text`` with plain line ends and no space around it. Raises RiskError where it is too long or holds control characters."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(plain) > most:
-        raise RiskError(f"{what}: found {len(plain):,} characters, expected {most:,} at most; shorten it.")
+        raise RiskError(
+            f"{what}: found {len(plain):,} characters, expected {most:,} at most; shorten it."
+        )
     if odd := next((char for char in plain if _unprintable(char)), None):
-        raise RiskError(f"{what}: found the control character U+{ord(odd):04X}, expected plain text in UTF-8; take it out.")
+        raise RiskError(
+            f"{what}: found the control character U+{ord(odd):04X}, expected plain text in UTF-8; take it out."
+        )
     return plain
 
 
@@ -88,7 +92,9 @@ def retractions(path: Path) -> tuple[Retraction, ...]:
     if not path.is_file():
         return ()
     said = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(Retraction(one["reason"], one["at"], one["forecast"]) for one in (said, *said["earlier"]))
+    return tuple(
+        Retraction(one["reason"], one["at"], one["forecast"]) for one in (said, *said["earlier"])
+    )
 
 
 def retraction_of(folder: Path) -> Retraction | None:
@@ -120,17 +126,33 @@ def published_folder(region: Region, issued: date, settings: Settings) -> Path:
     if (folder / PROVENANCE).is_file():
         return folder
     newest = newest_published(region, settings)
-    cure = f"the newest is of {newest}" if newest else f"publish one with climate-risk daily {region.name}"
-    raise RiskError(f"{region.name} {issued}: found no published report, expected one of that day; {cure}.")
+    cure = (
+        f"the newest is of {newest}"
+        if newest
+        else f"publish one with climate-risk daily {region.name}"
+    )
+    raise RiskError(
+        f"{region.name} {issued}: found no published report, expected one of that day; {cure}."
+    )
 
 
 def newest_published(region: Region, settings: Settings) -> date | None:
     """The day of a region's newest published report; None where there is none."""
-    days = sorted(path.parent.name for path in (settings.published / region.name).glob("????-??-??/provenance.json"))
+    days = sorted(
+        path.parent.name
+        for path in (settings.published / region.name).glob("????-??-??/provenance.json")
+    )
     return date.fromisoformat(days[-1]) if days else None
 
 
-def retract(region: Region, issued: date, reason: str, settings: Settings, now: datetime, cancel: Cancel | None = None) -> Path:
+def retract(
+    region: Region,
+    issued: date,
+    reason: str,
+    settings: Settings,
+    now: datetime,
+    cancel: Cancel | None = None,
+) -> Path:
     """Retract a published report: its pages say why, its alerts are cancelled, nothing disappears; returns its folder.
 
     ``now``: the time, UTC. For the reason already given nothing changes. Raises RiskError where nothing was published that
@@ -139,7 +161,9 @@ def retract(region: Region, issued: date, reason: str, settings: Settings, now: 
     folder = published_folder(region, issued, settings)
     why = " ".join(checked(reason, "--reason", MOST_OF_A_REASON).split())
     if not why:
-        raise RiskError("--reason: found nothing, expected a sentence that says why the report is retracted; give one.")
+        raise RiskError(
+            "--reason: found nothing, expected a sentence that says why the report is retracted; give one."
+        )
     path, digest = _state_path(region, issued, settings), _digest(folder)
     told = retractions(path)
     before = _standing(told, digest)
@@ -149,11 +173,15 @@ def retract(region: Region, issued: date, reason: str, settings: Settings, now: 
             "add to it with climate-risk note."
         )
     if not before:
-        write_whole(path, _state_text((Retraction(why, now.isoformat(timespec="seconds"), digest), *told)))
+        write_whole(
+            path, _state_text((Retraction(why, now.isoformat(timespec="seconds"), digest), *told))
+        )
     return apply_notices(folder, region, settings, cancel)
 
 
-def apply_notices(folder: Path, region: Region, settings: Settings, cancel: Cancel | None = None) -> Path:
+def apply_notices(
+    folder: Path, region: Region, settings: Settings, cancel: Cancel | None = None
+) -> Path:
     """Show what is said of a published report, all at once for its readers: in pages, PDFs, alerts and retraction.json.
 
     PDFs that this machine cannot make again are taken away, since they would still say what is no longer so.
@@ -167,7 +195,9 @@ def apply_notices(folder: Path, region: Region, settings: Settings, cancel: Canc
     return publish_folder(folder, write, PROVENANCE, OURS)
 
 
-def add_notices(folder: Path, region: Region, issued: date, settings: Settings, cancel: Cancel | None = None) -> list[Path]:
+def add_notices(
+    folder: Path, region: Region, issued: date, settings: Settings, cancel: Cancel | None = None
+) -> list[Path]:
     """Put the notices into the pages of a folder that is being made, and retraction.json and cancelled alerts beside them.
 
     Returns the pages that changed. The same state gives the same bytes, however often it is done.
@@ -176,12 +206,16 @@ def add_notices(folder: Path, region: Region, issued: date, settings: Settings, 
     if told:
         (folder / RETRACTION).write_text(_state_text(told), encoding="utf-8", newline="\n")
     if (standing := _standing(told, digest)) and (folder / ALERTS).is_dir():
-        for name, text in (cancel or _cancel_alerts())(folder, standing.reason, standing.moment).items():
+        for name, text in (cancel or _cancel_alerts())(
+            folder, standing.reason, standing.moment
+        ).items():
             (folder / ALERTS / name).write_text(text, encoding="utf-8", newline="\n")
     changed = []
     for page in sorted(folder.glob("report.*.html")):
         before = page.read_text(encoding="utf-8")
-        after = _with_block(before, render_notices(region, issued, settings, page.name.split(".")[1], digest))
+        after = _with_block(
+            before, render_notices(region, issued, settings, page.name.split(".")[1], digest)
+        )
         if after != before:
             page.write_text(after, encoding="utf-8", newline="\n")
             changed.append(page)
@@ -202,7 +236,9 @@ def _with_block(html: str, block: str) -> str:
     return _MAIN.sub(lambda found: f"{found[0]}\n{text}", html, count=1) if block else html
 
 
-def render_notices(region: Region, issued: date, settings: Settings, lang: str, forecast: str) -> str:
+def render_notices(
+    region: Region, issued: date, settings: Settings, lang: str, forecast: str
+) -> str:
     """The block of notices as HTML in a language, empty where nothing is said. ``forecast``: SHA-256 of the report's forecast.csv."""
     told = retractions(_state_path(region, issued, settings))
     standing, note = _standing(told, forecast), read_note(region, issued, settings)
@@ -221,11 +257,24 @@ def render_notices(region: Region, issued: date, settings: Settings, lang: str, 
 def _banner(shown: Retraction, stands: bool, region: Region, language: Language) -> dict[str, str]:
     day = language.dated(shown.moment.astimezone(region.zone).date(), "d MMMM y")
     if stands:
-        words = language.say("Retracted on {date}:", date=day), language.say("Do not act on this report.")
+        words = (
+            language.say("Retracted on {date}:", date=day),
+            language.say("Do not act on this report."),
+        )
     else:
-        words = language.say("Corrected: it replaces the report retracted on {date}, because:", date=day), ""
+        words = (
+            language.say(
+                "Corrected: it replaces the report retracted on {date}, because:", date=day
+            ),
+            "",
+        )
     reason = shown.reason if shown.reason[-1] in ".!?؟…" else shown.reason + "."
-    return {"kind": "retracted" if stands else "corrected", "says": words[0], "reason": reason, "then": words[1]}
+    return {
+        "kind": "retracted" if stands else "corrected",
+        "says": words[0],
+        "reason": reason,
+        "then": words[1],
+    }
 
 
 def _pdfs_again(changed: list[Path]) -> None:

@@ -44,40 +44,67 @@ def outlines(region: Region, most_vertices: int = 100) -> dict[str, Outline]:
         return {}
     path = region.path.parent / Path(region.boundaries).expanduser()
     shapes = _shapes(_features(path), region.locations, path)
-    large = [shapely.multipolygons(_rings(geometry)[: max(1, most_vertices // _RING)]) for geometry in shapes.values()]
+    large = [
+        shapely.multipolygons(_rings(geometry)[: max(1, most_vertices // _RING)])
+        for geometry in shapes.values()
+    ]
     simple = _simplified(large, most_vertices)
-    return {place: Outline(place, _fit(geometry, most_vertices)) for place, geometry in zip(shapes, simple, strict=True)}
+    return {
+        place: Outline(place, _fit(geometry, most_vertices))
+        for place, geometry in zip(shapes, simple, strict=True)
+    }
 
 
 def _features(path: Path) -> list[dict[str, Any]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RiskError(f"boundaries {path}: it cannot be read ({error.strerror}); give the path of a GeoJSON file.") from None
+        raise RiskError(
+            f"boundaries {path}: it cannot be read ({error.strerror}); give the path of a GeoJSON file."
+        ) from None
     except (ValueError, RecursionError):
-        raise RiskError(f"boundaries {path}: it is not JSON in UTF-8, expected a GeoJSON FeatureCollection; save it as that.") from None
-    features = found.get("features") if isinstance(found, dict) and found.get("type") == "FeatureCollection" else None
+        raise RiskError(
+            f"boundaries {path}: it is not JSON in UTF-8, expected a GeoJSON FeatureCollection; save it as that."
+        ) from None
+    features = (
+        found.get("features")
+        if isinstance(found, dict) and found.get("type") == "FeatureCollection"
+        else None
+    )
     if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
-        raise RiskError(f"boundaries {path}: found no features, expected a GeoJSON FeatureCollection; save it as that.")
+        raise RiskError(
+            f"boundaries {path}: found no features, expected a GeoJSON FeatureCollection; save it as that."
+        )
     return features
 
 
-def _shapes(features: Sequence[dict[str, Any]], locations: Sequence[Location], path: Path) -> dict[str, shapely.Geometry]:
+def _shapes(
+    features: Sequence[dict[str, Any]], locations: Sequence[Location], path: Path
+) -> dict[str, shapely.Geometry]:
     """The polygons of every location by its id, in the order of ``locations``."""
     texts = [_texts(feature) for feature in features]
     keys = sorted({key for text in texts for key in text}, key=lambda key: (key != "", key))
     if not keys:
-        raise RiskError(f"boundaries {path}: no feature has an id or a property that is text; add the location ids as property 'id'.")
+        raise RiskError(
+            f"boundaries {path}: no feature has an id or a property that is text; add the location ids as property 'id'."
+        )
     by_key = [{place.id: _named(place, texts, key) for place in locations} for key in keys]
     matches = max(by_key, key=lambda found: sum(map(bool, found.values())))
-    return {place.id: _joined([features[i] for i in matches[place.id]], place.id, path) for place in locations}
+    return {
+        place.id: _joined([features[i] for i in matches[place.id]], place.id, path)
+        for place in locations
+    }
 
 
 def _texts(feature: Mapping[str, Any]) -> dict[str, str]:
     """What a feature says of itself, by property; its own id is under ""."""
     properties = feature.get("properties")
     said = {"": feature.get("id"), **(properties if isinstance(properties, dict) else {})}
-    return {str(key): plain(str(value)) for key, value in said.items() if isinstance(value, str | int) and not isinstance(value, bool)}
+    return {
+        str(key): plain(str(value))
+        for key, value in said.items()
+        if isinstance(value, str | int) and not isinstance(value, bool)
+    }
 
 
 def plain(text: str) -> str:
@@ -98,20 +125,37 @@ def _joined(features: Sequence[Mapping[str, Any]], place: str, path: Path) -> sh
     polygons = [polygon for feature in features for polygon in _polygons(feature, place, path)]
     if not polygons:
         expected = "expected one polygon or more whose id or name is the location's"
-        raise RiskError(f"boundaries {path}: found no feature for location {place!r}, {expected}; add it or mend the name.")
+        raise RiskError(
+            f"boundaries {path}: found no feature for location {place!r}, {expected}; add it or mend the name."
+        )
     return polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)
 
 
 def _polygons(feature: Mapping[str, Any], place: str, path: Path) -> Iterator[shapely.Geometry]:
     try:
         geometry = shape(feature["geometry"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, shapely.errors.ShapelyError):
-        raise RiskError(f"boundaries {path}: the geometry of location {place!r} is not GeoJSON; save the file again.") from None
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        shapely.errors.ShapelyError,
+    ):
+        raise RiskError(
+            f"boundaries {path}: the geometry of location {place!r} is not GeoJSON; save the file again."
+        ) from None
     corners = shapely.get_coordinates(geometry)
     if not (np.isfinite(corners).all() and (np.abs(corners) <= (180, 90)).all()):
-        raise RiskError(f"boundaries {path}: location {place!r} lies outside of the world, expected degrees; save the file in WGS 84.")
+        raise RiskError(
+            f"boundaries {path}: location {place!r} lies outside of the world, expected degrees; save the file in WGS 84."
+        )
     for part in shapely.get_parts(geometry if geometry.is_valid else shapely.make_valid(geometry)):
-        yield from (piece for piece in shapely.get_parts(part) if piece.geom_type == "Polygon" and piece.area > 0)
+        yield from (
+            piece
+            for piece in shapely.get_parts(part)
+            if piece.geom_type == "Polygon" and piece.area > 0
+        )
 
 
 def _simplified(shapes: list[shapely.Geometry], most_vertices: int) -> list[shapely.Geometry]:
@@ -127,7 +171,9 @@ def _simplified(shapes: list[shapely.Geometry], most_vertices: int) -> list[shap
 
 def _rings(geometry: shapely.Geometry) -> list[shapely.Polygon]:
     """The polygons of a geometry without their holes, the largest first."""
-    solid = [shapely.Polygon(part.exterior) for part in shapely.get_parts(geometry) if part.area > 0]
+    solid = [
+        shapely.Polygon(part.exterior) for part in shapely.get_parts(geometry) if part.area > 0
+    ]
     return sorted(solid, key=lambda polygon: (-polygon.area, polygon.bounds))
 
 
@@ -140,7 +186,10 @@ def _fit(geometry: shapely.Geometry, most_vertices: int) -> tuple[Ring, ...]:
     left = most_vertices
     for polygon in _rings(geometry):
         if not kept:
-            polygon = next((p for p in (polygon, polygon.convex_hull) if len(p.exterior.coords) <= left), polygon.envelope)
+            polygon = next(
+                (p for p in (polygon, polygon.convex_hull) if len(p.exterior.coords) <= left),
+                polygon.envelope,
+            )
         if len(polygon.exterior.coords) > left:
             break
         kept.append(_ring(polygon))

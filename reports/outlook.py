@@ -42,7 +42,11 @@ class Slot:
     @property
     def last(self) -> date:
         """The last day it speaks of."""
-        return self.valid + timedelta(days=(self.window_days or 1) - 1) if self.kind == "any" else self.valid
+        return (
+            self.valid + timedelta(days=(self.window_days or 1) - 1)
+            if self.kind == "any"
+            else self.valid
+        )
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,21 @@ class HazardOutlook:
 
     def cells(self) -> list[tuple[Place, Slot, Outlook]]:
         """Every place, slot and outlook that exists, in reading order."""
-        return [(place, slot, cell) for place, row in self.rows for slot, cell in zip(self.slots, row, strict=True) if cell]
+        return [
+            (place, slot, cell)
+            for place, row in self.rows
+            for slot, cell in zip(self.slots, row, strict=True)
+            if cell
+        ]
 
 
 def hazard_title(name: str, lang: Language = ENGLISH) -> str:
     """The hazard's public name."""
-    return lang.say(hazards()[name].title) if name in hazards() else name.replace("_", " ").capitalize()
+    return (
+        lang.say(hazards()[name].title)
+        if name in hazards()
+        else name.replace("_", " ").capitalize()
+    )
 
 
 def places(names: Mapping[str, str], region: Region, language: str = "en") -> dict[str, Place]:
@@ -99,24 +112,43 @@ def places(names: Mapping[str, str], region: Region, language: str = "en") -> di
     for place_id, name in names.items():
         known = declared.get(place_id)
         spoken = known.names.get(language) if known else None
-        found[place_id] = Place(place_id, spoken or name or place_id, known.population if known else None)
+        found[place_id] = Place(
+            place_id, spoken or name or place_id, known.population if known else None
+        )
     return found
 
 
-def outlooks(table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]) -> list[HazardOutlook]:
+def outlooks(
+    table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]
+) -> list[HazardOutlook]:
     """One HazardOutlook per hazard of a forecast table, the highest colour first; ``warm``: the warm season's first and last month."""
-    found = [_hazard(str(name), rows, places, warm) for name, rows in table.groupby("hazard", sort=True)]
-    return sorted(found, key=lambda hazard: (-rank(hazard.colour), hazard.colour == "", hazard.title))
+    found = [
+        _hazard(str(name), rows, places, warm) for name, rows in table.groupby("hazard", sort=True)
+    ]
+    return sorted(
+        found, key=lambda hazard: (-rank(hazard.colour), hazard.colour == "", hazard.title)
+    )
 
 
-def _hazard(name: str, table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]) -> HazardOutlook:
+def _hazard(
+    name: str, table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]
+) -> HazardOutlook:
     cells = _cells(name, table, warm)
     slots = _slots(table)
-    found = [(places[place], tuple(cells.get((place, *_key(slot))) for slot in slots)) for place in sorted({key[0] for key in cells})]
+    found = [
+        (places[place], tuple(cells.get((place, *_key(slot))) for slot in slots))
+        for place in sorted({key[0] for key in cells})
+    ]
     rows = tuple(sorted(found, key=lambda row: (*_danger(row[1]), row[0].id)))
-    columns = [[(place, cell) for place, row in rows if (cell := row[i])] for i in range(len(slots))]
-    colours = tuple(region_colour(column, len(rows), anywhere=hazards()[name].anywhere) for column in columns)
-    return HazardOutlook(name, hazard_title(name), newest(table), slots, rows, colours, _overall(slots, colours))
+    columns = [
+        [(place, cell) for place, row in rows if (cell := row[i])] for i in range(len(slots))
+    ]
+    colours = tuple(
+        region_colour(column, len(rows), anywhere=hazards()[name].anywhere) for column in columns
+    )
+    return HazardOutlook(
+        name, hazard_title(name), newest(table), slots, rows, colours, _overall(slots, colours)
+    )
 
 
 def newest(table: pd.DataFrame) -> date | None:
@@ -125,7 +157,9 @@ def newest(table: pd.DataFrame) -> date | None:
     return None if pd.isna(until) else until.date()
 
 
-def _cells(name: str, table: pd.DataFrame, warm: tuple[int, int]) -> dict[tuple[str, str, int, int], Outlook]:
+def _cells(
+    name: str, table: pd.DataFrame, warm: tuple[int, int]
+) -> dict[tuple[str, str, int, int], Outlook]:
     """Outlooks by place, kind, lead and window; of two index windows for one lead, the one that has a number."""
     found: dict[tuple[str, str, int, int], Outlook] = {}
     levels: dict[tuple[str, int, int], list[dict[Any, Any]]] = {}
@@ -144,9 +178,16 @@ def _outlook(name: str, rows: list[dict[Any, Any]], window: int, warm: tuple[int
     chance: dict[int, float] = {int(row["level"]): float(row["probability"]) for row in rows}
     usual: dict[int, float] = {int(row["level"]): float(row["normal_probability"]) for row in rows}
     verdict: dict[int, str] = {int(row["level"]): str(row["verdict"]) for row in rows}
-    first, last = rows[0]["valid"], rows[0]["valid"] + pd.Timedelta(days=window - 1 if rows[0]["lead_days"] == 0 else 0)
+    first, last = (
+        rows[0]["valid"],
+        rows[0]["valid"] + pd.Timedelta(days=window - 1 if rows[0]["lead_days"] == 0 else 0),
+    )
     silent = all(math.isnan(p) or p == 0 for p in (*chance.values(), *usual.values()))
-    if hazards()[name].seasonal and silent and not (in_season(first.month, warm) or in_season(last.month, warm)):
+    if (
+        hazards()[name].seasonal
+        and silent
+        and not (in_season(first.month, warm) or in_season(last.month, warm))
+    ):
         return Outlook("season", "", chance, usual, verdict, window)
     number = any(not math.isnan(p) for p in chance.values())
     colour = str(rows[0]["colour"]) if number else ""
@@ -179,7 +220,12 @@ def _slots(table: pd.DataFrame) -> tuple[Slot, ...]:
         windows.setdefault(key, set()).add(window)
         valid[key] = row["valid"].date()
     order = sorted(windows, key=lambda key: (("day", "index", "any").index(key[0]), key[1], key[2]))
-    return tuple(Slot(key[0], key[1], next(iter(windows[key])) if len(windows[key]) == 1 else None, valid[key]) for key in order)
+    return tuple(
+        Slot(
+            key[0], key[1], next(iter(windows[key])) if len(windows[key]) == 1 else None, valid[key]
+        )
+        for key in order
+    )
 
 
 def _danger(row: Iterable[Outlook | None]) -> tuple[float, float]:
@@ -201,7 +247,11 @@ def region_colour(column: Sequence[tuple[Place, Outlook]], total: int, anywhere:
     """
     for colour in ("red", "orange", "yellow"):
         reached = [place for place, cell in column if rank(cell.colour) >= rank(colour)]
-        if reached and (anywhere or len(reached) >= 2 or _share(reached, [place for place, _ in column], total) >= 0.1):
+        if reached and (
+            anywhere
+            or len(reached) >= 2
+            or _share(reached, [place for place, _ in column], total) >= 0.1
+        ):
             return colour
     colours = {cell.colour for _, cell in column if cell.colour}
     return "" if not colours else "grey" if "grey" in colours else "green"
@@ -218,5 +268,7 @@ def _overall(slots: Sequence[Slot], colours: Sequence[str]) -> str:
     worst = max(colours, key=rank, default="")
     if rank(worst) > 0:
         return worst
-    plain = [colour for slot, colour in zip(slots, colours, strict=True) if slot.kind != "any" and colour] or [c for c in colours if c]
+    plain = [
+        colour for slot, colour in zip(slots, colours, strict=True) if slot.kind != "any" and colour
+    ] or [c for c in colours if c]
     return "" if not plain else "green" if "green" in plain else "grey"

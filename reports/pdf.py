@@ -42,7 +42,9 @@ def pdf_of(html: str) -> bytes:
     weasyprint = _weasyprint()
     fonts = weasyprint.text.fonts.FontConfiguration()
     paper, pictures = for_paper(html)
-    page = _sheets(weasyprint)(string=paper, url_fetcher=_fetcher(weasyprint, pictures), media_type="print")
+    page = _sheets(weasyprint)(
+        string=paper, url_fetcher=_fetcher(weasyprint, pictures), media_type="print"
+    )
     identifier = hashlib.sha256(html.encode()).hexdigest()[:32].encode()
     with _no_collection():
         return bytes(page.write_pdf(font_config=fonts, pdf_identifier=identifier))
@@ -74,11 +76,17 @@ _ONLY_ON_SCREEN = (
     (re.compile(r"<details>(?:(?!<details\b).)*?</details>", re.DOTALL), ""),  # closed, so not seen
     (re.compile(r"<script\b.*?</script>", re.DOTALL), ""),
     (re.compile(r'<(span|caption) class="vh"[^>]*>[^<]*</\1>'), ""),  # for ears alone
-    (re.compile(r"</?data\b[^>]*>| data-[\w-]+=\"[^\"]*\"| scope=\"\w+\"| aria-hidden=\"true\""), ""),  # for programs alone
+    (
+        re.compile(r"</?data\b[^>]*>| data-[\w-]+=\"[^\"]*\"| scope=\"\w+\"| aria-hidden=\"true\""),
+        "",
+    ),  # for programs alone
     (re.compile(r"\.\w+ \.tone::before\{[^}]*\}"), ""),
     (re.compile(r"</small><small>"), "\n"),  # one block of lines instead of a block a line
     (re.compile(r'(<a\b[^>]*?) href="(?!#)[^"]*"'), r"\1"),
-    (re.compile(r"display:(?:inline-)?(?:grid|flex)"), "display:block"),  # WeasyPrint cannot break either over sheets
+    (
+        re.compile(r"display:(?:inline-)?(?:grid|flex)"),
+        "display:block",
+    ),  # WeasyPrint cannot break either over sheets
 )
 _SHEET = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _DEFS = re.compile(r'<svg class="defs".*?<defs>(.*?)</defs></svg>', re.DOTALL)
@@ -96,7 +104,11 @@ def _without_variables(html: str) -> str:
     """The page with the values of its stylesheet's variables in their places: WeasyPrint hands each down from element to element."""
     sheet = _SHEET.search(html)
     values = dict(re.findall(r"--([\w-]+):([^;}]+)", sheet[1])) if sheet else {}
-    return re.sub(r"var\(--([\w-]+)\)", lambda found: values.get(found[1], found[0]), re.sub(r":root\{[^}]*\}", "", html, count=1))
+    return re.sub(
+        r"var\(--([\w-]+)\)",
+        lambda found: values.get(found[1], found[0]),
+        re.sub(r":root\{[^}]*\}", "", html, count=1),
+    )
 
 
 def _with_pictures(html: str) -> tuple[str, dict[str, str]]:
@@ -105,18 +117,32 @@ def _with_pictures(html: str) -> tuple[str, dict[str, str]]:
     WeasyPrint would lay each line of an inline drawing out as an element of the page, and knows no style across drawings.
     """
     sheet = _SHEET.search(html)
-    rules = [rule[0] for rule in _RULE.finditer(sheet[1].split("@media")[0] if sheet else "") if _draws(rule[0])]
-    shared = {found[1] or found[2]: found[0] for block in _DEFS.findall(html) for found in _DEFINED.finditer(block)}
+    rules = [
+        rule[0]
+        for rule in _RULE.finditer(sheet[1].split("@media")[0] if sheet else "")
+        if _draws(rule[0])
+    ]
+    shared = {
+        found[1] or found[2]: found[0]
+        for block in _DEFS.findall(html)
+        for found in _DEFINED.finditer(block)
+    }
     pictures: dict[str, str] = {}
-    return _SVG.sub(lambda found: _picture(found[1], found[2], rules, shared, pictures), _DEFS.sub("", html)), pictures
+    return _SVG.sub(
+        lambda found: _picture(found[1], found[2], rules, shared, pictures), _DEFS.sub("", html)
+    ), pictures
 
 
-def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, str], pictures: dict[str, str]) -> str:
+def _picture(
+    attributes: str, drawn: str, rules: list[str], shared: dict[str, str], pictures: dict[str, str]
+) -> str:
     """An <img> of a drawing, which is added to ``pictures`` with the rules and the shared definitions it needs.
 
     Names on a map are drawn again over their halo, since WeasyPrint does not know paint-order.
     """
-    label = re.search(r'aria-label="([^"]*)"', attributes) or re.search(r"<title[^>]*>([^<]*)</title>", drawn)
+    label = re.search(r'aria-label="([^"]*)"', attributes) or re.search(
+        r"<title[^>]*>([^<]*)</title>", drawn
+    )
     classes = set(" ".join(re.findall(r'class="([^"]*)"', attributes + drawn)).split())
     style = "".join(rule for rule in rules if _reaches(rule, classes))
     if "map" in classes:
@@ -125,7 +151,9 @@ def _picture(attributes: str, drawn: str, rules: list[str], shared: dict[str, st
     wanted = dict.fromkeys(re.findall(r'(?:url\(|href=")#([\w-]+)', style + drawn))
     defs = "".join(shared[name] for name in wanted if name in shared)
     inside = f"<style>{style}text{{font-family:{FAMILY}}}</style><defs>{defs}</defs>{drawn}"
-    svg = _WORDS.sub(_seen, plain_text(f'<svg xmlns="http://www.w3.org/2000/svg"{attributes}>{inside}</svg>'))
+    svg = _WORDS.sub(
+        _seen, plain_text(f'<svg xmlns="http://www.w3.org/2000/svg"{attributes}>{inside}</svg>')
+    )
     own = re.search(r'class="[^"]*"', attributes)
     address = f"{SCHEME}{hashlib.sha256(svg.encode()).hexdigest()}"
     pictures[address] = svg
@@ -157,13 +185,18 @@ def _joined(drawn: str, shared: dict[str, str]) -> str:
                 break
         else:
             layers.append((colour, [outline]))
-    return "".join(f'<path class="patch {colour}" d="{"".join(outlines)}"/>' for colour, outlines in layers) + _PATCH.sub("", drawn)
+    return "".join(
+        f'<path class="patch {colour}" d="{"".join(outlines)}"/>' for colour, outlines in layers
+    ) + _PATCH.sub("", drawn)
 
 
 @lru_cache(512)
 def _bounds(outline: str) -> tuple[float, float, float, float]:
     """West, north, east and south of a path of straight lines; of one with arcs, its first point."""
-    numbers = [float(number) for number in re.findall(r"-?[\d.]+", outline.partition("a")[0])] or [0.0, 0.0]
+    numbers = [float(number) for number in re.findall(r"-?[\d.]+", outline.partition("a")[0])] or [
+        0.0,
+        0.0,
+    ]
     return min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
 
 
@@ -197,13 +230,18 @@ def _margins(html: str) -> str:
 
 def _css_text(text: str) -> str:
     """A CSS string: all but letters, digits and spaces escaped, so that no name ends it."""
-    return '"' + "".join(char if char.isalnum() or char == " " else f"\\{ord(char):x} " for char in text) + '"'
+    return (
+        '"'
+        + "".join(char if char.isalnum() or char == " " else f"\\{ord(char):x} " for char in text)
+        + '"'
+    )
 
 
 @cache
 def _faces() -> str:
     return "\n".join(
-        f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};src:url("{path.as_uri()}")}}' for path, weight in _font_files().items()
+        f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};src:url("{path.as_uri()}")}}'
+        for path, weight in _font_files().items()
     )
 
 
@@ -222,7 +260,9 @@ def _fetcher(weasyprint: Any, pictures: Mapping[str, str]) -> Any:
     class OnlyOurs(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: Any = None) -> Any:
             if url in pictures:
-                return weasyprint.urls.URLFetcherResponse(url, pictures[url].encode(), {"Content-Type": "image/svg+xml"})
+                return weasyprint.urls.URLFetcherResponse(
+                    url, pictures[url].encode(), {"Content-Type": "image/svg+xml"}
+                )
             if url not in allowed:
                 raise ValueError(f"{url}: found an address outside the page, expected none")
             return super().fetch(url, headers)
@@ -246,7 +286,9 @@ def _sheets(weasyprint: Any) -> Any:
 @cache
 def _own_stylesheet(weasyprint: Any) -> Any:
     rules = resources.files(weasyprint).joinpath("css/html5_ua.css").read_text(encoding="utf-8")
-    return weasyprint.CSS(string=re.sub(r"^::(?:marker|note|footnote).*$", "", rules, flags=re.MULTILINE))
+    return weasyprint.CSS(
+        string=re.sub(r"^::(?:marker|note|footnote).*$", "", rules, flags=re.MULTILINE)
+    )
 
 
 @cache
@@ -262,5 +304,7 @@ def _weasyprint() -> Any:
             f"the PDF was left out: WeasyPrint cannot be used here ({why}), expected it and Pango; "
             "install libpango-1.0-0, libpangoft2-1.0-0 and libharfbuzz-subset0."
         ) from None
-    logging.getLogger("weasyprint").setLevel(logging.CRITICAL)  # it remarks on each CSS property meant for screens
+    logging.getLogger("weasyprint").setLevel(
+        logging.CRITICAL
+    )  # it remarks on each CSS property meant for screens
     return weasyprint

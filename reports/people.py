@@ -41,4 +41,8 @@ def _exposure(hazard: HazardOutlook, lang: Language) -> Exposure:
 
 def _reached(hazard: HazardOutlook, colour: str) -> list[Place]:
     """The places that reach the colour on any day."""
-    return [place for place, row in hazard.rows if max((rank(cell.colour) for cell in row if cell), default=-1) >= rank(colour)]
+    return [
+        place
+        for place, row in hazard.rows
+        if max((rank(cell.colour) for cell in row if cell), default=-1) >= rank(colour)
+    ]

@@ -36,8 +36,12 @@ SMALL_POINTS, MOST_OTHERS = 130, 15
 TEMPLATES = Path(__file__).parent / "templates"
 LABEL_NAMES = {"HINDCAST": mark("HINDCAST"), "EXERCISE": mark("EXERCISE")}
 LABELS = {
-    "HINDCAST": mark("made later for a past day with the data of that day; it was not issued then and counts for nothing."),
-    "EXERCISE": mark("the weather, the places’ state and the risks in it are simulated; do not act on it."),
+    "HINDCAST": mark(
+        "made later for a past day with the data of that day; it was not issued then and counts for nothing."
+    ),
+    "EXERCISE": mark(
+        "the weather, the places’ state and the risks in it are simulated; do not act on it."
+    ),
 }
 
 
@@ -79,7 +83,9 @@ class Page:
 
 def languages_of(region: Region) -> tuple[Language, ...]:
     """The languages a region's reports are written in: its own, and English."""
-    return tuple(language_of(tag, region.timezone) for tag in dict.fromkeys((*region.languages, "en")))
+    return tuple(
+        language_of(tag, region.timezone) for tag in dict.fromkeys((*region.languages, "en"))
+    )
 
 
 def build(
@@ -101,17 +107,33 @@ def build(
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
     warm = warm_season(region, forecast)
     hazards = outlooks(table, _places(forecast, region, lang), warm)
-    missing = {str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()}
-    heads = [headline(one, issued, warm, lang, missing.get(one.name, ""), region.actions.get(one.name)) for one in hazards]
+    missing = {
+        str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()
+    }
+    heads = [
+        headline(one, issued, warm, lang, missing.get(one.name, ""), region.actions.get(one.name))
+        for one in hazards
+    ]
     sheet = sheet_of(region)
-    sections = [_section(forecast, one, head, history.get(one.name), sheet, lang) for one, head in zip(hazards, heads, strict=True)]
+    sections = [
+        _section(forecast, one, head, history.get(one.name), sheet, lang)
+        for one, head in zip(hazards, heads, strict=True)
+    ]
     names = [hazard.name for hazard in hazards]
-    absent = [missing_headline(name, reason, lang) for name, reason in sorted(missing.items()) if name not in names]
+    absent = [
+        missing_headline(name, reason, lang)
+        for name, reason in sorted(missing.items())
+        if name not in names
+    ]
     return Page(
         lang=lang,
         languages=languages_of(region),
         title=region.title_in(lang.tag),
-        labels=tuple(label for label in ("HINDCAST" if hindcast else "", str(forecast.attrs.get("label", ""))) if label),
+        labels=tuple(
+            label
+            for label in ("HINDCAST" if hindcast else "", str(forecast.attrs.get("label", "")))
+            if label
+        ),
         issued=issued,
         valid_until=region.issue_time(issued + timedelta(days=1)),
         data_until=newest(table),
@@ -119,7 +141,16 @@ def build(
         notes=tuple(str(note) for note in provenance.get("notes") or ()),
         headlines=(*heads, *absent),
         sections=tuple(sections),
-        verdicts=tuple(hazard_verdicts(scores, record or {}, list(dict.fromkeys([*names, *sorted(missing)])), missing, issued, lang)),
+        verdicts=tuple(
+            hazard_verdicts(
+                scores,
+                record or {},
+                list(dict.fromkeys([*names, *sorted(missing)])),
+                missing,
+                issued,
+                lang,
+            )
+        ),
         exposures=exposures(hazards, lang),
         changes=changes(hazards, previous, lang),
         sheet=sheet,
@@ -130,16 +161,26 @@ def build(
 def _places(forecast: xr.Dataset, region: Region, lang: Language) -> dict[str, Any]:
     ids = [str(place) for place in forecast["location"].values]
     names = forecast["name"].values if "name" in forecast.coords else ids
-    return places({place: str(name) for place, name in zip(ids, names, strict=True)}, region, lang.tag)
+    return places(
+        {place: str(name) for place, name in zip(ids, names, strict=True)}, region, lang.tag
+    )
 
 
 def _degraded(forecast: xr.Dataset, provenance: Mapping[str, Any]) -> tuple[str, ...]:
-    sentences = [*json.loads(forecast.attrs.get("degraded") or "[]"), *(provenance.get("degraded") or [])]
+    sentences = [
+        *json.loads(forecast.attrs.get("degraded") or "[]"),
+        *(provenance.get("degraded") or []),
+    ]
     return tuple(dict.fromkeys(str(sentence) for sentence in sentences))
 
 
 def _section(
-    forecast: xr.Dataset, hazard: HazardOutlook, words: Headline, history: xr.Dataset | None, sheet: Sheet | None, lang: Language
+    forecast: xr.Dataset,
+    hazard: HazardOutlook,
+    words: Headline,
+    history: xr.Dataset | None,
+    sheet: Sheet | None,
+    lang: Language,
 ) -> Section:
     worst, row = hazard.rows[0]
     chance = charts.outlook_chart(words.title, worst.name, hazard.slots, row, lang)
@@ -153,7 +194,16 @@ def _section(
             for place, most in zip(shown, points, strict=False)
         ]
     others = tuple(chart for chart in past[1:] if chart)
-    return Section(hazard, words, worst.name, chance, past[0], others, drivers(forecast, hazard, lang), hazard_map(hazard, sheet, lang))
+    return Section(
+        hazard,
+        words,
+        worst.name,
+        chance,
+        past[0],
+        others,
+        drivers(forecast, hazard, lang),
+        hazard_map(hazard, sheet, lang),
+    )
 
 
 def to_html(page: Page) -> str:
@@ -201,7 +251,11 @@ def _digest(text: str) -> str:
 def environment() -> jinja2.Environment:
     """Templates with autoescape on and unknown names an error."""
     found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     found.globals.update(labels=LABELS, label_names=LABEL_NAMES)
     found.filters.update(bdi=as_bdi, svg=in_a_chart)
@@ -210,10 +264,18 @@ def environment() -> jinja2.Environment:
 
 def as_bdi(text: str) -> Markup:
     """A sentence as HTML: escaped, its isolates as <bdi> elements, and what is left in English told as that."""
-    marked = escape(text).replace(ISOLATE, Markup("<bdi>")).replace(FOREIGN, Markup('<bdi lang="en" dir="ltr">'))
+    marked = (
+        escape(text)
+        .replace(ISOLATE, Markup("<bdi>"))
+        .replace(FOREIGN, Markup('<bdi lang="en" dir="ltr">'))
+    )
     return marked.replace(END, Markup("</bdi>"))
 
 
 def in_a_chart(text: str, lang: Language) -> str:
     """A text for a chart, which is drawn from left to right: words of a language that is not keep their own order."""
-    return f"\u2067{text}{END}" if lang.direction == "rtl" and any("\u0590" <= char <= "\u08ff" for char in text) else text
+    return (
+        f"\u2067{text}{END}"
+        if lang.direction == "rtl" and any("\u0590" <= char <= "\u08ff" for char in text)
+        else text
+    )

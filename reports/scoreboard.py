@@ -57,7 +57,10 @@ def scoreboard(reports: Sequence[Published], lang: Language) -> Scoreboard | Non
     if newest is None:
         return None
     scores = pd.read_csv(newest.folder / SCORES, encoding="utf-8")
-    rows = [_row(str(name), found, newest.day, lang) for name, found in scores.groupby("hazard", sort=True)]
+    rows = [
+        _row(str(name), found, newest.day, lang)
+        for name, found in scores.groupby("hazard", sort=True)
+    ]
     return Scoreboard(newest.day, tuple(sorted(rows, key=lambda row: row.title)))
 
 
@@ -75,16 +78,30 @@ def _row(hazard: str, scores: pd.DataFrame, day: date, lang: Language) -> Row:
 
 
 def _lines(scores: pd.DataFrame, day: date, lang: Language) -> tuple[Line, ...]:
-    rows = {(int(row["lead_days"]), int(row["window_days"])): row for row in scores.to_dict("records")}
-    slots = [Slot(slot_kind(*key), *key, day + timedelta(days=key[0])) for key in sorted(rows, key=reading_order)]
-    groups = grouped([(slot, str(rows[slot.lead_days, slot.window_days or 0]["verdict"])) for slot in slots])
+    rows = {
+        (int(row["lead_days"]), int(row["window_days"])): row for row in scores.to_dict("records")
+    }
+    slots = [
+        Slot(slot_kind(*key), *key, day + timedelta(days=key[0]))
+        for key in sorted(rows, key=reading_order)
+    ]
+    groups = grouped(
+        [(slot, str(rows[slot.lead_days, slot.window_days or 0]["verdict"])) for slot in slots]
+    )
     return tuple(
-        Line(capital(which(found, len(groups) == 1, lang)), verdict, lang.say(VERDICT_WORDS.get(verdict, "")), _skill(found, rows, lang))
+        Line(
+            capital(which(found, len(groups) == 1, lang)),
+            verdict,
+            lang.say(VERDICT_WORDS.get(verdict, "")),
+            _skill(found, rows, lang),
+        )
         for found, verdict in groups
     )
 
 
-def _skill(slots: Sequence[Slot], rows: Mapping[tuple[int, int], Mapping[Any, Any]], lang: Language) -> str:
+def _skill(
+    slots: Sequence[Slot], rows: Mapping[tuple[int, int], Mapping[Any, Any]], lang: Language
+) -> str:
     found = [rows[slot.lead_days, slot.window_days or 0] for slot in slots]
     skills = [published_skill(dict(row)) for row in found if row["verdict"] not in UNJUDGED]
     if not skills:

@@ -68,15 +68,37 @@ def hazard_verdicts(
 
 
 def _panel(
-    name: str, scores: pd.DataFrame, record: Mapping[str, pd.DataFrame], missing: str, issued: date, lang: Language
+    name: str,
+    scores: pd.DataFrame,
+    record: Mapping[str, pd.DataFrame],
+    missing: str,
+    issued: date,
+    lang: Language,
 ) -> HazardVerdict:
     title = hazard_title(name, lang)
     if missing or not len(scores):
-        return HazardVerdict(name, title, missing or "not assessed: the record is too short for a backtest", (), (), None, None)
+        return HazardVerdict(
+            name,
+            title,
+            missing or "not assessed: the record is too short for a backtest",
+            (),
+            (),
+            None,
+            None,
+        )
     keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=reading_order)
-    slots = tuple(Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys)
-    levels = tuple(_level(int(level), slots, scores[scores["level"] == level], lang) for level in sorted(scores["level"].unique()))
-    marks = marks_of(name, title, record["colours"], record["reliability"], slots, lang) if record else None
+    slots = tuple(
+        Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys
+    )
+    levels = tuple(
+        _level(int(level), slots, scores[scores["level"] == level], lang)
+        for level in sorted(scores["level"].unique())
+    )
+    marks = (
+        marks_of(name, title, record["colours"], record["reliability"], slots, lang)
+        if record
+        else None
+    )
     return HazardVerdict(name, title, "", slots, levels, _chart(title, slots, scores, lang), marks)
 
 
@@ -84,7 +106,11 @@ def reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
     """Days, then each index window with its leads, then windows from the issue day on."""
     lead, window = key
     kind = slot_kind(lead, window)
-    return ("day", "index", "any").index(kind), window if kind == "index" else lead, lead if kind == "index" else window
+    return (
+        ("day", "index", "any").index(kind),
+        window if kind == "index" else lead,
+        lead if kind == "index" else window,
+    )
 
 
 def _cell(row: Mapping[Any, Any]) -> tuple[int, int]:
@@ -95,7 +121,9 @@ def _key(slot: Slot) -> tuple[int, int]:
     return slot.lead_days, slot.window_days or 0
 
 
-def _level(level: int, slots: tuple[Slot, ...], scores: pd.DataFrame, lang: Language) -> LevelVerdict:
+def _level(
+    level: int, slots: tuple[Slot, ...], scores: pd.DataFrame, lang: Language
+) -> LevelVerdict:
     rows = {_cell(row): row for row in scores.to_dict("records")}
     found = tuple(_score(rows.get(_key(slot)), lang) for slot in slots)
     known = [score for score in found if score]
@@ -138,10 +166,17 @@ def _range(counts: Sequence[int], lang: Language) -> str:
     return low if low == high else lang.say("{low} to {high}", low=low, high=high)
 
 
-def _phrases(slots: Sequence[Slot], scores: Sequence[Score | None], lang: Language) -> tuple[tuple[str, str, str], ...]:
+def _phrases(
+    slots: Sequence[Slot], scores: Sequence[Score | None], lang: Language
+) -> tuple[tuple[str, str, str], ...]:
     """Neighbouring days with one verdict become one phrase; days first, then windows."""
-    groups = grouped([(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score])
-    return tuple((which(slots, len(groups) == 1, lang), verdict, lang.say(VERDICT_WORDS.get(verdict, ""))) for slots, verdict in groups)
+    groups = grouped(
+        [(slot, score.verdict) for slot, score in zip(slots, scores, strict=True) if score]
+    )
+    return tuple(
+        (which(slots, len(groups) == 1, lang), verdict, lang.say(VERDICT_WORDS.get(verdict, "")))
+        for slots, verdict in groups
+    )
 
 
 def grouped(present: Sequence[tuple[Slot, str]]) -> list[tuple[list[Slot], str]]:
@@ -168,29 +203,51 @@ def which(slots: Sequence[Slot], everything: bool, lang: Language) -> str:
     if slots[0].kind == "day":
         return ahead_range(slots[0].lead_days, slots[-1].lead_days, lang)
     if slots[0].kind == "any" and len(slots) == 1:
-        return lang.say_many("any of the next {n} day", "any of the next {n} days", slots[0].window_days or 0)
+        return lang.say_many(
+            "any of the next {n} day", "any of the next {n} days", slots[0].window_days or 0
+        )
     if slots[0].kind == "any":
         days = [lang.number(slot.window_days or 0) for slot in slots]
-        return lang.say("any of the next {days} or {last} days", days=join(days[:-1], lang), last=days[-1])
+        return lang.say(
+            "any of the next {days} or {last} days", days=join(days[:-1], lang), last=days[-1]
+        )
     leads = listing([lang.number(slot.lead_days) for slot in slots], lang)
-    return lang.say("{leads} days ahead ({window}-day window)", leads=leads, window=lang.number(slots[0].window_days or 0))
+    return lang.say(
+        "{leads} days ahead ({window}-day window)",
+        leads=leads,
+        window=lang.number(slots[0].window_days or 0),
+    )
 
 
-def _chart(title: str, slots: Sequence[Slot], scores: pd.DataFrame, lang: Language) -> SkillChart | None:
+def _chart(
+    title: str, slots: Sequence[Slot], scores: pd.DataFrame, lang: Language
+) -> SkillChart | None:
     """Skill of the lowest level by lead; the one with the most events and so the surest."""
     first = scores[scores["level"] == scores["level"].min()]
     rows = {_cell(row): row for row in first.to_dict("records") if row["verdict"] != "not assessed"}
     found = [(slot, row) for slot in slots if (row := rows.get(_key(slot)))]
-    return skill_chart(title, [(lead_label(slot, lang), published_skill(row), *_model_skill(row)) for slot, row in found], lang)
+    return skill_chart(
+        title,
+        [(lead_label(slot, lang), published_skill(row), *_model_skill(row)) for slot, row in found],
+        lang,
+    )
 
 
 def _model_skill(row: Mapping[Any, Any]) -> tuple[float, float, float]:
-    return float(row["bss_climatology"]), float(row["bss_climatology_low"]), float(row["bss_climatology_high"])
+    return (
+        float(row["bss_climatology"]),
+        float(row["bss_climatology_low"]),
+        float(row["bss_climatology_high"]),
+    )
 
 
 def lead_label(slot: Slot, lang: Language) -> tuple[str, str]:
     """Two short lines that name a lead without a date: "day 0", "+2 d", "next / 7 d", "+30 d / 90-d"."""
     if slot.kind == "any":
         return slot_label(slot, lang)
-    lead = lang.say("+{n} d", n=lang.number(slot.lead_days)) if slot.lead_days else lang.say("day 0")
-    return lead, "" if slot.kind == "day" else lang.say("{n}-d", n=lang.number(slot.window_days or 0))
+    lead = (
+        lang.say("+{n} d", n=lang.number(slot.lead_days)) if slot.lead_days else lang.say("day 0")
+    )
+    return lead, "" if slot.kind == "day" else lang.say(
+        "{n}-d", n=lang.number(slot.window_days or 0)
+    )

@@ -10,7 +10,13 @@ from types import SimpleNamespace
 
 from reports.language import Language, isolate, mark
 
-COLOUR_WORDS = {"green": mark("Green"), "yellow": mark("Yellow"), "orange": mark("Orange"), "red": mark("Red"), "grey": mark("Grey")}
+COLOUR_WORDS = {
+    "green": mark("Green"),
+    "yellow": mark("Yellow"),
+    "orange": mark("Orange"),
+    "red": mark("Red"),
+    "grey": mark("Grey"),
+}
 COLOUR_MEANINGS = {
     "green": mark("nothing unusual expected"),
     "yellow": mark("likely enough to be unusual that it pays to prepare"),
@@ -32,10 +38,21 @@ VERDICT_WORDS = {
         "from what is already known: what has been measured so far gives the number; the model adds nothing proven to it."  #
     ),
     "no better than usual": mark("no better than usual: the calendar’s own chance is shown."),
-    "not assessed": mark("not assessed: fewer than 10 event days, or fewer than 5 years that have one."),
-    "provisional": mark("provisional: weather forecasts have been archived for too short a time to be sure."),
+    "not assessed": mark(
+        "not assessed: fewer than 10 event days, or fewer than 5 years that have one."
+    ),
+    "provisional": mark(
+        "provisional: weather forecasts have been archived for too short a time to be sure."
+    ),
 }
-UNITS = {"degC": mark("°C"), "mm": mark("mm"), "m3 s-1": mark("m³/s"), "m": mark("m"), "m3 m-3": mark("m³/m³"), "1": ""}
+UNITS = {
+    "degC": mark("°C"),
+    "mm": mark("mm"),
+    "m3 s-1": mark("m³/s"),
+    "m": mark("m"),
+    "m3 m-3": mark("m³/m³"),
+    "1": "",
+}
 LONGEST_NAME = 60
 
 _FEW = (100, 50, 30, 20, 15, 10)
@@ -92,7 +109,10 @@ def weekday(day: date, lang: Language) -> str:
 
 def ends(first: date, last: date, lang: Language) -> dict[str, str]:
     """The two ends of a span of days, as "12" and "18 June", or "30 June" and "6 July"."""
-    return {"first": lang.dated(first, "d" if first.month == last.month else "d MMMM"), "last": lang.dated(last, "d MMMM")}
+    return {
+        "first": lang.dated(first, "d" if first.month == last.month else "d MMMM"),
+        "last": lang.dated(last, "d MMMM"),
+    }
 
 
 def month(number: int, lang: Language) -> str:
@@ -107,7 +127,11 @@ def join(parts: Sequence[str], lang: Language) -> str:
 
 def listing(names: Sequence[str], lang: Language) -> str:
     """ "A", "A and B", "A, B and C"."""
-    return names[0] if len(names) == 1 else lang.say("{names} and {name}", names=join(names[:-1], lang), name=names[-1])
+    return (
+        names[0]
+        if len(names) == 1
+        else lang.say("{names} and {name}", names=join(names[:-1], lang), name=names[-1])
+    )
 
 
 def place_listing(names: Sequence[str], lang: Language, most: int = 3) -> str:
@@ -115,7 +139,9 @@ def place_listing(names: Sequence[str], lang: Language, most: int = 3) -> str:
     shown, rest = [isolate(shortened(name), lang) for name in names[:most]], len(names[most:])
     if not rest:
         return listing(shown, lang)
-    return lang.say_many("{names} and {n} more place", "{names} and {n} more places", rest, names=join(shown, lang))
+    return lang.say_many(
+        "{names} and {n} more place", "{names} and {n} more places", rest, names=join(shown, lang)
+    )
 
 
 def day_listing(days: Sequence[str], lang: Language, most: int = 3) -> str:
@@ -123,7 +149,9 @@ def day_listing(days: Sequence[str], lang: Language, most: int = 3) -> str:
     rest = len(days[most:])
     if not rest:
         return listing(days, lang)
-    return lang.say_many("{days} and {n} more day", "{days} and {n} more days", rest, days=join(days[:most], lang))
+    return lang.say_many(
+        "{days} and {n} more day", "{days} and {n} more days", rest, days=join(days[:most], lang)
+    )
 
 
 def shortened(name: str) -> str:
@@ -141,14 +169,20 @@ def ahead(lead_days: int, lang: Language) -> str:
 def ahead_range(first: int, last: int, lang: Language) -> str:
     """Days ahead from first to last: "today", "today and tomorrow", "3 to 9 days ahead"."""
     if first == last:
-        return ahead(first, lang) if first < 2 else lang.say_many("{n} day ahead", "{n} days ahead", first)
+        return (
+            ahead(first, lang)
+            if first < 2
+            else lang.say_many("{n} day ahead", "{n} days ahead", first)
+        )
     if (first, last) == (0, 1):
         return lang.say("today and tomorrow")
     if first == 0:
         return lang.say_many("today to {n} day ahead", "today to {n} days ahead", last)
     if first == 1:
         return lang.say_many("tomorrow to {n} day ahead", "tomorrow to {n} days ahead", last)
-    return lang.say_many("{first} to {n} day ahead", "{first} to {n} days ahead", last, first=lang.number(first))
+    return lang.say_many(
+        "{first} to {n} day ahead", "{first} to {n} days ahead", last, first=lang.number(first)
+    )
 
 
 def units(name: str, lang: Language) -> str:

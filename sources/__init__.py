@@ -65,7 +65,10 @@ class Source:
 @cache
 def sources() -> dict[str, Source]:
     """Every source by name: each module of this package that defines SOURCE."""
-    found = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    found = [
+        importlib.import_module(f"{__name__}.{info.name}")
+        for info in pkgutil.iter_modules(__path__)
+    ]
     return {module.SOURCE.name: module.SOURCE for module in found if hasattr(module, "SOURCE")}
 
 
@@ -73,15 +76,21 @@ def sources_of(region: Region) -> list[Source]:
     """The region's sources in its order of preference. Raises ConfigError for a name no module defines."""
     unknown = [name for name in region.sources if name not in sources()]
     if unknown:
-        raise ConfigError(f"region file {region.path}: sources: found {unknown[0]!r}, expected one of {', '.join(sorted(sources()))}.")
+        raise ConfigError(
+            f"region file {region.path}: sources: found {unknown[0]!r}, expected one of {', '.join(sorted(sources()))}."
+        )
     strangers = [name for name in region.source_options if name not in region.sources]
     if strangers:
         known = ", ".join(region.sources)
-        raise ConfigError(f"region file {region.path}: source_options: found {strangers[0]!r}, expected a source of the region: {known}.")
+        raise ConfigError(
+            f"region file {region.path}: source_options: found {strangers[0]!r}, expected a source of the region: {known}."
+        )
     nothing = [name for name in region.source_order if name not in VARIABLES]
     if nothing:
         near = difflib.get_close_matches(nothing[0], VARIABLES, n=1) or sorted(VARIABLES)
-        raise ConfigError(f"region file {region.path}: source_order: found {nothing[0]!r}, expected a variable such as {near[0]}.")
+        raise ConfigError(
+            f"region file {region.path}: source_order: found {nothing[0]!r}, expected a variable such as {near[0]}."
+        )
     return [sources()[name] for name in region.sources]
 
 
@@ -95,4 +104,6 @@ def options_of(region: Region, source: str, model: type[Options]) -> Options:
     try:
         return model.model_validate(region.source_options.get(source, {}))
     except ValidationError as error:
-        raise ConfigError(f"region file {region.path}: source_options: {source}: {options_sentence(error, model)}") from None
+        raise ConfigError(
+            f"region file {region.path}: source_options: {source}: {options_sentence(error, model)}"
+        ) from None

@@ -12,7 +12,14 @@ import pandas as pd
 
 from configs import Region, Settings
 from sources import Batch, Source
-from sources.exercise import last_day, locations_table, newest_stored, parts_of, same_values, world_of
+from sources.exercise import (
+    last_day,
+    locations_table,
+    newest_stored,
+    parts_of,
+    same_values,
+    world_of,
+)
 from sources.exercise.world import Run, simulate, stream
 
 NAME = "exercise_sensors"
@@ -49,7 +56,9 @@ SOURCE = Source(
 def readings(run: Run, stuck: str) -> pd.DataFrame:
     """The instruments' days, a row a day and place; NaN where one failed. ``stuck`` is the place whose instrument sticks."""
     parts = [_instrument(run, place, name == stuck) for place, name in enumerate(run.world.ids)]
-    return pd.concat(parts, ignore_index=True).sort_values(["time", "location"], kind="stable", ignore_index=True)
+    return pd.concat(parts, ignore_index=True).sort_values(
+        ["time", "location"], kind="stable", ignore_index=True
+    )
 
 
 def _instrument(run: Run, place: int, sticks: bool) -> pd.DataFrame:
@@ -63,12 +72,20 @@ def _instrument(run: Run, place: int, sticks: bool) -> pd.DataFrame:
     warm = 0.5 * constant[1]
     table = pd.DataFrame(
         {
-            "air_temperature_max": np.round(fields["air_temperature_max"] + warm + 0.3 * noise[:, 1], 1),
+            "air_temperature_max": np.round(
+                fields["air_temperature_max"] + warm + 0.3 * noise[:, 1], 1
+            ),
             "air_temperature_min": np.round(fields["air_temperature_min"] + warm, 1),
             "precipitation": np.round(np.floor(caught / TIP) * TIP, 1),
-            "relative_humidity": np.clip(np.round(fields["relative_humidity"] + 3 * constant[2] + 2 * noise[:, 2]), 1, 100),
-            "soil_moisture": np.clip(np.round(fields["soil_moisture"] + 0.01 * noise[:, 3], 3), 0.0, 0.6),
-            "river_level": np.round(0.35 * fields["river_discharge"] ** 0.45 + 0.02 * noise[:, 4], 2),
+            "relative_humidity": np.clip(
+                np.round(fields["relative_humidity"] + 3 * constant[2] + 2 * noise[:, 2]), 1, 100
+            ),
+            "soil_moisture": np.clip(
+                np.round(fields["soil_moisture"] + 0.01 * noise[:, 3], 3), 0.0, 0.6
+            ),
+            "river_level": np.round(
+                0.35 * fields["river_discharge"] ** 0.45 + 0.02 * noise[:, 4], 2
+            ),
         }
     )
     table["air_temperature_min"] = table[["air_temperature_min", "air_temperature_max"]].min(axis=1)

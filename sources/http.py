@@ -100,7 +100,9 @@ class Question:
     def host(self) -> str:
         return httpx.URL(self.url).host
 
-    def unavailable(self, found: str, cure: str, kind: type[SourceUnavailable] = SourceUnavailable) -> SourceUnavailable:
+    def unavailable(
+        self, found: str, cure: str, kind: type[SourceUnavailable] = SourceUnavailable
+    ) -> SourceUnavailable:
         """The error to raise, without a word of what is secret."""
         text = f"{self.source}: asked {self.host} for {self.what}; found {found}; {cure}."
         told = [value for name, value in self.headers.items() if name.lower() == "authorization"]
@@ -126,7 +128,12 @@ class _Trouble(Exception):
     """A try that failed. ``again``: whether another may help; ``after``: the seconds the service asks to wait, if it does."""
 
     def __init__(
-        self, found: str, cure: str, again: bool = True, after: float | None = None, kind: type[SourceUnavailable] = SourceUnavailable
+        self,
+        found: str,
+        cure: str,
+        again: bool = True,
+        after: float | None = None,
+        kind: type[SourceUnavailable] = SourceUnavailable,
     ) -> None:
         super().__init__(found)
         self.found, self.cure, self.again, self.after, self.kind = found, cure, again, after, kind
@@ -141,7 +148,11 @@ CHECK_ADDRESS = "check the address under source_options in the region file, and 
 
 
 def get_json(
-    question: Question, read: Callable[[Any], Answer], manners: Manners = MANNERS, kept: Path | None = None, keep: bool = False
+    question: Question,
+    read: Callable[[Any], Answer],
+    manners: Manners = MANNERS,
+    kept: Path | None = None,
+    keep: bool = False,
 ) -> Answer:
     """What ``read`` makes of the JSON that answers the question.
 
@@ -172,7 +183,9 @@ def ask(question: Question, manners: Manners = MANNERS) -> Reply:
                 wait = _wait(trouble, number, manners)
                 if wait is None:
                     times = f" in {number} tries" if number > 1 else ""
-                    raise question.unavailable(trouble.found + times, trouble.cure, trouble.kind) from None
+                    raise question.unavailable(
+                        trouble.found + times, trouble.cure, trouble.kind
+                    ) from None
                 time.sleep(wait)
     raise AssertionError("manners allow no try")
 
@@ -187,11 +200,17 @@ def _address(text: str) -> str:
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, TypeError):
-        raise ValueError(f"found {text!r}, expected an address such as https://data.example.org/v1") from None
+        raise ValueError(
+            f"found {text!r}, expected an address such as https://data.example.org/v1"
+        ) from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"found {text!r}, expected an address that begins with https:// or http://")
+        raise ValueError(
+            f"found {text!r}, expected an address that begins with https:// or http://"
+        )
     if url.userinfo:
-        raise ValueError("found a user or password in the address, which the region file must not hold; put it into the environment")
+        raise ValueError(
+            "found a user or password in the address, which the region file must not hold; put it into the environment"
+        )
     return text
 
 
@@ -206,7 +225,9 @@ def cache_folder(data: Path, source: str) -> Path:
 
 def _client(manners: Manners) -> httpx.Client:
     headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
-    return httpx.Client(timeout=manners.timeout, follow_redirects=False, verify=_trust(), headers=headers)
+    return httpx.Client(
+        timeout=manners.timeout, follow_redirects=False, verify=_trust(), headers=headers
+    )
 
 
 @cache
@@ -230,14 +251,24 @@ def _try(client: httpx.Client, question: Question, manners: Manners) -> Reply:
 
 
 def _exchange(
-    client: httpx.Client, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str], manners: Manners
+    client: httpx.Client,
+    url: str,
+    params: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    manners: Manners,
 ) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of one request."""
     try:
         with client.stream("GET", url, params=params, headers=dict(headers)) as response:
-            return response.status_code, dict(response.headers), b"".join(_bounded(response, manners))
+            return (
+                response.status_code,
+                dict(response.headers),
+                b"".join(_bounded(response, manners)),
+            )
     except httpx.ConnectError:
-        raise _Unreachable("no connection", "check the network and the address, or run it again later") from None
+        raise _Unreachable(
+            "no connection", "check the network and the address, or run it again later"
+        ) from None
     except httpx.TimeoutException:
         raise _Trouble(f"no answer within {manners.timeout:g} s", LATER) from None
     except httpx.RemoteProtocolError:
@@ -254,7 +285,11 @@ def _bounded(response: httpx.Response, manners: Manners) -> Iterator[bytes]:
     for piece in response.iter_bytes():
         size += len(piece)
         if size > manners.most_bytes:
-            raise _Trouble(f"more than {manners.most_bytes:,} bytes", "ask for fewer places or days at a time", again=False)
+            raise _Trouble(
+                f"more than {manners.most_bytes:,} bytes",
+                "ask for fewer places or days at a time",
+                again=False,
+            )
         if time.monotonic() - began > manners.whole:
             raise _Trouble(f"a reply not complete within {manners.whole:g} s", LATER)
         yield piece
@@ -300,9 +335,16 @@ def _refusal(status: int, headers: Mapping[str, str], content: bytes, manners: M
     reason = _reason(content)
     found = f"HTTP {status}" + (f" ({reason})" if reason else "")
     if status in (401, 403):
-        return _Trouble(found, "check the key or token in the environment", again=False, kind=Closed)
+        return _Trouble(
+            found, "check the key or token in the environment", again=False, kind=Closed
+        )
     if status not in WORTH_ANOTHER_TRY:
-        return _Trouble(found, "check the address and the options under source_options in the region file", again=False, kind=Refused)
+        return _Trouble(
+            found,
+            "check the address and the options under source_options in the region file",
+            again=False,
+            kind=Refused,
+        )
     if manners.gives_up(reason):
         return _Trouble(found, LATER, again=False, kind=Closed)
     return _Trouble(found, LATER, after=_retry_after(headers.get("retry-after")))
@@ -314,7 +356,11 @@ def _reason(content: bytes) -> str:
         found = json.loads(content)
     except (ValueError, RecursionError):
         return ""
-    words = next((found[key] for key in ("reason", "message", "detail", "title") if found.get(key)), "") if isinstance(found, dict) else ""
+    words = (
+        next((found[key] for key in ("reason", "message", "detail", "title") if found.get(key)), "")
+        if isinstance(found, dict)
+        else ""
+    )
     return " ".join(str(words).split()).rstrip(".")[:200]
 
 
@@ -328,14 +374,24 @@ def _retry_after(text: str | None) -> float | None:
         when = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())
+    return max(
+        0.0,
+        ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds(),
+    )
 
 
 def _wait(trouble: _Trouble, number: int, manners: Manners) -> float | None:
     """Seconds until the next try, or None when there is to be none."""
-    tries = min(manners.tries, manners.unreachable_tries) if isinstance(trouble, _Unreachable) else manners.tries
+    tries = (
+        min(manners.tries, manners.unreachable_tries)
+        if isinstance(trouble, _Unreachable)
+        else manners.tries
+    )
     if trouble.after is not None and trouble.after > manners.longest_wait:
-        trouble.found, trouble.kind = f"{trouble.found}, which asks to wait {trouble.after:.0f} s", Closed
+        trouble.found, trouble.kind = (
+            f"{trouble.found}, which asks to wait {trouble.after:.0f} s",
+            Closed,
+        )
         return None
     if not trouble.again or number >= tries:
         return None

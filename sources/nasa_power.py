@@ -27,7 +27,9 @@ from sources.open_meteo.reply import as_numbers, per_place
 
 NAME = "nasa_power"
 START, EARLIEST = date(1991, 1, 1), date(1981, 1, 1)
-DELAY_DAYS = 5  # meteorology comes about 2 days late, radiation about 4, and in the course of the day
+DELAY_DAYS = (
+    5  # meteorology comes about 2 days late, radiation about 4, and in the course of the day
+)
 SETTLED = 120  # days; near-real-time values are replaced by MERRA-2 within two to three months
 GRID = 0.5  # degrees, MERRA-2's in latitude; in longitude it is 0.625
 MANNERS = Manners()
@@ -80,19 +82,38 @@ SOURCE = Source(
 )
 
 
-def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS) -> Batch:
+def fetch_at(
+    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
+) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable."""
     options, held = options_of(region, NAME, Options), held_by_store(region, settings, NAME)
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
-    days = (max(EARLIEST, region.history_start or START), today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
+    days = (
+        max(EARLIEST, region.history_start or START),
+        today - timedelta(days=DELAY_DAYS),
+        today - timedelta(days=SETTLED),
+    )
     tables = []
-    wanted = [(block, cell) for block in blocks(cells_of(region, GRID), held.days_of(COLUMNS), *days, len(COLUMNS)) for cell in block.cells]
+    wanted = [
+        (block, cell)
+        for block in blocks(cells_of(region, GRID), held.days_of(COLUMNS), *days, len(COLUMNS))
+        for cell in block.cells
+    ]
     for number, (block, cell) in enumerate(wanted, 1):
         question = question_of(region, options, cell, block.first, block.last)
-        log.info("%s: history %d of %d, %s", NAME, number, len(wanted), question.what, extra={"done": number, "of": len(wanted)})
+        log.info(
+            "%s: history %d of %d, %s",
+            NAME,
+            number,
+            len(wanted),
+            question.what,
+            extra={"done": number, "of": len(wanted)},
+        )
         read = partial(_read, question=question, cell=cell, first=block.first, last=block.last)
         tables.append(get_json(question, read, manners, kept, keep=block.final))
-    empty = pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
+    empty = pd.DataFrame(
+        {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
+    )
     return Batch(pd.concat(tables, ignore_index=True) if tables else empty, locations_of(region))
 
 
@@ -116,14 +137,19 @@ def _read(body: Any, question: Question, cell: Cell, first: date, last: date) ->
     series, fill = _series(body, question), _fill_value(body, question)
     _check_place(body, question, cell)
     days = pd.date_range(first, last, freq="D").as_unit("ns")
-    table = pd.DataFrame({column.variable: _values(series, column, days, fill, question) for column in COLUMNS}, index=days)
+    table = pd.DataFrame(
+        {column.variable: _values(series, column, days, fill, question) for column in COLUMNS},
+        index=days,
+    )
     measured = table.notna().any(axis=1)
     table = table[measured[::-1].cummax()[::-1]]
     return per_place(table.rename_axis("time").reset_index(), cell)
 
 
 def _wrong(question: Question, found: str) -> Exception:
-    return question.unavailable(found, "nothing was stored; run it again later, and if it stays so tell the project")
+    return question.unavailable(
+        found, "nothing was stored; run it again later, and if it stays so tell the project"
+    )
 
 
 def _series(body: Any, question: Question) -> Mapping[str, Any]:
@@ -137,7 +163,10 @@ def _series(body: Any, question: Question) -> Mapping[str, Any]:
         raise _wrong(question, "no daily series with units")
     for column in COLUMNS:
         if units[column.parameter] != column.unit:
-            raise _wrong(question, f"{column.parameter} in {units[column.parameter]!r} where {column.unit!r} was expected")
+            raise _wrong(
+                question,
+                f"{column.parameter} in {units[column.parameter]!r} where {column.unit!r} was expected",
+            )
     return series
 
 
@@ -154,18 +183,32 @@ def _check_place(body: Any, question: Question, cell: Cell) -> None:
         longitude, latitude = (float(degrees) for degrees in body["geometry"]["coordinates"][:2])
     except (KeyError, TypeError, ValueError):
         raise _wrong(question, "no coordinates") from None
-    if not max(abs(latitude - cell.latitude), abs(longitude - cell.longitude)) <= 0.01:  # degrees; the service repeats the point asked for
-        raise _wrong(question, f"the point {latitude:g}, {longitude:g} where {cell.latitude:g}, {cell.longitude:g} was asked for")
+    if (
+        not max(abs(latitude - cell.latitude), abs(longitude - cell.longitude)) <= 0.01
+    ):  # degrees; the service repeats the point asked for
+        raise _wrong(
+            question,
+            f"the point {latitude:g}, {longitude:g} where {cell.latitude:g}, {cell.longitude:g} was asked for",
+        )
 
 
-def _values(series: Mapping[str, Any], column: Column, days: pd.DatetimeIndex, fill: float, question: Question) -> np.ndarray:
+def _values(
+    series: Mapping[str, Any],
+    column: Column,
+    days: pd.DatetimeIndex,
+    fill: float,
+    question: Question,
+) -> np.ndarray:
     """A parameter's values of the days in our unit, the fill value as NaN."""
     found = series.get(column.parameter)
     wanted = days.strftime("%Y%m%d")
     if not isinstance(found, dict) or set(found) != set(wanted):
         missing = [day for day in wanted if not isinstance(found, dict) or day not in found]
         raise _wrong(
-            question, f"{column.parameter} without {missing[0]}" if missing else f"{column.parameter} with days that were not asked for"
+            question,
+            f"{column.parameter} without {missing[0]}"
+            if missing
+            else f"{column.parameter} with days that were not asked for",
         )
     values = as_numbers([found[day] for day in wanted])
     if values is None:

@@ -102,7 +102,9 @@ class Broker:
     headers: Mapping[str, str]
     manners: Manners = MANNERS
 
-    def question(self, place: str, kind: str, entity: str, since: pd.Timestamp, until: pd.Timestamp) -> Question:
+    def question(
+        self, place: str, kind: str, entity: str, since: pd.Timestamp, until: pd.Timestamp
+    ) -> Question:
         """What one entity's wanted attributes were between two instants."""
         params = {
             "type": kind,
@@ -115,9 +117,17 @@ class Broker:
         }
         simplified = {"options": "temporalValues"} if self.options.simplified else {}
         what = f"{kind} of {place}, {since.date()} to {until.date()}"
-        return Question(NAME, f"{self.options.url.rstrip('/')}/temporal/entities", what, params | simplified, self.headers)
+        return Question(
+            NAME,
+            f"{self.options.url.rstrip('/')}/temporal/entities",
+            what,
+            params | simplified,
+            self.headers,
+        )
 
-    def pages(self, place: str, kind: str, entity: str, since: pd.Timestamp, until: pd.Timestamp) -> Iterator[tuple[Question, Any]]:
+    def pages(
+        self, place: str, kind: str, entity: str, since: pd.Timestamp, until: pd.Timestamp
+    ) -> Iterator[tuple[Question, Any]]:
         """Every answer of a window: a broker may answer for a part of the time, or name a next page."""
         question, seen = self.question(place, kind, entity, since, until), set[str]()
         for _ in range(MOST_PAGES):
@@ -126,12 +136,16 @@ class Broker:
             link, end = _next_link(reply, question), _answered_until(reply)
             if link:
                 if link in seen:
-                    raise question.refused("a next link that leads back", "report it to who runs the broker")
+                    raise question.refused(
+                        "a next link that leads back", "report it to who runs the broker"
+                    )
                 seen.add(link)
                 question = Question(NAME, link, question.what, headers=self.headers)
             elif end is not None and end < until:
                 if end <= since:
-                    raise question.refused("a Content-Range that leads nowhere", "set a smaller `window_days`")
+                    raise question.refused(
+                        "a Content-Range that leads nowhere", "set a smaller `window_days`"
+                    )
                 since = end
                 question = self.question(place, kind, entity, since, until)
             else:
@@ -149,14 +163,20 @@ def _next_link(reply: Reply, question: Question) -> str | None:
     except httpx.InvalidURL:
         link = ""
     if not link or not same_origin(question.url, link):
-        raise question.refused(f"a next link to {found[1][:60]!r}, another host", "have its address mended")
+        raise question.refused(
+            f"a next link to {found[1][:60]!r}, another host", "have its address mended"
+        )
     return link
 
 
 def _answered_until(reply: Reply) -> pd.Timestamp | None:
     """Until when a partial answer (206) goes: the second time of its Content-Range, ``date-time 2026-..Z-2026-..Z/..``."""
-    times = re.findall(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?", reply.headers.get("content-range", ""))
-    return max(pd.Timestamp(time.rstrip("Z"), tz="UTC") for time in times) if len(times) == 2 else None
+    times = re.findall(
+        r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?", reply.headers.get("content-range", "")
+    )
+    return (
+        max(pd.Timestamp(time.rstrip("Z"), tz="UTC") for time in times) if len(times) == 2 else None
+    )
 
 
 def fetch(region: Region, settings: Settings) -> Batch:
@@ -184,32 +204,58 @@ def broker_of(region: Region, manners: Manners = MANNERS) -> Broker:
         "Fiware-ServicePath": options.fiware_service_path,
         "Link": f"<{options.context}>; {CONTEXT}" if options.context else None,
     }
-    headers = {name: value for name, value in named.items() if value} | authorization(options.authorization_env, NAME, region)
+    headers = {name: value for name, value in named.items() if value} | authorization(
+        options.authorization_env, NAME, region
+    )
     return Broker(options, headers, manners)
 
 
-def fetch_from(broker: Broker, region: Region, newest: Newest, now: datetime | None = None) -> Batch:
+def fetch_from(
+    broker: Broker, region: Region, newest: Newest, now: datetime | None = None
+) -> Batch:
     """As ``fetch``, from a broker, ``newest`` being what is stored."""
     options, offset = broker.options, region.day_offset
     until = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
     remarks = list[str]()
     asks = {
-        place: partial(_of_place, broker, place, begins(_first_day(region, options, newest, place), offset), until)
+        place: partial(
+            _of_place,
+            broker,
+            place,
+            begins(_first_day(region, options, newest, place), offset),
+            until,
+        )
         for place in options.places
     }
     parts = gathered(asks, remarks, NAME)
-    table = daily(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["value"]), NAME, options, offset, now)
+    table = daily(
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["value"]),
+        NAME,
+        options,
+        offset,
+        now,
+    )
     if table.empty and not newest:
-        raise SourceUnavailable(f"{NAME}: found no reading at {options.url}; check the entities' ids and `history_start`, or run it later.")
-    return Batch(table, locations_table(region, table["location"].unique().tolist()), remarks=tuple(remarks))
+        raise SourceUnavailable(
+            f"{NAME}: found no reading at {options.url}; check the entities' ids and `history_start`, or run it later."
+        )
+    return Batch(
+        table, locations_table(region, table["location"].unique().tolist()), remarks=tuple(remarks)
+    )
 
 
-def _of_place(broker: Broker, place: str, since: pd.Timestamp, until: pd.Timestamp) -> list[pd.DataFrame]:
+def _of_place(
+    broker: Broker, place: str, since: pd.Timestamp, until: pd.Timestamp
+) -> list[pd.DataFrame]:
     """A place's readings, all or none: the next pull asks from the newest day stored of the place on."""
     options, parts = broker.options, list[pd.DataFrame]()
     for kind, entity in options.places[place].items():
         answers = _answers(broker, place, kind, entity, since, until)
-        parts += _converted([row for question, body in answers for row in _rows(body, question, options)], place, options)
+        parts += _converted(
+            [row for question, body in answers for row in _rows(body, question, options)],
+            place,
+            options,
+        )
     return parts
 
 
@@ -220,7 +266,9 @@ def _first_day(region: Region, options: Options, newest: Newest, place: str) -> 
         return resumed(known, options)
     first = first_day(region, options, {}, place, "precipitation")
     if first is None:
-        raise ConfigError(f"region file {region.path}: history_start: found none, {NAME} needs the first day to ask for; add it.")
+        raise ConfigError(
+            f"region file {region.path}: history_start: found none, {NAME} needs the first day to ask for; add it."
+        )
     return first
 
 
@@ -234,18 +282,25 @@ def _answers(
         since = end
 
 
-def _rows(body: Any, question: Question, options: Options) -> Iterator[tuple[str, str, pd.Timestamp, float]]:
+def _rows(
+    body: Any, question: Question, options: Options
+) -> Iterator[tuple[str, str, pd.Timestamp, float]]:
     """Readings in an answer: attribute, unit, time, value. Raises SourceUnavailable for what they cannot be."""
     entities = body if isinstance(body, list) else [body]
     if not all(isinstance(entity, dict) and "type" in entity for entity in entities):
-        raise question.refused("an answer without entities", "check that the address is an NGSI-LD broker's")
+        raise question.refused(
+            "an answer without entities", "check that the address is an NGSI-LD broker's"
+        )
     for entity in entities:
         for name, found in entity.items():
             attribute = re.split(r"[/#]", name)[-1]
             if attribute in options.wanted:
                 for value, when, unit in _instances(found):
                     if value is not None:
-                        number, moment = _number(value, attribute, when, question), _moment(when, attribute, question)
+                        number, moment = (
+                            _number(value, attribute, when, question),
+                            _moment(when, attribute, question),
+                        )
                         yield attribute, _unit(attribute, unit, options), moment, number
 
 
@@ -254,7 +309,10 @@ def _instances(found: Any) -> Iterator[tuple[Any, Any, Any]]:
     for one in found if isinstance(found, list) else [found]:
         if isinstance(one, dict) and isinstance(one.get("values"), list):
             for pair in one["values"]:
-                yield *(pair[:2] if isinstance(pair, list) and len(pair) >= 2 else (pair, None)), one.get("unitCode")
+                yield (
+                    *(pair[:2] if isinstance(pair, list) and len(pair) >= 2 else (pair, None)),
+                    one.get("unitCode"),
+                )
         elif isinstance(one, dict):
             yield one.get("value"), one.get("observedAt"), one.get("unitCode")
         else:
@@ -272,20 +330,29 @@ def _moment(when: Any, attribute: str, question: Question) -> pd.Timestamp:
         if moment is pd.NaT or moment.tzinfo is None:
             raise ValueError
     except ValueError:
-        raise question.refused(f"a reading of {attribute} at {str(when)[:40]!r}", "have its observedAt mended: a time with Z") from None
+        raise question.refused(
+            f"a reading of {attribute} at {str(when)[:40]!r}",
+            "have its observedAt mended: a time with Z",
+        ) from None
     return moment.tz_convert("UTC")
 
 
 def _number(value: Any, attribute: str, when: Any, question: Question) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         found = f"{attribute} {str(value)[:40]!r} at {str(when)[:40]}"
-        raise question.refused(found, "have it mended there, or choose another attribute under `attributes`")
+        raise question.refused(
+            found, "have it mended there, or choose another attribute under `attributes`"
+        )
     return float(value)
 
 
-def _converted(rows: list[tuple[str, str, pd.Timestamp, float]], place: str, options: Options) -> list[pd.DataFrame]:
+def _converted(
+    rows: list[tuple[str, str, pd.Timestamp, float]], place: str, options: Options
+) -> list[pd.DataFrame]:
     """Readings as ``readings.daily`` takes them, a table for each attribute and unit."""
-    table = pd.DataFrame(rows, columns=["attribute", "unit", "time", "value"]).astype({"time": "datetime64[ns, UTC]", "value": "float64"})
+    table = pd.DataFrame(rows, columns=["attribute", "unit", "time", "value"]).astype(
+        {"time": "datetime64[ns, UTC]", "value": "float64"}
+    )
     parts = []
     for (attribute, unit), part in table.groupby(["attribute", "unit"], sort=False):
         variable = options.wanted[str(attribute)]
@@ -295,5 +362,9 @@ def _converted(rows: list[tuple[str, str, pd.Timestamp, float]], place: str, opt
             hows = {name: conversion(str(unit), name, whose, cure) for name in parts_of(variable)}
         except RiskError as error:
             raise Refused(str(error)) from None
-        parts.append(converted(part[["time", "value"]].assign(location=place), variable, hows, options.missing))
+        parts.append(
+            converted(
+                part[["time", "value"]].assign(location=place), variable, hows, options.missing
+            )
+        )
     return parts

@@ -26,13 +26,24 @@ from sources.http import Address, Manners, Question, Refused, cache_folder, get_
 from sources.open_meteo import held_by_store, host_for, locations_of, or_nothing
 from sources.open_meteo.cells import Budget, Cell, in_parts, lacking, named, pay, weight
 from sources.open_meteo.history import Block, blocks
-from sources.open_meteo.reply import KEY, MANNERS, Column, Section, coordinates, daily_table, per_place, sections
+from sources.open_meteo.reply import (
+    KEY,
+    MANNERS,
+    Column,
+    Section,
+    coordinates,
+    daily_table,
+    per_place,
+    sections,
+)
 from sources.open_meteo.runs import Newest
 
 NAME = "open_meteo_flood"
 START = date(1984, 1, 1)
 DELAY_DAYS = 2  # the run of 00 UTC comes in the course of its day, so yesterday's first day is still a forecast in the morning
-SETTLED = 730  # days after which the reanalysis no longer replaces what the forecasts' first days said
+SETTLED = (
+    730  # days after which the reanalysis no longer replaces what the forecasts' first days said
+)
 LEADS = 10
 FURTHEST_SNAP = 5.0  # km
 LEAST_BASIN = 250.0  # km2
@@ -75,41 +86,89 @@ SOURCE = Source(
 )
 
 
-def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS) -> Batch:
+def fetch_at(
+    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
+) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable. A river point that is on no river cell is told in a remark."""
     options = options_of(region, NAME, Options)
     points = river_points(region, options.basins)
-    held, budget = held_by_store(region, settings, NAME), Budget(options.calls, options.calls_a_minute)
+    held, budget = (
+        held_by_store(region, settings, NAME),
+        Budget(options.calls, options.calls_a_minute),
+    )
     today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
     start = max(START, region.history_start or START)
-    wanted = list(blocks(points, held.days_of([DISCHARGE]), start, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED), 1))
+    wanted = list(
+        blocks(
+            points,
+            held.days_of([DISCHARGE]),
+            start,
+            today - timedelta(days=DELAY_DAYS),
+            today - timedelta(days=SETTLED),
+            1,
+        )
+    )
     tables, strays, remarks = list[pd.DataFrame](), dict[str, str](), list[str]()
     for number, block in enumerate(wanted, 1):
         what = f"{named([place for point in block.cells for place in point.places])}, {block.first} to {block.last}"
-        log.info("%s: history %d of %d, %s", NAME, number, len(wanted), what, extra={"done": number, "of": len(wanted)})
-        tables.append(_without_strays(partial(_history, region, options, block, budget, kept, manners), block.cells, strays))
+        log.info(
+            "%s: history %d of %d, %s",
+            NAME,
+            number,
+            len(wanted),
+            what,
+            extra={"done": number, "of": len(wanted)},
+        )
+        tables.append(
+            _without_strays(
+                partial(_history, region, options, block, budget, kept, manners),
+                block.cells,
+                strays,
+            )
+        )
     ask = partial(in_parts, partial(_forecast, region, options, today, budget, manners))
     without = lacking(points, held.issued.get(today, frozenset()))
     issued = or_nothing(lambda: _without_strays(ask, without, strays), remarks)
     tables = [table for table in tables if len(table)]
     places = locations_of(region)
-    measured = places[places["location"].isin([place for point in points for place in point.places])].reset_index(drop=True)
+    measured = places[
+        places["location"].isin([place for point in points for place in point.places])
+    ].reset_index(drop=True)
     told = tuple(dict.fromkeys([*strays.values(), *remarks]))
-    return Batch(pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued, told)
+    return Batch(
+        pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued, told
+    )
 
 
 def river_points(region: Region, basins: dict[str, float]) -> list[Cell]:
     """The places' river points, but for those with too small a basin. Raises ConfigError where the region names none."""
-    named_points = {place.id: place.river_point for place in region.locations if place.river_point is not None}
+    named_points = {
+        place.id: place.river_point for place in region.locations if place.river_point is not None
+    }
     if not named_points:
-        cure = f"name a place's `river_point: [latitude, longitude]`, or take {NAME} out of `sources:`"
-        raise ConfigError(f"region file {region.path}: locations: found no river_point, {NAME} needs at least one; {cure}.")
+        cure = (
+            f"name a place's `river_point: [latitude, longitude]`, or take {NAME} out of `sources:`"
+        )
+        raise ConfigError(
+            f"region file {region.path}: locations: found no river_point, {NAME} needs at least one; {cure}."
+        )
     for place, area in basins.items():
         if place not in named_points:
-            where, expected = f"region file {region.path}: source_options: {NAME}: basins", ", ".join(named_points)
-            raise ConfigError(f"{where}: found {place!r}, expected a place with a river_point: {expected}.")
+            where, expected = (
+                f"region file {region.path}: source_options: {NAME}: basins",
+                ", ".join(named_points),
+            )
+            raise ConfigError(
+                f"{where}: found {place!r}, expected a place with a river_point: {expected}."
+            )
         if area < LEAST_BASIN:
-            log.info("%s: not applicable to %s, its basin of %g km2 is under %g km2", NAME, place, area, LEAST_BASIN)
+            log.info(
+                "%s: not applicable to %s, its basin of %g km2 is under %g km2",
+                NAME,
+                place,
+                area,
+                LEAST_BASIN,
+            )
     inside: dict[tuple[float, float], list[str]] = {}
     for place, point in named_points.items():
         if basins.get(place, LEAST_BASIN) >= LEAST_BASIN:
@@ -122,11 +181,15 @@ class _Stray(Refused):
 
     def __init__(self, region: Region, point: Cell, found: str) -> None:
         shown = f"[{point.latitude:g}, {point.longitude:g}]"
-        super().__init__(f"{NAME}: river_point {shown} of {named(point.places)} {found}; move it onto the river in {region.path}.")
+        super().__init__(
+            f"{NAME}: river_point {shown} of {named(point.places)} {found}; move it onto the river in {region.path}."
+        )
         self.point = point
 
 
-def _without_strays(ask: Callable[[Sequence[Cell]], pd.DataFrame], points: Sequence[Cell], strays: dict[str, str]) -> pd.DataFrame:
+def _without_strays(
+    ask: Callable[[Sequence[Cell]], pd.DataFrame], points: Sequence[Cell], strays: dict[str, str]
+) -> pd.DataFrame:
     """What ``ask`` brings for the points but for those on no river cell: they are told in ``strays``, place by place, and left out."""
     while left := lacking(points, strays):
         try:
@@ -138,8 +201,13 @@ def _without_strays(ask: Callable[[Sequence[Cell]], pd.DataFrame], points: Seque
 
 def distance(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Kilometres between two points given in degrees north and east (haversine formula)."""
-    (north, east), (north_2, east_2) = ((math.radians(degrees) for degrees in point) for point in (one, other))
-    half = math.sin((north_2 - north) / 2) ** 2 + math.cos(north) * math.cos(north_2) * math.sin((east_2 - east) / 2) ** 2
+    (north, east), (north_2, east_2) = (
+        (math.radians(degrees) for degrees in point) for point in (one, other)
+    )
+    half = (
+        math.sin((north_2 - north) / 2) ** 2
+        + math.cos(north) * math.cos(north_2) * math.sin((east_2 - east) / 2) ** 2
+    )
     return 2 * EARTH * math.asin(math.sqrt(half))
 
 
@@ -163,7 +231,13 @@ def question_of(options: Options, points: Sequence[Cell], first: date, last: dat
 
 
 def _history(
-    region: Region, options: Options, block: Block, budget: Budget, kept: Path, manners: Manners, points: Sequence[Cell]
+    region: Region,
+    options: Options,
+    block: Block,
+    budget: Budget,
+    kept: Path,
+    manners: Manners,
+    points: Sequence[Cell],
 ) -> pd.DataFrame:
     """A block's days of some of its points; days at the end without a value are not published yet and are left out."""
     block = replace(block, cells=tuple(points))
@@ -172,7 +246,13 @@ def _history(
         pay(question, weight(len(block.cells), 1, block.days), budget)
 
     def read(body: Any) -> pd.DataFrame:
-        return pd.concat([_days(region, section, block) for section in _sections(region, body, block.cells, question)], ignore_index=True)
+        return pd.concat(
+            [
+                _days(region, section, block)
+                for section in _sections(region, body, block.cells, question)
+            ],
+            ignore_index=True,
+        )
 
     return get_json(question, read, manners, kept, keep=block.final)
 
@@ -181,15 +261,30 @@ def _days(region: Region, section: Section, block: Block) -> pd.DataFrame:
     table = daily_table(section, [DISCHARGE], block.first, block.last)
     measured = table[DISCHARGE.variable].notna()
     if block.final and not measured.any():
-        raise _Stray(region, section.cell, f"lies in a cell without a river, found no discharge from {block.first} to {block.last}")
+        raise _Stray(
+            region,
+            section.cell,
+            f"lies in a cell without a river, found no discharge from {block.first} to {block.last}",
+        )
     return per_place(table[measured[::-1].cummax()[::-1]], section.cell)
 
 
-def _forecast(region: Region, options: Options, today: date, budget: Budget, manners: Manners, points: Sequence[Cell]) -> pd.DataFrame:
+def _forecast(
+    region: Region,
+    options: Options,
+    today: date,
+    budget: Budget,
+    manners: Manners,
+    points: Sequence[Cell],
+) -> pd.DataFrame:
     """Today's forecast as a Batch's forecasts, none where its run is too new for the issue time. Raises SourceUnavailable."""
     last = today + timedelta(days=LEADS - 1)
     latest = region.issue_time(today).astimezone(UTC) - timedelta(hours=options.run_delay_hours)
-    newest = Newest(Question(NAME, host_for(options.about_url), f"the newest run of GloFAS on {today}"), latest, manners)
+    newest = Newest(
+        Question(NAME, host_for(options.about_url), f"the newest run of GloFAS on {today}"),
+        latest,
+        manners,
+    )
     if not newest.is_usable():
         log.info("%s: the newest run of GloFAS is too new for the issue time of %s", NAME, today)
         return pd.DataFrame()
@@ -198,7 +293,13 @@ def _forecast(region: Region, options: Options, today: date, budget: Budget, man
 
     def read(body: Any) -> pd.DataFrame:
         found = _sections(region, body, points, question)
-        return pd.concat([per_place(daily_table(one, [DISCHARGE], today, last).dropna(), one.cell) for one in found], ignore_index=True)
+        return pd.concat(
+            [
+                per_place(daily_table(one, [DISCHARGE], today, last).dropna(), one.cell)
+                for one in found
+            ],
+            ignore_index=True,
+        )
 
     table = get_json(question, read, manners)
     newest.require_usable()
@@ -207,7 +308,9 @@ def _forecast(region: Region, options: Options, today: date, budget: Budget, man
     return table.assign(init_time=issued, lead_days=leads, member=-1).drop(columns="time")
 
 
-def _sections(region: Region, body: Any, points: Sequence[Cell], question: Question) -> list[Section]:
+def _sections(
+    region: Region, body: Any, points: Sequence[Cell], question: Question
+) -> list[Section]:
     """A reply's sections, each of a cell near enough to its river point. Raises _Stray for a point that is not."""
 
     def check(one: Mapping[str, Any], point: Cell, asked: Question) -> None:
@@ -215,10 +318,16 @@ def _sections(region: Region, body: Any, points: Sequence[Cell], question: Quest
         apart = distance(found, (point.latitude, point.longitude))
         if not apart <= FURTHEST_SNAP:
             expected = f"{apart:.1f} km away, expected at most {FURTHEST_SNAP:g} km"
-            raise _Stray(region, point, f"snaps to the river cell {found[0]:g}, {found[1]:g}, {expected}")
+            raise _Stray(
+                region, point, f"snaps to the river cell {found[0]:g}, {found[1]:g}, {expected}"
+            )
 
-    return sections(body, "daily", {DISCHARGE.parameter: DISCHARGE.unit}, points, question, 0, check)
+    return sections(
+        body, "daily", {DISCHARGE.parameter: DISCHARGE.unit}, points, question, 0, check
+    )
 
 
 def _no_days() -> pd.DataFrame:
-    return pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
+    return pd.DataFrame(
+        {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
+    )

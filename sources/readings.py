@@ -34,7 +34,9 @@ KEYS = ["location", "variable"]
 _METHODS = {name: row.cell_methods.removeprefix("time: ") for name, row in VARIABLES.items()}
 
 DOWN_IN_A_ROW = 2  # failed asks, each already tried several times
-LONGEST_OUTAGE = 31 * DAY  # of a sensor whose readings still come afterwards; one silent for longer is not waited for
+LONGEST_OUTAGE = (
+    31 * DAY
+)  # of a sensor whose readings still come afterwards; one silent for longer is not waited for
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
@@ -64,7 +66,9 @@ class ReadingOptions(BaseModel):
         for name, minutes in value.items():
             known_variable(name)
             if not 0 < minutes <= 1440:
-                raise ValueError(f"found {minutes:g} for {name}, expected minutes from above 0 to 1440")
+                raise ValueError(
+                    f"found {minutes:g} for {name}, expected minutes from above 0 to 1440"
+                )
         return value
 
 
@@ -73,7 +77,10 @@ def known_variable(name: str) -> str:
     known = [*PARTS, *VARIABLES]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        raise ValueError(f"found {name!r}, " + (f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(known)}"))
+        raise ValueError(
+            f"found {name!r}, "
+            + (f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(known)}")
+        )
     return name
 
 
@@ -82,20 +89,35 @@ def parts_of(variable: str) -> tuple[str, ...]:
     return PARTS.get(variable, (variable,))
 
 
-def gathered(asks: Mapping[str, Callable[[], list[Found]]], remarks: list[str], source: str) -> list[Found]:
+def gathered(
+    asks: Mapping[str, Callable[[], list[Found]]], remarks: list[str], source: str
+) -> list[Found]:
     """What each of ``asks``, by what is asked for, gives; one that fails goes to ``remarks``, as the others may still be had.
 
     Raises SourceUnavailable when none succeeds, when one finds the service closed, or when two in a row are down, since then it is.
     """
     found, errors, row, good = list[Found](), list[SourceUnavailable](), 0, 0
     for number, (what, ask) in enumerate(asks.items(), 1):
-        log.info("%s: %d of %d, %s", source, number, len(asks), what, extra={"done": number, "of": len(asks)})
+        log.info(
+            "%s: %d of %d, %s",
+            source,
+            number,
+            len(asks),
+            what,
+            extra={"done": number, "of": len(asks)},
+        )
         try:
             found += ask()
             row, good = 0, good + 1
         except SourceUnavailable as error:
             errors.append(error)
-            row = 0 if isinstance(error, Refused) else DOWN_IN_A_ROW if isinstance(error, Closed) else row + 1
+            row = (
+                0
+                if isinstance(error, Refused)
+                else DOWN_IN_A_ROW
+                if isinstance(error, Closed)
+                else row + 1
+            )
         if row >= DOWN_IN_A_ROW:
             break
     if errors and (not good or row >= DOWN_IN_A_ROW):
@@ -117,11 +139,15 @@ def newest_days(region: Region, settings: Settings, source: str) -> Newest:
     for name in stored.data_vars:
         there = stored[name].notnull().transpose("time", "location").values
         last = len(days) - 1 - there[::-1].argmax(axis=0)
-        newest |= {(place, str(name)): days[last[i]] for i, place in enumerate(places) if there[:, i].any()}
+        newest |= {
+            (place, str(name)): days[last[i]] for i, place in enumerate(places) if there[:, i].any()
+        }
     return newest
 
 
-def first_day(region: Region, options: ReadingOptions, newest: Newest, place: str, variable: str) -> pd.Timestamp | None:
+def first_day(
+    region: Region, options: ReadingOptions, newest: Newest, place: str, variable: str
+) -> pd.Timestamp | None:
     """The first day to ask for of a place's variable; None where all there is."""
     start = options.since or region.history_start
     days = [newest.get((place, part)) for part in parts_of(variable)]
@@ -142,7 +168,12 @@ def begins(day: pd.Timestamp, offset: int) -> pd.Timestamp:
     return (day - pd.Timedelta(hours=offset)).tz_localize("UTC")
 
 
-def converted(readings: pd.DataFrame, variable: str, conversions: dict[str, Conversion], missing: tuple[float, ...]) -> pd.DataFrame:
+def converted(
+    readings: pd.DataFrame,
+    variable: str,
+    conversions: dict[str, Conversion],
+    missing: tuple[float, ...],
+) -> pd.DataFrame:
     """One stream's readings (columns time, location, value) as rows of ``daily``, once for each variable they give.
 
     ``conversions``: by canonical variable. A number that means "missing" everywhere is kept as it is, for the contract to refuse.
@@ -154,11 +185,19 @@ def converted(readings: pd.DataFrame, variable: str, conversions: dict[str, Conv
         fill = raw.isin(list(FILL_VALUES)) & ~raw.between(row.low, row.high)
         value = how.apply(raw).where(~fill, raw)
         impossible = fill | (raw.notna() & ~value.between(row.low, row.high) & (not how.rate))
-        parts.append(readings.assign(variable=name, value=value, impossible=impossible, rate=how.rate))
+        parts.append(
+            readings.assign(variable=name, value=value, impossible=impossible, rate=how.rate)
+        )
     return pd.concat(parts, ignore_index=True)
 
 
-def daily(readings: pd.DataFrame, source: str, options: ReadingOptions, offset: int, now: datetime | None = None) -> pd.DataFrame:
+def daily(
+    readings: pd.DataFrame,
+    source: str,
+    options: ReadingOptions,
+    offset: int,
+    now: datetime | None = None,
+) -> pd.DataFrame:
     """Readings as a Batch's observations: columns time (day, no zone), location, then variables; days that are over only.
 
     ``readings``: columns time (UTC), location, variable (canonical), value (canonical unit, NaN for one that is not to be used),
@@ -166,35 +205,55 @@ def daily(readings: pd.DataFrame, source: str, options: ReadingOptions, offset: 
     """
     found = readings.dropna(subset=["value"])
     if found.empty:
-        return pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
+        return pd.DataFrame(
+            {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
+        )
     found = _distinct(found, source).sort_values([*KEYS, "time"], ignore_index=True)
     found["day"] = _days(found["time"], options, offset)
     found["gap"] = _gaps(found, options)
     days = _day_values(found[found["day"] < _today(offset, now)])
-    table = days.unstack("variable").rename_axis(columns=None).reset_index().rename(columns={"day": "time"})
+    table = (
+        days.unstack("variable")
+        .rename_axis(columns=None)
+        .reset_index()
+        .rename(columns={"day": "time"})
+    )
     order = [name for name in VARIABLES if name in table]
-    return table[["time", "location", *order]].sort_values(["time", "location"], ignore_index=True).astype({"time": "datetime64[ns]"})
+    return (
+        table[["time", "location", *order]]
+        .sort_values(["time", "location"], ignore_index=True)
+        .astype({"time": "datetime64[ns]"})
+    )
 
 
-def qualities(readings: pd.DataFrame, options: ReadingOptions, offset: int, now: datetime | None = None) -> pd.DataFrame:
+def qualities(
+    readings: pd.DataFrame, options: ReadingOptions, offset: int, now: datetime | None = None
+) -> pd.DataFrame:
     """What is said of the readings of each day that is over, as a Batch's ``quality``; none of a reading of which nothing is said.
 
     ``readings``: as ``daily`` takes them, and a column quality (text, or None).
     """
     found = readings.dropna(subset=["quality"]).drop_duplicates(["time", *KEYS, "value", "quality"])
     days = found.assign(day=_days(found["time"], options, offset), used=found["value"].notna())
-    groups = days[days["day"] < _today(offset, now)].groupby(["variable", "day", "location", "quality"])["used"]
+    groups = days[days["day"] < _today(offset, now)].groupby(
+        ["variable", "day", "location", "quality"]
+    )["used"]
     return groups.agg(readings="size", used="sum").reset_index().rename(columns={"day": "time"})
 
 
 def _days(times: pd.Series, options: ReadingOptions, offset: int) -> pd.Series:
     """The region's day that each reading (UTC) is of."""
     moments = times - (pd.Timedelta(seconds=1) if options.stamp == "end" else pd.Timedelta(0))
-    return (moments.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)).dt.normalize()
+    return (
+        moments.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)
+    ).dt.normalize()
 
 
 def _today(offset: int, now: datetime | None) -> pd.Timestamp:
-    return (pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None) + pd.Timedelta(hours=offset)).normalize()
+    return (
+        pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None)
+        + pd.Timedelta(hours=offset)
+    ).normalize()
 
 
 def _distinct(found: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -203,10 +262,16 @@ def _distinct(found: pd.DataFrame, source: str) -> pd.DataFrame:
     twice = found.duplicated(["time", *KEYS])
     if twice.any():
         row = found[twice].iloc[0]
-        both = found[(found["time"] == row["time"]) & (found["location"] == row["location"]) & (found["variable"] == row["variable"])]
+        both = found[
+            (found["time"] == row["time"])
+            & (found["location"] == row["location"])
+            & (found["variable"] == row["variable"])
+        ]
         values = " and ".join(f"{value:g}" for value in both["value"][:2])
         where = f"{row['variable']} of {row['location']} at {row['time']:%Y-%m-%dT%H:%MZ}"
-        raise RiskError(f"{source}: {where} is {values}, expected one value; take one out there, or choose one sensor a place.")
+        raise RiskError(
+            f"{source}: {where} is {values}, expected one value; take one out there, or choose one sensor a place."
+        )
     return found
 
 
@@ -216,7 +281,11 @@ def _gaps(found: pd.DataFrame, options: ReadingOptions) -> pd.Series:
     month = found["time"].dt.strftime("%Y-%m")
     usual = gap.groupby([found["location"], found["variable"], month]).transform("median")
     usual = usual.fillna(gap.groupby([found["location"], found["variable"]]).transform("median"))
-    told = {part: pd.Timedelta(minutes=value) for name, value in options.interval_minutes.items() for part in parts_of(name)}
+    told = {
+        part: pd.Timedelta(minutes=value)
+        for name, value in options.interval_minutes.items()
+        for part in parts_of(name)
+    }
     expected = found["variable"].map(told).astype("timedelta64[ns]").fillna(usual)
     return expected.mask(expected > DAY, DAY)
 
@@ -227,8 +296,15 @@ def _day_values(found: pd.DataFrame) -> pd.Series:
     expected = (DAY / groups["gap"].median()).round().clip(lower=1)
     share = (groups.size() / expected).clip(upper=1.0)
     values = pd.Series(np.nan, index=share.index)
-    method = np.where(groups["rate"].any(), "mean", values.index.get_level_values("variable").map(_METHODS))
-    for name, statistic in (("maximum", "max"), ("minimum", "min"), ("mean", "mean"), ("sum", "sum")):
+    method = np.where(
+        groups["rate"].any(), "mean", values.index.get_level_values("variable").map(_METHODS)
+    )
+    for name, statistic in (
+        ("maximum", "max"),
+        ("minimum", "min"),
+        ("mean", "mean"),
+        ("sum", "sum"),
+    ):
         values = values.mask(method == name, groups["value"].agg(statistic))
     values = (values / share.where(method == "sum", 1.0)).where(share >= LEAST_SHARE)
     worst = found[found["impossible"]].groupby(["day", *KEYS])["value"].first()
@@ -239,11 +315,24 @@ def locations_table(region: Region, found: list[str]) -> pd.DataFrame:
     """A Batch's locations: the region's places that were found, in its order, then others, about which nothing is known."""
     places = {place.id: place for place in region.locations}
     ids = [name for name in places if name in found] + sorted(set(found) - set(places))
-    names = {name: place.names.get("en") or next(iter(place.names.values()), name) for name, place in places.items()}
-    known = {name: (place.latitude, place.longitude, place.elevation) for name, place in places.items()}
+    names = {
+        name: place.names.get("en") or next(iter(place.names.values()), name)
+        for name, place in places.items()
+    }
+    known = {
+        name: (place.latitude, place.longitude, place.elevation) for name, place in places.items()
+    }
     rows = [(name, names.get(name, name), *known.get(name, (None, None, None))) for name in ids]
     table = pd.DataFrame(rows, columns=["location", "name", "latitude", "longitude", "elevation"])
-    return table.astype({"location": "str", "name": "str", "latitude": "float64", "longitude": "float64", "elevation": "float64"})
+    return table.astype(
+        {
+            "location": "str",
+            "name": "str",
+            "latitude": "float64",
+            "longitude": "float64",
+            "elevation": "float64",
+        }
+    )
 
 
 def known_places(region: Region, found: list[str], source: str, cure: str) -> None:
@@ -252,5 +341,9 @@ def known_places(region: Region, found: list[str], source: str, cure: str) -> No
     for name in found if listed else ():
         if name not in listed:
             near = difflib.get_close_matches(name, listed, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(listed[:5])}{', ...' if len(listed) > 5 else ''}"
+            hint = (
+                f"did you mean {near[0]!r}"
+                if near
+                else f"expected one of {', '.join(listed[:5])}{', ...' if len(listed) > 5 else ''}"
+            )
             raise RiskError(f"{source}: unknown location {name!r}, {hint}; {cure}.")

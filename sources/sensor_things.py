@@ -111,14 +111,22 @@ class Service:
 
     def question(self, path: str, what: str, **params: str) -> Question:
         url = f"{self.options.url.rstrip('/')}/{path}"
-        return Question(NAME, url, what, {f"${name}": value for name, value in params.items() if value}, self.headers)
+        return Question(
+            NAME,
+            url,
+            what,
+            {f"${name}": value for name, value in params.items() if value},
+            self.headers,
+        )
 
     def entity(self, path: str, what: str) -> dict[str, Any]:
         """One entity."""
         question = self.question(path, what)
         found = ask(question, self.manners).body
         if not isinstance(found, dict) or "@iot.id" not in found:
-            raise question.refused(f"no entity in the answer for {path}", "check the id and the address")
+            raise question.refused(
+                f"no entity in the answer for {path}", "check the id and the address"
+            )
         return found
 
     def collection(self, question: Question) -> Iterator[dict[str, Any]]:
@@ -127,22 +135,36 @@ class Service:
         for _ in range(MOST_PAGES):
             body = ask(question, self.manners).body
             if not _is_collection(body):
-                raise question.refused("an answer without a list `value` of entities", "check that the address is a SensorThings service's")
+                raise question.refused(
+                    "an answer without a list `value` of entities",
+                    "check that the address is a SensorThings service's",
+                )
             yield from body["value"]
             link = body.get("@iot.nextLink")
             if not link:
                 return
             if not _leads_on(self.options.url, link):
-                raise question.refused(f"a next link to {str(link)[:60]!r}, another host", "have its service root URL mended")
+                raise question.refused(
+                    f"a next link to {str(link)[:60]!r}, another host",
+                    "have its service root URL mended",
+                )
             if link in seen:
-                raise question.refused("a next link that leads back", "report it to who runs the service")
+                raise question.refused(
+                    "a next link that leads back", "report it to who runs the service"
+                )
             seen.add(link)
             question = Question(NAME, link, question.what, headers=self.headers)
-        raise question.refused(f"more than {MOST_PAGES:,} pages", "set a later `history_start` or a larger `page`")
+        raise question.refused(
+            f"more than {MOST_PAGES:,} pages", "set a later `history_start` or a larger `page`"
+        )
 
 
 def _is_collection(body: Any) -> bool:
-    return isinstance(body, dict) and isinstance(body.get("value"), list) and all(isinstance(entity, dict) for entity in body["value"])
+    return (
+        isinstance(body, dict)
+        and isinstance(body.get("value"), list)
+        and all(isinstance(entity, dict) for entity in body["value"])
+    )
 
 
 def _leads_on(url: str, link: Any) -> bool:
@@ -193,9 +215,21 @@ def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
     options, offset, remarks = service.options, region.day_offset, list[str]()
 
     def of_stream(stream: Datastream) -> list[pd.DataFrame]:
-        return [readings(service, stream, first_day(region, options, newest, stream.place, stream.variable), offset, remarks)]
+        return [
+            readings(
+                service,
+                stream,
+                first_day(region, options, newest, stream.place, stream.variable),
+                offset,
+                remarks,
+            )
+        ]
 
-    parts = gathered({str(stream): partial(of_stream, stream) for stream in datastreams(service, remarks)}, remarks, NAME)
+    parts = gathered(
+        {str(stream): partial(of_stream, stream) for stream in datastreams(service, remarks)},
+        remarks,
+        NAME,
+    )
     found = pd.concat(parts, ignore_index=True)
     table = daily(found, NAME, options, offset)
     if table.empty and not newest:
@@ -211,7 +245,9 @@ def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
     asks: dict[str, Callable[[], list[Datastream]]] = {}
     for place, whose in service.options.places.items():
         for variable, identity in whose.datastreams.items():
-            asks[f"the Datastream of {variable} of {place}"] = partial(_by_id, service, place, variable, identity)
+            asks[f"the Datastream of {variable} of {place}"] = partial(
+                _by_id, service, place, variable, identity
+            )
         if whose.thing is not None:
             asks[f"the Datastreams of {place}"] = partial(_of_thing, service, place, whose)
     return gathered(asks, remarks, NAME)
@@ -219,12 +255,18 @@ def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
 
 def _by_id(service: Service, place: str, variable: str, identity: int | str) -> list[Datastream]:
     path = f"Datastreams({_key(identity)})"
-    return [_datastream(service, path, service.entity(path, f"{variable} of {place}"), place, variable)]
+    return [
+        _datastream(service, path, service.entity(path, f"{variable} of {place}"), place, variable)
+    ]
 
 
 def _key(identity: int | str) -> str:
     """An id as it stands in an address: numbers bare, text in quotes (SensorThings 9.2.2)."""
-    return str(identity) if isinstance(identity, int) else "'" + identity.replace("'", "''").replace("/", "%2F") + "'"
+    return (
+        str(identity)
+        if isinstance(identity, int)
+        else "'" + identity.replace("'", "''").replace("/", "%2F") + "'"
+    )
 
 
 def _of_thing(service: Service, place: str, whose: Place) -> list[Datastream]:
@@ -238,11 +280,20 @@ def _of_thing(service: Service, place: str, whose: Place) -> list[Datastream]:
         if variable in whose.datastreams:
             continue
         text = theirs.replace("'", "''")
-        question = service.question(path, what, filter=f"ObservedProperty/name eq '{text}' or ObservedProperty/definition eq '{text}'")
+        question = service.question(
+            path,
+            what,
+            filter=f"ObservedProperty/name eq '{text}' or ObservedProperty/definition eq '{text}'",
+        )
         for entity in service.collection(question):
-            stream = _datastream(service, f"Datastreams({_key(entity['@iot.id'])})", entity, place, variable)
+            stream = _datastream(
+                service, f"Datastreams({_key(entity['@iot.id'])})", entity, place, variable
+            )
             if variable in chosen:
-                raise question.refused(f"two of {variable}, {chosen[variable].path} and {stream.path}", "choose one under `datastreams`")
+                raise question.refused(
+                    f"two of {variable}, {chosen[variable].path} and {stream.path}",
+                    "choose one under `datastreams`",
+                )
             chosen[variable] = stream
     if not chosen and not whose.datastreams:
         question = service.question(path, what)
@@ -252,12 +303,21 @@ def _of_thing(service: Service, place: str, whose: Place) -> list[Datastream]:
     return list(chosen.values())
 
 
-def _datastream(service: Service, path: str, entity: dict[str, Any], place: str, variable: str) -> Datastream:
+def _datastream(
+    service: Service, path: str, entity: dict[str, Any], place: str, variable: str
+) -> Datastream:
     told = service.options.units.get(variable)
     unit = entity.get("unitOfMeasurement") or {}
-    spellings = [told] if told else [_bare(unit.get(key)) for key in ("definition", "symbol", "name")]
+    spellings = (
+        [told] if told else [_bare(unit.get(key)) for key in ("definition", "symbol", "name")]
+    )
     whose = f"{NAME}: {variable} of {place} ({path})"
-    return Datastream(path, place, variable, {part: _conversion(spellings, part, whose) for part in parts_of(variable)})
+    return Datastream(
+        path,
+        place,
+        variable,
+        {part: _conversion(spellings, part, whose) for part in parts_of(variable)},
+    )
 
 
 def _bare(text: Any) -> str:
@@ -280,44 +340,72 @@ def _conversion(spellings: list[str], variable: str, whose: str) -> Conversion:
     if not known:
         raise Refused(refused or f"{whose}: there is no unit, expected one; {cure}.")
     if len(set(known.values())) > 1:
-        raise Refused(f"{whose}: the unit is told as {' and as '.join(map(repr, known))}, expected one; {cure}.")
+        raise Refused(
+            f"{whose}: the unit is told as {' and as '.join(map(repr, known))}, expected one; {cure}."
+        )
     return next(iter(known.values()))
 
 
-def readings(service: Service, stream: Datastream, first: pd.Timestamp | None, offset: int, remarks: list[str]) -> pd.DataFrame:
+def readings(
+    service: Service,
+    stream: Datastream,
+    first: pd.Timestamp | None,
+    offset: int,
+    remarks: list[str],
+) -> pd.DataFrame:
     """A Datastream's readings from a day on, as ``readings.daily`` and ``readings.qualities`` take them.
 
     One left out for its quality has no value; how many are is added to ``remarks``.
     """
-    since = f"phenomenonTime ge {begins(first, offset):%Y-%m-%dT%H:%M:%SZ}" if first is not None else ""
+    since = (
+        f"phenomenonTime ge {begins(first, offset):%Y-%m-%dT%H:%M:%SZ}" if first is not None else ""
+    )
     what = f"{stream} from {first.date() if first is not None else 'its first reading'} on"
     page = {"filter": since, "orderby": service.options.order_by, "top": str(service.options.page)}
-    question = service.question(f"{stream.path}/Observations", what, **page, select="phenomenonTime,result,resultQuality")
+    question = service.question(
+        f"{stream.path}/Observations", what, **page, select="phenomenonTime,result,resultQuality"
+    )
     found, bad = [], 0
     for entity in service.collection(question):
         quality = entity.get("resultQuality")
         if _is_bad(quality, service.options.bad_quality):
             bad += 1
-            with suppress(Refused):  # what is said of a reading at no time of day is counted, but of no day
+            with suppress(
+                Refused
+            ):  # what is said of a reading at no time of day is counted, but of no day
                 found.append((_moment(entity, question), float("nan"), _text(quality)))
         elif entity.get("result") is not None:
             found.append((_moment(entity, question), _number(entity, question), _text(quality)))
     if bad:
-        remarks.append(f"{NAME}: {stream}: readings left out for their resultQuality: {bad}; data/quality lists them.")
+        remarks.append(
+            f"{NAME}: {stream}: readings left out for their resultQuality: {bad}; data/quality lists them."
+        )
     columns = {"time": "datetime64[ns, UTC]", "value": "float64", "quality": "object"}
     table = pd.DataFrame(found, columns=list(columns)).astype(columns)
-    return converted(table.assign(location=stream.place), stream.variable, stream.conversions, service.options.missing)
+    return converted(
+        table.assign(location=stream.place),
+        stream.variable,
+        stream.conversions,
+        service.options.missing,
+    )
 
 
 def _text(quality: Any) -> str | None:
     """What is said of a reading's quality as it can be listed: the text itself, else as JSON; None where nothing is."""
-    return quality if quality is None or isinstance(quality, str) else json.dumps(quality, sort_keys=True, ensure_ascii=False)
+    return (
+        quality
+        if quality is None or isinstance(quality, str)
+        else json.dumps(quality, sort_keys=True, ensure_ascii=False)
+    )
 
 
 def _is_bad(quality: Any, words: tuple[str, ...]) -> bool:
     """Whether one of the words stands anywhere in what is said of a reading's quality; small or large letters."""
     if isinstance(quality, dict | list):
-        return any(_is_bad(part, words) for part in (quality.values() if isinstance(quality, dict) else quality))
+        return any(
+            _is_bad(part, words)
+            for part in (quality.values() if isinstance(quality, dict) else quality)
+        )
     return quality is not None and str(quality).casefold() in {word.casefold() for word in words}
 
 
@@ -325,7 +413,9 @@ def _number(entity: dict[str, Any], question: Question) -> float:
     result = entity["result"]
     if isinstance(result, bool) or not isinstance(result, int | float):
         when = str(entity.get("phenomenonTime"))[:40]
-        raise question.refused(f"the result {str(result)[:40]!r} at {when}", "choose a Datastream of numbers")
+        raise question.refused(
+            f"the result {str(result)[:40]!r} at {when}", "choose a Datastream of numbers"
+        )
     return float(result)
 
 
@@ -337,7 +427,12 @@ def _moment(entity: dict[str, Any], question: Question) -> pd.Timestamp:
         if len(ends) > 2 or any(end is pd.NaT or end.tzinfo is None for end in ends):
             raise ValueError
     except ValueError:
-        raise question.refused(f"the phenomenonTime {text[:40]!r}", "have it mended there, expected a time with its zone") from None
+        raise question.refused(
+            f"the phenomenonTime {text[:40]!r}",
+            "have it mended there, expected a time with its zone",
+        ) from None
     if not pd.Timedelta(0) <= ends[-1] - ends[0] <= LONGEST:
-        raise question.refused(f"the phenomenonTime {text[:60]!r}", "choose a Datastream of readings for a day or less")
+        raise question.refused(
+            f"the phenomenonTime {text[:60]!r}", "choose a Datastream of readings for a day or less"
+        )
     return (ends[0] + (ends[-1] - ends[0]) / 2).tz_convert("UTC")

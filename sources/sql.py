@@ -62,21 +62,46 @@ CONNECT_SECONDS, SELECT_SECONDS = 15, 900
 
 # What each database needs to be told so that it writes nothing, in the transaction of the SELECT.
 READ_ONLY = {
-    "postgresql": ("SET TRANSACTION READ ONLY", f"SET LOCAL statement_timeout = '{SELECT_SECONDS}s'"),
+    "postgresql": (
+        "SET TRANSACTION READ ONLY",
+        f"SET LOCAL statement_timeout = '{SELECT_SECONDS}s'",
+    ),
     "mysql": ("SET SESSION TRANSACTION READ ONLY",),
     "mariadb": ("SET SESSION TRANSACTION READ ONLY",),
     "oracle": ("SET TRANSACTION READ ONLY",),
     "sqlite": ("PRAGMA query_only = ON",),
 }
 PATIENCE: dict[str, dict[str, Any]] = {
-    "postgresql": {"connect_timeout": CONNECT_SECONDS, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
+    "postgresql": {
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    },
     "mysql": {"connect_timeout": CONNECT_SECONDS},
     "sqlite": {"timeout": CONNECT_SECONDS},
 }
 WRITES = frozenset(
-    ("insert", "update", "delete", "merge", "into", "truncate", "drop", "alter", "create", "grant", "revoke", "call", "copy", "attach")
+    (
+        "insert",
+        "update",
+        "delete",
+        "merge",
+        "into",
+        "truncate",
+        "drop",
+        "alter",
+        "create",
+        "grant",
+        "revoke",
+        "call",
+        "copy",
+        "attach",
+    )
 )
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_QUOTED = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL
+)
 
 
 class Options(ReadingOptions):
@@ -93,14 +118,18 @@ class Options(ReadingOptions):
     @classmethod
     def _a_zone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(f"found {value!r}, expected an IANA time zone such as Africa/Casablanca")
+            raise ValueError(
+                f"found {value!r}, expected an IANA time zone such as Africa/Casablanca"
+            )
         return value
 
     @field_validator("url_env")
     @classmethod
     def _a_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-            raise ValueError("found something else than the name of an environment variable, such as CITY_DATABASE_URL, that holds the URL")
+            raise ValueError(
+                "found something else than the name of an environment variable, such as CITY_DATABASE_URL, that holds the URL"
+            )
         return value
 
     @field_validator("select")
@@ -109,11 +138,15 @@ class Options(ReadingOptions):
         bare = _QUOTED.sub(" x ", value).strip().rstrip(";").strip().lower()
         words = re.findall(r"[a-z_]\w*", bare)
         if not words or words[0] not in ("select", "with"):
-            raise ValueError("found no SELECT, expected one statement that begins with SELECT or WITH")
+            raise ValueError(
+                "found no SELECT, expected one statement that begins with SELECT or WITH"
+            )
         writing = [word for word in words if word in WRITES]
         if ";" in bare or writing:
             found = "several statements" if ";" in bare else f"the word {writing[0].upper()}"
-            raise ValueError(f"found {found}, expected one SELECT that changes nothing (put a column of such a name in quotes)")
+            raise ValueError(
+                f"found {found}, expected one SELECT that changes nothing (put a column of such a name in quotes)"
+            )
         return value.strip().rstrip(";")
 
     @field_validator("variables")
@@ -130,7 +163,9 @@ def fetch(region: Region, settings: Settings) -> Batch:
     # A day earlier, because the database may compare with times of another zone.
     rows = selected(options, region, begins(first, offset) - DAY)
     if rows.empty and first == EARLIEST:
-        raise RiskError(f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} or load the table.")
+        raise RiskError(
+            f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} or load the table."
+        )
     table = daily(readings(rows, region, options, offset), NAME, options, offset)
     table = table[table["time"] >= first]
     return Batch(table, locations_table(region, table["location"].unique().tolist()))
@@ -160,7 +195,11 @@ def selected(options: Options, region: Region, since: pd.Timestamp) -> pd.DataFr
     with _connection(options, region) as (connection, trouble):
         moment = since.tz_convert("UTC").tz_localize(None).to_pydatetime()
         value = str(moment) if connection.dialect.name == "sqlite" else moment
-        wanted = {"since": value} if re.search(r"(?<![:\w]):since\b", _QUOTED.sub(" x ", options.select)) else {}
+        wanted = (
+            {"since": value}
+            if re.search(r"(?<![:\w]):since\b", _QUOTED.sub(" x ", options.select))
+            else {}
+        )
         try:
             result = connection.execution_options(stream_results=True).execute(statement, wanted)
             _check_columns(list(result.keys()), region)
@@ -171,7 +210,11 @@ def selected(options: Options, region: Region, since: pd.Timestamp) -> pd.DataFr
                 log.info("%s: %s rows", NAME, f"{rows:,}")
         except exc.StatementError as error:
             trouble(error)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS), dtype="object")
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=list(COLUMNS), dtype="object")
+    )
 
 
 def _in_order(result: sa.CursorResult[Any]) -> Iterator[list[tuple[Any, ...]]]:
@@ -185,7 +228,9 @@ def _in_order(result: sa.CursorResult[Any]) -> Iterator[list[tuple[Any, ...]]]:
 def _check_columns(names: list[str], region: Region) -> None:
     if sorted(name.lower() for name in names) != sorted(COLUMNS):
         found = ", ".join(names)
-        raise RiskError(f"{NAME}: the select gives the columns {found}, expected {', '.join(COLUMNS)}; name them with AS in {region.path}.")
+        raise RiskError(
+            f"{NAME}: the select gives the columns {found}, expected {', '.join(COLUMNS)}; name them with AS in {region.path}."
+        )
 
 
 @contextmanager
@@ -197,8 +242,12 @@ def _connection(options: Options, region: Region) -> Iterator[tuple[Connection, 
     def trouble(error: exc.StatementError, connecting: bool = False) -> NoReturn:
         found = _without_secrets(str(error.orig or error).strip().split("\n")[0].rstrip("."), url)
         if connecting or _is_down(error, url):
-            raise SourceUnavailable(f"{NAME}: asked the database {where}; found {found}; check {options.url_env}, or run it again later.")
-        raise RiskError(f"{NAME}: the database {where} refused the select, {found}; mend `select` in {region.path}.")
+            raise SourceUnavailable(
+                f"{NAME}: asked the database {where}; found {found}; check {options.url_env}, or run it again later."
+            )
+        raise RiskError(
+            f"{NAME}: the database {where} refused the select, {found}; mend `select` in {region.path}."
+        )
 
     engine = _engine(url, options)
     try:
@@ -232,18 +281,30 @@ def _url(options: Options, region: Region) -> URL:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
-        raise SourceUnavailable(f"{NAME}: found no file {url.database}, expected an SQLite database; check {options.url_env}.")
+        raise SourceUnavailable(
+            f"{NAME}: found no file {url.database}, expected an SQLite database; check {options.url_env}."
+        )
     return url
 
 
 def _engine(url: URL, options: Options) -> sa.Engine:
-    patience = {key: value for key, value in PATIENCE.get(url.get_backend_name(), {}).items() if key not in url.query}
+    patience = {
+        key: value
+        for key, value in PATIENCE.get(url.get_backend_name(), {}).items()
+        if key not in url.query
+    }
     try:
-        return sa.create_engine(url, poolclass=NullPool, connect_args=patience, hide_parameters=True)
+        return sa.create_engine(
+            url, poolclass=NullPool, connect_args=patience, hide_parameters=True
+        )
     except (exc.NoSuchModuleError, ModuleNotFoundError) as error:
         driver = getattr(error, "name", None)
-        cure = f"install {driver}" if driver else "name one that SQLAlchemy knows, such as postgresql"
-        raise ConfigError(f"{NAME}: {options.url_env} asks for {url.drivername!r}, for which there is no driver; {cure}.") from None
+        cure = (
+            f"install {driver}" if driver else "name one that SQLAlchemy knows, such as postgresql"
+        )
+        raise ConfigError(
+            f"{NAME}: {options.url_env} asks for {url.drivername!r}, for which there is no driver; {cure}."
+        ) from None
 
 
 def _is_down(error: exc.StatementError, url: URL) -> bool:
@@ -281,14 +342,24 @@ def _renamed(rows: pd.DataFrame, region: Region, options: Options) -> pd.DataFra
     """The rows that are asked for, places by our ids."""
     for name in ("time", "location", "variable"):
         if rows[name].isna().any():
-            raise RiskError(f"{NAME}: the select gives rows without a {name}, expected one in each; leave them out in {region.path}.")
-    rows = rows.assign(location=rows["location"].astype("str").str.strip(), variable=rows["variable"].astype("str").str.strip())
+            raise RiskError(
+                f"{NAME}: the select gives rows without a {name}, expected one in each; leave them out in {region.path}."
+            )
+    rows = rows.assign(
+        location=rows["location"].astype("str").str.strip(),
+        variable=rows["variable"].astype("str").str.strip(),
+    )
     if options.variables:
         rows = rows[rows["variable"].isin(list(options.variables))]
     if options.locations:
         rows = rows[rows["location"].isin(list(options.locations))]
         rows = rows.assign(location=rows["location"].map(options.locations))
-    known_places(region, rows["location"].unique().tolist(), NAME, f"map it under `locations` in {region.path}, or leave it out")
+    known_places(
+        region,
+        rows["location"].unique().tolist(),
+        NAME,
+        f"map it under `locations` in {region.path}, or leave it out",
+    )
     return rows
 
 
@@ -296,7 +367,9 @@ def _variable(theirs: str, region: Region, options: Options) -> str:
     try:
         return options.variables.get(theirs) or known_variable(theirs)
     except ValueError as error:
-        raise RiskError(f"{NAME}: variable: {error}; map it under `variables` in {region.path}, or leave it out.") from None
+        raise RiskError(
+            f"{NAME}: variable: {error}; map it under `variables` in {region.path}, or leave it out."
+        ) from None
 
 
 def _numbers(rows: pd.DataFrame) -> pd.Series:
@@ -308,14 +381,30 @@ def _numbers(rows: pd.DataFrame) -> pd.Series:
 def _times(rows: pd.DataFrame, options: Options, offset: int) -> pd.Series:
     """Instants in UTC. A date is the first instant of that day of the region's."""
     text = rows["time"].astype("str").str.strip()
-    _refuse(rows, "time", ~text.str.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"), "a time or a date such as 2001-01-31")
+    _refuse(
+        rows,
+        "time",
+        ~text.str.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"),
+        "a time or a date such as 2001-01-31",
+    )
     day, zoned = text.str.len() == 10, text.str.contains(r"[T ].*(?:Z|[+-]\d{2}(?::?\d{2})?)$")
     moments = pd.Series(pd.NaT, index=text.index, dtype="datetime64[ns, UTC]")
-    moments[zoned] = pd.to_datetime(text[zoned], utc=True, errors="coerce", format="ISO8601").astype(moments.dtype)
+    moments[zoned] = pd.to_datetime(
+        text[zoned], utc=True, errors="coerce", format="ISO8601"
+    ).astype(moments.dtype)
     plain = pd.to_datetime(text[~zoned], errors="coerce", format="ISO8601").astype("datetime64[ns]")
-    local = plain.dt.tz_localize(options.time_zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-    moments[~zoned] = local.where(~day[~zoned], (plain - pd.Timedelta(hours=offset)).dt.tz_localize("UTC"))
-    _refuse(rows, "time", moments.isna(), f"a time that is there once in {options.time_zone}; give it with its zone")
+    local = plain.dt.tz_localize(
+        options.time_zone, ambiguous="NaT", nonexistent="NaT"
+    ).dt.tz_convert("UTC")
+    moments[~zoned] = local.where(
+        ~day[~zoned], (plain - pd.Timedelta(hours=offset)).dt.tz_localize("UTC")
+    )
+    _refuse(
+        rows,
+        "time",
+        moments.isna(),
+        f"a time that is there once in {options.time_zone}; give it with its zone",
+    )
     return moments
 
 
@@ -324,4 +413,6 @@ def _refuse(rows: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> Non
     if bad.any():
         row = rows[bad].iloc[0]
         where = f"{row['variable']} of {row['location']} at {str(row['time'])[:40]}"
-        raise RiskError(f"{NAME}: {where}: {name}: found {str(row[name])[:40]!r}, expected {expected}; mend the table or the select.")
+        raise RiskError(
+            f"{NAME}: {where}: {name}: found {str(row[name])[:40]!r}, expected {expected}; mend the table or the select."
+        )

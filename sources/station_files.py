@@ -34,7 +34,9 @@ from sources.units import SAME, conversion
 
 LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
-OTHER_FORMATS = frozenset({".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"})
+OTHER_FORMATS = frozenset(
+    {".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"}
+)
 LONGEST_ID = 200
 
 # Names people give these columns, to suggest the canonical one.
@@ -65,8 +67,15 @@ class _Kind:
 
 
 OBSERVATIONS = _Kind(required=("time",), keys=("time", "location"))
-FORECASTS = _Kind(required=("init_time", "lead_days"), keys=("init_time", "lead_days", "location", "member"))
-LOCATIONS = _Kind(required=("location",), keys=("location",), optional=("name",), numbers=("latitude", "longitude", "elevation"))
+FORECASTS = _Kind(
+    required=("init_time", "lead_days"), keys=("init_time", "lead_days", "location", "member")
+)
+LOCATIONS = _Kind(
+    required=("location",),
+    keys=("location",),
+    optional=("name",),
+    numbers=("latitude", "longitude", "elevation"),
+)
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,15 @@ def fetch(region: Region, settings: Settings) -> Batch:
     observations = [_read(path, OBSERVATIONS) for path in files["observations"]]
     forecasts = [_read(path, FORECASTS) for path in files["forecasts"]]
     known = _known(region, places, [*observations, *forecasts])
-    observed = _join([_placed(table, known, len(places) > 0) for table in observations], OBSERVATIONS)
+    observed = _join(
+        [_placed(table, known, len(places) > 0) for table in observations], OBSERVATIONS
+    )
     issued = _join([_placed(table, known, len(places) > 0) for table in forecasts], FORECASTS)
-    told = [table.attrs["places"] for table in (*observations, *forecasts) if table.attrs["places"] is not None]
+    told = [
+        table.attrs["places"]
+        for table in (*observations, *forecasts)
+        if table.attrs["places"] is not None
+    ]
     return Batch(observed, _described(_with_told(places, told), [observed, issued]), issued)
 
 
@@ -112,7 +127,9 @@ def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
     if not inbox.is_dir():
         what = "is a file, expected a folder" if inbox.is_file() else "does not exist"
         raise RiskError(f"region {region.name!r}: the inbox {inbox} {what}; {cure}.")
-    files = sorted(path for path in inbox.iterdir() if path.is_file() and not path.name.startswith("."))
+    files = sorted(
+        path for path in inbox.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
     kinds: dict[str, list[Path]] = {"observations": [], "forecasts": [], "locations": []}
     for path in files:
         name, suffix = path.name.lower(), path.suffix.lower()
@@ -120,9 +137,17 @@ def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
             expected = "expected CSV, Parquet or NetCDF; save it as one of these or take it out of the inbox"
             raise RiskError(f"{path}: found a {path.suffix} file, {expected}.")
         if suffix in READERS:
-            kinds["locations" if name == "locations.csv" else "forecasts" if name.startswith("forecasts") else "observations"].append(path)
+            kinds[
+                "locations"
+                if name == "locations.csv"
+                else "forecasts"
+                if name.startswith("forecasts")
+                else "observations"
+            ].append(path)
     if not kinds["observations"]:
-        raise RiskError(f"region {region.name!r}: the inbox {inbox} holds no file of observations; {cure}.")
+        raise RiskError(
+            f"region {region.name!r}: the inbox {inbox} holds no file of observations; {cure}."
+        )
     return kinds
 
 
@@ -161,26 +186,38 @@ def _read_parquet(path: Path, kind: _Kind) -> _Cells:
         found = pa.parquet.read_table(path, use_threads=False)
         table = found.to_pandas(ignore_metadata=True, date_as_object=False)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise RiskError(f"{path}: it cannot be read as Parquet ({_first_line(error)}); write it anew.") from None
+        raise RiskError(
+            f"{path}: it cannot be read as Parquet ({_first_line(error)}); write it anew."
+        ) from None
     _check_header(path, found.column_names, kind)
     if table.empty:
-        raise RiskError(f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox.")
+        raise RiskError(
+            f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox."
+        )
     return _Cells(path, table.apply(_trimmed), lambda row: f"row {row + 1}")
 
 
 def _read_netcdf(path: Path, kind: _Kind) -> _Cells:
     """A NetCDF file's cells: a row for each combination of its dimensions."""
     dataset = _dataset(path)
-    names = [name for name in (*kind.keys, *dataset.data_vars) if name in dataset.dims or name in dataset.data_vars]
+    names = [
+        name
+        for name in (*kind.keys, *dataset.data_vars)
+        if name in dataset.dims or name in dataset.data_vars
+    ]
     _check_header(path, list(map(str, names)), kind)
     strange = [str(dim) for dim in dataset.dims if dim not in kind.keys]
     if strange:
-        raise RiskError(f"{path}: unknown dimension {strange[0]!r}, expected {', '.join(kind.keys)}; rename it or take it out.")
+        raise RiskError(
+            f"{path}: unknown dimension {strange[0]!r}, expected {', '.join(kind.keys)}; rename it or take it out."
+        )
     for name in dataset.data_vars:
         _canonical(path, str(name), dataset[name].attrs.get("units"))
     table = dataset[list(dataset.data_vars)].to_dataframe().reset_index()[names].apply(_trimmed)
     if table.empty:
-        raise RiskError(f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox.")
+        raise RiskError(
+            f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox."
+        )
     keys = [name for name in names if name in kind.keys]
     return _Cells(path, table, lambda row: _where(table.iloc[row], keys), _places_told(dataset))
 
@@ -202,8 +239,14 @@ def _trimmed(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == "object" and column.map(lambda cell: isinstance(cell, bytes)).any():
-        column = column.map(lambda cell: cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell)
-    return column.astype("str").str.strip() if pd.api.types.infer_dtype(column, skipna=False) == "string" else column
+        column = column.map(
+            lambda cell: cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+        )
+    return (
+        column.astype("str").str.strip()
+        if pd.api.types.infer_dtype(column, skipna=False) == "string"
+        else column
+    )
 
 
 def _dataset(path: Path) -> xr.Dataset:
@@ -212,11 +255,15 @@ def _dataset(path: Path) -> xr.Dataset:
         with xr.open_dataset(path, decode_coords="all", decode_timedelta=False) as opened:
             dataset = opened.load()
     except Exception as error:  # readers of NetCDF raise errors of every kind
-        raise RiskError(f"{path}: it cannot be read as NetCDF ({_first_line(error)}); write it anew.") from None
+        raise RiskError(
+            f"{path}: it cannot be read as NetCDF ({_first_line(error)}); write it anew."
+        ) from None
     dataset = _with_station_names(dataset)
     bare = [str(dim) for dim in dataset.dims if dim not in dataset.coords]
     if bare:
-        raise RiskError(f"{path}: the dimension {bare[0]!r} has no coordinate, expected one of that name; add it.")
+        raise RiskError(
+            f"{path}: the dimension {bare[0]!r} has no coordinate, expected one of that name; add it."
+        )
     return dataset
 
 
@@ -225,7 +272,11 @@ def _with_station_names(dataset: xr.Dataset) -> xr.Dataset:
     if "station" in dataset.dims and "location" not in dataset.dims:
         dataset = dataset.rename({"station": "location"})
     if "location" in dataset.dims and "location" not in dataset.coords:
-        named = [name for name, found in dataset.variables.items() if found.attrs.get("cf_role") == "timeseries_id"]
+        named = [
+            name
+            for name, found in dataset.variables.items()
+            if found.attrs.get("cf_role") == "timeseries_id"
+        ]
         for name in named[:1]:
             return dataset.set_coords([name]).swap_dims(location=name).rename({name: "location"})
     return dataset
@@ -243,9 +294,23 @@ def _canonical(path: Path, name: str, units: str | None) -> None:
 def _places_told(dataset: xr.Dataset) -> pd.DataFrame | None:
     """What coordinates along ``location`` say of the places: name, latitude, longitude, elevation, as far as they are there."""
     short = {"lat": "latitude", "lon": "longitude", "alt": "elevation", "altitude": "elevation"}
-    dataset = dataset.rename({name: long for name, long in short.items() if name in dataset.coords and long not in dataset.variables})
-    told = [name for name in LOCATION_COLUMNS[1:] if name in dataset.coords and dataset[name].dims == ("location",)]
-    return dataset[told].to_dataframe().apply(_trimmed).reset_index()[["location", *told]] if told else None
+    dataset = dataset.rename(
+        {
+            name: long
+            for name, long in short.items()
+            if name in dataset.coords and long not in dataset.variables
+        }
+    )
+    told = [
+        name
+        for name in LOCATION_COLUMNS[1:]
+        if name in dataset.coords and dataset[name].dims == ("location",)
+    ]
+    return (
+        dataset[told].to_dataframe().apply(_trimmed).reset_index()[["location", *told]]
+        if told
+        else None
+    )
 
 
 def _text(path: Path) -> str:
@@ -254,9 +319,13 @@ def _text(path: Path) -> str:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise RiskError(f"{path}: line {line} is not UTF-8 text; save the file as CSV in UTF-8.") from None
+        raise RiskError(
+            f"{path}: line {line} is not UTF-8 text; save the file as CSV in UTF-8."
+        ) from None
     if not text.strip():
-        raise RiskError(f"{path}: the file is empty, expected a header line and a line a day; fill it or take it out of the inbox.")
+        raise RiskError(
+            f"{path}: the file is empty, expected a header line and a line a day; fill it or take it out of the inbox."
+        )
     if "\0" in text:
         raise RiskError(f"{path}: found bytes that are not text; save the file as CSV in UTF-8.")
     return text
@@ -268,7 +337,9 @@ def _csv_header(path: Path, text: str) -> list[str]:
     header = [name.strip() for name in next(csv.reader([first]))]
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in first:
-            raise RiskError(f"{path}: columns are separated by {name}, expected commas and decimal points; save it as comma-separated CSV.")
+            raise RiskError(
+                f"{path}: columns are separated by {name}, expected commas and decimal points; save it as comma-separated CSV."
+            )
     return header
 
 
@@ -276,16 +347,23 @@ def _check_header(path: Path, header: Sequence[str], kind: _Kind) -> None:
     """Raises RiskError unless each column is known and stands once, and all that are needed are there."""
     for name in kind.required:
         if name not in header:
-            near = next((found for found in header if ALIASES.get(found.lower(), found.lower()) == name), None)
+            near = next(
+                (found for found in header if ALIASES.get(found.lower(), found.lower()) == name),
+                None,
+            )
             cure = f"rename {near!r}" if near else "add it"
-            raise RiskError(f"{path}: there is no `{name}` column, found {', '.join(map(repr, header))}; {cure}.")
+            raise RiskError(
+                f"{path}: there is no `{name}` column, found {', '.join(map(repr, header))}; {cure}."
+            )
     for name in header:
         if name not in kind.columns:
             raise RiskError(f"{path}: unknown column {name!r}, {_advice(name, kind)}")
         if header.count(name) > 1:
             raise RiskError(f"{path}: the column {name!r} stands twice; take one out.")
     if not any(name in kind.numbers for name in header) and kind is not LOCATIONS:
-        raise RiskError(f"{path}: there is no variable in it, expected one or more of {', '.join(VARIABLES)}; add a column.")
+        raise RiskError(
+            f"{path}: there is no variable in it, expected one or more of {', '.join(VARIABLES)}; add a column."
+        )
 
 
 def _advice(name: str, kind: _Kind) -> str:
@@ -294,8 +372,18 @@ def _advice(name: str, kind: _Kind) -> str:
     if name in LOCATIONS.columns:
         return "which belongs into locations.csv; move it there."
     alias = ALIASES.get(name.lower().replace(" ", "_"))
-    near = [alias] if alias in kind.columns else difflib.get_close_matches(name.lower().replace(" ", "_"), kind.columns, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}? Rename it." if near else f"expected one of {', '.join(kind.columns)}; rename it or take it out."
+    near = (
+        [alias]
+        if alias in kind.columns
+        else difflib.get_close_matches(
+            name.lower().replace(" ", "_"), kind.columns, n=1, cutoff=0.5
+        )
+    )
+    return (
+        f"did you mean {near[0]!r}? Rename it."
+        if near
+        else f"expected one of {', '.join(kind.columns)}; rename it or take it out."
+    )
 
 
 def _csv_cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
@@ -308,8 +396,12 @@ def _csv_cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
 
     parse = pa.csv.ParseOptions(invalid_row_handler=keep_odd, newlines_in_values=True)
     names = [str(i) for i in range(len(header))]
-    options = pa.csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False, block_size=1 << 26)
-    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    options = pa.csv.ReadOptions(
+        column_names=names, skip_rows_after_names=1, use_threads=False, block_size=1 << 26
+    )
+    convert = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+    )
     try:
         table = pa.csv.read_csv(io.BytesIO(text.lstrip("\r\n").encode()), options, parse, convert)
     except pa.ArrowInvalid as error:
@@ -324,7 +416,9 @@ def _csv_cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
         )
     frame = table.to_pandas().set_axis(list(header), axis=1)
     if frame.empty:
-        raise RiskError(f"{path}: there are no rows below the header, expected a line a day; fill it or take it out of the inbox.")
+        raise RiskError(
+            f"{path}: there are no rows below the header, expected a line a day; fill it or take it out of the inbox."
+        )
     return frame.apply(lambda column: column.str.strip())
 
 
@@ -353,7 +447,11 @@ def _is_text(column: pd.Series) -> bool:
 def _numbers(cells: _Cells, name: str) -> pd.Series:
     """A column of numbers; empty cells and NA, NaN, null are missing."""
     raw = cells.table[name]
-    if pd.api.types.is_bool_dtype(raw) or not (_is_text(raw) or pd.api.types.is_numeric_dtype(raw)) and raw.notna().any():
+    if (
+        pd.api.types.is_bool_dtype(raw)
+        or not (_is_text(raw) or pd.api.types.is_numeric_dtype(raw))
+        and raw.notna().any()
+    ):
         raise _wrong(cells, name, raw.notna(), "expected a number; store the column as numbers")
     values = pd.to_numeric(raw, errors="coerce").astype("float64")
     bad = values.isna() & raw.notna()
@@ -361,7 +459,14 @@ def _numbers(cells: _Cells, name: str) -> pd.Series:
         bad &= ~raw.str.lower().isin(MISSING)
     if bad.any():
         comma = "," in str(raw[bad].iloc[0])
-        raise _wrong(cells, name, bad, "expected a decimal point" if comma else "expected a number, or nothing where it is missing")
+        raise _wrong(
+            cells,
+            name,
+            bad,
+            "expected a decimal point"
+            if comma
+            else "expected a number, or nothing where it is missing",
+        )
     return values
 
 
@@ -383,7 +488,9 @@ def _days(cells: _Cells, name: str) -> pd.Series:
     bad = days.isna()
     if bad.any():
         hour = re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", plain[bad].iloc[0])
-        expected = "expected a date such as 2001-01-31" + (" without an hour or a zone, one row a day" if hour else "")
+        expected = "expected a date such as 2001-01-31" + (
+            " without an hour or a zone, one row a day" if hour else ""
+        )
         raise _wrong(cells, name, bad, expected)
     return days
 
@@ -392,7 +499,9 @@ def _names(cells: _Cells, name: str, needed: bool) -> pd.Series:
     raw = cells.table[name]
     names = raw.astype("str") if pd.api.types.is_integer_dtype(raw) else raw.fillna("")
     if not _is_text(names):
-        raise _wrong(cells, name, raw.notna() | raw.isna(), "expected text; store the column as text")
+        raise _wrong(
+            cells, name, raw.notna() | raw.isna(), "expected text; store the column as text"
+        )
     bad = names.str.len() > LONGEST_ID
     if needed:
         bad |= names == ""
@@ -408,22 +517,40 @@ def _no_duplicates(cells: _Cells, table: pd.DataFrame, keys: list[str]) -> None:
         same = np.flatnonzero((table[keys] == row[keys]).all(axis=1).to_numpy())
         one, other = (cells.where(int(found)).split(" ") for found in same[:2])
         both = f"{one[0]}s {one[-1]} and {other[-1]}" if one[0] in ("line", "row") else "two cells"
-        raise RiskError(f"{cells.path}: {both} are both for {_where(row, keys)}, expected one; take one out.")
+        raise RiskError(
+            f"{cells.path}: {both} are both for {_where(row, keys)}, expected one; take one out."
+        )
 
 
 def _where(row: pd.Series, keys: Sequence[str]) -> str:
-    shown = {key: str(row[key].date()) if isinstance(row[key], pd.Timestamp) else str(row[key]) for key in keys if key in row}
-    return ", ".join(value if key in ("time", "location") else f"{key} {value}" for key, value in shown.items())
+    shown = {
+        key: str(row[key].date()) if isinstance(row[key], pd.Timestamp) else str(row[key])
+        for key in keys
+        if key in row
+    }
+    return ", ".join(
+        value if key in ("time", "location") else f"{key} {value}" for key, value in shown.items()
+    )
 
 
 def _places(region: Region, paths: list[Path]) -> pd.DataFrame:
     """The region's list of places: the region file's and those of locations.csv; the region file wins field by field."""
-    listed = pd.concat([_read(path, LOCATIONS) for path in paths]) if paths else pd.DataFrame({"location": pd.Series(dtype="str")})
+    listed = (
+        pd.concat([_read(path, LOCATIONS) for path in paths])
+        if paths
+        else pd.DataFrame({"location": pd.Series(dtype="str")})
+    )
     listed = listed.reindex(columns=list(LOCATION_COLUMNS)).set_index("location")
     listed["name"] = listed["name"].astype("object").replace("", None)
     own = pd.DataFrame(
         [
-            (place.id, place.names.get("en") or next(iter(place.names.values()), None), place.latitude, place.longitude, place.elevation)
+            (
+                place.id,
+                place.names.get("en") or next(iter(place.names.values()), None),
+                place.latitude,
+                place.longitude,
+                place.elevation,
+            )
             for place in region.locations
         ],
         columns=list(LOCATION_COLUMNS),
@@ -437,16 +564,31 @@ def _with_told(places: pd.DataFrame, told: list[pd.DataFrame]) -> pd.DataFrame:
     """The list of places, what it leaves open filled from what files say of their own; earlier files win."""
     merged = places.set_index("location").astype("object")
     for table in told:
-        merged = merged.combine_first(table.astype({"location": "str"}).set_index("location").astype("object"))
-    order = [*places["location"], *(name for name in merged.index if name not in set(places["location"]))]
-    return merged.reindex(order).rename_axis("location").reset_index().reindex(columns=list(LOCATION_COLUMNS))
+        merged = merged.combine_first(
+            table.astype({"location": "str"}).set_index("location").astype("object")
+        )
+    order = [
+        *places["location"],
+        *(name for name in merged.index if name not in set(places["location"])),
+    ]
+    return (
+        merged.reindex(order)
+        .rename_axis("location")
+        .reset_index()
+        .reindex(columns=list(LOCATION_COLUMNS))
+    )
 
 
 def _known(region: Region, places: pd.DataFrame, tables: list[pd.DataFrame]) -> list[str]:
     """Ids of the places there are: those listed, else those that files name, else the region's own name."""
     if len(places):
         return places["location"].tolist()
-    named = [str(place) for table in tables if "location" in table for place in table["location"].unique()]
+    named = [
+        str(place)
+        for table in tables
+        if "location" in table
+        for place in table["location"].unique()
+    ]
     return list(dict.fromkeys(named)) or [region.name]
 
 
@@ -456,13 +598,21 @@ def _placed(table: pd.DataFrame, known: list[str], listed: bool) -> pd.DataFrame
     if "location" not in table:
         if len(known) > 1:
             shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
-            raise RiskError(f"{path}: there is no `location` column, but the region has {len(known)} places ({shown}); add the column.")
+            raise RiskError(
+                f"{path}: there is no `location` column, but the region has {len(known)} places ({shown}); add the column."
+            )
         return table.assign(location=pd.Series(known[0], index=table.index, dtype="str"))
     for place in table["location"].unique() if listed else ():
         if place not in known:
             near = difflib.get_close_matches(place, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known[:5])}{', ...' if len(known) > 5 else ''};"
-            raise RiskError(f"{path}: unknown location {place!r}, {hint} Rename it, or add it to the region file or to locations.csv.")
+            hint = (
+                f"did you mean {near[0]!r}?"
+                if near
+                else f"expected one of {', '.join(known[:5])}{', ...' if len(known) > 5 else ''};"
+            )
+            raise RiskError(
+                f"{path}: unknown location {place!r}, {hint} Rename it, or add it to the region file or to locations.csv."
+            )
     return table
 
 
@@ -479,7 +629,10 @@ def _join(tables: list[pd.DataFrame], kind: _Kind) -> pd.DataFrame:
     if twice.any():
         again = merged[twice]
         _agree(again, keys, variables, [table.attrs["path"] for table in tables])
-        merged = pd.concat([merged[~twice], again.groupby(keys, as_index=False, sort=False)[variables].first()], ignore_index=True)
+        merged = pd.concat(
+            [merged[~twice], again.groupby(keys, as_index=False, sort=False)[variables].first()],
+            ignore_index=True,
+        )
     return merged.sort_values(keys, ignore_index=True)[keys + variables]
 
 
@@ -503,8 +656,20 @@ def _agree(again: pd.DataFrame, keys: list[str], variables: list[str], paths: li
 
 def _described(places: pd.DataFrame, tables: list[pd.DataFrame]) -> pd.DataFrame:
     """The locations table of the places that were measured, in the list's order; a place without a name is called by its id."""
-    measured = dict.fromkeys(str(place) for table in tables if len(table) for place in table["location"].unique())
-    order = [place for place in places["location"] if place in measured] + sorted(set(measured) - set(places["location"]))
+    measured = dict.fromkeys(
+        str(place) for table in tables if len(table) for place in table["location"].unique()
+    )
+    order = [place for place in places["location"] if place in measured] + sorted(
+        set(measured) - set(places["location"])
+    )
     table = places.set_index("location").reindex(order).rename_axis("location").reset_index()
-    numbers = {name: table[name].astype("float64") for name in ("latitude", "longitude", "elevation")}
-    return table.assign(name=table["name"].astype("object").where(table["name"].notna(), table["location"]).astype("str"), **numbers)
+    numbers = {
+        name: table[name].astype("float64") for name in ("latitude", "longitude", "elevation")
+    }
+    return table.assign(
+        name=table["name"]
+        .astype("object")
+        .where(table["name"].notna(), table["location"])
+        .astype("str"),
+        **numbers,
+    )

@@ -93,7 +93,10 @@ _TABLE: dict[str, tuple[tuple[str, Conversion], ...]] = {
 }  # fmt: skip
 
 CONVERSIONS: dict[str, dict[str, Conversion]] = {
-    units: {spelling: conversion for spellings, conversion in rows for spelling in spellings.split("|")} for units, rows in _TABLE.items()
+    units: {
+        spelling: conversion for spellings, conversion in rows for spelling in spellings.split("|")
+    }
+    for units, rows in _TABLE.items()
 }
 
 
@@ -103,5 +106,7 @@ def conversion(found: str, variable: str, whose: str, cure: str) -> Conversion:
     known = CONVERSIONS[units]
     if found.strip() not in known:
         some = ", ".join(spellings.split("|")[0] for spellings, _ in _TABLE[units])
-        raise RiskError(f"{whose}: {variable} comes in {found[:40]!r}, expected {units} or one of {some}; {cure}.")
+        raise RiskError(
+            f"{whose}: {variable} comes in {found[:40]!r}, expected {units} or one of {some}; {cure}."
+        )
     return known[found.strip()]

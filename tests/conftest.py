@@ -51,7 +51,10 @@ def _stays_here(event: str, arguments: tuple[Any, ...]) -> None:
     """Audit hook: refuses what would leave the loopback address, in any thread and whoever asks; Unix sockets stay on the machine."""
     if not event.startswith("socket."):
         return
-    if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and arguments[0].family in (
+        socket.AF_INET,
+        socket.AF_INET6,
+    ):
         host = arguments[1][0] if isinstance(arguments[1], tuple) else None
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         host = arguments[0]
@@ -71,10 +74,18 @@ def loopback_only() -> Iterator[list[str]]:
     yield _reached
     reached = _reached.copy()
     _reached.clear()
-    assert not reached, f"tests stay on the loopback address, this one reached for {', '.join(reached)}"
+    assert not reached, (
+        f"tests stay on the loopback address, this one reached for {', '.join(reached)}"
+    )
 
 
-LONGEST_FIRST = ("flows", "models", "browser", "sources", "reports")  # folders, so that no process has a long one left at the end
+LONGEST_FIRST = (
+    "flows",
+    "models",
+    "browser",
+    "sources",
+    "reports",
+)  # folders, so that no process has a long one left at the end
 FITTED = ("test_train", "test_predict", "test_explain")  # share models that take a minute to fit
 
 
@@ -82,9 +93,21 @@ FITTED = ("test_train", "test_predict", "test_explain")  # share models that tak
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what is made once a session run in one process; else a file's tests stay together. First: pytest-xdist reads it."""
     for item in items:
-        group = "fitted" if item.path.stem in FITTED else "flows" if item.path.parent.name == "flows" else item.location[0]
+        group = (
+            "fitted"
+            if item.path.stem in FITTED
+            else "flows"
+            if item.path.parent.name == "flows"
+            else item.location[0]
+        )
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: LONGEST_FIRST.index(name) if (name := item.path.parent.name) in LONGEST_FIRST else len(LONGEST_FIRST))
+    items.sort(
+        key=lambda item: (
+            LONGEST_FIRST.index(name)
+            if (name := item.path.parent.name) in LONGEST_FIRST
+            else len(LONGEST_FIRST)
+        )
+    )
 
 
 @pytest.fixture
@@ -131,8 +154,13 @@ def weather(times: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFram
             "air_temperature_min": mean - half_range,
             "precipitation": np.where(wet, random.gamma(0.7, 11.0, count), 0.0),
             "potential_evapotranspiration": np.clip(3.6 + 2.4 * season + 0.12 * anomaly, 0.2, None),
-            "relative_humidity": np.clip(68.0 - 12.0 * season + random.normal(0.0, 6.0, count), 5.0, 100.0),
-            "river_discharge": np.convolve(np.where(wet, random.gamma(0.7, 6.0, count), 0.0), 0.8 ** np.arange(20))[:count] + 1.0,
+            "relative_humidity": np.clip(
+                68.0 - 12.0 * season + random.normal(0.0, 6.0, count), 5.0, 100.0
+            ),
+            "river_discharge": np.convolve(
+                np.where(wet, random.gamma(0.7, 6.0, count), 0.0), 0.8 ** np.arange(20)
+            )[:count]
+            + 1.0,
         }
     ).round(1)
 
@@ -162,13 +190,17 @@ def write_record() -> Callable[..., Region]:
             table.insert(1, "location", place)
             tables.append(table)
         pd.concat(tables).to_csv(inbox / "record.csv", index=False)
-        places = pd.DataFrame({"location": locations, "name": [place.title() for place in locations]})
+        places = pd.DataFrame(
+            {"location": locations, "name": [place.title() for place in locations]}
+        )
         places["latitude"] = 35.0 + 0.1 * np.arange(len(locations))
         places["longitude"] = -2.0
         places["elevation"] = 50.0
         places.to_csv(inbox / "locations.csv", index=False)
         path = folder / f"{name}.yaml"
-        path.write_text(f"name: {name}\ntitle: {name.title()}\ntimezone: UTC\nclock: record\nsources: [station_files]\ninbox: inbox\n")
+        path.write_text(
+            f"name: {name}\ntitle: {name.title()}\ntimezone: UTC\nclock: record\nsources: [station_files]\ninbox: inbox\n"
+        )
         return load_region(path)
 
     return write
@@ -179,17 +211,28 @@ def made_record() -> Callable[..., xr.Dataset]:
     """A function that makes a record in memory, as the store would hand it out."""
 
     def make(
-        years: int = 16, places: int = 1, variables: Sequence[str] | None = None, seed: int = 0, start: str = "1990-01-01", delay: int = 1
+        years: int = 16,
+        places: int = 1,
+        variables: Sequence[str] | None = None,
+        seed: int = 0,
+        start: str = "1990-01-01",
+        delay: int = 1,
     ) -> xr.Dataset:
         """``years`` of made-up days at ``places`` places: float32 (time, location), attribute delay_days on each variable."""
         random = np.random.default_rng(seed)
         times = pd.date_range(start, periods=round(years * 365.2425), freq="D").as_unit("ns")
         tables = [weather(times, random) for _ in range(places)]
         names = [str(name) for name in tables[0].columns] if variables is None else list(variables)
-        arrays = {name: np.stack([table[name].to_numpy(np.float32) for table in tables], axis=1) for name in names}
+        arrays = {
+            name: np.stack([table[name].to_numpy(np.float32) for table in tables], axis=1)
+            for name in names
+        }
         places_known = np.array([f"place_{number}" for number in range(places)])
         return xr.Dataset(
-            {name: (("time", "location"), values, {"delay_days": delay}) for name, values in arrays.items()},
+            {
+                name: (("time", "location"), values, {"delay_days": delay})
+                for name, values in arrays.items()
+            },
             coords={
                 "time": times,
                 "location": places_known,
@@ -223,4 +266,7 @@ def fitted_models(fitted_record: xr.Dataset, made_region: Region) -> dict[str, A
     from features.hazards import hazards
     from models.train import fit
 
-    return {name: fit(hazard, fitted_record, made_region, "snapshot") for name, hazard in hazards().items()}
+    return {
+        name: fit(hazard, fitted_record, made_region, "snapshot")
+        for name, hazard in hazards().items()
+    }

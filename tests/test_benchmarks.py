@@ -13,13 +13,25 @@ from configs import CHECKOUT
 @pytest.mark.timeout(1200)
 def test_skill_is_shown_beside_climatology_persistence_and_peers(tmp_path: Path) -> None:
     out = tmp_path / "skill.md"
-    command = [sys.executable, str(CHECKOUT / "benchmarks" / "skill.py"), "--record", "tunis", "--hazard", "drought", "--out", str(out)]
+    command = [
+        sys.executable,
+        str(CHECKOUT / "benchmarks" / "skill.py"),
+        "--record",
+        "tunis",
+        "--hazard",
+        "drought",
+        "--out",
+        str(out),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1100, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     text = out.read_text(encoding="utf-8")
     assert done.stdout.strip() == text.strip()
     assert "--record tunis --hazard drought" in text and "tunis, 1979-01-01 to 2002-05-31" in text
     header = next(line for line in text.splitlines() if line.startswith("| hazard |"))
-    assert [name in header for name in ("climatology", "ours", "published", "known", "logistic", "xgboost")] == [True] * 6
+    assert [
+        name in header
+        for name in ("climatology", "ours", "published", "known", "logistic", "xgboost")
+    ] == [True] * 6
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| drought |")]
     assert rows and all(float(cell) <= 1 for row in rows for cell in row[6:11])

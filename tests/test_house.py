@@ -30,15 +30,49 @@ MAY_IMPORT = {
     "reports": {"configs", "features", "data_contracts.variables"},
     "flows": {"configs", "data_contracts", "features", "models", "reports", "sources"},
 }
-ONLY_IN = {"prefect": "flows/", "mlflow": "models/registry.py", "great_expectations": "data_contracts/"}
+ONLY_IN = {
+    "prefect": "flows/",
+    "mlflow": "models/registry.py",
+    "great_expectations": "data_contracts/",
+}
 FORBIDDEN_MODULES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
-HEAVY = ("prefect", "mlflow", "great_expectations", "xgboost", "sklearn", "matplotlib", "dask", "xarray", "numba", "icechunk", "scipy")
+HEAVY = (
+    "prefect",
+    "mlflow",
+    "great_expectations",
+    "xgboost",
+    "sklearn",
+    "matplotlib",
+    "dask",
+    "xarray",
+    "numba",
+    "icechunk",
+    "scipy",
+)
 
 SHARED_BY_SOURCES = {"http", "readings", "units"}  # what several sources do in one way
 
 # Written in pieces, so that this file does not hold what it looks for.
-PLACES = "|".join(("/" + "home/", "/" + "root/", "/" + "Users/", "/" + "work/", "/" + "tmp/", "C:" + r"\\", "/" + "opt/"))
-HOSTS = "|".join(("file:" + "//", r"pypi\." + "org", "python" + r"hosted\." + "org", "index-" + "url =", "extra-index-" + "url"))
+PLACES = "|".join(
+    (
+        "/" + "home/",
+        "/" + "root/",
+        "/" + "Users/",
+        "/" + "work/",
+        "/" + "tmp/",
+        "C:" + r"\\",
+        "/" + "opt/",
+    )
+)
+HOSTS = "|".join(
+    (
+        "file:" + "//",
+        r"pypi\." + "org",
+        "python" + r"hosted\." + "org",
+        "index-" + "url =",
+        "extra-index-" + "url",
+    )
+)
 UNDONE = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"))
 
 
@@ -70,7 +104,16 @@ def tracked() -> list[Path]:
     """The text files git tracks, or would once they are added."""
     if not (CHECKOUT / ".git").exists():
         pytest.skip("needs a git checkout")
-    command = ["git", "-C", str(CHECKOUT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    command = [
+        "git",
+        "-C",
+        str(CHECKOUT),
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\0")
     paths = [CHECKOUT / name for name in names if name]
     return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:8000]]
@@ -91,7 +134,11 @@ def found(pattern: str, paths: list[Path]) -> list[str]:
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(CHECKOUT).as_posix())
 def test_imports_point_one_way(path: Path) -> None:
     package = path.relative_to(CHECKOUT).parts[0]
-    ours = {name for name in imported(path) if within(name, set(PACKAGES)) and not within(name, {package})}
+    ours = {
+        name
+        for name in imported(path)
+        if within(name, set(PACKAGES)) and not within(name, {package})
+    }
     # ``from data_contracts import variables`` is the row below it, not the whole package.
     ours -= {name for name in ours if any(other.startswith(name + ".") for other in ours)}
     assert not {name for name in ours if not within(name, MAY_IMPORT[package])}
@@ -99,19 +146,37 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize(("library", "home"), ONLY_IN.items())
 def test_a_large_library_stays_behind_its_door(library: str, home: str) -> None:
-    users = {path.relative_to(CHECKOUT).as_posix() for path in modules() if any(within(name, {library}) for name in imported(path))}
+    users = {
+        path.relative_to(CHECKOUT).as_posix()
+        for path in modules()
+        if any(within(name, {library}) for name in imported(path))
+    }
     assert users, f"nobody imports {library}"
     assert {user for user in users if not user.startswith(home)} == set()
 
 
 def test_nothing_is_pickled() -> None:
-    assert [path for path in modules() if any(within(name, FORBIDDEN_MODULES) for name in imported(path))] == []
+    assert [
+        path
+        for path in modules()
+        if any(within(name, FORBIDDEN_MODULES) for name in imported(path))
+    ] == []
 
 
 def test_no_shell_and_no_open_door() -> None:
-    code = [path for path in tracked() if path.suffix in {".py", ".yaml", ".yml", ".toml"} and path != Path(__file__)]
+    code = [
+        path
+        for path in tracked()
+        if path.suffix in {".py", ".yaml", ".yml", ".toml"} and path != Path(__file__)
+    ]
     assert found(r"shell\s*=\s*True|os\.system\(|0\.0\.0\." + "0", code) == []
-    assert found(r"yaml\.(full_load|unsafe_load)\(|\b(eval|exec)\(", [path for path in code if "tests" not in path.parts]) == []
+    assert (
+        found(
+            r"yaml\.(full_load|unsafe_load)\(|\b(eval|exec)\(",
+            [path for path in code if "tests" not in path.parts],
+        )
+        == []
+    )
 
 
 def test_yaml_makes_no_objects() -> None:
@@ -128,7 +193,9 @@ def test_every_hazard_module_declares_a_hazard_of_its_name() -> None:
 
 
 def test_every_source_module_declares_a_source_of_its_name() -> None:
-    assert {info.name for info in pkgutil.iter_modules(sources.__path__)} - SHARED_BY_SOURCES == set(sources.sources())
+    assert {
+        info.name for info in pkgutil.iter_modules(sources.__path__)
+    } - SHARED_BY_SOURCES == set(sources.sources())
 
 
 @pytest.mark.parametrize("name", region_names())
@@ -151,7 +218,9 @@ def test_help_imports_nothing_heavy() -> None:
         "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert not end.code\n"
         f"print('HEAVY', sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("HEAVY []"), done.stdout[-300:]
     assert "daily" in done.stdout
@@ -164,14 +233,24 @@ def test_no_file_names_a_machine_or_an_index() -> None:
 
 
 def test_nothing_is_left_for_later() -> None:
-    assert found(rf"#.*\b({UNDONE})\b", [path for path in tracked() if path.suffix in {".py", ".yaml", ".toml", ".sh"}]) == []
+    assert (
+        found(
+            rf"#.*\b({UNDONE})\b",
+            [path for path in tracked() if path.suffix in {".py", ".yaml", ".toml", ".sh"}],
+        )
+        == []
+    )
 
 
 def test_constraints_pin_every_dependency_and_no_address() -> None:
     lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
     assert all(re.match(r"[a-z0-9-]+==[\w.]+( ; .+)?$", line) for line in lines)
     pinned = {line.split("==")[0] for line in lines}
-    wanted = re.findall(r'^    "([A-Za-z0-9-]+)', (CHECKOUT / "pyproject.toml").read_text().split("[tool.", 1)[0], re.MULTILINE)
+    wanted = re.findall(
+        r'^    "([A-Za-z0-9-]+)',
+        (CHECKOUT / "pyproject.toml").read_text().split("[tool.", 1)[0],
+        re.MULTILINE,
+    )
     assert len(wanted) > 20
     assert {name.lower() for name in wanted} <= pinned
 

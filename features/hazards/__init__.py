@@ -90,7 +90,9 @@ class Hazard:
     fit_normals: Callable[[xr.Dataset, Options], xr.Dataset]
     events: Callable[[xr.Dataset, xr.Dataset, Options], xr.DataArray]
     applies: Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]
-    predictors: Callable[[xr.Dataset, xr.Dataset, np.ndarray, Mapping[str, int], Options], dict[str, np.ndarray]]
+    predictors: Callable[
+        [xr.Dataset, xr.Dataset, np.ndarray, Mapping[str, int], Options], dict[str, np.ndarray]
+    ]
     history: Callable[[xr.Dataset, xr.Dataset, Options], xr.Dataset]
     features: tuple[str, ...]
     state: tuple[str, ...]
@@ -117,7 +119,11 @@ def lagged(values: np.ndarray, days: int) -> np.ndarray:
 
 def optional(data: xr.Dataset, name: str) -> np.ndarray:
     """Values of a variable (time, location), NaN where the record does not have it."""
-    return data[name].values.astype(np.float64) if name in data else np.full(next(iter(data.data_vars.values())).shape, np.nan)
+    return (
+        data[name].values.astype(np.float64)
+        if name in data
+        else np.full(next(iter(data.data_vars.values())).shape, np.nan)
+    )
 
 
 def valid_index(issued: np.ndarray, cells: tuple[Cell, ...]) -> np.ndarray:
@@ -144,5 +150,8 @@ def always(cells: tuple[Cell, ...]) -> Callable[[np.ndarray, xr.Dataset, Options
 @cache
 def hazards() -> dict[str, Hazard]:
     """Every hazard by name: each module of this package that defines HAZARD."""
-    found = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    found = [
+        importlib.import_module(f"{__name__}.{info.name}")
+        for info in pkgutil.iter_modules(__path__)
+    ]
     return {module.HAZARD.name: module.HAZARD for module in found if hasattr(module, "HAZARD")}

@@ -15,7 +15,18 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
-from features.hazards import LEVELS, Hazard, Options, Quantity, always, lagged, optional, season_waves, single_days, valid_index
+from features.hazards import (
+    LEVELS,
+    Hazard,
+    Options,
+    Quantity,
+    always,
+    lagged,
+    optional,
+    season_waves,
+    single_days,
+    valid_index,
+)
 from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
 
 CELLS = single_days(6)
@@ -26,26 +37,56 @@ YEARS_BETWEEN = {2: 2.0, 3: 5.0}
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     """Thresholds of rain (mm) and of severity, usual rain, and the record itself, of which the overlap ensemble draws."""
-    times, rain = observations["time"].values, observations["precipitation"].values.astype(np.float64)
+    times, rain = (
+        observations["time"].values,
+        observations["precipitation"].values.astype(np.float64),
+    )
     three = trailing_sum(rain, 3)
     wet = np.where(three >= WET_SUM, three, np.nan)
     places = rain.shape[1]
-    one_level, three_level = (gev_return_level(annual_maxima(values, times), 2.0) for values in (rain, three))
+    one_level, three_level = (
+        gev_return_level(annual_maxima(values, times), 2.0) for values in (rain, three)
+    )
     severity = rain_severity(rain, three, one_level, three_level)
-    limits = [[severity_exceeded_every(severity[:, place], YEARS_BETWEEN[k]) for place in range(places)] for k in (2, 3)]
-    p95 = [np.nanquantile(column, 0.95) if np.isfinite(column).sum() >= 30 else np.nan for column in wet.T]
+    limits = [
+        [severity_exceeded_every(severity[:, place], YEARS_BETWEEN[k]) for place in range(places)]
+        for k in (2, 3)
+    ]
+    p95 = [
+        np.nanquantile(column, 0.95) if np.isfinite(column).sum() >= 30 else np.nan
+        for column in wet.T
+    ]
     own = options.thresholds
     normals = {
-        "sum_3d_p95": ("location", np.full(places, own["level_1"]) if "level_1" in own else np.array(p95)),
+        "sum_3d_p95": (
+            "location",
+            np.full(places, own["level_1"]) if "level_1" in own else np.array(p95),
+        ),
         "level_1d": ("location", one_level),
         "level_3d": ("location", three_level),
-        "severity_2": ("location", np.full(places, own["level_2"]) if "level_2" in own else np.array(limits[0])),
-        "severity_3": ("location", np.full(places, own["level_3"]) if "level_3" in own else np.array(limits[1])),
+        "severity_2": (
+            "location",
+            np.full(places, own["level_2"]) if "level_2" in own else np.array(limits[0]),
+        ),
+        "severity_3": (
+            "location",
+            np.full(places, own["level_3"]) if "level_3" in own else np.array(limits[1]),
+        ),
         "sum_3d_mean": (("dayofyear", "location"), window_mean(three, times)),
         "record": (("day", "location"), rain.astype(np.float32)),
-        "record_index": (("day", "location"), np.repeat(day_index(times)[:, None], places, axis=1).astype(np.int16)),
+        "record_index": (
+            ("day", "location"),
+            np.repeat(day_index(times)[:, None], places, axis=1).astype(np.int16),
+        ),
     }
-    return xr.Dataset(normals, coords={"dayofyear": np.arange(DAYS), "day": times, "location": observations["location"].values})
+    return xr.Dataset(
+        normals,
+        coords={
+            "dayofyear": np.arange(DAYS),
+            "day": times,
+            "location": observations["location"].values,
+        },
+    )
 
 
 def _limits(normals: xr.Dataset) -> np.ndarray:
@@ -81,7 +122,11 @@ def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> x
     """Levels of each day: (level, time, location), 1.0, 0.0 or NaN."""
     reached = _levels(observations["precipitation"].values.astype(np.float64), _limits(normals))
     levels = np.stack([np.where(np.isnan(reached), np.nan, reached >= level) for level in LEVELS])
-    coords = {"level": list(LEVELS), "time": observations["time"].values, "location": observations["location"].values}
+    coords = {
+        "level": list(LEVELS),
+        "time": observations["time"].values,
+        "location": observations["location"].values,
+    }
     return xr.DataArray(levels, dims=("level", "time", "location"), coords=coords)
 
 
@@ -164,7 +209,11 @@ FEATURES = (
 
 
 def predictors(
-    known: xr.Dataset, normals: xr.Dataset, rows: np.ndarray, delays: Mapping[str, int], options: Options
+    known: xr.Dataset,
+    normals: xr.Dataset,
+    rows: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
 ) -> dict[str, np.ndarray]:
     """The overlap ensemble, rain before, and the state of the air; (row, cell, location)."""
     issued, rain = known["init_time"].values, known["precipitation"].values.astype(np.float64)
@@ -189,15 +238,32 @@ def predictors(
     return made | ensemble | season_waves(valid_index(issued[rows], CELLS))
 
 
-def overlap_shares(rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:
+def overlap_shares(
+    rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
+) -> np.ndarray:
     """Overlap ensemble of each cell and level from rain as known at each issue day: (row, cell, level, location)."""
     first_unknown = day_index(issued[rows] - np.timedelta64(delay - 1, "D"))
     observed = np.stack([lagged(rain, 1)[rows], rain[rows]], axis=1)
-    leads, windows = (np.array([getattr(cell, name) for cell in CELLS]) for name in ("lead_days", "window_days"))
+    leads, windows = (
+        np.array([getattr(cell, name) for cell in CELLS]) for name in ("lead_days", "window_days")
+    )
     limits = _limits(normals)
-    record, index = normals["record"].values.astype(np.float64), normals["record_index"].values[:, 0].astype(np.int64)
+    record, index = (
+        normals["record"].values.astype(np.float64),
+        normals["record_index"].values[:, 0].astype(np.int64),
+    )
     places = [
-        _overlap(observed[:, :, place], first_unknown, record[:, place], index, limits[:, place], delay - 1, leads, windows, HALF_WINDOW)
+        _overlap(
+            observed[:, :, place],
+            first_unknown,
+            record[:, place],
+            index,
+            limits[:, place],
+            delay - 1,
+            leads,
+            windows,
+            HALF_WINDOW,
+        )
         for place in range(rain.shape[1])
     ]
     return np.stack(places, axis=-1)
@@ -211,7 +277,10 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
         {
             "value": (("time", "location"), trailing_sum(observations["precipitation"].values, 3)),
             "normal": (("time", "location"), usual),
-            "threshold": (("time", "location"), np.broadcast_to(normals["sum_3d_p95"].values, usual.shape)),
+            "threshold": (
+                ("time", "location"),
+                np.broadcast_to(normals["sum_3d_p95"].values, usual.shape),
+            ),
         },
         coords={"time": observations["time"].values, "location": observations["location"].values},
         attrs={"title": "Rain in 3 days", "units": "mm"},
@@ -222,7 +291,13 @@ HAZARD = Hazard(
     name="flash_flood",
     title="Flash flood",
     requires=("precipitation",),
-    uses=("air_temperature_max", "air_temperature_min", "relative_humidity", "wind_speed", "air_pressure"),
+    uses=(
+        "air_temperature_max",
+        "air_temperature_min",
+        "relative_humidity",
+        "wind_speed",
+        "air_pressure",
+    ),
     cells=CELLS,
     gap_days=9,
     first_training_years=10,
@@ -236,14 +311,26 @@ HAZARD = Hazard(
     predictors=predictors,
     history=history,
     features=FEATURES,
-    outlook=Quantity(scale=np.sqrt, back=lambda root: np.maximum(root, 0.0) ** 2, start="precipitation_sum_3d"),
+    outlook=Quantity(
+        scale=np.sqrt, back=lambda root: np.maximum(root, 0.0) ** 2, start="precipitation_sum_3d"
+    ),
     state=("overlap", "precipitation_sum_3d", "climatology"),
     overlap=("overlap_1", "overlap_2", "overlap_3"),
     anywhere=True,
     causes={
         "rain already observed": ("overlap", "precipitation_sum_3d", "precipitation_1d"),
-        "rain of the last months": ("precipitation_sum_7d", "precipitation_sum_30d", "precipitation_sum_90d", "wet_days_10d"),
+        "rain of the last months": (
+            "precipitation_sum_7d",
+            "precipitation_sum_30d",
+            "precipitation_sum_90d",
+            "wet_days_10d",
+        ),
         "temperature": ("air_temperature_max_change_1d", "air_temperature_range_1d"),
-        "humidity, wind and pressure": ("relative_humidity_1d", "wind_speed_1d", "air_pressure_1d", "air_pressure_change_1d"),
+        "humidity, wind and pressure": (
+            "relative_humidity_1d",
+            "wind_speed_1d",
+            "air_pressure_1d",
+            "air_pressure_change_1d",
+        ),
     },
 )

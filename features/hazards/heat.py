@@ -11,8 +11,26 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from features.calendar import DAYS, day_index, in_season, trailing_mean, trailing_sum, window_mean, window_quantile
-from features.hazards import LEVELS, Hazard, Options, Quantity, lagged, optional, season_waves, single_days, valid_index
+from features.calendar import (
+    DAYS,
+    day_index,
+    in_season,
+    trailing_mean,
+    trailing_sum,
+    window_mean,
+    window_quantile,
+)
+from features.hazards import (
+    LEVELS,
+    Hazard,
+    Options,
+    Quantity,
+    lagged,
+    optional,
+    season_waves,
+    single_days,
+    valid_index,
+)
 from features.indices import excess_heat_factor
 
 CELLS = single_days(9)
@@ -39,13 +57,18 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     normals = {
         "tmax_p90": (("dayofyear", "location"), p90),
         "tmax_mean": (("dayofyear", "location"), window_mean(tmax, times)),
-        "tmin_mean": (("dayofyear", "location"), window_mean(optional(observations, "air_temperature_min"), times)),
+        "tmin_mean": (
+            ("dayofyear", "location"),
+            window_mean(optional(observations, "air_temperature_min"), times),
+        ),
         "heat_floor": ("location", floor),
         "measured_tmean": ("location", measured),
         "tmean_p95": ("location", t95),
         "ehf_p85": ("location", _quantile(np.where(ehf > 0, ehf, np.nan), 0.85)),
     }
-    return xr.Dataset(normals, coords={"dayofyear": np.arange(DAYS), "location": observations["location"].values})
+    return xr.Dataset(
+        normals, coords={"dayofyear": np.arange(DAYS), "location": observations["location"].values}
+    )
 
 
 def _season_index(options: Options) -> np.ndarray:
@@ -53,7 +76,9 @@ def _season_index(options: Options) -> np.ndarray:
 
 
 def _quantile(values: np.ndarray, q: float) -> np.ndarray:
-    found = [np.nanquantile(column, q) if np.isfinite(column).any() else np.nan for column in values.T]
+    found = [
+        np.nanquantile(column, q) if np.isfinite(column).any() else np.nan for column in values.T
+    ]
     return np.array(found)
 
 
@@ -65,8 +90,16 @@ def _mostly_measured(observations: xr.Dataset) -> np.ndarray:
 
 def _mean_temperature(data: xr.Dataset, measured: np.ndarray) -> np.ndarray:
     tmax = data["air_temperature_max"].values.astype(np.float64)
-    middle = (tmax + data["air_temperature_min"].values) / 2 if "air_temperature_min" in data else np.full_like(tmax, np.nan)
-    return np.where(measured, data["air_temperature_mean"].values, middle) if measured.any() else middle
+    middle = (
+        (tmax + data["air_temperature_min"].values) / 2
+        if "air_temperature_min" in data
+        else np.full_like(tmax, np.nan)
+    )
+    return (
+        np.where(measured, data["air_temperature_mean"].values, middle)
+        if measured.any()
+        else middle
+    )
 
 
 def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
@@ -76,7 +109,10 @@ def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> x
     one = _level_1(tmax, day_index(times), normals)
     one = np.where(in_season(times, options.warm_season)[:, None], one, 0.0)
     two = all_of(one, lagged(one, 1), lagged(one, 2))
-    ehf, _ = excess_heat_factor(_mean_temperature(observations, normals["measured_tmean"].values), normals["tmean_p95"].values)
+    ehf, _ = excess_heat_factor(
+        _mean_temperature(observations, normals["measured_tmean"].values),
+        normals["tmean_p95"].values,
+    )
     with np.errstate(invalid="ignore"):
         severe = ehf / normals["ehf_p85"].values >= options.thresholds.get("level_3", 1.0)
     three = all_of(two, np.where(np.isfinite(ehf + normals["ehf_p85"].values), severe, np.nan))
@@ -96,13 +132,20 @@ def _level_1(tmax: np.ndarray, index: np.ndarray, normals: xr.Dataset) -> np.nda
 def all_of(*parts: np.ndarray) -> np.ndarray:
     """1 where all are 1, 0 where any is 0, else NaN."""
     none = np.any([part == 0 for part in parts], axis=0)
-    return np.where(none, 0.0, np.where(np.any([np.isnan(part) for part in parts], axis=0), np.nan, 1.0))
+    return np.where(
+        none, 0.0, np.where(np.any([np.isnan(part) for part in parts], axis=0), np.nan, 1.0)
+    )
 
 
 def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
     """1 where any day of the cell is in the warm season, else 0: (cell, time, location)."""
-    days = [[times + np.timedelta64(cell.lead_days + k, "D") for k in range(cell.window_days)] for cell in CELLS]
-    season = np.stack([np.any([in_season(day, options.warm_season) for day in cell], axis=0) for cell in days])
+    days = [
+        [times + np.timedelta64(cell.lead_days + k, "D") for k in range(cell.window_days)]
+        for cell in CELLS
+    ]
+    season = np.stack(
+        [np.any([in_season(day, options.warm_season) for day in cell], axis=0) for cell in days]
+    )
     return np.repeat(season.astype(float)[:, :, None], normals.sizes["location"], axis=2)
 
 
@@ -128,7 +171,11 @@ FEATURES = (
 
 
 def predictors(
-    known: xr.Dataset, normals: xr.Dataset, rows: np.ndarray, delays: Mapping[str, int], options: Options
+    known: xr.Dataset,
+    normals: xr.Dataset,
+    rows: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
 ) -> dict[str, np.ndarray]:
     """Newest and running anomalies, the running spell, and the state of soil and air; (row, cell, location)."""
     issued = known["init_time"].values
@@ -136,9 +183,13 @@ def predictors(
     index = day_index(times)
     tmax = known["air_temperature_max"].values.astype(np.float64)
     anomaly = tmax - normals["tmax_mean"].values[index]
-    one = np.where(in_season(times, options.warm_season)[:, None], _level_1(tmax, index, normals), 0.0)
+    one = np.where(
+        in_season(times, options.warm_season)[:, None], _level_1(tmax, index, normals), 0.0
+    )
     both = all_of(one, lagged(one, 1))
-    _, significance = excess_heat_factor(_mean_temperature(known, normals["measured_tmean"].values), normals["tmean_p95"].values)
+    _, significance = excess_heat_factor(
+        _mean_temperature(known, normals["measured_tmean"].values), normals["tmean_p95"].values
+    )
     state = {
         "tmax_anomaly_1d": anomaly,
         "tmax_anomaly_mean_30d": trailing_mean(anomaly, 30),
@@ -148,7 +199,8 @@ def predictors(
         "ehi_significance": significance,
         "tmax_anomaly_change_1d": anomaly - lagged(anomaly, 1),
         "tmax_anomaly_mean_7d": trailing_mean(anomaly, 7),
-        "tmin_anomaly_1d": optional(known, "air_temperature_min") - normals["tmin_mean"].values[index],
+        "tmin_anomaly_1d": optional(known, "air_temperature_min")
+        - normals["tmin_mean"].values[index],
         "precipitation_sum_30d": trailing_sum(optional(known, "precipitation"), 30),
         "precipitation_sum_90d": trailing_sum(optional(known, "precipitation"), 90),
         "relative_humidity_1d": optional(known, "relative_humidity"),
@@ -157,7 +209,10 @@ def predictors(
     }
     made = {name: values[rows][:, None, :] for name, values in state.items()}
     valid = valid_index(issued[rows], CELLS)
-    usual, threshold = normals["tmax_mean"].values[valid], np.fmax(normals["tmax_p90"].values[valid], normals["heat_floor"].values)
+    usual, threshold = (
+        normals["tmax_mean"].values[valid],
+        np.fmax(normals["tmax_p90"].values[valid], normals["heat_floor"].values),
+    )
     return made | {"margin_to_threshold": threshold - usual, **season_waves(valid)}
 
 
@@ -180,7 +235,14 @@ HAZARD = Hazard(
     name="heat",
     title="Heat",
     requires=("air_temperature_max",),
-    uses=("air_temperature_min", "air_temperature_mean", "precipitation", "relative_humidity", "wind_speed", "air_pressure"),
+    uses=(
+        "air_temperature_min",
+        "air_temperature_mean",
+        "precipitation",
+        "relative_humidity",
+        "wind_speed",
+        "air_pressure",
+    ),
     cells=CELLS,
     gap_days=42,
     first_training_years=10,
@@ -198,13 +260,24 @@ HAZARD = Hazard(
     state=FEATURES[:6],
     choices=("measured_tmean",),
     seasonal=True,
-    boosting={"max_depth": 1, "eta": 0.033, "min_child_weight": 11.0, "lambda": 3.5, "subsample": 0.55, "colsample_bytree": 0.94},
+    boosting={
+        "max_depth": 1,
+        "eta": 0.033,
+        "min_child_weight": 11.0,
+        "lambda": 3.5,
+        "subsample": 0.55,
+        "colsample_bytree": 0.94,
+    },
     causes={
         "yesterday's temperature": ("tmax_anomaly_1d", "tmax_anomaly_change_1d", "tmin_anomaly_1d"),
         "the running hot spell": ("spell_one_day", "spell_two_days"),
         "built-up heat": ("ehi_significance", "tmax_anomaly_mean_7d"),
         "the warmth of the last months": ("tmax_anomaly_mean_30d", "tmax_anomaly_mean_365d"),
         "dry or wet ground": ("precipitation_sum_30d", "precipitation_sum_90d"),
-        "humidity, wind and pressure": ("relative_humidity_1d", "wind_speed_1d", "air_pressure_change_1d"),
+        "humidity, wind and pressure": (
+            "relative_humidity_1d",
+            "wind_speed_1d",
+            "air_pressure_change_1d",
+        ),
     },
 )

@@ -8,7 +8,18 @@ import numpy as np
 import xarray as xr
 
 from features.calendar import DAYS, day_index, trailing_mean, trailing_sum, window_mean
-from features.hazards import LEVELS, Hazard, Options, Quantity, always, lagged, optional, season_waves, single_days, valid_index
+from features.hazards import (
+    LEVELS,
+    Hazard,
+    Options,
+    Quantity,
+    always,
+    lagged,
+    optional,
+    season_waves,
+    single_days,
+    valid_index,
+)
 from features.indices import annual_maxima, gev_return_level
 
 CELLS = single_days(6)
@@ -18,7 +29,10 @@ SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     """Return levels (level, location), from a GEV by L-moments on annual maxima, and usual discharge by day; m3 s-1."""
-    times, flow = observations["time"].values, observations["river_discharge"].values.astype(np.float64)
+    times, flow = (
+        observations["time"].values,
+        observations["river_discharge"].values.astype(np.float64),
+    )
     maxima = annual_maxima(flow, times)
     levels = [np.full(flow.shape[1], options.thresholds.get(f"level_{k}", np.nan)) for k in LEVELS]
     fitted = [gev_return_level(maxima, RETURN_PERIODS[k]) for k in LEVELS]
@@ -26,7 +40,14 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
         "return_level": (("level", "location"), np.where(np.isnan(levels), fitted, levels)),
         "log_flow_mean": (("dayofyear", "location"), window_mean(_log(flow), times)),
     }
-    return xr.Dataset(normals, coords={"level": list(LEVELS), "dayofyear": np.arange(DAYS), "location": observations["location"].values})
+    return xr.Dataset(
+        normals,
+        coords={
+            "level": list(LEVELS),
+            "dayofyear": np.arange(DAYS),
+            "location": observations["location"].values,
+        },
+    )
 
 
 def _log(flow: np.ndarray) -> np.ndarray:
@@ -36,8 +57,12 @@ def _log(flow: np.ndarray) -> np.ndarray:
 def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
     """Levels of each day: (level, time, location), 1.0, 0.0 or NaN."""
     flow = observations["river_discharge"].astype(np.float64)
-    above = (flow > normals["return_level"]).where(np.isfinite(flow) & np.isfinite(normals["return_level"]))
-    return above.transpose("level", "time", "location").drop_vars(("latitude", "longitude", "elevation", "name"), errors="ignore")
+    above = (flow > normals["return_level"]).where(
+        np.isfinite(flow) & np.isfinite(normals["return_level"])
+    )
+    return above.transpose("level", "time", "location").drop_vars(
+        ("latitude", "longitude", "elevation", "name"), errors="ignore"
+    )
 
 
 FEATURES = (
@@ -58,7 +83,11 @@ FEATURES = (
 
 
 def predictors(
-    known: xr.Dataset, normals: xr.Dataset, rows: np.ndarray, delays: Mapping[str, int], options: Options
+    known: xr.Dataset,
+    normals: xr.Dataset,
+    rows: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
 ) -> dict[str, np.ndarray]:
     """The newest flow, how it moves, the rain and melt on the way to it; (row, cell, location)."""
     issued = known["init_time"].values
@@ -67,11 +96,14 @@ def predictors(
     rain, tmax = optional(known, "precipitation"), optional(known, "air_temperature_max")
     state = {
         "log_flow": log_flow,
-        "log_flow_over_level": log_flow - np.log(np.maximum(normals["return_level"].values[0], SMALLEST_FLOW)),
+        "log_flow_over_level": log_flow
+        - np.log(np.maximum(normals["return_level"].values[0], SMALLEST_FLOW)),
         "precipitation_1d": rain,
         "log_flow_change_1d": log_flow - lagged(log_flow, 1),
         "log_flow_change_3d": log_flow - lagged(log_flow, 3),
-        "log_flow_anomaly_mean_7d": trailing_mean(log_flow - normals["log_flow_mean"].values[index], 7),
+        "log_flow_anomaly_mean_7d": trailing_mean(
+            log_flow - normals["log_flow_mean"].values[index], 7
+        ),
         "precipitation_sum_3d": trailing_sum(rain, 3),
         "precipitation_sum_30d": trailing_sum(rain, 30),
         "air_temperature_max_1d": tmax,
@@ -123,7 +155,14 @@ HAZARD = Hazard(
     state=("log_flow", "log_flow_over_level", "precipitation_1d", "climatology"),
     only_where_measured=True,
     anywhere=True,
-    boosting={"max_depth": 1, "eta": 0.14, "min_child_weight": 11.0, "lambda": 0.6, "subsample": 0.8, "colsample_bytree": 0.33},
+    boosting={
+        "max_depth": 1,
+        "eta": 0.14,
+        "min_child_weight": 11.0,
+        "lambda": 0.6,
+        "subsample": 0.8,
+        "colsample_bytree": 0.33,
+    },
     causes={
         "the river's flow": (
             "log_flow",
@@ -133,6 +172,10 @@ HAZARD = Hazard(
             "log_flow_anomaly_mean_7d",
         ),
         "recent rain": ("precipitation_1d", "precipitation_sum_3d", "precipitation_sum_30d"),
-        "melt and frost": ("air_temperature_max_1d", "melt_degrees_sum_7d", "freezing_degrees_sum_90d"),
+        "melt and frost": (
+            "air_temperature_max_1d",
+            "melt_degrees_sum_7d",
+            "freezing_degrees_sum_90d",
+        ),
     },
 )

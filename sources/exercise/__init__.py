@@ -22,7 +22,9 @@ from sources.exercise.world import Run, World, simulate, stream
 NAME = "exercise"
 START = date(1996, 1, 1)
 YEARS_WITHOUT_FORECASTS = 12
-YEARS_TO_MODEL_CHANGE = 21  # in the middle of the archive of forecasts where the record is 30 years long
+YEARS_TO_MODEL_CHANGE = (
+    21  # in the middle of the archive of forecasts where the record is 30 years long
+)
 DELAY_DAYS = 1
 TOGETHER = 100  # places simulated at a time, so that thousands fit into memory
 
@@ -51,7 +53,11 @@ def world_of(region: Region) -> World:
     """The world a region file describes: its places, its history_start (default 1996-01-01), its options."""
     options = options_of(region, NAME, Options)
     start = np.datetime64(region.history_start or START)
-    rules: dict[str, Any] = {"seed": options.seed, "start": start, "variants": frozenset(options.variants)}
+    rules: dict[str, Any] = {
+        "seed": options.seed,
+        "start": start,
+        "variants": frozenset(options.variants),
+    }
     if not region.locations:
         return World(**rules, **_made_up(options.places))
     for place in region.locations:
@@ -113,9 +119,19 @@ def fetch(region: Region, settings: Settings) -> Batch:
     runs = [simulate(part, until, layers=with_forecasts) for part in parts_of(world)]
     record = pd.concat([record_table(run) for run in runs], ignore_index=True)
     stored = newest_stored(region, settings, NAME)
-    since = stored["observations"]["time"].max() if same_values(stored["observations"], record, "time") else None
-    issued = _fetch_forecasts(region, runs, until, stored["forecasts"] if since is not None else None)
-    return Batch(record if since is None else record[record["time"] >= since], locations_table(region, world), issued)
+    since = (
+        stored["observations"]["time"].max()
+        if same_values(stored["observations"], record, "time")
+        else None
+    )
+    issued = _fetch_forecasts(
+        region, runs, until, stored["forecasts"] if since is not None else None
+    )
+    return Batch(
+        record if since is None else record[record["time"] >= since],
+        locations_table(region, world),
+        issued,
+    )
 
 
 SOURCE = Source(
@@ -129,7 +145,9 @@ SOURCE = Source(
 )
 
 
-def _fetch_forecasts(region: Region, runs: list[Run], until: np.datetime64, stored: pd.DataFrame | None) -> pd.DataFrame:
+def _fetch_forecasts(
+    region: Region, runs: list[Run], until: np.datetime64, stored: pd.DataFrame | None
+) -> pd.DataFrame:
     options, (first, change) = options_of(region, NAME, Options), forecast_days(region)
     last = until + np.timedelta64(DELAY_DAYS, "D")
     if not options.members or first > last:
@@ -137,7 +155,13 @@ def _fetch_forecasts(region: Region, runs: list[Run], until: np.datetime64, stor
 
     def tables(since: np.datetime64) -> pd.DataFrame:
         return pd.concat(
-            [forecast_table(issue_forecasts(run, since, last, options.members, change), run.world.ids) for run in runs], ignore_index=True
+            [
+                forecast_table(
+                    issue_forecasts(run, since, last, options.members, change), run.world.ids
+                )
+                for run in runs
+            ],
+            ignore_index=True,
         )
 
     if stored is not None and len(stored):
@@ -168,7 +192,12 @@ def parts_of(world: World) -> list[World]:
 def record_table(run: Run) -> pd.DataFrame:
     """The simulated days as a Batch's observations, a row a day and place."""
     days, places = len(run.days), len(run.world.ids)
-    table = pd.DataFrame({"time": np.repeat(run.days.astype("datetime64[ns]"), places), "location": list(run.world.ids) * days})
+    table = pd.DataFrame(
+        {
+            "time": np.repeat(run.days.astype("datetime64[ns]"), places),
+            "location": list(run.world.ids) * days,
+        }
+    )
     for name, values in run.fields.items():
         table[name] = values.ravel().astype(np.float32)
     return table
@@ -194,7 +223,10 @@ def forecast_table(forecasts: Forecasts, ids: tuple[str, ...]) -> pd.DataFrame:
 
 def locations_table(region: Region, world: World) -> pd.DataFrame:
     """A Batch's locations: the region's places, or those made up."""
-    names = {place.id: place.names.get("en") or next(iter(place.names.values()), place.id) for place in region.locations}
+    names = {
+        place.id: place.names.get("en") or next(iter(place.names.values()), place.id)
+        for place in region.locations
+    }
     return pd.DataFrame(
         {
             "location": list(world.ids),
@@ -216,7 +248,9 @@ def newest_stored(region: Region, settings: Settings, source: str) -> dict[str, 
         observed, issued = store.observations(), store.forecasts()
     except RiskError:
         return nothing
-    found = {"observations": observed.isel(time=[-1]).drop_dims("variable").to_dataframe().reset_index()}
+    found = {
+        "observations": observed.isel(time=[-1]).drop_dims("variable").to_dataframe().reset_index()
+    }
     if issued is not None:
         rows = issued.isel(init_time=[-1]).to_dataframe().reset_index()
         rows["lead_days"] = rows["lead_time"].dt.days
@@ -228,9 +262,15 @@ def same_values(stored: pd.DataFrame, delivered: pd.DataFrame, when: str) -> boo
     """Whether all that is stored of its newest day is what is delivered for it: else another seed or variant was stored."""
     if stored.empty:
         return False
-    keys = [key for key in ("time", "init_time", "lead_days", "location", "member") if key in delivered and key in stored]
+    keys = [
+        key
+        for key in ("time", "init_time", "lead_days", "location", "member")
+        if key in delivered and key in stored
+    ]
     names = [name for name in stored if name in delivered and name not in keys]
     mine = delivered[delivered[when] == stored[when].iloc[0]].set_index(keys)[names]
     theirs = stored.set_index(keys)[names].dropna(how="all")
     mine = mine.dropna(how="all")
-    return len(mine) == len(theirs) and bool(np.array_equal(mine.sort_index().to_numpy(), theirs.sort_index().to_numpy(), equal_nan=True))
+    return len(mine) == len(theirs) and bool(
+        np.array_equal(mine.sort_index().to_numpy(), theirs.sort_index().to_numpy(), equal_nan=True)
+    )

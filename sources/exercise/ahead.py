@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sources.exercise.world import LEADS, NAMES, WAVES, Grounds, Innovations, Run, State, joined, stream, weather_of
+from sources.exercise.world import (
+    LEADS,
+    NAMES,
+    WAVES,
+    Grounds,
+    Innovations,
+    Run,
+    State,
+    joined,
+    stream,
+    weather_of,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +31,12 @@ if TYPE_CHECKING:
 MEMBER_SPREAD = 0.5  # of the right one: raw ensembles are overconfident
 LOST_RUNS = 0.005  # share of the days whose forecast never arrived
 LOST_MEMBERS = 0.01
-FORECAST_VARIABLES = ("air_temperature_max", "air_temperature_min", "precipitation", "river_discharge")
+FORECAST_VARIABLES = (
+    "air_temperature_max",
+    "air_temperature_min",
+    "precipitation",
+    "river_discharge",
+)
 CHUNK = 64  # issue days worked on together, so that memory stays small
 
 Event = Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]
@@ -63,7 +79,9 @@ class Draws:
     own: np.ndarray
 
 
-def ahead(run: Run, index: np.ndarray, draws: Draws, known: bool, spread: float = 1.0) -> dict[str, np.ndarray]:
+def ahead(
+    run: Run, index: np.ndarray, draws: Draws, known: bool, spread: float = 1.0
+) -> dict[str, np.ndarray]:
     """Fields of the LEADS days from each issue day on: variable -> (lead, issue, draw, place).
 
     ``index``: rows of ``run.days``, or the one after the last, from 1 on. With ``known`` the layers revealed by the morning of the
@@ -72,11 +90,16 @@ def ahead(run: Run, index: np.ndarray, draws: Draws, known: bool, spread: float 
     grounds, leads = run.grounds, np.arange(LEADS)
     if known and len(run.known.slow) == 1:
         raise ValueError("the run was simulated without layers, nothing is known ahead")
-    before = State(**{one.name: getattr(run.states, one.name)[index - 1][:, None] for one in fields(State)})
+    before = State(
+        **{one.name: getattr(run.states, one.name)[index - 1][:, None] for one in fields(State)}
+    )
     new = _unknown(grounds, draws, known, spread)
     if known:
         entry, row = leads[:, None] + 1, index[None, :] + leads[:, None]
-        kept = {one.name: getattr(run.known, one.name)[entry, row][:, :, None] for one in fields(Innovations)}
+        kept = {
+            one.name: getattr(run.known, one.name)[entry, row][:, :, None]
+            for one in fields(Innovations)
+        }
         new = Innovations(**{name: getattr(new, name) + part for name, part in kept.items()})
     days = run.world.start + (index[None, :] + leads[:, None])[:, :, None]
     found, _ = weather_of(grounds, days, before, new)
@@ -89,7 +112,11 @@ def _unknown(grounds: Grounds, draws: Draws, known: bool, spread: float) -> Inno
     channels = np.sqrt(grounds.unknown.T) if known else np.ones((LEADS, len(NAMES)))
     province = draws.province * (spread * shared).astype(np.float32)[:, None, None, None]
     weights = (spread * channels).astype(np.float32)[:, None, None, :, None]
-    return Innovations(province[..., 0], province[..., 1], joined(grounds, weights * draws.waves, weights * draws.own))
+    return Innovations(
+        province[..., 0],
+        province[..., 1],
+        joined(grounds, weights * draws.waves, weights * draws.own),
+    )
 
 
 def truth(
@@ -108,13 +135,18 @@ def truth(
     it returns yes or no, or several of these, for each. Its noise is that of ``draws`` draws, which are the same for every event.
     """
     index = _rows(run, issued, least=max(1, history))
-    return np.stack([_chance(run, int(row), event, draws, layers, history) for row in index], axis=-3)
+    return np.stack(
+        [_chance(run, int(row), event, draws, layers, history) for row in index], axis=-3
+    )
 
 
 def _rows(run: Run, issued: np.ndarray, least: int) -> np.ndarray:
     index = (np.asarray(issued, "datetime64[D]") - run.world.start).astype(int)
     if len(index) == 0 or index.min() < least or index.max() > len(run.days):
-        first, last = run.world.start + np.timedelta64(least, "D"), run.days[-1] + np.timedelta64(1, "D")
+        first, last = (
+            run.world.start + np.timedelta64(least, "D"),
+            run.days[-1] + np.timedelta64(1, "D"),
+        )
         raise ValueError(f"issue days must lie from {first} to {last}")
     return index
 
@@ -122,10 +154,15 @@ def _rows(run: Run, issued: np.ndarray, least: int) -> np.ndarray:
 def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history: int) -> np.ndarray:
     """One issue day's chances: (..., lead, location)."""
     random = stream(run.world.seed, "truth", row)
-    found = ahead(run, np.array([row]), draw(random, (LEADS, 1, draws), len(run.world.ids) + 1), layers)
+    found = ahead(
+        run, np.array([row]), draw(random, (LEADS, 1, draws), len(run.world.ids) + 1), layers
+    )
     past = slice(row - history, row)
     # float32, as the store would hold them: a value on a threshold falls on the same side of it in the record and in the draws
-    whole = {name: _with_past(run.fields[name][past], values[:, 0]).astype(np.float32) for name, values in found.items()}
+    whole = {
+        name: _with_past(run.fields[name][past], values[:, 0]).astype(np.float32)
+        for name, values in found.items()
+    }
     days = run.world.start + np.arange(row - history, row + LEADS)
     happens = np.asarray(event(whole, days), dtype=np.float64)
     return happens[..., history:, :].mean(axis=-3)
@@ -137,7 +174,11 @@ def _with_past(past: np.ndarray, draws: np.ndarray) -> np.ndarray:
     return np.concatenate([np.broadcast_to(past, (len(ahead_of), *past.shape)), ahead_of], axis=1)
 
 
-def event_of(events: Callable[[xr.Dataset, xr.Dataset], xr.DataArray], normals: xr.Dataset, ids: Sequence[str]) -> Event:
+def event_of(
+    events: Callable[[xr.Dataset, xr.Dataset], xr.DataArray],
+    normals: xr.Dataset,
+    ids: Sequence[str],
+) -> Event:
     """An Event from a function of a record and its normals, both with a location dimension, to (..., time, location).
 
     ``events`` sees each draw of a place as a place of its own, with that place's normals; ``ids`` are the run's places in order.
@@ -149,9 +190,14 @@ def event_of(events: Callable[[xr.Dataset, xr.Dataset], xr.DataArray], normals: 
     def event(values: Mapping[str, np.ndarray], days: np.ndarray) -> np.ndarray:
         draws, length, places = next(iter(values.values())).shape
         label = np.arange(draws * places)
-        columns = {name: (("time", "location"), array.swapaxes(0, 1).reshape(length, -1)) for name, array in values.items()}
+        columns = {
+            name: (("time", "location"), array.swapaxes(0, 1).reshape(length, -1))
+            for name, array in values.items()
+        }
         record = xr.Dataset(columns, {"time": days.astype("datetime64[ns]"), "location": label})
-        found = events(record, mine.isel(location=label % places).assign_coords(location=label)).values
+        found = events(
+            record, mine.isel(location=label % places).assign_coords(location=label)
+        ).values
         return np.moveaxis(found.reshape(*found.shape[:-1], draws, places), -2, -3)
 
     return event
@@ -166,16 +212,26 @@ def draw(random: np.random.Generator, shape: tuple[int, ...], places: int) -> Dr
     return Draws(normal(2), normal(len(NAMES), 2 * WAVES), normal(len(NAMES), places))
 
 
-def issue_forecasts(run: Run, first: np.datetime64, last: np.datetime64, members: int, change: np.datetime64) -> Forecasts:
+def issue_forecasts(
+    run: Run, first: np.datetime64, last: np.datetime64, members: int, change: np.datetime64
+) -> Forecasts:
     """The forecasts issued on the days ``first`` to ``last``, both included; from ``change`` on by another model."""
     day = np.timedelta64(1, "D")
     first = max(first, run.world.start + day)
     index = _rows(run, np.arange(first, last + day), least=1)
-    parts = [_issue(run, index[start : start + CHUNK], members, change) for start in range(0, len(index), CHUNK)]
-    return Forecasts(run.world.start + index, {name: np.concatenate([part[name] for part in parts]) for name in FORECAST_VARIABLES})
+    parts = [
+        _issue(run, index[start : start + CHUNK], members, change)
+        for start in range(0, len(index), CHUNK)
+    ]
+    return Forecasts(
+        run.world.start + index,
+        {name: np.concatenate([part[name] for part in parts]) for name in FORECAST_VARIABLES},
+    )
 
 
-def _issue(run: Run, index: np.ndarray, members: int, change: np.datetime64) -> dict[str, np.ndarray]:
+def _issue(
+    run: Run, index: np.ndarray, members: int, change: np.datetime64
+) -> dict[str, np.ndarray]:
     """(issue, lead, place, member) of each forecast variable, with the model's errors and gaps."""
     found = ahead(run, index, _member_draws(run, index, members), known=True, spread=MEMBER_SPREAD)
     issued = run.world.start + index
@@ -187,7 +243,9 @@ def _issue(run: Run, index: np.ndarray, members: int, change: np.datetime64) -> 
         raw = found[name].transpose(1, 0, 3, 2)
         with_error = np.where(new, _wrong(name, raw, new_errors), _wrong(name, raw, old_errors))
         values[name] = np.where(lost[:, None, None, :], np.nan, np.round(with_error, 2))
-    values["air_temperature_min"] = np.minimum(values["air_temperature_min"], values["air_temperature_max"])
+    values["air_temperature_min"] = np.minimum(
+        values["air_temperature_min"], values["air_temperature_max"]
+    )
     return values
 
 
@@ -197,9 +255,14 @@ def _member_draws(run: Run, index: np.ndarray, members: int) -> Draws:
     parts = []
     for row in index:
         random = stream(run.world.seed, "members", row)
-        shared = [random.standard_normal((*shape, *sizes), dtype=np.float32) for sizes in ((2,), (len(NAMES), 2 * WAVES))]
+        shared = [
+            random.standard_normal((*shape, *sizes), dtype=np.float32)
+            for sizes in ((2,), (len(NAMES), 2 * WAVES))
+        ]
         own = [
-            stream(run.world.seed, "members", f"{row}/{name}").standard_normal((*shape, len(NAMES)), dtype=np.float32)
+            stream(run.world.seed, "members", f"{row}/{name}").standard_normal(
+                (*shape, len(NAMES)), dtype=np.float32
+            )
             for name in (*run.world.ids, "/upstream")
         ]
         parts.append((*shared, np.stack(own, axis=-1)))
@@ -215,7 +278,10 @@ def _lost(run: Run, day: np.datetime64, members: int) -> np.ndarray:
 
 def _errors(run: Run, model: ForecastModel) -> tuple[ForecastModel, np.ndarray]:
     """The model and each place's own warm error, degC."""
-    places = [stream(run.world.seed, f"model {model.name}", name).standard_normal() for name in run.world.ids]
+    places = [
+        stream(run.world.seed, f"model {model.name}", name).standard_normal()
+        for name in run.world.ids
+    ]
     return model, model.warm + model.place * np.array(places)
 
 

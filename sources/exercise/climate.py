@@ -26,22 +26,66 @@ WIND = (3.6, 4.0, 4.1, 4.3, 4.2, 4.2, 4.0, 3.8, 3.6, 3.3, 3.5, 3.5)
 INLAND_MAXIMUM = (16.5, 17.5, 20.1, 22.4, 26.0, 30.4, 34.4, 34.8, 30.1, 26.4, 20.5, 17.5)
 INLAND_MINIMUM = (4.1, 4.8, 6.7, 8.4, 11.5, 15.3, 18.7, 19.3, 16.3, 12.8, 8.4, 5.5)
 INLAND_RAIN = (28.2, 29.1, 33.4, 36.3, 27.8, 5.4, 1.2, 3.3, 15.7, 20.3, 34.5, 31.4)
-COAST_LATITUDE, INLAND_LATITUDE = 35.12, 34.65  # the mouth of the Moulouya, and south of the Beni Snassen hills
+COAST_LATITUDE, INLAND_LATITUDE = (
+    35.12,
+    34.65,
+)  # the mouth of the Moulouya, and south of the Beni Snassen hills
 COAST_HEIGHT, INLAND_HEIGHT = 47.0, 468.0  # m, of the two stations
 # The exercise's own choices, plausible for a Mediterranean plain and nowhere measured.
-CONVECTIVE_RAIN = (0.15, 0.15, 0.20, 0.30, 0.50, 0.75, 0.90, 0.90, 0.70, 0.45, 0.25, 0.15)  # share of the month's rain
-CONVECTIVE_DAYS = (0.015, 0.015, 0.020, 0.035, 0.035, 0.013, 0.006, 0.013, 0.040, 0.040, 0.030, 0.015)
+CONVECTIVE_RAIN = (
+    0.15,
+    0.15,
+    0.20,
+    0.30,
+    0.50,
+    0.75,
+    0.90,
+    0.90,
+    0.70,
+    0.45,
+    0.25,
+    0.15,
+)  # share of the month's rain
+CONVECTIVE_DAYS = (
+    0.015,
+    0.015,
+    0.020,
+    0.035,
+    0.035,
+    0.013,
+    0.006,
+    0.013,
+    0.040,
+    0.040,
+    0.030,
+    0.015,
+)
 CLOUD = (0.50, 0.48, 0.45, 0.43, 0.38, 0.27, 0.20, 0.22, 0.33, 0.42, 0.47, 0.50)
 COAST_HUMIDITY = (72.0, 72.0, 72.0, 70.0, 70.0, 69.0, 68.0, 70.0, 73.0, 74.0, 73.0, 73.0)  # %
 INLAND_HUMIDITY = (70.0, 67.0, 63.0, 60.0, 55.0, 48.0, 42.0, 44.0, 53.0, 60.0, 66.0, 70.0)  # %
-HEAT_WAVES = (0.0, 0.0, 0.0, 0.0, 0.008, 0.018, 0.020, 0.020, 0.014, 0.006, 0.0, 0.0)  # chance that one begins on a day
+HEAT_WAVES = (
+    0.0,
+    0.0,
+    0.0,
+    0.0,
+    0.008,
+    0.018,
+    0.020,
+    0.020,
+    0.014,
+    0.006,
+    0.0,
+    0.0,
+)  # chance that one begins on a day
 HEAT_WAVE_ENDS = 0.25  # chance a day: four days long
 HEAT_GROWTH = 0.6  # how much of its full strength a heat wave gains a day, and loses after its end
 FRONT_POWER = 1.7  # frontal rain grows with this power of the front's strength above its threshold
 CELL_GROWTH = 1.3  # convective rain grows exponentially with its strength
 LAPSE = 0.006  # degC m-1
 RAIN_WITH_HEIGHT = 0.0005  # m-1: half as much again on 800 m
-WET_ONLY_ABOVE = 0.66  # share of the days with any rain that have 1 mm or more; so `WET_DAYS` are met
+WET_ONLY_ABOVE = (
+    0.66  # share of the days with any rain that have 1 mm or more; so `WET_DAYS` are met
+)
 
 
 @dataclass(frozen=True)
@@ -68,16 +112,22 @@ class Climate:
     heat_wave_mean: np.ndarray
 
 
-def climate(latitude: np.ndarray, elevation: np.ndarray, dry: np.ndarray, memory: bool = True) -> Climate:
+def climate(
+    latitude: np.ndarray, elevation: np.ndarray, dry: np.ndarray, memory: bool = True
+) -> Climate:
     """The climate of places (degrees north, m above the sea; ``dry`` is the factor on their rain). Each place's is its own alone."""
     from scipy.special import ndtri
 
     inland = inland_share(latitude)
     above = elevation - mixed(np.array(COAST_HEIGHT), np.array(INLAND_HEIGHT), inland)
     rain = (
-        mixed(yearly(_a_day(COAST_RAIN)), yearly(_a_day(INLAND_RAIN)), inland) * np.exp(RAIN_WITH_HEIGHT * np.clip(above, -200, 1200)) * dry
+        mixed(yearly(_a_day(COAST_RAIN)), yearly(_a_day(INLAND_RAIN)), inland)
+        * np.exp(RAIN_WITH_HEIGHT * np.clip(above, -200, 1200))
+        * dry
     )
-    wet, cells, share = (yearly(figures)[:, None] for figures in (WET_DAYS, CONVECTIVE_DAYS, CONVECTIVE_RAIN))
+    wet, cells, share = (
+        yearly(figures)[:, None] for figures in (WET_DAYS, CONVECTIVE_DAYS, CONVECTIVE_RAIN)
+    )
     fronts = np.maximum(wet / WET_ONLY_ABOVE - 0.6 * cells, 0.004)
     front_threshold, cell_threshold = -ndtri(fronts), -ndtri(cells)
     begins = yearly(HEAT_WAVES)
@@ -88,10 +138,14 @@ def climate(latitude: np.ndarray, elevation: np.ndarray, dry: np.ndarray, memory
         spread=np.ones((DAYS, 1)) * (2.1 + 1.0 * inland),
         heat=np.ones((DAYS, 1)) * (3.5 + 1.5 * inland),
         front_threshold=front_threshold * everywhere,
-        front_amount=rain * (1 - share) / _mean_above(front_threshold, lambda strength: strength**FRONT_POWER),
+        front_amount=rain
+        * (1 - share)
+        / _mean_above(front_threshold, lambda strength: strength**FRONT_POWER),
         front_chance=fronts * everywhere,
         cell_threshold=cell_threshold * everywhere,
-        cell_amount=rain * share / _mean_above(cell_threshold, lambda strength: np.expm1(CELL_GROWTH * strength)),
+        cell_amount=rain
+        * share
+        / _mean_above(cell_threshold, lambda strength: np.expm1(CELL_GROWTH * strength)),
         cloud=yearly(CLOUD)[:, None] * everywhere,
         humidity=mixed(yearly(COAST_HUMIDITY), yearly(INLAND_HUMIDITY), inland),
         wind=yearly(WIND)[:, None] * everywhere,
@@ -113,7 +167,10 @@ def mixed(coast: np.ndarray, inland: np.ndarray, share: np.ndarray) -> np.ndarra
 
 def _a_day(monthly: tuple[float, ...]) -> tuple[float, ...]:
     """Mean daily amounts of monthly sums."""
-    return tuple(float(amount / length) for amount, length in zip(monthly, np.diff(MONTH_STARTS), strict=True))
+    return tuple(
+        float(amount / length)
+        for amount, length in zip(monthly, np.diff(MONTH_STARTS), strict=True)
+    )
 
 
 def yearly(monthly: tuple[float, ...]) -> np.ndarray:
@@ -122,7 +179,9 @@ def yearly(monthly: tuple[float, ...]) -> np.ndarray:
     anchors, curve = wanted.copy(), np.empty(DAYS)
     for _ in range(8):
         curve = np.interp(np.arange(DAYS) + 0.5, middles, anchors, period=DAYS)
-        anchors = anchors + wanted - np.add.reduceat(curve, MONTH_STARTS[:-1]) / np.diff(MONTH_STARTS)
+        anchors = (
+            anchors + wanted - np.add.reduceat(curve, MONTH_STARTS[:-1]) / np.diff(MONTH_STARTS)
+        )
         anchors = np.maximum(anchors, 0.0) if wanted.min() >= 0 else anchors
     return curve
 
@@ -134,7 +193,9 @@ def extraterrestrial_radiation(latitude: np.ndarray) -> np.ndarray:
     declination = 0.409 * np.sin(angle - 1.39)
     sunset = np.arccos(-np.tan(phi) * np.tan(declination))
     distance = 1 + 0.033 * np.cos(angle)
-    height = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.sin(sunset)
+    height = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(
+        declination
+    ) * np.sin(sunset)
     return 24 * 60 / np.pi * 0.0820 * distance * height
 
 

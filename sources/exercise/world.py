@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sources.exercise.climate import CELL_GROWTH, FRONT_POWER, HEAT_GROWTH, HEAT_WAVE_ENDS, Climate, climate, day_of_year
+from sources.exercise.climate import (
+    CELL_GROWTH,
+    FRONT_POWER,
+    HEAT_GROWTH,
+    HEAT_WAVE_ENDS,
+    Climate,
+    climate,
+    day_of_year,
+)
 
 LEADS = 11  # lead 0 is the issue day
 TREND = 0.4  # degC a decade
@@ -53,9 +61,15 @@ CHANNELS = {
 NAMES = tuple(CHANNELS)
 WAVES = 4  # pairs of spatial waves that make what places near to each other share
 SLOW_MEMORY = float(np.exp(-1 / 45))  # the hidden mode forgets a third in 18 days
-SLOW_HEAT, SLOW_RAIN = 0.15, 0.10  # its share of the variance of temperature and of fronts (warm is dry)
+SLOW_HEAT, SLOW_RAIN = (
+    0.15,
+    0.10,
+)  # its share of the variance of temperature and of fronts (warm is dry)
 
-CHERGUI_DRIES, CHERGUI_BLOWS = 14.0, 0.4  # a full heat wave comes with the dry desert wind: % less humidity, log of more wind
+CHERGUI_DRIES, CHERGUI_BLOWS = (
+    14.0,
+    0.4,
+)  # a full heat wave comes with the dry desert wind: % less humidity, log of more wind
 FRONT_COOLS = 1.6  # degC lower Tmax on a day of frontal rain
 SOIL_CAPACITY = 110.0  # mm of water a soil holds
 SOIL_USUAL = 0.3  # the wet share of a soil that has no memory
@@ -67,7 +81,11 @@ LOCAL_AREA = 200.0  # km2 of a commune's own wadis
 BASE_FLOW = 4.0  # m3 s-1; the mean is near the 26.5 of the Moulouya at the dam Mohamed V (abhmoulouya.ma, RessourcesEau)
 RIVER_KEEPS = 0.40  # of a river reach's water from one day to the next; there are two of them, one behind the other
 BASE_KEEPS = float(np.exp(-1 / 60))
-UPSTREAM = (34.20, 900.0, 1.0)  # latitude, elevation and rain factor of the upstream catchment's weather
+UPSTREAM = (
+    34.20,
+    900.0,
+    1.0,
+)  # latitude, elevation and rain factor of the upstream catchment's weather
 UPSTREAM_PLACE = (34.20, -3.20)
 
 
@@ -153,9 +171,15 @@ def stream(seed: int, purpose: str, name: object = "") -> np.random.Generator:
 
 def prepare(world: World) -> Grounds:
     """Tables and constants of a world; ``variants`` are taken account of here."""
-    latitude, elevation = np.append(world.latitude, UPSTREAM[0]), np.append(world.elevation, UPSTREAM[1])
+    latitude, elevation = (
+        np.append(world.latitude, UPSTREAM[0]),
+        np.append(world.elevation, UPSTREAM[1]),
+    )
     dry = np.append(np.where(world.river, 0.8, 1.0), UPSTREAM[2])
-    north, east = np.append(world.latitude, UPSTREAM_PLACE[0]) * 111.2, np.append(world.longitude, UPSTREAM_PLACE[1]) * 91.3  # km
+    north, east = (
+        np.append(world.latitude, UPSTREAM_PLACE[0]) * 111.2,
+        np.append(world.longitude, UPSTREAM_PLACE[1]) * 91.3,
+    )  # km
     patterns = np.stack([_pattern(name, north, east) for name in NAMES])
     unknown = np.array([channel.unknown for channel in CHANNELS.values()])
     if "no_forecast_skill" in world.variants:
@@ -163,7 +187,9 @@ def prepare(world: World) -> Grounds:
     return Grounds(
         climate=climate(latitude, elevation, dry, world.memory),
         patterns=patterns.astype(np.float32),
-        own=np.sqrt(1 - np.array([channel.shared for channel in CHANNELS.values()], dtype=np.float32))[:, None],
+        own=np.sqrt(
+            1 - np.array([channel.shared for channel in CHANNELS.values()], dtype=np.float32)
+        )[:, None],
         memory=np.array([channel.memory for channel in CHANNELS.values()])[:, None] * world.memory,
         unknown=unknown,
         unknown_shared=unknown[NAMES.index("temperature")],
@@ -207,7 +233,9 @@ def simulate(world: World, until: np.datetime64, layers: bool = True) -> Run:
     grounds = prepare(world)
     days = np.arange(world.start, until + np.timedelta64(1, "D"))
     known = reveal(world, grounds, len(days) + LEADS, layers)
-    everything = Innovations(known.slow[0, : len(days)], known.heat[0, : len(days)], known.place[0, : len(days)])
+    everything = Innovations(
+        known.slow[0, : len(days)], known.heat[0, : len(days)], known.place[0, : len(days)]
+    )
     fields, states = weather_of(grounds, days, first_state(grounds, ()), everything)
     reported = {name: values[:, : len(world.ids)] for name, values in fields.items()}
     return Run(world, grounds, days, reported, states, known)
@@ -217,10 +245,15 @@ def reveal(world: World, grounds: Grounds, count: int, layers: bool) -> Innovati
     """The innovations of ``count`` days and, with ``layers``, what of them is known at each lead: the first axis is Run's."""
     shares = np.sqrt(np.diff(grounds.unknown, axis=1, prepend=0.0).T).astype(np.float32)
     shares_provincial = np.sqrt(np.diff(grounds.unknown_shared, prepend=0.0)).astype(np.float32)
-    owners = [("upstream", "") if place == len(world.ids) else ("place", world.ids[place]) for place in range(len(world.ids) + 1)]
+    owners = [
+        ("upstream", "") if place == len(world.ids) else ("place", world.ids[place])
+        for place in range(len(world.ids) + 1)
+    ]
 
     def drawn(purpose: str, name: str, weights: np.ndarray, *sizes: int) -> np.ndarray:
-        numbers = stream(world.seed, purpose, name).standard_normal((count, LEADS, *sizes), dtype=np.float32)
+        numbers = stream(world.seed, purpose, name).standard_normal(
+            (count, LEADS, *sizes), dtype=np.float32
+        )
         return _known(numbers, weights, layers)
 
     own = np.stack([drawn(*owner, shares, len(NAMES)) for owner in owners], axis=-1)
@@ -242,21 +275,36 @@ def first_state(grounds: Grounds, batch: tuple[int, ...]) -> State:
     """The state before the first day: nothing unusual, a soil of usual wetness."""
     places = grounds.patterns.shape[1]
     zero, flat = np.zeros(batch), np.zeros((*batch, places))
-    return State(zero, zero, zero, np.zeros((*batch, len(NAMES), places)), flat + SOIL_USUAL * SOIL_CAPACITY, flat, flat, flat)
+    return State(
+        zero,
+        zero,
+        zero,
+        np.zeros((*batch, len(NAMES), places)),
+        flat + SOIL_USUAL * SOIL_CAPACITY,
+        flat,
+        flat,
+        flat,
+    )
 
 
-def weather_of(grounds: Grounds, days: np.ndarray, before: State, new: Innovations) -> tuple[dict[str, np.ndarray], State]:
+def weather_of(
+    grounds: Grounds, days: np.ndarray, before: State, new: Innovations
+) -> tuple[dict[str, np.ndarray], State]:
     """Fields and states of some days. ``days``: (day,), or (day, *batch) with sizes that broadcast with those of ``new``."""
     rows = day_of_year(days)
     slow, hot, heat, place = _signals(grounds, rows, before, new)
     fields = _weather(grounds, days, rows, slow, heat, place)
     soil, reach_one, reach_two, base = _water(grounds, before, fields)
-    fields["river_discharge"] = np.where(np.append(grounds.river, False), _rounded(BASE_FLOW + reach_two + base, 2), np.nan)
+    fields["river_discharge"] = np.where(
+        np.append(grounds.river, False), _rounded(BASE_FLOW + reach_two + base, 2), np.nan
+    )
     fields["soil_moisture"] = _rounded(DRY_SOIL + (WET_SOIL - DRY_SOIL) * soil / SOIL_CAPACITY, 4)
     return fields, State(slow, hot, heat, place, soil, reach_one, reach_two, base)
 
 
-def _signals(grounds: Grounds, rows: np.ndarray, before: State, new: Innovations) -> tuple[np.ndarray, ...]:
+def _signals(
+    grounds: Grounds, rows: np.ndarray, before: State, new: Innovations
+) -> tuple[np.ndarray, ...]:
     """The signals behind the weather, day by day: the slow mode, whether a heat wave is on, its strength, the places' channels."""
     if not grounds.remembers:
         begins = grounds.climate.heat_wave_threshold[rows]
@@ -264,7 +312,12 @@ def _signals(grounds: Grounds, rows: np.ndarray, before: State, new: Innovations
         return new.slow.astype(np.float64), strength, strength, new.place.astype(np.float64)
     fresh, fresh_slow = np.sqrt(1 - grounds.memory**2), np.sqrt(1 - grounds.slow_memory**2)
     begins, goes_on = grounds.climate.heat_wave_threshold[rows], _goes_on()
-    slow, hot, heat, place = (np.empty(new.slow.shape), np.empty(new.slow.shape), np.empty(new.slow.shape), np.empty(new.place.shape))
+    slow, hot, heat, place = (
+        np.empty(new.slow.shape),
+        np.empty(new.slow.shape),
+        np.empty(new.slow.shape),
+        np.empty(new.place.shape),
+    )
     last = before.slow, before.hot, before.heat, before.place
     for day in range(len(new.slow)):
         slow[day] = grounds.slow_memory * last[0] + fresh_slow * new.slow[day]
@@ -282,43 +335,73 @@ def _goes_on() -> float:
 
 
 def _weather(
-    grounds: Grounds, days: np.ndarray, rows: np.ndarray, slow: np.ndarray, heat: np.ndarray, place: np.ndarray
+    grounds: Grounds,
+    days: np.ndarray,
+    rows: np.ndarray,
+    slow: np.ndarray,
+    heat: np.ndarray,
+    place: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Fields from signals, rounded as instruments report them."""
     table = grounds.climate
     signal = {name: place[..., index, :] for index, name in enumerate(NAMES)}
-    warm = np.sqrt(1 - grounds.slow[0]) * signal["temperature"] + np.sqrt(grounds.slow[0]) * slow[..., None]
-    front = np.sqrt(1 - grounds.slow[1]) * signal["front"] - np.sqrt(grounds.slow[1]) * slow[..., None]
+    warm = (
+        np.sqrt(1 - grounds.slow[0]) * signal["temperature"]
+        + np.sqrt(grounds.slow[0]) * slow[..., None]
+    )
+    front = (
+        np.sqrt(1 - grounds.slow[1]) * signal["front"] - np.sqrt(grounds.slow[1]) * slow[..., None]
+    )
     rain, wet = _rain(table, rows, front, signal["cell"])
     decades = ((days - TREND_ZERO) / np.timedelta64(1, "D") / 3652.5)[..., None]
     chergui = heat[..., None] - table.heat_wave_mean[rows][..., None]
-    unusual = table.spread[rows] * skewed(warm) + table.heat[rows] * chergui - FRONT_COOLS * (wet - table.front_chance[rows])
+    unusual = (
+        table.spread[rows] * skewed(warm)
+        + table.heat[rows] * chergui
+        - FRONT_COOLS * (wet - table.front_chance[rows])
+    )
     highest = _rounded(table.maximum[rows] + unusual + grounds.trend * decades, 1)
     lowest = table.minimum[rows] + 0.40 * unusual + 1.4 * signal["night"] + grounds.trend * decades
     lowest = _rounded(np.minimum(lowest, highest - 0.5), 1)
     mean = _rounded(0.48 * highest + 0.52 * lowest, 1)  # the night is longer than the afternoon
     cloud = np.clip(table.cloud[rows] + 0.22 * front, 0.03, 0.97)
-    humidity = table.humidity[rows] - 1.2 * unusual + 8.0 * wet - CHERGUI_DRIES * chergui + 6.0 * signal["humidity"]
+    humidity = (
+        table.humidity[rows]
+        - 1.2 * unusual
+        + 8.0 * wet
+        - CHERGUI_DRIES * chergui
+        + 6.0 * signal["humidity"]
+    )
     humidity = _rounded(np.clip(humidity, 8.0, 100.0), 0)
-    wind = _rounded(table.wind[rows] * np.exp(0.35 * signal["wind"] - 0.35**2 / 2 + CHERGUI_BLOWS * chergui), 1)
-    radiation = _rounded(table.radiation[rows] * (0.25 + 0.50 * (1 - cloud)), 2)  # FAO 56, equation 35
+    wind = _rounded(
+        table.wind[rows] * np.exp(0.35 * signal["wind"] - 0.35**2 / 2 + CHERGUI_BLOWS * chergui), 1
+    )
+    radiation = _rounded(
+        table.radiation[rows] * (0.25 + 0.50 * (1 - cloud)), 2
+    )  # FAO 56, equation 35
     return {
         "air_temperature_max": highest,
         "air_temperature_mean": mean,
         "air_temperature_min": lowest,
         "precipitation": rain,
-        "potential_evapotranspiration": _rounded(reference_evapotranspiration(highest, lowest, humidity, wind, radiation), 2),
+        "potential_evapotranspiration": _rounded(
+            reference_evapotranspiration(highest, lowest, humidity, wind, radiation), 2
+        ),
         "relative_humidity": humidity,
         "wind_speed": wind,
         "surface_downwelling_shortwave": radiation,
     }
 
 
-def _rain(table: Climate, rows: np.ndarray, front: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rain(
+    table: Climate, rows: np.ndarray, front: np.ndarray, cell: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Rain of fronts and of showers, mm, and whether a front rains (1.0 or 0.0)."""
     strength = np.maximum(front - table.front_threshold[rows], 0.0)
     showers = np.minimum(np.maximum(cell - table.cell_threshold[rows], 0.0), 4.0)
-    rain = table.front_amount[rows] * strength**FRONT_POWER + table.cell_amount[rows] * np.expm1(CELL_GROWTH * showers)
+    rain = table.front_amount[rows] * strength**FRONT_POWER + table.cell_amount[rows] * np.expm1(
+        CELL_GROWTH * showers
+    )
     return _rounded(rain, 1), (strength > 0).astype(np.float64)
 
 
@@ -329,7 +412,10 @@ def skewed(normal: np.ndarray) -> np.ndarray:
 
 
 _SKEW: list[tuple[np.ndarray, np.ndarray]] = []
-FREEDOM, SKEW = 10.0, 1.25  # degrees of freedom; the upper half is SKEW**2 times as wide as the lower
+FREEDOM, SKEW = (
+    10.0,
+    1.25,
+)  # degrees of freedom; the upper half is SKEW**2 times as wide as the lower
 
 
 def _skew_table() -> tuple[np.ndarray, np.ndarray]:
@@ -350,7 +436,11 @@ def _skew_table() -> tuple[np.ndarray, np.ndarray]:
 
 
 def reference_evapotranspiration(
-    highest: np.ndarray, lowest: np.ndarray, humidity: np.ndarray, wind: np.ndarray, radiation: np.ndarray
+    highest: np.ndarray,
+    lowest: np.ndarray,
+    humidity: np.ndarray,
+    wind: np.ndarray,
+    radiation: np.ndarray,
 ) -> np.ndarray:
     """Reference evapotranspiration, mm a day: Penman and Monteith's as in FAO Irrigation and Drainage Paper 56, equation 6.
 
@@ -361,7 +451,10 @@ def reference_evapotranspiration(
     slope = 4098 * _vapour(mean) / (mean + 237.3) ** 2
     psychrometric, at_two_metres = 0.0665, 0.748 * wind
     lacking = saturated * (1 - humidity / 100)
-    gained = 0.408 * slope * (0.77 * radiation - 4.0) + psychrometric * 900 / (mean + 273) * at_two_metres * lacking
+    gained = (
+        0.408 * slope * (0.77 * radiation - 4.0)
+        + psychrometric * 900 / (mean + 273) * at_two_metres * lacking
+    )
     return np.maximum(gained / (slope + psychrometric * (1 + 0.34 * at_two_metres)), 0.1)
 
 
@@ -370,7 +463,9 @@ def _vapour(temperature: np.ndarray) -> np.ndarray:
     return 0.6108 * np.exp(17.27 * temperature / (temperature + 237.3))
 
 
-def _water(grounds: Grounds, before: State, fields: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+def _water(
+    grounds: Grounds, before: State, fields: dict[str, np.ndarray]
+) -> tuple[np.ndarray, ...]:
     """Soil water (mm), the river's two reaches and its base flow (m3 s-1), day by day, each (day, *batch, place).
 
     A bucket: quick runoff grows with its wetness. What runs off upstream fills the reaches of every place on the river.
@@ -389,10 +484,14 @@ def _water(grounds: Grounds, before: State, fields: dict[str, np.ndarray]) -> tu
         filled = filled - spilt
         soil[day] = filled * np.exp(-thirst[day] / SOIL_CAPACITY)
         runoff = quick + spilt
-        inflow = (UPSTREAM_AREA * runoff[..., -1:] + LOCAL_AREA * runoff) / 86.4  # mm day-1 km2 to m3 s-1
+        inflow = (
+            UPSTREAM_AREA * runoff[..., -1:] + LOCAL_AREA * runoff
+        ) / 86.4  # mm day-1 km2 to m3 s-1
         one[day] = keeps * last[1] + (1 - keeps) * inflow
         two[day] = keeps * last[2] + (1 - keeps) * one[day]
-        base[day] = base_keeps * last[3] + (1 - base_keeps) * UPSTREAM_AREA * drained[..., -1:] / 86.4
+        base[day] = (
+            base_keeps * last[3] + (1 - base_keeps) * UPSTREAM_AREA * drained[..., -1:] / 86.4
+        )
         last = soil[day], one[day], two[day], base[day]
     return soil, one, two, base
 

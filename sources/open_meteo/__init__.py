@@ -23,14 +23,25 @@ from configs import Region, RiskError, Settings
 from sources import Batch, Source, SourceUnavailable, options_of
 from sources.http import Address, Manners, cache_folder, is_kept
 from sources.open_meteo.cells import Budget, Cell, cells_of, in_parts, lacking
-from sources.open_meteo.history import SETTLED, Archive, Block, Days, blocks, cost, fetch_blocks, question_of
+from sources.open_meteo.history import (
+    SETTLED,
+    Archive,
+    Block,
+    Days,
+    blocks,
+    cost,
+    fetch_blocks,
+    question_of,
+)
 from sources.open_meteo.reply import CORE, KEY, LATER, MANNERS, Column
 from sources.open_meteo.runs import Runs, backfill, fetch_members, fetch_newest, fetch_run
 
 NAME = "open_meteo"
 START = date(1991, 1, 1)
 DELAY_DAYS = 6  # ERA5 comes 5 days late, and later in the day than the morning's issue
-LATE = timedelta(days=10)  # a variable this much behind the others is waited for, one further behind has ended
+LATE = timedelta(
+    days=10
+)  # a variable this much behind the others is waited for, one further behind has ended
 
 
 class Options(BaseModel):
@@ -121,7 +132,9 @@ SOURCE = Source(
 )
 
 
-def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS) -> Batch:
+def fetch_at(
+    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
+) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable when the history cannot be had.
 
     A forecast that cannot be had now is told in a remark and asked for again by the next pull, as the service keeps its runs.
@@ -129,19 +142,32 @@ def fetch_at(region: Region, settings: Settings, now: datetime, manners: Manners
     options, cells = options_of(region, NAME, Options), cells_of(region)
     held, budget = held_by_store(region, settings), Budget(options.calls, options.calls_a_minute)
     today = now.astimezone(region.zone).date()
-    archive, runs = _archive(region, settings, options, manners), _runs(region, settings, options, manners)
-    days = (region.history_start or START, today - timedelta(days=DELAY_DAYS), today - timedelta(days=SETTLED))
-    core = fetch_blocks(archive, list(blocks(cells, held.days_of(CORE), *days, len(CORE))), CORE, budget)
+    archive, runs = (
+        _archive(region, settings, options, manners),
+        _runs(region, settings, options, manners),
+    )
+    days = (
+        region.history_start or START,
+        today - timedelta(days=DELAY_DAYS),
+        today - timedelta(days=SETTLED),
+    )
+    core = fetch_blocks(
+        archive, list(blocks(cells, held.days_of(CORE), *days, len(CORE))), CORE, budget
+    )
     remarks: list[str] = []
     issued = _forecasts(runs, cells, held, today, options, budget, remarks)
-    wanted = _affordable(archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget)
+    wanted = _affordable(
+        archive, blocks(cells, held.days_of(LATER), *days, len(LATER)), LATER, budget
+    )
     later = or_nothing(lambda: fetch_blocks(archive, wanted, LATER, budget), remarks)
     return Batch(_joined(core, later), locations_of(region), issued, tuple(remarks))
 
 
 def _archive(region: Region, settings: Settings, options: Options, manners: Manners) -> Archive:
     kept = cache_folder(settings.data, NAME)
-    return Archive(NAME, host_for(options.archive_url), options.history_model, region.day_offset, kept, manners)
+    return Archive(
+        NAME, host_for(options.archive_url), options.history_model, region.day_offset, kept, manners
+    )
 
 
 def _runs(region: Region, settings: Settings, options: Options, manners: Manners) -> Runs:
@@ -172,7 +198,13 @@ def host_for(url: str) -> str:
 
 
 def _forecasts(
-    runs: Runs, cells: Sequence[Cell], held: Held, today: date, options: Options, budget: Budget, remarks: list[str]
+    runs: Runs,
+    cells: Sequence[Cell],
+    held: Held,
+    today: date,
+    options: Options,
+    budget: Budget,
+    remarks: list[str],
 ) -> pd.DataFrame:
     """Forecasts the store lacks, today's first. What is not to be had goes to ``remarks``.
 
@@ -192,13 +224,20 @@ def _forecasts(
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _cells_without(cells: Sequence[Cell], held: Mapping[date, frozenset[str]], day: date) -> list[Cell]:
+def _cells_without(
+    cells: Sequence[Cell], held: Mapping[date, frozenset[str]], day: date
+) -> list[Cell]:
     return lacking(cells, held.get(day, frozenset()))
 
 
-def _of_today(runs: Runs, cells: Sequence[Cell], today: date, budget: Budget, remarks: list[str]) -> pd.DataFrame:
+def _of_today(
+    runs: Runs, cells: Sequence[Cell], today: date, budget: Budget, remarks: list[str]
+) -> pd.DataFrame:
     """Today's forecast from its whole run, else from the newest run where that is not too new."""
-    whole, newest = partial(fetch_run, runs, day=today, budget=budget, keep=False), partial(fetch_newest, runs, day=today, budget=budget)
+    whole, newest = (
+        partial(fetch_run, runs, day=today, budget=budget, keep=False),
+        partial(fetch_newest, runs, day=today, budget=budget),
+    )
     troubles: list[str] = []
     table = or_nothing(lambda: in_parts(whole, cells), troubles)
     table = table if len(table) else or_nothing(lambda: in_parts(newest, cells), troubles)
@@ -215,11 +254,17 @@ def or_nothing(ask: Callable[[], pd.DataFrame], remarks: list[str]) -> pd.DataFr
         return pd.DataFrame()
 
 
-def _affordable(archive: Archive, wanted: Iterable[Block], columns: Sequence[Column], budget: Budget) -> list[Block]:
+def _affordable(
+    archive: Archive, wanted: Iterable[Block], columns: Sequence[Column], budget: Budget
+) -> list[Block]:
     """The first of the blocks that the budget is enough for."""
     left, found = budget.left, []
     for block in wanted:
-        left -= 0 if is_kept(archive.kept, question_of(archive, block, columns)) else cost(block, columns)
+        left -= (
+            0
+            if is_kept(archive.kept, question_of(archive, block, columns))
+            else cost(block, columns)
+        )
         if left < 0:
             break
         found.append(block)
@@ -230,7 +275,9 @@ def _joined(core: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     """Both tables of observations in one; with neither, an empty one."""
     parts = [part for part in (core, later) if len(part)]
     if not parts:
-        return pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})
+        return pd.DataFrame(
+            {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
+        )
     return parts[0] if len(parts) == 1 else core.merge(later, on=["time", "location"], how="outer")
 
 
@@ -239,10 +286,15 @@ def locations_of(region: Region) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "location": [place.id for place in region.locations],
-            "name": [place.names.get("en") or next(iter(place.names.values()), place.id) for place in region.locations],
+            "name": [
+                place.names.get("en") or next(iter(place.names.values()), place.id)
+                for place in region.locations
+            ],
             "latitude": [place.latitude for place in region.locations],
             "longitude": [place.longitude for place in region.locations],
-            "elevation": [np.nan if place.elevation is None else place.elevation for place in region.locations],
+            "elevation": [
+                np.nan if place.elevation is None else place.elevation for place in region.locations
+            ],
         }
     )
 
@@ -269,7 +321,10 @@ def _days(values: Any) -> dict[str, Days]:
     days = values["time"].values.astype("datetime64[D]")
     first, last = np.argmax(there, axis=0), len(days) - 1 - np.argmax(there[::-1], axis=0)
     measured = np.flatnonzero(there.any(axis=0))
-    return {str(values["location"].values[place]): (days[first[place]].item(), days[last[place]].item()) for place in measured}
+    return {
+        str(values["location"].values[place]): (days[first[place]].item(), days[last[place]].item())
+        for place in measured
+    }
 
 
 def _issue_days(issued: Any, members: str) -> dict[date, frozenset[str]]:
@@ -285,6 +340,14 @@ def _issue_days(issued: Any, members: str) -> dict[date, frozenset[str]]:
     there = np.zeros((issued.sizes["init_time"], len(places)), bool)
     for name in issued.data_vars:
         values = issued[name].notnull()
-        there |= values.any([dim for dim in values.dims if dim not in ("init_time", "location")]).transpose("init_time", "location").values
+        there |= (
+            values.any([dim for dim in values.dims if dim not in ("init_time", "location")])
+            .transpose("init_time", "location")
+            .values
+        )
     days = issued["init_time"].values.astype("datetime64[D]").tolist()
-    return {day: frozenset(places[row].tolist()) for day, row in zip(days, there, strict=True) if row.any()}
+    return {
+        day: frozenset(places[row].tolist())
+        for day, row in zip(days, there, strict=True)
+        if row.any()
+    }

@@ -35,7 +35,9 @@ def cells_of(region: Region, size: float = CELL) -> list[Cell]:
     Raises ConfigError for a region without places or a place without coordinates.
     """
     if not region.locations:
-        raise ConfigError(f"region file {region.path}: locations: found none, Open-Meteo needs at least one place; add it.")
+        raise ConfigError(
+            f"region file {region.path}: locations: found none, Open-Meteo needs at least one place; add it."
+        )
     inside: dict[tuple[float, float], list[str]] = {}
     for place in region.locations:
         latitude, longitude = position(region, place)
@@ -54,7 +56,10 @@ def position(region: Region, place: Location) -> tuple[float, float]:
 
 def lacking(cells: Sequence[Cell], places: Collection[str]) -> list[Cell]:
     """The cells with those of their places that are not among ``places``; a cell that has none left is left out."""
-    left = [replace(cell, places=tuple(place for place in cell.places if place not in places)) for cell in cells]
+    left = [
+        replace(cell, places=tuple(place for place in cell.places if place not in places))
+        for cell in cells
+    ]
     return [cell for cell in left if cell.places]
 
 
@@ -64,7 +69,11 @@ def _centre(degrees: float, size: float) -> float:
 
 def named(places: Sequence[str]) -> str:
     """Places for a message: all of a few, else how many more there are."""
-    return ", ".join(places) if len(places) <= 3 else f"{', '.join(places[:2])} and {len(places) - 2} more"
+    return (
+        ", ".join(places)
+        if len(places) <= 3
+        else f"{', '.join(places[:2])} and {len(places) - 2} more"
+    )
 
 
 def weight(places: int, variables: int, days: int) -> float:

@@ -17,7 +17,9 @@ from sources.open_meteo.cells import Budget, Cell, batches, pay, together, weigh
 from sources.open_meteo.reply import Column, ask_for, daily_table, per_place, sections
 
 YEARS = 5  # of a block; blocks end at calendar dates, so that they are the same on every day
-SETTLED = 100  # days; ERA5's preliminary values are replaced by final ones after two to three months
+SETTLED = (
+    100  # days; ERA5's preliminary values are replaced by final ones after two to three months
+)
 
 Days = tuple[date, date]
 
@@ -50,7 +52,14 @@ class Block:
         return (self.last - self.first).days + 1
 
 
-def blocks(cells: Sequence[Cell], held: Mapping[str, Days], start: date, end: date, settled: date, variables: int) -> Iterator[Block]:
+def blocks(
+    cells: Sequence[Cell],
+    held: Mapping[str, Days],
+    start: date,
+    end: date,
+    settled: date,
+    variables: int,
+) -> Iterator[Block]:
     """What is missing between ``start`` and ``end``, the oldest first, in requests for so many ``variables``.
 
     ``held``: a place's first and last day at hand, if it has any. ``settled``: the last day whose values are final.
@@ -79,13 +88,17 @@ def spans(first: date, end: date, settled: date) -> Iterator[Days]:
     """The days from ``first`` to ``end`` in the longest stretches that are final: of five years, then quarters, then what is not."""
     while first <= end:
         years = date(first.year - first.year % YEARS + YEARS, 1, 1) - timedelta(days=1)
-        quarter = (date(first.year, first.month - (first.month - 1) % 3, 28) + timedelta(days=66)).replace(day=1) - timedelta(days=1)
+        quarter = (
+            date(first.year, first.month - (first.month - 1) % 3, 28) + timedelta(days=66)
+        ).replace(day=1) - timedelta(days=1)
         last = min(end, next((each for each in (years, quarter) if each <= settled), end))
         yield first, last
         first = last + timedelta(days=1)
 
 
-def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Column], budget: Budget) -> pd.DataFrame:
+def fetch_blocks(
+    archive: Archive, wanted: Sequence[Block], columns: Sequence[Column], budget: Budget
+) -> pd.DataFrame:
     """The blocks' days as a Batch's observations.
 
     Raises SourceUnavailable when the budget ends before the blocks do; those fetched until then are kept.
@@ -94,8 +107,20 @@ def fetch_blocks(archive: Archive, wanted: Sequence[Block], columns: Sequence[Co
     for number, block in enumerate(wanted, 1):
         question = question_of(archive, block, columns)
         if not is_kept(archive.kept, question):
-            pay(question, cost(block, columns), budget, f" with {len(wanted) - number + 1} blocks of history to go")
-        log.info("%s: history %d of %d, %s", archive.source, number, len(wanted), question.what, extra={"done": number, "of": len(wanted)})
+            pay(
+                question,
+                cost(block, columns),
+                budget,
+                f" with {len(wanted) - number + 1} blocks of history to go",
+            )
+        log.info(
+            "%s: history %d of %d, %s",
+            archive.source,
+            number,
+            len(wanted),
+            question.what,
+            extra={"done": number, "of": len(wanted)},
+        )
         tables.append(_fetch(archive, question, block, columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -108,7 +133,14 @@ def question_of(archive: Archive, block: Block, columns: Sequence[Column]) -> Qu
         "start_date": block.first.isoformat(),
         "end_date": block.last.isoformat(),
     }
-    return ask_for(archive.source, archive.url, block.cells, f"{block.first} to {block.last}", archive.offset, params)
+    return ask_for(
+        archive.source,
+        archive.url,
+        block.cells,
+        f"{block.first} to {block.last}",
+        archive.offset,
+        params,
+    )
 
 
 def cost(block: Block, columns: Sequence[Column]) -> float:
@@ -116,12 +148,16 @@ def cost(block: Block, columns: Sequence[Column]) -> float:
     return weight(len(block.cells), len(columns), block.days)
 
 
-def _fetch(archive: Archive, question: Question, block: Block, columns: Sequence[Column]) -> pd.DataFrame:
+def _fetch(
+    archive: Archive, question: Question, block: Block, columns: Sequence[Column]
+) -> pd.DataFrame:
     read = partial(_read, block=block, columns=columns, question=question, offset=archive.offset)
     return get_json(question, read, archive.manners, archive.kept, keep=block.final)
 
 
-def _read(body: Any, block: Block, columns: Sequence[Column], question: Question, offset: int) -> pd.DataFrame:
+def _read(
+    body: Any, block: Block, columns: Sequence[Column], question: Question, offset: int
+) -> pd.DataFrame:
     """A block's reply as observations. Days at the end without any value are not published yet and are left out."""
     units = {column.parameter: column.unit for column in columns}
     tables = []

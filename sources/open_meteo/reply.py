@@ -18,7 +18,11 @@ from sources.open_meteo.cells import Cell, named
 KEY = "CLIMATE_RISK_OPEN_METEO_KEY"
 MANNERS = Manners(
     wait=5.0,  # five tries span more than the minute after which a minute's limit is lifted
-    hopeless=("daily api", "hourly api", "modelRunUnavailable"),  # the last comes as text, with status 200
+    hopeless=(
+        "daily api",
+        "hourly api",
+        "modelRunUnavailable",
+    ),  # the last comes as text, with status 200
 )
 NUMBERS = {int, float, type(None)}
 TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the project"
@@ -71,8 +75,14 @@ def _of_whole_days(function: Callable[..., np.ndarray]) -> _Hours:
     return apply
 
 
-MEAN, HIGHEST, LOWEST, SUM = (_of_whole_days(function) for function in (np.nanmean, np.nanmax, np.nanmin, np.nansum))
-TEMPERATURE = Hourly("temperature_2m", "°C", {"air_temperature_max": HIGHEST, "air_temperature_mean": MEAN, "air_temperature_min": LOWEST})
+MEAN, HIGHEST, LOWEST, SUM = (
+    _of_whole_days(function) for function in (np.nanmean, np.nanmax, np.nanmin, np.nansum)
+)
+TEMPERATURE = Hourly(
+    "temperature_2m",
+    "°C",
+    {"air_temperature_max": HIGHEST, "air_temperature_mean": MEAN, "air_temperature_min": LOWEST},
+)
 RAIN = Hourly("precipitation", "mm", {"precipitation": SUM})
 AHEAD = (
     TEMPERATURE,
@@ -87,7 +97,9 @@ def zone_name(offset: int) -> str:
     return "GMT" if offset == 0 else f"Etc/GMT{-offset:+d}"
 
 
-def ask_for(source: str, url: str, cells: Sequence[Cell], what: str, offset: int, params: Mapping[str, str]) -> Question:
+def ask_for(
+    source: str, url: str, cells: Sequence[Cell], what: str, offset: int, params: Mapping[str, str]
+) -> Question:
     """A question for cells on the model's own grid: the nearest cell, at its own mean height, in standard days."""
     key = os.environ.get(KEY, "")
     return Question(
@@ -122,7 +134,9 @@ class Section:
 
     def expect(self, name: str, unit: str) -> None:
         """Raises SourceUnavailable where a series comes in another unit."""
-        if self.units.get(name) != unit and not _not_offered(self.units.get(name), self.values.get(name)):
+        if self.units.get(name) != unit and not _not_offered(
+            self.units.get(name), self.values.get(name)
+        ):
             raise self.refuse(f"{name} in {self.units.get(name)!r} where {unit!r} was asked for")
 
     def column(self, name: str) -> np.ndarray:
@@ -168,18 +182,41 @@ def sections(
     """
     found = body if isinstance(body, list) else [body]
     if len(found) != len(cells):
-        raise question.unavailable(f"{len(found)} places where {len(cells)} were asked for", TELL_THEM, Refused)
+        raise question.unavailable(
+            f"{len(found)} places where {len(cells)} were asked for", TELL_THEM, Refused
+        )
     there = check or _check_cell
-    return [_section(one, part, units, cell, question, offset, there) for one, cell in zip(found, cells, strict=True)]
+    return [
+        _section(one, part, units, cell, question, offset, there)
+        for one, cell in zip(found, cells, strict=True)
+    ]
 
 
-def _section(one: Any, part: str, units: Mapping[str, str], cell: Cell, question: Question, offset: int, check: Check) -> Section:
-    values, given = (one.get(name) if isinstance(one, dict) else None for name in (part, f"{part}_units"))
-    if not isinstance(values, dict) or not isinstance(given, dict) or not isinstance(values.get("time"), list):
+def _section(
+    one: Any,
+    part: str,
+    units: Mapping[str, str],
+    cell: Cell,
+    question: Question,
+    offset: int,
+    check: Check,
+) -> Section:
+    values, given = (
+        one.get(name) if isinstance(one, dict) else None for name in (part, f"{part}_units")
+    )
+    if (
+        not isinstance(values, dict)
+        or not isinstance(given, dict)
+        or not isinstance(values.get("time"), list)
+    ):
         raise refuse(question, cell, f"no {part} series")
     check(one, cell, question)
     if one.get("utc_offset_seconds") != offset * 3600:
-        raise refuse(question, cell, f"days of the offset {one.get('utc_offset_seconds')} s where {offset * 3600} s was asked for")
+        raise refuse(
+            question,
+            cell,
+            f"days of the offset {one.get('utc_offset_seconds')} s where {offset * 3600} s was asked for",
+        )
     section = Section(cell, _stamps(values["time"], cell, question), values, given, question)
     for name, unit in units.items():
         section.expect(name, unit)
@@ -188,7 +225,11 @@ def _section(one: Any, part: str, units: Mapping[str, str], cell: Cell, question
 
 def _not_offered(unit: Any, values: Any) -> bool:
     """A series the model does not have comes as nulls of an undefined unit."""
-    return unit == "undefined" and isinstance(values, list) and not any(value is not None for value in values)
+    return (
+        unit == "undefined"
+        and isinstance(values, list)
+        and not any(value is not None for value in values)
+    )
 
 
 def _check_cell(one: Mapping[str, Any], cell: Cell, question: Question) -> None:
@@ -196,7 +237,11 @@ def _check_cell(one: Mapping[str, Any], cell: Cell, question: Question) -> None:
     latitude, longitude = coordinates(one, cell, question)
     apart = max(abs(latitude - cell.latitude), abs(longitude - cell.longitude))
     if not apart <= 0.13:  # degrees: half of a cell of 0.25 degrees, and rounding
-        raise refuse(question, cell, f"the grid point {latitude:g}, {longitude:g}, {apart:.2f} degrees from the one asked for")
+        raise refuse(
+            question,
+            cell,
+            f"the grid point {latitude:g}, {longitude:g}, {apart:.2f} degrees from the one asked for",
+        )
 
 
 def coordinates(one: Mapping[str, Any], cell: Cell, question: Question) -> tuple[float, float]:
@@ -221,14 +266,19 @@ def _stamps(texts: Sequence[Any], cell: Cell, question: Question) -> pd.Datetime
     return stamps
 
 
-def daily_table(section: Section, columns: Sequence[Column], first: date, last: date) -> pd.DataFrame:
+def daily_table(
+    section: Section, columns: Sequence[Column], first: date, last: date
+) -> pd.DataFrame:
     """The days from ``first`` to ``last``: time and the columns' variables. Raises SourceUnavailable where a day is missing."""
     days = pd.date_range(first, last, freq="D").as_unit("ns")
     missing = days.difference(section.stamps)
     if len(missing) or len(days) != len(section.stamps):
         what = f"no {missing[0].date()}" if len(missing) else "days that were not asked for"
         raise section.refuse(what)
-    table = pd.DataFrame({column.variable: section.column(column.parameter) for column in columns}, index=section.stamps)
+    table = pd.DataFrame(
+        {column.variable: section.column(column.parameter) for column in columns},
+        index=section.stamps,
+    )
     return table.sort_index().rename_axis("time").reset_index()
 
 
@@ -238,7 +288,11 @@ def daily_of_hours(section: Section, series: Mapping[str, Hourly]) -> pd.DataFra
     A day's hours are those stamped 00:00 to 23:00, as in the service's own daily values; rain at a stamp fell in the hour before.
     """
     stamps = section.stamps
-    if not len(stamps) or len(stamps) % 24 or not stamps.equals(pd.date_range(stamps[0].normalize(), periods=len(stamps), freq="h")):
+    if (
+        not len(stamps)
+        or len(stamps) % 24
+        or not stamps.equals(pd.date_range(stamps[0].normalize(), periods=len(stamps), freq="h"))
+    ):
         raise section.refuse("hours that are not those of whole days")
     table = pd.DataFrame({"time": stamps[::24]})
     for name, hourly in series.items():

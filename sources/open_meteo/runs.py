@@ -22,7 +22,18 @@ from configs import Region
 from sources import SourceUnavailable
 from sources.http import Manners, Question, Refused, get_json, is_kept
 from sources.open_meteo.cells import Budget, Cell, in_parts, pay, weight
-from sources.open_meteo.reply import AHEAD, RAIN, TELL_THEM, TEMPERATURE, Hourly, Section, ask_for, daily_of_hours, per_place, sections
+from sources.open_meteo.reply import (
+    AHEAD,
+    RAIN,
+    TELL_THEM,
+    TEMPERATURE,
+    Hourly,
+    Section,
+    ask_for,
+    daily_of_hours,
+    per_place,
+    sections,
+)
 
 LEADS = 10  # lead_days 0 to 9
 OLDEST_PREVIOUS = 7  # the service keeps previous_day1 to previous_day7
@@ -47,7 +58,11 @@ class Newest:
     def initialised(self) -> datetime:
         """When it was initialised. Raises SourceUnavailable."""
         now = {"cache_buster": f"{datetime.now(UTC).timestamp():.0f}"}
-        return get_json(replace(self.about, params=now), partial(_initialised, question=self.about), self.manners)
+        return get_json(
+            replace(self.about, params=now),
+            partial(_initialised, question=self.about),
+            self.manners,
+        )
 
     def is_usable(self) -> bool:
         """Whether it may be used at the issue time."""
@@ -99,7 +114,11 @@ class Runs:
 
     def newest(self, url: str, model: str, day: date) -> Newest:
         """The newest run of a model, for an issue day."""
-        return Newest(Question(self.source, url, f"the newest run of {model} on {day}"), self.latest(day), self.manners)
+        return Newest(
+            Question(self.source, url, f"the newest run of {model} on {day}"),
+            self.latest(day),
+            self.manners,
+        )
 
     def run_for(self, day: date) -> datetime:
         """The newest run usable on an issue day."""
@@ -127,11 +146,18 @@ class Runs:
         return moment.replace(hour=moment.hour - moment.hour % self.every, minute=0, second=0)
 
 
-def fetch_run(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep: bool = True) -> pd.DataFrame:
+def fetch_run(
+    runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep: bool = True
+) -> pd.DataFrame:
     """The forecast of issue day ``day`` from its whole run, as a Batch's forecasts. Raises SourceUnavailable."""
     run = runs.run_for(day)
-    params = _params(runs.model, AHEAD) | {"run": run.strftime("%Y-%m-%dT%H:%M"), "forecast_days": str(LEADS + 1)}
-    question = ask_for(runs.source, runs.url, cells, f"the run of {run:%Y-%m-%d %H} UTC", runs.offset, params)
+    params = _params(runs.model, AHEAD) | {
+        "run": run.strftime("%Y-%m-%dT%H:%M"),
+        "forecast_days": str(LEADS + 1),
+    }
+    question = ask_for(
+        runs.source, runs.url, cells, f"the run of {run:%Y-%m-%d %H} UTC", runs.offset, params
+    )
     read = partial(_read, runs=runs, cells=cells, day=day, question=question, run=run)
     if not is_kept(runs.kept, question):
         pay(question, weight(len(cells), len(AHEAD), LEADS + 1), budget)
@@ -141,31 +167,59 @@ def fetch_run(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep
 def fetch_newest(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget) -> pd.DataFrame:
     """The forecast of ``day`` from the newest run, where that may be used on ``day``. Raises SourceUnavailable."""
     params = _params(runs.model, AHEAD) | {"forecast_days": str(LEADS)}
-    question = ask_for(runs.source, runs.newest_url, cells, f"the forecast from {day}", runs.offset, params)
+    question = ask_for(
+        runs.source, runs.newest_url, cells, f"the forecast from {day}", runs.offset, params
+    )
     pay(question, weight(len(cells), len(AHEAD), LEADS), budget)
-    table = get_json(question, partial(_read, runs=runs, cells=cells, day=day, question=question, run=None), runs.manners)
+    table = get_json(
+        question,
+        partial(_read, runs=runs, cells=cells, day=day, question=question, run=None),
+        runs.manners,
+    )
     runs.newest(runs.about_url, runs.model, day).require_usable()
     return table
 
 
-def fetch_previous(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget) -> pd.DataFrame:
+def fetch_previous(
+    runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget
+) -> pd.DataFrame:
     """Forecasts of the issue ``days`` made of previous runs' hours: lead l of day t from previous_day(l + 1). Raises SourceUnavailable."""
     ages = range(1, OLDEST_PREVIOUS + 1)
     first, last = min(days), max(days) + timedelta(days=OLDEST_PREVIOUS - 1)
-    names = {f"{hourly.parameter}_previous_day{age}": (hourly, age) for hourly in (TEMPERATURE, RAIN) for age in ages}
-    params = {"hourly": ",".join(names), "models": runs.model, "start_date": first.isoformat(), "end_date": last.isoformat()}
-    question = ask_for(runs.source, runs.previous_url, cells, f"previous runs, {first} to {last}", runs.offset, params)
+    names = {
+        f"{hourly.parameter}_previous_day{age}": (hourly, age)
+        for hourly in (TEMPERATURE, RAIN)
+        for age in ages
+    }
+    params = {
+        "hourly": ",".join(names),
+        "models": runs.model,
+        "start_date": first.isoformat(),
+        "end_date": last.isoformat(),
+    }
+    question = ask_for(
+        runs.source,
+        runs.previous_url,
+        cells,
+        f"previous runs, {first} to {last}",
+        runs.offset,
+        params,
+    )
     pay(question, weight(len(cells), len(names), (last - first).days + 1), budget)
 
     def read(body: Any) -> pd.DataFrame:
         units = {name: hourly.unit for name, (hourly, _) in names.items()}
         found = sections(body, "hourly", units, cells, question, runs.offset)
-        return pd.concat([_of_previous(runs, section, names, days) for section in found], ignore_index=True)
+        return pd.concat(
+            [_of_previous(runs, section, names, days) for section in found], ignore_index=True
+        )
 
     return get_json(question, read, runs.manners)
 
 
-def _of_previous(runs: Runs, section: Section, names: Mapping[str, tuple[Hourly, int]], days: Sequence[date]) -> pd.DataFrame:
+def _of_previous(
+    runs: Runs, section: Section, names: Mapping[str, tuple[Hourly, int]], days: Sequence[date]
+) -> pd.DataFrame:
     """A cell's forecasts of issue days, each lead's values from hours old enough."""
     tables = {}
     for age in range(1, OLDEST_PREVIOUS + 1):
@@ -176,12 +230,18 @@ def _of_previous(runs: Runs, section: Section, names: Mapping[str, tuple[Hourly,
         for lead in range(LEADS):
             age, valid = runs.age_for(lead, day), pd.Timestamp(day + timedelta(days=lead))
             if age in tables and valid in tables[age].index:
-                rows.append(tables[age].loc[[valid]].assign(init_time=pd.Timestamp(day), lead_days=lead, member=-1))
+                rows.append(
+                    tables[age]
+                    .loc[[valid]]
+                    .assign(init_time=pd.Timestamp(day), lead_days=lead, member=-1)
+                )
     table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
     return per_place(_with_values(table), section.cell)
 
 
-def backfill(runs: Runs, wanted: Mapping[date, Sequence[Cell]], budget: Budget, remarks: list[str]) -> pd.DataFrame:
+def backfill(
+    runs: Runs, wanted: Mapping[date, Sequence[Cell]], budget: Budget, remarks: list[str]
+) -> pd.DataFrame:
     """Forecasts of past issue days for the cells that lack them, those given first first, until the budget or the service ends it.
 
     What cannot be had now comes with a later pull; a service that is down goes to ``remarks``, a day it never has does not.
@@ -190,7 +250,14 @@ def backfill(runs: Runs, wanted: Mapping[date, Sequence[Cell]], budget: Budget, 
     for number, (day, cells) in enumerate(wanted.items(), 1):
         if row >= REFUSALS or not budget.affords(weight(len(cells), len(AHEAD), LEADS + 1)):
             break
-        log.info("%s: past forecast %d of %d, %s", runs.source, number, len(wanted), day, extra={"done": number, "of": len(wanted)})
+        log.info(
+            "%s: past forecast %d of %d, %s",
+            runs.source,
+            number,
+            len(wanted),
+            day,
+            extra={"done": number, "of": len(wanted)},
+        )
         try:
             tables.append(in_parts(partial(fetch_run, runs, day=day, budget=budget), cells))
             row = 0
@@ -217,9 +284,13 @@ def _near(refused: Mapping[date, Sequence[Cell]]) -> list[tuple[list[date], Sequ
     return groups
 
 
-def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget, remarks: list[str]) -> list[pd.DataFrame]:
+def _fill(
+    runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget, remarks: list[str]
+) -> list[pd.DataFrame]:
     """Forecasts from previous runs, as far as they can be had now."""
-    if not budget.affords(weight(len(cells), 2 * OLDEST_PREVIOUS, (max(days) - min(days)).days + OLDEST_PREVIOUS)):
+    if not budget.affords(
+        weight(len(cells), 2 * OLDEST_PREVIOUS, (max(days) - min(days)).days + OLDEST_PREVIOUS)
+    ):
         return []
     try:
         return [in_parts(partial(fetch_previous, runs, days=days, budget=budget), cells)]
@@ -230,21 +301,37 @@ def _fill(runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budge
     return []
 
 
-def fetch_members(runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, budget: Budget) -> pd.DataFrame:
+def fetch_members(
+    runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, budget: Budget
+) -> pd.DataFrame:
     """Today's ensemble, a row a member; a member without any value has none; no row where its run is too new for the issue time.
 
     Raises SourceUnavailable, also where a newer run came meanwhile.
     """
     newest = runs.newest(runs.about_members_url, ensemble, day)
     if not newest.is_usable():
-        log.info("%s: the newest run of %s is too new for the issue time of %s", runs.source, ensemble, day)
+        log.info(
+            "%s: the newest run of %s is too new for the issue time of %s",
+            runs.source,
+            ensemble,
+            day,
+        )
         return pd.DataFrame()
     params = _params(ensemble, (TEMPERATURE, RAIN)) | {"forecast_days": str(LEADS)}
-    question = ask_for(runs.source, runs.members_url, cells, f"the ensemble from {day}", runs.offset, params)
+    question = ask_for(
+        runs.source, runs.members_url, cells, f"the ensemble from {day}", runs.offset, params
+    )
     pay(question, weight(len(cells), 2 * 51, LEADS), budget)
 
     def read(body: Any) -> pd.DataFrame:
-        found = sections(body, "hourly", {hourly.parameter: hourly.unit for hourly in (TEMPERATURE, RAIN)}, cells, question, runs.offset)
+        found = sections(
+            body,
+            "hourly",
+            {hourly.parameter: hourly.unit for hourly in (TEMPERATURE, RAIN)},
+            cells,
+            question,
+            runs.offset,
+        )
         return pd.concat([_members(section, day) for section in found], ignore_index=True)
 
     table = get_json(question, read, runs.manners)
@@ -254,14 +341,24 @@ def fetch_members(runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, b
 
 def _members(section: Section, day: date) -> pd.DataFrame:
     """A cell's members: the control run is 0, ``_member01`` is 1."""
-    numbers = {0} | {int(match[1]) for name in section.values if (match := re.fullmatch(r"temperature_2m_member(\d+)", name))}
+    numbers = {0} | {
+        int(match[1])
+        for name in section.values
+        if (match := re.fullmatch(r"temperature_2m_member(\d+)", name))
+    }
     tables = []
     for number in sorted(numbers):
         end = f"_member{number:02d}" if number else ""
-        series = {hourly.parameter + end: hourly for hourly in (TEMPERATURE, RAIN) if hourly.parameter + end in section.values}
+        series = {
+            hourly.parameter + end: hourly
+            for hourly in (TEMPERATURE, RAIN)
+            if hourly.parameter + end in section.values
+        }
         for name, hourly in series.items():
             section.expect(name, hourly.unit)
-        tables.append(_with_values(_led(daily_of_hours(section, series), day).assign(member=number)))
+        tables.append(
+            _with_values(_led(daily_of_hours(section, series), day).assign(member=number))
+        )
     return per_place(pd.concat(tables, ignore_index=True), section.cell)
 
 
@@ -269,10 +366,24 @@ def _params(model: str, series: Sequence[Hourly]) -> dict[str, str]:
     return {"hourly": ",".join(hourly.parameter for hourly in series), "models": model}
 
 
-def _read(body: Any, runs: Runs, cells: Sequence[Cell], day: date, question: Question, run: datetime | None) -> pd.DataFrame:
+def _read(
+    body: Any,
+    runs: Runs,
+    cells: Sequence[Cell],
+    day: date,
+    question: Question,
+    run: datetime | None,
+) -> pd.DataFrame:
     """A run's reply as forecasts of an issue day; days that began before the run are not forecasts of it."""
     tables = []
-    for section in sections(body, "hourly", {hourly.parameter: hourly.unit for hourly in AHEAD}, cells, question, runs.offset):
+    for section in sections(
+        body,
+        "hourly",
+        {hourly.parameter: hourly.unit for hourly in AHEAD},
+        cells,
+        question,
+        runs.offset,
+    ):
         table = daily_of_hours(section, {hourly.parameter: hourly for hourly in AHEAD})
         if run is not None:
             table = table[[runs.begins(stamp.date()) >= run for stamp in table["time"]]]
@@ -292,7 +403,11 @@ def _led(table: pd.DataFrame, day: date) -> pd.DataFrame:
 
 def _with_values(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that hold a value."""
-    return table[table.drop(columns=[key for key in KEYS if key in table]).notna().any(axis=1)] if len(table) else table
+    return (
+        table[table.drop(columns=[key for key in KEYS if key in table]).notna().any(axis=1)]
+        if len(table)
+        else table
+    )
 
 
 def _initialised(body: Any, question: Question) -> datetime:

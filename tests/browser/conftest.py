@@ -44,7 +44,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 def _forecasts() -> ModuleType:
     """The maker of forecasts that the tests of reports use; their folder is no package."""
     name = "made_up_forecasts"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "reports" / "conftest.py")
+    spec = importlib.util.spec_from_file_location(
+        name, Path(__file__).parents[1] / "reports" / "conftest.py"
+    )
     assert spec and spec.loader
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -64,9 +66,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         maker.make_for(region, hazards=HAZARDS).publish(folder)
     write_index(settings)
     pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))
-    fronts = sorted(str(path.relative_to(settings.published)) for path in settings.published.glob("**/*.html") if path.parent != folder)
-    fronts = [front for front in fronts if "/latest." not in front or front.endswith("/latest.html")]  # they differ in language alone
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(settings.published))) as server:
+    fronts = sorted(
+        str(path.relative_to(settings.published))
+        for path in settings.published.glob("**/*.html")
+        if path.parent != folder
+    )
+    fronts = [
+        front for front in fronts if "/latest." not in front or front.endswith("/latest.html")
+    ]  # they differ in language alone
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(_Quiet, directory=str(settings.published))
+    ) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         yield Site(f"http://127.0.0.1:{server.server_port}/", (*pages, *fronts))

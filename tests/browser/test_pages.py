@@ -51,11 +51,23 @@ def opened(
     """A page in a window of its own, and what went wrong in it so far: errors in its console, requests to another host."""
     wrong: list[str] = []
     host = url.split("/")[2]
-    context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=script, bypass_csp=bypass_csp)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, java_script_enabled=script, bypass_csp=bypass_csp
+    )
     page = context.new_page()
-    page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None,
+    )
     page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-    page.on("request", lambda asked: None if asked.url.split("/")[2] == host or asked.url.startswith("data:") else wrong.append(asked.url))
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.split("/")[2] == host or asked.url.startswith("data:")
+            else wrong.append(asked.url)
+        ),
+    )
     if "/latest." in url:  # stay on a page that leads on at once
         page.route("**/report.*", lambda route: route.fulfill(status=204))
     answer = page.goto(url)
@@ -87,14 +99,19 @@ def test_a_page_is_written_in_its_own_direction(site, browser: Browser) -> None:
     for path in site.reports:
         tag = path.split(".")[-2]
         with opened(browser, site.url + path) as (page, _):
-            found = page.evaluate("[document.documentElement.lang, getComputedStyle(document.body).direction]")
+            found = page.evaluate(
+                "[document.documentElement.lang, getComputedStyle(document.body).direction]"
+            )
             assert found == [tag, "rtl" if tag == "ar" else "ltr"]
 
 
 @pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious(width: int, site, browser: Browser) -> None:
     for path in site.paths:
-        with opened(browser, site.url + path, width, bypass_csp=True) as (page, _):  # axe is a script of ours, which the page forbids
+        with opened(browser, site.url + path, width, bypass_csp=True) as (
+            page,
+            _,
+        ):  # axe is a script of ours, which the page forbids
             found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
             serious = [
                 f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes'][:3]]}"
@@ -115,14 +132,18 @@ def test_a_page_says_the_same_without_script(site, browser: Browser) -> None:
 def test_paper_holds_every_table_in_type_that_can_be_read(site, browser: Browser) -> None:
     for path in site.reports:
         with opened(browser, site.url + path) as (page, _):
-            cells = page.evaluate("[...document.querySelectorAll('tbody th')].map(one => one.innerText.trim())")
+            cells = page.evaluate(
+                "[...document.querySelectorAll('tbody th')].map(one => one.innerText.trim())"
+            )
             printed = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True, print_background=True)))
         marks = [mark for sheet in printed.pages for mark in placed(sheet)]
         assert (path, [text for text, x, _, width in marks if not 0 <= x < width]) == (path, [])
         assert min(size for _, _, size, _ in marks) > LEAST_TYPE, path
         if path.endswith(".ar.html"):  # a PDF holds Arabic as shapes in the order of the eye
             continue
-        text = "".join(normalize("NFKC", "".join(text for text, *_ in marks)).split())  # "fi" may be one letter there
+        text = "".join(
+            normalize("NFKC", "".join(text for text, *_ in marks)).split()
+        )  # "fi" may be one letter there
         assert [cell for cell in cells if "".join(cell.split()) not in text] == []
 
 

@@ -19,22 +19,37 @@ ROWS = pytest.mark.parametrize("row", VARIABLES.values(), ids=VARIABLES.keys())
 
 
 def places(*ids: str) -> pd.DataFrame:
-    return pd.DataFrame({"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan})
+    return pd.DataFrame(
+        {"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan}
+    )
 
 
 def record(**columns: object) -> pd.DataFrame:
     """A hundred plain days of one place; ``columns`` replaces or adds some."""
-    plain = {"time": pd.date_range("2001-01-01", periods=DAYS), "location": "a", "air_temperature_max": 20.0, "air_temperature_min": 10.0}
+    plain = {
+        "time": pd.date_range("2001-01-01", periods=DAYS),
+        "location": "a",
+        "air_temperature_max": 20.0,
+        "air_temperature_min": 10.0,
+    }
     return pd.DataFrame(plain | columns)
 
 
 def issued(**columns: object) -> pd.DataFrame:
-    plain = {"init_time": pd.date_range("2001-01-01", periods=DAYS), "lead_days": 1, "location": "a", "member": -1, "precipitation": 1.0}
+    plain = {
+        "init_time": pd.date_range("2001-01-01", periods=DAYS),
+        "lead_days": 1,
+        "location": "a",
+        "member": -1,
+        "precipitation": 1.0,
+    }
     return pd.DataFrame(plain | columns)
 
 
 def checked(observations: pd.DataFrame, forecasts: pd.DataFrame | None = None) -> Checked:
-    return check(Batch(observations, places("a"), pd.DataFrame() if forecasts is None else forecasts), "test")
+    return check(
+        Batch(observations, places("a"), pd.DataFrame() if forecasts is None else forecasts), "test"
+    )
 
 
 def with_cell(table: pd.DataFrame, name: str, value: object, row: int = 3) -> pd.DataFrame:
@@ -54,20 +69,44 @@ BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "pascal": (lambda: record(air_pressure=101_325.0), "looks like pascal: divide by 100"),
     "per cent of soil": (lambda: record(soil_moisture=30.0), "looks like per cent: divide by 100"),
     "joules": (lambda: record(surface_downwelling_shortwave=2e7), "looks like J m-2"),
-    "no known unit": (lambda: record(precipitation=-5.0), "precipitation is out of range in 100 % .* check its unit"),
-    "one fill value": (lambda: with_cell(record(), "air_temperature_max", -999.0), "max is -999 at 2001-01-04, a, a fill value"),
-    "text": (lambda: record(precipitation="wet"), "'precipitation' is of type str, expected numbers"),
-    "true and false": (lambda: record(precipitation=True), "'precipitation' is of type bool, expected numbers"),
+    "no known unit": (
+        lambda: record(precipitation=-5.0),
+        "precipitation is out of range in 100 % .* check its unit",
+    ),
+    "one fill value": (
+        lambda: with_cell(record(), "air_temperature_max", -999.0),
+        "max is -999 at 2001-01-04, a, a fill value",
+    ),
+    "text": (
+        lambda: record(precipitation="wet"),
+        "'precipitation' is of type str, expected numbers",
+    ),
+    "true and false": (
+        lambda: record(precipitation=True),
+        "'precipitation' is of type bool, expected numbers",
+    ),
     "unknown column": (lambda: record(rainfall=1.0), "unknown column 'rainfall'"),
-    "misspelt column": (lambda: record(air_temperatur_max=1.0), "unknown column 'air_temperatur_max', did you mean 'air_temperature_max'?"),
+    "misspelt column": (
+        lambda: record(air_temperatur_max=1.0),
+        "unknown column 'air_temperatur_max', did you mean 'air_temperature_max'?",
+    ),
     "no location": (lambda: record().drop(columns="location"), "the column 'location' is missing"),
     "no variable": (lambda: record()[["time", "location"]], "found no variable"),
-    "text for days": (lambda: record(time=["2001-01-01"] * DAYS), "'time' is of type .*expected days"),
-    "hours": (lambda: record(time=HOURLY), "'time' holds 2001-01-01T06:00:00, expected days without an hour"),
+    "text for days": (
+        lambda: record(time=["2001-01-01"] * DAYS),
+        "'time' is of type .*expected days",
+    ),
+    "hours": (
+        lambda: record(time=HOURLY),
+        "'time' holds 2001-01-01T06:00:00, expected days without an hour",
+    ),
     "a zone": (lambda: record(time=ZONED), "expected days without a time zone"),
     "no day": (lambda: with_cell(record(), "time", pd.NaT), "'time' is empty in 1 rows"),
     "no place": (lambda: with_cell(record(), "location", None), "'location' is empty in 1 rows"),
-    "a day of no record": (lambda: with_cell(record(), "time", pd.Timestamp("2260-01-01")), "'time' holds 2260-01-01, expected days"),
+    "a day of no record": (
+        lambda: with_cell(record(), "time", pd.Timestamp("2260-01-01")),
+        "'time' holds 2260-01-01, expected days",
+    ),
     "differing duplicates": (
         lambda: pd.concat([record(), record(air_temperature_max=21.0).iloc[:1]]),
         "2001-01-01, a stands twice with differing air_temperature_max, 20 and 21",
@@ -76,14 +115,22 @@ BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
         lambda: record(air_temperature_max=10.0, air_temperature_min=20.0),
         "air_temperature_min is above air_temperature_max in 100 % .*whether columns are swapped",
     ),
-    "unlisted place": (lambda: record(location="b"), "location 'b' is not in the list of locations"),
+    "unlisted place": (
+        lambda: record(location="b"),
+        "location 'b' is not in the list of locations",
+    ),
     "no rows": (lambda: record().iloc[:0], "found no value"),
-    "no value": (lambda: record(air_temperature_max=np.nan, air_temperature_min=np.nan), "found no value"),
+    "no value": (
+        lambda: record(air_temperature_max=np.nan, air_temperature_min=np.nan),
+        "found no value",
+    ),
 }
 
 
 @pytest.mark.parametrize(("table", "sentence"), BREACHES.values(), ids=BREACHES.keys())
-def test_a_breach_of_the_schema_refuses_the_batch(table: Callable[[], pd.DataFrame], sentence: str) -> None:
+def test_a_breach_of_the_schema_refuses_the_batch(
+    table: Callable[[], pd.DataFrame], sentence: str
+) -> None:
     with pytest.raises(ContractBroken, match=sentence) as caught:
         checked(table())
     assert "nothing was stored" in str(caught.value)
@@ -92,7 +139,9 @@ def test_a_breach_of_the_schema_refuses_the_batch(table: Callable[[], pd.DataFra
 
 def test_everything_wrong_is_listed_at_once() -> None:
     with pytest.raises(ContractBroken) as caught:
-        checked(record(air_temperature_max=293.0, precipitation=-999.0), issued(precipitation="wet"))
+        checked(
+            record(air_temperature_max=293.0, precipitation=-999.0), issued(precipitation="wet")
+        )
     for part in ("kelvin", "fill value", "forecasts: 'precipitation' is of type"):
         assert part in str(caught.value)
 
@@ -106,13 +155,21 @@ def test_every_variable_passes_its_extremes_and_refuses_fill_values(row: Variabl
         assert result.withheld.empty
         np.testing.assert_array_equal(result.observations[row.name], values.astype("float32"))
     fills = [value for value in FILL_VALUES if not row.low <= value <= row.high]
-    with pytest.raises(ContractBroken, match=rf"a fill value that stands for missing \({len(fills)} such cells\)"):
+    with pytest.raises(
+        ContractBroken, match=rf"a fill value that stands for missing \({len(fills)} such cells\)"
+    ):
         checked(plain.assign(**{row.name: np.append(low[len(fills) :], fills)}))
 
 
 def test_single_precision_fill_values_are_known() -> None:
     with pytest.raises(ContractBroken, match="a fill value"):
-        checked(with_cell(record(air_temperature_max=np.full(DAYS, 20, "float32")), "air_temperature_max", np.float32(-999.9)))
+        checked(
+            with_cell(
+                record(air_temperature_max=np.full(DAYS, 20, "float32")),
+                "air_temperature_max",
+                np.float32(-999.9),
+            )
+        )
 
 
 def test_an_isolated_cell_out_of_range_is_withheld_and_listed() -> None:
@@ -149,8 +206,12 @@ SHARES = {
 
 
 @pytest.mark.parametrize(("days", "bad", "refused"), SHARES.values(), ids=SHARES.keys())
-def test_a_wrong_unit_refuses_the_batch_and_a_sensor_at_fault_its_own_cells(days: int, bad: int, refused: bool) -> None:
-    table = record(time=pd.date_range("2001-01-01", periods=200)).assign(precipitation=1.0).iloc[:days]
+def test_a_wrong_unit_refuses_the_batch_and_a_sensor_at_fault_its_own_cells(
+    days: int, bad: int, refused: bool
+) -> None:
+    table = (
+        record(time=pd.date_range("2001-01-01", periods=200)).assign(precipitation=1.0).iloc[:days]
+    )
     swapped = table.assign(air_temperature_min=np.where(np.arange(days) < bad, 30.0, 10.0))
     table.loc[table.index[:bad], "precipitation"] = -1.0
     if refused:
@@ -172,12 +233,18 @@ def test_the_five_per_cent_are_of_the_cells_that_have_a_value() -> None:
 
 
 ORDER = {
-    "min above max": ({"air_temperature_min": 25.0}, {"air_temperature_max", "air_temperature_min"}),
+    "min above max": (
+        {"air_temperature_min": 25.0},
+        {"air_temperature_max", "air_temperature_min"},
+    ),
     "max below min": ({"air_temperature_max": 5.0}, {"air_temperature_max", "air_temperature_min"}),
     "mean above max": ({"air_temperature_mean": 21.0}, {"air_temperature_mean"}),
     "mean below min": ({"air_temperature_mean": 9.0}, {"air_temperature_mean"}),
     "equal": ({"air_temperature_min": 20.0, "air_temperature_mean": 20.0}, set()),
-    "one missing": ({"air_temperature_max": np.nan, "air_temperature_min": 30.0, "air_temperature_mean": 30.0}, set()),
+    "one missing": (
+        {"air_temperature_max": np.nan, "air_temperature_min": 30.0, "air_temperature_mean": 30.0},
+        set(),
+    ),
     # The impossible value alone is withheld, not its innocent partner.
     "out of range first": ({"air_temperature_min": 70.0}, {"air_temperature_min"}),
 }
@@ -209,14 +276,19 @@ def test_forecasts_are_held_to_the_same_rules() -> None:
         checked(record(), issued(air_temperature_max=300.0))
     with pytest.raises(ContractBroken, match="'lead_days' must hold whole numbers"):
         checked(record(), issued(lead_days=-1))
-    with pytest.raises(ContractBroken, match="forecasts: 2001-01-01, lead_days 1, a stands twice with differing precipitation"):
+    with pytest.raises(
+        ContractBroken,
+        match="forecasts: 2001-01-01, lead_days 1, a stands twice with differing precipitation",
+    ):
         checked(record(), pd.concat([issued(), issued(precipitation=2.0).iloc[:1]]))
 
 
 def test_places_are_checked() -> None:
     with pytest.raises(ContractBroken, match="locations: 'a' stands twice"):
         check(Batch(record(), places("a", "a")), "test")
-    with pytest.raises(ContractBroken, match="the latitude of 'a' is 95, expected -90 to 90 degrees"):
+    with pytest.raises(
+        ContractBroken, match="the latitude of 'a' is 95, expected -90 to 90 degrees"
+    ):
         check(Batch(record(), places("a").assign(latitude=95.0)), "test")
     with pytest.raises(ContractBroken, match="the columns elevation are missing"):
         check(Batch(record(), places("a").drop(columns="elevation")), "test")
@@ -232,7 +304,9 @@ def test_whole_numbers_are_numbers() -> None:
     assert checked(record(precipitation=1)).observations["precipitation"].dtype == np.float32
 
 
-def test_a_check_prints_and_logs_nothing(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_check_prints_and_logs_nothing(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     checked(record())
     with caplog.at_level(logging.INFO, logger="great_expectations"):
         checked(with_cell(record(), "air_temperature_max", 99.5))
@@ -242,9 +316,13 @@ def test_a_check_prints_and_logs_nothing(capfd: pytest.CaptureFixture[str], capl
 
 def test_a_million_rows_take_seconds() -> None:
     days, ids = pd.date_range("1990-01-01", periods=10_000), [f"place {i}" for i in range(100)]
-    table = pd.DataFrame({"time": np.repeat(days, 100), "location": pd.Series(np.tile(ids, 10_000), dtype="str")})
+    table = pd.DataFrame(
+        {"time": np.repeat(days, 100), "location": pd.Series(np.tile(ids, 10_000), dtype="str")}
+    )
     values = np.random.default_rng(0).uniform(0, 20, len(table))
-    table = table.assign(air_temperature_max=values, air_temperature_min=values - 5, precipitation=values)
+    table = table.assign(
+        air_temperature_max=values, air_temperature_min=values - 5, precipitation=values
+    )
     start = time.process_time()
     result = check(Batch(table, places(*ids)), "test")
     assert len(result.observations) == 1_000_000

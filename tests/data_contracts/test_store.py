@@ -32,28 +32,63 @@ OTHER = Source("other", 1, "test", "test", False, never)
 
 @pytest.fixture
 def store(home: Settings) -> Store:
-    return Store(home, Region(name="r", title="R", sources=("whole", "adding", "other"), path=home.home / "r.yaml"))
+    return Store(
+        home,
+        Region(
+            name="r", title="R", sources=("whole", "adding", "other"), path=home.home / "r.yaml"
+        ),
+    )
 
 
-def record(start: str = "2001-01-01", days: int = 40, location: str = "a", **columns: object) -> pd.DataFrame:
+def record(
+    start: str = "2001-01-01", days: int = 40, location: str = "a", **columns: object
+) -> pd.DataFrame:
     """Plain days of one place across a chunk's edge or less; ``columns`` replaces or adds some."""
-    plain = {"time": pd.date_range(start, periods=days), "location": location, "air_temperature_max": np.arange(days) % 30.0}
+    plain = {
+        "time": pd.date_range(start, periods=days),
+        "location": location,
+        "air_temperature_max": np.arange(days) % 30.0,
+    }
     return pd.DataFrame(plain | columns)
 
 
-def forecast(start: str = "2001-01-01", days: int = 3, member: int = -1, value: float = 1.0) -> pd.DataFrame:
-    table = pd.DataFrame({"init_time": pd.date_range(start, periods=days), "location": "a", "member": member, "precipitation": value})
+def forecast(
+    start: str = "2001-01-01", days: int = 3, member: int = -1, value: float = 1.0
+) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "init_time": pd.date_range(start, periods=days),
+            "location": "a",
+            "member": member,
+            "precipitation": value,
+        }
+    )
     return pd.concat([table.assign(lead_days=lead) for lead in (0, 1)], ignore_index=True)
 
 
-def put(store: Store, source: Source, observations: pd.DataFrame, forecasts: pd.DataFrame | None = None, **places: object) -> Stored:
+def put(
+    store: Store,
+    source: Source,
+    observations: pd.DataFrame,
+    forecasts: pd.DataFrame | None = None,
+    **places: object,
+) -> Stored:
     ids = observations["location"].unique()
-    known = pd.DataFrame({"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan})
-    return store.ingest(source, Batch(observations, known.assign(**places), pd.DataFrame() if forecasts is None else forecasts))
+    known = pd.DataFrame(
+        {"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan}
+    )
+    return store.ingest(
+        source,
+        Batch(
+            observations, known.assign(**places), pd.DataFrame() if forecasts is None else forecasts
+        ),
+    )
 
 
 def values(store: Store, name: str = "air_temperature_max", location: str = "a") -> pd.Series:
-    return store.observations()[name].sel(location=location).drop_vars("location").to_series().dropna()
+    return (
+        store.observations()[name].sel(location=location).drop_vars("location").to_series().dropna()
+    )
 
 
 def snapshots(store: Store) -> int:
@@ -64,14 +99,19 @@ def snapshots(store: Store) -> int:
 def test_what_is_stored_comes_back(store: Store) -> None:
     days = 800
     rain = np.where(np.arange(days) == 400, np.nan, 1.5)
-    table = pd.concat([record("1969-06-01", days, place, precipitation=rain) for place in ("b", "a")])
+    table = pd.concat(
+        [record("1969-06-01", days, place, precipitation=rain) for place in ("b", "a")]
+    )
     stored = put(store, WHOLE, table, elevation=[4.0, np.nan])
     assert stored.changed
     assert stored.snapshot == store.snapshot()
     found = store.observations()
     assert found["location"].values.tolist() == ["b", "a"]
     assert found["elevation"].values.tolist()[0] == 4.0
-    assert found["time"].values[[0, -1]].astype("datetime64[D]").astype(str).tolist() == ["1969-06-01", "1971-08-09"]
+    assert found["time"].values[[0, -1]].astype("datetime64[D]").astype(str).tolist() == [
+        "1969-06-01",
+        "1971-08-09",
+    ]
     assert {found[name].dtype for name in found.data_vars} == {np.dtype("float32")}
     assert found["precipitation"].isnull().sum().compute() == 2
     np.testing.assert_array_equal(values(store), np.arange(days) % 30)
@@ -93,11 +133,20 @@ def test_arrays_are_dask_backed_and_described(store: Store) -> None:
 def test_the_layout_is_final(store: Store) -> None:
     """A year by 250 places from the first commit, however small the record, so that a grown store needs no rewriting."""
     put(store, WHOLE, record(), forecast())
-    session = icechunk.Repository.open(icechunk.local_filesystem_storage(str(store.path))).readonly_session("main")
+    session = icechunk.Repository.open(
+        icechunk.local_filesystem_storage(str(store.path))
+    ).readonly_session("main")
     root = zarr.open_group(session.store, mode="r")
-    array, issued = root["whole/observations/air_temperature_max"], root["whole/forecasts/precipitation"]
+    array, issued = (
+        root["whole/observations/air_temperature_max"],
+        root["whole/forecasts/precipitation"],
+    )
     assert isinstance(array, zarr.Array) and isinstance(issued, zarr.Array)
-    assert (array.metadata.zarr_format, array.chunks, array.dtype) == (3, (365, 250), np.dtype("float32"))
+    assert (array.metadata.zarr_format, array.chunks, array.dtype) == (
+        3,
+        (365, 250),
+        np.dtype("float32"),
+    )
     assert array.metadata.dimension_names == ("time", "location")
     assert issued.chunks == (90, 16, 250)
 
@@ -109,7 +158,9 @@ def test_nothing_new_makes_no_snapshot(store: Store) -> None:
     assert again.snapshot == first.snapshot
     assert snapshots(store) == 2  # Icechunk's empty first one, and ours
     added = put(store, ADDING, record())
-    assert not put(store, ADDING, record("2001-01-10", 3, air_temperature_max=[9, np.nan, 11])).changed
+    assert not put(
+        store, ADDING, record("2001-01-10", 3, air_temperature_max=[9, np.nan, 11])
+    ).changed
     assert store.snapshot() == added.snapshot
 
 
@@ -143,7 +194,9 @@ def test_a_complete_source_is_mirrored(store: Store, table: pd.DataFrame) -> Non
 def test_the_delay_of_the_source_comes_with_its_variables(store: Store) -> None:
     put(store, replace(OTHER, delay_days=6), record(precipitation=1.0))
     put(store, WHOLE, record())
-    delays = {name: array.attrs["delay_days"] for name, array in store.observations().data_vars.items()}
+    delays = {
+        name: array.attrs["delay_days"] for name, array in store.observations().data_vars.items()
+    }
     assert delays == {"air_temperature_max": 1, "precipitation": 6}
     assert put(store, replace(WHOLE, delay_days=2), record()).changed
     assert store.observations()["air_temperature_max"].attrs["delay_days"] == 2
@@ -170,14 +223,22 @@ ADDING_CASES = {
 
 @pytest.mark.parametrize(("start", "days"), ADDING_CASES.values(), ids=ADDING_CASES.keys())
 @pytest.mark.parametrize("place", ["a", "b"])
-def test_an_adding_source_keeps_what_it_had(store: Store, start: str, days: int, place: str) -> None:
-    new = record(start, days, place, air_temperature_max=np.where(np.arange(days) == 0, np.nan, 50.0))
+def test_an_adding_source_keeps_what_it_had(
+    store: Store, start: str, days: int, place: str
+) -> None:
+    new = record(
+        start, days, place, air_temperature_max=np.where(np.arange(days) == 0, np.nan, 50.0)
+    )
     put(store, ADDING, record())
     put(store, ADDING, new)
-    expected = pd.concat([record(), new]).dropna().drop_duplicates(["time", "location"], keep="last")
+    expected = (
+        pd.concat([record(), new]).dropna().drop_duplicates(["time", "location"], keep="last")
+    )
     for location, table in expected.groupby("location"):
         series = table.set_index("time")["air_temperature_max"].astype("float32").sort_index()
-        pd.testing.assert_series_equal(values(store, location=str(location)), series, check_freq=False, check_index_type=False)
+        pd.testing.assert_series_equal(
+            values(store, location=str(location)), series, check_freq=False, check_index_type=False
+        )
     steps = np.diff(store.observations()["time"].values)
     assert (steps == np.timedelta64(1, "D")).all()
 
@@ -201,7 +262,12 @@ def test_a_new_day_is_appended_not_rewritten(store: Store) -> None:
 def test_sources_are_merged_in_the_regions_order(store: Store) -> None:
     put(store, OTHER, record("2001-02-01", 20, air_temperature_max=1.0, precipitation=5.0))
     put(store, OTHER, record("2001-02-01", 20, "z", air_temperature_max=1.0, precipitation=5.0))
-    put(store, WHOLE, record(air_temperature_max=np.where(np.arange(40) == 39, np.nan, 7.0)), name="Ville")
+    put(
+        store,
+        WHOLE,
+        record(air_temperature_max=np.where(np.arange(40) == 39, np.nan, 7.0)),
+        name="Ville",
+    )
     found = store.observations()
     assert found["location"].values.tolist() == ["a", "z"]
     assert found["name"].values.tolist() == ["Ville", "z"]
@@ -220,16 +286,32 @@ def test_forecasts_are_kept_by_the_day_they_were_issued(store: Store) -> None:
     assert found is not None
     assert found["precipitation"].dims == ("init_time", "lead_time", "location")
     assert found["lead_time"].values.astype("timedelta64[D]").astype(int).tolist() == [0, 1]
-    assert found["precipitation"].isel(lead_time=1, location=0).values.tolist() == [1, 1, 2, 2, 2, 2]
+    assert found["precipitation"].isel(lead_time=1, location=0).values.tolist() == [
+        1,
+        1,
+        2,
+        2,
+        2,
+        2,
+    ]
 
 
 def test_members_join_a_deterministic_run_as_member_minus_one(store: Store) -> None:
     put(store, ADDING, record(), forecast())
-    put(store, ADDING, record(), pd.concat([forecast(member=0, value=3.0), forecast(member=1, value=4.0)]))
+    put(
+        store,
+        ADDING,
+        record(),
+        pd.concat([forecast(member=0, value=3.0), forecast(member=1, value=4.0)]),
+    )
     found = store.forecasts()
     assert found is not None
     assert found["member"].values.tolist() == [-1, 0, 1]
-    assert found["precipitation"].isel(init_time=0, lead_time=0, location=0).values.tolist() == [1, 3, 4]
+    assert found["precipitation"].isel(init_time=0, lead_time=0, location=0).values.tolist() == [
+        1,
+        3,
+        4,
+    ]
 
 
 def test_an_older_snapshot_stays_readable(store: Store) -> None:
@@ -243,7 +325,9 @@ def test_an_older_snapshot_stays_readable(store: Store) -> None:
 
 def test_an_empty_store_says_what_to_do_and_makes_nothing(store: Store, home: Settings) -> None:
     for read in (store.observations, store.forecasts, store.snapshot):
-        with pytest.raises(RiskError, match="nothing is stored yet, run `climate-risk pull r` first"):
+        with pytest.raises(
+            RiskError, match="nothing is stored yet, run `climate-risk pull r` first"
+        ):
             read()
     assert list(home.home.iterdir()) == []
 
@@ -263,7 +347,10 @@ def test_withheld_cells_are_listed_beside_the_store(store: Store, home: Settings
         assert len(put(store, WHOLE, bad).withheld) == 2
         assert len(values(store)) == 38
         listed = store.withheld()
-        assert listed[["source", "location", "value"]].values.tolist() == [["whole", "a", 99.0], ["whole", "a", -99.0]]
+        assert listed[["source", "location", "value"]].values.tolist() == [
+            ["whole", "a", 99.0],
+            ["whole", "a", -99.0],
+        ]
         assert listed["time"].tolist() == [pd.Timestamp("2001-01-05"), pd.Timestamp("2001-01-10")]
     assert (home.data / "quarantine" / "r.csv").exists()
     put(store, WHOLE, record())
@@ -328,8 +415,15 @@ for round in range(1, 70):
 """
 
 
-def test_a_writer_killed_while_writing_leaves_a_whole_snapshot(store: Store, home: Settings) -> None:
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(home.home)], stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
+def test_a_writer_killed_while_writing_leaves_a_whole_snapshot(
+    store: Store, home: Settings
+) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(home.home)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=CHECKOUT,
+    )
     assert writer.stdout is not None
     for line in writer.stdout:
         if line.strip() == "3":
@@ -339,7 +433,9 @@ def test_a_writer_killed_while_writing_leaves_a_whole_snapshot(store: Store, hom
     begun = [3, *(int(line) for line in writer.stdout.read().split())][-1]
     assert writer.wait() == -9
     repository = icechunk.Repository.open(icechunk.local_filesystem_storage(str(store.path)))
-    written = [snapshot.id for snapshot in repository.ancestry(branch="main")][:-1]  # all but Icechunk's empty first one
+    written = [snapshot.id for snapshot in repository.ancestry(branch="main")][
+        :-1
+    ]  # all but Icechunk's empty first one
     newest = store.observations().load()
     assert np.unique(newest["precipitation"]).item() in {begun - 1, begun}
     for snapshot in written:  # each holds one round's values whole, never a mixture
@@ -348,9 +444,21 @@ def test_a_writer_killed_while_writing_leaves_a_whole_snapshot(store: Store, hom
     assert put(store, WHOLE, record()).changed  # the writer's lock died with it
 
 
-def test_each_value_says_which_source_gave_it_and_a_variable_may_have_an_order_of_its_own(store: Store) -> None:
-    put(store, ADDING, record(days=3, air_temperature_max=[20.0, np.nan, np.nan], precipitation=[1.0, 1.0, np.nan]))
-    put(store, OTHER, record(days=3, air_temperature_max=[30.0, 31.0, np.nan], precipitation=[9.0, 9.0, 9.0]))
+def test_each_value_says_which_source_gave_it_and_a_variable_may_have_an_order_of_its_own(
+    store: Store,
+) -> None:
+    put(
+        store,
+        ADDING,
+        record(
+            days=3, air_temperature_max=[20.0, np.nan, np.nan], precipitation=[1.0, 1.0, np.nan]
+        ),
+    )
+    put(
+        store,
+        OTHER,
+        record(days=3, air_temperature_max=[30.0, 31.0, np.nan], precipitation=[9.0, 9.0, 9.0]),
+    )
     read = store.observations()
     assert read["source"].attrs["flag_meanings"] == "adding other"
     assert read["source"].sel(variable="air_temperature_max").values[:, 0].tolist() == [0, 1, -1]

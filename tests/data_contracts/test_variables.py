@@ -64,7 +64,9 @@ def dimensions(units: str) -> tuple[Fraction, ...]:
         if not parsed:
             raise ValueError(f"{units!r}: {token!r} is no unit")
         _, exponents = SYMBOLS[parsed[1]]
-        total = [old + int(parsed[2] or 1) * step for old, step in zip(total, exponents, strict=True)]
+        total = [
+            old + int(parsed[2] or 1) * step for old, step in zip(total, exponents, strict=True)
+        ]
     return tuple(total)
 
 
@@ -93,14 +95,18 @@ def test_a_row_says_what_a_day_is(row: Variable) -> None:
     assert row.cell_methods in {"time: maximum", "time: minimum", "time: mean", "time: sum"}
     assert row.meaning == row.meaning.strip() != ""
     statistic = row.name.rsplit("_", 1)[-1]
-    assert {"max": "time: maximum", "min": "time: minimum", "mean": "time: mean"}.get(statistic, row.cell_methods) == row.cell_methods
+    assert {"max": "time: maximum", "min": "time: minimum", "mean": "time: mean"}.get(
+        statistic, row.cell_methods
+    ) == row.cell_methods
 
 
 @ROWS
 def test_a_kelvin_or_fill_value_never_passes_for_a_temperature(row: Variable) -> None:
     assert not row.low <= -999.0 <= row.high
     if row.units == "degC":
-        assert not any(row.low <= value <= row.high for value in (*FILL_VALUES, 230.0, 273.15, 320.0))
+        assert not any(
+            row.low <= value <= row.high for value in (*FILL_VALUES, 230.0, 273.15, 320.0)
+        )
 
 
 def test_names_are_unique_and_keyed_by_themselves() -> None:

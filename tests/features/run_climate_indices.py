@@ -27,12 +27,17 @@ def main(given: str, wanted: str) -> None:
     found = {}
     for window in (1, 6, 12):
         series = [
-            indices.spei(*parts(city), window, logistic, month, 1900, 1900, 1899 + len(city) // 12) for city in data["balance_monthly"].T
+            indices.spei(*parts(city), window, logistic, month, 1900, 1900, 1899 + len(city) // 12)
+            for city in data["balance_monthly"].T
         ]
         found[f"spei_{window}"] = np.stack(series, axis=1)
-        found[f"spi_{window}"] = indices.spi(data["rain_monthly"], window, gamma, 1895, 1981, 2010, month)
+        found[f"spi_{window}"] = indices.spi(
+            data["rain_monthly"], window, gamma, 1895, 1981, 2010, month
+        )
     for name in ("rain_90", "rain_365"):
-        found[f"spi_{name}"] = indices.spi(data[name].ravel(), 1, gamma, 2000, 2000, 2000 + len(data[name]) - 1, day)
+        found[f"spi_{name}"] = indices.spi(
+            data[name].ravel(), 1, gamma, 2000, 2000, 2000 + len(data[name]) - 1, day
+        )
     for name in ("balance_90", "balance_365"):
         sums = data[name].ravel()
         last = 2000 + len(data[name]) - 1
@@ -43,7 +48,14 @@ def main(given: str, wanted: str) -> None:
     radiation = pm_eto.RadiationInputs(solar_radiation_mj_m2_day=data["radiation"])
     place = (float(data["pm_latitude"]), float(data["pm_elevation"]))
     found["penman_monteith"] = pm_eto.penman_monteith_eto(
-        data["pm_tmin"], data["pm_tmax"], *place, data["wind"], data["pm_day"], 10.0, humidity, radiation
+        data["pm_tmin"],
+        data["pm_tmax"],
+        *place,
+        data["wind"],
+        data["pm_day"],
+        10.0,
+        humidity,
+        radiation,
     )
     found["antecedent"] = flood.antecedent_precipitation_index(data["rain_daily"], 0.9)
     np.savez(wanted, **found)

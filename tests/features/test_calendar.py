@@ -2,12 +2,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.calendar import day_index, in_season, seasonal_mean, trailing_mean, trailing_sum, window_mean, window_quantile
+from features.calendar import (
+    day_index,
+    in_season,
+    seasonal_mean,
+    trailing_mean,
+    trailing_sum,
+    window_mean,
+    window_quantile,
+)
 
 
 @pytest.mark.parametrize(
     ("day", "index"),
-    [("2001-01-01", 0), ("2001-02-28", 58), ("2000-02-29", 59), ("2001-03-01", 60), ("2000-03-01", 60), ("2001-12-31", 365)],
+    [
+        ("2001-01-01", 0),
+        ("2001-02-28", 58),
+        ("2000-02-29", 59),
+        ("2001-03-01", 60),
+        ("2000-03-01", 60),
+        ("2001-12-31", 365),
+    ],
 )
 def test_a_date_has_the_same_index_in_every_year(day: str, index: int) -> None:
     assert day_index(pd.DatetimeIndex([day])).tolist() == [index]
@@ -16,7 +31,11 @@ def test_a_date_has_the_same_index_in_every_year(day: str, index: int) -> None:
 @pytest.mark.parametrize(
     ("months", "day", "inside"),
     [((5, 10), "2001-05-01", True), ((5, 10), "2001-04-30", False), ((5, 10), "2001-10-31", True)]
-    + [((11, 4), "2001-01-15", True), ((11, 4), "2001-06-15", False), ((11, 4), "2001-11-01", True)],
+    + [
+        ((11, 4), "2001-01-15", True),
+        ((11, 4), "2001-06-15", False),
+        ((11, 4), "2001-11-01", True),
+    ],
 )
 def test_a_season_may_span_the_new_year(months: tuple[int, int], day: str, inside: bool) -> None:
     assert in_season(np.array([day], "datetime64[D]"), months).tolist() == [inside]
@@ -34,7 +53,17 @@ def test_a_short_window_needs_all_its_days_and_a_long_one_most() -> None:
 
 def test_a_trailing_window_ends_with_its_own_day() -> None:
     values = np.arange(10.0)[:, None]
-    assert trailing_mean(values, 2)[:, 0].tolist()[1:] == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5]
+    assert trailing_mean(values, 2)[:, 0].tolist()[1:] == [
+        0.5,
+        1.5,
+        2.5,
+        3.5,
+        4.5,
+        5.5,
+        6.5,
+        7.5,
+        8.5,
+    ]
     assert np.isnan(trailing_mean(values, 2)[0, 0])
 
 
@@ -43,7 +72,10 @@ def test_window_statistics_pool_31_days_of_all_years_around_the_new_year() -> No
     values = np.asarray(times.year, dtype=float)[:, None]
     assert window_mean(values, times.values)[0, 0] == pytest.approx(2002.5, abs=0.01)
     # each year gives 31 values (30 around 29 February in three of four years)
-    assert window_quantile(values, times.values, 0.0)[0, 0] == 2001 and window_quantile(values, times.values, 1.0)[0, 0] == 2004
+    assert (
+        window_quantile(values, times.values, 0.0)[0, 0] == 2001
+        and window_quantile(values, times.values, 1.0)[0, 0] == 2004
+    )
 
 
 def test_window_quantile_is_numpys() -> None:
@@ -60,4 +92,6 @@ def test_seasonal_mean_finds_the_waves_it_is_given() -> None:
     times = pd.date_range("2001-01-01", "2008-12-31")
     angle = 2 * np.pi * day_index(times) / 366
     cycle = 3 + 2 * np.sin(angle) - np.cos(4 * angle)
-    assert seasonal_mean(cycle[:, None], times.values)[day_index(times), 0] == pytest.approx(cycle, abs=1e-9)
+    assert seasonal_mean(cycle[:, None], times.values)[day_index(times), 0] == pytest.approx(
+        cycle, abs=1e-9
+    )

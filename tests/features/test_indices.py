@@ -35,14 +35,18 @@ def test_l_moments_are_the_unbiased_ones() -> None:
 def test_l_moments_leave_nan_out() -> None:
     sample = np.random.default_rng(0).gumbel(size=(50, 1))
     holed = np.concatenate([sample, np.full((7, 1), np.nan)])
-    assert [float(part[0]) for part in l_moments(holed)] == pytest.approx([float(part[0]) for part in l_moments(sample)])
+    assert [float(part[0]) for part in l_moments(holed)] == pytest.approx(
+        [float(part[0]) for part in l_moments(sample)]
+    )
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.0, 0.15])
 def test_return_levels_are_those_of_the_distribution_drawn_from(shape: float) -> None:
     maxima = stats.genextreme.rvs(shape, loc=50, scale=12, size=(20_000, 1), random_state=1)
     for years in (1.5, 2.0, 5.0):
-        assert gev_return_level(maxima, years)[0] == pytest.approx(stats.genextreme.ppf(1 - 1 / years, shape, 50, 12), rel=0.02)
+        assert gev_return_level(maxima, years)[0] == pytest.approx(
+            stats.genextreme.ppf(1 - 1 / years, shape, 50, 12), rel=0.02
+        )
 
 
 def test_a_hydrological_year_begins_in_september_and_needs_330_days() -> None:
@@ -65,7 +69,9 @@ def test_the_severity_of_one_in_n_years_is_exceeded_that_often() -> None:
     peaks = episode_peaks(severity)
     for years in (2.0, 5.0):
         # 40 years: 20 and 8 episodes
-        assert (peaks > severity_exceeded_every(severity, years)).sum() == pytest.approx(40 / years, abs=1)
+        assert (peaks > severity_exceeded_every(severity, years)).sum() == pytest.approx(
+            40 / years, abs=1
+        )
 
 
 @pytest.mark.parametrize("beta", [3.0, 8.0])
@@ -93,7 +99,9 @@ def test_spi_of_a_window_that_is_mostly_dry_is_undefined() -> None:
     rain = np.zeros((100, 2))
     rain[:40, 0], rain[:60, 1] = np.linspace(1, 40, 40), np.linspace(1, 60, 60)
     fitted = ZeroGamma.fit(rain)
-    assert np.isnan(fitted.probability(np.zeros(2))[0]) and fitted.probability(np.zeros(2))[1] == pytest.approx(0.4)
+    assert np.isnan(fitted.probability(np.zeros(2))[0]) and fitted.probability(np.zeros(2))[
+        1
+    ] == pytest.approx(0.4)
     # 40 % of sums are zero: no sum of rain is as rare as one in 10
     assert fitted.quantile(0.1)[1] == -np.inf
 
@@ -120,10 +128,16 @@ HOSKING = np.array([2.0, 3.0, 4.0, 2.4, 5.5, 1.2, 5.4, 2.2, 7.1, 1.3, 1.5])[:, N
 
 def test_l_moments_and_fits_are_those_of_hoskings_own_routines() -> None:
     # Hosking's LMOMENTS (SAMLMU, PELGLO, PELGEV, QUAGEV) on these 11 values, as the tests of its ports quote them
-    assert [float(part[0]) for part in l_moments(HOSKING)[:3]] == pytest.approx([3.23636364, 1.14181818, 0.27388535], abs=5e-9)
+    assert [float(part[0]) for part in l_moments(HOSKING)[:3]] == pytest.approx(
+        [3.23636364, 1.14181818, 0.27388535], abs=5e-9
+    )
     fitted = LogLogistic.fit(HOSKING)
-    assert [float(fitted.xi[0]), float(fitted.alpha[0]), float(fitted.k[0])] == pytest.approx([2.7406580, 1.0060517, -0.2738854], abs=1e-7)
-    assert [float(fitted.quantile(p)[0]) for p in (0.2, 0.5, 0.8)] == pytest.approx([1.580189, 2.740658, 4.437061], abs=1e-6)
+    assert [float(fitted.xi[0]), float(fitted.alpha[0]), float(fitted.k[0])] == pytest.approx(
+        [2.7406580, 1.0060517, -0.2738854], abs=1e-7
+    )
+    assert [float(fitted.quantile(p)[0]) for p in (0.2, 0.5, 0.8)] == pytest.approx(
+        [1.580189, 2.740658, 4.437061], abs=1e-6
+    )
     # his GEV is exact, ours the approximation: levels of 1.25, 2 and 5 years
     levels = [float(gev_return_level(HOSKING, years)[0]) for years in (1.25, 2.0, 5.0)]
     assert levels == pytest.approx([1.539112, 2.705672, 4.537048], abs=0.0012)
@@ -133,14 +147,23 @@ def test_antecedent_rain_fades_and_forgets_a_missing_day() -> None:
     rain = np.array([[8.0], [0.0], [4.0], [0.0], [np.nan], [0.0], [0.0], [2.0]])
     found = antecedent_precipitation(rain, 3, decay=0.5)[:, 0]
     # day 2: 4 + 0.5 * 0 + 0.25 * 8; day 3: 0.5 * 4; days 4 to 6 lack day 4
-    assert np.isnan(found[:2]).all() and found[2:4].tolist() == [6.0, 2.0] and np.isnan(found[4:7]).all() and found[7] == 2.0
+    assert (
+        np.isnan(found[:2]).all()
+        and found[2:4].tolist() == [6.0, 2.0]
+        and np.isnan(found[4:7]).all()
+        and found[7] == 2.0
+    )
 
 
 def test_a_rainless_month_never_comes_out_wet() -> None:
     random = np.random.default_rng(7)
     for dry in (0.1, 0.3, 0.5):
-        rain = np.where(random.random((12 * 60, 40)) < dry, 0.0, random.gamma(0.4, 10.0, (12 * 60, 40)))
-        rain = np.where(random.random(rain.shape) < 0.3, np.minimum(rain, 0.9 * LEAST_WET), rain)  # a model's drizzle of nothing
+        rain = np.where(
+            random.random((12 * 60, 40)) < dry, 0.0, random.gamma(0.4, 10.0, (12 * 60, 40))
+        )
+        rain = np.where(
+            random.random(rain.shape) < 0.3, np.minimum(rain, 0.9 * LEAST_WET), rain
+        )  # a model's drizzle of nothing
         index = monthly_spi(rain, 1)
         assert np.nanmax(index[rain < LEAST_WET]) <= 0.0
         assert not np.isinf(index).any()
@@ -152,7 +175,13 @@ def test_a_masked_month_says_why() -> None:
     rain = np.tile(np.linspace(1.0, 40.0, 40)[:, None], (1, 5))
     rain[:21, 1], rain[:, 2], rain[3:, 3], rain[:20, 4] = 0.0, 7.0, np.nan, 0.0
     said = [WHY_UNDEFINED[code] for code in why_undefined(rain, rain=True)]
-    assert said == ["", "more than half of the sums are zero", "all values are alike", "fewer than 4 values", ""]
+    assert said == [
+        "",
+        "more than half of the sums are zero",
+        "all values are alike",
+        "fewer than 4 values",
+        "",
+    ]
     assert np.isnan(ZeroGamma.fit(rain).shape).tolist() == [bool(why) for why in said]
     # zeros are values like others to the balance
     said = [WHY_UNDEFINED[code] for code in why_undefined(rain)]
@@ -162,8 +191,17 @@ def test_a_masked_month_says_why() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 5.0, 1e6])
 def test_no_sample_and_no_value_gives_an_infinite_index(value: float) -> None:
-    samples = [np.full(40, value), np.r_[np.zeros(30), np.full(10, value)], np.r_[np.zeros(20), np.full(20, value)]]
-    samples += [np.r_[np.full(39, value), value + 1e-9], np.r_[np.full(39, 1.0), 1e5], np.full(40, np.nan), np.arange(40.0)]
+    samples = [
+        np.full(40, value),
+        np.r_[np.zeros(30), np.full(10, value)],
+        np.r_[np.zeros(20), np.full(20, value)],
+    ]
+    samples += [
+        np.r_[np.full(39, value), value + 1e-9],
+        np.r_[np.full(39, 1.0), 1e5],
+        np.full(40, np.nan),
+        np.arange(40.0),
+    ]
     columns = np.stack(samples, axis=1)
     asked = np.array([-1e9, -1.0, 0.0, 1e-12, value, 1e9])[:, None]
     for fitted in (LogLogistic.fit(columns), ZeroGamma.fit(columns)):
@@ -184,24 +222,46 @@ def test_a_month_missing_from_the_window_is_missing_and_a_reference_is_all_that_
     balance = np.random.default_rng(11).normal(0.0, 40.0, (12 * 30, 2))
     balance[100, 0] = np.nan
     index = monthly_spei(balance, 3)
-    assert np.isnan(index[:2]).all() and np.isnan(index[100:103, 0]).all() and np.isfinite(index[103:, 0]).all()
+    assert (
+        np.isnan(index[:2]).all()
+        and np.isnan(index[100:103, 0]).all()
+        and np.isfinite(index[103:, 0]).all()
+    )
     first = np.arange(len(balance)) < 12 * 20
     changed = np.where(first[:, None], balance, 5 * balance)
     learnt, again = (monthly_spei(values, 3, reference=first) for values in (balance, changed))
-    assert learnt[: 12 * 20] == pytest.approx(again[: 12 * 20], nan_ok=True) and (learnt != again)[12 * 20 + 2 :].any()
+    assert (
+        learnt[: 12 * 20] == pytest.approx(again[: 12 * 20], nan_ok=True)
+        and (learnt != again)[12 * 20 + 2 :].any()
+    )
 
 
 def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None:
     record = made_record(20, places=2, variables=("precipitation",))
     summer = record["time"].dt.month.isin([5, 6, 7, 8, 9])
     rain = record["precipitation"]
-    desert = record.assign(precipitation=rain.where(~summer | (rain["location"] == "place_0"), 0.0).assign_attrs(rain.attrs))
+    desert = record.assign(
+        precipitation=rain.where(~summer | (rain["location"] == "place_0"), 0.0).assign_attrs(
+            rain.attrs
+        )
+    )
     normals = drought.fit_normals(desert, Options())
     why = normals["undefined"].sel(window=90)
-    assert set(np.unique(why.sel(location="place_1"))) == {0, WHY_UNDEFINED.index("more than half of the sums are zero")}
-    assert (why.sel(location="place_0") == 0).all() and drought.reasons(normals.sel(location=["place_0"])) == []
+    assert set(np.unique(why.sel(location="place_1"))) == {
+        0,
+        WHY_UNDEFINED.index("more than half of the sums are zero"),
+    }
+    assert (why.sel(location="place_0") == 0).all() and drought.reasons(
+        normals.sel(location=["place_0"])
+    ) == []
     past = drought.history(desert, normals, Options())
-    assert past.attrs["title"] == "Precipitation index (SPI); undefined at some time of the year, more than half of the sums are zero"
-    index, rainless = past["value"].values, drought.trailing_sum(desert["precipitation"].values, 90) == 0
+    assert (
+        past.attrs["title"]
+        == "Precipitation index (SPI); undefined at some time of the year, more than half of the sums are zero"
+    )
+    index, rainless = (
+        past["value"].values,
+        drought.trailing_sum(desert["precipitation"].values, 90) == 0,
+    )
     assert np.isnan(index[rainless]).all() or np.nanmax(index[rainless]) <= 0.0
     assert not np.isinf(index).any()

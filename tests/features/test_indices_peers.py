@@ -46,17 +46,23 @@ def clipped(index: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def reference(shared: Path) -> dict[str, np.ndarray]:
     """The arrays of the climate_indices project by file name, series (month,) from January 1895."""
-    return {path.stem: np.load(path).ravel() for path in (shared / "indices_reference").glob("*.npy")}
+    return {
+        path.stem: np.load(path).ravel() for path in (shared / "indices_reference").glob("*.npy")
+    }
 
 
 @pytest.fixture(scope="module")
 def balances(shared: Path) -> np.ndarray:
     """Monthly precipitation minus PET of eleven cities, mm, as the R package SPEI ships them: (month, city)."""
-    return pd.read_csv(shared / "indices_reference" / "spei_balance.txt", sep=r"\s+").to_numpy(float)
+    return pd.read_csv(shared / "indices_reference" / "spei_balance.txt", sep=r"\s+").to_numpy(
+        float
+    )
 
 
 def station(shared: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(shared / "stations" / name / "observations.csv", parse_dates=["time"], index_col="time").asfreq("D")
+    return pd.read_csv(
+        shared / "stations" / name / "observations.csv", parse_dates=["time"], index_col="time"
+    ).asfreq("D")
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +75,15 @@ def sums(melilla: pd.DataFrame) -> dict[str, np.ndarray]:
     """90- and 365-day sums of rain and of the balance, laid out (year, day of year), mm."""
     rain = melilla["precipitation"].to_numpy()[:, None]
     tmax, tmin = (melilla[f"air_temperature_{name}"].to_numpy()[:, None] for name in ("max", "min"))
-    pet = hargreaves(tmax, tmin, (tmax + tmin) / 2, melilla.index.day_of_year.to_numpy(), np.array([35.28]))
+    pet = hargreaves(
+        tmax, tmin, (tmax + tmin) / 2, melilla.index.day_of_year.to_numpy(), np.array([35.28])
+    )
     daily = {"rain": rain, "balance": rain - pet}
-    made = {f"{name}_{window}": trailing_sum(values, window) for name, values in daily.items() for window in (90, 365)}
+    made = {
+        f"{name}_{window}": trailing_sum(values, window)
+        for name, values in daily.items()
+        for window in (90, 365)
+    }
     return {name: by_year(values, melilla.index.values)[..., 0].T for name, values in made.items()}
 
 
@@ -93,7 +105,9 @@ def weather(shared: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def peer(reference, balances, melilla, sums, weather, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+def peer(
+    reference, balances, melilla, sums, weather, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, np.ndarray]:
     """What climate-indices makes of the same inputs, in a process of its own."""
     folder = tmp_path_factory.mktemp("peer")
     leap = melilla.loc["2000"]
@@ -107,7 +121,12 @@ def peer(reference, balances, melilla, sums, weather, tmp_path_factory: pytest.T
     }
     np.savez(folder / "given.npz", **inputs, **sums, **weather)
     script = Path(__file__).with_name("run_climate_indices.py")
-    subprocess.run([sys.executable, str(script), folder / "given.npz", folder / "found.npz"], check=True, capture_output=True, text=True)
+    subprocess.run(
+        [sys.executable, str(script), folder / "given.npz", folder / "found.npz"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     with np.load(folder / "found.npz") as found:
         return dict(found)
 
@@ -135,13 +154,17 @@ def test_monthly_spi_is_that_of_the_climate_indices_project(reference, window: i
 def test_monthly_spei_differs_from_that_project_by_its_distribution_alone(reference) -> None:
     balance = (reference["precips_mm_monthly"] - reference["pet_thornthwaite"])[:, None]
     # its gamma SPEI is the SPI of the balance + 1000 mm; its file has five digits
-    assert largest(monthly_spi(balance + 1000.0, 6)[:, 0], clipped(reference["spei_06_gamma"])) <= 6e-6
+    assert (
+        largest(monthly_spi(balance + 1000.0, 6)[:, 0], clipped(reference["spei_06_gamma"])) <= 6e-6
+    )
     found, pearson = monthly_spei(balance, 6)[:, 0], clipped(reference["spei_06_pearson3"])
     assert largest(found, pearson) <= 0.52 and np.nanmean(np.abs(found - pearson)) <= 0.05
 
 
 @pytest.mark.parametrize("window", [1, 6, 12])
-def test_monthly_indices_are_those_of_climate_indices(peer, reference, balances, window: int) -> None:
+def test_monthly_indices_are_those_of_climate_indices(
+    peer, reference, balances, window: int
+) -> None:
     learnt = (months(reference).year >= 1981) & (months(reference).year <= 2010)
     spi = monthly_spi(reference["precips_mm_monthly"][:, None], window, reference=learnt)[:, 0]
     assert largest(spi, clipped(peer[f"spi_{window}"])) <= 2e-11
@@ -162,60 +185,92 @@ def test_the_drought_index_is_that_of_the_published_formulas(shared, window: int
     """Vicente-Serrano et al. 2010, eq. 8 to 13, on sums less their seasonal cycle, written without ours."""
     record = station(shared, "tunis")
     balance = record["precipitation"] - record["potential_evapotranspiration"]
-    total = (balance.rolling(window, min_periods=int(np.ceil(0.95 * window))).mean() * window).to_numpy()
+    total = (
+        balance.rolling(window, min_periods=int(np.ceil(0.95 * window))).mean() * window
+    ).to_numpy()
     index = day_index(record.index.values)
     angle = 2 * np.pi * index / DAYS
-    waves = np.stack([np.ones(len(angle))] + [f(k * angle) for k in (1, 2, 3, 4) for f in (np.sin, np.cos)], axis=1)
+    waves = np.stack(
+        [np.ones(len(angle))] + [f(k * angle) for k in (1, 2, 3, 4) for f in (np.sin, np.cos)],
+        axis=1,
+    )
     ok = np.isfinite(total)
     apart = total - waves @ np.linalg.lstsq(waves[ok], total[ok], rcond=None)[0]
     expected = np.full(len(total), np.nan)
     for day in range(DAYS):
         x = np.sort(apart[ok & (np.abs((index - day + 183) % DAYS - 183) <= 15)])
         n, rank = len(x), np.arange(1, len(x) + 1)
-        w0, w1, w2 = (float((binom(n - rank, s) * x).sum() / binom(n - 1, s) / n) for s in (0, 1, 2))
+        w0, w1, w2 = (
+            float((binom(n - rank, s) * x).sum() / binom(n - 1, s) / n) for s in (0, 1, 2)
+        )
         beta = (2 * w1 - w0) / (6 * w1 - w0 - 6 * w2)
         product = gamma(1 + 1 / beta) * gamma(1 - 1 / beta)
         alpha = (w0 - 2 * w1) * beta / product
         origin = w0 - alpha * product
         at = np.flatnonzero(ok & (index == day))
         ratio = alpha / (apart[at] - origin)
-        inside = ratio > 0  # beyond the fitted bound: impossible below it where alpha > 0, certain above it where alpha < 0
+        inside = (
+            ratio > 0
+        )  # beyond the fitted bound: impossible below it where alpha > 0, certain above it where alpha < 0
         expected[at] = np.where(inside, 1 / (1 + np.abs(ratio) ** beta), float(alpha < 0))
     data = xr.Dataset(
-        {name: (("time", "location"), record[name].to_numpy()[:, None]) for name in record.columns if name != "location"},
+        {
+            name: (("time", "location"), record[name].to_numpy()[:, None])
+            for name in record.columns
+            if name != "location"
+        },
         {"time": record.index.values, "location": ["tunis"]},
     )
     normals = drought.fit_normals(data, Options())
-    found = drought.index_of(trailing_sum(balance.to_numpy()[:, None], window), index, window, normals)[:, 0]
+    found = drought.index_of(
+        trailing_sum(balance.to_numpy()[:, None], window), index, window, normals
+    )[:, 0]
     assert largest(found, clipped(ndtri(expected))) <= 2e-11
 
 
-def test_hargreaves_penman_monteith_and_antecedent_rain_are_those_of_climate_indices(peer, melilla, weather) -> None:
+def test_hargreaves_penman_monteith_and_antecedent_rain_are_those_of_climate_indices(
+    peer, melilla, weather
+) -> None:
     leap = melilla.loc["2000"]
     tmax, tmin = (leap[f"air_temperature_{name}"].to_numpy()[:, None] for name in ("max", "min"))
     pet = hargreaves(tmax, tmin, (tmax + tmin) / 2, np.arange(1, 367), np.array([35.28]))[:, 0]
     assert largest(pet, peer["hargreaves"]) <= 1e-13
-    tmax, tmin, radiation, humidity, wind = (weather[name][:, None] for name in ("pm_tmax", "pm_tmin", "radiation", "humidity", "wind"))
+    tmax, tmin, radiation, humidity, wind = (
+        weather[name][:, None] for name in ("pm_tmax", "pm_tmin", "radiation", "humidity", "wind")
+    )
     place = {"latitude": np.array([45.175]), "elevation": np.array([318.0])}
     vapour = vapour_pressure_of(humidity, tmax, tmin)
-    found = penman_monteith(tmax, tmin, vapour, wind_at_2m(wind), radiation, weather["pm_day"], **place)[:, 0]
+    found = penman_monteith(
+        tmax, tmin, vapour, wind_at_2m(wind), radiation, weather["pm_day"], **place
+    )[:, 0]
     assert largest(found, peer["penman_monteith"]) <= 1e-13
     rain = melilla["precipitation"].fillna(0.0).to_numpy()[:, None]
-    assert np.nanmax(np.abs(antecedent_precipitation(rain, 90)[:, 0] - peer["antecedent"])) <= 0.02  # which forgets no day
-    assert np.nanmax(np.abs(antecedent_precipitation(rain, 365)[:, 0] - peer["antecedent"])) <= 1e-12
+    assert (
+        np.nanmax(np.abs(antecedent_precipitation(rain, 90)[:, 0] - peer["antecedent"])) <= 0.02
+    )  # which forgets no day
+    assert (
+        np.nanmax(np.abs(antecedent_precipitation(rain, 365)[:, 0] - peer["antecedent"])) <= 1e-12
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_indices_are_those_of_xclim(xclim, reference, balances) -> None:
-    rain = xr.DataArray(reference["precips_mm_monthly"], {"time": months(reference)}, attrs={"units": "mm/month"})
+    rain = xr.DataArray(
+        reference["precips_mm_monthly"], {"time": months(reference)}, attrs={"units": "mm/month"}
+    )
     thom = {"dist": "gamma", "method": "APP", "fitkwargs": {"floc": 0}}
     for window in (1, 6):
         expected = xclim.standardized_precipitation_index(rain, freq=None, window=window, **thom)
-        assert largest(monthly_spi(rain.values[:, None], window)[:, 0], clipped(expected.values)) <= 2e-11
+        assert (
+            largest(monthly_spi(rain.values[:, None], window)[:, 0], clipped(expected.values))
+            <= 2e-11
+        )
     valencia = balances[:, 3]
     time = pd.date_range("1900-01-01", periods=len(valencia), freq="MS")
     balance = xr.DataArray(valencia, {"time": time}, attrs={"units": "mm/month"})
-    likeliest = xclim.standardized_precipitation_evapotranspiration_index(balance, freq=None, window=6, dist="fisk", method="ML")
+    likeliest = xclim.standardized_precipitation_evapotranspiration_index(
+        balance, freq=None, window=6, dist="fisk", method="ML"
+    )
     # another estimator of the same distribution
     assert largest(monthly_spei(valencia[:, None], 6)[:, 0], clipped(likeliest.values)) <= 0.19
 
@@ -223,26 +278,44 @@ def test_indices_are_those_of_xclim(xclim, reference, balances) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_hargreaves_and_antecedent_rain_are_those_of_xclim(xclim, melilla) -> None:
     time = {"time": melilla.index}
-    rain = xr.DataArray(melilla["precipitation"].fillna(0.0).to_numpy(), time, attrs={"units": "mm/d"})
+    rain = xr.DataArray(
+        melilla["precipitation"].fillna(0.0).to_numpy(), time, attrs={"units": "mm/d"}
+    )
     expected = xclim.antecedent_precipitation_index(rain, window=30, p_exp=0.9)
-    assert largest(antecedent_precipitation(rain.values[:, None], 30)[:, 0], expected.values) <= 1e-12
-    tmax, tmin = (xr.DataArray(melilla[f"air_temperature_{name}"], time, attrs={"units": "degC"}) for name in ("max", "min"))
+    assert (
+        largest(antecedent_precipitation(rain.values[:, None], 30)[:, 0], expected.values) <= 1e-12
+    )
+    tmax, tmin = (
+        xr.DataArray(melilla[f"air_temperature_{name}"], time, attrs={"units": "degC"})
+        for name in ("max", "min")
+    )
     north = xr.DataArray(35.28, attrs={"units": "degrees_north"})
-    expected = xclim.potential_evapotranspiration(tasmin=tmin, tasmax=tmax, lat=north, method="HG85") * 86_400
+    expected = (
+        xclim.potential_evapotranspiration(tasmin=tmin, tasmax=tmax, lat=north, method="HG85")
+        * 86_400
+    )
     tmax, tmin = tmax.values[:, None], tmin.values[:, None]
-    found = hargreaves(tmax, tmin, (tmax + tmin) / 2, melilla.index.day_of_year.to_numpy(), np.array([35.28]))[:, 0]
+    found = hargreaves(
+        tmax, tmin, (tmax + tmin) / 2, melilla.index.day_of_year.to_numpy(), np.array([35.28])
+    )[:, 0]
     assert largest(found, expected.values) <= 0.14  # its sun is Spencer's, not FAO-56's
 
 
 def test_excess_heat_is_that_of_thermofeel(melilla) -> None:
     from thermofeel import excess_heat
 
-    mean = excess_heat.daily_mean_temperature(melilla["air_temperature_min"], melilla["air_temperature_max"])
+    mean = excess_heat.daily_mean_temperature(
+        melilla["air_temperature_min"], melilla["air_temperature_max"]
+    )
     t95 = np.nanquantile(mean, 0.95)
     three, thirty = mean.rolling(3).mean(), mean.rolling(30).mean().shift(3)
     significance = excess_heat.significance_index(three, t95)
-    expected = excess_heat.excess_heat_factor(significance, excess_heat.acclimatisation_index(three, thirty))
-    found, ours = (part[:, 0] for part in excess_heat_factor(mean.to_numpy()[:, None], np.array([t95])))
+    expected = excess_heat.excess_heat_factor(
+        significance, excess_heat.acclimatisation_index(three, thirty)
+    )
+    found, ours = (
+        part[:, 0] for part in excess_heat_factor(mean.to_numpy()[:, None], np.array([t95]))
+    )
     both = np.isfinite(expected.to_numpy())  # a 30-day mean of ours may lack a day
     assert both.mean() > 0.98 and np.abs(found - expected)[both].max() <= 1e-9
     assert largest(ours, significance.to_numpy()) <= 1e-10
@@ -259,7 +332,9 @@ def exact_return_level(maxima: np.ndarray, years: float) -> float:
 def test_return_levels_are_those_of_the_exact_shape(shared) -> None:
     for name in ("melilla", "tunis", "camels_01031500"):
         record = station(shared, name)
-        series = [trailing_sum(record["precipitation"].to_numpy()[:, None], days) for days in (1, 3)]
+        series = [
+            trailing_sum(record["precipitation"].to_numpy()[:, None], days) for days in (1, 3)
+        ]
         if "river_discharge" in record:
             series.append(record["river_discharge"].to_numpy()[:, None])
         for values in series:
@@ -274,7 +349,9 @@ def test_rain_severity_is_exceeded_by_as_many_storms_as_asked(shared) -> None:
         record = station(shared, name)
         rain = record["precipitation"].to_numpy()[:, None]
         sums = rain, trailing_sum(rain, 3)
-        levels = [gev_return_level(annual_maxima(values, record.index.values), 2.0) for values in sums]
+        levels = [
+            gev_return_level(annual_maxima(values, record.index.values), 2.0) for values in sums
+        ]
         severity = np.fmax(sums[0] / levels[0], sums[1] / levels[1])[:, 0]
         known = np.where(np.isfinite(severity), severity, 0.0)
         storms = known[find_peaks(known, distance=3)[0]]  # scipy's: the highest first, 3 days apart

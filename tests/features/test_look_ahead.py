@@ -31,26 +31,38 @@ def tampered(record: xr.Dataset, issued: np.datetime64, seed: int) -> xr.Dataset
     changed = record.copy(deep=True)
     for name, delay in delays_of(record).items():
         unpublished = changed["time"].values > issued - np.timedelta64(delay, "D")
-        noise = rng.normal(50.0, 40.0, (unpublished.sum(), record.sizes["location"])).astype(np.float32)
+        noise = rng.normal(50.0, 40.0, (unpublished.sum(), record.sizes["location"])).astype(
+            np.float32
+        )
         noise[rng.random(noise.shape) < 0.3] = np.nan
         changed[name].values[unpublished] = noise
     return changed
 
 
-def seen_on(hazard: Hazard, record: xr.Dataset, normals: xr.Dataset, issued: np.datetime64) -> xr.Dataset:
+def seen_on(
+    hazard: Hazard, record: xr.Dataset, normals: xr.Dataset, issued: np.datetime64
+) -> xr.Dataset:
     """The predictors of one issue day, built in one call with those of the 40 days after it."""
     days = issued + np.arange(40).astype("timedelta64[D]")
-    return build_features(hazard, record, normals, days, delays_of(record), Options()).isel(init_time=0).compute()
+    return (
+        build_features(hazard, record, normals, days, delays_of(record), Options())
+        .isel(init_time=0)
+        .compute()
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
 @SETTINGS
 @given(day=st.integers(1_000, 2_100), seed=st.integers(0, 2**31))
-def test_what_is_not_yet_published_changes_nothing(name: str, day: int, seed: int, record: xr.Dataset) -> None:
+def test_what_is_not_yet_published_changes_nothing(
+    name: str, day: int, seed: int, record: xr.Dataset
+) -> None:
     hazard, issued = hazards()[name], record["time"].values[day].astype("datetime64[D]")
     normals = hazard.fit_normals(record.isel(time=slice(0, 1_000)), Options())
     honest = seen_on(hazard, record, normals, issued)
-    xr.testing.assert_identical(honest, seen_on(hazard, tampered(record, issued, seed), normals, issued))
+    xr.testing.assert_identical(
+        honest, seen_on(hazard, tampered(record, issued, seed), normals, issued)
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -58,11 +70,15 @@ def test_what_is_published_does_change_something(name: str, record: xr.Dataset) 
     hazard, issued = hazards()[name], record["time"].values[1_500].astype("datetime64[D]")
     normals = hazard.fit_normals(record.isel(time=slice(0, 1_000)), Options())
     after = tampered(record, issued - np.timedelta64(1, "D"), 1)
-    assert not seen_on(hazard, record, normals, issued).equals(seen_on(hazard, after, normals, issued))
+    assert not seen_on(hazard, record, normals, issued).equals(
+        seen_on(hazard, after, normals, issued)
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_check_turns_red_where_a_window_is_centred(name: str, record: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_turns_red_where_a_window_is_centred(
+    name: str, record: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A window that takes half of its days from after its own day, that is the future shifted into the past, is noticed."""
 
     def centred(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:

@@ -42,7 +42,10 @@ def rain_without_memory(years: int, seed: int) -> xr.Dataset:
     """Independent gamma sums (shape 2: rather skewed months), mm, no season, at one place."""
     times = pd.date_range("1950-01-01", periods=round(years * 365.2425)).as_unit("ns")
     rain = np.random.default_rng(seed).gamma(2.0, 20.0, (len(times), 1)).astype(np.float32)
-    return xr.Dataset({"precipitation": (("time", "location"), rain, {"delay_days": 1})}, {"time": times, "location": ["here"]})
+    return xr.Dataset(
+        {"precipitation": (("time", "location"), rain, {"delay_days": 1})},
+        {"time": times, "location": ["here"]},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +58,12 @@ def foretold() -> tuple[np.ndarray, np.ndarray]:
         record = rain_without_memory(years=60, seed=1)
         normals = hazard.fit_normals(record.isel(time=slice(0, 30 * 365)), Options())
         days = record["time"].values[30 * 365 + 60 : -MONTHS]
-        features = build_features(hazard, record, normals, days, delays_of(record), Options()).compute()
-        outcome = build_outcome(hazard, hazard.events(record, normals, Options()), normals, Options()).sel(init_time=days, level=1)
+        features = build_features(
+            hazard, record, normals, days, delays_of(record), Options()
+        ).compute()
+        outcome = build_outcome(
+            hazard, hazard.events(record, normals, Options()), normals, Options()
+        ).sel(init_time=days, level=1)
     return features["overlap_1"].values[:, :, 0].T.astype(np.float64), outcome.values[:, :, 0]
 
 
@@ -64,13 +71,17 @@ def skill(chance: np.ndarray, happened: np.ndarray) -> float:
     return float(1 - np.mean((chance - happened) ** 2) / happened.var())
 
 
-@pytest.mark.parametrize(("unknown", "bss", "auc"), [(1, 0.59, 0.965), (2, 0.40, 0.92), (6, 0.00, 0.50)])
+@pytest.mark.parametrize(
+    ("unknown", "bss", "auc"), [(1, 0.59, 0.965), (2, 0.40, 0.92), (6, 0.00, 0.50)]
+)
 def test_the_closed_form_is_the_known_one(unknown: int, bss: float, auc: float) -> None:
     """The issue's figures are rounded: the exact ones are .583 and .960, .410 and .914."""
     assert closed_form(unknown) == pytest.approx((bss, auc), abs=0.011)
 
 
-@pytest.mark.parametrize(("unknown", "bss_within", "auc_within"), [(1, 0.04, 0.01), (2, 0.03, 0.02), (6, 0.005, 0.03)])
+@pytest.mark.parametrize(
+    ("unknown", "bss_within", "auc_within"), [(1, 0.04, 0.01), (2, 0.03, 0.02), (6, 0.005, 0.03)]
+)
 def test_the_overlap_ensemble_equals_the_closed_form(
     unknown: int, bss_within: float, auc_within: float, foretold: tuple[np.ndarray, np.ndarray]
 ) -> None:
@@ -81,7 +92,9 @@ def test_the_overlap_ensemble_equals_the_closed_form(
     assert roc_auc_score(happened, chance) == pytest.approx(auc, abs=auc_within)
 
 
-def test_the_overlap_ensemble_is_right_in_the_large_and_by_bins(foretold: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_overlap_ensemble_is_right_in_the_large_and_by_bins(
+    foretold: tuple[np.ndarray, np.ndarray],
+) -> None:
     for chance, happened in zip(*foretold, strict=True):
         assert chance.mean() == pytest.approx(happened.mean(), rel=0.05)
         for low in (0.0, 0.2, 0.4, 0.6, 0.8):

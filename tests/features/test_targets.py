@@ -34,7 +34,9 @@ spoilt_records = st.fixed_dictionaries(
 )
 
 
-def spoil(record: xr.Dataset, seed: int, missing: float, stretched: float, spikes: float) -> xr.Dataset:
+def spoil(
+    record: xr.Dataset, seed: int, missing: float, stretched: float, spikes: float
+) -> xr.Dataset:
     """The record stretched about its means, with spikes and holes."""
     rng = np.random.default_rng(seed)
     changed = record.copy(deep=True)
@@ -70,11 +72,15 @@ def test_levels_are_nested_for_any_input(name: str, how: dict, record: xr.Datase
 @pytest.mark.parametrize("name", OVERLAPS)
 @SETTINGS
 @given(how=spoilt_records)
-def test_overlap_ensembles_are_nested_for_any_input(name: str, how: dict, record: xr.Dataset) -> None:
+def test_overlap_ensembles_are_nested_for_any_input(
+    name: str, how: dict, record: xr.Dataset
+) -> None:
     hazard, given_record = hazards()[name], spoil(record, **how)
     normals = hazard.fit_normals(given_record, Options())
     days = given_record["time"].values[-200::10]
-    features = build_features(hazard, given_record, normals, days, delays_of(given_record), Options()).compute()
+    features = build_features(
+        hazard, given_record, normals, days, delays_of(given_record), Options()
+    ).compute()
     shares = np.stack([features[part].values for part in hazard.overlap])
     assert_nested(shares)
     assert ((shares >= 0) & (shares <= 1) | np.isnan(shares)).all()
@@ -83,16 +89,27 @@ def test_overlap_ensembles_are_nested_for_any_input(name: str, how: dict, record
 @pytest.mark.parametrize("name", ALL)
 @SETTINGS
 @given(day=st.integers(500, YEARS * 365 - 120), how=spoilt_records)
-def test_a_target_uses_nothing_after_its_valid_day(name: str, day: int, how: dict, record: xr.Dataset) -> None:
+def test_a_target_uses_nothing_after_its_valid_day(
+    name: str, day: int, how: dict, record: xr.Dataset
+) -> None:
     hazard = hazards()[name]
     normals = hazard.fit_normals(record, Options())
     changed = record.copy(deep=True)
     for variable, values in spoil(record, **how).data_vars.items():
         changed[variable].values[day + 1 :] = values.values[day + 1 :]
     honest, tampered = (hazard.events(part, normals, Options()) for part in (record, changed))
-    assert np.array_equal(honest.values[:, : day + 1], tampered.values[:, : day + 1], equal_nan=True)
-    outcomes = [build_outcome(hazard, happened, normals, Options()).values for happened in (honest, tampered)]
+    assert np.array_equal(
+        honest.values[:, : day + 1], tampered.values[:, : day + 1], equal_nan=True
+    )
+    outcomes = [
+        build_outcome(hazard, happened, normals, Options()).values
+        for happened in (honest, tampered)
+    ]
     for number, cell in enumerate(hazard.cells):
-        last = cell.lead_days + (0 if hazard.windows_look_back else cell.window_days - 1)  # days from issue to the last it speaks of
+        last = cell.lead_days + (
+            0 if hazard.windows_look_back else cell.window_days - 1
+        )  # days from issue to the last it speaks of
         decided = slice(None, day + 1 - last)
-        assert np.array_equal(*(outcome[number][:, decided] for outcome in outcomes), equal_nan=True)
+        assert np.array_equal(
+            *(outcome[number][:, decided] for outcome in outcomes), equal_nan=True
+        )

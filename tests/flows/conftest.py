@@ -37,7 +37,9 @@ class Ready:
 
 
 @pytest.fixture
-def command(prefect_server: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+def command(
+    prefect_server: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
     """A function that gives climate-risk a command in a home, in this process."""
 
     def give(settings: Settings, *words: object) -> Said:
@@ -50,10 +52,16 @@ def command(prefect_server: None, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 @pytest.fixture(scope="session")
-def ready(prefect_server: None, write_record: Callable[..., Region], tmp_path_factory: pytest.TempPathFactory) -> Ready:
+def ready(
+    prefect_server: None,
+    write_record: Callable[..., Region],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Ready:
     """15 years of one place, its models trained, its first report published. Tests that change it copy it."""
     settings = Settings(tmp_path_factory.mktemp("ready"))
-    region = write_record(tmp_path_factory.mktemp("region"), years=15, name="smallville", variables=VARIABLES)
+    region = write_record(
+        tmp_path_factory.mktemp("region"), years=15, name="smallville", variables=VARIABLES
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLIMATE_RISK_HOME", str(settings.home))
         out, err = _Lines(), _Lines()
@@ -61,7 +69,10 @@ def ready(prefect_server: None, write_record: Callable[..., Region], tmp_path_fa
         patch.setattr("sys.stderr", err)
         status = main(["daily", str(region.path)])
     return Ready(
-        settings, region, Said(status, out.text, err.text), (settings.published / "smallville/2005-01-01/forecast.csv").read_bytes()
+        settings,
+        region,
+        Said(status, out.text, err.text),
+        (settings.published / "smallville/2005-01-01/forecast.csv").read_bytes(),
     )
 
 

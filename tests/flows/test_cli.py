@@ -17,7 +17,9 @@ from configs import Region, Settings
 pytestmark = pytest.mark.timeout(900)  # the first to come trains the models that all share
 
 DAYS = pd.date_range("1990-01-01", periods=16 * 365, freq="D").strftime("%Y-%m-%d")
-RECORD = pd.DataFrame({"time": DAYS, "location": "here", "air_temperature_max": 20.5, "precipitation": 1.5})
+RECORD = pd.DataFrame(
+    {"time": DAYS, "location": "here", "air_temperature_max": 20.5, "precipitation": 1.5}
+)
 
 
 def with_value(column: str, row: int, value: object) -> pd.DataFrame:
@@ -31,9 +33,18 @@ BAD_RECORDS: dict[str, tuple[pd.DataFrame | str | None, tuple[str, ...]]] = {
     "missing file": (None, ("inbox",)),
     "empty file": ("", ("record.csv", "empty")),
     "no time column": (RECORD.drop(columns="time"), ("record.csv", "time")),
-    "a date that is none": (with_value("time", 4, "1990-13-05"), ("record.csv", "1990-13-05", "line 6")),
-    "a day twice": (pd.concat([RECORD, RECORD.head(1).assign(precipitation=9.0)]), ("1990-01-01", "here")),
-    "an unknown column": (RECORD.rename(columns={"precipitation": "precipitatoin"}), ("precipitatoin", "precipitation")),
+    "a date that is none": (
+        with_value("time", 4, "1990-13-05"),
+        ("record.csv", "1990-13-05", "line 6"),
+    ),
+    "a day twice": (
+        pd.concat([RECORD, RECORD.head(1).assign(precipitation=9.0)]),
+        ("1990-01-01", "here"),
+    ),
+    "an unknown column": (
+        RECORD.rename(columns={"precipitation": "precipitatoin"}),
+        ("precipitatoin", "precipitation"),
+    ),
     "kelvin": (RECORD.assign(air_temperature_max=293.6), ("air_temperature_max", "kelvin")),
     "-999": (with_value("precipitation", 9, -999), ("precipitation", "-999")),
     "too few years": (RECORD.head(365 * 8), ("8", "15")),
@@ -41,18 +52,27 @@ BAD_RECORDS: dict[str, tuple[pd.DataFrame | str | None, tuple[str, ...]]] = {
 
 
 def one_sentence(text: str) -> bool:
-    return text.startswith("climate-risk: ") and text.count("\n") == 1 and text.endswith((".\n", "?\n")) and "Traceback" not in text
+    return (
+        text.startswith("climate-risk: ")
+        and text.count("\n") == 1
+        and text.endswith((".\n", "?\n"))
+        and "Traceback" not in text
+    )
 
 
 @pytest.mark.parametrize("name", BAD_RECORDS)
-def test_a_bad_record_gets_one_sentence_and_nothing_is_stored(name: str, command: Callable, home: Settings, tmp_path: Path) -> None:
+def test_a_bad_record_gets_one_sentence_and_nothing_is_stored(
+    name: str, command: Callable, home: Settings, tmp_path: Path
+) -> None:
     content, words = BAD_RECORDS[name]
     (tmp_path / "inbox").mkdir()
     if content is not None:
         text = content if isinstance(content, str) else content.to_csv(index=False)
         (tmp_path / "inbox" / "record.csv").write_text(text)
     region = tmp_path / "bad.yaml"
-    region.write_text("name: bad\ntitle: Bad\nclock: record\nsources: [station_files]\ninbox: inbox\n")
+    region.write_text(
+        "name: bad\ntitle: Bad\nclock: record\nsources: [station_files]\ninbox: inbox\n"
+    )
     said = command(home, "backtest", region, "--out", tmp_path / "scores.csv")
     assert said.status == 1
     assert one_sentence(said.err), said.err
@@ -88,7 +108,12 @@ def test_a_misspelt_region_file_gets_one_sentence(
 
 
 def test_a_region_that_does_not_exist_gets_near_names(command: Callable, home: Settings) -> None:
-    for words in (("daily", "tunsi"), ("pull", "tunsi"), ("backtest", "tunsi", "--out", "scores.csv"), ("schedule", "tunsi")):
+    for words in (
+        ("daily", "tunsi"),
+        ("pull", "tunsi"),
+        ("backtest", "tunsi", "--out", "scores.csv"),
+        ("schedule", "tunsi"),
+    ):
         said = command(home, *words)
         assert said.status == 1 and one_sentence(said.err) and "did you mean tunis?" in said.err
 
@@ -102,7 +127,9 @@ def test_nothing_stored_names_the_command_that_stores(
         assert said.status == 1 and one_sentence(said.err) and "climate-risk pull" in said.err
 
 
-def test_a_withheld_cell_is_a_degraded_pull(command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path) -> None:
+def test_a_withheld_cell_is_a_degraded_pull(
+    command: Callable, home: Settings, write_record: Callable[..., Region], tmp_path: Path
+) -> None:
     region = write_record(tmp_path, years=2)
     path = tmp_path / "inbox" / "record.csv"
     table = pd.read_csv(path)
@@ -169,12 +196,16 @@ def test_a_forecast_goes_where_it_is_told(ready, command: Callable, tmp_path: Pa
 
 
 @pytest.mark.parametrize("day", ["2005-01-02", "1989-12-31"])
-def test_a_day_without_a_past_or_yet_to_come_cannot_be_issued(day: str, ready, command: Callable) -> None:
+def test_a_day_without_a_past_or_yet_to_come_cannot_be_issued(
+    day: str, ready, command: Callable
+) -> None:
     said = command(ready.settings, "forecast", ready.region.path, "--issued", day)
     assert said.status == 1 and one_sentence(said.err) and day in said.err
 
 
-def test_train_registers_the_next_version_of_the_hazard_it_is_given(ready, command: Callable, tmp_path: Path) -> None:
+def test_train_registers_the_next_version_of_the_hazard_it_is_given(
+    ready, command: Callable, tmp_path: Path
+) -> None:
     shutil.copytree(ready.settings.home, tmp_path / "home")
     settings = Settings(tmp_path / "home")
     said = command(settings, "train", ready.region.path, "--hazard", "drought")
@@ -203,7 +234,13 @@ def test_check_finds_a_ready_region_well_and_stores_nothing(
 def test_usage_errors_have_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     from flows.cli import main
 
-    for words in ([], ["forecast"], ["forecast", "tunis", "--issued", "yesterday"], ["backtest", "tunis"], ["no-such-verb"]):
+    for words in (
+        [],
+        ["forecast"],
+        ["forecast", "tunis", "--issued", "yesterday"],
+        ["backtest", "tunis"],
+        ["no-such-verb"],
+    ):
         with pytest.raises(SystemExit) as end:
             main(words)
         assert end.value.code == 2

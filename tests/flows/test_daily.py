@@ -27,7 +27,10 @@ def copy_of(ready: Any, folder: Path) -> Settings:
 def content(folder: Path) -> dict[str, Any]:
     """What each file of a published folder holds: bytes, and of NetCDF its data as text, since HDF5 lays it out differently."""
     return {
-        str(path.relative_to(folder)): xr.load_dataset(path, engine="h5netcdf").to_dataframe().sort_index(axis=1).to_csv()
+        str(path.relative_to(folder)): xr.load_dataset(path, engine="h5netcdf")
+        .to_dataframe()
+        .sort_index(axis=1)
+        .to_csv()
         if path.suffix == ".nc"
         else path.read_bytes()
         for path in folder.rglob("*")
@@ -40,7 +43,14 @@ def test_the_first_run_publishes_a_report_and_says_where(ready) -> None:
     lines = ready.first.out.splitlines()
     assert Path(lines[-1]) == ready.folder / "report.en.html"
     assert Path(lines[-1]).is_file()
-    for words in ("pull station_files", "backtest heat", "fit drought", "register flash_flood", "forecast 2005-01-01", "publish"):
+    for words in (
+        "pull station_files",
+        "backtest heat",
+        "fit drought",
+        "register flash_flood",
+        "forecast 2005-01-01",
+        "publish",
+    ):
         assert any(line.startswith(words) for line in lines), words
 
 
@@ -62,7 +72,9 @@ def test_a_second_run_of_a_day_changes_nothing(ready, command: Callable) -> None
     assert after["forecast.csv"] == ready.forecast_csv
     assert after.keys() == before.keys()
     versions = {json.loads(files["provenance.json"])["code_version"] for files in (before, after)}
-    assert after == before or len(versions) == 2  # a checkout being worked on may change under the tests
+    assert (
+        after == before or len(versions) == 2
+    )  # a checkout being worked on may change under the tests
     assert [path.name for path in ready.folder.parent.glob("????-??-??")] == ["2005-01-01"]
     assert "fit" not in again.out
 
@@ -72,21 +84,32 @@ def test_a_home_that_was_moved_works_as_before(ready, command: Callable, tmp_pat
     shutil.rmtree(moved.published)
     again = command(moved, "daily", ready.region.path)
     assert (again.status, again.err) == (0, "")
-    assert (moved.published / "smallville/2005-01-01/forecast.csv").read_bytes() == ready.forecast_csv
+    assert (
+        moved.published / "smallville/2005-01-01/forecast.csv"
+    ).read_bytes() == ready.forecast_csv
 
 
 def test_a_damaged_champion_is_degraded_around(ready, command: Callable, tmp_path: Path) -> None:
     settings = copy_of(ready, tmp_path / "damaged")
-    found = [path for path in settings.mlruns.rglob("meta.json") if json.loads(path.read_text())["hazard"] == "heat"]
+    found = [
+        path
+        for path in settings.mlruns.rglob("meta.json")
+        if json.loads(path.read_text())["hazard"] == "heat"
+    ]
     for path in found:
         path.write_text(path.read_text()[:-20])
     said = command(settings, "daily", ready.region.path)
     assert found
     assert said.status == 3
-    assert said.err and all(line.startswith("degraded: ") and "heat" in line.lower() for line in said.err.splitlines())
+    assert said.err and all(
+        line.startswith("degraded: ") and "heat" in line.lower() for line in said.err.splitlines()
+    )
     table = pd.read_csv(settings.published / "smallville/2005-01-01/forecast.csv")
     assert set(table["hazard"]) == {"heat", "flash_flood", "drought"}
-    assert set(table.loc[table["hazard"] == "heat", "verdict"]) <= {"no better than usual", "not assessed"}
+    assert set(table.loc[table["hazard"] == "heat", "verdict"]) <= {
+        "no better than usual",
+        "not assessed",
+    }
     assert last_run(ready).state_name == "Degraded"
 
 
@@ -100,7 +123,9 @@ def last_run(ready: Any) -> Any:
         return max(client.read_flow_runs(flow_run_filter=runs), key=lambda run: run.start_time)
 
 
-def test_a_source_that_is_down_leaves_yesterdays_record_in_use(ready, command: Callable, tmp_path: Path, monkeypatch) -> None:
+def test_a_source_that_is_down_leaves_yesterdays_record_in_use(
+    ready, command: Callable, tmp_path: Path, monkeypatch
+) -> None:
     """The source's own door is shut (its fetch raises what a dead service raises); everything else is real."""
     import sources
     from flows import pull
@@ -119,7 +144,9 @@ def test_a_source_that_is_down_leaves_yesterdays_record_in_use(ready, command: C
     assert new.err.count("\n") == 1 and "Traceback" not in new.err
 
 
-def test_of_several_regions_one_that_fails_does_not_stop_the_others(ready, command: Callable, tmp_path: Path) -> None:
+def test_of_several_regions_one_that_fails_does_not_stop_the_others(
+    ready, command: Callable, tmp_path: Path
+) -> None:
     settings = copy_of(ready, tmp_path / "several")
     said = command(settings, "daily", "nowhere", ready.region.path)
     assert said.status == 3
@@ -130,19 +157,45 @@ def test_of_several_regions_one_that_fails_does_not_stop_the_others(ready, comma
 
 def test_prefects_api_shows_the_flow_and_its_tasks_by_name(ready) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, LogFilter, LogFilterFlowRunId, LogFilterLevel
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowRunFilter,
+        LogFilter,
+        LogFilterFlowRunId,
+        LogFilterLevel,
+    )
 
     flows = FlowFilter.model_validate({"name": {"any_": ["daily"]}})
     runs = FlowRunFilter.model_validate({"name": {"any_": [f"daily {ready.region.path}"]}})
     with get_client(sync_client=True) as client:
-        first = min(client.read_flow_runs(flow_filter=flows, flow_run_filter=runs), key=lambda run: run.expected_start_time)
-        tasks = {run.name for run in client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [first.id]}}))}
-        loud = LogFilter(level=LogFilterLevel(ge_=30), flow_run_id=LogFilterFlowRunId(any_=[first.id]))
+        first = min(
+            client.read_flow_runs(flow_filter=flows, flow_run_filter=runs),
+            key=lambda run: run.expected_start_time,
+        )
+        tasks = {
+            run.name
+            for run in client.read_task_runs(
+                flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [first.id]}})
+            )
+        }
+        loud = LogFilter(
+            level=LogFilterLevel(ge_=30), flow_run_id=LogFilterFlowRunId(any_=[first.id])
+        )
         assert client.read_logs(log_filter=loud) == []
     assert first.parameters == {"region": str(ready.region.path)}
     assert first.state_name == "Completed"
-    trained = [f"{verb} {name}" for verb in ("backtest", "fit", "register") for name in hazards() if name != "river_flood"]
-    assert {"pull station_files", "check and store station_files", "forecast smallville 2005-01-01", *trained} <= tasks
+    trained = [
+        f"{verb} {name}"
+        for verb in ("backtest", "fit", "register")
+        for name in hazards()
+        if name != "river_flood"
+    ]
+    assert {
+        "pull station_files",
+        "check and store station_files",
+        "forecast smallville 2005-01-01",
+        *trained,
+    } <= tasks
 
 
 def test_the_forecast_is_tracked_once(ready, command: Callable) -> None:
@@ -152,11 +205,18 @@ def test_the_forecast_is_tracked_once(ready, command: Callable) -> None:
     client = Registry(ready.settings).client
     experiment = client.get_experiment_by_name("smallville")
     assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'forecast' and tags.issued = '2005-01-01'")
-    assert len(runs) == len({run.data.tags["code_version"] for run in runs})  # a checkout being worked on changes under the tests
+    runs = client.search_runs(
+        [experiment.experiment_id], "tags.kind = 'forecast' and tags.issued = '2005-01-01'"
+    )
+    assert len(runs) == len(
+        {run.data.tags["code_version"] for run in runs}
+    )  # a checkout being worked on changes under the tests
 
 
-@pytest.mark.parametrize(("statuses", "expected"), [([0, 0], 0), ([1, 1], 1), ([0, 1], 3), ([0, 3], 3), ([3], 3), ([1], 1)])
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [([0, 0], 0), ([1, 1], 1), ([0, 1], 3), ([0, 3], 3), ([3], 3), ([1], 1)],
+)
 def test_exit_status_of_several_regions(statuses: list[int], expected: int) -> None:
     from flows.cli import overall
 

@@ -18,13 +18,15 @@ from flows.forecast import by_reason, check_issue_day, folder_before, stale
 def observations(until: str, delay: int) -> xr.Dataset:
     times = pd.date_range(end=until, periods=5)
     return xr.Dataset(
-        {"precipitation": (("time", "location"), np.ones((5, 1)), {"delay_days": delay})}, {"time": times, "location": ["here"]}
+        {"precipitation": (("time", "location"), np.ones((5, 1)), {"delay_days": delay})},
+        {"time": times, "location": ["here"]},
     )
 
 
 # A record with a delay of d days should reach issue day - d.
 @pytest.mark.parametrize(
-    ("until", "delay", "late"), [("2001-03-09", 1, 0), ("2001-03-04", 6, 0), ("2001-03-08", 1, 1), ("2001-03-01", 6, 3)]
+    ("until", "delay", "late"),
+    [("2001-03-09", 1, 0), ("2001-03-04", 6, 0), ("2001-03-08", 1, 1), ("2001-03-01", 6, 3)],
 )
 def test_a_record_older_than_its_delay_is_stale(until: str, delay: int, late: int) -> None:
     said = stale(observations(until, delay), date(2001, 3, 10))
@@ -45,7 +47,12 @@ def test_the_forecast_before_is_the_newest_of_an_earlier_day(tmp_path: Path) -> 
     assert folder_before(tmp_path, date(2001, 3, 10)) is None
     for day in ("2001-03-01", "2001-03-09", "2001-03-10", "hindcast"):
         (tmp_path / day).mkdir()
-        row = dict.fromkeys(COLUMNS, "") | {"region": day, "level": 1, "lead_days": 0, "window_days": 1}
+        row = dict.fromkeys(COLUMNS, "") | {
+            "region": day,
+            "level": 1,
+            "lead_days": 0,
+            "window_days": 1,
+        }
         pd.DataFrame([row]).to_csv(tmp_path / day / "forecast.csv", index=False)
     before = folder_before(tmp_path, date(2001, 3, 10))
     found = read_published(before)
@@ -64,8 +71,12 @@ def test_hazards_missing_for_one_reason_are_told_together() -> None:
 def test_everything_made_from_an_exercise_says_so(command, tmp_path: Path) -> None:
     """Seven years of a made-up place: too few for models, enough for the calendar's chances."""
     file = tmp_path / "drill-exercise.yaml"
-    options = "source_options:\n  exercise: {seed: 70901, places: 1, members: 0, until: 2025-06-30}\n"
-    file.write_text(f"name: drill-exercise\ntitle: Somewhere\nclock: record\nsources: [exercise]\nhistory_start: 2018-06-01\n{options}")
+    options = (
+        "source_options:\n  exercise: {seed: 70901, places: 1, members: 0, until: 2025-06-30}\n"
+    )
+    file.write_text(
+        f"name: drill-exercise\ntitle: Somewhere\nclock: record\nsources: [exercise]\nhistory_start: 2018-06-01\n{options}"
+    )
     settings = Settings(tmp_path / "home")
     said = command(settings, "daily", file)
     assert said.status in (0, 3), said.err

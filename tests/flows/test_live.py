@@ -26,7 +26,12 @@ pytestmark = pytest.mark.slow
 def weather(parameter: str, ordinals: Any) -> np.ndarray:
     """Made-up weather by day: a summer and a winter, days that hang together, rain on one day in six."""
     days = np.asarray(ordinals)
-    noise = np.stack([np.random.default_rng(int(day)).normal(size=2) for day in range(days.min() - 4, days.max() + 1)])
+    noise = np.stack(
+        [
+            np.random.default_rng(int(day)).normal(size=2)
+            for day in range(days.min() - 4, days.max() + 1)
+        ]
+    )
     near = np.convolve(noise[:, 0], [0.9, 0.6, 0.4, 0.25, 0.15])[4 : len(noise)][days - days.min()]
     summer = np.sin(2 * np.pi * (days % 365.25 - 200) / 365.25 + np.pi / 2)
     wet = noise[4:, 1][days - days.min()] > 1.0
@@ -53,34 +58,60 @@ class Weather(OpenMeteo):
 
         def daily(latitude: float, longitude: float) -> dict[str, Any]:
             names = asked.params["daily"].split(",")
-            return {name: [*weather(name, there).tolist(), *[None] * (len(days) - len(there))] for name in names}
+            return {
+                name: [*weather(name, there).tolist(), *[None] * (len(days) - len(there))]
+                for name in names
+            }
 
         return places(asked, "daily", [day.isoformat() for day in days], daily)
 
-    def _hours(self, asked: Asked, first: Any, days: int, run: datetime | None, members: int = 0) -> Any:
+    def _hours(
+        self, asked: Asked, first: Any, days: int, run: datetime | None, members: int = 0
+    ) -> Any:
         ordinals = np.arange(first.toordinal(), first.toordinal() + days)
-        stamps = [datetime(first.year, first.month, first.day) + timedelta(hours=hour) for hour in range(24 * days)]
-        hot, cold, rain = (weather(name, ordinals) for name in ("temperature_2m_max", "temperature_2m_min", "precipitation"))
+        stamps = [
+            datetime(first.year, first.month, first.day) + timedelta(hours=hour)
+            for hour in range(24 * days)
+        ]
+        hot, cold, rain = (
+            weather(name, ordinals)
+            for name in ("temperature_2m_max", "temperature_2m_min", "precipitation")
+        )
 
         def hourly(latitude: float, longitude: float) -> dict[str, Any]:
             columns = {}
             for member in range(members + 1):
-                error = np.random.default_rng([first.toordinal(), member]).normal(size=days).cumsum() * 0.4
+                error = (
+                    np.random.default_rng([first.toordinal(), member]).normal(size=days).cumsum()
+                    * 0.4
+                )
                 wave = (1 + np.sin((np.arange(24) - 9) / 24 * 2 * np.pi)) / 2
                 degrees = ((cold + error)[:, None] + (hot - cold)[:, None] * wave).ravel().round(2)
-                values = {"temperature": degrees, "precipitation": np.repeat(rain / 24, 24).round(3)}
+                values = {
+                    "temperature": degrees,
+                    "precipitation": np.repeat(rain / 24, 24).round(3),
+                }
                 for name in asked.params["hourly"].split(","):
                     steady = np.full(len(degrees), LEVELS[kind(name)])
-                    columns[name + (f"_member{member:02d}" if member else "")] = values.get(kind(name), steady).tolist()
+                    columns[name + (f"_member{member:02d}" if member else "")] = values.get(
+                        kind(name), steady
+                    ).tolist()
             return columns
 
-        return places(asked, "hourly", [stamp.isoformat(timespec="minutes") for stamp in stamps], hourly)
+        return places(
+            asked, "hourly", [stamp.isoformat(timespec="minutes") for stamp in stamps], hourly
+        )
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     with serve(
-        Service(Weather(published=TODAY - timedelta(days=6), newest_run=datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)))
+        Service(
+            Weather(
+                published=TODAY - timedelta(days=6),
+                newest_run=datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC),
+            )
+        )
     ) as it:
         yield it
 
@@ -104,8 +135,14 @@ def region_file(service: Service, tmp_path_factory: pytest.TempPathFactory) -> P
         "timezone": "UTC",
         "sources": ["open_meteo"],
         "history_start": f"{TODAY.year - YEARS}-01-01",
-        "locations": [{"id": name, "latitude": latitude, "longitude": -2.3} for name, latitude in (("north", 35.0), ("south", 34.4))],
-        "source_options": {"open_meteo": urls | {"past_runs_from": str(TODAY - timedelta(days=500)), "calls_a_minute": 1e6}},
+        "locations": [
+            {"id": name, "latitude": latitude, "longitude": -2.3}
+            for name, latitude in (("north", 35.0), ("south", 34.4))
+        ],
+        "source_options": {
+            "open_meteo": urls
+            | {"past_runs_from": str(TODAY - timedelta(days=500)), "calls_a_minute": 1e6}
+        },
     }
     path = tmp_path_factory.mktemp("live") / "somewhere.yaml"
     path.write_text(yaml.safe_dump(told), encoding="utf-8")
@@ -113,7 +150,9 @@ def region_file(service: Service, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def home(region_file: Path, prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def home(
+    region_file: Path, prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     from flows.cli import main
 
     settings = Settings(tmp_path_factory.mktemp("home"))
@@ -124,10 +163,14 @@ def home(region_file: Path, prefect_server: None, tmp_path_factory: pytest.TempP
 
 
 def provenance(home: Settings) -> dict[str, Any]:
-    return json.loads((home.published / "somewhere" / str(TODAY) / "provenance.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (home.published / "somewhere" / str(TODAY) / "provenance.json").read_text(encoding="utf-8")
+    )
 
 
-def test_the_first_morning_publishes_with_weather_forecasts_and_says_where_values_are_from(home: Settings) -> None:
+def test_the_first_morning_publishes_with_weather_forecasts_and_says_where_values_are_from(
+    home: Settings,
+) -> None:
     table = pd.read_csv(home.published / "somewhere" / str(TODAY) / "forecast.csv")
     assert set(table["hazard"]) >= {"heat", "flash_flood", "drought"}
     assert table.query("hazard == 'flash_flood' and lead_days == 0")["probability"].notna().all()
@@ -144,5 +187,7 @@ def test_the_same_morning_again_asks_for_nothing_and_changes_nothing(
     service.asked.clear()
     assert command(home, "daily", region_file).status == 0
     asked = [request.path for request in service.asked]
-    assert asked == ["/data/ecmwf_ifs025_ensemble/static/meta.json"], "only whether there is an ensemble to archive now"
+    assert asked == ["/data/ecmwf_ifs025_ensemble/static/meta.json"], (
+        "only whether there is an ensemble to archive now"
+    )
     assert (home.published / "somewhere" / str(TODAY) / "forecast.csv").read_bytes() == before

@@ -18,9 +18,16 @@ DAY = "2003-06-12"
 
 
 @pytest.fixture
-def region(home: Settings, write_record: Callable[..., Region], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
+def region(
+    home: Settings,
+    write_record: Callable[..., Region],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Region:
     """A region whose report of one day is published, without PDFs."""
-    spec = importlib.util.spec_from_file_location("made_up_forecasts", Path(__file__).parents[1] / "reports" / "conftest.py")
+    spec = importlib.util.spec_from_file_location(
+        "made_up_forecasts", Path(__file__).parents[1] / "reports" / "conftest.py"
+    )
     assert spec and spec.loader
     sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -45,7 +52,9 @@ def html(home: Settings) -> str:
     return (home.published / "made-up" / DAY / "report.en.html").read_text(encoding="utf-8")
 
 
-def test_a_report_is_retracted_by_command_and_once(region: Region, home: Settings, give: Callable) -> None:
+def test_a_report_is_retracted_by_command_and_once(
+    region: Region, home: Settings, give: Callable
+) -> None:
     folder = home.published / "made-up" / DAY
     assert give("retract", region.path, DAY, "--reason", "wrong gauge") == (0, f"{folder}\n", "")
     assert "<bdi>wrong gauge.</bdi>" in html(home)
@@ -61,7 +70,9 @@ def test_a_report_is_retracted_by_command_and_once(region: Region, home: Setting
     )
 
 
-def test_a_note_is_written_replaced_and_taken_away(region: Region, home: Settings, give: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_is_written_replaced_and_taken_away(
+    region: Region, home: Settings, give: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, path = home.published / "made-up" / DAY, home.data / "notes" / "made-up" / f"{DAY}.txt"
     assert give("note", region.path, "Wadi checked.") == (0, f"{folder}\n", "")
     assert path.read_text() == "Wadi checked.\n" and "Wadi checked." in html(home)
@@ -83,7 +94,10 @@ def test_bad_input_gets_one_sentence_and_changes_nothing(
     before = html(home)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
     for words, said in (
-        (("retract", region.path, "2003-06-13", "--reason", "x"), "2003-06-13: found no published report"),
+        (
+            ("retract", region.path, "2003-06-13", "--reason", "x"),
+            "2003-06-13: found no published report",
+        ),
         (("retract", region.path, DAY, "--reason", " "), "--reason: found nothing"),
         (("retract", "tunsi", DAY, "--reason", "x"), "did you mean tunis?"),
         (("note", region.path, "x" * 2001), "2,001 characters"),
@@ -96,7 +110,12 @@ def test_bad_input_gets_one_sentence_and_changes_nothing(
 
 @pytest.mark.parametrize(
     "words",
-    [("retract", "tunis", "yesterday", "--reason", "x"), ("retract", "tunis", DAY), ("note", "tunis"), ("note", "tunis", "a", "--remove")],
+    [
+        ("retract", "tunis", "yesterday", "--reason", "x"),
+        ("retract", "tunis", DAY),
+        ("note", "tunis"),
+        ("note", "tunis", "a", "--remove"),
+    ],
 )
 def test_wrong_usage_has_status_2(words: tuple[str, ...], home: Settings) -> None:
     with pytest.raises(SystemExit) as end:

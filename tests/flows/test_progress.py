@@ -23,7 +23,10 @@ def test_a_terminal_sees_each_stage_ticked_or_crossed(capsys: pytest.CaptureFixt
         with stage("store"):
             raise ValueError("broke")
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines if line.startswith(("✓", "✗"))] == [["✓", "pull"], ["✗", "store"]]
+    assert [line.split()[:2] for line in lines if line.startswith(("✓", "✗"))] == [
+        ["✓", "pull"],
+        ["✗", "store"],
+    ]
     assert any("pull [files]" in line for line in lines)
 
 
@@ -33,7 +36,9 @@ def test_outside_a_command_a_stage_is_silent(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == ""
 
 
-def test_how_far_a_source_has_come_is_a_line_outside_a_terminal_and_a_bar_in_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_how_far_a_source_has_come_is_a_line_outside_a_terminal_and_a_bar_in_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     source = logging.getLogger("sources.open_meteo.history")
     before = logging.getLogger("sources").level
     with shown(interactive=False), stage("pull open_meteo"):

@@ -28,13 +28,24 @@ DAYS = [datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=number) for number in 
 
 def sensor_city(folder: Path, url: str, **options: Any) -> Region:
     """A region of one place and one daily Datastream of rain."""
-    told = {"url": url, "places": {"a": {"datastreams": {"precipitation": 7}}}, "interval_minutes": {"precipitation": 1440}}
-    return written(folder, sources=["sensor_things"], locations=[{"id": "a"}], source_options={"sensor_things": told | options})
+    told = {
+        "url": url,
+        "places": {"a": {"datastreams": {"precipitation": 7}}},
+        "interval_minutes": {"precipitation": 1440},
+    }
+    return written(
+        folder,
+        sources=["sensor_things"],
+        locations=[{"id": "a"}],
+        source_options={"sensor_things": told | options},
+    )
 
 
 def written(folder: Path, **keys: Any) -> Region:
     path = folder / "city.yaml"
-    path.write_text(yaml.safe_dump({"name": "city", "title": "City", "utc_offset": 0} | keys), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({"name": "city", "title": "City", "utc_offset": 0} | keys), encoding="utf-8"
+    )
     return load_region(path)
 
 
@@ -47,15 +58,26 @@ class Gauge:
     def __call__(self, asked: Asked) -> Any:
         if not asked.path.endswith("Observations"):
             return {"@iot.id": 7, "unitOfMeasurement": {"definition": "mm"}}
-        since = asked.params.get("$filter", "1900").removeprefix("phenomenonTime ge ").removesuffix("Z")
-        rows = [{"phenomenonTime": day.isoformat(), "result": self.odd.get(day, 1.0), "resultQuality": "raw"} for day in self.days]
+        since = (
+            asked.params.get("$filter", "1900").removeprefix("phenomenonTime ge ").removesuffix("Z")
+        )
+        rows = [
+            {
+                "phenomenonTime": day.isoformat(),
+                "result": self.odd.get(day, 1.0),
+                "resultQuality": "raw",
+            }
+            for day in self.days
+        ]
         return {"value": [row for row in rows if str(row["phenomenonTime"]) >= since]}
 
 
 @pytest.fixture
 def pull(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pulled]:
     """``pull_sources`` in a flow of its own, retried without a wait."""
-    monkeypatch.setattr(flows.pull, "fetch", flows.pull.fetch.with_options(retry_delay_seconds=[0, 0, 0]))
+    monkeypatch.setattr(
+        flows.pull, "fetch", flows.pull.fetch.with_options(retry_delay_seconds=[0, 0, 0])
+    )
     return flow(pull_sources, name="pull sources", validate_parameters=False, persist_result=False)
 
 
@@ -85,7 +107,12 @@ def test_an_empty_batch_of_a_source_that_adds_is_no_change(home: Settings, tmp_p
     from sources.sensor_things import SOURCE
 
     region = sensor_city(tmp_path, "http://127.0.0.1:1")
-    for empty in (pd.DataFrame(), pd.DataFrame({"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")})):
+    for empty in (
+        pd.DataFrame(),
+        pd.DataFrame(
+            {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
+        ),
+    ):
         stored = Store(home, region).ingest(SOURCE, Batch(empty, locations_table(region, [])))
         assert not stored.changed and stored.withheld.empty
 
@@ -97,7 +124,11 @@ def test_a_bad_reading_of_a_day_is_withheld_and_the_other_days_are_kept(
     region = sensor_city(tmp_path, service.url)
     (said,) = pull(region, home).degraded
     assert said.startswith("1 cells broke the contract")
-    assert Store(home, region).observations()["precipitation"].values.ravel()[:3].tolist() == [1.0, 1.0, 1.0]
+    assert Store(home, region).observations()["precipitation"].values.ravel()[:3].tolist() == [
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 def test_until_a_day_before_what_is_new_leaves_the_store_as_it_is(
@@ -106,7 +137,9 @@ def test_until_a_day_before_what_is_new_leaves_the_store_as_it_is(
     region = sensor_city(tmp_path, service.url)
     pull(region, home, until=date(2026, 3, 2))
     before = Store(home, region).snapshot()
-    assert Store(home, region).observations().sizes["time"] == len(Store(home, region).quality()) == 2
+    assert (
+        Store(home, region).observations().sizes["time"] == len(Store(home, region).quality()) == 2
+    )
     assert pull(region, home, until=date(2026, 2, 1)).degraded == ()
     assert Store(home, region).snapshot() == before
 
@@ -115,7 +148,10 @@ def test_the_years_of_a_backtest_are_those_of_all_pulls_together(
     pull: Callable[..., Pulled], gauge: Gauge, service: Service, tmp_path: Path, home: Settings
 ) -> None:
     region = sensor_city(tmp_path, service.url)
-    with pytest.raises(RiskError, match=r"region city: found 0.0 years of observations, expected at least 1 .* what was pulled is stored"):
+    with pytest.raises(
+        RiskError,
+        match=r"region city: found 0.0 years of observations, expected at least 1 .* what was pulled is stored",
+    ):
         pull(region, home, least_years=1)
     gauge.days = [DAYS[0] - timedelta(days=400)]
     sensor = region.source_options["sensor_things"]
@@ -128,7 +164,10 @@ def test_a_complete_record_too_short_is_refused_before_it_is_stored(
     pull: Callable[..., Pulled], write_record: Callable[..., Region], tmp_path: Path, home: Settings
 ) -> None:
     region = write_record(tmp_path, years=2)
-    with pytest.raises(RiskError, match="station_files: found 2.0 years of observations, expected at least 15 .* nothing was stored"):
+    with pytest.raises(
+        RiskError,
+        match="station_files: found 2.0 years of observations, expected at least 15 .* nothing was stored",
+    ):
         pull(region, home, least_years=15)
     assert not Store(home, region).path.exists()
 
@@ -144,7 +183,12 @@ TRIED = {
 
 @pytest.mark.parametrize(("fault", "times"), TRIED.values(), ids=TRIED.keys())
 def test_only_a_service_that_is_down_is_pulled_again(
-    pull: Callable[..., Pulled], service: Service, tmp_path: Path, home: Settings, fault: Fault, times: int
+    pull: Callable[..., Pulled],
+    service: Service,
+    tmp_path: Path,
+    home: Settings,
+    fault: Fault,
+    times: int,
 ) -> None:
     service.answer = lambda _: fault
     (said,) = pull(sensor_city(tmp_path, service.url), home).degraded
@@ -155,7 +199,9 @@ def test_only_a_service_that_is_down_is_pulled_again(
 def test_where_a_source_is_down_the_next_gives_the_values_and_the_run_says_so(
     command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
 ) -> None:
-    service.answer = lambda asked: nasa_power_service.answer(asked) if asked.path == "/power" else Fault(401)
+    service.answer = lambda asked: (
+        nasa_power_service.answer(asked) if asked.path == "/power" else Fault(401)
+    )
     today = datetime.now(UTC).date()
     region = written(
         tmp_path,
@@ -169,13 +215,18 @@ def test_where_a_source_is_down_the_next_gives_the_values_and_the_run_says_so(
     )
     said = command(home, "pull", region.path)
     assert said.status == 3
-    assert "degraded: open_meteo is down (open_meteo: asked 127.0.0.1 for a, " in said.err and "HTTP 401; check the key" in said.err
+    assert (
+        "degraded: open_meteo is down (open_meteo: asked 127.0.0.1 for a, " in said.err
+        and "HTTP 401; check the key" in said.err
+    )
     stored = Store(home, region).observations()
     assert (stored["air_temperature_max"] == 25.0).all() and stored.sizes["time"] == 30
     assert newest_origins(stored)["air_temperature_max"] == {"nasa_power": 1.0}
     before = Store(home, region).snapshot()
     service.answer = lambda asked: Fault(401)
-    assert command(home, "pull", region.path).status == 3, "NASA POWER has nothing newer, so it is not asked"
+    assert command(home, "pull", region.path).status == 3, (
+        "NASA POWER has nothing newer, so it is not asked"
+    )
     assert Store(home, region).snapshot() == before
 
 
@@ -183,9 +234,17 @@ def test_check_asks_a_service_for_some_days_only_and_keeps_nothing(
     command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
 ) -> None:
     today = datetime.now(UTC).date()
-    world = OpenMeteo(published=today - timedelta(days=6), newest_run=datetime(today.year, today.month, today.day, tzinfo=UTC))
+    world = OpenMeteo(
+        published=today - timedelta(days=6),
+        newest_run=datetime(today.year, today.month, today.day, tzinfo=UTC),
+    )
     service.answer = world
-    paths = {"archive": "/v1/archive", "runs": "/v1/runs", "forecast": "/v1/forecast", "previous_runs": "/v1/previous"}
+    paths = {
+        "archive": "/v1/archive",
+        "runs": "/v1/runs",
+        "forecast": "/v1/forecast",
+        "previous_runs": "/v1/previous",
+    }
     urls = {f"{name}_url": service.url + path for name, path in paths.items()}
     urls |= {"about_url": service.url + "/data", "ensemble_about_url": service.url + "/data"}
     region = written(
@@ -206,16 +265,26 @@ def test_check_asks_a_service_for_some_days_only_and_keeps_nothing(
     service.answer = lambda asked: world(asked) if asked.path == "/v1/archive" else Fault(404)
     world.published = today - timedelta(days=6)
     said = command(home, "check", region.path)
-    assert said.status == 0 and "1 places; open_meteo: asked 127.0.0.1 for a, the run of" in said.out
+    assert (
+        said.status == 0 and "1 places; open_meteo: asked 127.0.0.1 for a, the run of" in said.out
+    )
 
 
 def test_a_forecast_that_cannot_be_had_ends_the_pull_degraded(
     command: Callable[..., Any], tmp_path: Path, home: Settings, service: Service
 ) -> None:
     today = datetime.now(UTC).date()
-    world = OpenMeteo(published=today - timedelta(days=6), newest_run=datetime(today.year, today.month, today.day, tzinfo=UTC))
+    world = OpenMeteo(
+        published=today - timedelta(days=6),
+        newest_run=datetime(today.year, today.month, today.day, tzinfo=UTC),
+    )
     service.answer = lambda asked: world(asked) if asked.path == "/v1/archive" else Fault(404)
-    paths = {"archive": "/v1/archive", "runs": "/v1/runs", "forecast": "/v1/forecast", "about": "/data"}
+    paths = {
+        "archive": "/v1/archive",
+        "runs": "/v1/runs",
+        "forecast": "/v1/forecast",
+        "about": "/data",
+    }
     region = written(
         tmp_path,
         sources=["open_meteo"],
@@ -228,5 +297,8 @@ def test_a_forecast_that_cannot_be_had_ends_the_pull_degraded(
     )
     said = command(home, "pull", region.path)
     assert said.status == 3
-    assert "degraded: open_meteo: asked 127.0.0.1 for a, the forecast from" in said.err and "HTTP 404" in said.err
+    assert (
+        "degraded: open_meteo: asked 127.0.0.1 for a, the forecast from" in said.err
+        and "HTTP 404" in said.err
+    )
     assert Store(home, region).observations()["precipitation"].notnull().sum() == 30

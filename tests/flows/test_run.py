@@ -26,13 +26,20 @@ def observations(until: str = "2001-03-10") -> xr.Dataset:
     """Ten days to ``until``; the last two are not observed."""
     times = pd.date_range(end=until, periods=10)
     values = np.array([1.0] * 8 + [np.nan] * 2)[:, None]
-    return xr.Dataset({"precipitation": (("time", "location"), values)}, {"time": times, "location": ["here"]})
+    return xr.Dataset(
+        {"precipitation": (("time", "location"), values)}, {"time": times, "location": ["here"]}
+    )
 
 
 @pytest.fixture
 def region(tmp_path: Path) -> Region:
     return Region(
-        name="here", title="Here", clock="record", sources=("station_files",), timezone="Pacific/Auckland", path=tmp_path / "here.yaml"
+        name="here",
+        title="Here",
+        clock="record",
+        sources=("station_files",),
+        timezone="Pacific/Auckland",
+        path=tmp_path / "here.yaml",
     )
 
 
@@ -42,11 +49,16 @@ def test_today_by_the_records_clock_is_the_day_after_the_newest_observation(regi
 
 
 def test_today_by_the_calendar_is_the_regions_own(region: Region) -> None:
-    assert today(region.model_copy(update={"clock": "today"}), observations()) == datetime.now(region.zone).date()
+    assert (
+        today(region.model_copy(update={"clock": "today"}), observations())
+        == datetime.now(region.zone).date()
+    )
 
 
 def test_only_days_before_the_issue_day_are_known() -> None:
-    assert known_before(observations(), date(2001, 3, 5))["time"].values[-1] == np.datetime64("2001-03-04")
+    assert known_before(observations(), date(2001, 3, 5))["time"].values[-1] == np.datetime64(
+        "2001-03-04"
+    )
     with pytest.raises(RiskError, match="2001-03-01"):
         known_before(observations(), date(2001, 3, 1))
 
@@ -85,7 +97,9 @@ def test_the_environment_keeps_what_its_owner_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_command_quietly_and_leaves_no_server(tmp_path: Path, write_record: Callable[..., Region]) -> None:
+def test_ctrl_c_ends_a_command_quietly_and_leaves_no_server(
+    tmp_path: Path, write_record: Callable[..., Region]
+) -> None:
     """The region's lock is held here, so that the command is waiting when the signal comes."""
     settings, region = Settings(tmp_path / "home"), write_record(tmp_path, years=1)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}

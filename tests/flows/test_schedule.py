@@ -32,16 +32,28 @@ class Serving:
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return kept | {"CLIMATE_RISK_HOME": str(settings.home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"} | more
+    return (
+        kept
+        | {"CLIMATE_RISK_HOME": str(settings.home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        | more
+    )
 
 
 @pytest.fixture(scope="module")
-def serving(write_record: Callable[..., Region], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(
+    write_record: Callable[..., Region], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
     """Serves a region whose record is too short to train on, so that its runs are quick."""
     settings = Settings(tmp_path_factory.mktemp("serving") / "home")
     region = write_record(tmp_path_factory.mktemp("region"), years=2, name="served")
     command = [sys.executable, "-m", "flows.cli", "schedule", str(region.path)]
-    process = subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert process.stdout is not None
     said = []
     for line in process.stdout:
@@ -91,20 +103,35 @@ def test_a_run_is_fired_by_its_schedule(serving: Serving) -> None:
         daily = made["daily/served"]
         assert daily.schedules[0].schedule.cron == "30 6 * * *"
         assert made["train/served"].schedules[0].schedule.cron == "30 8 1 * *"
-        assert {one.concurrency_limit or one.global_concurrency_limit.limit for one in made.values()} == {1}
+        assert {
+            one.concurrency_limit or one.global_concurrency_limit.limit for one in made.values()
+        } == {1}
         assert daily.parameter_openapi_schema["properties"]["region"]["type"] == "string"
-        client.create_deployment_schedules(daily.id, [(IntervalSchedule(interval=timedelta(seconds=15)), True)])
+        client.create_deployment_schedules(
+            daily.id, [(IntervalSchedule(interval=timedelta(seconds=15)), True)]
+        )
 
         def finished() -> list[Any]:
-            return [run for run in client.read_flow_runs() if run.state.is_final() and run.auto_scheduled]
+            return [
+                run
+                for run in client.read_flow_runs()
+                if run.state.is_final() and run.auto_scheduled
+            ]
 
         run = wait_for(finished, 240)[0]
 
         def said() -> list[str]:
-            return [line.message for line in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))]
+            return [
+                line.message
+                for line in client.read_logs(
+                    LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+                )
+            ]
 
         assert run.state.is_completed(), said()
-        wait_for(lambda: any("publish" in line for line in said()), 60)  # a run's last lines reach the server after its end
+        wait_for(
+            lambda: any("publish" in line for line in said()), 60
+        )  # a run's last lines reach the server after its end
     assert run.created_by is None or run.created_by.type == "SCHEDULE"
     assert (serving.settings.published / "served" / "1992-01-01" / "forecast.csv").is_file()
 
@@ -119,7 +146,9 @@ def test_prefect_yaml_deploys_to_an_existing_server(serving: Serving) -> None:
 
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     with client_of(serving.api) as client:
-        client.create_work_pool(WorkPoolCreate(name="climate-risk", type="process", base_job_template={}))
+        client.create_work_pool(
+            WorkPoolCreate(name="climate-risk", type="process", base_job_template={})
+        )
         done = subprocess.run(
             command,
             cwd=CHECKOUT,
@@ -154,7 +183,13 @@ def test_it_stops_when_asked_and_takes_its_server_with_it(serving: Serving) -> N
 
 def test_crons_are_the_regions_hour_and_the_training_two_hours_later(tmp_path: Path) -> None:
     region = Region.model_validate(
-        {"name": "a", "title": "A", "sources": ["x"], "path": tmp_path, "schedule": {"daily": "22:05", "train_day": 3}}
+        {
+            "name": "a",
+            "title": "A",
+            "sources": ["x"],
+            "path": tmp_path,
+            "schedule": {"daily": "22:05", "train_day": 3},
+        }
     )
     assert crons(region) == {"daily": "5 22 * * *", "train": "5 0 3 * *"}
 

@@ -24,12 +24,27 @@ SCORES = pd.DataFrame(
 
 def test_the_skill_table_spans_the_leads_of_a_level() -> None:
     table = skill_table(SCORES)
-    assert table.iloc[0].tolist() == ["heat", "1", "20 to 40", "+0.00 to +0.25", "+0.10", "skilful 1, known 1"]
+    assert table.iloc[0].tolist() == [
+        "heat",
+        "1",
+        "20 to 40",
+        "+0.00 to +0.25",
+        "+0.10",
+        "skilful 1, known 1",
+    ]
     assert table.iloc[1].tolist() == ["heat", "2", "-", "-", "-", "not assessed 1"]
 
 
-def test_the_last_line_is_the_path_and_degraded_goes_to_standard_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    outcome = Outcome("here", tmp_path / "scores.csv", ("2 cells are withheld.",), ("river_flood is not assessed: no gauge",), SCORES)
+def test_the_last_line_is_the_path_and_degraded_goes_to_standard_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    outcome = Outcome(
+        "here",
+        tmp_path / "scores.csv",
+        ("2 cells are withheld.",),
+        ("river_flood is not assessed: no gauge",),
+        SCORES,
+    )
     summarise(outcome)
     said = capsys.readouterr()
     assert said.out.splitlines()[-1] == str(tmp_path / "scores.csv")
@@ -38,7 +53,9 @@ def test_the_last_line_is_the_path_and_degraded_goes_to_standard_error(capsys: p
     assert outcome.status == 3 and Outcome("here").status == 0
 
 
-def test_a_path_below_the_working_folder_is_shown_from_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_path_below_the_working_folder_is_shown_from_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert shortened(tmp_path / "published" / "a") == Path("published/a")
     assert shortened(tmp_path.parent / "b") == tmp_path.parent / "b"

@@ -37,7 +37,11 @@ def test_the_three_addresses_answer_and_ctrl_c_ends_them(tmp_path: Path) -> None
         pages = re.findall(r"http://127\.0\.0\.1:\d+", "".join(said))
         assert len(pages) == 3, "".join(said)
         texts = [urllib.request.urlopen(page, timeout=30).read().decode() for page in pages]  # noqa: S310
-        assert ["MLflow" in texts[1], "Prefect" in texts[2], "<html" in texts[0]] == [True, True, True]
+        assert ["MLflow" in texts[1], "Prefect" in texts[2], "<html" in texts[0]] == [
+            True,
+            True,
+            True,
+        ]
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         assert process.wait(60) == 0, rest

@@ -26,17 +26,27 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
     folder = tmp_path_factory.mktemp("rich")
     made = make(81_041, ids=("plain",), until=TODAY - 1, first=TODAY - 1)
     (folder / "inbox").mkdir()
-    record_table(made.run)[["time", "location", "air_temperature_max"]].to_csv(folder / "inbox/record.csv", index=False)
-    issued = issue_forecasts(made.run, np.datetime64("2008-05-01"), TODAY, 3, np.datetime64("2010-03-01"))
-    runs = forecast_table(issued, made.run.world.ids)[["init_time", "lead_days", "location", "member", "air_temperature_max"]]
+    record_table(made.run)[["time", "location", "air_temperature_max"]].to_csv(
+        folder / "inbox/record.csv", index=False
+    )
+    issued = issue_forecasts(
+        made.run, np.datetime64("2008-05-01"), TODAY, 3, np.datetime64("2010-03-01")
+    )
+    runs = forecast_table(issued, made.run.world.ids)[
+        ["init_time", "lead_days", "location", "member", "air_temperature_max"]
+    ]
     runs.to_csv(folder / "inbox/forecasts.csv", index=False, float_format="%.2f")
     path = folder / "rich.yaml"
-    path.write_text("name: rich\ntitle: Rich\ntimezone: UTC\nclock: record\nwarm_season: [5, 10]\nsources: [station_files]\ninbox: inbox\n")
+    path.write_text(
+        "name: rich\ntitle: Rich\ntimezone: UTC\nclock: record\nwarm_season: [5, 10]\nsources: [station_files]\ninbox: inbox\n"
+    )
     return load_region(path)
 
 
 @pytest.fixture(scope="module")
-def trained(region: Region, prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def trained(
+    region: Region, prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     from flows.cli import main
 
     settings = Settings(tmp_path_factory.mktemp("home"))
@@ -48,7 +58,11 @@ def trained(region: Region, prefect_server: None, tmp_path_factory: pytest.TempP
 
 def published(settings: Settings, region: Region) -> tuple[pd.DataFrame, dict]:
     folder = settings.published / region.name / str(TODAY)
-    heat = pd.read_csv(folder / "forecast.csv").query("hazard == 'heat'").set_index(["level", "lead_days", "window_days"])
+    heat = (
+        pd.read_csv(folder / "forecast.csv")
+        .query("hazard == 'heat'")
+        .set_index(["level", "lead_days", "window_days"])
+    )
     return heat, json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
 
 
@@ -57,7 +71,9 @@ def copied(trained: Settings, tmp_path: Path) -> Settings:
     return Settings(tmp_path / "home")
 
 
-def with_runs(region: Region, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Region:
+def with_runs(
+    region: Region, tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> Region:
     """The region with other forecasts."""
     shutil.copytree(region.path.parent, tmp_path / "region")
     path = tmp_path / "region/inbox/forecasts.csv"
@@ -68,13 +84,20 @@ def with_runs(region: Region, tmp_path: Path, change: Callable[[pd.DataFrame], p
 def test_forecasts_have_their_say_in_what_is_published(trained: Settings, region: Region) -> None:
     heat, told = published(trained, region)
     assert set(heat.loc[1, "verdict"]) & {"skilful", "provisional"}
-    assert any("Heat: weather forecasts have their say in the chances of days 0" in note for note in told["notes"])
+    assert any(
+        "Heat: weather forecasts have their say in the chances of days 0" in note
+        for note in told["notes"]
+    )
     assert not told["degraded"]
-    page = (trained.published / region.name / str(TODAY) / "report.en.html").read_text(encoding="utf-8")
+    page = (trained.published / region.name / str(TODAY) / "report.en.html").read_text(
+        encoding="utf-8"
+    )
     assert "have their say" in page
 
 
-def test_temperatures_alone_give_heat_and_say_why_nothing_else(trained: Settings, region: Region) -> None:
+def test_temperatures_alone_give_heat_and_say_why_nothing_else(
+    trained: Settings, region: Region
+) -> None:
     table = pd.read_csv(trained.published / region.name / str(TODAY) / "forecast.csv")
     assert table.loc[table["hazard"] == "heat", "probability"].notna().all()
     others = table[table["hazard"] != "heat"]
@@ -82,7 +105,9 @@ def test_temperatures_alone_give_heat_and_say_why_nothing_else(trained: Settings
     assert set(others["verdict"]) == {"not assessed"} and others["probability"].isna().all()
 
 
-def test_lost_runs_leave_the_past_to_speak_and_say_so(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
+def test_lost_runs_leave_the_past_to_speak_and_say_so(
+    trained: Settings, region: Region, tmp_path: Path, command: Callable
+) -> None:
     settings = copied(trained, tmp_path)
     lost = with_runs(region, tmp_path, lambda runs: runs[runs["init_time"] < str(TODAY - 6)])
     said = command(settings, "daily", lost.path)
@@ -92,7 +117,9 @@ def test_lost_runs_leave_the_past_to_speak_and_say_so(trained: Settings, region:
 
 
 def stuck(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs.assign(air_temperature_max=runs["air_temperature_max"].mask(runs["lead_days"] == 4, 21.5))
+    return runs.assign(
+        air_temperature_max=runs["air_temperature_max"].mask(runs["lead_days"] == 4, 21.5)
+    )
 
 
 def empty(runs: pd.DataFrame) -> pd.DataFrame:
@@ -100,14 +127,26 @@ def empty(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def a_day_late(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs.assign(init_time=runs["init_time"] + pd.Timedelta(days=1)).query("init_time <= @TODAY")
+    return runs.assign(init_time=runs["init_time"] + pd.Timedelta(days=1)).query(
+        "init_time <= @TODAY"
+    )
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"), [(stuck, "they never change"), (empty, "there is no value"), (a_day_late, "they tell of the day before")]
+    ("spoil", "reason"),
+    [
+        (stuck, "they never change"),
+        (empty, "there is no value"),
+        (a_day_late, "they tell of the day before"),
+    ],
 )
 def test_a_lead_that_cannot_be_used_is_left_out_with_the_reason(
-    spoil: Callable, reason: str, trained: Settings, region: Region, tmp_path: Path, command: Callable
+    spoil: Callable,
+    reason: str,
+    trained: Settings,
+    region: Region,
+    tmp_path: Path,
+    command: Callable,
 ) -> None:
     """Seen by the error model's own check; the other leads speak on, if it was not all of them, and the past does where none is left."""
     settings = copied(trained, tmp_path)
@@ -117,10 +156,16 @@ def test_a_lead_that_cannot_be_used_is_left_out_with_the_reason(
     assert any("have their say" in note for note in notes) == (spoil is not a_day_late)
 
 
-def test_forecasts_in_kelvin_are_refused_whole(trained: Settings, region: Region, tmp_path: Path, command: Callable) -> None:
+def test_forecasts_in_kelvin_are_refused_whole(
+    trained: Settings, region: Region, tmp_path: Path, command: Callable
+) -> None:
     """More than 5 % of a variable's cells out of range are a unit error: nothing is stored and the sentence says what was found."""
     settings = copied(trained, tmp_path)
-    kelvin = with_runs(region, tmp_path, lambda runs: runs.assign(air_temperature_max=runs["air_temperature_max"] + 273.15))
+    kelvin = with_runs(
+        region,
+        tmp_path,
+        lambda runs: runs.assign(air_temperature_max=runs["air_temperature_max"] + 273.15),
+    )
     said = command(settings, "daily", kelvin.path)
     assert said.status == 1 and "air_temperature_max" in said.err
 
@@ -133,24 +178,54 @@ def test_a_backtest_writes_the_stages_apart_and_why_nothing_else_is_assessed(
     said = command(settings, "backtest", region.path, "--out", tmp_path / "out/scores.csv")
     assert said.status == 0, said.err
     assert "scores_stages.csv" in said.out
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"scores.csv", "scores_stages.csv"}
-    stages = pd.read_csv(tmp_path / "out/scores_stages.csv").query("level == 1 and lead_days == 0 and window_days == 1").set_index("stage")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "scores.csv",
+        "scores_stages.csv",
+    }
+    stages = (
+        pd.read_csv(tmp_path / "out/scores_stages.csv")
+        .query("level == 1 and lead_days == 0 and window_days == 1")
+        .set_index("stage")
+    )
     assert stages.loc["both", "bss_climatology"] > stages.loc["K", "bss_climatology"] + 0.1
     scores = pd.read_csv(tmp_path / "out/scores.csv")
-    assert list(scores.columns[:7]) == ["region", "hazard", "level", "lead_days", "window_days", "n", "n_events"]
+    assert list(scores.columns[:7]) == [
+        "region",
+        "hazard",
+        "level",
+        "lead_days",
+        "window_days",
+        "n",
+        "n_events",
+    ]
     assert "stage" not in scores
     assert set(scores["hazard"]) == {"heat", "flash_flood", "drought"}
     assert scores.loc[scores["hazard"] == "heat", "n"].gt(0).any()
     assert set(scores.loc[scores["hazard"] != "heat", "verdict"]) == {"not assessed"}
-    for name, why in (("flash_flood", "precipitation"), ("drought", "precipitation"), ("river_flood", "river_discharge")):
-        assert any(line.startswith(f"{name} is not assessed") and why in line for line in said.out.splitlines()), name
+    for name, why in (
+        ("flash_flood", "precipitation"),
+        ("drought", "precipitation"),
+        ("river_flood", "river_discharge"),
+    ):
+        assert any(
+            line.startswith(f"{name} is not assessed") and why in line
+            for line in said.out.splitlines()
+        ), name
 
 
-def test_a_backtest_without_forecasts_writes_one_table(region: Region, home: Settings, tmp_path: Path, command: Callable) -> None:
+def test_a_backtest_without_forecasts_writes_one_table(
+    region: Region, home: Settings, tmp_path: Path, command: Callable
+) -> None:
     shutil.copytree(region.path.parent, tmp_path / "region")
     (tmp_path / "region/inbox/forecasts.csv").unlink()
     (tmp_path / "out").mkdir()
-    said = command(home, "backtest", tmp_path / "region" / region.path.name, "--out", tmp_path / "out/scores.csv")
+    said = command(
+        home,
+        "backtest",
+        tmp_path / "region" / region.path.name,
+        "--out",
+        tmp_path / "out/scores.csv",
+    )
     assert said.status == 0, said.err
     assert said.out.splitlines()[-1].endswith("scores.csv")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.csv"]

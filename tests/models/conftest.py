@@ -20,7 +20,9 @@ from features.hazards import Cell, Hazard, always, hazards
 def flat_record() -> Callable[..., xr.Dataset]:
     """A function that makes a record in memory that has no season, no trend and no likeness between places."""
 
-    def make(variable: str, years: int = 15, places: int = 1, memory: float = 0.0, seed: int = 0) -> xr.Dataset:
+    def make(
+        variable: str, years: int = 15, places: int = 1, memory: float = 0.0, seed: int = 0
+    ) -> xr.Dataset:
         """Tmax 25 degC with deviation 4 and lag-1 correlation ``memory``; rain (mm) on every fifth day, without memory."""
         rng = np.random.default_rng(seed)
         times = pd.date_range("1990-01-01", periods=round(years * 365.2425)).as_unit("ns")
@@ -31,7 +33,13 @@ def flat_record() -> Callable[..., xr.Dataset]:
             "precipitation": np.where(rng.random(shape) < 0.2, rng.gamma(0.8, 9.0, shape), 0.0),
         }
         return xr.Dataset(
-            {variable: (("time", "location"), arrays[variable].astype(np.float32), {"delay_days": 1})},
+            {
+                variable: (
+                    ("time", "location"),
+                    arrays[variable].astype(np.float32),
+                    {"delay_days": 1},
+                )
+            },
             coords={"time": times, "location": [f"place_{number}" for number in range(places)]},
         )
 

@@ -12,7 +12,12 @@ from sources.exercise.world import Run, World, simulate
 
 START, END = np.datetime64("1996-01-01"), np.datetime64("2012-12-31")
 FIRST, CHANGE = np.datetime64("2007-01-01"), np.datetime64("2010-06-10")
-PLACES = {"coast": (35.28, -2.3, 50.0), "inland": (34.79, -2.4, 470.0), "plain": (34.92, -2.32, 150.0), "river": (34.90, -2.63, 100.0)}
+PLACES = {
+    "coast": (35.28, -2.3, 50.0),
+    "inland": (34.79, -2.4, 470.0),
+    "plain": (34.92, -2.32, 150.0),
+    "river": (34.90, -2.63, 100.0),
+}
 IDS = tuple(PLACES)
 
 
@@ -34,15 +39,41 @@ def make(
     first: np.datetime64 = FIRST,
 ) -> Made:
     """A province of the places ``ids`` from START on, with forecasts from ``first`` on, by another model from CHANGE on."""
-    where = dict(zip(("latitude", "longitude", "elevation"), np.array([PLACES[name] for name in ids]).T, strict=True))
-    world = World(seed, START, ids, **where, river=np.array([name == "river" for name in ids]), variants=frozenset(variants))
+    where = dict(
+        zip(
+            ("latitude", "longitude", "elevation"),
+            np.array([PLACES[name] for name in ids]).T,
+            strict=True,
+        )
+    )
+    world = World(
+        seed,
+        START,
+        ids,
+        **where,
+        river=np.array([name == "river" for name in ids]),
+        variants=frozenset(variants),
+    )
     run = simulate(world, until)
     issued = issue_forecasts(run, first, until, members, CHANGE)
-    record = {name: (("time", "location"), values.astype(np.float32), {"delay_days": 1}) for name, values in run.fields.items()}
+    record = {
+        name: (("time", "location"), values.astype(np.float32), {"delay_days": 1})
+        for name, values in run.fields.items()
+    }
     dims = ("init_time", "lead_time", "location", "member")
-    runs = {name: (dims, values.astype(np.float32), {"delay_days": 0}) for name, values in issued.values.items()}
+    runs = {
+        name: (dims, values.astype(np.float32), {"delay_days": 0})
+        for name, values in issued.values.items()
+    }
     leads = np.arange(11).astype("timedelta64[D]").astype("timedelta64[ns]")
     days = issued.init.astype("datetime64[ns]")
-    axes = {"init_time": days, "lead_time": leads, "location": list(ids), "member": np.arange(members)}
-    observations = xr.Dataset(record, coords={"time": run.days.astype("datetime64[ns]"), "location": list(ids)})
+    axes = {
+        "init_time": days,
+        "lead_time": leads,
+        "location": list(ids),
+        "member": np.arange(members),
+    }
+    observations = xr.Dataset(
+        record, coords={"time": run.days.astype("datetime64[ns]"), "location": list(ids)}
+    )
     return Made(run, observations, xr.Dataset(runs, coords=axes))

@@ -38,32 +38,49 @@ def test_out_of_fold_numbers_are_probabilities_of_scored_days(tested: xr.Dataset
         assert values[np.isfinite(values)].min() >= 0 and values[np.isfinite(values)].max() <= 1
     assert set(np.unique(tested["init_time"].dt.year)) == set(range(2000, 2007))
     single = tested["outcome"].isel(cell=0).sel(level=1)
-    assert set(single["init_time"].dt.month.values[np.isfinite(single.values[:, 0])]) == set(range(5, 11))
+    assert set(single["init_time"].dt.month.values[np.isfinite(single.values[:, 0])]) == set(
+        range(5, 11)
+    )
 
 
-def test_a_test_year_changes_nothing_before_it(record: xr.Dataset, tested: xr.Dataset, made_region: Region) -> None:
+def test_a_test_year_changes_nothing_before_it(
+    record: xr.Dataset, tested: xr.Dataset, made_region: Region
+) -> None:
     """Normals, baselines and model of a fold see neither its test year nor any later one."""
     changed = record.copy(deep=True)
     late = changed["time"].dt.year >= 2002
     for name in changed.data_vars:
         changed[name].values[late] = changed[name].values[late][::-1] * 1.5 + 3.0
     hazard = hazards()["heat"]
-    again = joined(hazard, [fold.predictions({}) for fold in islice(folds(hazard, changed, made_region), 3)], delays_of(changed))
+    again = joined(
+        hazard,
+        [fold.predictions({}) for fold in islice(folds(hazard, changed, made_region), 3)],
+        delays_of(changed),
+    )
     assert set(again["init_time"].dt.year.values) == {2000, 2001, 2002}
     before = slice(None, "2001-12-01")
     names = ["model", "persistence", "climatology"]
-    xr.testing.assert_equal(tested[names].sel(init_time=before).isel(cell=0), again[names].sel(init_time=before).isel(cell=0))
+    xr.testing.assert_equal(
+        tested[names].sel(init_time=before).isel(cell=0),
+        again[names].sel(init_time=before).isel(cell=0),
+    )
     # the calendar of 2002 is learnt before it, and so is what the first of January 2002 is forecast with
     climatology = "climatology"
-    first = tested[climatology].isel(cell=0).sel(init_time=slice("2002-05-01", "2002-09-01"), level=1)
-    assert first.values == pytest.approx(again[climatology].isel(cell=0).sel(init_time=first["init_time"], level=1).values)
+    first = (
+        tested[climatology].isel(cell=0).sel(init_time=slice("2002-05-01", "2002-09-01"), level=1)
+    )
+    assert first.values == pytest.approx(
+        again[climatology].isel(cell=0).sel(init_time=first["init_time"], level=1).values
+    )
 
 
 def test_live_equals_backtest(record: xr.Dataset, tested: xr.Dataset, made_region: Region) -> None:
     """The model of a fold, asked on the morning of a test day with no later observation at hand, says what the backtest said."""
     hazard = hazards()["heat"]
     delays, options = delays_of(record), options_for(hazard, made_region, record)
-    training = record.sel(time=slice(None, pd.Timestamp(2003, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1)))
+    training = record.sel(
+        time=slice(None, pd.Timestamp(2003, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
+    )
     model = learn(hazard, training, training, delays, options)
     for day in ("2003-06-10", "2003-07-23", "2003-10-30"):
         known = record.sel(time=slice(None, np.datetime64(day) - np.timedelta64(1, "D")))
@@ -73,7 +90,9 @@ def test_live_equals_backtest(record: xr.Dataset, tested: xr.Dataset, made_regio
             assert said[np.isfinite(told)] == pytest.approx(told[np.isfinite(told)], abs=2e-6)
 
 
-def test_years_with_too_few_observed_days_are_not_tested(record: xr.Dataset, made_region: Region) -> None:
+def test_years_with_too_few_observed_days_are_not_tested(
+    record: xr.Dataset, made_region: Region
+) -> None:
     holed = record.copy(deep=True)
     first = years_tested(hazards()["flash_flood"], record)[0]
     gone = (holed["time"].dt.year == first) & (holed["time"].dt.month >= 6)
@@ -82,12 +101,19 @@ def test_years_with_too_few_observed_days_are_not_tested(record: xr.Dataset, mad
     assert next(folds(hazards()["flash_flood"], holed, made_region)).year == first + 1
 
 
-def test_a_short_record_is_refused_in_one_sentence(made_record: Callable[..., xr.Dataset], made_region: Region) -> None:
-    with pytest.raises(TooShort, match=r"region testland: the record holds 9\.0 years, a backtest needs 15; add earlier years"):
+def test_a_short_record_is_refused_in_one_sentence(
+    made_record: Callable[..., xr.Dataset], made_region: Region
+) -> None:
+    with pytest.raises(
+        TooShort,
+        match=r"region testland: the record holds 9\.0 years, a backtest needs 15; add earlier years",
+    ):
         backtest(hazards()["heat"], made_record(years=9), made_region)
 
 
-def test_a_record_without_what_a_hazard_needs_says_what_it_lacks(made_record: Callable[..., xr.Dataset]) -> None:
+def test_a_record_without_what_a_hazard_needs_says_what_it_lacks(
+    made_record: Callable[..., xr.Dataset],
+) -> None:
     hot = made_record(years=1, variables=["air_temperature_max", "air_temperature_min"])
     assert reasons_missing(hazards()["flash_flood"], hot) == "the record has no precipitation"
     assert reasons_missing(hazards()["heat"], hot) is None
@@ -95,7 +121,12 @@ def test_a_record_without_what_a_hazard_needs_says_what_it_lacks(made_record: Ca
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "variables", [["precipitation"], ["air_temperature_max"], ["air_temperature_max", "air_temperature_min", "precipitation"]]
+    "variables",
+    [
+        ["precipitation"],
+        ["air_temperature_max"],
+        ["air_temperature_max", "air_temperature_min", "precipitation"],
+    ],
 )
 def test_any_set_of_variables_backtests_what_it_allows(
     variables: list[str], made_record: Callable[..., xr.Dataset], made_region: Region
@@ -113,4 +144,7 @@ def test_a_place_without_a_river_does_not_keep_the_others_from_being_tested(
     record = made_record(years=15, places=2, variables=["river_discharge", "precipitation"])
     record["river_discharge"].values[:, 1] = np.nan
     fold = next(folds(hazards()["river_flood"], record, made_region))
-    assert np.isfinite(fold.outcome.values[..., 0]).any() and not np.isfinite(fold.outcome.values[..., 1]).any()
+    assert (
+        np.isfinite(fold.outcome.values[..., 0]).any()
+        and not np.isfinite(fold.outcome.values[..., 1]).any()
+    )

@@ -24,9 +24,19 @@ def fitted(name: str, record: xr.Dataset):
     outcome = build_outcome(hazard, hazard.events(record, normals, Options()), normals, Options())
     climatology = fit_climatology(outcome)
     outcome = outcome.isel(init_time=slice(400, None, 5))
-    features = build_features(hazard, record, normals, outcome["init_time"].values, delays_of(record), Options()).compute()
-    usual = predict_climatology(climatology, outcome["init_time"].values, outcome["lead_days"].values)
-    return hazard, outcome, features, usual, fit_chain(known_state(hazard), hazard, features, outcome.values, usual)
+    features = build_features(
+        hazard, record, normals, outcome["init_time"].values, delays_of(record), Options()
+    ).compute()
+    usual = predict_climatology(
+        climatology, outcome["init_time"].values, outcome["lead_days"].values
+    )
+    return (
+        hazard,
+        outcome,
+        features,
+        usual,
+        fit_chain(known_state(hazard), hazard, features, outcome.values, usual),
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -41,7 +51,9 @@ def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) 
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_baselines_are_right_on_average_where_they_were_fitted(name: str, record: xr.Dataset) -> None:
+def test_baselines_are_right_on_average_where_they_were_fitted(
+    name: str, record: xr.Dataset
+) -> None:
     hazard, outcome, features, usual, persistence = fitted(name, record)
     known = predict_known(hazard, persistence, features, usual)
     happened = outcome.values[:, 0]
@@ -50,19 +62,30 @@ def test_baselines_are_right_on_average_where_they_were_fitted(name: str, record
     assert known[:, 0][seen].mean() == pytest.approx(happened[seen].mean(), rel=0.25)
 
 
-def test_climatology_is_the_frequency_of_the_31_days_around(made_record: Callable[..., xr.Dataset]) -> None:
+def test_climatology_is_the_frequency_of_the_31_days_around(
+    made_record: Callable[..., xr.Dataset],
+) -> None:
     hazard = hazards()["flash_flood"]
     times = pd.date_range("1990-01-01", "1999-12-31").as_unit("ns")
     days = np.zeros((3, len(times), 1))
     days[0, (times.month == 1) & (times.day == 16)] = 1.0  # one day in each of 10 Januaries
-    happened = xr.DataArray(days, dims=("level", "time", "location"), coords={"level": [1, 2, 3], "time": times, "location": ["here"]})
+    happened = xr.DataArray(
+        days,
+        dims=("level", "time", "location"),
+        coords={"level": [1, 2, 3], "time": times, "location": ["here"]},
+    )
     normals = xr.Dataset(coords={"location": ["here"]})
     usual = fit_climatology(build_outcome(hazard, happened, normals, Options()))
     single = usual.isel(cell=0, location=0).sel(level=1)
     # 16 January is within 15 days of 1..31 January: 10 events of 310 days
-    assert single.values[[0, 15, 30]].tolist() == pytest.approx([10 / 310] * 3, rel=0.01) and single.values[31] == 0
+    assert (
+        single.values[[0, 15, 30]].tolist() == pytest.approx([10 / 310] * 3, rel=0.01)
+        and single.values[31] == 0
+    )
     # any of three days from the issue day on: three issue days of each event
-    window = usual.isel(cell=list(hazard.cells).index(type(hazard.cells[0])(0, 3)), location=0).sel(level=1)
+    window = usual.isel(cell=list(hazard.cells).index(type(hazard.cells[0])(0, 3)), location=0).sel(
+        level=1
+    )
     assert window.values[15] == pytest.approx(30 / 310, rel=0.01)
 
 
@@ -97,7 +120,9 @@ def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(record: 
 def test_conditional_steps_multiply_back() -> None:
     chain = np.array([[0.5, 0.2, 0.1], [0.3, 0.0, 0.0]])
     steps = conditional(chain)
-    assert steps[0].tolist() == pytest.approx([0.5, 0.4, 0.5]) and np.cumprod(steps, axis=1) == pytest.approx(chain)
+    assert steps[0].tolist() == pytest.approx([0.5, 0.4, 0.5]) and np.cumprod(
+        steps, axis=1
+    ) == pytest.approx(chain)
 
 
 def test_log_odds_are_finite_at_the_ends() -> None:

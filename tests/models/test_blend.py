@@ -9,12 +9,16 @@ from models.baselines import log_odds
 from models.blend import TRUST, blend, learn_blend
 
 
-def stages(seed: int, of_known: float, of_weather: float, days: int = 4_000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def stages(
+    seed: int, of_known: float, of_weather: float, days: int = 4_000
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """K, N and outcomes (2 cells, 3 levels, days, 1 place): each knows a part of the log-odds of the truth."""
     random = np.random.default_rng(seed)
     shape = (2, 3, days, 1)
     a, b = random.normal(-0.5, 1.2, shape), random.normal(-0.5, 1.2, shape)
-    happens = np.cumprod(random.random(shape) < expit(of_known * a + of_weather * b), axis=1).astype(float)
+    happens = np.cumprod(
+        random.random(shape) < expit(of_known * a + of_weather * b), axis=1
+    ).astype(float)
     return np.cumprod(expit(a), axis=1), np.cumprod(expit(b), axis=1), happens
 
 
@@ -31,7 +35,9 @@ def test_no_weight_is_negative() -> None:
 
 def test_without_events_weather_is_trusted() -> None:
     known, weather, outcome = stages(81_023, 0.5, 0.5, 50)
-    np.testing.assert_array_equal(learn_blend(known, weather, outcome * 0).values[..., :], np.broadcast_to(TRUST, (2, 3, 3)))
+    np.testing.assert_array_equal(
+        learn_blend(known, weather, outcome * 0).values[..., :], np.broadcast_to(TRUST, (2, 3, 3))
+    )
 
 
 def test_what_weather_says_is_left_as_it_is_where_it_is_trusted() -> None:
@@ -55,7 +61,10 @@ def test_levels_are_nested_and_better_than_either_stage() -> None:
     weights = learn_blend(known[:, :, early], weather[:, :, early], outcome[:, :, early])
     made = blend(weights, known[:, :, late], weather[:, :, late])
     assert not (np.diff(made, axis=1) > 0).any()
-    errors = [np.mean((p - outcome[:, :, late]) ** 2) for p in (made, known[:, :, late], weather[:, :, late])]
+    errors = [
+        np.mean((p - outcome[:, :, late]) ** 2)
+        for p in (made, known[:, :, late], weather[:, :, late])
+    ]
     assert errors[0] < min(errors[1:])
 
 

@@ -20,7 +20,17 @@ from models.backtest import test_years as years_tested
 from models.baselines import log_odds
 from models.predict import predict
 from models.registry import Registry
-from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, Sample, assess, corp, no_worse, persistence_by_fold, sample
+from models.scores import (
+    KNOWN,
+    NOT_ASSESSED,
+    SKILFUL,
+    Sample,
+    assess,
+    corp,
+    no_worse,
+    persistence_by_fold,
+    sample,
+)
 from models.train import fit, forecasters
 
 TMAX, RAIN, SIGNAL = "air_temperature_max", "precipitation", "relative_humidity"
@@ -37,7 +47,11 @@ def shuffled(hazard: Hazard, record: xr.Dataset, seed: int) -> Hazard:
 
     def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
         happened = hazard.events(record, normals, options)
-        return happened.isel(time=order).assign_coords(time=times).sel(time=observations["time"].values)
+        return (
+            happened.isel(time=order)
+            .assign_coords(time=times)
+            .sel(time=observations["time"].values)
+        )
 
     return replace(hazard, events=events)
 
@@ -58,12 +72,19 @@ def assert_fallback_is_published(hazard: Hazard, scores: pd.DataFrame, tested: x
         if (cell["verdict"] == SKILFUL).any():
             continue
         ones = samples_of(hazard, cell.iloc[0], tested)
-        chosen = [persistence_by_fold(one) if one.assessed else np.full(len(one.blocks), bool(hazard.overlap)) for one in ones]
+        chosen = [
+            persistence_by_fold(one)
+            if one.assessed
+            else np.full(len(one.blocks), bool(hazard.overlap))
+            for one in ones
+        ]
         for level, row in cell.set_index("level").iterrows():
             one, known = ones[level - 1], chosen[level - 1]
             if known.any() and any(not np.array_equal(known, other) for other in chosen):
                 continue
-            fallback = np.where(known[np.searchsorted(one.blocks, one.block)], one.persistence, one.climatology)
+            fallback = np.where(
+                known[np.searchsorted(one.blocks, one.block)], one.persistence, one.climatology
+            )
             assert row["brier_published"] == pytest.approx(one.brier(fallback), rel=1e-12)
             compared += 1
     return compared
@@ -82,7 +103,9 @@ def claimed_on_shuffled_labels(hazard: Hazard, records: list[xr.Dataset], region
     return float(np.mean(shares))
 
 
-def test_shuffled_labels_are_not_called_skill(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+def test_shuffled_labels_are_not_called_skill(
+    flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
     records = [flat_record(TMAX, memory=0.7, seed=seed) for seed in range(2)]
     assert claimed_on_shuffled_labels(with_cells("heat", Cell(0, 1)), records, all_year) == 0
 
@@ -94,7 +117,12 @@ def test_shuffled_labels_are_not_called_skill(flat_record: Callable, with_cells:
     [("heat", TMAX, 0.7), ("flash_flood", RAIN, 0.0)],
 )
 def test_twenty_shuffles_are_called_skill_in_at_most_two_of_a_hundred_cells(
-    name: str, variable: str, memory: float, flat_record: Callable, with_cells: Callable, all_year: Region
+    name: str,
+    variable: str,
+    memory: float,
+    flat_record: Callable,
+    with_cells: Callable,
+    all_year: Region,
 ) -> None:
     records = [flat_record(variable, places=2, memory=memory, seed=seed) for seed in range(20)]
     assert claimed_on_shuffled_labels(with_cells(name, *HEAT_CELLS), records, all_year) <= 0.02
@@ -108,18 +136,29 @@ def test_a_forecast_learnt_from_shuffled_labels_is_the_fallback_exactly(
     scores = assess({"heat": backtest(hazard, record, all_year)}, all_year, {})
     model, issued = fit(hazard, record, all_year), date(2004, 7, 20)
     forecast = predict({"heat": model}, scores, record, all_year, issued, {})
-    said = forecasters(model, record, np.array([issued], "datetime64[ns]"), delays_of(record), options_for(hazard, all_year, record))
+    said = forecasters(
+        model,
+        record,
+        np.array([issued], "datetime64[ns]"),
+        delays_of(record),
+        options_for(hazard, all_year, record),
+    )
     assert SKILFUL not in np.unique(forecast["verdict"])
     fallback = scores.set_index(["lead_days", "window_days", "level"])["fallback"]
     for number, cell in enumerate(hazard.cells):
-        calendar = np.array([fallback[cell.lead_days, cell.window_days, level] == "climatology" for level in LEVELS])
+        calendar = np.array(
+            [fallback[cell.lead_days, cell.window_days, level] == "climatology" for level in LEVELS]
+        )
         chance, usual, known = (
-            part.values[number, :, 0, 0] for part in (forecast["probability"], said["climatology"], said["persistence"])
+            part.values[number, :, 0, 0]
+            for part in (forecast["probability"], said["climatology"], said["persistence"])
         )
         assert np.array_equal(chance[calendar], np.round(usual, 4)[calendar])
         if not calendar.any():
             assert np.array_equal(chance, np.round(known, 4))
-    without_trees = predict({"heat": replace(model, boosters={})}, scores, record, all_year, issued, {})
+    without_trees = predict(
+        {"heat": replace(model, boosters={})}, scores, record, all_year, issued, {}
+    )
     assert np.array_equal(forecast["probability"].values, without_trees["probability"].values)
 
 
@@ -136,9 +175,13 @@ def assert_drought_claims_no_more_than_the_overlap(scores: pd.DataFrame) -> None
 DROUGHT_CELLS = (Cell(30, 90), Cell(90, 90))
 
 
-def test_rain_without_memory_gives_drought_nothing_but_the_overlap(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+def test_rain_without_memory_gives_drought_nothing_but_the_overlap(
+    flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
     hazard, record = with_cells("drought", *DROUGHT_CELLS), flat_record(RAIN, years=20)
-    assert_drought_claims_no_more_than_the_overlap(assess({"drought": backtest(hazard, record, all_year)}, all_year, {}))
+    assert_drought_claims_no_more_than_the_overlap(
+        assess({"drought": backtest(hazard, record, all_year)}, all_year, {})
+    )
 
 
 @pytest.mark.slow
@@ -146,20 +189,36 @@ def test_rain_without_memory_gives_drought_nothing_but_the_overlap(flat_record: 
 def test_long_rain_without_memory_gives_drought_nothing_but_the_overlap(
     seed: int, flat_record: Callable, with_cells: Callable, all_year: Region
 ) -> None:
-    hazard, record = with_cells("drought", *DROUGHT_CELLS), flat_record(RAIN, years=30, places=3, seed=seed)
+    hazard, record = (
+        with_cells("drought", *DROUGHT_CELLS),
+        flat_record(RAIN, years=30, places=3, seed=seed),
+    )
     scores = assess({"drought": backtest(hazard, record, all_year)}, all_year, {})
     assert_drought_claims_no_more_than_the_overlap(scores)
     # 31 of 90 days unknown: the closed form of a normal gives .91
-    assert scores.query("lead_days == 30 and level == 1")["roc_area"].item() == pytest.approx(0.91, abs=0.03)
+    assert scores.query("lead_days == 30 and level == 1")["roc_area"].item() == pytest.approx(
+        0.91, abs=0.03
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "variable", "cell", "years"), [("heat", TMAX, Cell(1, 1), 15), ("drought", RAIN, Cell(90, 90), 20)])
+@pytest.mark.parametrize(
+    ("name", "variable", "cell", "years"),
+    [("heat", TMAX, Cell(1, 1), 15), ("drought", RAIN, Cell(90, 90), 20)],
+)
 def test_nothing_is_called_known_where_there_is_nothing_to_know(
-    name: str, variable: str, cell: Cell, years: int, flat_record: Callable, with_cells: Callable, all_year: Region
+    name: str,
+    variable: str,
+    cell: Cell,
+    years: int,
+    flat_record: Callable,
+    with_cells: Callable,
+    all_year: Region,
 ) -> None:
     hazard, record = with_cells(name, cell), flat_record(variable, years=years, places=2)
-    assert KNOWN not in set(assess({name: backtest(hazard, record, all_year)}, all_year, {})["verdict"])
+    assert KNOWN not in set(
+        assess({name: backtest(hazard, record, all_year)}, all_year, {})["verdict"]
+    )
 
 
 def signalled(record: xr.Dataset, days_ahead: int, seed: int = 0) -> xr.Dataset:
@@ -180,7 +239,9 @@ FEW_PLACES, MANY_PLACES = 2, 5  # about 220 events a place
 
 
 @pytest.mark.parametrize("places", [FEW_PLACES, pytest.param(MANY_PLACES, marks=pytest.mark.slow)])
-def test_a_signal_that_comes_with_the_day_is_of_no_use(places: int, flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+def test_a_signal_that_comes_with_the_day_is_of_no_use(
+    places: int, flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
     """It is published on the morning after the day it tells of."""
     record = signalled(flat_record(TMAX, places=places), days_ahead=0)
     scores = common_scores(with_cells("heat", Cell(0, 1)), record, all_year)
@@ -199,7 +260,9 @@ def test_a_signal_of_the_day_before_is_found_and_reaches_no_further(
     assert 0.45 <= scores.loc[1, "roc_area"] <= 0.55 and scores.loc[1, "verdict"] != SKILFUL
 
 
-def test_normals_do_not_see_the_years_they_are_tested_on(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
+def test_normals_do_not_see_the_years_they_are_tested_on(
+    flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
     """Every fit of normals ends before its fold's test year; one on the whole record finds other events and another score."""
     heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)
     record[TMAX].values[(record["time"].dt.year == 2004).values] += 3.0  # the last test year is hot
@@ -211,19 +274,33 @@ def test_normals_do_not_see_the_years_they_are_tested_on(flat_record: Callable, 
 
     tested = backtest(replace(heat, fit_normals=watched), record, all_year)
     gap = pd.Timedelta(days=heat.gap_days + 1)
-    assert sorted(set(newest)) == [pd.Timestamp(year, 1, 1) - gap for year in years_tested(heat, record)]
-    leaking = backtest(replace(heat, fit_normals=lambda observations, options: heat.fit_normals(record, options)), record, all_year)
-    honest, leaked = (assess({"heat": part}, all_year, {}).query("level == 1").iloc[0] for part in (tested, leaking))
+    assert sorted(set(newest)) == [
+        pd.Timestamp(year, 1, 1) - gap for year in years_tested(heat, record)
+    ]
+    leaking = backtest(
+        replace(heat, fit_normals=lambda observations, options: heat.fit_normals(record, options)),
+        record,
+        all_year,
+    )
+    honest, leaked = (
+        assess({"heat": part}, all_year, {}).query("level == 1").iloc[0]
+        for part in (tested, leaking)
+    )
     assert honest["n"] == leaked["n"] and honest["n_events"] > 1.1 * leaked["n_events"]
     assert abs(honest["brier"] - leaked["brier"]) > 0.003
 
 
 def test_the_gate_refuses_a_worse_challenger_and_says_why(
-    flat_record: Callable, with_cells: Callable, all_year: Region, tmp_path_factory: pytest.TempPathFactory
+    flat_record: Callable,
+    with_cells: Callable,
+    all_year: Region,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Champion first the calendar, then the model, of a record with memory; the calendar may not come back."""
     heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)
-    model = replace(fit(heat, record.isel(time=slice(0, 4 * 365)), all_year), replicas=())  # any: the gate compares predictions
+    model = replace(
+        fit(heat, record.isel(time=slice(0, 4 * 365)), all_year), replicas=()
+    )  # any: the gate compares predictions
     good = backtest(heat, record, all_year)
     poor = good.assign(model=good["climatology"])
     accepted, refused = no_worse(good, poor), no_worse(poor, good)
@@ -232,10 +309,15 @@ def test_the_gate_refuses_a_worse_challenger_and_says_why(
 
     registry = Registry(Settings(tmp_path_factory.mktemp("gate")))
     scores = assess({"heat": good}, all_year, {})
-    entries = [registry.register(all_year, model, part, scores, "code") for part in (poor, good, poor)]
+    entries = [
+        registry.register(all_year, model, part, scores, "code") for part in (poor, good, poor)
+    ]
     assert [entry.champion for entry in entries] == [True, True, False]
     assert registry.champion(all_year, "heat").version == entries[1].version
-    tags = [registry.client.get_model_version(f"{all_year.name}-heat", entry.version).tags for entry in entries]
+    tags = [
+        registry.client.get_model_version(f"{all_year.name}-heat", entry.version).tags
+        for entry in entries
+    ]
     assert [tag["gate"] for tag in tags] == ["champion", "champion", "held"]
     assert refused[1] in tags[2]["gate_reason"] and "worse" in refused[1]
     assert accepted[1] in tags[1]["gate_reason"]
@@ -257,7 +339,9 @@ class Calibration:
 
 
 def slope(one: Sample, weight: np.ndarray) -> float:
-    fitted = LogisticRegression(C=1e6, solver="newton-cholesky").fit(log_odds(one.model)[:, None], one.outcome, sample_weight=weight)
+    fitted = LogisticRegression(C=1e6, solver="newton-cholesky").fit(
+        log_odds(one.model)[:, None], one.outcome, sample_weight=weight
+    )
     return float(fitted.coef_[0, 0])
 
 
@@ -265,21 +349,36 @@ def calibration(one: Sample, draws: int = 40) -> Calibration:
     """The slope's interval is a bootstrap over whole years."""
     random, years = np.random.default_rng(0), len(one.blocks)
     index = np.searchsorted(one.blocks, one.block)
-    slopes = [slope(one, random.multinomial(years, np.full(years, 1 / years))[index] + 1e-9) for _ in range(draws)]
+    slopes = [
+        slope(one, random.multinomial(years, np.full(years, 1 / years))[index] + 1e-9)
+        for _ in range(draws)
+    ]
     low, high = np.quantile(slopes, [0.025, 0.975])
     reliability, _, uncertainty = corp(one.model, one.outcome)
-    return Calibration(one.model.mean() / one.outcome.mean(), float(low), float(high), reliability / uncertainty)
+    return Calibration(
+        one.model.mean() / one.outcome.mean(), float(low), float(high), reliability / uncertainty
+    )
 
 
-def calibrations(hazard: Hazard, record: xr.Dataset, region: Region) -> dict[tuple[int, int, int], Calibration]:
+def calibrations(
+    hazard: Hazard, record: xr.Dataset, region: Region
+) -> dict[tuple[int, int, int], Calibration]:
     """By lead, window and level, where there are 100 events."""
     tested = backtest(hazard, record, region)
-    ones = {(c.lead_days, c.window_days, k): sample(tested, number, k) for number, c in enumerate(hazard.cells) for k in LEVELS}
+    ones = {
+        (c.lead_days, c.window_days, k): sample(tested, number, k)
+        for number, c in enumerate(hazard.cells)
+        for k in LEVELS
+    }
     return {key: calibration(one) for key, one in ones.items() if one.outcome.sum() >= 100}
 
 
-def test_chances_come_true_as_often_as_they_say(flat_record: Callable, with_cells: Callable, all_year: Region) -> None:
-    found = calibrations(with_cells("heat", Cell(0, 1)), flat_record(TMAX, places=3, memory=0.7), all_year)
+def test_chances_come_true_as_often_as_they_say(
+    flat_record: Callable, with_cells: Callable, all_year: Region
+) -> None:
+    found = calibrations(
+        with_cells("heat", Cell(0, 1)), flat_record(TMAX, places=3, memory=0.7), all_year
+    )
     assert set(found) == {(0, 1, 1), (0, 1, 2)}
     assert {key: part for key, part in found.items() if not part.good} == {}
 
@@ -303,6 +402,10 @@ def test_chances_of_long_records_come_true_as_often_as_they_say(
     with_cells: Callable,
     all_year: Region,
 ) -> None:
-    found = calibrations(with_cells(name, *cells), flat_record(variable, years=25, places=4, memory=memory, seed=seed), all_year)
+    found = calibrations(
+        with_cells(name, *cells),
+        flat_record(variable, years=25, places=4, memory=memory, seed=seed),
+        all_year,
+    )
     assert len(found) >= len(cells)
     assert {key: part for key, part in found.items() if not part.good} == {}

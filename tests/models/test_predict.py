@@ -29,11 +29,19 @@ def models(fitted_models: dict[str, Model]) -> dict[str, Model]:
 
 
 def scores_of(hazard: str, verdict: str, fallback: str) -> pd.DataFrame:
-    rows = [(hazard, level, cell.lead_days, cell.window_days, verdict, fallback) for cell in hazards()[hazard].cells for level in (1, 2, 3)]
-    return pd.DataFrame(rows, columns=["hazard", "level", "lead_days", "window_days", "verdict", "fallback"])
+    rows = [
+        (hazard, level, cell.lead_days, cell.window_days, verdict, fallback)
+        for cell in hazards()[hazard].cells
+        for level in (1, 2, 3)
+    ]
+    return pd.DataFrame(
+        rows, columns=["hazard", "level", "lead_days", "window_days", "verdict", "fallback"]
+    )
 
 
-def test_every_declared_cell_is_there_and_nested(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_every_declared_cell_is_there_and_nested(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     made = predict(models, NO_SCORES, record, made_region, ISSUED, dict.fromkeys(models, "1"))
     assert made["probability"].dims == ("cell", "level", "init_time", "location")
     counted = made["hazard"].to_series().value_counts()
@@ -43,32 +51,54 @@ def test_every_declared_cell_is_there_and_nested(record: xr.Dataset, models: dic
     assert (np.diff(chance, axis=1)[shown[:, 1:]] <= 0).all()
     drought = made.isel(cell=made["hazard"].values == "drought")
     # of the two index windows one counts on each valid day
-    per_lead = np.isfinite(drought["probability"].sel(level=1)).groupby(drought["lead_days"]).sum("cell")
+    per_lead = (
+        np.isfinite(drought["probability"].sel(level=1)).groupby(drought["lead_days"]).sum("cell")
+    )
     assert (per_lead == 1).all()
     assert set(np.unique(made["data_until"])) == {np.datetime64("2005-06-19", "ns")}
-    assert made["valid_time"].values[0, 0] == np.datetime64(ISSUED) + np.timedelta64(int(made["lead_days"][0]), "D")
+    assert made["valid_time"].values[0, 0] == np.datetime64(ISSUED) + np.timedelta64(
+        int(made["lead_days"][0]), "D"
+    )
 
 
 @pytest.mark.parametrize(
-    ("verdict", "fallback", "equals"), [("no better than usual", "climatology", "normal"), ("known", "persistence", "other")]
+    ("verdict", "fallback", "equals"),
+    [("no better than usual", "climatology", "normal"), ("known", "persistence", "other")],
 )
 def test_the_number_published_is_the_one_the_verdict_names(
     verdict: str, fallback: str, equals: str, record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict({"heat": models["heat"]}, scores_of("heat", verdict, fallback), record, made_region, ISSUED, {})
+    made = predict(
+        {"heat": models["heat"]},
+        scores_of("heat", verdict, fallback),
+        record,
+        made_region,
+        ISSUED,
+        {},
+    )
     same = np.array_equal(made["probability"].values, made["normal_probability"].values)
     assert same == (equals == "normal")
     assert set(np.unique(made["verdict"])) == {verdict}
 
 
-def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     known = scores_of("heat", "known", "persistence")
     widths = []
     for part in (record, record.sel(time=slice("1998-01-01", None))):
         model = models["heat"] if part is record else fit(hazards()["heat"], part, made_region)
         made = predict({"heat": model}, known, part, made_region, ISSUED, {})
-        chance, low, high = (made[name].sel(level=1).values for name in ("probability", "probability_low", "probability_high"))
-        assert (low <= chance).all() and (chance <= high).all() and (high - low).min() > 0 and high.max() < 1
+        chance, low, high = (
+            made[name].sel(level=1).values
+            for name in ("probability", "probability_low", "probability_high")
+        )
+        assert (
+            (low <= chance).all()
+            and (chance <= high).all()
+            and (high - low).min() > 0
+            and high.max() < 1
+        )
         widths.append((high - low).mean())
     assert widths[0] < widths[1]
 
@@ -81,57 +111,117 @@ def test_the_jackknife_interval_is_that_of_its_replicas(spread: float, width: fl
     assert (high - low)[0] == pytest.approx(width, abs=1e-3)
 
 
-def test_what_is_not_known_on_the_day_is_the_calendars_and_said(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     old = record.sel(time=slice(None, "2005-06-16"))  # four days late at both places
-    made = predict({"heat": models["heat"]}, scores_of("heat", "known", "persistence"), old, made_region, ISSUED, {})
+    made = predict(
+        {"heat": models["heat"]},
+        scores_of("heat", "known", "persistence"),
+        old,
+        made_region,
+        ISSUED,
+        {},
+    )
     assert np.array_equal(made["probability"].values, made["normal_probability"].values)
     assert set(np.unique(made["verdict"])) == {"no better than usual"}
     said = json.loads(made.attrs["degraded"])
     assert len(said) == 1 and "place_0, place_1" in said[0] and "calendar" in said[0]
 
 
-def test_later_observations_change_nothing(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_later_observations_change_nothing(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     cut = record.sel(time=slice(None, np.datetime64(ISSUED) - np.timedelta64(1, "D")))
-    xr.testing.assert_identical(*(predict(models, NO_SCORES, part, made_region, ISSUED, {}) for part in (record, cut)))
+    xr.testing.assert_identical(
+        *(predict(models, NO_SCORES, part, made_region, ISSUED, {}) for part in (record, cut))
+    )
 
 
-def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(record: xr.Dataset, made_region: Region) -> None:
+def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(
+    record: xr.Dataset, made_region: Region
+) -> None:
     hot = record[["air_temperature_max"]]
     assert reasons_missing(hazards()["flash_flood"], hot)
-    made = predict({"heat": None, "flash_flood": None, "river_flood": None}, NO_SCORES, hot, made_region, ISSUED, {})
+    made = predict(
+        {"heat": None, "flash_flood": None, "river_flood": None},
+        NO_SCORES,
+        hot,
+        made_region,
+        ISSUED,
+        {},
+    )
     assert set(np.unique(made.isel(cell=made["hazard"].values == "river_flood")["verdict"])) == {""}
-    flash, heat = (made.isel(cell=made["hazard"].values == name) for name in ("flash_flood", "heat"))
-    assert flash["probability"].isnull().all() and set(np.unique(flash["verdict"])) == {"not assessed"}
+    flash, heat = (
+        made.isel(cell=made["hazard"].values == name) for name in ("flash_flood", "heat")
+    )
+    assert flash["probability"].isnull().all() and set(np.unique(flash["verdict"])) == {
+        "not assessed"
+    }
     assert set(np.unique(flash["colour"])) == {"grey"} and flash["data_until"].isnull().all()
     assert np.array_equal(heat["probability"].values, heat["normal_probability"].values)
     assert 0 < heat["probability"].sel(level=1).mean() < 0.5
     assert len(json.loads(made.attrs["degraded"])) == 1
 
 
-def test_a_hazard_without_a_model_stands_beside_one_that_has_it(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_a_hazard_without_a_model_stands_beside_one_that_has_it(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     dry = record.drop_vars("precipitation")
-    made = predict({"heat": models["heat"], "flash_flood": None, "river_flood": None}, NO_SCORES, dry, made_region, ISSUED, {})
-    heat, flash, river = (made.isel(cell=made["hazard"].values == name) for name in ("heat", "flash_flood", "river_flood"))
+    made = predict(
+        {"heat": models["heat"], "flash_flood": None, "river_flood": None},
+        NO_SCORES,
+        dry,
+        made_region,
+        ISSUED,
+        {},
+    )
+    heat, flash, river = (
+        made.isel(cell=made["hazard"].values == name)
+        for name in ("heat", "flash_flood", "river_flood")
+    )
     assert heat["probability_high"].notnull().all() and flash["contribution"].isnull().all()
     assert river["probability"].notnull().all() and (river["contribution"].fillna(0) == 0).all()
 
 
-def test_heat_out_of_season_cannot_be(record: xr.Dataset, models: dict, made_region: Region) -> None:
-    made = predict({"heat": models["heat"]}, scores_of("heat", "known", "persistence"), record, made_region, date(2004, 10, 28), {})
+def test_heat_out_of_season_cannot_be(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
+    made = predict(
+        {"heat": models["heat"]},
+        scores_of("heat", "known", "persistence"),
+        record,
+        made_region,
+        date(2004, 10, 28),
+        {},
+    )
     single = made.isel(cell=made["window_days"].values == 1)
     inside = single["valid_time"].values[:, 0] < np.datetime64("2004-11-01")
-    assert (single["probability"].values[~inside] == 0).all() and (single["normal_probability"].values[~inside] == 0).all()
+    assert (single["probability"].values[~inside] == 0).all() and (
+        single["normal_probability"].values[~inside] == 0
+    ).all()
     assert set(np.unique(single["colour"].values[~inside])) == {"green"}
     week = made.isel(cell=made["window_days"].values == 7)
     assert (week["normal_probability"].sel(level=1) > 0).all()
 
 
-def test_a_place_without_discharge_has_no_river_flood(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_a_place_without_discharge_has_no_river_flood(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     dry = record.copy(deep=True)
     dry["river_discharge"].values[:, 1] = np.nan
-    made = predict({"river_flood": fit(hazards()["river_flood"], dry, made_region)}, NO_SCORES, dry, made_region, ISSUED, {})
+    made = predict(
+        {"river_flood": fit(hazards()["river_flood"], dry, made_region)},
+        NO_SCORES,
+        dry,
+        made_region,
+        ISSUED,
+        {},
+    )
     assert np.isfinite(made["probability"].isel(location=0)).all()
-    assert made["probability"].isel(location=1).isnull().all() and set(np.unique(made["verdict"].isel(location=1))) == {""}
+    assert made["probability"].isel(location=1).isnull().all() and set(
+        np.unique(made["verdict"].isel(location=1))
+    ) == {""}
 
 
 def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -> xr.Dataset:
@@ -175,7 +265,9 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
 def test_the_colour_is_the_highest_row_reached(
     hazard: str, chances: list[float], usual: float, verdict: str, colour: str, made_region: Region
 ) -> None:
-    assert _colours(hazards()[hazard], part_of(chances, usual, verdict), made_region, None).values.ravel().tolist() == [colour]
+    assert _colours(
+        hazards()[hazard], part_of(chances, usual, verdict), made_region, None
+    ).values.ravel().tolist() == [colour]
 
 
 @pytest.mark.parametrize(("chance", "colour"), [(0.33, "yellow"), (0.31, "green")])
@@ -183,35 +275,58 @@ def test_a_colour_once_given_for_a_day_is_withdrawn_below_four_fifths_of_its_thr
     chance: float, colour: str, made_region: Region
 ) -> None:
     # yellow at .40 is kept down to .32
-    row = {"location": "here", "hazard": "heat", "valid": pd.Timestamp("2005-06-21"), "window_days": 1, "colour": "yellow"}
-    made = _colours(hazards()["heat"], part_of([chance, 0.0, 0.0]), made_region, pd.DataFrame([row]))
+    row = {
+        "location": "here",
+        "hazard": "heat",
+        "valid": pd.Timestamp("2005-06-21"),
+        "window_days": 1,
+        "colour": "yellow",
+    }
+    made = _colours(
+        hazards()["heat"], part_of([chance, 0.0, 0.0]), made_region, pd.DataFrame([row])
+    )
     assert made.values.ravel().tolist() == [colour]
 
 
 def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None:
     own = made_region.model_copy(update={"colours": {"heat": {"yellow": {1: 0.1}}}})
-    assert _colours(hazards()["heat"], part_of([0.15, 0.0, 0.0]), own, None).values.ravel().tolist() == ["yellow"]
+    assert _colours(
+        hazards()["heat"], part_of([0.15, 0.0, 0.0]), own, None
+    ).values.ravel().tolist() == ["yellow"]
 
 
-def test_the_outlook_stands_beside_the_chances_in_its_own_units(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_the_outlook_stands_beside_the_chances_in_its_own_units(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     made = predict(models, NO_SCORES, record, made_region, ISSUED, {})
     assert made["outlook"].dims == ("quantile", "cell", "init_time", "location")
-    units = {str(name): str(unit) for name, unit in zip(made["hazard"].values, made["outlook_units"].values, strict=True)}
+    units = {
+        str(name): str(unit)
+        for name, unit in zip(made["hazard"].values, made["outlook_units"].values, strict=True)
+    }
     assert units == {"heat": "degC", "flash_flood": "mm", "river_flood": "m3 s-1", "drought": "1"}
     for name in models:
-        single = (made["hazard"].values == name) & ((made["window_days"].values == 1) | (name == "drought"))
+        single = (made["hazard"].values == name) & (
+            (made["window_days"].values == 1) | (name == "drought")
+        )
         quantiles = made["outlook"].values[:, single]
         shown = np.isfinite(quantiles).all(axis=0)
         assert shown.any() and (np.diff(quantiles[:, shown], axis=0) >= 0).all()
         assert name in ("heat", "drought") or (quantiles[:, shown] >= 0).all()
     # where level 1 is nearly certain the middle of the outlook is not far from its threshold: both speak of one quantity
     heat = made.isel(cell=made["hazard"].values == "heat", init_time=0)
-    usual = hazards()["heat"].history(record, models["heat"].normals, options_for(hazards()["heat"], made_region, record))
+    usual = hazards()["heat"].history(
+        record, models["heat"].normals, options_for(hazards()["heat"], made_region, record)
+    )
     median = heat["outlook"].sel(quantile=0.5).values[0]
-    assert median == pytest.approx(usual["normal"].sel(time=str(ISSUED), method="nearest").values, abs=10)
+    assert median == pytest.approx(
+        usual["normal"].sel(time=str(ISSUED), method="nearest").values, abs=10
+    )
 
 
-def test_a_hazard_without_a_model_has_no_outlook(record: xr.Dataset, models: dict, made_region: Region) -> None:
+def test_a_hazard_without_a_model_has_no_outlook(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
     made = predict({**models, "heat": None}, NO_SCORES, record, made_region, ISSUED, {})
     assert np.isnan(made["outlook"].values[:, made["hazard"].values == "heat"]).all()
     assert np.isfinite(made["outlook"].values[:, made["hazard"].values == "flash_flood"]).any()

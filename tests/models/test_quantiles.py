@@ -45,18 +45,29 @@ class Lesson:
     options: Options
 
     def said(self, outlook: Outlook | None = None) -> xr.DataArray:
-        return predict_outlook(outlook or self.outlook, self.hazard, self.later, self.normals, self.options)
+        return predict_outlook(
+            outlook or self.outlook, self.hazard, self.later, self.normals, self.options
+        )
 
 
-def taught(hazard: Hazard, record: xr.Dataset, until: str, options: Options, later_step: int = 1) -> Lesson:
+def taught(
+    hazard: Hazard, record: xr.Dataset, until: str, options: Options, later_step: int = 1
+) -> Lesson:
     train = record.sel(time=slice(None, until))
-    normals, days = hazard.fit_normals(train, options), train["time"].values[400 :: hazard.issue_step_days]
+    normals, days = (
+        hazard.fit_normals(train, options),
+        train["time"].values[400 :: hazard.issue_step_days],
+    )
     features = build_features(hazard, train, normals, days, delays_of(record), options).compute()
-    outlook = fit_outlook(hazard, features, hazard.history(train, normals, options), normals, options)
+    outlook = fit_outlook(
+        hazard, features, hazard.history(train, normals, options), normals, options
+    )
     assert outlook is not None
     after = record["time"].values[train.sizes["time"] :: later_step]
     later = build_features(hazard, record, normals, after, delays_of(record), options).compute()
-    return Lesson(hazard, outlook, normals, later, hazard.history(record, normals, options), options)
+    return Lesson(
+        hazard, outlook, normals, later, hazard.history(record, normals, options), options
+    )
 
 
 def seasonal_tmax(years: int, places: int, seed: int) -> xr.Dataset:
@@ -64,10 +75,17 @@ def seasonal_tmax(years: int, places: int, seed: int) -> xr.Dataset:
     rng = np.random.default_rng(seed)
     times = pd.date_range("1950-01-01", periods=round(years * 365.2425)).as_unit("ns")
     season = np.cos(2 * np.pi * (times.day_of_year.to_numpy() - 15) / 365.25)[:, None]
-    anomaly = lfilter([np.sqrt(1 - 0.7**2)], [1, -0.7], rng.gamma(2.0, 1 / np.sqrt(2), (len(times), places)) - np.sqrt(2), axis=0)
+    anomaly = lfilter(
+        [np.sqrt(1 - 0.7**2)],
+        [1, -0.7],
+        rng.gamma(2.0, 1 / np.sqrt(2), (len(times), places)) - np.sqrt(2),
+        axis=0,
+    )
     values = (22 - 8 * season + (4 + 2 * season) * anomaly).astype(np.float32)
     coords = {"time": times, "location": [f"place_{number}" for number in range(places)]}
-    return xr.Dataset({"air_temperature_max": (("time", "location"), values, {"delay_days": 1})}, coords)
+    return xr.Dataset(
+        {"air_temperature_max": (("time", "location"), values, {"delay_days": 1})}, coords
+    )
 
 
 def taught_few_cells(name: str, record: xr.Dataset, until: str) -> Lesson:
@@ -107,7 +125,11 @@ def test_intervals_cover_what_they_say_in_each_season_of_later_years(seasonal: L
 
 
 def test_each_lead_covers_what_it_says_too(seasonal: Lesson) -> None:
-    graded = grade_outlook(seasonal.said(), seasonal.past).groupby("lead_days")[["inside_90", "inside_50"]].mean()
+    graded = (
+        grade_outlook(seasonal.said(), seasonal.past)
+        .groupby("lead_days")[["inside_90", "inside_50"]]
+        .mean()
+    )
     assert list(graded.index) == [0, 3]
     assert graded["inside_90"].to_numpy() == pytest.approx(0.9, abs=POINTS)
     assert graded["inside_50"].to_numpy() == pytest.approx(0.5, abs=POINTS)
@@ -115,7 +137,10 @@ def test_each_lead_covers_what_it_says_too(seasonal: Lesson) -> None:
 
 def graded_bare(lesson: Lesson) -> pd.DataFrame:
     """How the lesson's outlook fares without its shifts."""
-    bare = replace(lesson.outlook, learnt=lesson.outlook.learnt.assign(offset=lesson.outlook.learnt["offset"] * 0))
+    bare = replace(
+        lesson.outlook,
+        learnt=lesson.outlook.learnt.assign(offset=lesson.outlook.learnt["offset"] * 0),
+    )
     return grade_outlook(lesson.said(bare), lesson.past)
 
 
@@ -128,25 +153,48 @@ def test_without_the_shifts_coverage_is_worse(seasonal: Lesson) -> None:
     assert bare.max() > POINTS > shifted.max()
 
 
-def test_the_shifts_give_even_overfitted_trees_their_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
-    rash = {**quantiles.PARAMETERS, "max_depth": 8, "min_child_weight": 1.0, "eta": 0.5, "lambda": 0.0}
+def test_the_shifts_give_even_overfitted_trees_their_coverage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rash = {
+        **quantiles.PARAMETERS,
+        "max_depth": 8,
+        "min_child_weight": 1.0,
+        "eta": 0.5,
+        "lambda": 0.0,
+    }
     for name, value in (("PARAMETERS", rash), ("ROUNDS", (0, 80)), ("MOST_ROWS", 6_000)):
         monkeypatch.setattr(quantiles, name, value)
     monkeypatch.setattr(quantiles, "_choose_rounds", lambda rows, *rest: np.full(3, 80))
     lesson = seasonal_lesson()
-    shifted, bare = by_season(grade_outlook(lesson.said(), lesson.past)), by_season(graded_bare(lesson))
+    shifted, bare = (
+        by_season(grade_outlook(lesson.said(), lesson.past)),
+        by_season(graded_bare(lesson)),
+    )
     assert (bare["inside_90"] < 0.85).all()
     assert shifted["inside_90"].to_numpy() == pytest.approx(0.9, abs=POINTS)
     assert shifted["inside_50"].mean() == pytest.approx(0.5, abs=POINTS)
 
 
-def test_high_quantiles_of_rain_are_exceeded_as_often_as_they_say(flat_record: Callable[..., xr.Dataset]) -> None:
-    lesson = taught_few_cells("flash_flood", flat_record("precipitation", years=45, places=2, seed=8), "2012-12-31")
+def test_high_quantiles_of_rain_are_exceeded_as_often_as_they_say(
+    flat_record: Callable[..., xr.Dataset],
+) -> None:
+    lesson = taught_few_cells(
+        "flash_flood", flat_record("precipitation", years=45, places=2, seed=8), "2012-12-31"
+    )
     said = lesson.said().isel(cell=[0, 1]).sel(init_time=slice("2013-01-05", "2034-12-20"))
     valid = said["init_time"].values + said["lead_days"].values[:, None].astype("timedelta64[D]")
-    actual, season = lesson.past["value"].sel(time=xr.DataArray(valid, dims=("cell", "init_time"))), quantiles._season(valid)
-    below = (actual.transpose("cell", "init_time", "location").values <= said.values + 1e-4).mean(axis=-1)
-    shares = [[below[3:, cell, season[cell] == number].mean(axis=-1) for cell in (0, 1)] for number in range(len(SEASONS))]
+    actual, season = (
+        lesson.past["value"].sel(time=xr.DataArray(valid, dims=("cell", "init_time"))),
+        quantiles._season(valid),
+    )
+    below = (actual.transpose("cell", "init_time", "location").values <= said.values + 1e-4).mean(
+        axis=-1
+    )
+    shares = [
+        [below[3:, cell, season[cell] == number].mean(axis=-1) for cell in (0, 1)]
+        for number in range(len(SEASONS))
+    ]
     quartile, high = np.moveaxis(np.array(shares), -1, 0)  # each (season, lead)
     assert high == pytest.approx(np.full((4, 2), 0.95), abs=POINTS)
     # 0.8^3 = 0.51 of 3-day sums are dry; after two dry days 0.8 are, so that nothing can be below the third quartile at lead 0
@@ -155,8 +203,13 @@ def test_high_quantiles_of_rain_are_exceeded_as_often_as_they_say(flat_record: C
 
 
 def test_the_outlook_knows_more_than_the_calendar_where_there_is_memory(seasonal: Lesson) -> None:
-    usual = usual_outlook(seasonal.outlook, seasonal.hazard, seasonal.later, seasonal.normals, seasonal.options)
-    ours, theirs = (grade_outlook(made, seasonal.past).groupby("lead_days")["pinball"].mean() for made in (seasonal.said(), usual))
+    usual = usual_outlook(
+        seasonal.outlook, seasonal.hazard, seasonal.later, seasonal.normals, seasonal.options
+    )
+    ours, theirs = (
+        grade_outlook(made, seasonal.past).groupby("lead_days")["pinball"].mean()
+        for made in (seasonal.said(), usual)
+    )
     gain = 1 - ours / theirs
     # of a quantile loss, memory r takes 1 - sqrt(1 - r^2) where the law is normal: r = 0.7 at lead 0 0.29, 0.7^4 at lead 3 0.03
     assert gain.loc[0] == pytest.approx(0.29, abs=0.05)
@@ -171,13 +224,29 @@ def test_windows_of_several_days_have_no_outlook(seasonal: Lesson) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(hazards()))
-def test_quantiles_never_cross_and_are_possible(name: str, made_record: Callable[..., xr.Dataset], few_rows: None) -> None:
-    lesson = taught(hazards()[name], made_record(years=9, places=2, seed=3), "1997-12-31", ALL_YEAR, later_step=9)
+def test_quantiles_never_cross_and_are_possible(
+    name: str, made_record: Callable[..., xr.Dataset], few_rows: None
+) -> None:
+    lesson = taught(
+        hazards()[name],
+        made_record(years=9, places=2, seed=3),
+        "1997-12-31",
+        ALL_YEAR,
+        later_step=9,
+    )
     said = lesson.said()
     known = said.values[:, np.isfinite(said.values).all(axis=0)]
-    assert known.size > 0 and np.isnan(said.values).any(axis=0).sum() == np.isnan(said.values).all(axis=0).sum()
+    assert (
+        known.size > 0
+        and np.isnan(said.values).any(axis=0).sum() == np.isnan(said.values).all(axis=0).sum()
+    )
     assert (np.diff(known, axis=0) >= 0).all() and (known[-1] > known[0]).any()
-    least, most = {"flash_flood": (0, 500), "river_flood": (0, 1000), "drought": (-3, 3), "heat": (-30, 60)}[name]
+    least, most = {
+        "flash_flood": (0, 500),
+        "river_flood": (0, 1000),
+        "drought": (-3, 3),
+        "heat": (-30, 60),
+    }[name]
     assert known.min() >= least and known.max() <= most
 
 
@@ -190,18 +259,31 @@ def test_a_place_without_a_record_has_no_outlook_and_does_not_change_the_others(
     both = xr.concat([record, empty], dim="location", coords="different", compat="equals")
     for variable in both.data_vars:
         both[variable].attrs["delay_days"] = 1
-    alone, beside = (taught(hazards()[name], part, "1996-12-31", ALL_YEAR, later_step=9) for part in (record, both))
+    alone, beside = (
+        taught(hazards()[name], part, "1996-12-31", ALL_YEAR, later_step=9)
+        for part in (record, both)
+    )
     assert np.isnan(beside.said().sel(location="nowhere")).all()
-    np.testing.assert_array_equal(beside.said().sel(location="place_0"), alone.said().sel(location="place_0"))
+    np.testing.assert_array_equal(
+        beside.said().sel(location="place_0"), alone.said().sel(location="place_0")
+    )
 
 
 def test_nothing_is_said_where_the_newest_value_or_the_place_is_unknown(seasonal: Lesson) -> None:
     later = seasonal.later.isel(init_time=slice(0, 20)).copy(deep=True)
     later["tmax_anomaly_1d"][7] = np.nan
-    said = predict_outlook(seasonal.outlook, seasonal.hazard, later, seasonal.normals, seasonal.options)
-    assert np.isnan(said.isel(init_time=7)).all() and np.isfinite(said.isel(init_time=8, cell=0)).all()
+    said = predict_outlook(
+        seasonal.outlook, seasonal.hazard, later, seasonal.normals, seasonal.options
+    )
+    assert (
+        np.isnan(said.isel(init_time=7)).all() and np.isfinite(said.isel(init_time=8, cell=0)).all()
+    )
     elsewhere = predict_outlook(
-        seasonal.outlook, seasonal.hazard, later.assign_coords(location=["far", "away"]), seasonal.normals, seasonal.options
+        seasonal.outlook,
+        seasonal.hazard,
+        later.assign_coords(location=["far", "away"]),
+        seasonal.normals,
+        seasonal.options,
     )
     assert np.isnan(elsewhere).all()
 
@@ -210,7 +292,9 @@ def test_nothing_is_said_where_the_hazard_cannot_strike(seasonal: Lesson) -> Non
     strikes = np.ones((3, seasonal.later.sizes["init_time"], 2))
     strikes[1, 10:20, 1], strikes[0, 5] = 0, np.nan
     out_of_season = replace(seasonal.hazard, applies=lambda times, normals, options: strikes)
-    said = predict_outlook(seasonal.outlook, out_of_season, seasonal.later, seasonal.normals, seasonal.options)
+    said = predict_outlook(
+        seasonal.outlook, out_of_season, seasonal.later, seasonal.normals, seasonal.options
+    )
     np.testing.assert_array_equal(np.isfinite(said.values[:, :2]).all(axis=0), strikes[:2] == 1)
 
 
@@ -224,7 +308,13 @@ def test_what_is_saved_says_the_same(seasonal: Lesson, tmp_path: Path) -> None:
 
 def test_a_place_is_spoken_of_the_same_with_and_without_the_others(seasonal: Lesson) -> None:
     one = seasonal.later.isel(location=[1])
-    alone = predict_outlook(seasonal.outlook, seasonal.hazard, one, seasonal.normals.isel(location=[1]), seasonal.options)
+    alone = predict_outlook(
+        seasonal.outlook,
+        seasonal.hazard,
+        one,
+        seasonal.normals.isel(location=[1]),
+        seasonal.options,
+    )
     np.testing.assert_array_equal(alone.isel(location=0), seasonal.said().isel(location=1))
 
 
@@ -237,7 +327,15 @@ def test_a_block_of_years_is_foretold_by_what_did_not_see_it(few_rows: None) -> 
     y = 2.0 * x[:, 0] + rng.normal(size=count)
     changed = np.where(quantiles.year_blocks(days, BLOCKS) == 2, 50.0 - y, y)
     before, after = (
-        quantiles._outside(rows, values, xr.DataArray(values[:, None], {"time": days, "location": ["here"]}, ("time", "location")), 1, 30)
+        quantiles._outside(
+            rows,
+            values,
+            xr.DataArray(
+                values[:, None], {"time": days, "location": ["here"]}, ("time", "location")
+            ),
+            1,
+            30,
+        )
         for values in (y, changed)
     )
     held = quantiles.year_blocks(days, BLOCKS) == 2
@@ -245,19 +343,31 @@ def test_a_block_of_years_is_foretold_by_what_did_not_see_it(few_rows: None) -> 
     assert (before[:, ~held] != after[:, ~held]).any()
 
 
-def test_too_short_a_record_has_no_outlook(made_record: Callable[..., xr.Dataset], few_rows: None) -> None:
+def test_too_short_a_record_has_no_outlook(
+    made_record: Callable[..., xr.Dataset], few_rows: None
+) -> None:
     record, heat = made_record(years=5, seed=1), hazards()["heat"]
     normals = heat.fit_normals(record, ALL_YEAR)
-    features = build_features(heat, record, normals, record["time"].values[400:], delays_of(record), ALL_YEAR).compute()
-    assert fit_outlook(heat, features, heat.history(record, normals, ALL_YEAR), normals, ALL_YEAR) is None
+    features = build_features(
+        heat, record, normals, record["time"].values[400:], delays_of(record), ALL_YEAR
+    ).compute()
+    assert (
+        fit_outlook(heat, features, heat.history(record, normals, ALL_YEAR), normals, ALL_YEAR)
+        is None
+    )
 
 
 def test_a_hazard_without_a_quantity_has_no_outlook(seasonal: Lesson) -> None:
     without = replace(seasonal.hazard, outlook=None)
-    assert fit_outlook(without, seasonal.later, seasonal.past, seasonal.normals, seasonal.options) is None
+    assert (
+        fit_outlook(without, seasonal.later, seasonal.past, seasonal.normals, seasonal.options)
+        is None
+    )
 
 
-@pytest.mark.parametrize("name", sorted(name for name, hazard in hazards().items() if hazard.outlook))
+@pytest.mark.parametrize(
+    "name", sorted(name for name, hazard in hazards().items() if hazard.outlook)
+)
 def test_scales_rise_and_come_back(name: str) -> None:
     quantity = hazards()[name].outlook
     assert quantity is not None and quantity.start in hazards()[name].features
@@ -269,14 +379,24 @@ def test_scales_rise_and_come_back(name: str) -> None:
 
 def test_shifts_are_the_order_statistics_that_cover_a_new_day() -> None:
     # 99 errors 1..99: ranks (99 + 1) q = 5, 25, 50, 75, 95
-    errors = np.repeat(np.random.default_rng(0).permutation(np.arange(1.0, 100.0))[:, None], len(QUANTILES), axis=1)
+    errors = np.repeat(
+        np.random.default_rng(0).permutation(np.arange(1.0, 100.0))[:, None], len(QUANTILES), axis=1
+    )
     assert conformal_offsets(errors).tolist() == [5, 25, 50, 75, 95]
     # 10 errors: ranks 0.55, 2.75, 5.5, 8.25, 10.45 away from the median: at least 1, 2, 6, 9, at most 10
-    assert conformal_offsets(errors[:10] * 0 + np.arange(1.0, 11.0)[:, None]).tolist() == [1, 2, 6, 9, 10]
+    assert conformal_offsets(errors[:10] * 0 + np.arange(1.0, 11.0)[:, None]).tolist() == [
+        1,
+        2,
+        6,
+        9,
+        10,
+    ]
 
 
 def test_pinball_is_the_mean_quantile_loss() -> None:
     # actual 2 above all: 2 * (.05 + .25 + .5 + .75 + .95) / 5 = 1; 2 below all: 2 * (.95 + .75 + .5 + .25 + .05) / 5 = 1
     assert pinball(np.zeros((2, 5)), np.array([2.0, -2.0])).tolist() == pytest.approx([1.0, 1.0])
     # only the 95 % quantile is off, 1 above the outcome: (1 - .95) / 5
-    assert pinball(np.array([[3.0, 3.0, 3.0, 3.0, 4.0]]), np.array([3.0])).tolist() == pytest.approx([0.01])
+    assert pinball(
+        np.array([[3.0, 3.0, 3.0, 3.0, 4.0]]), np.array([3.0])
+    ).tolist() == pytest.approx([0.01])

@@ -24,8 +24,17 @@ def made(days: int = 365, first: str = "2001-01-01", places: int = 1) -> xr.Data
     times = np.datetime64(first, "ns") + np.arange(days) * np.timedelta64(1, "D")
     shape = (len(HEAT.cells), len(LEVELS), days, places)
     names = ("model", "persistence", "climatology", "climatology_smoothed", "outcome")
-    coords = {"level": list(LEVELS), "init_time": times, "location": [f"p{i}" for i in range(places)], **cell_coordinates(HEAT)}
-    return xr.Dataset({name: (("cell", "level", "init_time", "location"), np.zeros(shape)) for name in names}, coords, {"delay_days": 1})
+    coords = {
+        "level": list(LEVELS),
+        "init_time": times,
+        "location": [f"p{i}" for i in range(places)],
+        **cell_coordinates(HEAT),
+    }
+    return xr.Dataset(
+        {name: (("cell", "level", "init_time", "location"), np.zeros(shape)) for name in names},
+        coords,
+        {"delay_days": 1},
+    )
 
 
 def marks(data: xr.Dataset, said: np.ndarray, verdict: str = SKILFUL) -> pd.DataFrame:
@@ -50,7 +59,9 @@ def test_counts_are_per_place_and_year() -> None:
     data = made(730, places=2)  # 2001 and 2002
     said = np.zeros(data["model"].shape)
     said[1, 0, :20] = 0.5
-    assert marks(data, said).loc["yellow", "shown"] == pytest.approx(10)  # 20 days at 2 places in 2 years
+    assert marks(data, said).loc["yellow", "shown"] == pytest.approx(
+        10
+    )  # 20 days at 2 places in 2 years
     assert marks(data, said).loc["yellow", "years"] == 2
 
 
@@ -90,7 +101,9 @@ def test_the_record_is_of_the_number_that_is_published() -> None:
     """The known state foretells all; the model nothing. The reliability is that of the known state, whose choice takes years to be sure."""
     data = made(12 * 365)
     rng = np.random.default_rng(7)
-    event = np.broadcast_to(rng.uniform(size=data["outcome"].shape[2:]) < 0.2, data["outcome"].shape[2:])
+    event = np.broadcast_to(
+        rng.uniform(size=data["outcome"].shape[2:]) < 0.2, data["outcome"].shape[2:]
+    )
     data["outcome"][:] = event.astype(float)
     data["persistence"][:] = np.where(event, 0.9, 0.02)
     for name in ("climatology", "climatology_smoothed", "model"):
@@ -98,7 +111,9 @@ def test_the_record_is_of_the_number_that_is_published() -> None:
     scores = assess({"heat": data}, REGION, {})
     assert set(scores["verdict"]) == {KNOWN}
     record = record_of({"heat": data}, scores, REGION)
-    yellow = record.colours.query("colour == 'yellow' and lead_days == 1 and window_days == 1").iloc[0]
+    yellow = record.colours.query(
+        "colour == 'yellow' and lead_days == 1 and window_days == 1"
+    ).iloc[0]
     assert yellow["false"] == 0 and yellow["hits"] == yellow["shown"] > 0
     assert yellow["missed"] > 0, "in the first years the calendar spoke"
     assert set(record.reliability["hazard"]) == {"heat"} and len(record.reliability) == 3

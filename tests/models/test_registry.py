@@ -39,7 +39,12 @@ PLACES = ("east", "west")
 @pytest.fixture(scope="module")
 def record(tmp_path_factory, write_record) -> tuple[Region, xr.Dataset]:
     """A region of two places and its record, as the store would hand it out."""
-    region = write_record(tmp_path_factory.mktemp("record"), years=6, locations=PLACES, variables=("air_temperature_max",))
+    region = write_record(
+        tmp_path_factory.mktemp("record"),
+        years=6,
+        locations=PLACES,
+        variables=("air_temperature_max",),
+    )
     table = pd.read_csv(region.inbox_path(Settings(Path("."))) / "record.csv", parse_dates=["time"])
     observations = table.set_index(["time", "location"]).to_xarray().astype(np.float32)
     observations["air_temperature_max"].attrs["delay_days"] = 1
@@ -73,21 +78,43 @@ def changed(region: Region, **update: object) -> Region:
 
 
 def of(model: Model, region: Region) -> Model:
-    return Model(**{**vars(model), "meta": {**model.meta, "region": region.name, "fingerprint": region.fingerprint}})
+    return Model(
+        **{
+            **vars(model),
+            "meta": {**model.meta, "region": region.name, "fingerprint": region.fingerprint},
+        }
+    )
 
 
 def out_of_fold(sharpness: float) -> xr.Dataset:
     """Eight years of predictions that give the event ``sharpness`` and what did not happen its opposite; same events always."""
-    times = pd.DatetimeIndex(np.concatenate([pd.date_range(f"{year}-05-01", f"{year}-09-30") for year in range(1995, 2003)]))
+    times = pd.DatetimeIndex(
+        np.concatenate(
+            [pd.date_range(f"{year}-05-01", f"{year}-09-30") for year in range(1995, 2003)]
+        )
+    )
     shape = (len(HEAT.cells), len(LEVELS), len(times), len(PLACES))
     happened = np.cumprod(np.random.default_rng(1).random(shape) < 0.3, axis=1).astype(np.float32)
     dims = ("cell", "level", "init_time", "location")
     mine = np.where(happened == 1, sharpness, 1 - sharpness).astype(np.float32)
     usual = np.broadcast_to(happened.mean(axis=(0, 2, 3), keepdims=True), shape).astype(np.float32)
     coords = {"level": list(LEVELS), "init_time": times, "location": list(PLACES)}
-    coords |= {name: ("cell", [getattr(cell, name) for cell in HEAT.cells]) for name in ("lead_days", "window_days")}
-    variables = {"model": mine, "persistence": usual, "climatology": usual, "climatology_smoothed": usual, "outcome": happened}
-    return xr.Dataset({name: (dims, values) for name, values in variables.items()}, coords, attrs={"hazard": "heat", "delay_days": 1})
+    coords |= {
+        name: ("cell", [getattr(cell, name) for cell in HEAT.cells])
+        for name in ("lead_days", "window_days")
+    }
+    variables = {
+        "model": mine,
+        "persistence": usual,
+        "climatology": usual,
+        "climatology_smoothed": usual,
+        "outcome": happened,
+    }
+    return xr.Dataset(
+        {name: (dims, values) for name, values in variables.items()},
+        coords,
+        attrs={"hazard": "heat", "delay_days": 1},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +122,9 @@ def scores(record) -> pd.DataFrame:
     return assess({"heat": out_of_fold(0.8)}, record[0], {})
 
 
-def register(registry: Registry, region: Region, model: Model, sharpness: float, scores: pd.DataFrame):
+def register(
+    registry: Registry, region: Region, model: Model, sharpness: float, scores: pd.DataFrame
+):
     return registry.register(region, of(model, region), out_of_fold(sharpness), scores, "abc123")
 
 
@@ -124,10 +153,19 @@ def test_a_model_comes_back_as_it_was_registered(registry, first, model) -> None
     xr.testing.assert_equal(found.out_of_fold, out_of_fold(0.8))
 
 
-def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(registry, first, model) -> None:
-    (run,) = registry.client.search_runs([registry.client.get_experiment_by_name("first").experiment_id])
+def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(
+    registry, first, model
+) -> None:
+    (run,) = registry.client.search_runs(
+        [registry.client.get_experiment_by_name("first").experiment_id]
+    )
     assert run.info.status == "FINISHED"
-    assert {"snapshot": "SNAPSHOT1", "code_version": "abc123", "kind": "training", "model_version": "1"}.items() <= run.data.tags.items()
+    assert {
+        "snapshot": "SNAPSHOT1",
+        "code_version": "abc123",
+        "kind": "training",
+        "model_version": "1",
+    }.items() <= run.data.tags.items()
     assert "no champion" in run.data.tags["gate_reason"]
     assert run.data.params["trained_until"] == model.meta["trained_until"]
     assert run.data.params["rounds.1"] == str(model.meta["rounds"]["1"])
@@ -135,11 +173,19 @@ def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(registry, 
     assert sorted(point.step for point in curve) == list(range(10))
     folder = registry.artifacts / "first" / run.info.run_id / "artifacts"
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
-    assert {"scores.csv", "plots/skill_by_lead.png", "plots/reliability.png", "model/manifest.json", "model/meta.json"} <= files
+    assert {
+        "scores.csv",
+        "plots/skill_by_lead.png",
+        "plots/reliability.png",
+        "model/manifest.json",
+        "model/meta.json",
+    } <= files
     assert {Path(name).suffix for name in files} == {".csv", ".png", ".json", ".nc"}
 
 
-def test_a_worse_challenger_is_kept_but_does_not_become_champion(registry, record, model, scores) -> None:
+def test_a_worse_challenger_is_kept_but_does_not_become_champion(
+    registry, record, model, scores
+) -> None:
     region = named(record[0], "gate")
     assert register(registry, region, model, 0.8, scores).champion
     worse = register(registry, region, model, 0.6, scores)
@@ -148,13 +194,17 @@ def test_a_worse_challenger_is_kept_but_does_not_become_champion(registry, recor
     assert registry.champion(region, "heat").version == "1"
     tags = registry.client.get_model_version("gate-heat", "2").tags
     assert (tags["gate"], tags["gate_reason"]) == ("held", worse.reason)
-    registry.client.set_registered_model_alias("gate-heat", "champion", "2")  # by hand: a human overrules the gate
+    registry.client.set_registered_model_alias(
+        "gate-heat", "champion", "2"
+    )  # by hand: a human overrules the gate
     assert registry.champion(region, "heat").version == "2"
     assert register(registry, region, model, 0.9, scores).champion
     assert registry.champion(region, "heat").version == "3"
 
 
-def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none(registry, record, model, scores) -> None:
+def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none(
+    registry, record, model, scores
+) -> None:
     region = named(record[0], "damage")
     for sharpness in (0.7, 0.6, 0.9):  # versions 1 and 3 pass the gate, 2 does not
         register(registry, region, model, sharpness, scores)
@@ -162,7 +212,17 @@ def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none
     found = registry.champion(region, "heat")
     assert found.version == "1"
     assert found.degraded is not None
-    assert all(part in found.degraded for part in ("heat", "damage", "version 3", "meta.json", "version 1", "climate-risk train damage"))
+    assert all(
+        part in found.degraded
+        for part in (
+            "heat",
+            "damage",
+            "version 3",
+            "meta.json",
+            "version 1",
+            "climate-risk train damage",
+        )
+    )
     shutil.rmtree(files_of(registry, region, "1"))
     gone = registry.champion(region, "heat")
     assert (gone.model, gone.out_of_fold, gone.version) == (None, None, "")
@@ -176,21 +236,29 @@ def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none
 )
 def test_a_model_made_for_something_else_counts_as_absent(registry, first, change, places) -> None:
     assert registry.champion(first, "heat", reversed(PLACES)).model is not None
-    assert registry.champion(changed(first, **change), "heat", places) == Champion(None, None, "", None)
+    assert registry.champion(changed(first, **change), "heat", places) == Champion(
+        None, None, "", None
+    )
 
 
-def test_a_model_of_another_format_counts_as_absent_and_not_as_damaged(registry, record, model, scores) -> None:
+def test_a_model_of_another_format_counts_as_absent_and_not_as_damaged(
+    registry, record, model, scores
+) -> None:
     """An upgrade learns anew by itself, which a damaged champion does not."""
     region = named(record[0], "upgraded")
     register(registry, region, model, 0.8, scores)
     folder = files_of(registry, region, "1")
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**meta, "format": 2}))
-    registry.client.set_model_version_tag("upgraded-heat", "1", "manifest_sha256", write_manifest(folder))
+    registry.client.set_model_version_tag(
+        "upgraded-heat", "1", "manifest_sha256", write_manifest(folder)
+    )
     assert registry.champion(region, "heat") == Champion(None, None, "", None)
 
 
-def test_a_renamed_home_still_has_its_champion_and_learns_on(tmp_path, home, first, model, scores) -> None:
+def test_a_renamed_home_still_has_its_champion_and_learns_on(
+    tmp_path, home, first, model, scores
+) -> None:
     old = tmp_path / "before" / "mlruns"
     shutil.copytree(home.mlruns, old)
     assert Registry(Settings(old.parent)).champion(first, "heat").version == "1"
@@ -201,15 +269,24 @@ def test_a_renamed_home_still_has_its_champion_and_learns_on(tmp_path, home, fir
     assert files_of(there, first, "1").is_relative_to(new)
     assert register(there, first, model, 0.9, scores).version == "2"
     with sqlite3.connect(new / "mlruns" / "mlflow.db") as database:
-        stored = [row[0] for row in database.execute("SELECT artifact_uri FROM runs UNION SELECT artifact_location FROM experiments")]
-    assert stored and all(Path(path).is_relative_to(new / "mlruns" / "artifacts") for path in stored)
+        stored = [
+            row[0]
+            for row in database.execute(
+                "SELECT artifact_uri FROM runs UNION SELECT artifact_location FROM experiments"
+            )
+        ]
+    assert stored and all(
+        Path(path).is_relative_to(new / "mlruns" / "artifacts") for path in stored
+    )
     assert repair_paths(there.database, there.artifacts) == 0
 
 
 def test_artifacts_put_elsewhere_by_hand_stay_there(tmp_path, registry) -> None:
     registry.client.create_experiment("elsewhere", artifact_location=str(tmp_path / "mine"))
     repair_paths(registry.database, registry.artifacts)
-    assert registry.client.get_experiment_by_name("elsewhere").artifact_location == str(tmp_path / "mine")
+    assert registry.client.get_experiment_by_name("elsewhere").artifact_location == str(
+        tmp_path / "mine"
+    )
 
 
 def test_a_database_that_is_none_is_said_in_one_sentence(tmp_path) -> None:
@@ -222,27 +299,46 @@ def test_a_database_that_is_none_is_said_in_one_sentence(tmp_path) -> None:
 def test_one_run_for_one_forecast_and_another_when_it_differs(tmp_path, registry, record) -> None:
     region = named(record[0], "issued")
     values = np.array([0.25, np.nan]).reshape(1, 1, 1, 2)
-    coords = {"hazard": ("cell", ["heat"]), "lead_days": ("cell", [0]), "window_days": ("cell", [1]), "level": [1]}
-    forecast = xr.Dataset({"probability": (("cell", "level", "init_time", "location"), values)}, coords)
+    coords = {
+        "hazard": ("cell", ["heat"]),
+        "lead_days": ("cell", [0]),
+        "window_days": ("cell", [1]),
+        "level": [1],
+    }
+    forecast = xr.Dataset(
+        {"probability": (("cell", "level", "init_time", "location"), values)}, coords
+    )
     provenance = {"snapshot": "S", "code_version": "abc123", "models": {"heat": {"version": "1"}}}
     (tmp_path / "forecast.csv").write_text("probability\n0.25\n")
     (tmp_path / "provenance.json").write_text(json.dumps(provenance))
-    first, again = (registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path) for _ in range(2))
+    first, again = (
+        registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path)
+        for _ in range(2)
+    )
     assert first == again
     run = registry.client.get_run(first)
     assert run.data.metrics == {"highest_heat_level1_window1d": 0.25}
     assert run.data.params["models.heat.version"] == "1"
     assert (run.data.tags["issued"], run.data.tags["snapshot"]) == ("2002-06-01", "S")
-    assert {item.path for item in registry.client.list_artifacts(first)} == {"forecast.csv", "provenance.json"}
+    assert {item.path for item in registry.client.list_artifacts(first)} == {
+        "forecast.csv",
+        "provenance.json",
+    }
     (tmp_path / "forecast.csv").write_text("probability\n0.30\n")
     assert registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path) != first
 
 
-def test_a_training_that_breaks_off_leaves_a_failed_run_and_no_version(registry, record, model, scores) -> None:
+def test_a_training_that_breaks_off_leaves_a_failed_run_and_no_version(
+    registry, record, model, scores
+) -> None:
     region = named(record[0], "broken")
     with pytest.raises(KeyError):
-        registry.register(region, of(model, region), out_of_fold(0.8).drop_vars("outcome"), scores, "abc123")
-    (run,) = registry.client.search_runs([registry.client.get_experiment_by_name("broken").experiment_id])
+        registry.register(
+            region, of(model, region), out_of_fold(0.8).drop_vars("outcome"), scores, "abc123"
+        )
+    (run,) = registry.client.search_runs(
+        [registry.client.get_experiment_by_name("broken").experiment_id]
+    )
     assert run.info.status == "FAILED"
     assert registry.champion(region, "heat").model is None
 
@@ -270,8 +366,14 @@ def test_a_manifest_notices_every_harm(tmp_path, harm) -> None:
 
 
 def test_parameters_are_flat_text() -> None:
-    found = parameters({"rounds": {"1": 30}, "features": ["a", "b"], "region": "here", "long": "x" * 9000})
-    assert found["rounds.1"] == "30" and found["features"] == '["a", "b"]' and found["region"] == "here"
+    found = parameters(
+        {"rounds": {"1": 30}, "features": ["a", "b"], "region": "here", "long": "x" * 9000}
+    )
+    assert (
+        found["rounds.1"] == "30"
+        and found["features"] == '["a", "b"]'
+        and found["region"] == "here"
+    )
     assert len(found["long"]) == 6000
 
 
@@ -286,14 +388,26 @@ def test_opening_a_new_registry_prints_nothing(tmp_path) -> None:
         "from pathlib import Path\nfrom configs import Settings\nfrom models.registry import Registry\n"
         f"Registry(Settings(Path({str(tmp_path)!r}))).client"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        check=True,
+    )
     assert (done.stdout, done.stderr) == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
 
 
 def test_code_version_is_the_commit_in_a_checkout() -> None:
     if (CHECKOUT / ".git").exists():
-        head = subprocess.run(["git", "-C", str(CHECKOUT), "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True, check=True)
+        head = subprocess.run(
+            ["git", "-C", str(CHECKOUT), "rev-parse", "--short=7", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert head.stdout.strip()[:7] in code_version()
     else:
         assert code_version()[0].isdigit()

@@ -43,7 +43,9 @@ def test_years_that_are_scored_change_nothing(record: xr.Dataset, made_region: R
     late = changed["time"].dt.year.values >= 1999
     for name in changed.data_vars:
         changed[name].values[late] += 7.0
-    for one, other in zip(first_rows(HEAT, record, made_region), first_rows(HEAT, changed, made_region), strict=True):
+    for one, other in zip(
+        first_rows(HEAT, record, made_region), first_rows(HEAT, changed, made_region), strict=True
+    ):
         assert np.array_equal(one.x, other.x, equal_nan=True) and np.array_equal(one.y, other.y)
         assert np.array_equal(one.margin, other.margin)
 
@@ -56,10 +58,14 @@ def test_trees_are_credited_with_what_they_find_and_with_nothing_else() -> None:
 
 def test_a_search_starts_from_our_own_parameters(study: Study) -> None:
     first = study.trials.iloc[0]
-    assert {name: first[name] for name in SEARCHED} == pytest.approx({name: PARAMETERS[name] for name in SEARCHED})
+    assert {name: first[name] for name in SEARCHED} == pytest.approx(
+        {name: PARAMETERS[name] for name in SEARCHED}
+    )
     assert first["loss"] == pytest.approx(study.loss_of_defaults)
     assert len(study.trials) == 4 and set(study.best) == set(SEARCHED)
-    assert study.trials["loss"].min() == pytest.approx(study.loss, abs=0.01)  # rounding the parameters moves it a little
+    assert study.trials["loss"].min() == pytest.approx(
+        study.loss, abs=0.01
+    )  # rounding the parameters moves it a little
     assert study.records == ("testland",)
 
 
@@ -73,5 +79,10 @@ def test_a_study_is_a_run_in_mlflow(study: Study, made_region: Region, home: Set
     run = registry.client.get_run(registry.log_study(made_region, study))
     assert run.info.run_name == "study heat" and run.info.status == "FINISHED"
     assert run.data.params["best.max_depth"] == str(study.best["max_depth"])
-    assert [m.step for m in registry.client.get_metric_history(run.info.run_id, "loss")] == [0, 1, 2, 3]
+    assert [m.step for m in registry.client.get_metric_history(run.info.run_id, "loss")] == [
+        0,
+        1,
+        2,
+        3,
+    ]
     assert [file.path for file in registry.client.list_artifacts(run.info.run_id)] == ["trials.csv"]

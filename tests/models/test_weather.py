@@ -18,7 +18,15 @@ from scipy.special import gammaincinv, ndtr
 from features.build import build_outcome
 from features.hazards import Options, hazards
 from models.baselines import fit_climatology, predict_climatology
-from models.errors import RAIN_TERMS, Errors, _rain_loss, gamma_quantile, learn_errors, load_errors, save_errors
+from models.errors import (
+    RAIN_TERMS,
+    Errors,
+    _rain_loss,
+    gamma_quantile,
+    learn_errors,
+    load_errors,
+    save_errors,
+)
 from models.paths import (
     HISTORY_DAYS,
     chances,
@@ -30,7 +38,17 @@ from models.paths import (
     rolling_chances,
     share_of_paths,
 )
-from models.weather import as_issued, faults, find_changes, known_by, paired, possible, reach_of, sentences, usable
+from models.weather import (
+    as_issued,
+    faults,
+    find_changes,
+    known_by,
+    paired,
+    possible,
+    reach_of,
+    sentences,
+    usable,
+)
 from sources.exercise.ahead import event_of, truth
 
 SEASON = Options((5, 10))
@@ -57,8 +75,15 @@ def small(values: list, variable: str = "air_temperature_max") -> tuple[xr.Datas
     array = np.array(values, dtype=np.float32)[:, :, None, :]
     days = np.datetime64("2001-01-01", "ns") + np.arange(len(array)) * DAY
     leads = np.arange(array.shape[1]).astype("timedelta64[D]").astype("timedelta64[ns]")
-    axes = {"init_time": days, "lead_time": leads, "location": ["here"], "member": np.arange(array.shape[3])}
-    forecasts = xr.Dataset({variable: (("init_time", "lead_time", "location", "member"), array)}, coords=axes)
+    axes = {
+        "init_time": days,
+        "lead_time": leads,
+        "location": ["here"],
+        "member": np.arange(array.shape[3]),
+    }
+    forecasts = xr.Dataset(
+        {variable: (("init_time", "lead_time", "location", "member"), array)}, coords=axes
+    )
     times = np.datetime64("2001-01-01", "ns") + np.arange(6) * DAY
     record = (("time", "location"), 20.0 + np.arange(6.0)[:, None], {"delay_days": 1})
     return forecasts, xr.Dataset({variable: record}, coords={"time": times, "location": ["here"]})
@@ -69,7 +94,9 @@ def small(values: list, variable: str = "air_temperature_max") -> tuple[xr.Datas
 
 def test_a_missing_member_is_not_a_zero() -> None:
     """Members 20, 24 and one missing: mean 22, deviation sqrt((4 + 4) / 1) = 2.83; one alone has no spread; none no mean."""
-    forecasts, observations = small([[[20.0, np.nan, 24.0]], [[np.nan, 21.0, np.nan]], [[np.nan] * 3]])
+    forecasts, observations = small(
+        [[[20.0, np.nan, 24.0]], [[np.nan, 21.0, np.nan]], [[np.nan] * 3]]
+    )
     pairs = paired(forecasts, observations, "air_temperature_max")
     np.testing.assert_allclose(pairs["mean"].values.ravel(), [22.0, 21.0, np.nan])
     np.testing.assert_allclose(pairs["spread"].values.ravel(), [np.sqrt(8.0), np.nan, np.nan])
@@ -78,7 +105,9 @@ def test_a_missing_member_is_not_a_zero() -> None:
 
 def test_a_deterministic_run_beside_an_ensemble_gives_the_mean_and_the_members_the_spread() -> None:
     """Run 25 beside members 20 and 24; on the second morning only the run, on the third only the members."""
-    forecasts, observations = small([[[25.0, 20.0, 24.0]], [[26.0, np.nan, np.nan]], [[np.nan, 20.0, 24.0]]])
+    forecasts, observations = small(
+        [[[25.0, 20.0, 24.0]], [[26.0, np.nan, np.nan]], [[np.nan, 20.0, 24.0]]]
+    )
     pairs = paired(forecasts.assign_coords(member=[-1, 0, 1]), observations, "air_temperature_max")
     np.testing.assert_allclose(pairs["mean"].values.ravel(), [25.0, 26.0, 22.0])
     np.testing.assert_allclose(pairs["spread"].values.ravel(), [np.sqrt(8.0), np.nan, np.sqrt(8.0)])
@@ -111,13 +140,17 @@ def test_only_what_was_observed_by_the_morning_is_known() -> None:
     forecasts, observations = small([[[10.0], [11.0]], [[20.0], [21.0]]])
     pairs = paired(forecasts, observations, "air_temperature_max")
     known = known_by(pairs, pairs["init_time"].values[1], delay=1)
-    np.testing.assert_array_equal(known["observed"].values[:, :, 0], [[20, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(
+        known["observed"].values[:, :, 0], [[20, np.nan], [np.nan, np.nan]]
+    )
 
 
 # What cannot be used
 
 
-def spoilt(pairs: xr.Dataset, change: Callable[[np.ndarray], np.ndarray], horizons: slice = slice(None)) -> xr.Dataset:
+def spoilt(
+    pairs: xr.Dataset, change: Callable[[np.ndarray], np.ndarray], horizons: slice = slice(None)
+) -> xr.Dataset:
     """Pairs whose forecast means were changed at some horizons."""
     values = pairs["mean"].values.copy()
     values[:, horizons] = change(values[:, horizons])
@@ -143,13 +176,20 @@ CASES = {
     "litres": ("river_discharge", lambda x: x + np.log(1000), slice(1, 2), "another unit"),
     "a day late, all": ("air_temperature_max", a_day_late, slice(None), "day before"),
     "a day late, one": ("air_temperature_max", a_day_late, slice(3, 4), "day before"),
-    "a day early": ("air_temperature_max", lambda x: a_day_late(x[::-1])[::-1], slice(None), "day after"),
+    "a day early": (
+        "air_temperature_max",
+        lambda x: a_day_late(x[::-1])[::-1],
+        slice(None),
+        "day after",
+    ),
     "rain a day late": ("precipitation", a_day_late, slice(None), "day before"),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_bad_forecast_is_noticed_and_left_out(archive: dict[str, xr.Dataset], case: str) -> None:
+def test_each_bad_forecast_is_noticed_and_left_out(
+    archive: dict[str, xr.Dataset], case: str
+) -> None:
     variable, change, horizons, words = CASES[case]
     bad = spoilt(archive[variable], change, horizons)
     found = [fault for fault in faults(bad) if fault.location == "river"]
@@ -181,7 +221,9 @@ def test_ninety_days_are_needed(archive: dict[str, xr.Dataset]) -> None:
 # Changes of the forecast model
 
 
-def test_a_change_of_the_forecast_model_is_found_and_only_that(archive: dict[str, xr.Dataset]) -> None:
+def test_a_change_of_the_forecast_model_is_found_and_only_that(
+    archive: dict[str, xr.Dataset],
+) -> None:
     for name in ("air_temperature_max", "air_temperature_min"):
         found = find_changes(archive[name])
         assert len(found) == 1
@@ -190,16 +232,23 @@ def test_a_change_of_the_forecast_model_is_found_and_only_that(archive: dict[str
         assert find_changes(before) == []
 
 
-def test_a_new_model_has_a_bias_of_its_own_and_is_silent_until_it_is_known(made: Made, archive: dict[str, xr.Dataset]) -> None:
+def test_a_new_model_has_a_bias_of_its_own_and_is_silent_until_it_is_known(
+    made: Made, archive: dict[str, xr.Dataset]
+) -> None:
     """The old model errs by -0.9 degC in the mean at lead 0, the new by +0.5: bias is what is added, and the places' mean moves."""
     one = {"air_temperature_max": archive["air_temperature_max"]}
     bias = {}
     for day in ("2010-06-09", "2010-07-01", "2011-06-10"):
         month = (int(day[5:7]),)
-        errors = learn_by(one, made.observations, np.datetime64(day), changes=[CHANGE], months=month)
+        errors = learn_by(
+            one, made.observations, np.datetime64(day), changes=[CHANGE], months=month
+        )
         bias[day] = errors.learnt["air_temperature_max"]["bias"].sel(horizon=0).values
     assert np.isnan(bias["2010-07-01"]).all()
-    truly = [one["air_temperature_max"].sel(init_time=part, horizon=0) for part in (slice(None, CHANGE - DAY), slice(CHANGE, None))]
+    truly = [
+        one["air_temperature_max"].sel(init_time=part, horizon=0)
+        for part in (slice(None, CHANGE - DAY), slice(CHANGE, None))
+    ]
     right = [(part["observed"] - part["mean"]).mean("init_time").values for part in truly]
     np.testing.assert_allclose(bias["2010-06-09"], right[0], atol=0.35)
     np.testing.assert_allclose(bias["2011-06-10"], right[1], atol=0.35)
@@ -214,13 +263,21 @@ def foretold(made: Made, pairs: xr.Dataset, months: np.ndarray) -> tuple[np.ndar
     name, paths, seen = pairs.attrs["variable"], [], []
     for month in months:
         days = np.arange(month, month + 1, dtype="datetime64[D]").astype("datetime64[ns]")
-        errors = learn_by({name: pairs}, made.observations, days[0], changes=[CHANGE], months=(int(month.astype(int) % 12 + 1),))
+        errors = learn_by(
+            {name: pairs},
+            made.observations,
+            days[0],
+            changes=[CHANGE],
+            months=(int(month.astype(int) % 12 + 1),),
+        )
         paths.append(draw_paths(errors, pairs, days))
         seen.append(pairs["observed"].sel(init_time=days).values)
     return np.concatenate(paths, axis=1), np.concatenate(seen)
 
 
-def test_the_error_falls_as_published_and_the_paths_are_as_wide_as_they_err(made: Made, archive: dict[str, xr.Dataset]) -> None:
+def test_the_error_falls_as_published_and_the_paths_are_as_wide_as_they_err(
+    made: Made, archive: dict[str, xr.Dataset]
+) -> None:
     """Next-day Tmax over Seoul goes from RMSE 2.08 to 1.55, to 0.75 of it (Cho et al. 2020); raw ensembles are half as wide as they err."""
     pairs = archive["air_temperature_max"]
     months = np.arange("2008-11", "2010-05", dtype="datetime64[M]")
@@ -229,52 +286,89 @@ def test_the_error_falls_as_published_and_the_paths_are_as_wide_as_they_err(made
     left = np.sqrt(np.nanmean((paths.mean(axis=0) - seen) ** 2, axis=(0, 2)))
     before = np.sqrt(np.nanmean((there["mean"].values - seen) ** 2, axis=(0, 2)))
     assert left[1] / before[1] < 0.9
-    assert left[1] == pytest.approx(1.3, abs=0.3)  # the German station of issue 4: 1.3 at 24 h, 2.2 at 120 h
+    assert left[1] == pytest.approx(
+        1.3, abs=0.3
+    )  # the German station of issue 4: 1.3 at 24 h, 2.2 at 120 h
     assert left[5] == pytest.approx(2.2, abs=0.5)
     assert (np.nanmean(there["spread"].values, axis=(0, 2))[:6] < 0.65 * left[:6]).all()
     known = np.isfinite(paths[0]) & np.isfinite(seen)
-    inside = [np.mean(np.abs((paths < seen).mean(axis=0)[:, lead][known[:, lead]] - 0.5) < 0.4) for lead in range(11)]
+    inside = [
+        np.mean(np.abs((paths < seen).mean(axis=0)[:, lead][known[:, lead]] - 0.5) < 0.4)
+        for lead in range(11)
+    ]
     np.testing.assert_allclose(inside, 0.8, atol=0.06)
 
 
-def test_rain_is_dry_as_often_as_it_should_be_and_as_heavy(made: Made, archive: dict[str, xr.Dataset]) -> None:
+def test_rain_is_dry_as_often_as_it_should_be_and_as_heavy(
+    made: Made, archive: dict[str, xr.Dataset]
+) -> None:
     months = np.arange("2008-10", "2012-12", dtype="datetime64[M]")
-    paths, seen = foretold(made, archive["precipitation"], months[np.isin(months.astype(int) % 12 + 1, (11, 2))])
+    paths, seen = foretold(
+        made, archive["precipitation"], months[np.isin(months.astype(int) % 12 + 1, (11, 2))]
+    )
     assert (paths[np.isfinite(paths)] >= 0).all()
     ok = np.isfinite(paths[0]) & np.isfinite(seen)
-    for level, within in ((0.1, 0.2), (5.0, 0.3), (15.0, 0.5)):  # the rarer, the less a few months tell
+    for level, within in (
+        (0.1, 0.2),
+        (5.0, 0.3),
+        (15.0, 0.5),
+    ):  # the rarer, the less a few months tell
         said, happened = (paths >= level).mean(axis=0)[ok].mean(), (seen >= level)[ok].mean()
         assert said == pytest.approx(happened, rel=within)
-    assert np.corrcoef((paths >= 1).mean(axis=0)[:, 0][ok[:, 0]], (seen[:, 0] >= 1)[ok[:, 0]])[0, 1] > 0.6
+    assert (
+        np.corrcoef((paths >= 1).mean(axis=0)[:, 0][ok[:, 0]], (seen[:, 0] >= 1)[ok[:, 0]])[0, 1]
+        > 0.6
+    )
 
 
 @pytest.mark.parametrize("seed", [81_011, 81_012])
 def test_the_likelihood_of_rain_falls_as_its_gradient_says(seed: int) -> None:
     random, n = np.random.default_rng(seed), 3000
-    means = [random.gamma(1, 1, n), random.gamma(0.3, 5, n), random.random(n), random.gamma(0.5, 1, n)]
+    means = [
+        random.gamma(1, 1, n),
+        random.gamma(0.3, 5, n),
+        random.random(n),
+        random.gamma(0.5, 1, n),
+    ]
     rain, weight = np.where(random.random(n) < 0.6, 0.0, random.gamma(0.5, 5, n)), random.random(n)
     logs = random.normal(-1, 0.7, len(RAIN_TERMS))
     found = _rain_loss(logs, means, rain, weight)[1]
-    np.testing.assert_allclose(found, approx_fprime(logs, lambda at: _rain_loss(at, means, rain, weight)[0], 1e-6), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        found,
+        approx_fprime(logs, lambda at: _rain_loss(at, means, rain, weight)[0], 1e-6),
+        rtol=1e-3,
+        atol=1e-5,
+    )
 
 
 def test_gamma_quantiles_of_the_table_are_right() -> None:
     random = np.random.default_rng(81_002)
-    shape, score = np.exp(random.uniform(np.log(0.02), np.log(100), 2000)), random.uniform(-3, 3, 2000)
+    shape, score = (
+        np.exp(random.uniform(np.log(0.02), np.log(100), 2000)),
+        random.uniform(-3, 3, 2000),
+    )
     right = gammaincinv(shape, ndtr(score))
     assert np.abs(gamma_quantile(shape, score) - right).max() < 0.02 * np.sqrt(shape.max())
     near = right > 0.05
     np.testing.assert_allclose(gamma_quantile(shape, score)[near], right[near], rtol=0.05)
 
 
-def test_a_season_without_thirty_issue_days_is_silent(made: Made, archive: dict[str, xr.Dataset]) -> None:
-    winter = {"air_temperature_max": archive["air_temperature_max"].sel(init_time=slice("2007-01-01", "2007-04-10"))}
+def test_a_season_without_thirty_issue_days_is_silent(
+    made: Made, archive: dict[str, xr.Dataset]
+) -> None:
+    winter = {
+        "air_temperature_max": archive["air_temperature_max"].sel(
+            init_time=slice("2007-01-01", "2007-04-10")
+        )
+    }
     errors = learn_errors(winter, made.observations, months=(3, 8))
     assert np.isfinite(errors.learnt["air_temperature_max"]["score"].sel(month=3)).all()
     assert np.isnan(errors.learnt["air_temperature_max"]["score"].sel(month=8)).all()
 
 
-def test_error_models_are_saved_and_read_again(made: Made, archive: dict[str, xr.Dataset], july: Errors, tmp_path: Path) -> None:
+def test_error_models_are_saved_and_read_again(
+    made: Made, archive: dict[str, xr.Dataset], july: Errors, tmp_path: Path
+) -> None:
     save_errors(july, tmp_path)
     again = load_errors(tmp_path)
     assert again.meta == july.meta
@@ -295,7 +389,9 @@ DAYS = np.array(["2012-07-02", "2012-07-17", "2012-07-30"], dtype="datetime64[ns
 
 
 @pytest.mark.parametrize("name", ["heat", "flash_flood", "river_flood"])
-def test_chances_are_nested_by_level_and_by_window(made: Made, archive: dict[str, xr.Dataset], july: Errors, name: str) -> None:
+def test_chances_are_nested_by_level_and_by_window(
+    made: Made, archive: dict[str, xr.Dataset], july: Errors, name: str
+) -> None:
     """And finite wherever all days were foretold: for the river at the one place that has it."""
     hazard, normals = hazards()[name], normals_of(name, made.observations)
     p = chances(hazard, july, archive, made.observations, normals, SEASON, DAYS)
@@ -319,12 +415,19 @@ def test_nothing_after_the_issue_day_matters(made: Made, name: str) -> None:
         observations, forecasts = made.observations, made.forecasts
         if nonsense:
             observations = observations.where(observations["time"] < day, 7.0).assign(
-                {v: observations[v].where(observations["time"] < day, 7.0).assign_attrs(delay_days=1) for v in observations}
+                {
+                    v: observations[v]
+                    .where(observations["time"] < day, 7.0)
+                    .assign_attrs(delay_days=1)
+                    for v in observations
+                }
             )
             forecasts = forecasts.where(forecasts["init_time"] <= day, 3.0)
         pairs = read_archive(forecasts, observations)
         errors = learn_by(pairs, observations, day, months=(7,))
-        told.append(chances(hazard, errors, pairs, observations, normals, SEASON, np.array([day])).values)
+        told.append(
+            chances(hazard, errors, pairs, observations, normals, SEASON, np.array([day])).values
+        )
     np.testing.assert_array_equal(*told)
 
 
@@ -332,16 +435,33 @@ def test_deterministic_forecasts_alone_work(made: Made) -> None:
     alone = made.forecasts.isel(member=0, drop=True)
     pairs = read_archive(alone, made.observations)
     errors = learn_by(pairs, made.observations, np.datetime64("2012-07-01"), months=(7,))
-    p = chances(hazards()["heat"], errors, pairs, made.observations, normals_of("heat", made.observations), SEASON, DAYS)
+    p = chances(
+        hazards()["heat"],
+        errors,
+        pairs,
+        made.observations,
+        normals_of("heat", made.observations),
+        SEASON,
+        DAYS,
+    )
     assert np.isfinite(p.values[:10]).all()
     assert np.isnan(pairs["air_temperature_max"]["spread"]).all()
 
 
-def test_a_variable_without_forecasts_is_made_from_the_others_or_the_hazard_is_silent(made: Made) -> None:
+def test_a_variable_without_forecasts_is_made_from_the_others_or_the_hazard_is_silent(
+    made: Made,
+) -> None:
     """Without Tmin the usual range stands for it; without Tmax, or without discharge, there is nothing to say."""
     normals = {name: normals_of(name, made.observations) for name in ("heat", "river_flood")}
-    no_low, neither = made.forecasts.drop_vars("air_temperature_min"), made.forecasts[["precipitation"]]
-    for forecasts, name, speaks in ((no_low, "heat", True), (neither, "heat", False), (neither, "river_flood", False)):
+    no_low, neither = (
+        made.forecasts.drop_vars("air_temperature_min"),
+        made.forecasts[["precipitation"]],
+    )
+    for forecasts, name, speaks in (
+        (no_low, "heat", True),
+        (neither, "heat", False),
+        (neither, "river_flood", False),
+    ):
         pairs = read_archive(forecasts, made.observations)
         errors = learn_by(pairs, made.observations, np.datetime64("2012-07-01"), months=(7,))
         p = chances(hazards()[name], errors, pairs, made.observations, normals[name], SEASON, DAYS)
@@ -354,7 +474,15 @@ def test_a_lead_left_out_silences_the_cells_that_need_it_and_no_others(made: Mad
     pairs = read_archive(forecasts, made.observations)
     errors = learn_by(pairs, made.observations, np.datetime64("2012-07-01"), months=(7,))
     assert any("leads 4, 5, 6" in sentence for sentence in errors.meta["left_out"])
-    p = chances(hazards()["heat"], errors, pairs, made.observations, normals_of("heat", made.observations), SEASON, DAYS)
+    p = chances(
+        hazards()["heat"],
+        errors,
+        pairs,
+        made.observations,
+        normals_of("heat", made.observations),
+        SEASON,
+        DAYS,
+    )
     spoken = np.isfinite(p.values[:, 0]).all(axis=(1, 2))
     cells = hazards()["heat"].cells
     assert [cell.lead_days + cell.window_days <= 4 for cell in cells] == spoken.tolist()
@@ -365,13 +493,23 @@ def test_an_archive_that_ended_says_nothing(made: Made, archive: dict[str, xr.Da
     for last, speaks in (("2012-06-30", True), ("2012-01-01", False)):
         old = {name: pairs.sel(init_time=slice(None, last)) for name, pairs in archive.items()}
         errors = learn_by(old, made.observations, np.datetime64("2012-07-01"), months=(7,))
-        p = chances(hazards()["heat"], errors, old, made.observations, normals_of("heat", made.observations), SEASON, DAYS[:1])
+        p = chances(
+            hazards()["heat"],
+            errors,
+            old,
+            made.observations,
+            normals_of("heat", made.observations),
+            SEASON,
+            DAYS[:1],
+        )
         assert np.isfinite(p.values[:8]).all() if speaks else np.isnan(p.values[:, 0]).all()
 
 
 def test_days_not_yet_observed_are_bridged_by_the_runs_issued_on_them(made: Made) -> None:
     """With a record three days late heat waves are still foretold, a little worse than with one a day late."""
-    late = made.observations.assign({v: made.observations[v].assign_attrs(delay_days=3) for v in made.observations})
+    late = made.observations.assign(
+        {v: made.observations[v].assign_attrs(delay_days=3) for v in made.observations}
+    )
     pairs = read_archive(made.forecasts, late)
     errors = learn_by(pairs, late, np.datetime64("2012-07-01"), months=(7,))
     assert errors.learnt["air_temperature_max"]["lead"].values[0] == -2
@@ -385,7 +523,11 @@ def test_shares_of_paths_are_what_the_outcome_would_be() -> None:
     steps = random.integers(0, 4, (40, 2))
     events = np.stack([steps >= level for level in (1, 2, 3)]).astype(float)
     events[:, 17, 1] = np.nan
-    coords = {"level": [1, 2, 3], "time": np.datetime64("2001-01-01", "ns") + np.arange(40) * DAY, "location": ["a", "b"]}
+    coords = {
+        "level": [1, 2, 3],
+        "time": np.datetime64("2001-01-01", "ns") + np.arange(40) * DAY,
+        "location": ["a", "b"],
+    }
     happened = xr.DataArray(events, dims=("level", "time", "location"), coords=coords)
     normals = xr.Dataset(coords={"location": ["a", "b"]})
     outcome = build_outcome(hazard, happened, normals, SEASON).values[:, :, :30]
@@ -397,8 +539,12 @@ def test_shares_of_paths_are_what_the_outcome_would_be() -> None:
 def test_no_event_looks_further_back_than_the_paths_do(made: Made, name: str) -> None:
     hazard, normals = hazards()[name], normals_of(name, made.observations)
     part = made.observations.sel(time=slice("2012-06-01", "2012-09-30"))
-    whole = hazard.events(made.observations, normals, SEASON).sel(time=part["time"].values[HISTORY_DAYS:])
-    np.testing.assert_array_equal(hazard.events(part, normals, SEASON).values[:, HISTORY_DAYS:], whole.values)
+    whole = hazard.events(made.observations, normals, SEASON).sel(
+        time=part["time"].values[HISTORY_DAYS:]
+    )
+    np.testing.assert_array_equal(
+        hazard.events(part, normals, SEASON).values[:, HISTORY_DAYS:], whole.values
+    )
 
 
 def test_what_events_depend_on_is_seen(made: Made) -> None:
@@ -419,7 +565,9 @@ def test_rain_is_asked_for_changes_only_where_it_is_alone(archive: dict[str, xr.
 # Against the truth
 
 
-def skill_shares(made: Made, name: str, leads: int, step: int, years: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def skill_shares(
+    made: Made, name: str, leads: int, step: int, years: slice
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """By lead: share of the truth's skill over the calendar at level 1 that N has, and the raw ensemble; and the truth's skill.
 
     In expectation over outcomes: the Brier score of p is its mean squared distance to the true chance, plus what nobody can know.
@@ -428,41 +576,64 @@ def skill_shares(made: Made, name: str, leads: int, step: int, years: slice) -> 
     days = made.observations["time"].sel(time=years).values
     days = days[(hazard.applies(days, normals, SEASON)[0] == 1).any(axis=1)][::step]
     draws = 400
-    event = event_of(lambda record, usual: hazard.events(record, usual, SEASON), normals, made.run.world.ids)
+    event = event_of(
+        lambda record, usual: hazard.events(record, usual, SEASON), normals, made.run.world.ids
+    )
     right = truth(made.run, days, event, draws, history=HISTORY_DAYS)[0, :, :leads].swapaxes(0, 1)
-    said = rolling_chances(hazard, read_archive(made.forecasts, made.observations), made.observations, normals, SEASON, days).values[
-        :leads, 0
-    ]
+    said = rolling_chances(
+        hazard,
+        read_archive(made.forecasts, made.observations),
+        made.observations,
+        normals,
+        SEASON,
+        days,
+    ).values[:leads, 0]
     past = made.observations.sel(time=slice("1996", "2006"))
-    usual = fit_climatology(build_outcome(hazard, hazard.events(past, normals, SEASON), normals, SEASON))
+    usual = fit_climatology(
+        build_outcome(hazard, hazard.events(past, normals, SEASON), normals, SEASON)
+    )
     calendar = predict_climatology(usual, days, np.arange(leads))[:, 0]
     raw = raw_chances(made, name, normals, days, leads)
     ok = np.isfinite(said + right + raw)
     noise = right * (1 - right) / (draws - 1)
 
     def far(p: np.ndarray) -> np.ndarray:
-        return np.array([((part - t) ** 2 - n)[k].mean() for part, t, n, k in zip(p, right, noise, ok, strict=True)])
+        return np.array(
+            [
+                ((part - t) ** 2 - n)[k].mean()
+                for part, t, n, k in zip(p, right, noise, ok, strict=True)
+            ]
+        )
 
     unknowable = np.array([(t * (1 - t))[k].mean() for t, k in zip(right, ok, strict=True)])
     worst = far(calendar)
     return 1 - far(said) / worst, 1 - far(raw) / worst, worst / (worst + unknowable)
 
 
-def raw_chances(made: Made, name: str, normals: xr.Dataset, days: np.ndarray, leads: int) -> np.ndarray:
+def raw_chances(
+    made: Made, name: str, normals: xr.Dataset, days: np.ndarray, leads: int
+) -> np.ndarray:
     """Share of members above the level 1 threshold: (lead, issue, location)."""
     variable = hazards()[name].requires[0]
     out = []
     for lead in range(leads):
         values = made.forecasts[variable].isel(lead_time=lead).sel(init_time=days)
         record = xr.Dataset({"location": list(IDS)}, coords={"time": days + lead * DAY})
-        past = record.assign({hazards()[name].requires[0]: (("time", "location"), np.zeros((len(days), len(IDS))))})
+        past = record.assign(
+            {hazards()[name].requires[0]: (("time", "location"), np.zeros((len(days), len(IDS))))}
+        )
         if name == "heat":
             past = past.assign(air_temperature_mean=past["air_temperature_max"])
         limit = hazards()[name].history(past, normals, SEASON)["threshold"].values[..., None]
         there = np.isfinite(values.values)
         with np.errstate(invalid="ignore"):
             out.append(
-                np.where(there.any(axis=-1), ((values.values > limit) & there).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1), np.nan)
+                np.where(
+                    there.any(axis=-1),
+                    ((values.values > limit) & there).sum(axis=-1)
+                    / np.maximum(there.sum(axis=-1), 1),
+                    np.nan,
+                )
             )
     return np.stack(out)
 

@@ -90,7 +90,11 @@ def make(
     spoken = (names or NAMES)[:n_places]
     cells = [(hazard, lead, window) for hazard in hazards for lead, window in CELLS[hazard]]
     forecast = _forecast(rng, cells, ids, spoken, pd.Timestamp(issued), colour, silent)
-    forecast.attrs = {"region": "made-up", "title": "Made up", "degraded": json.dumps(list(degraded))} | ({"label": label} if label else {})
+    forecast.attrs = {
+        "region": "made-up",
+        "title": "Made up",
+        "degraded": json.dumps(list(degraded)),
+    } | ({"label": label} if label else {})
     places = tuple(Location(id=i, names={"en": n}) for i, n in zip(ids, spoken, strict=True))
     region = Region(
         name="made-up",
@@ -100,9 +104,15 @@ def make(
         languages=languages,
         path=Path("made-up.yaml"),
     )
-    past = {} if history == "none" else {hazard: _history(rng, hazard, ids, issued, history == "nan") for hazard in hazards}
+    past = (
+        {}
+        if history == "none"
+        else {hazard: _history(rng, hazard, ids, issued, history == "nan") for hazard in hazards}
+    )
     forecast = _explained(rng, forecast, past)
-    missing = {} if "river_flood" in hazards else {"river_flood": "no river_discharge in the record"}
+    missing = (
+        {} if "river_flood" in hazards else {"river_flood": "no river_discharge in the record"}
+    )
     scores = _scores(rng, cells) if scored else pd.DataFrame(columns=SCORE_COLUMNS)
     return Made(forecast, scores, past, region, _provenance(issued, hazards, missing, degraded))
 
@@ -115,7 +125,11 @@ def make_for(region: Region, **shape) -> Made:
     names = ("location", [place.names.get("en", place.id) for place in region.locations])
     provenance = one.provenance | {"region": region.name, "title": region.title}
     return replace(
-        one, region=region, forecast=one.forecast.assign_coords(location=ids, name=names), history=history, provenance=provenance
+        one,
+        region=region,
+        forecast=one.forecast.assign_coords(location=ids, name=names),
+        history=history,
+        provenance=provenance,
     )
 
 
@@ -131,7 +145,11 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
         grey = index and lead > 30 or not index and lead >= 5
         for j in range(len(ids)):
             painted[i, 0, j] = "grey" if grey else _paint(*probability[i, :, 0, j])
-        verdict[i] = "no better than usual" if grey else np.array(["skilful", "known", "not assessed"])[:, None, None]
+        verdict[i] = (
+            "no better than usual"
+            if grey
+            else np.array(["skilful", "known", "not assessed"])[:, None, None]
+        )
         if grey:
             probability[i] = normal[i]
         if index and window == 365:  # one of the two index windows applies to a day
@@ -158,7 +176,10 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
             "init_time": [issued.to_datetime64()],
             "location": ids,
             "name": ("location", names),
-            "valid_time": (("cell", "init_time"), (issued + pd.to_timedelta(leads, "D")).values[:, None]),
+            "valid_time": (
+                ("cell", "init_time"),
+                (issued + pd.to_timedelta(leads, "D")).values[:, None],
+            ),
             "data_until": ("cell", [(issued - pd.Timedelta(days=1)).to_datetime64()] * len(cells)),
             "model_version": ("cell", ["3"] * len(cells)),
         },
@@ -167,25 +188,46 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
 
 def _explained(rng, forecast: xr.Dataset, past: dict[str, xr.Dataset]) -> xr.Dataset:
     """The forecast with causes that add up to the distance from the usual chance, and quantiles of the days ahead."""
-    causes = sorted({cause for hazard in declared().values() for cause in hazard.causes} | {"the time of year"})
-    odds = {name: np.log(np.clip(forecast[name].values, 1e-4, 1 - 1e-4)) for name in ("probability", "normal_probability")}
+    causes = sorted(
+        {cause for hazard in declared().values() for cause in hazard.causes} | {"the time of year"}
+    )
+    odds = {
+        name: np.log(np.clip(forecast[name].values, 1e-4, 1 - 1e-4))
+        for name in ("probability", "normal_probability")
+    }
     total = odds["probability"] - odds["normal_probability"]
     shares = rng.normal(0, 1, (len(causes), *total.shape))
     for i, hazard in enumerate(forecast["hazard"].values):
         shares[[cause not in declared()[hazard].causes for cause in causes], i] = np.nan
-    shares = np.where(np.isnan(total), np.nan, shares + (total - np.nansum(shares, axis=0)) / np.isfinite(shares).sum(axis=0))
+    shares = np.where(
+        np.isnan(total),
+        np.nan,
+        shares + (total - np.nansum(shares, axis=0)) / np.isfinite(shares).sum(axis=0),
+    )
     band = np.full((3, *forecast["colour"].shape), np.nan)
-    for i, (hazard, window) in enumerate(zip(forecast["hazard"].values, forecast["window_days"].values, strict=True)):
+    for i, (hazard, window) in enumerate(
+        zip(forecast["hazard"].values, forecast["window_days"].values, strict=True)
+    ):
         if hazard in past and (window == 1 or hazard == "drought"):
             normal = past[hazard]["normal"].values[-1]
-            band[:, i, 0] = normal + np.array([-1.1, 0.1, 1.4])[:, None] * max(1.0, float(np.abs(normal).max()) / 8)
+            band[:, i, 0] = normal + np.array([-1.1, 0.1, 1.4])[:, None] * max(
+                1.0, float(np.abs(normal).max()) / 8
+            )
     added = {"contribution": (("cause", "cell", "level", "init_time", "location"), shares)}
     added["outlook"] = (("quantile", "cell", "init_time", "location"), band)
     return forecast.assign(added).assign_coords(cause=causes, quantile=[0.05, 0.5, 0.95])
 
 
 def _paint(unusual, severe, extreme) -> str:
-    return "red" if extreme > 0.17 else "orange" if severe > 0.4 else "yellow" if unusual > 0.45 else "green"
+    return (
+        "red"
+        if extreme > 0.17
+        else "orange"
+        if severe > 0.4
+        else "yellow"
+        if unusual > 0.45
+        else "green"
+    )
 
 
 def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
@@ -193,9 +235,27 @@ def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
     time = pd.date_range(end=pd.Timestamp(issued) - pd.Timedelta(days=1), periods=n)
     wave = np.sin(np.arange(n) / n * 3)[:, None]
     kinds = {
-        "heat": (22 + 9 * wave + rng.normal(0, 2.6, (n, len(ids))), 22 + 9 * wave, 26 + 9 * wave, "Highest temperature of the day", "degC"),
-        "flash_flood": (rng.gamma(0.12, 14, (n, len(ids))).round(1), 1.6 + wave, 0 * wave + 38, "Rain of 3 days", "mm"),
-        "river_flood": (30 + rng.gamma(1, 20, (n, len(ids))), 40 + wave, 0 * wave + 120, "River discharge", "m3 s-1"),
+        "heat": (
+            22 + 9 * wave + rng.normal(0, 2.6, (n, len(ids))),
+            22 + 9 * wave,
+            26 + 9 * wave,
+            "Highest temperature of the day",
+            "degC",
+        ),
+        "flash_flood": (
+            rng.gamma(0.12, 14, (n, len(ids))).round(1),
+            1.6 + wave,
+            0 * wave + 38,
+            "Rain of 3 days",
+            "mm",
+        ),
+        "river_flood": (
+            30 + rng.gamma(1, 20, (n, len(ids))),
+            40 + wave,
+            0 * wave + 120,
+            "River discharge",
+            "m3 s-1",
+        ),
         "drought": (
             np.cumsum(rng.normal(0, 0.09, (n, len(ids))), 0).clip(-3, 3),
             0 * wave,
@@ -208,16 +268,31 @@ def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
     if empty:
         value = np.full_like(value, np.nan)
     wide = [np.broadcast_to(array, (n, len(ids))) for array in (value, normal, threshold)]
-    flat = {name: (("time", "location"), array) for name, array in zip(("value", "normal", "threshold"), wide, strict=True)}
-    return xr.Dataset(flat, coords={"time": time, "location": ids}, attrs={"title": title, "units": units})
+    flat = {
+        name: (("time", "location"), array)
+        for name, array in zip(("value", "normal", "threshold"), wide, strict=True)
+    }
+    return xr.Dataset(
+        flat, coords={"time": time, "location": ids}, attrs={"title": title, "units": units}
+    )
 
 
 def _scores(rng, cells) -> pd.DataFrame:
     rows = []
     for hazard, lead, window in cells:
         for level in (1, 2, 3):
-            skill = 0.42 * np.exp(-lead / (40 if hazard == "drought" else 2.2)) / level + rng.normal(0, 0.01)
-            verdict = "not assessed" if level == 3 else "skilful" if skill > 0.2 else "known" if skill > 0.08 else "no better than usual"
+            skill = 0.42 * np.exp(
+                -lead / (40 if hazard == "drought" else 2.2)
+            ) / level + rng.normal(0, 0.01)
+            verdict = (
+                "not assessed"
+                if level == 3
+                else "skilful"
+                if skill > 0.2
+                else "known"
+                if skill > 0.08
+                else "no better than usual"
+            )
             brier = 0.09 * (1 - skill)
             published = {"skilful": brier, "known": brier * 1.005}.get(verdict, 0.09)
             row = dict.fromkeys(SCORE_COLUMNS, 0.1) | {
@@ -233,7 +308,12 @@ def _scores(rng, cells) -> pd.DataFrame:
 
 def _provenance(issued, hazards, missing, degraded) -> dict:
     trained = {"version": "3", "trained_from": "1979-01-01", "trained_until": "2002-12-31"}
-    source = {"name": "station_files", "attribution": "Station record, from aquacrop 3.1.0", "licence": "Apache-2.0", "delay_days": 1}
+    source = {
+        "name": "station_files",
+        "attribution": "Station record, from aquacrop 3.1.0",
+        "licence": "Apache-2.0",
+        "delay_days": 1,
+    }
     return {
         "region": "made-up",
         "title": "Berkane province",
@@ -241,7 +321,10 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
         "data_until": str((pd.Timestamp(issued) - pd.Timedelta(days=1)).date()),
         "snapshot": "8F3K2",
         "code_version": "0.1.0",
-        "models": {hazard: trained | {"rounds": dict.fromkeys("123", 0 if hazard == "drought" else 12)} for hazard in hazards},
+        "models": {
+            hazard: trained | {"rounds": dict.fromkeys("123", 0 if hazard == "drought" else 12)}
+            for hazard in hazards
+        },
         "sources": [source],
         "withheld": 0,
         "missing": missing,
@@ -267,7 +350,9 @@ def without_paper() -> Iterator[None]:
 def pango() -> None:
     """Pango, which Python's packages do not bring."""
     if find_library("pangoft2-1.0") is None:
-        pytest.skip("needs Pango (apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)")
+        pytest.skip(
+            "needs Pango (apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)"
+        )
 
 
 @pytest.fixture(scope="session")

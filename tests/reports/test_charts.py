@@ -4,7 +4,19 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.charts import BOTTOM, LEFT, RIGHT, TOP, Fan, columns_path, history_chart, line_path, number, round_ticks, skill_chart
+from reports.charts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    Fan,
+    columns_path,
+    history_chart,
+    line_path,
+    number,
+    round_ticks,
+    skill_chart,
+)
 from reports.language import ENGLISH
 
 
@@ -29,15 +41,26 @@ def test_dry_days_have_no_column():
 def _history(value, normal, threshold, units="degC"):
     n = len(value)
     columns = {"value": value, "normal": [normal], "threshold": [threshold]}
-    wide = {name: (("time", "location"), np.broadcast_to(np.array([a], float).T, (n, 1))) for name, a in columns.items()}
-    return xr.Dataset(wide, {"time": pd.date_range("2003-03-01", periods=n), "location": ["a"]}, {"title": "T", "units": units})
+    wide = {
+        name: (("time", "location"), np.broadcast_to(np.array([a], float).T, (n, 1)))
+        for name, a in columns.items()
+    }
+    return xr.Dataset(
+        wide,
+        {"time": pd.date_range("2003-03-01", periods=n), "location": ["a"]},
+        {"title": "T", "units": units},
+    )
 
 
 def test_beyond_is_above_for_heat_and_below_for_drought():
     heat = history_chart(_history([20, 31, 20], 20, 30), "a", "A", ENGLISH)
     assert heat and heat.beyond.startswith("M222 ") and heat.beyond.endswith("h0")
     drought = history_chart(_history([0.2, -1.4, 1.5], 0, -1, "1"), "a", "A", ENGLISH)
-    assert drought and drought.beyond.startswith("M222 ") and "on 1 of 3 measured days" in drought.description
+    assert (
+        drought
+        and drought.beyond.startswith("M222 ")
+        and "on 1 of 3 measured days" in drought.description
+    )
 
 
 def test_nothing_measured_has_no_chart():
@@ -47,39 +70,86 @@ def test_nothing_measured_has_no_chart():
 
 def test_a_threshold_that_is_missing_is_not_drawn():
     chart = history_chart(_history([1.0, 2.0, 3.0], 2, np.nan, "mm"), "a", "A", ENGLISH)
-    assert chart and chart.threshold == "" and chart.beyond == "" and chart.bars and "threshold" not in chart.description
+    assert (
+        chart
+        and chart.threshold == ""
+        and chart.beyond == ""
+        and chart.bars
+        and "threshold" not in chart.description
+    )
 
 
 def test_charts_stay_in_their_frame(made):
-    for hazard, past in made(n_places=2, hazards=("heat", "flash_flood", "river_flood", "drought")).history.items():
+    for hazard, past in made(
+        n_places=2, hazards=("heat", "flash_flood", "river_flood", "drought")
+    ).history.items():
         chart = history_chart(past, "p00", "A", ENGLISH)
         assert chart, hazard
-        numbers = [float(n) for n in chart.value.replace("M", " ").replace("V", " ").replace("h", " ").split()]
-        assert min(numbers) >= TOP and max(numbers) <= RIGHT and chart.y_ticks[0][0] == BOTTOM and LEFT <= chart.x_ticks[0][0] < RIGHT
+        numbers = [
+            float(n)
+            for n in chart.value.replace("M", " ").replace("V", " ").replace("h", " ").split()
+        ]
+        assert (
+            min(numbers) >= TOP
+            and max(numbers) <= RIGHT
+            and chart.y_ticks[0][0] == BOTTOM
+            and LEFT <= chart.x_ticks[0][0] < RIGHT
+        )
         assert len(chart.value) < 6_000
 
 
 def test_skills_far_out_are_held_at_the_edge():
     chart = skill_chart(
-        "T", [(("today", ""), -4.0, 0.2, -9.0, 0.4), (("+1 d", ""), float("nan"), float("nan"), float("nan"), float("nan"))], ENGLISH
+        "T",
+        [
+            (("today", ""), -4.0, 0.2, -9.0, 0.4),
+            (("+1 d", ""), float("nan"), float("nan"), float("nan"), float("nan")),
+        ],
+        ENGLISH,
     )
-    assert chart and chart.points[0].published == BOTTOM and chart.points[0].low == BOTTOM and chart.points[1].published is None
+    assert (
+        chart
+        and chart.points[0].published == BOTTOM
+        and chart.points[0].low == BOTTOM
+        and chart.points[1].published is None
+    )
     assert skill_chart("T", [], ENGLISH) is None
 
 
 def test_numbers_have_a_true_minus_and_no_idle_zero():
-    assert [number(v, ENGLISH) for v in (-1.04, 2.0, 0.5, -0.01, 1200.0)] == ["−1", "2", "0.5", "0", "1,200"]
+    assert [number(v, ENGLISH) for v in (-1.04, 2.0, 0.5, -0.01, 1200.0)] == [
+        "−1",
+        "2",
+        "0.5",
+        "0",
+        "1,200",
+    ]
 
 
 def test_the_days_ahead_go_on_where_the_past_ends():
     past = _history([20, 31, 20], 20, 30)
-    fan = Fan(tuple(day.date() for day in pd.date_range("2003-03-04", periods=2)), (18, 17), (21, 22), (26, 33))
-    chart, without = history_chart(past, "a", "A", ENGLISH, fan), history_chart(past, "a", "A", ENGLISH)
+    fan = Fan(
+        tuple(day.date() for day in pd.date_range("2003-03-04", periods=2)),
+        (18, 17),
+        (21, 22),
+        (26, 33),
+    )
+    chart, without = (
+        history_chart(past, "a", "A", ENGLISH, fan),
+        history_chart(past, "a", "A", ENGLISH),
+    )
     assert chart and without and without.fan == without.median == ""
     # five days from LEFT to RIGHT: 52, 137, 222, 307, 392; the axis holds 33 at the top
-    assert chart.median.startswith("M307 ") and chart.fan.startswith("M307 ") and chart.fan.endswith("Z")
+    assert (
+        chart.median.startswith("M307 ")
+        and chart.fan.startswith("M307 ")
+        and chart.fan.endswith("Z")
+    )
     assert chart.value.split()[-2].endswith("222") or " 222 " in chart.value
-    assert chart.y_ticks[-1][1] == "35" and "On Wednesday 5 March between 17 °C and 33 °C, 9 times in 10." in chart.description
+    assert (
+        chart.y_ticks[-1][1] == "35"
+        and "On Wednesday 5 March between 17 °C and 33 °C, 9 times in 10." in chart.description
+    )
     numbers = [float(n) for n in chart.fan.strip("MZ").split()]
     assert min(numbers) >= TOP and max(numbers) == RIGHT
 

@@ -9,7 +9,16 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite
 
 from configs import Location, Region, load_region
-from reports.exports import COLUMNS, ORDER, forecast_table, read_forecast_csv, write_csv, write_geojson, write_netcdf, write_provenance
+from reports.exports import (
+    COLUMNS,
+    ORDER,
+    forecast_table,
+    read_forecast_csv,
+    write_csv,
+    write_geojson,
+    write_netcdf,
+    write_provenance,
+)
 
 
 def test_table_has_the_declared_columns_and_order(made):
@@ -25,7 +34,9 @@ def test_every_number_is_the_datasets(made):
         for level in (1, 2, 3):
             one = forecast.isel(cell=cell, init_time=0).sel(level=level)
             rows = table[(table.hazard == str(one.hazard.values)) & (table.level == level)]
-            rows = rows[(rows.lead_days == int(one.lead_days)) & (rows.window_days == int(one.window_days))]
+            rows = rows[
+                (rows.lead_days == int(one.lead_days)) & (rows.window_days == int(one.window_days))
+            ]
             if (one.verdict.values == "").all():
                 assert rows.empty
                 continue
@@ -88,13 +99,18 @@ def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
     """The forecast with all that a model's has beside: causes, quantiles, intervals, positions, and no newest day for some."""
     shape, n_cells = forecast["probability"].shape, forecast.sizes["cell"]
     n_places, rng = forecast.sizes["location"], np.random.default_rng(1)
-    plain = forecast.drop_vars([name for name in forecast.variables if {"cause", "quantile"} & set(forecast[name].dims)])
+    plain = forecast.drop_vars(
+        [name for name in forecast.variables if {"cause", "quantile"} & set(forecast[name].dims)]
+    )
     full = plain.assign(
         probability_low=forecast["probability"] * 0.5,
         probability_high=forecast["probability"] * 0 + 0.9,
         stage=(forecast["verdict"].dims, np.full(shape, "K", dtype=object)),
         contribution=(("cause", *forecast["probability"].dims), rng.normal(size=(2, *shape))),
-        outlook=(("quantile", "cell", "init_time", "location"), rng.normal(size=(3, n_cells, 1, n_places))),
+        outlook=(
+            ("quantile", "cell", "init_time", "location"),
+            rng.normal(size=(3, n_cells, 1, n_places)),
+        ),
     )
     full = full.assign_coords(
         cause=np.array(["rain of the last days", "what else"], dtype=object),
@@ -112,17 +128,27 @@ def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
 @pytest.mark.parametrize("n_places", [1, 16])
 def test_netcdf_is_what_cf_asks(made, tmp_path: Path, n_places):
     """The compliance checker finds nothing wrong; what it recommends is another order of dimensions, which are the project's."""
-    write_netcdf(_like_a_models(made(n_places=n_places, hazards=ALL).forecast), tmp_path / "forecast.nc")
+    write_netcdf(
+        _like_a_models(made(n_places=n_places, hazards=ALL).forecast), tmp_path / "forecast.nc"
+    )
     suite = CheckSuite()
     suite.load_all_available_checkers()
-    results, crashes = suite.run_all(suite.load_dataset(str(tmp_path / "forecast.nc")), ["cf:1.11"], [])["cf:1.11"]
+    results, crashes = suite.run_all(
+        suite.load_dataset(str(tmp_path / "forecast.nc")), ["cf:1.11"], []
+    )["cf:1.11"]
     assert not crashes
-    wrong = {(result.name, result.weight): result.msgs for result in results if result.value and result.value[0] < result.value[1]}
+    wrong = {
+        (result.name, result.weight): result.msgs
+        for result in results
+        if result.value and result.value[0] < result.value[1]
+    }
     assert set(wrong) == {("§2.4 Dimensions", suite.checkers["cf:1.11"].MEDIUM)}, wrong
 
 
 def test_netcdf_reads_back_as_it_was_and_is_always_the_same(made, tmp_path: Path):
-    forecast = _like_a_models(made(n_places=4, hazards=ALL, names=["é", "بركان", "c", "d"], label="EXERCISE").forecast)
+    forecast = _like_a_models(
+        made(n_places=4, hazards=ALL, names=["é", "بركان", "c", "d"], label="EXERCISE").forecast
+    )
     before = forecast.copy(deep=True)
     for name in ("one.nc", "two.nc"):
         write_netcdf(forecast, tmp_path / name)
@@ -142,7 +168,10 @@ def test_signs_that_no_file_can_hold_are_left_out_of_names(made, tmp_path: Path)
     write_geojson(forecast_table(one.forecast), one.region, tmp_path / "forecast.geojson")
     with xr.open_dataset(tmp_path / "forecast.nc", engine="h5netcdf") as found:
         assert list(found["name"].values) == ["ab", "half ", "good"]
-    assert [feature["properties"]["names"]["en"] for feature in _geojson(tmp_path / "forecast.geojson")["features"]][1] == "half "
+    assert [
+        feature["properties"]["names"]["en"]
+        for feature in _geojson(tmp_path / "forecast.geojson")["features"]
+    ][1] == "half "
 
 
 def _geojson(path: Path) -> dict:
@@ -159,7 +188,11 @@ def test_geojson_has_the_numbers_of_the_csv(made, tmp_path: Path):
     write_csv(table, tmp_path / "forecast.csv")
     write_geojson(table, one.region, tmp_path / "forecast.geojson", "EXERCISE")
     found = _geojson(tmp_path / "forecast.geojson")
-    assert (found["region"], found["issued"], found["label"]) == ("made-up", "2003-06-12", "EXERCISE")
+    assert (found["region"], found["issued"], found["label"]) == (
+        "made-up",
+        "2003-06-12",
+        "EXERCISE",
+    )
     assert found["note"] == "Indicative, not an official vigilance."
     rows = [
         {"region": "made-up", "location": one["id"], **row}
@@ -171,15 +204,27 @@ def test_geojson_has_the_numbers_of_the_csv(made, tmp_path: Path):
     for name in ("issued", "valid", "data_until"):
         again[name] = pd.to_datetime(again[name]).astype("datetime64[ns]")
     again = again.astype({"probability": float, "normal_probability": float})
-    pd.testing.assert_frame_equal(again, read_forecast_csv(tmp_path / "forecast.csv"), check_dtype=False)
+    pd.testing.assert_frame_equal(
+        again, read_forecast_csv(tmp_path / "forecast.csv"), check_dtype=False
+    )
 
 
 def test_geojson_draws_what_is_known_of_a_place(made, tmp_path: Path):
     table = forecast_table(made(n_places=3).forecast)
     ids = dict(zip(["p00", "p01", "p02"], ["berkane", "chouihia", "x"], strict=True))
     berkane = load_region("berkane")
-    write_geojson(table.assign(location=table["location"].map(ids)), berkane, tmp_path / "a", names={"x": "Port", "berkane": "no"})
-    write_geojson(table.assign(location=table["location"].map(ids)), berkane, tmp_path / "b", names={"x": "Port", "berkane": "no"})
+    write_geojson(
+        table.assign(location=table["location"].map(ids)),
+        berkane,
+        tmp_path / "a",
+        names={"x": "Port", "berkane": "no"},
+    )
+    write_geojson(
+        table.assign(location=table["location"].map(ids)),
+        berkane,
+        tmp_path / "b",
+        names={"x": "Port", "berkane": "no"},
+    )
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     features = {feature["id"]: feature for feature in _geojson(tmp_path / "a")["features"]}
     assert {name: (one["geometry"] or {}).get("type") for name, one in features.items()} == {
@@ -187,15 +232,32 @@ def test_geojson_draws_what_is_known_of_a_place(made, tmp_path: Path):
     }  # fmt: skip
     for name in ("berkane", "chouihia"):
         geometry = shapely.from_geojson(json.dumps(features[name]["geometry"]))
-        assert geometry.is_valid and shapely.get_parts(geometry)[0].exterior.is_ccw  # RFC 7946, section 3.1.6
-    assert features["x"]["properties"]["names"] == {"en": "Port"} and features["berkane"]["properties"]["names"]["ar"] == "بركان"
-    point = Region(name="x", title="X", sources=("s",), locations=(Location(id="p00", latitude=3, longitude=-1),), path=tmp_path / "x")
+        assert (
+            geometry.is_valid and shapely.get_parts(geometry)[0].exterior.is_ccw
+        )  # RFC 7946, section 3.1.6
+    assert (
+        features["x"]["properties"]["names"] == {"en": "Port"}
+        and features["berkane"]["properties"]["names"]["ar"] == "بركان"
+    )
+    point = Region(
+        name="x",
+        title="X",
+        sources=("s",),
+        locations=(Location(id="p00", latitude=3, longitude=-1),),
+        path=tmp_path / "x",
+    )
     write_geojson(table, point, tmp_path / "c")
-    assert _geojson(tmp_path / "c")["features"][0]["geometry"] == {"type": "Point", "coordinates": [-1.0, 3.0]}
+    assert _geojson(tmp_path / "c")["features"][0]["geometry"] == {
+        "type": "Point",
+        "coordinates": [-1.0, 3.0],
+    }
 
 
 def test_hostile_names_stay_text_in_geojson(made, tmp_path: Path):
     names = ["<script>alert(1)</script>", "\"'\\ \u2028", "\u202eright", "long " * 40]
     one = made(n_places=4, names=names)
     write_geojson(forecast_table(one.forecast), one.region, tmp_path / "forecast.geojson")
-    assert [feature["properties"]["names"]["en"] for feature in _geojson(tmp_path / "forecast.geojson")["features"]] == names
+    assert [
+        feature["properties"]["names"]["en"]
+        for feature in _geojson(tmp_path / "forecast.geojson")["features"]
+    ] == names

@@ -16,7 +16,11 @@ def write(home, region: str, day: str, pages=("en",), **provenance) -> Path:
     """A published folder, as far as feeds look into it."""
     folder = home.published / region / day
     folder.mkdir(parents=True)
-    said = {"title": region.title(), "issued": day, "headlines": [{"title": "Heat", "sentence": "Orange in A & B.", "colour": "orange"}]}
+    said = {
+        "title": region.title(),
+        "issued": day,
+        "headlines": [{"title": "Heat", "sentence": "Orange in A & B.", "colour": "orange"}],
+    }
     (folder / "provenance.json").write_text(json.dumps(said | provenance), encoding="utf-8")
     for tag in pages:
         (folder / f"report.{tag}.html").write_text("x")
@@ -26,7 +30,10 @@ def write(home, region: str, day: str, pages=("en",), **provenance) -> Path:
 def read(home, region: str = "") -> ElementTree.Element:
     """The feed, checked for what RFC 4287 requires of every feed and entry."""
     found = published(home)
-    text = feed(found[region] if region else [report for reports in found.values() for report in reports], region)
+    text = feed(
+        found[region] if region else [report for reports in found.values() for report in reports],
+        region,
+    )
     root = ElementTree.fromstring(text)  # noqa: S314 (our own text)
     assert root.tag == f"{{{ATOM}}}feed"
     assert root.find(f"{{{ATOM}}}author/{{{ATOM}}}name") is not None
@@ -53,7 +60,14 @@ def said(element: ElementTree.Element, name: str) -> str:
 
 
 def test_the_newest_come_first_in_every_language(home):
-    write(home, "a", "2003-06-12", ("en", "fr", "ar"), sent="2003-06-12T06:30:00+01:00", sender="risk@city.example")
+    write(
+        home,
+        "a",
+        "2003-06-12",
+        ("en", "fr", "ar"),
+        sent="2003-06-12T06:30:00+01:00",
+        sender="risk@city.example",
+    )
     write(home, "b", "2003-06-13", ("fr",))
     write(home, "a", "2003-06-11")
     root = read(home)
@@ -63,28 +77,47 @@ def test_the_newest_come_first_in_every_language(home):
         "A, Wednesday 11 June 2003",
     ]
     newest, second, _ = entries(root)
-    assert said(newest, "id") == "tag:climate-risk.invalid,2003:b/2003-06-13" and said(newest, "updated") == "2003-06-13T00:00:00Z"
-    assert said(second, "id") == "tag:city.example,2003:a/2003-06-12" and said(second, "updated") == "2003-06-12T05:30:00Z"
+    assert (
+        said(newest, "id") == "tag:climate-risk.invalid,2003:b/2003-06-13"
+        and said(newest, "updated") == "2003-06-13T00:00:00Z"
+    )
+    assert (
+        said(second, "id") == "tag:city.example,2003:a/2003-06-12"
+        and said(second, "updated") == "2003-06-12T05:30:00Z"
+    )
     assert said(root, "updated") == "2003-06-13T00:00:00Z"
-    assert said(second, "summary") == "Heat: Orange in A & B. Indicative, not an official vigilance."
-    links = [(link.attrib["hreflang"], link.attrib["href"]) for link in second.findall(f"{{{ATOM}}}link")]
+    assert (
+        said(second, "summary") == "Heat: Orange in A & B. Indicative, not an official vigilance."
+    )
+    links = [
+        (link.attrib["hreflang"], link.attrib["href"]) for link in second.findall(f"{{{ATOM}}}link")
+    ]
     assert links == [(tag, f"a/2003-06-12/report.{tag}.html") for tag in ("en", "fr", "ar")]
     own = read(home, "a")
-    assert [said(entry, "id") for entry in entries(own)] == [said(entry, "id") for entry in entries(root)[1:]]
-    assert {said(own, "id"), said(root, "id")} == {"tag:city.example,2026:a", "tag:climate-risk.invalid,2026:reports"}
+    assert [said(entry, "id") for entry in entries(own)] == [
+        said(entry, "id") for entry in entries(root)[1:]
+    ]
+    assert {said(own, "id"), said(root, "id")} == {
+        "tag:city.example,2026:a",
+        "tag:climate-risk.invalid,2026:reports",
+    }
 
 
 def test_only_the_newest_are_told(home):
     days = [(datetime(2003, 6, 1) + timedelta(days=i)).date().isoformat() for i in range(MOST + 5)]
     for day in days:
         write(home, "a", day)
-    assert [said(entry, "id").rpartition("/")[2] for entry in entries(read(home))] == days[::-1][:MOST]
+    assert [said(entry, "id").rpartition("/")[2] for entry in entries(read(home))] == days[::-1][
+        :MOST
+    ]
 
 
 def test_a_retraction_is_news(home):
     folder = write(home, "a", "2003-06-12", exercise=True)
     write(home, "a", "2003-06-13")
-    (folder / "retraction.json").write_text('{"reason": "a <sensor> failed", "at": "2003-06-14T10:00:00+00:00"}')
+    (folder / "retraction.json").write_text(
+        '{"reason": "a <sensor> failed", "at": "2003-06-14T10:00:00+00:00"}'
+    )
     root = read(home, "a")
     entry = entries(root)[1]
     assert said(entry, "title") == "EXERCISE: RETRACTED: A, Thursday 12 June 2003"
@@ -93,7 +126,9 @@ def test_a_retraction_is_news(home):
     assert said(entry, "id") == "tag:climate-risk.invalid,2003:a/2003-06-12"
 
 
-@pytest.mark.parametrize("title", ["<script>alert(1)</script>", ']]> & "quotes"', "\u202eright", "long " * 40])
+@pytest.mark.parametrize(
+    "title", ["<script>alert(1)</script>", ']]> & "quotes"', "\u202eright", "long " * 40]
+)
 def test_hostile_titles_are_text(home, title):
     write(home, "a", "2003-06-12", title=title)
     assert said(entries(read(home))[0], "title") == f"{title}, Thursday 12 June 2003"

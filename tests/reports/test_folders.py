@@ -39,7 +39,9 @@ def test_a_folder_is_made_replaced_and_left_clean(way, tmp_path: Path):
     for text in ("one", "two"):
         assert publish_folder(folder, _write(text), MARK) == folder
         assert _texts(folder) == {text}
-    assert [path.name for path in folder.parent.iterdir() if path.name != ".climate-risk.lock"] == ["2003-06-12"]
+    assert [path.name for path in folder.parent.iterdir() if path.name != ".climate-risk.lock"] == [
+        "2003-06-12"
+    ]
 
 
 def test_equal_content_is_left_alone(tmp_path: Path):
@@ -114,7 +116,10 @@ def test_a_file_or_a_link_in_the_place_of_a_subfolder_gives_way(way, tmp_path: P
     (folder / "alerts").rmdir()
     (folder / "alerts").symlink_to(tmp_path / "elsewhere")
     publish_folder(folder, _with_alerts("heat.xml"), MARK)
-    assert not (folder / "alerts").is_symlink() and (tmp_path / "elsewhere" / "heat.xml").read_text() == "alert"
+    assert (
+        not (folder / "alerts").is_symlink()
+        and (tmp_path / "elsewhere" / "heat.xml").read_text() == "alert"
+    )
 
 
 def test_a_folder_that_is_no_report_is_refused(tmp_path: Path):
@@ -135,7 +140,11 @@ def test_a_reader_finds_every_file_at_all_times(tmp_path: Path):
 
     def look():
         while not done.is_set():
-            missed.extend(name for name in ("part0", "part19", MARK) if not (folder / name).is_file() or not (folder / name).read_text())
+            missed.extend(
+                name
+                for name in ("part0", "part19", MARK)
+                if not (folder / name).is_file() or not (folder / name).read_text()
+            )
 
     reader = threading.Thread(target=look)
     reader.start()
@@ -175,11 +184,21 @@ folders.publish_folder(folder, write, "provenance.json")
 
 
 @pytest.mark.parametrize(
-    ("moment", "left"), [("writing", {"one"}), ("before the exchange", {"one"}), ("between two renames", None), ("cleaning up", {"two"})]
+    ("moment", "left"),
+    [
+        ("writing", {"one"}),
+        ("before the exchange", {"one"}),
+        ("between two renames", None),
+        ("cleaning up", {"two"}),
+    ],
 )
-def test_a_killed_publisher_leaves_a_whole_folder_and_the_next_cleans_up(tmp_path: Path, moment, left):
+def test_a_killed_publisher_leaves_a_whole_folder_and_the_next_cleans_up(
+    tmp_path: Path, moment, left
+):
     folder = publish_folder(tmp_path / "day", _write("one", 1), MARK)
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), moment], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(folder), moment], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout and process.stdout.readline() == "here\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -189,7 +208,11 @@ def test_a_killed_publisher_leaves_a_whole_folder_and_the_next_cleans_up(tmp_pat
         assert _texts(folder) == left
     publish_folder(tmp_path / "next day", _write("three", 1), MARK)
     assert _texts(folder) == (left or {"one"})
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".climate-risk.lock", "day", "next day"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".climate-risk.lock",
+        "day",
+        "next day",
+    ]
 
 
 def test_publishers_take_turns(tmp_path: Path):
@@ -202,7 +225,10 @@ def test_publishers_take_turns(tmp_path: Path):
         (aside / MARK).write_text("x")
         running.pop()
 
-    threads = [threading.Thread(target=publish_folder, args=(tmp_path / str(i), slow, MARK)) for i in range(4)]
+    threads = [
+        threading.Thread(target=publish_folder, args=(tmp_path / str(i), slow, MARK))
+        for i in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -62,7 +62,13 @@ def of_netcdf(path: Path) -> pd.DataFrame:
 
 def of_geojson(path: Path) -> pd.DataFrame:
     features = json.loads(path.read_text(encoding="utf-8"))["features"]
-    found = pd.DataFrame([{"location": one["properties"]["id"], **row} for one in features for row in one["properties"]["forecast"]])
+    found = pd.DataFrame(
+        [
+            {"location": one["properties"]["id"], **row}
+            for one in features
+            for row in one["properties"]["forecast"]
+        ]
+    )
     return found.assign(**{name: pd.to_datetime(found[name]) for name in DAYS})
 
 
@@ -70,22 +76,36 @@ def of_page(html: str) -> dict[tuple[str, str, int, int], list[tuple[str, str]]]
     """The numbers of each cell of the tables by hazard, place, lead and window, and how each is told: chances by level shown, then
     the usual one."""
     found = {}
-    for hazard, table in re.findall(r'<table class="days[^"]*" data-hazard="(\w+)">(.*?)</table>', html, re.DOTALL):
+    for hazard, table in re.findall(
+        r'<table class="days[^"]*" data-hazard="(\w+)">(.*?)</table>', html, re.DOTALL
+    ):
         for place, row in re.findall(r'<tr data-location="([^"]+)">(.*?)</tr>', table, re.DOTALL):
-            for lead, window, cell in re.findall(r'<td [^>]*data-lead="(\d+)" data-window="(\d+)">(.*?)</td>', row, re.DOTALL):
+            for lead, window, cell in re.findall(
+                r'<td [^>]*data-lead="(\d+)" data-window="(\d+)">(.*?)</td>', row, re.DOTALL
+            ):
                 told = re.findall(r'<data value="([^"]*)">([^<]*)</data>', cell)
-                found[hazard, place, int(lead), int(window)] = [(value, unescape(words)) for value, words in told]
+                found[hazard, place, int(lead), int(window)] = [
+                    (value, unescape(words)) for value, words in told
+                ]
     return found
 
 
 def test_the_files_for_programs_hold_what_was_forecast(run: Run) -> None:
     wanted = run.table.set_index(KEY)
-    readers = {"forecast.csv": read_forecast_csv, "forecast.nc": of_netcdf, "forecast.geojson": of_geojson}
+    readers = {
+        "forecast.csv": read_forecast_csv,
+        "forecast.nc": of_netcdf,
+        "forecast.geojson": of_geojson,
+    }
     for name, read in readers.items():
         found = read(run.folder / name).set_index(KEY)
         assert len(found) == len(wanted), name
         there = found.reindex(wanted.index)
-        np.testing.assert_array_equal(there[NUMBERS].astype(float).to_numpy().round(4), wanted[NUMBERS].to_numpy(), err_msg=name)
+        np.testing.assert_array_equal(
+            there[NUMBERS].astype(float).to_numpy().round(4),
+            wanted[NUMBERS].to_numpy(),
+            err_msg=name,
+        )
         for column in (*TEXTS, *DAYS):
             assert (there[column] == wanted[column]).all(), (name, column)
 
@@ -109,7 +129,10 @@ def test_a_pdf_holds_every_number_of_its_page(run: Run, tag: str) -> None:
     said = [words for told in of_page(run.page(tag)).values() for _, words in told]
     text = run.paper(tag)
     if tag == "ar":
-        there, wanted = Counter(re.findall(r"\d+", text)), Counter(figure for words in said for figure in re.findall(r"\d+", words))
+        there, wanted = (
+            Counter(re.findall(r"\d+", text)),
+            Counter(figure for words in said for figure in re.findall(r"\d+", words)),
+        )
     else:
         text, wanted = "".join(text.split()), Counter("".join(words.split()) for words in said)
         there = Counter({words: text.count(words) for words in wanted})
@@ -125,13 +148,23 @@ def test_alerts_carry_the_highest_chance_of_their_colour_in_every_language(run: 
         infos = root.findall(f"{{{CAP}}}info")
         assert [info.findtext(f"{{{CAP}}}language") for info in infos] == ["fr", "ar", "en"]
         for info in infos:
-            told = {_said(one, "valueName"): _said(one, "value") for one in info.findall(f"{{{CAP}}}parameter")}
-            places = {_said(one, "value") for one in info.findall(f"{{{CAP}}}area/{{{CAP}}}geocode")}
-            here = run.table[run.table["location"].isin(places) & (run.table["hazard"] == told["hazard"])]
+            told = {
+                _said(one, "valueName"): _said(one, "value")
+                for one in info.findall(f"{{{CAP}}}parameter")
+            }
+            places = {
+                _said(one, "value") for one in info.findall(f"{{{CAP}}}area/{{{CAP}}}geocode")
+            }
+            here = run.table[
+                run.table["location"].isin(places) & (run.table["hazard"] == told["hazard"])
+            ]
             here = here[here["colour"] == told["colour"]]
             assert places == set(here["location"])
             peak = here.loc[here[here["level"] == int(told["level"])]["probability"].idxmax()]
-            assert (told["probability"], told["normal_probability"]) == (f"{peak.probability:.4f}", f"{peak.normal_probability:.4f}")
+            assert (told["probability"], told["normal_probability"]) == (
+                f"{peak.probability:.4f}",
+                f"{peak.normal_probability:.4f}",
+            )
             most = min(int(peak.probability * 100 + 0.5 + 1e-9), 99)
             assert str(most) in re.findall(r"\d+", _said(info, "description"))
 

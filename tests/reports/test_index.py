@@ -27,12 +27,23 @@ def _days(made, home, days, region="made-up"):
 
 
 def _links(home) -> list[str]:
-    return re.findall(r'<a [^>]*href="([^"]*)"', (home.published / "index.html").read_text(encoding="utf-8"))
+    return re.findall(
+        r'<a [^>]*href="([^"]*)"', (home.published / "index.html").read_text(encoding="utf-8")
+    )
 
 
 def _retract(folder: Path, reason: str, forecast: str | None = None, **more) -> None:
-    digest = hashlib.sha256((folder / "forecast.csv").read_bytes()).hexdigest() if forecast is None else forecast
-    said = {"reason": reason, "at": "2003-06-13T09:30:00+00:00", "forecast": digest, "earlier": []} | more
+    digest = (
+        hashlib.sha256((folder / "forecast.csv").read_bytes()).hexdigest()
+        if forecast is None
+        else forecast
+    )
+    said = {
+        "reason": reason,
+        "at": "2003-06-13T09:30:00+00:00",
+        "forecast": digest,
+        "earlier": [],
+    } | more
     (folder / "retraction.json").write_text(json.dumps(said), encoding="utf-8")
 
 
@@ -61,12 +72,21 @@ def test_the_index_leads_to_the_newest_report_and_lists_the_others(made, home):
     assert [link for link in links if link.endswith("report.en.html")][1:] == [
         f"made-up/{day}/report.en.html" for day in ("2003-06-10", "2003-05-31", "2002-12-31")
     ]
-    assert {"made-up/2003-06-12/forecast.csv", "made-up/2003-06-12/forecast.nc", "made-up/feed.xml", "feed.xml"} <= set(links)
+    assert {
+        "made-up/2003-06-12/forecast.csv",
+        "made-up/2003-06-12/forecast.nc",
+        "made-up/feed.xml",
+        "feed.xml",
+    } <= set(links)
     assert all((home.published / link).is_file() for link in links)
     assert re.findall(r"<summary>Earlier in (\d+)</summary>|<h3>(\w+)</h3>", html) == [
         ("2003", ""), ("", "June"), ("", "May"), ("2002", ""), ("", "December")
     ]  # fmt: skip
-    assert "Berkane province" in html and "Content-Security-Policy" in html and "http" not in html.replace("http-equiv", "")
+    assert (
+        "Berkane province" in html
+        and "Content-Security-Policy" in html
+        and "http" not in html.replace("http-equiv", "")
+    )
     assert '<link rel="alternate" type="application/atom+xml"' in html
     _Balanced(html)
 
@@ -81,8 +101,15 @@ def test_every_language_and_paper_that_exists_is_linked(made, home):
     write_index(home)
     links = _links(home)
     names = ("report.en.html", "report.fr.html", "report.ar.html", "report.ar.pdf")
-    assert links[:6] == ["index.fr.html", "index.ar.html", *(f"made-up/2003-06-12/{name}" for name in names)]
-    assert "made-up/2003-06-12/alerts/heat-red.xml" in links and "made-up/2003-06-12/report.xx.html" not in links
+    assert links[:6] == [
+        "index.fr.html",
+        "index.ar.html",
+        *(f"made-up/2003-06-12/{name}" for name in names),
+    ]
+    assert (
+        "made-up/2003-06-12/alerts/heat-red.xml" in links
+        and "made-up/2003-06-12/report.xx.html" not in links
+    )
     html = (home.published / "index.html").read_text(encoding="utf-8")
     assert 'lang="ar" dir="rtl"' in html and "العربية" in html and "Français" in html
 
@@ -94,8 +121,12 @@ def test_a_region_without_english_is_listed_too(made, home):
     for page in folder.glob("report.ar.*"):
         page.unlink()
     write_index(home)
-    assert "made-up/2003-06-12/report.fr.html" in _links(home) and not any("report.en" in link for link in _links(home))
-    assert "url=2003-06-12/report.fr.html" in (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
+    assert "made-up/2003-06-12/report.fr.html" in _links(home) and not any(
+        "report.en" in link for link in _links(home)
+    )
+    assert "url=2003-06-12/report.fr.html" in (
+        home.published / "made-up" / "latest.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_latest_is_a_page_that_survives_copying(made, home, tmp_path: Path):
@@ -104,18 +135,26 @@ def test_latest_is_a_page_that_survives_copying(made, home, tmp_path: Path):
     copy = Path(shutil.copytree(home.published, tmp_path / "server"))
     html = (copy / "made-up" / "latest.html").read_text(encoding="utf-8")
     target = re.search(r"url=([^\"]*)", html)
-    assert target and target[1] == "2003-06-12/report.en.html" and (copy / "made-up" / target[1]).is_file()
+    assert (
+        target
+        and target[1] == "2003-06-12/report.en.html"
+        and (copy / "made-up" / target[1]).is_file()
+    )
     _Balanced(html)
 
 
 def test_hindcasts_half_folders_and_strangers_are_left_out(made, home):
     _days(made, home, ["2003-06-12"])
-    made(issued="2003-06-30").publish(home.published / "made-up" / "hindcast" / "2003-06-30", hindcast=True)
+    made(issued="2003-06-30").publish(
+        home.published / "made-up" / "hindcast" / "2003-06-30", hindcast=True
+    )
     (home.published / "made-up" / "2003-07-01").mkdir()
     (home.published / "made-up" / "20030702").mkdir()
     (home.published / "data-docs" / "2003-07-01").mkdir(parents=True)
     html = write_index(home).read_text(encoding="utf-8")
-    assert set(re.findall(r"20\d\d-?\d\d-?\d\d", html)) == {"2003-06-12", "2003-06-13"}, "its day, and the end of its validity"
+    assert set(re.findall(r"20\d\d-?\d\d-?\d\d", html)) == {"2003-06-12", "2003-06-13"}, (
+        "its day, and the end of its validity"
+    )
 
 
 def test_the_index_shows_the_colours_of_the_report(made, home):
@@ -131,7 +170,10 @@ def test_a_retracted_report_stays_and_says_why(made, home):
     _retract(folder / "2003-06-10", "another forecast has come since", forecast="0" * 64)
     html = write_index(home).read_text(encoding="utf-8")
     assert html.count("<s>") == 1
-    assert '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> Retracted on Friday 13 June 2003: <bdi>a' in html
+    assert (
+        '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> Retracted on Friday 13 June 2003: <bdi>a'
+        in html
+    )
     assert "a &lt;b&gt;sensor&lt;/b&gt; failed" in html and "another forecast" not in html
     assert "Retracted" not in (folder / "latest.html").read_text(encoding="utf-8")
     own = hashlib.sha256((folder / "2003-06-12" / "forecast.csv").read_bytes()).hexdigest()
@@ -152,14 +194,22 @@ def test_an_exercise_is_called_one(made, home):
     one.provenance["exercise"] = True
     one.publish(home.published / "made-up" / "2003-06-12")
     assert "<strong>EXERCISE</strong>" in write_index(home).read_text(encoding="utf-8")
-    assert "<strong>EXERCISE</strong>" in (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
+    assert "<strong>EXERCISE</strong>" in (home.published / "made-up" / "latest.html").read_text(
+        encoding="utf-8"
+    )
 
 
-@pytest.mark.parametrize("title", ["<script>alert(1)</script>", "\"quoted\" & 'so'", "\u202eright to left", "long" * 50])
+@pytest.mark.parametrize(
+    "title", ["<script>alert(1)</script>", "\"quoted\" & 'so'", "\u202eright to left", "long" * 50]
+)
 def test_hostile_titles_are_text(made, home, title):
     one = made(issued="2003-06-12")
-    replace(one, region=one.region.model_copy(update={"title": title})).publish(home.published / "made-up" / "2003-06-12")
-    html = write_index(home).read_text(encoding="utf-8") + (home.published / "made-up" / "latest.html").read_text(encoding="utf-8")
+    replace(one, region=one.region.model_copy(update={"title": title})).publish(
+        home.published / "made-up" / "2003-06-12"
+    )
+    html = write_index(home).read_text(encoding="utf-8") + (
+        home.published / "made-up" / "latest.html"
+    ).read_text(encoding="utf-8")
     assert html.count("<script") == 1 and "<script>alert" not in html and str(escape(title)) in html
 
 
@@ -176,7 +226,9 @@ def test_the_same_reports_give_the_same_pages(made, home):
     assert [(home.published / name).read_bytes() for name in names] == first
 
 
-@pytest.mark.parametrize(("tag", "words"), [("fr", "Tableau des scores"), ("ar", "لوحة نتائج التقييم")])
+@pytest.mark.parametrize(
+    ("tag", "words"), [("fr", "Tableau des scores"), ("ar", "لوحة نتائج التقييم")]
+)
 def test_the_front_pages_are_in_every_language_of_the_reports(made, home, tag, words):
     for day in ("2003-06-12", "2003-06-10"):
         made(issued=day, languages=("fr", "ar")).publish(home.published / "made-up" / day)
@@ -187,10 +239,20 @@ def test_the_front_pages_are_in_every_language_of_the_reports(made, home, tag, w
     language = language_of(tag)
     assert f'<html lang="{tag}" dir="{language.direction}">' in html and words in html
     links = re.findall(r'href="([^"#]*)"', html)
-    assert f"made-up/2003-06-10/report.{tag}.html" in links and all((home.published / link).is_file() for link in links)
+    assert f"made-up/2003-06-10/report.{tag}.html" in links and all(
+        (home.published / link).is_file() for link in links
+    )
     leads = (home.published / "made-up" / f"latest.{tag}.html").read_text(encoding="utf-8")
     assert f"url=2003-06-12/report.{tag}.html" in leads
-    english = ("Earlier in", "Valid until", "Scoreboard", "beat the calendar", "For other programs", "The latest report", "Issued")
+    english = (
+        "Earlier in",
+        "Valid until",
+        "Scoreboard",
+        "beat the calendar",
+        "For other programs",
+        "The latest report",
+        "Issued",
+    )
     assert [said for said in english if said in html + leads] == []
 
 
@@ -205,9 +267,14 @@ def test_the_scoreboard_says_in_words_and_figures_how_each_hazard_fares(made, ho
     scores = one.scores[one.scores["hazard"] == "heat"]
     heat = board.rows[2]
     judged = scores[scores["verdict"] != "not assessed"]
-    assert (heat.beats, heat.assessed) == (str(judged["verdict"].isin(["skilful", "known"]).sum()), str(len(judged)))
+    assert (heat.beats, heat.assessed) == (
+        str(judged["verdict"].isin(["skilful", "known"]).sum()),
+        str(len(judged)),
+    )
     assert (heat.events, heat.years) == ("230", "10")
-    first = scores[(scores["level"] == 1) & (scores["verdict"] == "skilful") & (scores["window_days"] == 1)]
+    first = scores[
+        (scores["level"] == 1) & (scores["verdict"] == "skilful") & (scores["window_days"] == 1)
+    ]
     skills = 1 - first["brier_published"] / first["brier_climatology"]
     assert heat.lines[0].meaning == "better than the calendar and than what is already known."
     assert heat.lines[0].skill == f"+{skills.min():.2f} to +{skills.max():.2f}"
@@ -224,7 +291,10 @@ def test_without_scores_the_scoreboard_says_so(made, home):
 def test_the_index_knows_when_a_report_is_out_of_date(made, home):
     _days(made, home, ["2003-06-12"])
     html = write_index(home).read_text(encoding="utf-8")
-    assert 'data-valid-until="2003-06-13T06:30:00+00:00" hidden' in html and "Valid until Friday 13 June 2003, 06:30." in html
+    assert (
+        'data-valid-until="2003-06-13T06:30:00+00:00" hidden' in html
+        and "Valid until Friday 13 June 2003, 06:30." in html
+    )
     assert html.count("<script>") == 1 and "script-src" in html
 
 
@@ -259,12 +329,20 @@ def test_a_run_killed_while_it_publishes_leads_nobody_to_half_a_report(made, hom
     _days(made, home, ["2003-06-12"])
     write_index(home)
     folder = home.published / "made-up" / "2003-06-13"
-    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent / "conftest.py"), str(folder)]
+    command = [
+        sys.executable,
+        "-c",
+        KILLED,
+        str(Path(__file__).parent / "conftest.py"),
+        str(folder),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout and process.stdout.readline() == "here\n"
     process.kill()
     process.wait()
-    assert not folder.exists() and list(folder.parent.glob(".climate-risk-new-*")), "pages were being written"
+    assert not folder.exists() and list(folder.parent.glob(".climate-risk-new-*")), (
+        "pages were being written"
+    )
     write_index(home)
     assert "url=2003-06-12/" in (folder.parent / "latest.html").read_text(encoding="utf-8")
     assert "made-up/2003-06-13" not in (home.published / "index.html").read_text(encoding="utf-8")

@@ -31,12 +31,16 @@ def berkane() -> Region:
 
 def outlook_of(made, region: Region, hazard: str = "heat", **shape: object) -> HazardOutlook:
     ids = [place.id for place in region.locations]
-    forecast = made(n_places=len(ids), hazards=(hazard,), **shape).forecast.assign_coords(location=ids)
+    forecast = made(n_places=len(ids), hazards=(hazard,), **shape).forecast.assign_coords(
+        location=ids
+    )
     table = forecast_table(forecast)
     return outlooks(table, places({i: i for i in ids}, region), (5, 10))[0]
 
 
-def test_every_commune_of_berkane_is_drawn_inside_the_sheet_with_the_large_ones_first(berkane: Region) -> None:
+def test_every_commune_of_berkane_is_drawn_inside_the_sheet_with_the_large_ones_first(
+    berkane: Region,
+) -> None:
     sheet = sheet_of(berkane)
     assert sheet is not None and set(sheet.shapes) == {place.id for place in berkane.locations}
     for shape in sheet.shapes.values():
@@ -44,7 +48,10 @@ def test_every_commune_of_berkane_is_drawn_inside_the_sheet_with_the_large_ones_
             assert MARGIN <= x <= WIDTH - MARGIN and MARGIN <= y <= sheet.height - MARGIN
     rings = [shapely.Polygon(points(shape.path.split("Z")[0])) for shape in sheet.shapes.values()]
     assert rings[0].area > rings[-1].area
-    inside = [ring.buffer(0).contains(shapely.Point(shape.at)) for ring, shape in zip(rings, sheet.shapes.values(), strict=True)]
+    inside = [
+        ring.buffer(0).contains(shapely.Point(shape.at))
+        for ring, shape in zip(rings, sheet.shapes.values(), strict=True)
+    ]
     assert all(inside), "the point of a place lies in it"
 
 
@@ -52,22 +59,36 @@ def test_the_map_keeps_north_up_and_the_shape_of_the_country() -> None:
     """At 60 degrees north a degree of longitude is half as long as one of latitude: 2 x 1 degrees are a square."""
     corners = ((0.0, 59.5), (2.0, 59.5), (0.0, 60.5), (2.0, 60.5))
     found = tuple(Location(id=f"p{i}", longitude=x, latitude=y) for i, (x, y) in enumerate(corners))
-    sheet = sheet_of(Region(name="r", title="R", sources=("a",), locations=found, path=Path("r.yaml")))
+    sheet = sheet_of(
+        Region(name="r", title="R", sources=("a",), locations=found, path=Path("r.yaml"))
+    )
     assert sheet is not None
     (x0, y0), (x1, _), (_, y2), _ = (sheet.shapes[f"p{i}"].at for i in range(4))
     assert y2 < y0 and x1 > x0
     assert (x1 - x0) == pytest.approx(y0 - y2, rel=0.01)
 
 
-@pytest.mark.parametrize("locations", [(), (Location(id="a", latitude=1, longitude=1),), (Location(id="a"), Location(id="b"))])
+@pytest.mark.parametrize(
+    "locations",
+    [(), (Location(id="a", latitude=1, longitude=1),), (Location(id="a"), Location(id="b"))],
+)
 def test_a_region_without_places_to_draw_has_no_map(locations: tuple[Location, ...]) -> None:
-    assert sheet_of(Region(name="r", title="R", sources=("a",), locations=locations, path=Path("r.yaml"))) is None
+    assert (
+        sheet_of(
+            Region(name="r", title="R", sources=("a",), locations=locations, path=Path("r.yaml"))
+        )
+        is None
+    )
 
 
-def test_a_map_has_the_colours_of_the_table_and_the_worst_one_the_highest(made, berkane: Region) -> None:
+def test_a_map_has_the_colours_of_the_table_and_the_worst_one_the_highest(
+    made, berkane: Region
+) -> None:
     outlook, sheet = outlook_of(made, berkane), sheet_of(berkane)
     found = hazard_map(outlook, sheet, ENGLISH)
-    assert isinstance(found, HazardMap) and sheet is not None and len(found.days) == len(outlook.slots)
+    assert (
+        isinstance(found, HazardMap) and sheet is not None and len(found.days) == len(outlook.slots)
+    )
     for place, row in outlook.rows:
         shape = sheet.shapes[place.id].id
         for day, cell in zip(found.days, row, strict=True):
@@ -81,19 +102,35 @@ def test_a_map_has_the_colours_of_the_table_and_the_worst_one_the_highest(made, 
 def test_names_do_not_run_into_each_other(made, berkane: Region) -> None:
     found = hazard_map(outlook_of(made, berkane), sheet_of(berkane), ENGLISH)
     assert found is not None and len(found.names) >= 5
-    boxes = [shapely.box(n.at[0] - len(n.text) * 3.2, n.at[1] - 10, n.at[0] + len(n.text) * 3.2, n.at[1] + 3) for n in found.names]
+    boxes = [
+        shapely.box(
+            n.at[0] - len(n.text) * 3.2, n.at[1] - 10, n.at[0] + len(n.text) * 3.2, n.at[1] + 3
+        )
+        for n in found.names
+    ]
     assert not any(a.intersects(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_without_any_colour_there_is_no_map(made, berkane: Region) -> None:
-    assert hazard_map(outlook_of(made, berkane, silent=("heat",)), sheet_of(berkane), ENGLISH) is None
+    assert (
+        hazard_map(outlook_of(made, berkane, silent=("heat",)), sheet_of(berkane), ENGLISH) is None
+    )
 
 
 @pytest.mark.usefixtures("without_paper")
-def test_the_page_draws_every_shape_once_and_names_stay_text(made, berkane: Region, tmp_path: Path) -> None:
+def test_the_page_draws_every_shape_once_and_names_stay_text(
+    made, berkane: Region, tmp_path: Path
+) -> None:
     hostile = '<script>alert("x")</script>'
     first, *rest = berkane.locations
-    region = berkane.model_copy(update={"locations": (first.model_copy(update={"names": {"en": hostile, "fr": first.names["fr"]}}), *rest)})
+    region = berkane.model_copy(
+        update={
+            "locations": (
+                first.model_copy(update={"names": {"en": hostile, "fr": first.names["fr"]}}),
+                *rest,
+            )
+        }
+    )
     ids = [place.id for place in region.locations]
     one = made(n_places=16, colour="red")
     one = replace(one, region=region, forecast=one.forecast.assign_coords(location=ids), history={})

@@ -13,12 +13,36 @@ from reports.marks import Marks, days, marks_of
 from reports.outlook import Slot
 
 ENGLISH = language_of("en")
-SLOTS = tuple(Slot("day", lead, 1, date(2003, 6, 12)) for lead in range(4)) + (Slot("any", 0, 7, date(2003, 6, 12)),)
-COLOURS = {"yellow": (12.0, 7.0, 5.0, 9.0), "orange": (2.0, 0.96, 1.04, 3.5), "red": (0.0, 0.0, 0.0, 0.04)}
+SLOTS = tuple(Slot("day", lead, 1, date(2003, 6, 12)) for lead in range(4)) + (
+    Slot("any", 0, 7, date(2003, 6, 12)),
+)
+COLOURS = {
+    "yellow": (12.0, 7.0, 5.0, 9.0),
+    "orange": (2.0, 0.96, 1.04, 3.5),
+    "red": (0.0, 0.0, 0.0, 0.04),
+}
 BINS = pd.DataFrame(
     [
-        {"hazard": "heat", "forecast": 0.01, "observed": 0.012, "low": 0.01, "high": 0.02, "n": 4000, "events": 48, "years": 12},
-        {"hazard": "heat", "forecast": 0.4, "observed": 0.5, "low": 0.3, "high": 0.7, "n": 40, "events": 20, "years": 12},
+        {
+            "hazard": "heat",
+            "forecast": 0.01,
+            "observed": 0.012,
+            "low": 0.01,
+            "high": 0.02,
+            "n": 4000,
+            "events": 48,
+            "years": 12,
+        },
+        {
+            "hazard": "heat",
+            "forecast": 0.4,
+            "observed": 0.5,
+            "low": 0.3,
+            "high": 0.7,
+            "n": 40,
+            "events": 20,
+            "years": 12,
+        },
     ]
 )
 
@@ -45,17 +69,28 @@ def test_the_words_are_of_tomorrow_and_say_what_never_came() -> None:
         "9.0 event days came without it."
     )
     assert orange.startswith("Orange or worse, 1 day ahead: 2.0 days a year")
-    assert red == "Red, 1 day ahead: never reached; under 0.1 event days a year at a place came without it."
+    assert (
+        red
+        == "Red, 1 day ahead: never reached; under 0.1 event days a year at a place came without it."
+    )
     assert years == "Counted on 12 past years."
 
 
 def test_where_tomorrow_is_grey_the_words_are_of_the_next_lead_that_is_not() -> None:
     assert "on the day itself" in panel(grey=(1,)).sentences[0]
-    assert panel(grey=(0, 1, 2, 3)).sentences[0] == "No colour would have been shown on single days: the calendar knows as much."
+    assert (
+        panel(grey=(0, 1, 2, 3)).sentences[0]
+        == "No colour would have been shown on single days: the calendar knows as much."
+    )
 
 
 def test_the_table_shows_some_leads_and_every_window() -> None:
-    assert [(row.slot.lead_days, row.slot.window_days) for row in panel().rows] == [(0, 1), (1, 1), (3, 1), (0, 7)]
+    assert [(row.slot.lead_days, row.slot.window_days) for row in panel().rows] == [
+        (0, 1),
+        (1, 1),
+        (3, 1),
+        (0, 7),
+    ]
     assert [mark.shown for mark in panel().rows[0].marks] == ["12", "2.0", "0"]
     assert panel(grey=(3,)).rows[2].grey
 
@@ -73,7 +108,10 @@ def test_the_diagram_places_a_bin_where_chance_and_share_are() -> None:
     assert "Given 4 in 10: happened 5 in 10, in 40 cases." in chart.description
 
 
-@pytest.mark.parametrize(("value", "said"), [(0.0, "0"), (0.01, "under 0.1"), (0.26, "0.3"), (9.94, "9.9"), (9.96, "10"), (43.2, "43")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (0.01, "under 0.1"), (0.26, "0.3"), (9.94, "9.9"), (9.96, "10"), (43.2, "43")],
+)
 def test_days_a_year_have_the_decimals_they_need(value: float, said: str) -> None:
     assert days(value, ENGLISH) == said
 

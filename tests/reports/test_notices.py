@@ -28,7 +28,11 @@ def out(home: Settings, made: Callable):
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def page(folder: Path) -> str:
@@ -36,7 +40,10 @@ def page(folder: Path) -> str:
 
 
 def cancels(folder: Path, reason: str, sent: datetime) -> dict[str, str]:
-    return {f"cancel-{path.name}": f"{path.name} {sent.isoformat()} {reason}" for path in (folder / "alerts").glob("warn*.xml")}
+    return {
+        f"cancel-{path.name}": f"{path.name} {sent.isoformat()} {reason}"
+        for path in (folder / "alerts").glob("warn*.xml")
+    }
 
 
 def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> None:
@@ -47,13 +54,23 @@ def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> N
     after = files(folder)
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {"report.en.html"}
-    assert {name for name in set(after) - set(before) if not name.endswith("-cancel.xml")} == {"retraction.json"}
+    assert {name for name in set(after) - set(before) if not name.endswith("-cancel.xml")} == {
+        "retraction.json"
+    }
     html = page(folder)
     assert html.count("<!-- notices -->") == html.count('retracted" role="alert"') == 1
-    assert "Retracted on 12 June 2003:</b> <bdi>The rain gauge was blocked.</bdi> <b>Do not act on this report." in html
-    assert html.replace(html[html.index("<!-- notices -->") : html.index("<!-- /notices -->")], "") != html
+    assert (
+        "Retracted on 12 June 2003:</b> <bdi>The rain gauge was blocked.</bdi> <b>Do not act on this report."
+        in html
+    )
+    assert (
+        html.replace(html[html.index("<!-- notices -->") : html.index("<!-- /notices -->")], "")
+        != html
+    )
     assert json.loads((folder / "retraction.json").read_text())["at"] == "2003-06-12T09:30:00+00:00"
-    assert notices.retraction_of(folder) == notices.Retraction("The rain gauge was blocked", AT.isoformat(), notices._digest(folder))
+    assert notices.retraction_of(folder) == notices.Retraction(
+        "The rain gauge was blocked", AT.isoformat(), notices._digest(folder)
+    )
 
 
 def test_a_report_is_retracted_once(out, home: Settings) -> None:
@@ -78,14 +95,18 @@ def test_a_reason_that_cannot_be_shown_retracts_nothing(reason: str, out, home: 
 
 def test_a_day_without_a_report_names_the_newest(out, home: Settings, made: Callable) -> None:
     one, _ = out
-    with pytest.raises(RiskError, match="2003-06-13: found no published report.*newest is of 2003-06-12"):
+    with pytest.raises(
+        RiskError, match="2003-06-13: found no published report.*newest is of 2003-06-12"
+    ):
         notices.retract(one.region, date(2003, 6, 13), "why", home, AT)
     elsewhere = one.region.model_copy(update={"name": "elsewhere"})
     with pytest.raises(RiskError, match="climate-risk daily elsewhere"):
         notices.retract(elsewhere, DAY, "why", home, AT)
 
 
-def test_the_same_forecast_again_stays_retracted_and_another_one_corrects_it(out, home: Settings, made: Callable) -> None:
+def test_the_same_forecast_again_stays_retracted_and_another_one_corrects_it(
+    out, home: Settings, made: Callable
+) -> None:
     one, folder = out
     notices.retract(one.region, DAY, "wrong gauge", home, AT)
     retracted = files(folder)
@@ -95,12 +116,18 @@ def test_the_same_forecast_again_stays_retracted_and_another_one_corrects_it(out
     replace(made(seed=2), region=one.region).publish(folder)
     notices.apply_notices(folder, one.region, home)
     html = page(folder)
-    assert "Corrected: it replaces the report retracted on 12 June 2003, because:</b> <bdi>wrong gauge.</bdi>" in html
+    assert (
+        "Corrected: it replaces the report retracted on 12 June 2003, because:</b> <bdi>wrong gauge.</bdi>"
+        in html
+    )
     assert "Do not act" not in html and 'retracted" role="alert"' not in html
     assert notices.retraction_of(folder) is None and (folder / "retraction.json").is_file()
     notices.retract(one.region, DAY, "the other gauge", home, AT + timedelta(hours=1))
     assert "<bdi>the other gauge.</bdi> <b>Do not act" in page(folder)
-    assert [told.reason for told in notices.retractions(folder / "retraction.json")] == ["the other gauge", "wrong gauge"]
+    assert [told.reason for told in notices.retractions(folder / "retraction.json")] == [
+        "the other gauge",
+        "wrong gauge",
+    ]
     one.publish(folder)
     notices.apply_notices(folder, one.region, home)
     assert "<bdi>wrong gauge.</bdi> <b>Do not act" in page(folder)
@@ -115,7 +142,9 @@ def test_alerts_of_a_retracted_report_are_cancelled_beside_them(out, home: Setti
     assert not [path.name for path in (folder / "alerts").glob("*cancel*")]
     notices.retract(one.region, DAY, "wrong gauge", home, AT, cancels)
     assert (folder / "alerts" / "warn-1.xml").read_text() == "one"
-    assert (folder / "alerts" / "cancel-warn-1.xml").read_text() == f"warn-1.xml {AT.isoformat()} wrong gauge"
+    assert (
+        folder / "alerts" / "cancel-warn-1.xml"
+    ).read_text() == f"warn-1.xml {AT.isoformat()} wrong gauge"
     before = files(folder)
     notices.apply_notices(folder, one.region, home, cancels)
     assert files(folder) == before
@@ -129,15 +158,23 @@ def test_a_note_stands_beside_the_model_and_goes_again(out, home: Settings) -> N
     notices.apply_notices(folder, one.region, home)
     html = page(folder)
     assert "Note of the duty officer" in html and '<p dir="auto">Wadi checked at noon.</p>' in html
-    assert html.count("<script") == 1 and "&lt;script&gt;alert(1)&lt;/script&gt; &#34;quoted&#34; &amp;" in html
+    assert (
+        html.count("<script") == 1
+        and "&lt;script&gt;alert(1)&lt;/script&gt; &#34;quoted&#34; &amp;" in html
+    )
     assert (folder / "forecast.csv").read_bytes() == numbers
     notices.write_note(one.region, DAY, " ", home)
     notices.apply_notices(folder, one.region, home)
     assert not path.exists()
-    assert page(folder).replace("\n<!-- notices --><!-- /notices -->", "") == before.replace("\n<!-- notices --><!-- /notices -->", "")
+    assert page(folder).replace("\n<!-- notices --><!-- /notices -->", "") == before.replace(
+        "\n<!-- notices --><!-- /notices -->", ""
+    )
 
 
-@pytest.mark.parametrize(("text", "words"), [("x" * 2001, "2,001 characters"), ("a\x00b", "U\\+0000"), ("a\x1b[31m", "U\\+001B")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("x" * 2001, "2,001 characters"), ("a\x00b", "U\\+0000"), ("a\x1b[31m", "U\\+001B")],
+)
 def test_a_note_that_cannot_be_shown_is_refused(text: str, words: str, out, home: Settings) -> None:
     with pytest.raises(RiskError, match=words):
         notices.write_note(out[0].region, DAY, text, home)
@@ -161,7 +198,9 @@ def test_readers_find_the_old_page_or_the_new(out, home: Settings) -> None:
         notices.retract(one.region, DAY, "wrong gauge", home, AT)
         assert "Retracted" not in opened.read()
     assert "Retracted" in page(folder)
-    assert [path.name for path in folder.parent.iterdir() if path.name != ".climate-risk.lock"] == [str(DAY)]
+    assert [path.name for path in folder.parent.iterdir() if path.name != ".climate-risk.lock"] == [
+        str(DAY)
+    ]
 
 
 @pytest.mark.parametrize("tag", ["fr", "ar"])
@@ -177,10 +216,16 @@ def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> No
 def spoken(pango: None, home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
     """A region that speaks three languages, its report published with PDFs, and the text of a PDF."""
     monkeypatch.setattr(reports, "pdf_of", pdf_of)
-    one = made(hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False)
+    one = made(
+        hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False
+    )
 
     def paper(tag: str) -> str:
-        return "".join("".join(sheet.extract_text() for sheet in PdfReader(folder / f"report.{tag}.pdf").pages).split())
+        return "".join(
+            "".join(
+                sheet.extract_text() for sheet in PdfReader(folder / f"report.{tag}.pdf").pages
+            ).split()
+        )
 
     folder = one.publish(home.published / one.region.name / str(DAY), settings=home)
     return one, folder, paper
@@ -194,9 +239,15 @@ def test_every_page_and_its_paper_say_why(spoken, home: Settings) -> None:
     assert set(before) <= set(after), "nothing disappears"
     pages = {f"report.{tag}.{end}" for tag in ("en", "fr", "ar") for end in ("html", "pdf")}
     assert {name for name in before if after[name] != before[name]} == pages
-    said = {"en": "Retracted on 12 June 2003:", "fr": "Retiré le 12 juin 2003 :", "ar": "سُحبت هذه النشرة بتاريخ"}
+    said = {
+        "en": "Retracted on 12 June 2003:",
+        "fr": "Retiré le 12 juin 2003 :",
+        "ar": "سُحبت هذه النشرة بتاريخ",
+    }
     for tag, words in said.items():
-        assert words in (folder / f"report.{tag}.html").read_text(encoding="utf-8").replace("\xa0", " ")
+        assert words in (folder / f"report.{tag}.html").read_text(encoding="utf-8").replace(
+            "\xa0", " "
+        )
         assert "sonde7enpanne" in paper(tag)
     assert "Retiréle12juin2003" in paper("fr")
 
@@ -218,7 +269,9 @@ def test_a_second_run_of_the_day_keeps_what_was_said(spoken, home: Settings) -> 
 def test_other_numbers_correct_the_report_and_its_alerts(out, home: Settings) -> None:
     """The cancelled alerts stay beside the new ones, which are sent under names of their own when the correction is made."""
     one, folder = out
-    other = replace(one, forecast=one.forecast.assign(probability=(one.forecast["probability"] * 0.9).round(4)))
+    other = replace(
+        one, forecast=one.forecast.assign(probability=(one.forecast["probability"] * 0.9).round(4))
+    )
     one.publish(folder, settings=home)
     first = {name: raw for name, raw in files(folder).items() if name.startswith("alerts/")}
     notices.write_note(one.region, DAY, "Wadi checked.", home)
@@ -227,7 +280,9 @@ def test_other_numbers_correct_the_report_and_its_alerts(out, home: Settings) ->
     assert len(cancelled) == 2 * len(first)
     other.publish(folder, settings=home, now=AT + timedelta(hours=1))
     corrected = files(folder)
-    assert "Corrected: it replaces the report retracted" in page(folder) and "Wadi checked." in page(folder)
+    assert "Corrected: it replaces the report retracted" in page(
+        folder
+    ) and "Wadi checked." in page(folder)
     assert cancelled.items() <= corrected.items()
     new = {name for name in corrected if name.startswith("alerts/")} - set(cancelled)
     assert new == {name.replace(".xml", "-2.xml") for name in first}
@@ -244,10 +299,14 @@ def test_a_note_changes_nothing_but_pages(out, home: Settings) -> None:
     before = files(folder)
     notices.write_note(one.region, DAY, "Wadi checked.", home)
     notices.apply_notices(folder, one.region, home)
-    assert {name for name, raw in files(folder).items() if before.get(name) != raw} == {"report.en.html"}
+    assert {name for name, raw in files(folder).items() if before.get(name) != raw} == {
+        "report.en.html"
+    }
 
 
-def test_paper_that_cannot_be_made_again_does_not_stay(spoken, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paper_that_cannot_be_made_again_does_not_stay(
+    spoken, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, folder, _ = spoken
 
     def none(html: str) -> bytes:
@@ -255,5 +314,7 @@ def test_paper_that_cannot_be_made_again_does_not_stay(spoken, home: Settings, m
 
     for module in (reports, reports.pdf):
         monkeypatch.setattr(module, "pdf_of", none)
-    replace(one, forecast=one.forecast.assign(probability=one.forecast["probability"] * 0)).publish(folder, settings=home)
+    replace(one, forecast=one.forecast.assign(probability=one.forecast["probability"] * 0)).publish(
+        folder, settings=home
+    )
     assert not list(folder.glob("*.pdf")) and len(list(folder.glob("*.html"))) == 3

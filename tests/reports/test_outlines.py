@@ -11,7 +11,9 @@ SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
 
 
 def feature(geometry, number=None, **properties):
-    return {"type": "Feature", "properties": properties, "geometry": geometry} | ({} if number is None else {"id": number})
+    return {"type": "Feature", "properties": properties, "geometry": geometry} | (
+        {} if number is None else {"id": number}
+    )
 
 
 def polygon(*rings):
@@ -25,14 +27,24 @@ def moved(ring, east, north=0.0, scale=1.0):
 def region_of(folder: Path, content, *places: Location) -> Region:
     text = content if isinstance(content, bytes) else json.dumps(content).encode()
     (folder / "borders.geojson").write_bytes(text)
-    return Region(name="x", title="X", sources=("station_files",), locations=places, boundaries="borders.geojson", path=folder / "x.yaml")
+    return Region(
+        name="x",
+        title="X",
+        sources=("station_files",),
+        locations=places,
+        boundaries="borders.geojson",
+        path=folder / "x.yaml",
+    )
 
 
 def collection(*features):
     return {"type": "FeatureCollection", "features": list(features)}
 
 
-A, B = Location(id="a", names={"en": "Aïn Reggada", "ar": "عين الركادة"}), Location(id="b", names={"fr": "Saïdia"})
+A, B = (
+    Location(id="a", names={"en": "Aïn Reggada", "ar": "عين الركادة"}),
+    Location(id="b", names={"fr": "Saïdia"}),
+)
 
 
 @pytest.mark.parametrize("most", [5, 20, 60, 100, 1000])
@@ -43,12 +55,20 @@ def test_berkanes_communes_fit_and_have_few_vertices(most):
     for place in region.locations:
         rings = found[place.id].polygons
         assert rings and sum(map(len, rings)) <= most
-        assert all(ring[0] == ring[-1] and len(ring) >= 4 and shapely.LinearRing(ring).is_ccw for ring in rings)
+        assert all(
+            ring[0] == ring[-1] and len(ring) >= 4 and shapely.LinearRing(ring).is_ccw
+            for ring in rings
+        )
     if most >= 60:
-        solid = [shapely.union_all([shapely.Polygon(ring) for ring in outline.polygons]) for outline in found.values()]
+        solid = [
+            shapely.union_all([shapely.Polygon(ring) for ring in outline.polygons])
+            for outline in found.values()
+        ]
         assert all(geometry.is_valid for geometry in solid)
         together = shapely.union_all(solid).area
-        assert sum(geometry.area for geometry in solid) - together < 0.01 * together  # hardly an overlap
+        assert (
+            sum(geometry.area for geometry in solid) - together < 0.01 * together
+        )  # hardly an overlap
         points = shapely.points([(place.longitude, place.latitude) for place in region.locations])
         assert sum(shapely.contains(solid, points)) >= 15
 
@@ -56,7 +76,12 @@ def test_berkanes_communes_fit_and_have_few_vertices(most):
 def test_neighbours_share_their_simplified_border(tmp_path: Path):
     wave = [[1 + 0.01 * (i % 2), i / 400] for i in range(401)]
     left, right = [[0, 0], *wave, [0, 1], [0, 0]], [[2, 0], [2, 1], *reversed(wave), [2, 0]]
-    found = outlines(region_of(tmp_path, collection(feature(polygon(left), "a"), feature(polygon(right), "b")), A, B), 50)
+    found = outlines(
+        region_of(
+            tmp_path, collection(feature(polygon(left), "a"), feature(polygon(right), "b")), A, B
+        ),
+        50,
+    )
     one, two = (shapely.Polygon(found[name].polygons[0]) for name in "ab")
     assert one.intersection(two).area == 0
     assert one.union(two).area == pytest.approx(2)
@@ -64,9 +89,18 @@ def test_neighbours_share_their_simplified_border(tmp_path: Path):
 
 MATCHES = {
     "the feature's id": (feature(polygon(SQUARE), "a"), feature(polygon(moved(SQUARE, 1)), "b")),
-    "a property": (feature(polygon(SQUARE), code=1, key="A"), feature(polygon(moved(SQUARE, 1)), code=2, key="B")),
-    "names": (feature(polygon(SQUARE), nom="ain reggada"), feature(polygon(moved(SQUARE, 1)), nom="SAÏDIA ")),
-    "a province called like a place": (feature(polygon(SQUARE), p="Saidia", q="a"), feature(polygon(moved(SQUARE, 1)), p="Saidia", q="b")),
+    "a property": (
+        feature(polygon(SQUARE), code=1, key="A"),
+        feature(polygon(moved(SQUARE, 1)), code=2, key="B"),
+    ),
+    "names": (
+        feature(polygon(SQUARE), nom="ain reggada"),
+        feature(polygon(moved(SQUARE, 1)), nom="SAÏDIA "),
+    ),
+    "a province called like a place": (
+        feature(polygon(SQUARE), p="Saidia", q="a"),
+        feature(polygon(moved(SQUARE, 1)), p="Saidia", q="b"),
+    ),
     "strangers beside": (
         feature(polygon(SQUARE), q="a"),
         feature(polygon(moved(SQUARE, 1)), q="b"),
@@ -78,20 +112,30 @@ MATCHES = {
 @pytest.mark.parametrize("features", MATCHES.values(), ids=MATCHES.keys())
 def test_features_are_found_by_id_or_name(tmp_path: Path, features):
     found = outlines(region_of(tmp_path, collection(*features), A, B))
-    assert [shapely.Polygon(found[name].polygons[0]).centroid.x for name in "ab"] == pytest.approx([0.5, 1.5])
+    assert [shapely.Polygon(found[name].polygons[0]).centroid.x for name in "ab"] == pytest.approx(
+        [0.5, 1.5]
+    )
 
 
 def test_parts_of_a_place_are_together_and_its_holes_are_left_out(tmp_path: Path):
     hole = moved(SQUARE, 0.4, 0.4, 0.2)
     island = feature(polygon(moved(SQUARE, 3, 0, 0.1)), "a")
-    found = outlines(region_of(tmp_path, collection(island, feature(polygon(SQUARE, hole), "a")), A))
+    found = outlines(
+        region_of(tmp_path, collection(island, feature(polygon(SQUARE, hole), "a")), A)
+    )
     assert [len(ring) for ring in found["a"].polygons] == [5, 5]
-    assert [shapely.Polygon(ring).area for ring in found["a"].polygons] == pytest.approx([1, 0.01])  # the largest first
+    assert [shapely.Polygon(ring).area for ring in found["a"].polygons] == pytest.approx(
+        [1, 0.01]
+    )  # the largest first
 
 
 def test_the_smallest_islands_are_left_out_where_there_are_too_many(tmp_path: Path):
     islands = [polygon(moved(SQUARE, 2 * i, 0, 1 / (1 + i)))["coordinates"] for i in range(60)]
-    found = outlines(region_of(tmp_path, collection(feature({"type": "MultiPolygon", "coordinates": islands}, "a")), A))
+    found = outlines(
+        region_of(
+            tmp_path, collection(feature({"type": "MultiPolygon", "coordinates": islands}, "a")), A
+        )
+    )
     rings = found["a"].polygons
     assert sum(map(len, rings)) <= 100 and len(rings) == 10
     assert shapely.Polygon(rings[0]).area == pytest.approx(1)
@@ -100,7 +144,9 @@ def test_the_smallest_islands_are_left_out_where_there_are_too_many(tmp_path: Pa
 def test_a_bow_tie_becomes_two_triangles(tmp_path: Path):
     tie = [[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]
     found = outlines(region_of(tmp_path, collection(feature(polygon(tie), "a")), A))
-    assert [shapely.Polygon(ring).area for ring in found["a"].polygons] == pytest.approx([0.25, 0.25])
+    assert [shapely.Polygon(ring).area for ring in found["a"].polygons] == pytest.approx(
+        [0.25, 0.25]
+    )
 
 
 def test_without_boundaries_there_are_no_outlines():
@@ -113,17 +159,35 @@ WRONG = {
     "a list": ([1], "found no features"),
     "a geometry": (polygon(SQUARE), "found no features"),
     "features of text": ({"type": "FeatureCollection", "features": ["a"]}, "found no features"),
-    "no names": (collection(feature(polygon(SQUARE))), "no feature has an id or a property that is text"),
-    "a place missing": (collection(feature(polygon(SQUARE), "b")), "found no feature for location 'a', expected one polygon or more"),
+    "no names": (
+        collection(feature(polygon(SQUARE))),
+        "no feature has an id or a property that is text",
+    ),
+    "a place missing": (
+        collection(feature(polygon(SQUARE), "b")),
+        "found no feature for location 'a', expected one polygon or more",
+    ),
     "a point": (
         collection(feature({"type": "Point", "coordinates": [0, 0]}, "a")),
         "found no feature for location 'a', expected one polygon",
     ),
     "no geometry": (collection(feature(None, "a")), "the geometry of location 'a' is not GeoJSON"),
-    "a line as ring": (collection(feature(polygon([[0, 0], [1, 1]]), "a")), "the geometry of location 'a' is not GeoJSON"),
-    "words": (collection(feature(polygon([["x", "y"]] * 4), "a")), "the geometry of location 'a' is not GeoJSON"),
-    "metres": (collection(feature(polygon([[x * 5e5, y * 5e5] for x, y in SQUARE]), "a")), "outside of the world, expected degrees"),
-    "NaN": (collection(feature(polygon([[float("nan"), 1], [1, 0], [1, 1], [0, 1]]), "a")), "the geometry of location 'a' is not GeoJSON"),
+    "a line as ring": (
+        collection(feature(polygon([[0, 0], [1, 1]]), "a")),
+        "the geometry of location 'a' is not GeoJSON",
+    ),
+    "words": (
+        collection(feature(polygon([["x", "y"]] * 4), "a")),
+        "the geometry of location 'a' is not GeoJSON",
+    ),
+    "metres": (
+        collection(feature(polygon([[x * 5e5, y * 5e5] for x, y in SQUARE]), "a")),
+        "outside of the world, expected degrees",
+    ),
+    "NaN": (
+        collection(feature(polygon([[float("nan"), 1], [1, 0], [1, 1], [0, 1]]), "a")),
+        "the geometry of location 'a' is not GeoJSON",
+    ),
 }
 
 
@@ -135,6 +199,8 @@ def test_a_file_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path, cont
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path):
-    region = region_of(tmp_path, collection(), A).model_copy(update={"boundaries": "elsewhere.geojson"})
+    region = region_of(tmp_path, collection(), A).model_copy(
+        update={"boundaries": "elsewhere.geojson"}
+    )
     with pytest.raises(RiskError, match="elsewhere.geojson: it cannot be read"):
         outlines(region)

@@ -51,35 +51,48 @@ def embedded(reader: PdfReader) -> dict[str, bool]:
         for font in sheet["/Resources"].get("/Font", {}).values():
             for below in font.get_object()["/DescendantFonts"]:
                 described = below.get_object()["/FontDescriptor"].get_object()
-                found[str(described["/FontName"])] = any(key in described for key in ("/FontFile", "/FontFile2", "/FontFile3"))
+                found[str(described["/FontName"])] = any(
+                    key in described for key in ("/FontFile", "/FontFile2", "/FontFile3")
+                )
     return found
 
 
-def test_the_sheets_hold_every_number_of_the_page(made_for: Callable, without_paper: None, tmp_path: Path) -> None:
+def test_the_sheets_hold_every_number_of_the_page(
+    made_for: Callable, without_paper: None, tmp_path: Path
+) -> None:
     folder = made_for(load_region("berkane"), hazards=FOUR).publish(tmp_path / "day")
     html = (folder / "report.en.html").read_text(encoding="utf-8")
     document = pdf_of(html)
     reader = PdfReader(BytesIO(document))
     texts = [squeezed(sheet.extract_text()) for sheet in reader.pages]
     assert 8 <= len(texts) <= 26, "a hazard's maps share a sheet with its table"
-    assert all(f"{i}/{len(texts)}" in text and "ValiduntilFriday13June2003" in text for i, text in enumerate(texts, 1))
+    assert all(
+        f"{i}/{len(texts)}" in text and "ValiduntilFriday13June2003" in text
+        for i, text in enumerate(texts, 1)
+    )
     for headline in re.findall(r'<div class="say"><p>(.*?)</p>', html):
         assert text_of(headline) in texts[0]
     wanted = [text_of(one) for one in re.findall(r"<data [^>]*>(.*?)</data>", html)]
     whole = "".join(texts)
     assert len(wanted) > 1000
     assert all(whole.count(one) >= wanted.count(one) for one in set(wanted))
-    for name in re.findall(r"<text[^>]*>([^<]*)</text>", re.search(r'<svg class="map".*?</svg>', html, re.DOTALL)[0]):
+    for name in re.findall(
+        r"<text[^>]*>([^<]*)</text>", re.search(r'<svg class="map".*?</svg>', html, re.DOTALL)[0]
+    ):
         assert squeezed(unescape(name)) in texts[1], "names are drawn on the map"
     assert reader.pages[0].mediabox.width > reader.pages[0].mediabox.height
-    assert set(embedded(reader).values()) == {True} and all("Report" in name for name in embedded(reader))
+    assert set(embedded(reader).values()) == {True} and all(
+        "Report" in name for name in embedded(reader)
+    )
     assert len(document) < 1_500_000
 
 
 def test_equal_pages_are_equal_bytes_in_another_process_too(page: str, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     code = "import sys; from reports.pdf import pdf_of; sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
-    other = subprocess.run([sys.executable, "-c", code, str(tmp_path / "page.html")], check=True, capture_output=True)
+    other = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "page.html")], check=True, capture_output=True
+    )
     assert other.stdout == pdf_of(page)
     assert other.stderr == b""
 
@@ -89,7 +102,9 @@ def test_arabic_is_shaped_and_its_sheet_runs_from_the_right() -> None:
     reader = PdfReader(BytesIO(pdf_of(ARABIC)))
     assert set(embedded(reader).values()) == {True}
     places: list[tuple[str, float]] = []
-    reader.pages[0].extract_text(visitor_text=lambda text, cm, tm, font, size: places.append((text, tm[4] * cm[0] + cm[4])))
+    reader.pages[0].extract_text(
+        visitor_text=lambda text, cm, tm, font, size: places.append((text, tm[4] * cm[0] + cm[4]))
+    )
     spoken = "".join(text for text, _ in places)
     assert len(set("السلام عليكم") & set(normalize("NFKC", spoken))) >= 8
     numbered = next(x for text, x in places if "/" in text)
@@ -101,7 +116,9 @@ def test_arabic_is_shaped_and_its_sheet_runs_from_the_right() -> None:
 def test_arabic_in_a_drawing_is_joined_and_in_the_order_of_the_eye() -> None:
     """WeasyPrint draws a drawing's text letter by letter from the left; other scripts stay as they are."""
     words = "<text>\u2067٨ من 10\u2069</text><text>خميس &amp; &lt;b&gt;</text><text>Saïdia &amp; 7</text>"
-    page = ARABIC.replace("</main>", f'<svg class="chart" viewBox="0 0 100 50">{words}</svg></main>')
+    page = ARABIC.replace(
+        "</main>", f'<svg class="chart" viewBox="0 0 100 50">{words}</svg></main>'
+    )
     (drawn,) = pictures(page)
     said = [one.text for one in drawn.iter(f"{{{SVG}}}text")]
     assert said == ["10 ﻦﻣ ٨", "<b> & ﺲﻴﻤﺧ", "Saïdia & 7"]
@@ -148,13 +165,18 @@ def pictures(page: str) -> list[ElementTree.Element]:
     return [ElementTree.fromstring(one) for one in drawn.values()]  # noqa: S314 (our own drawings)
 
 
-def test_drawings_carry_their_own_style_and_no_more_than_they_need(made_for: Callable, without_paper: None, tmp_path: Path) -> None:
+def test_drawings_carry_their_own_style_and_no_more_than_they_need(
+    made_for: Callable, without_paper: None, tmp_path: Path
+) -> None:
     folder = made_for(load_region("berkane"), hazards=("heat",)).publish(tmp_path / "day")
     page = (folder / "report.fr.html").read_text(encoding="utf-8")
     paper = for_paper(page)[0]
     assert paper.count("<details") == paper.count("<svg") == 0 and 'id="h-heat"' in paper
     drawn = pictures(page)
-    rings = sum(len(outline.polygons) for outline in outlines(load_region("berkane"), MOST_VERTICES).values())
+    rings = sum(
+        len(outline.polygons)
+        for outline in outlines(load_region("berkane"), MOST_VERTICES).values()
+    )
     charts = [one for one in drawn if one.get("class") == "chart"]
     maps = [one for one in drawn if one.get("class") == "map"]
     assert len(maps) == 13 and len(charts) >= 3
@@ -163,18 +185,35 @@ def test_drawings_carry_their_own_style_and_no_more_than_they_need(made_for: Cal
         assert "var(" not in style and defs is not None
         assert {shape.attrib["id"] for shape in defs} == set(re.findall(r"url\(#([\w-]+)\)", style))
     for one in maps:
-        patches = [shape for shape in one.iter(f"{{{SVG}}}path") if (shape.get("class") or "").startswith("patch ")]
-        assert sum(patch.attrib["d"].count("M") for patch in patches) == rings, "every commune is drawn"
-        assert all(a.get("class") != b.get("class") for a, b in pairwise(patches)), "neighbours of one colour"
+        patches = [
+            shape
+            for shape in one.iter(f"{{{SVG}}}path")
+            if (shape.get("class") or "").startswith("patch ")
+        ]
+        assert sum(patch.attrib["d"].count("M") for patch in patches) == rings, (
+            "every commune is drawn"
+        )
+        assert all(a.get("class") != b.get("class") for a, b in pairwise(patches)), (
+            "neighbours of one colour"
+        )
     assert ".value{" in (charts[0].findtext(f"{{{SVG}}}style") or "")
 
 
 def test_a_place_inside_another_stays_in_front_of_it() -> None:
     """Of a map's places those of one colour are one shape, as far as none is hidden by it."""
-    shapes = {"a": "M0 0 9 0 9 9 0 9Z", "b": "M9 0 19 0 19 9Z", "c": "M2 2 4 2 4 4Z", "d": "M19 0 29 0 29 9Z", "e": "M12 1a1 1 0 1 0 2 0Z"}
+    shapes = {
+        "a": "M0 0 9 0 9 9 0 9Z",
+        "b": "M9 0 19 0 19 9Z",
+        "c": "M2 2 4 2 4 4Z",
+        "d": "M19 0 29 0 29 9Z",
+        "e": "M12 1a1 1 0 1 0 2 0Z",
+    }
     defs = "".join(f'<path id="{name}" d="{shape}"/>' for name, shape in shapes.items())
     colours = {"a": "f-green", "b": "f-red", "c": "f-red", "d": "f-green", "e": "f-green"}
-    uses = "".join(f'<use href="#{name}" class="{colour}"><title>x</title></use>' for name, colour in colours.items())
+    uses = "".join(
+        f'<use href="#{name}" class="{colour}"><title>x</title></use>'
+        for name, colour in colours.items()
+    )
     page = f'<html><head><style></style></head><body><svg class="defs"><defs>{defs}</defs></svg><svg class="map">{uses}</svg></body></html>'
     (drawn,) = pictures(page)
     paths = [(one.get("class"), one.get("d")) for one in drawn.iter(f"{{{SVG}}}path")]
@@ -182,23 +221,54 @@ def test_a_place_inside_another_stays_in_front_of_it() -> None:
     assert paths == [("patch f-green", a + d), ("patch f-red", b + c), ("patch f-green", e)]
 
 
-def test_the_sheets_are_as_with_all_of_weasyprints_own_rules(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sheets_are_as_with_all_of_weasyprints_own_rules(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     weasyprint = reports.pdf._weasyprint()
     ours = pdf_of(page)
-    every = weasyprint.CSS(string=(Path(weasyprint.__file__).parent / "css" / "html5_ua.css").read_text(encoding="utf-8"))
+    every = weasyprint.CSS(
+        string=(Path(weasyprint.__file__).parent / "css" / "html5_ua.css").read_text(
+            encoding="utf-8"
+        )
+    )
     monkeypatch.setattr(reports.pdf, "_own_stylesheet", lambda _: every)
     assert pdf_of(page) == ours
 
 
-@pytest.mark.parametrize("name", ['<script>alert("x")</script>', "A & B's", "bell\x07 and \ufffe", "\u202eright", "W" * 200, "عين"])
-def test_a_name_spoils_no_sheet(made: Callable, without_paper: None, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        '<script>alert("x")</script>',
+        "A & B's",
+        "bell\x07 and \ufffe",
+        "\u202eright",
+        "W" * 200,
+        "عين",
+    ],
+)
+def test_a_name_spoils_no_sheet(
+    made: Callable, without_paper: None, name: str, tmp_path: Path
+) -> None:
     """Drawings are XML, which a stray sign would empty; a name is text on the sheet, as far as paper can hold it."""
-    places = tuple(Location(id=f"p{i:02d}", names={"en": f"{name}{i}"}, latitude=34 + i, longitude=-2 - i) for i in range(2))
-    one = made(n_places=2, hazards=("heat",), history="none", scored=False, names=[place.names["en"] for place in places])
-    folder = replace(one, region=one.region.model_copy(update={"locations": places, "title": name})).publish(tmp_path / "day")
+    places = tuple(
+        Location(id=f"p{i:02d}", names={"en": f"{name}{i}"}, latitude=34 + i, longitude=-2 - i)
+        for i in range(2)
+    )
+    one = made(
+        n_places=2,
+        hazards=("heat",),
+        history="none",
+        scored=False,
+        names=[place.names["en"] for place in places],
+    )
+    folder = replace(
+        one, region=one.region.model_copy(update={"locations": places, "title": name})
+    ).publish(tmp_path / "day")
     html = (folder / "report.en.html").read_text(encoding="utf-8")
     assert len(pictures(html)) > 13
-    text = squeezed("".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf_of(html))).pages))
+    text = squeezed(
+        "".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf_of(html))).pages)
+    )
     if not any(unicodedata.bidirectional(char) in ("AL", "RLO") for char in name):
         assert text.count(squeezed("".join(char for char in name if char not in "\x07\ufffe"))) >= 4
 
@@ -222,15 +292,25 @@ except PdfUnavailable as error:
 
 
 def test_without_pango_one_line_says_why_and_what_helps() -> None:
-    said = subprocess.run([sys.executable, "-c", NO_PANGO], check=True, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-c", NO_PANGO], check=True, capture_output=True, text=True
+    )
     assert said.stdout.count("\n") == 1 and said.stderr == ""
     assert said.stdout.startswith("the PDF was left out") and "libpango-1.0-0" in said.stdout
 
 
-def test_without_paper_all_else_is_published_and_one_line_says_why(made: Callable, without_paper: None, tmp_path: Path) -> None:
+def test_without_paper_all_else_is_published_and_one_line_says_why(
+    made: Callable, without_paper: None, tmp_path: Path
+) -> None:
     one = made(languages=("fr", "ar"))
-    done = reports.publish(one.forecast, one.scores, one.history, one.region, one.provenance, tmp_path / "day")
-    assert len(done.left_out) == 1 and done.left_out[0].startswith("the PDF was left out") and "\n" not in done.left_out[0]
+    done = reports.publish(
+        one.forecast, one.scores, one.history, one.region, one.provenance, tmp_path / "day"
+    )
+    assert (
+        len(done.left_out) == 1
+        and done.left_out[0].startswith("the PDF was left out")
+        and "\n" not in done.left_out[0]
+    )
     assert {path.name for path in done.folder.iterdir()} == {
         "report.en.html", "report.fr.html", "report.ar.html", "forecast.csv", "forecast.nc", "forecast.geojson", "scores.csv",
         "alerts", "provenance.json",

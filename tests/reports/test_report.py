@@ -56,7 +56,13 @@ class Page(HTMLParser):
             self.open.append((tag, found))
         if tag == "td" and "data-lead" in found:
             self.cells.append(
-                found | {"location": self._nearest("data-location"), "hazard": self._nearest("data-hazard"), "values": [], "text": ""}
+                found
+                | {
+                    "location": self._nearest("data-location"),
+                    "hazard": self._nearest("data-hazard"),
+                    "values": [],
+                    "text": "",
+                }
             )
         if tag == "data" and self._within_cell():
             self.cells[-1]["values"].append(found["value"])
@@ -79,25 +85,37 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
-def shaped(request: pytest.FixtureRequest, made, without_paper, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+def shaped(
+    request: pytest.FixtureRequest, made, without_paper, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict, Path]:
     """A shape, and the folder a report of it is published in."""
     return request.param, made(**request.param).publish(tmp_path_factory.mktemp("shape") / "day")
 
 
 def _html(made, tmp_path: Path, hindcast: bool = False, **shape) -> str:
-    return (made(**shape).publish(tmp_path / "day", hindcast) / "report.en.html").read_text(encoding="utf-8")
+    return (made(**shape).publish(tmp_path / "day", hindcast) / "report.en.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_page_says_what_forecast_csv_says(shaped):
     page = Page((shaped[1] / "report.en.html").read_text(encoding="utf-8"))
     table = read_forecast_csv(shaped[1] / "forecast.csv")
-    by = {(r.hazard, r.location, r.lead_days, r.window_days, r.level): r for r in table.itertuples()}
+    by = {
+        (r.hazard, r.location, r.lead_days, r.window_days, r.level): r for r in table.itertuples()
+    }
     seen = set()
     for cell in page.cells:
         at = (cell["hazard"], cell["location"], int(cell["data-lead"]), int(cell["data-window"]))
         row, seen = by[(*at, 1)], seen | {at}
-        levels = [by[(*at, level)] for level in range(2, {"orange": 2, "red": 3}.get(row.colour, 1) + 1)]
-        expected = [row.probability, *(level.probability for level in levels), row.normal_probability]
+        levels = [
+            by[(*at, level)] for level in range(2, {"orange": 2, "red": 3}.get(row.colour, 1) + 1)
+        ]
+        expected = [
+            row.probability,
+            *(level.probability for level in levels),
+            row.normal_probability,
+        ]
         assert cell["values"] == [f"{value:.4f}" for value in expected]
         assert all(brief(value, ENGLISH) in cell["text"] for value in expected)
         assert cell["class"].split()[0] == row.colour
@@ -108,30 +126,49 @@ def test_the_page_says_what_forecast_csv_says(shaped):
 def test_the_page_is_self_contained_small_and_in_order(shaped):
     shape, html = shaped[0], (shaped[1] / "report.en.html").read_text(encoding="utf-8")
     page = Page(html)
-    assert not re.search(r"https?:|//[a-z]|javascript:|@import|data:", html.replace("img-src data:", ""))
+    assert not re.search(
+        r"https?:|//[a-z]|javascript:|@import|data:", html.replace("img-src data:", "")
+    )
     assert {tag for tag, _ in page.elements}.isdisjoint({"link", "img", "iframe", "object", "form"})
-    assert [attrs for tag, attrs in page.elements if tag == "script"] == [{}], "one script, within the page"
-    assert not any(name.startswith("on") or name == "style" for _, attrs in page.elements for name in attrs)
+    assert [attrs for tag, attrs in page.elements if tag == "script"] == [{}], (
+        "one script, within the page"
+    )
+    assert not any(
+        name.startswith("on") or name == "style" for _, attrs in page.elements for name in attrs
+    )
     headings = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
-    assert headings[0] == 1 and headings.count(1) == 1 and all(b - a <= 1 for a, b in zip(headings, headings[1:], strict=False))
+    assert (
+        headings[0] == 1
+        and headings.count(1) == 1
+        and all(b - a <= 1 for a, b in zip(headings, headings[1:], strict=False))
+    )
     assert all("scope" in attrs for tag, attrs in page.elements if tag == "th")
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
-    named = {name for _, attrs in page.elements for name in attrs.get("aria-labelledby", "").split()}
-    assert named <= set(ids) and {a["href"][1:] for t, a in page.elements if t == "a" and a["href"].startswith("#")} <= set(ids)
+    named = {
+        name for _, attrs in page.elements for name in attrs.get("aria-labelledby", "").split()
+    }
+    assert named <= set(ids) and {
+        a["href"][1:] for t, a in page.elements if t == "a" and a["href"].startswith("#")
+    } <= set(ids)
     assert dict(page.elements)["html"] == {"lang": "en", "dir": "ltr"}
     assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split() and "None" not in html
     if shape.get("n_places", 1) <= 16:
         assert len(html.encode()) < 600_000
 
 
-def test_the_policy_allows_the_stylesheet_and_the_script_by_their_hashes_and_nothing_else(made, tmp_path: Path):
+def test_the_policy_allows_the_stylesheet_and_the_script_by_their_hashes_and_nothing_else(
+    made, tmp_path: Path
+):
     html = _html(made, tmp_path)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
     script = re.search(r"<script>(.*?)</script>", html, re.DOTALL)
     assert policy and style and script
-    looks, does = (base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode() for found in (style, script))
+    looks, does = (
+        base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()
+        for found in (style, script)
+    )
     allowed = policy[1].replace("&#39;", "'").replace("&#43;", "+")
     assert allowed == (
         f"default-src 'none'; script-src 'sha256-{does}'; style-src 'sha256-{looks}'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -139,7 +176,16 @@ def test_the_policy_allows_the_stylesheet_and_the_script_by_their_hashes_and_not
 
 
 @pytest.mark.parametrize(
-    "name", ['<script>alert("x")</script>', "</title><b>", "W" * 200, "a' onclick='b", "{{ 7 * 7 }}", "A & B, C", "عين"]
+    "name",
+    [
+        '<script>alert("x")</script>',
+        "</title><b>",
+        "W" * 200,
+        "a' onclick='b",
+        "{{ 7 * 7 }}",
+        "A & B, C",
+        "عين",
+    ],
 )
 def test_names_are_shown_as_text_everywhere(made, tmp_path: Path, name):
     one = made(n_places=2, names=[name, f"{name}!"], degraded=(f"{name} is late.",))
@@ -148,7 +194,9 @@ def test_names_are_shown_as_text_everywhere(made, tmp_path: Path, name):
     one = replace(one, region=one.region.model_copy(update={"title": name}))
     html = (one.publish(tmp_path / "day") / "report.en.html").read_text(encoding="utf-8")
     page = Page(html)
-    assert sum(tag == "script" for tag, _ in page.elements) == 1 and not any("onclick" in attrs for _, attrs in page.elements)
+    assert sum(tag == "script" for tag, _ in page.elements) == 1 and not any(
+        "onclick" in attrs for _, attrs in page.elements
+    )
     shown = unescape(re.sub(r"<[^>]*>", "", html))
     assert shown.count(name) >= 5  # title, heading, notice, tables, sources
 
@@ -159,7 +207,10 @@ def test_equal_arguments_write_equal_bytes(made, tmp_path: Path):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
-@pytest.mark.parametrize(("shape", "hindcast", "label"), [({}, True, "HINDCAST"), ({"label": "EXERCISE"}, False, "EXERCISE")])
+@pytest.mark.parametrize(
+    ("shape", "hindcast", "label"),
+    [({}, True, "HINDCAST"), ({"label": "EXERCISE"}, False, "EXERCISE")],
+)
 def test_what_is_not_a_forecast_is_labelled_so(made, tmp_path: Path, shape, hindcast, label):
     html = _html(made, tmp_path, hindcast=hindcast, **shape)
     assert f"<title>{label}: " in html and f"<b>{label}</b>" in html
@@ -182,7 +233,14 @@ def test_the_season_may_begin_within_the_outlook(made, tmp_path: Path):
     one.forecast["probability"][before] = 0.0
     one.forecast["normal_probability"][before] = 0.0
     page = Page((one.publish(tmp_path / "day") / "report.en.html").read_text(encoding="utf-8"))
-    assert [(int(c["data-lead"]), int(c["data-window"])) for c in page.cells] == [(5, 1), (6, 1), (7, 1), (8, 1), (9, 1), (0, 7)]
+    assert [(int(c["data-lead"]), int(c["data-window"])) for c in page.cells] == [
+        (5, 1),
+        (6, 1),
+        (7, 1),
+        (8, 1),
+        (9, 1),
+        (0, 7),
+    ]
 
 
 def test_degraded_missing_and_validity_are_on_the_page(made, tmp_path: Path):

@@ -32,7 +32,9 @@ def used() -> set[str]:
         rows = extract("python", io.BytesIO(path.read_bytes()), KEYWORDS)
         found |= {row[1] if isinstance(row[1], str) else row[1][0] for row in rows}
     for path in sorted((FOLDER / "templates").glob("*.html")):
-        for _, _, message, _ in babel_extract(io.BytesIO(path.read_bytes()), ("say", "say_many"), [], {}):
+        for _, _, message, _ in babel_extract(
+            io.BytesIO(path.read_bytes()), ("say", "say_many"), [], {}
+        ):
             first = message if isinstance(message, str) else (message or [None])[0]
             found |= {first} if first else set()
     return found
@@ -40,7 +42,11 @@ def used() -> set[str]:
 
 def declared() -> set[str]:
     """Words that other packages declare and the report shows: hazards, levels and what drives a number."""
-    pasts = {"Highest temperature of the day", "Rain in 3 days", "River discharge"}  # titles of ``Hazard.history``
+    pasts = {
+        "Highest temperature of the day",
+        "Rain in 3 days",
+        "River discharge",
+    }  # titles of ``Hazard.history``
     names = pasts | {hazard.title for hazard in hazards().values()} | set(LEVEL_NAMES.values())
     return names | {cause for hazard in hazards().values() for cause in causes_of(hazard)}
 
@@ -52,7 +58,11 @@ def catalogue(request: pytest.FixtureRequest):
 
 
 def identifiers(catalogue) -> set[str]:
-    return {one.id if isinstance(one.id, str) else one.id[0] for one in catalogue if one.id and one.context != SENTENCE}
+    return {
+        one.id if isinstance(one.id, str) else one.id[0]
+        for one in catalogue
+        if one.id and one.context != SENTENCE
+    }
 
 
 def test_nothing_is_left_untranslated(catalogue) -> None:
@@ -65,8 +75,12 @@ def test_a_translation_is_whole_and_fills_in_the_same(catalogue) -> None:
             continue
         forms = one.string if isinstance(one.string, tuple) else (one.string,)
         assert all(forms) and not one.fuzzy, one.id
-        assert len(forms) == (catalogue.num_plurals if isinstance(one.id, tuple | list) else 1), one.id
-        wanted = set(re.findall(r"{(\w+)}", one.id if isinstance(one.id, str) else one.id[1])) - {"n"}
+        assert len(forms) == (catalogue.num_plurals if isinstance(one.id, tuple | list) else 1), (
+            one.id
+        )
+        wanted = set(re.findall(r"{(\w+)}", one.id if isinstance(one.id, str) else one.id[1])) - {
+            "n"
+        }
         for form in forms:
             assert set(re.findall(r"{(\w+)}", form)) - {"n"} == wanted, one.id
 
@@ -104,35 +118,58 @@ def test_no_pattern_is_of_a_sentence_that_nobody_says_any_more(catalogue) -> Non
         if len(words := piece.split()) >= 2
     ]
     assert len(pieces) > 90
-    assert [of for words, of in pieces if " ".join(words[-3:]) not in said and "_".join(words) not in said] == []
+    assert [
+        of
+        for words, of in pieces
+        if " ".join(words[-3:]) not in said and "_".join(words) not in said
+    ] == []
 
 
 def written() -> set[str]:
     """Every text that stands in the packages' modules."""
     packages = ("configs", "data_contracts", "features", "flows", "models", "reports", "sources")
-    trees = [ast.parse(path.read_bytes()) for package in packages for path in (CHECKOUT / package).rglob("*.py")]
-    found = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    trees = [
+        ast.parse(path.read_bytes())
+        for package in packages
+        for path in (CHECKOUT / package).rglob("*.py")
+    ]
+    found = (
+        node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)
+    )
     return {text for text in found if isinstance(text, str)}
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_what_a_source_complains_of_is_translated_as_far_as_it_is_known_and_the_rest_told_as_english(tag: str) -> None:
-    why = Question("open_meteo", "https://api.example.org/v1", "the weather, of 16 places").unavailable(
-        "no answer within 30 s in 3 tries", LATER
+def test_what_a_source_complains_of_is_translated_as_far_as_it_is_known_and_the_rest_told_as_english(
+    tag: str,
+) -> None:
+    why = Question(
+        "open_meteo", "https://api.example.org/v1", "the weather, of 16 places"
+    ).unavailable("no answer within 30 s in 3 tries", LATER)
+    said = language_of(tag).sentence(
+        f"open_meteo is down ({str(why).rstrip('.')}); what was stored before is used."
     )
-    said = language_of(tag).sentence(f"open_meteo is down ({str(why).rstrip('.')}); what was stored before is used.")
     assert said is not None and "run it again" not in said and "no answer" not in said
-    assert f"{FOREIGN}the weather, of 16 places{END}" in said, "prose is not taken for a list of names"
+    assert f"{FOREIGN}the weather, of 16 places{END}" in said, (
+        "prose is not taken for a list of names"
+    )
     page = str(as_bdi(said))
     assert '<bdi lang="en" dir="ltr">the weather, of 16 places</bdi>' in page
-    unknown = language_of(tag).sentence("sql is down (a <b>fault</b>, or two); what was stored before is used.")
-    assert unknown and '<bdi lang="en" dir="ltr">a &lt;b&gt;fault&lt;/b&gt;, or two</bdi>' in as_bdi(unknown)
+    unknown = language_of(tag).sentence(
+        "sql is down (a <b>fault</b>, or two); what was stored before is used."
+    )
+    assert (
+        unknown
+        and '<bdi lang="en" dir="ltr">a &lt;b&gt;fault&lt;/b&gt;, or two</bdi>' in as_bdi(unknown)
+    )
 
 
 @pytest.mark.parametrize(("tag", "said"), [("fr", "5,2"), ("ar", "5.2")])
 def test_a_fraction_in_a_sentence_is_written_as_there(tag: str, said: str) -> None:
     language = language_of(tag, "Africa/Cairo" if tag == "ar" else "Europe/Paris")
-    sentence = language.sentence("region x: the record holds 5.2 years, a backtest needs 12; add earlier years to its sources.")
+    sentence = language.sentence(
+        "region x: the record holds 5.2 years, a backtest needs 12; add earlier years to its sources."
+    )
     assert sentence and said in sentence
 
 

@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.language import ENGLISH, language_of
-from reports.wording import ahead_range, brief, day_listing, ends, frequency, long_date, month, natural, place_listing, signed, units
+from reports.wording import (
+    ahead_range,
+    brief,
+    day_listing,
+    ends,
+    frequency,
+    long_date,
+    month,
+    natural,
+    place_listing,
+    signed,
+    units,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +70,15 @@ def test_brief_says_the_same():
 
 def test_dates_and_lists():
     assert long_date(date(2003, 6, 12), ENGLISH) == "Thursday 12 June 2003"
-    assert ends(date(2003, 6, 28), date(2003, 7, 4), ENGLISH) == {"first": "28 June", "last": "4 July"}
+    assert ends(date(2003, 6, 28), date(2003, 7, 4), ENGLISH) == {
+        "first": "28 June",
+        "last": "4 July",
+    }
     assert ends(date(2003, 6, 12), date(2003, 6, 18), ENGLISH) == {"first": "12", "last": "18 June"}
-    assert [ahead_range(*days, ENGLISH) for days in ((0, 0), (1, 1), (4, 4), (0, 1), (0, 9), (1, 2), (3, 9))] == [
+    assert [
+        ahead_range(*days, ENGLISH)
+        for days in ((0, 0), (1, 1), (4, 4), (0, 1), (0, 9), (1, 2), (3, 9))
+    ] == [
         "today",
         "tomorrow",
         "4 days ahead",
@@ -69,7 +87,9 @@ def test_dates_and_lists():
         "tomorrow to 2 days ahead",
         "3 to 9 days ahead",
     ]
-    assert [place_listing(list(names), ENGLISH) for names in ("A", "AB", "ABC", "ABCD", "ABCDE")] == [
+    assert [
+        place_listing(list(names), ENGLISH) for names in ("A", "AB", "ABC", "ABCD", "ABCDE")
+    ] == [
         "A",
         "A and B",
         "A, B and C",
@@ -83,23 +103,58 @@ def test_dates_and_lists():
 @pytest.mark.parametrize(
     ("tag", "zone", "expected"),
     [
-        ("en", "Africa/Casablanca", ["7 in 10", "Monday 4 August 2003", "August", "A and B", "in 2 days", "+0.31", "m³/s"]),
-        ("fr", "Africa/Casablanca", ["7 sur 10", "lundi 4 août 2003", "août", "A et B", "dans 2 jours", "+0,31", "m³/s"]),
-        ("ar", "Africa/Casablanca", ["7 من 10", "الاثنين 4 غشت 2003", "غشت", "أ وب", "بعد يومين", "\u200e+0,31", "م³/ث"]),
-        ("ar", "Africa/Tunis", ["7 من 10", "الاثنين 4 أوت 2003", "أوت", "أ وب", "بعد يومين", "\u200e+0,31", "م³/ث"]),
+        (
+            "en",
+            "Africa/Casablanca",
+            ["7 in 10", "Monday 4 August 2003", "August", "A and B", "in 2 days", "+0.31", "m³/s"],
+        ),
+        (
+            "fr",
+            "Africa/Casablanca",
+            ["7 sur 10", "lundi 4 août 2003", "août", "A et B", "dans 2 jours", "+0,31", "m³/s"],
+        ),
+        (
+            "ar",
+            "Africa/Casablanca",
+            ["7 من 10", "الاثنين 4 غشت 2003", "غشت", "أ وب", "بعد يومين", "\u200e+0,31", "م³/ث"],
+        ),
+        (
+            "ar",
+            "Africa/Tunis",
+            ["7 من 10", "الاثنين 4 أوت 2003", "أوت", "أ وب", "بعد يومين", "\u200e+0,31", "م³/ث"],
+        ),
     ],
 )
 def test_words_are_those_of_the_language_and_the_place(tag, zone, expected):
     lang = language_of(tag, zone)
     names = ["أ", "ب"] if tag == "ar" else ["A", "B"]
     day = date(2003, 8, 4)
-    found = [frequency(0.7, lang), long_date(day, lang), month(8, lang), place_listing(names, lang), ahead_range(2, 2, lang)]
+    found = [
+        frequency(0.7, lang),
+        long_date(day, lang),
+        month(8, lang),
+        place_listing(names, lang),
+        ahead_range(2, 2, lang),
+    ]
     assert [*found[:4], signed(0.31, lang), units("m3 s-1", lang)] == [*expected[:4], *expected[5:]]
 
 
 def test_a_frequency_is_made_of_whole_numbers():
-    assert [natural(chance) for chance in (0.01, 0.02, 0.25, 0.7, 0.95, 0.98)] == [(1, 100), (1, 50), (3, 10), (7, 10), (19, 20), (49, 50)]
+    assert [natural(chance) for chance in (0.01, 0.02, 0.25, 0.7, 0.95, 0.98)] == [
+        (1, 100),
+        (1, 50),
+        (3, 10),
+        (7, 10),
+        (19, 20),
+        (49, 50),
+    ]
 
 
 def test_signs():
-    assert [signed(v, ENGLISH) for v in (0.314, -0.2, 0.001, -0.001, math.nan)] == ["+0.31", "−0.20", "0.00", "0.00", "–"]
+    assert [signed(v, ENGLISH) for v in (0.314, -0.2, 0.001, -0.001, math.nan)] == [
+        "+0.31",
+        "−0.20",
+        "0.00",
+        "0.00",
+        "–",
+    ]

@@ -16,12 +16,21 @@ FILL = -999.0
 
 
 def answer(asked: Asked) -> dict[str, Any]:
-    first, last = (datetime.strptime(asked.params[name], "%Y%m%d").date() for name in ("start", "end"))
+    first, last = (
+        datetime.strptime(asked.params[name], "%Y%m%d").date() for name in ("start", "end")
+    )
     days = [f"{first + timedelta(days=number):%Y%m%d}" for number in range((last - first).days + 1)]
     names = asked.params["parameters"].split(",")
     return {
         "type": "Feature",
-        "geometry": {"type": "Point", "coordinates": [float(asked.params["longitude"]), float(asked.params["latitude"]), 211.4]},
+        "geometry": {
+            "type": "Point",
+            "coordinates": [
+                float(asked.params["longitude"]),
+                float(asked.params["latitude"]),
+                211.4,
+            ],
+        },
         "properties": {"parameter": {name: {day: LEVELS[name] for day in days} for name in names}},
         "header": {
             "title": "NASA/POWER Source Native Resolution Daily Data",
@@ -33,6 +42,9 @@ def answer(asked: Asked) -> dict[str, Any]:
             "end": days[-1],
         },
         "messages": [],
-        "parameters": {column.parameter: {"units": column.unit, "longname": column.parameter} for column in COLUMNS},
+        "parameters": {
+            column.parameter: {"units": column.unit, "longname": column.parameter}
+            for column in COLUMNS
+        },
         "times": {"data": 1.4, "process": 0.02},
     }

@@ -30,9 +30,15 @@ def kind(parameter: str) -> str:
 
 def values(parameter: str, latitude: float, longitude: float, numbers: Any) -> Any:
     """Made-up values that differ by place, parameter and step; Tmin < Tmean < Tmax."""
-    shift = {"max": 5.0, "min": -5.0}.get(parameter.split("_")[-1], 0.0) if kind(parameter) == "temperature" else 0.0
+    shift = (
+        {"max": 5.0, "min": -5.0}.get(parameter.split("_")[-1], 0.0)
+        if kind(parameter) == "temperature"
+        else 0.0
+    )
     share = 0.02 if kind(parameter) == "surface" else 0.2
-    swing = LEVELS[kind(parameter)] * share * np.sin(np.asarray(numbers) / 9.0 + latitude + longitude)
+    swing = (
+        LEVELS[kind(parameter)] * share * np.sin(np.asarray(numbers) / 9.0 + latitude + longitude)
+    )
     return np.round(LEVELS[kind(parameter)] + shift + swing, 3)
 
 
@@ -61,7 +67,8 @@ class OpenMeteo:
 
         def daily(latitude: float, longitude: float) -> dict[str, Any]:
             return {
-                name: values(name, latitude, longitude, numbers).tolist() + [None] * (len(days) - len(numbers))
+                name: values(name, latitude, longitude, numbers).tolist()
+                + [None] * (len(days) - len(numbers))
                 for name in asked.params["daily"].split(",")
             }
 
@@ -75,7 +82,9 @@ class OpenMeteo:
             "daily",
             [day.isoformat() for day in days],
             lambda latitude, longitude: {
-                "river_discharge": values("river", latitude, longitude, [day.toordinal() for day in days]).tolist()
+                "river_discharge": values(
+                    "river", latitude, longitude, [day.toordinal() for day in days]
+                ).tolist()
             },
             self.snap,
         )
@@ -87,26 +96,44 @@ class OpenMeteo:
                 return Fault(
                     200,
                     {},
-                    b"Unexpected error while streaming data: modelRunUnavailable(model: ecmwf_ifs, run: " + str(run).encode() + b")",
+                    b"Unexpected error while streaming data: modelRunUnavailable(model: ecmwf_ifs, run: "
+                    + str(run).encode()
+                    + b")",
                 )
-            return Fault(400, {"Content-Type": "application/json"}, b'{"error": true, "reason": "No data available for this run"}')
+            return Fault(
+                400,
+                {"Content-Type": "application/json"},
+                b'{"error": true, "reason": "No data available for this run"}',
+            )
         return self._hours(asked, run.date(), int(asked.params["forecast_days"]), run)
 
     def newest(self, asked: Asked) -> Any:
-        return self._hours(asked, self.newest_run.date(), int(asked.params["forecast_days"]) + 1, None)
+        return self._hours(
+            asked, self.newest_run.date(), int(asked.params["forecast_days"]) + 1, None
+        )
 
     def ensemble(self, asked: Asked) -> Any:
-        return self._hours(asked, self.newest_run.date(), int(asked.params["forecast_days"]) + 1, None, members=50)
+        return self._hours(
+            asked, self.newest_run.date(), int(asked.params["forecast_days"]) + 1, None, members=50
+        )
 
     def previous(self, asked: Asked) -> Any:
         days = span(asked)
         return self._hours(asked, days[0], len(days), None)
 
     def about(self, asked: Asked) -> Any:
-        return {"last_run_initialisation_time": int(self.newest_run.timestamp()), "update_interval_seconds": 21600}
+        return {
+            "last_run_initialisation_time": int(self.newest_run.timestamp()),
+            "update_interval_seconds": 21600,
+        }
 
-    def _hours(self, asked: Asked, first: date, days: int, run: datetime | None, members: int = 0) -> Any:
-        stamps = [datetime(first.year, first.month, first.day) + timedelta(hours=hour) for hour in range(24 * days)]
+    def _hours(
+        self, asked: Asked, first: date, days: int, run: datetime | None, members: int = 0
+    ) -> Any:
+        stamps = [
+            datetime(first.year, first.month, first.day) + timedelta(hours=hour)
+            for hour in range(24 * days)
+        ]
         offset = offset_of(asked)
 
         def hourly(latitude: float, longitude: float) -> dict[str, Any]:
@@ -114,11 +141,22 @@ class OpenMeteo:
             for name in asked.params["hourly"].split(","):
                 for member in range(members + 1):
                     label = name + (f"_member{member:02d}" if member else "")
-                    before = 0 if run is None else sum(stamp - timedelta(hours=offset) < run.replace(tzinfo=None) for stamp in stamps)
-                    columns[label] = [None] * before + ([hour_value(name, hour, member) for hour in range(24)] * days)[before:]
+                    before = (
+                        0
+                        if run is None
+                        else sum(
+                            stamp - timedelta(hours=offset) < run.replace(tzinfo=None)
+                            for stamp in stamps
+                        )
+                    )
+                    columns[label] = [None] * before + (
+                        [hour_value(name, hour, member) for hour in range(24)] * days
+                    )[before:]
             return columns
 
-        return places(asked, "hourly", [stamp.isoformat(timespec="minutes") for stamp in stamps], hourly)
+        return places(
+            asked, "hourly", [stamp.isoformat(timespec="minutes") for stamp in stamps], hourly
+        )
 
 
 def hour_value(name: str, hour: int, member: int = 0) -> float:
@@ -138,16 +176,30 @@ def span(asked: Asked) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def places(asked: Asked, part: str, stamps: list[str], columns: Callable[[float, float], dict[str, Any]], snap: Any = (0.0, 0.0)) -> Any:
+def places(
+    asked: Asked,
+    part: str,
+    stamps: list[str],
+    columns: Callable[[float, float], dict[str, Any]],
+    snap: Any = (0.0, 0.0),
+) -> Any:
     """One object for one place, a list for several."""
-    points = [[float(degrees) for degrees in asked.params[axis].split(",")] for axis in ("latitude", "longitude")]
-    found = [_place(asked, part, stamps, columns(*point), point, snap) for point in zip(*points, strict=True)]
+    points = [
+        [float(degrees) for degrees in asked.params[axis].split(",")]
+        for axis in ("latitude", "longitude")
+    ]
+    found = [
+        _place(asked, part, stamps, columns(*point), point, snap)
+        for point in zip(*points, strict=True)
+    ]
     for number, one in enumerate(found[1:], 1):
         one["location_id"] = number
     return found if len(found) > 1 else found[0]
 
 
-def _place(asked: Asked, part: str, stamps: list[str], columns: dict[str, Any], point: Any, snap: Any) -> dict[str, Any]:
+def _place(
+    asked: Asked, part: str, stamps: list[str], columns: dict[str, Any], point: Any, snap: Any
+) -> dict[str, Any]:
     offset = offset_of(asked)
     return {
         "latitude": point[0] + snap[0],

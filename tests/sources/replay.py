@@ -49,7 +49,13 @@ class Service:
     def reply(self, asked: Asked) -> Fault:
         self.asked.append(asked)
         found = self.faults.pop(0) if self.faults else self.answer(asked)
-        return found if isinstance(found, Fault) else Fault(headers={"Content-Type": "application/json"}, body=json.dumps(found).encode())
+        return (
+            found
+            if isinstance(found, Fault)
+            else Fault(
+                headers={"Content-Type": "application/json"}, body=json.dumps(found).encode()
+            )
+        )
 
 
 @contextmanager
@@ -60,7 +66,11 @@ def serve(service: Service) -> Iterator[Service]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            fault = service.reply(Asked(parts.path, params, {key.lower(): value for key, value in self.headers.items()}))
+            fault = service.reply(
+                Asked(
+                    parts.path, params, {key.lower(): value for key, value in self.headers.items()}
+                )
+            )
             time.sleep(fault.late)
             self.send_response(fault.status)
             for key, value in fault.headers.items():

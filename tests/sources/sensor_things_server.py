@@ -43,7 +43,9 @@ def configure(folder: Path, port: int) -> None:
         USE_TZ=True,
         ALLOWED_HOSTS=["127.0.0.1"],
         SECRET_KEY="of no use",
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "things.db")}},
+        DATABASES={
+            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "things.db")}
+        },
         INSTALLED_APPS=["sensorthings.versions.v1_1", "sensorthings.versions.v1_1.backends.django"],
         **{version + name: value for name, value in options.items()},
     )
@@ -57,14 +59,20 @@ def load(folder: Path) -> dict[str, object]:
     from sensorthings.versions.v1_1.backends.django import models
 
     places = json.loads((folder / "load.json").read_text())
-    sensor = models.Sensor.objects.create(name="probe", description="", encoding_type="application/pdf", metadata="")
+    sensor = models.Sensor.objects.create(
+        name="probe", description="", encoding_type="application/pdf", metadata=""
+    )
     ids: dict[str, object] = {}
     for place, properties in places.items():
         thing = models.Thing.objects.create(name=place, description="")
-        where = models.FeatureOfInterest.objects.create(name=place, description="", encoding_type="application/geo+json", feature={})
+        where = models.FeatureOfInterest.objects.create(
+            name=place, description="", encoding_type="application/geo+json", feature={}
+        )
         streams = {}
         for name, content in properties.items():
-            observed, _ = models.ObservedProperty.objects.get_or_create(name=name, defaults={"definition": f"http://vocabulary/{name}"})
+            observed, _ = models.ObservedProperty.objects.get_or_create(
+                name=name, defaults={"definition": f"http://vocabulary/{name}"}
+            )
             unit = dict(zip(("name", "symbol", "definition"), content["unit"], strict=True))
             stream = models.Datastream.objects.create(
                 name=f"{name} of {place}",

@@ -45,7 +45,12 @@ START, END = np.datetime64("1991-01-01"), np.datetime64("2020-12-31")
 PLACES = ("coast", "inland", "plain", "river")
 
 
-def world(seed: int, variants: tuple[str, ...] = (), names: tuple[str, ...] = PLACES, start: np.datetime64 = START) -> World:
+def world(
+    seed: int,
+    variants: tuple[str, ...] = (),
+    names: tuple[str, ...] = PLACES,
+    start: np.datetime64 = START,
+) -> World:
     """Four places: the two that the normals are of, one on the plain between them, and one on the river."""
     place = {
         "coast": (COAST_LATITUDE, -2.3, COAST_HEIGHT),
@@ -54,7 +59,16 @@ def world(seed: int, variants: tuple[str, ...] = (), names: tuple[str, ...] = PL
         "river": (34.90, -2.63, 100.0),
     }
     latitude, longitude, elevation = np.array([place[name] for name in names]).T
-    return World(seed, start, names, latitude, longitude, elevation, np.array([name == "river" for name in names]), frozenset(variants))
+    return World(
+        seed,
+        start,
+        names,
+        latitude,
+        longitude,
+        elevation,
+        np.array([name == "river" for name in names]),
+        frozenset(variants),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +84,13 @@ def runs(run: Run) -> list[Run]:
 @pytest.fixture(scope="module")
 def issued(run: Run) -> Forecasts:
     """14 years of forecasts, the first seven by the old model."""
-    return issue_forecasts(run, np.datetime64("2003-01-01"), np.datetime64("2016-12-20"), 5, np.datetime64("2010-01-01"))
+    return issue_forecasts(
+        run,
+        np.datetime64("2003-01-01"),
+        np.datetime64("2016-12-20"),
+        5,
+        np.datetime64("2010-01-01"),
+    )
 
 
 def by_month(values: np.ndarray, days: np.ndarray) -> np.ndarray:
@@ -101,7 +121,9 @@ def lag(values: np.ndarray, days: int) -> float:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     end = np.datetime64("1994-12-31")
-    one, again, other = (record_table(simulate(world(seed), end)) for seed in (70_010, 70_010, 70_011))
+    one, again, other = (
+        record_table(simulate(world(seed), end)) for seed in (70_010, 70_010, 70_011)
+    )
     assert one.equals(again)
     assert not one.equals(other)
 
@@ -115,23 +137,39 @@ def test_a_later_end_changes_no_earlier_day(variants: tuple[str, ...]) -> None:
         for name, values in made[0].fields.items():
             np.testing.assert_array_equal(values, longer.fields[name][: len(values)], err_msg=name)
     since, change = end - 20, end - 10
-    first, later = (issue_forecasts(one, since, last, 4, change) for one, last in ((made[0], end + 1), (made[2], end + 60)))
-    assert first.init[-1] == end + 1  # the forecast of the morning after the newest day of the record
+    first, later = (
+        issue_forecasts(one, since, last, 4, change)
+        for one, last in ((made[0], end + 1), (made[2], end + 60))
+    )
+    assert (
+        first.init[-1] == end + 1
+    )  # the forecast of the morning after the newest day of the record
     for name, values in first.values.items():
         np.testing.assert_array_equal(values, later.values[name][: len(values)], err_msg=name)
 
 
 def test_a_place_does_not_depend_on_the_others() -> None:
     end = np.datetime64("1993-12-31")
-    all_places, two = simulate(world(70_013), end), simulate(world(70_013, names=("river", "coast")), end)
+    all_places, two = (
+        simulate(world(70_013), end),
+        simulate(world(70_013, names=("river", "coast")), end),
+    )
     days = end - 30, end
     forecasts = [issue_forecasts(one, *days, 3, end - 15) for one in (all_places, two)]
     for here, name in enumerate(two.world.ids):
         there = all_places.world.ids.index(name)
         for variable, values in two.fields.items():
-            np.testing.assert_array_equal(values[:, here], all_places.fields[variable][:, there], err_msg=f"{variable} at {name}")
+            np.testing.assert_array_equal(
+                values[:, here],
+                all_places.fields[variable][:, there],
+                err_msg=f"{variable} at {name}",
+            )
         for variable, values in forecasts[1].values.items():
-            np.testing.assert_array_equal(values[:, :, here], forecasts[0].values[variable][:, :, there], err_msg=f"{variable} at {name}")
+            np.testing.assert_array_equal(
+                values[:, :, here],
+                forecasts[0].values[variable][:, :, there],
+                err_msg=f"{variable} at {name}",
+            )
 
 
 def test_a_run_without_layers_is_the_same_record(run: Run) -> None:
@@ -155,7 +193,10 @@ def test_thirty_years_of_sixteen_places_take_less_than_a_minute() -> None:
 
 def published(place: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Monthly Tmax, Tmin and rain of the coast and inland stations, as printed."""
-    coast, inland = (COAST_MAXIMUM, COAST_MINIMUM, COAST_RAIN), (INLAND_MAXIMUM, INLAND_MINIMUM, INLAND_RAIN)
+    coast, inland = (
+        (COAST_MAXIMUM, COAST_MINIMUM, COAST_RAIN),
+        (INLAND_MAXIMUM, INLAND_MINIMUM, INLAND_RAIN),
+    )
     return tuple(np.array(figures) for figures in (coast if place == "coast" else inland))  # type: ignore[return-value]
 
 
@@ -163,7 +204,10 @@ def published(place: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_monthly_normals_are_the_published_ones(runs: list[Run], place: str) -> None:
     """Over 120 years a monthly mean of Tmax is known to about 0.12 degC, of rain to about a tenth."""
     column = PLACES.index(place)
-    means = {name: np.mean([by_month(one.fields[name], one.days)[:, column] for one in runs], axis=0) for name in runs[0].fields}
+    means = {
+        name: np.mean([by_month(one.fields[name], one.days)[:, column] for one in runs], axis=0)
+        for name in runs[0].fields
+    }
     maximum, minimum, rain = published(place)
     np.testing.assert_allclose(means["air_temperature_max"], maximum, atol=0.6)
     np.testing.assert_allclose(means["air_temperature_min"], minimum, atol=0.6)
@@ -173,7 +217,9 @@ def test_monthly_normals_are_the_published_ones(runs: list[Run], place: str) -> 
 
 
 def test_days_with_rain_are_as_many_as_on_the_coast(runs: list[Run]) -> None:
-    wet = np.mean([by_month(one.fields["precipitation"] >= 1, one.days)[:, 0] for one in runs], axis=0)
+    wet = np.mean(
+        [by_month(one.fields["precipitation"] >= 1, one.days)[:, 0] for one in runs], axis=0
+    )
     np.testing.assert_allclose(wet, WET_DAYS, atol=0.035)
 
 
@@ -214,7 +260,12 @@ def test_the_climate_warms_by_four_tenths_a_decade(run: Run) -> None:
 
 def test_without_memory_yesterday_tells_nothing() -> None:
     made = simulate(world(70_020, ("no_memory", "no_trend")), END, layers=False)
-    for name, column in (("air_temperature_max", 2), ("precipitation", 0), ("river_discharge", 3), ("soil_moisture", 0)):
+    for name, column in (
+        ("air_temperature_max", 2),
+        ("precipitation", 0),
+        ("river_discharge", 3),
+        ("soil_moisture", 0),
+    ):
         series = anomaly(made.fields[name][:, column], made.days)
         assert abs(lag(series, 1)) < 0.05, name  # 10,958 days: five standard errors
 
@@ -236,7 +287,11 @@ def test_the_river_floods_a_dry_commune(runs: list[Run]) -> None:
 def test_evapotranspiration_and_soil_are_those_of_a_mediterranean_plain(run: Run) -> None:
     """Reference evapotranspiration of such plains is about 1,100 to 1,500 mm a year, with its peak in July."""
     water = by_month(run.fields["potential_evapotranspiration"], run.days)[:, 2]
-    assert 1000 < by_year(run.fields["potential_evapotranspiration"][:, 2], run.days).sum(axis=1).mean() < 1600
+    assert (
+        1000
+        < by_year(run.fields["potential_evapotranspiration"][:, 2], run.days).sum(axis=1).mean()
+        < 1600
+    )
     assert water.argmax() == 6
     soil = by_month(run.fields["soil_moisture"], run.days)[:, 2]
     assert soil.argmax() in (0, 1, 2) and soil.argmin() in (6, 7, 8)
@@ -252,11 +307,15 @@ def test_the_contract_accepts_every_cell(run: Run) -> None:
 # Forecasts
 
 
-def errors(run: Run, issued: Forecasts, since: str, until: str, lead: int, column: int = 2) -> tuple[np.ndarray, np.ndarray]:
+def errors(
+    run: Run, issued: Forecasts, since: str, until: str, lead: int, column: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
     """Error of the ensemble mean of Tmax at a lead (n,), and the members' variance (n,), on days none is missing."""
     at = (issued.init >= np.datetime64(since)) & (issued.init < np.datetime64(until))
     values = issued.values["air_temperature_max"][at, lead, column]
-    outcome = run.fields["air_temperature_max"][(issued.init[at] - run.days[0]).astype(int) + lead, column]
+    outcome = run.fields["air_temperature_max"][
+        (issued.init[at] - run.days[0]).astype(int) + lead, column
+    ]
     whole = np.isfinite(values).all(axis=1)
     return values[whole].mean(axis=1) - outcome[whole], values[whole].var(axis=1, ddof=1)
 
@@ -273,7 +332,10 @@ def test_forecast_errors_grow_as_at_a_real_station_and_ensembles_are_overconfide
 
 
 def test_a_change_of_model_changes_the_bias(run: Run, issued: Forecasts) -> None:
-    old, new = (errors(run, issued, *era, 1)[0].mean() for era in (("2003-01-01", "2010-01-01"), ("2010-01-01", "2016-12-01")))
+    old, new = (
+        errors(run, issued, *era, 1)[0].mean()
+        for era in (("2003-01-01", "2010-01-01"), ("2010-01-01", "2016-12-01"))
+    )
     assert abs(new - old) > 0.3
     far = errors(run, issued, "2003-01-01", "2010-01-01", 9)[0].mean()
     assert far < old - 0.2  # the old model cools with lead
@@ -317,7 +379,10 @@ def test_the_truth_is_reliable_and_what_forecasts_know_adds_to_it(run: Run) -> N
     usual = by_month(run.fields["air_temperature_max"], run.days)
 
     def hot(fields: dict[str, np.ndarray], days: np.ndarray) -> np.ndarray:
-        return fields["air_temperature_max"] > usual[days.astype("datetime64[M]").astype(int) % 12] + 2.0
+        return (
+            fields["air_temperature_max"]
+            > usual[days.astype("datetime64[M]").astype(int) % 12] + 2.0
+        )
 
     with_layers, past_alone = (truth(run, WARM, hot, layers=layers) for layers in (True, False))  # type: ignore[arg-type]
     assert with_layers.shape == past_alone.shape == (len(WARM), LEADS, 4)
@@ -325,25 +390,46 @@ def test_the_truth_is_reliable_and_what_forecasts_know_adds_to_it(run: Run) -> N
     happened = hot(run.fields, run.days)
     previous = 1.0
     for lead in (0, 1, 2, 4, 6):
-        outcome, chances, past = happened[rows + lead].astype(float), with_layers[:, lead], past_alone[:, lead]
+        outcome, chances, past = (
+            happened[rows + lead].astype(float),
+            with_layers[:, lead],
+            past_alone[:, lead],
+        )
         base = outcome.mean() * (1 - outcome.mean())
-        skill, skill_past = 1 - brier(chances, outcome, 400) / base, 1 - brier(past, outcome, 400) / base
+        skill, skill_past = (
+            1 - brier(chances, outcome, 400) / base,
+            1 - brier(past, outcome, 400) / base,
+        )
         assert skill_past - 0.03 < skill < previous + 0.06
         previous = skill
         for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.6), (0.6, 1.01)):
             there = (chances >= low) & (chances < high)
-            if there.sum() > 60:  # places share their weather: as few as a quarter of the cells tell something new
-                spread = np.sqrt(max(chances[there].mean() * (1 - chances[there].mean()), 0.01) * 4 / there.sum())
-                assert abs(chances[there].mean() - outcome[there].mean()) < 3.5 * spread, (lead, low)
+            if (
+                there.sum() > 60
+            ):  # places share their weather: as few as a quarter of the cells tell something new
+                spread = np.sqrt(
+                    max(chances[there].mean() * (1 - chances[there].mean()), 0.01) * 4 / there.sum()
+                )
+                assert abs(chances[there].mean() - outcome[there].mean()) < 3.5 * spread, (
+                    lead,
+                    low,
+                )
     lead_one = happened[rows + 1].astype(float)
-    assert brier(with_layers[:, 1], lead_one, 400) < brier(past_alone[:, 1], lead_one, 400) < lead_one.mean() * (1 - lead_one.mean())
+    assert (
+        brier(with_layers[:, 1], lead_one, 400)
+        < brier(past_alone[:, 1], lead_one, 400)
+        < lead_one.mean() * (1 - lead_one.mean())
+    )
 
 
 def test_without_forecast_skill_the_truth_is_that_of_the_past_alone() -> None:
     made = simulate(world(70_030, ("no_forecast_skill",)), np.datetime64("1995-12-31"))
     assert (made.known.place[1:] == 0).all() and (made.known.heat[1:] == 0).all()
     days = np.arange(np.datetime64("1994-06-01"), np.datetime64("1994-06-05"))
-    warm = [truth(made, days, lambda fields, _: fields["air_temperature_max"] > 28, layers=layers) for layers in (True, False)]
+    warm = [
+        truth(made, days, lambda fields, _: fields["air_temperature_max"] > 28, layers=layers)
+        for layers in (True, False)
+    ]
     np.testing.assert_array_equal(*warm)
 
 
@@ -353,7 +439,10 @@ def test_the_truth_of_yesterday_is_what_happened(run: Run) -> None:
 
     def wet_lately(fields: dict[str, np.ndarray], days: np.ndarray) -> np.ndarray:
         rain = fields["precipitation"]
-        return np.stack([rain[:, max(0, day - 1) : day + 1].sum(axis=1) > 5 for day in range(rain.shape[1])], axis=1)
+        return np.stack(
+            [rain[:, max(0, day - 1) : day + 1].sum(axis=1) > 5 for day in range(rain.shape[1])],
+            axis=1,
+        )
 
     chances = truth(run, days, wet_lately, draws=20, history=3)  # type: ignore[arg-type]
     yesterday = run.fields["precipitation"][(days - run.days[0]).astype(int) - 1]
@@ -362,19 +451,38 @@ def test_the_truth_of_yesterday_is_what_happened(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "history", "issued"), [("heat", 33, "2010-07-05"), ("flash_flood", 5, "2010-11-20"), ("river_flood", 2, "2010-12-20")]
+    ("name", "history", "issued"),
+    [
+        ("heat", 33, "2010-07-05"),
+        ("flash_flood", 5, "2010-11-20"),
+        ("river_flood", 2, "2010-12-20"),
+    ],
 )
 def test_the_truth_of_a_hazards_own_events(run: Run, name: str, history: int, issued: str) -> None:
     """Each hazard's own function on the draws; on one draw that is the record itself it gives the record's events."""
     hazard, options = hazards()[name], HazardOptions()
-    arrays = {variable: (("time", "location"), values.astype(np.float32)) for variable, values in run.fields.items()}
-    record = xr.Dataset(arrays, {"time": run.days.astype("datetime64[ns]"), "location": list(run.world.ids)})
+    arrays = {
+        variable: (("time", "location"), values.astype(np.float32))
+        for variable, values in run.fields.items()
+    }
+    record = xr.Dataset(
+        arrays, {"time": run.days.astype("datetime64[ns]"), "location": list(run.world.ids)}
+    )
     normals = hazard.fit_normals(record, options)
     levels = ("level", "time", "location")
-    event = event_of(lambda observed, usual: hazard.events(observed, usual, options).transpose(*levels), normals, run.world.ids)
+    event = event_of(
+        lambda observed, usual: hazard.events(observed, usual, options).transpose(*levels),
+        normals,
+        run.world.ids,
+    )
     expected = hazard.events(record, normals, options).transpose(*levels).values[:, 400:800]
-    itself = {variable: values[None, 400 - history : 800].astype(np.float32) for variable, values in run.fields.items()}
-    np.testing.assert_array_equal(event(itself, run.days[400 - history : 800])[:, 0, history:], expected)
+    itself = {
+        variable: values[None, 400 - history : 800].astype(np.float32)
+        for variable, values in run.fields.items()
+    }
+    np.testing.assert_array_equal(
+        event(itself, run.days[400 - history : 800])[:, 0, history:], expected
+    )
     days = np.datetime64(issued) + np.arange(0, 60, 6)
     chances = truth(run, days, event, draws=100, history=history)
     assert chances.shape == (3, len(days), LEADS, 4)
@@ -398,15 +506,26 @@ def test_sensors_fail_stick_and_catch_too_little(run: Run) -> None:
     parts = {str(place): part.set_index("time") for place, part in table.groupby("location")}
     failed = table["air_temperature_max"].isna().mean()
     assert 0.01 < failed < 0.08
-    caught = parts["coast"]["precipitation"].sum() / run.fields["precipitation"][parts["coast"]["precipitation"].notna(), 0].sum()
+    caught = (
+        parts["coast"]["precipitation"].sum()
+        / run.fields["precipitation"][parts["coast"]["precipitation"].notna(), 0].sum()
+    )
     assert 0.75 < caught < 0.98
     same = parts["plain"]["air_temperature_max"].diff() == 0
     spell = same.groupby((~same).cumsum()).sum().max()
-    others = max(int((part["air_temperature_max"].diff() == 0).rolling(8).sum().max()) for name, part in parts.items() if name != "plain")
+    others = max(
+        int((part["air_temperature_max"].diff() == 0).rolling(8).sum().max())
+        for name, part in parts.items()
+        if name != "plain"
+    )
     assert spell > 15 and others < 8
-    assert parts["river"]["river_level"].notna().any() and parts["plain"]["river_level"].isna().all()
+    assert (
+        parts["river"]["river_level"].notna().any() and parts["plain"]["river_level"].isna().all()
+    )
     region = load_region("berkane-exercise")
-    withheld = check(Batch(table, locations_table(region, run.world)), "exercise_sensors", False).withheld
+    withheld = check(
+        Batch(table, locations_table(region, run.world)), "exercise_sensors", False
+    ).withheld
     assert len(withheld) and (withheld["value"] == POWER_ON_READING).all()
 
 
@@ -416,7 +535,8 @@ def test_sensors_fail_stick_and_catch_too_little(run: Run) -> None:
 @pytest.fixture
 def write_region(tmp_path: Path) -> Callable[..., Region]:
     def write(
-        options: str = "until: 1997-03-01, members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15", more: str = ""
+        options: str = "until: 1997-03-01, members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15",
+        more: str = "",
     ) -> Region:
         path = tmp_path / "drill.yaml"
         path.write_text(
@@ -430,31 +550,53 @@ def write_region(tmp_path: Path) -> Callable[..., Region]:
 
 WRONG = {
     "misspelt": ("sead: 3", "source_options: exercise: unknown key 'sead', did you mean 'seed'?"),
-    "no number": ("seed: many", "source_options: exercise: seed: found 'many', expected a valid integer"),
-    "no such variant": ("variants: [no_rain]", "variants.0: found 'no_rain', expected 'no_memory', 'no_forecast_skill' or 'no_trend'"),
-    "ends before it starts": ("until: 1995-01-01", "would end on 1995-01-01, expected two days or more after history_start 1996-01-01"),
+    "no number": (
+        "seed: many",
+        "source_options: exercise: seed: found 'many', expected a valid integer",
+    ),
+    "no such variant": (
+        "variants: [no_rain]",
+        "variants.0: found 'no_rain', expected 'no_memory', 'no_forecast_skill' or 'no_trend'",
+    ),
+    "ends before it starts": (
+        "until: 1995-01-01",
+        "would end on 1995-01-01, expected two days or more after history_start 1996-01-01",
+    ),
 }
 
 
 @pytest.mark.parametrize(("options", "sentence"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_option_is_told_in_one_sentence(write_region: Callable[..., Region], tmp_path: Path, options: str, sentence: str) -> None:
+def test_a_wrong_option_is_told_in_one_sentence(
+    write_region: Callable[..., Region], tmp_path: Path, options: str, sentence: str
+) -> None:
     with pytest.raises(ConfigError, match=sentence.replace("?", r"\?")):
         fetch(write_region(options), Settings(tmp_path))
 
 
-def test_a_place_without_coordinates_is_refused(write_region: Callable[..., Region], tmp_path: Path) -> None:
+def test_a_place_without_coordinates_is_refused(
+    write_region: Callable[..., Region], tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match="locations: 'a' has no latitude or longitude"):
         fetch(write_region(more="locations: [{id: a}]\n"), Settings(tmp_path))
 
 
-def test_options_of_a_source_the_region_does_not_name_are_refused(write_region: Callable[..., Region]) -> None:
+def test_options_of_a_source_the_region_does_not_name_are_refused(
+    write_region: Callable[..., Region],
+) -> None:
     region = write_region().model_copy(update={"sources": ("exercise_sensors",)})
-    with pytest.raises(ConfigError, match="source_options: found 'exercise', expected a source of the region: exercise_sensors"):
+    with pytest.raises(
+        ConfigError,
+        match="source_options: found 'exercise', expected a source of the region: exercise_sensors",
+    ):
         sources_of(region)
 
 
 def test_another_seed_is_another_region_to_its_models(write_region: Callable[..., Region]) -> None:
-    assert write_region("seed: 1").fingerprint == write_region("seed: 1").fingerprint != write_region("seed: 2").fingerprint
+    assert (
+        write_region("seed: 1").fingerprint
+        == write_region("seed: 1").fingerprint
+        != write_region("seed: 2").fingerprint
+    )
 
 
 def test_it_says_that_it_is_an_exercise(write_region: Callable[..., Region]) -> None:
@@ -481,7 +623,9 @@ def test_any_number_of_places_can_be_made_up(write_region: Callable[..., Region]
     np.testing.assert_array_equal(few.latitude, many.latitude[:3])
 
 
-def test_a_pull_adds_what_is_new_and_nothing_twice(write_region: Callable[..., Region], tmp_path: Path) -> None:
+def test_a_pull_adds_what_is_new_and_nothing_twice(
+    write_region: Callable[..., Region], tmp_path: Path
+) -> None:
     """Pulled on two days, the store holds the bytes of one pull on the second; an unchanged day brings no new snapshot."""
     settings, known = Settings(tmp_path / "two"), sources()
     options = "members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15, places: 3, until: "
@@ -492,27 +636,44 @@ def test_a_pull_adds_what_is_new_and_nothing_twice(write_region: Callable[..., R
         assert batch.observations["time"].max() == pd.Timestamp(end)
         assert batch.forecasts["init_time"].max() == pd.Timestamp(end) + pd.Timedelta(1, "D")
         Store(settings, region).ingest(known["exercise"], batch)
-        stored = Store(settings, region).ingest(known["exercise_sensors"], fetch_sensors(region, settings))
+        stored = Store(settings, region).ingest(
+            known["exercise_sensors"], fetch_sensors(region, settings)
+        )
     assert not Store(settings, region).ingest(known["exercise"], fetch(region, settings)).changed
     at_once = Settings(tmp_path / "once")
     for name in region.sources:
         Store(at_once, region).ingest(known[name], known[name].fetch(region, at_once))
     assert stored.changed
-    assert Store(settings, region).observations().load().equals(Store(at_once, region).observations().load())
+    assert (
+        Store(settings, region)
+        .observations()
+        .load()
+        .equals(Store(at_once, region).observations().load())
+    )
     one, other = Store(settings, region).forecasts(), Store(at_once, region).forecasts()
     assert one is not None and other is not None and one.load().equals(other.load())
     assert one.sizes["member"] == 2 and one.sizes["lead_time"] == LEADS
 
 
-def test_another_seed_replaces_what_is_stored(write_region: Callable[..., Region], tmp_path: Path) -> None:
-    settings, options = Settings(tmp_path), "members: 2, forecasts_from: 1996-12-01, places: 2, until: 1997-02-01, seed: "
+def test_another_seed_replaces_what_is_stored(
+    write_region: Callable[..., Region], tmp_path: Path
+) -> None:
+    settings, options = (
+        Settings(tmp_path),
+        "members: 2, forecasts_from: 1996-12-01, places: 2, until: 1997-02-01, seed: ",
+    )
     for seed in (1, 2):
         region = write_region(options + str(seed))
         batch = fetch(region, settings)
-        assert batch.observations["time"].nunique() == 398 and batch.forecasts["init_time"].nunique() > 55
+        assert (
+            batch.observations["time"].nunique() == 398
+            and batch.forecasts["init_time"].nunique() > 55
+        )
         Store(settings, region).ingest(sources()["exercise"], batch)
     found = Store(settings, region).observations()["air_temperature_max"].values
-    np.testing.assert_array_equal(found.ravel(), batch.observations["air_temperature_max"].to_numpy())
+    np.testing.assert_array_equal(
+        found.ravel(), batch.observations["air_temperature_max"].to_numpy()
+    )
 
 
 def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
@@ -527,18 +688,27 @@ def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
     after = pd.Timestamp.now("UTC").tz_localize(None).normalize()
     newest = batch.observations["time"].max() + pd.Timedelta(1, "D")
     assert before <= newest <= after
-    assert newest - batch.forecasts["init_time"].max() <= pd.Timedelta(3, "D")  # a forecast may have been lost
+    assert newest - batch.forecasts["init_time"].max() <= pd.Timedelta(
+        3, "D"
+    )  # a forecast may have been lost
 
 
 def test_by_default_twelve_years_have_no_forecasts_and_the_model_changes_in_mid_archive() -> None:
     from sources.exercise import forecast_days
 
     assert Options().members > 1
-    assert forecast_days(load_region("berkane-exercise")) == (np.datetime64("2008-01-01"), np.datetime64("2017-01-01"))
+    assert forecast_days(load_region("berkane-exercise")) == (
+        np.datetime64("2008-01-01"),
+        np.datetime64("2017-01-01"),
+    )
 
 
 def test_normals_of_the_year_are_smooth_and_keep_their_monthly_means() -> None:
     curve = climate.yearly(COAST_MAXIMUM)
-    np.testing.assert_allclose(np.add.reduceat(curve, climate.MONTH_STARTS[:-1]) / np.diff(climate.MONTH_STARTS), COAST_MAXIMUM, atol=0.02)
+    np.testing.assert_allclose(
+        np.add.reduceat(curve, climate.MONTH_STARTS[:-1]) / np.diff(climate.MONTH_STARTS),
+        COAST_MAXIMUM,
+        atol=0.02,
+    )
     assert np.abs(np.diff(np.append(curve, curve[0]))).max() < 0.2
     assert climate.yearly(COAST_RAIN).min() >= 0

@@ -22,7 +22,17 @@ from replay import HASTY, Fault, Service, serve
 
 from configs import RiskError
 from sources import SourceUnavailable
-from sources.http import Address, Closed, Manners, Question, Refused, ask, cache_folder, get_json, same_origin
+from sources.http import (
+    Address,
+    Closed,
+    Manners,
+    Question,
+    Refused,
+    ask,
+    cache_folder,
+    get_json,
+    same_origin,
+)
 
 GOOD = {"value": 1.5}
 JSON = {"Content-Type": "application/json"}
@@ -36,7 +46,12 @@ def service() -> Iterator[Service]:
 
 
 def question(service: Service, **changes: Any) -> Question:
-    plain = Question("weather_service", f"{service.url}/v1/data", "berkane, 2026-11-01 to 2026-11-10", {"days": "10"})
+    plain = Question(
+        "weather_service",
+        f"{service.url}/v1/data",
+        "berkane, 2026-11-01 to 2026-11-10",
+        {"days": "10"},
+    )
     return dataclasses.replace(plain, **changes)
 
 
@@ -59,7 +74,9 @@ PASSING = {
     "too many requests, with words where a date belongs": Fault(429, {"Retry-After": "soon"}),
     "too many requests, with odd digits": Fault(429, {"Retry-After": "\u00b2"}),
     "an error of the service": Fault(500, JSON, b'{"error": true}'),
-    "a bad gateway with a page": Fault(502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>"),
+    "a bad gateway with a page": Fault(
+        502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>"
+    ),
     "a service under repair": Fault(503, {"Retry-After": "0"}),
     "a gateway's time-out": Fault(504),
     "a request that took too long": Fault(408),
@@ -86,7 +103,9 @@ def test_a_fault_that_stays_is_told_in_one_sentence(service: Service, fault: Fau
         get_json(question(service), plain, HASTY)
     text = str(error.value)
     assert len(service.asked) == 3
-    assert text.startswith("weather_service: asked 127.0.0.1 for berkane, 2026-11-01 to 2026-11-10; found ")
+    assert text.startswith(
+        "weather_service: asked 127.0.0.1 for berkane, 2026-11-01 to 2026-11-10; found "
+    )
     assert "in 3 tries; " in text and ("later" in text or "check" in text)
 
 
@@ -96,27 +115,53 @@ LASTING: dict[str, tuple[Fault, str, type[SourceUnavailable]]] = {
         "start_date is out of range",
         Refused,
     ),
-    "a wrong key": (Fault(401, JSON, b'{"message": "no such key"}'), "check the key or token in the environment", Closed),
+    "a wrong key": (
+        Fault(401, JSON, b'{"message": "no such key"}'),
+        "check the key or token in the environment",
+        Closed,
+    ),
     "a forbidden place": (Fault(403), "check the key or token in the environment", Closed),
     "no such address": (Fault(404), "check the address", Refused),
     "a list as a reason": (Fault(400, JSON, b"[1, 2]"), "HTTP 400;", Refused),
     "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s", Closed),
-    "a wait until an hour later": (Fault(429, {"Retry-After": an_hour_later()}), "asks to wait", Closed),
-    "a daily limit": (Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'), "Daily API request limit exceeded", Closed),
-    "a text that says it for good": (Fault(200, {}, b"Daily bread is sold out"), "found the text 'Daily bread is sold out'", Refused),
+    "a wait until an hour later": (
+        Fault(429, {"Retry-After": an_hour_later()}),
+        "asks to wait",
+        Closed,
+    ),
+    "a daily limit": (
+        Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'),
+        "Daily API request limit exceeded",
+        Closed,
+    ),
+    "a text that says it for good": (
+        Fault(200, {}, b"Daily bread is sold out"),
+        "found the text 'Daily bread is sold out'",
+        Refused,
+    ),
     "a redirect to another host": (
         Fault(302, {"Location": "http://example.invalid/login"}),
         "redirect to http://example.invalid",
         SourceUnavailable,
     ),
-    "a redirect to a file": (Fault(301, {"Location": "file" + ":///secrets"}), "which is not followed", SourceUnavailable),
-    "a redirect to another port": (Fault(307, {"Location": "http://127.0.0.1:9/"}), "which is not followed", SourceUnavailable),
+    "a redirect to a file": (
+        Fault(301, {"Location": "file" + ":///secrets"}),
+        "which is not followed",
+        SourceUnavailable,
+    ),
+    "a redirect to another port": (
+        Fault(307, {"Location": "http://127.0.0.1:9/"}),
+        "which is not followed",
+        SourceUnavailable,
+    ),
     "a redirect to nowhere": (Fault(302), "redirect to nowhere", SourceUnavailable),
 }
 
 
 @pytest.mark.parametrize(("fault", "told", "kind"), LASTING.values(), ids=LASTING)
-def test_a_lasting_fault_is_told_at_once(service: Service, fault: Fault, told: str, kind: type[SourceUnavailable]) -> None:
+def test_a_lasting_fault_is_told_at_once(
+    service: Service, fault: Fault, told: str, kind: type[SourceUnavailable]
+) -> None:
     service.faults = [fault]
     with pytest.raises(SourceUnavailable, match="berkane, 2026-11-01 to 2026-11-10") as error:
         get_json(question(service), plain, dataclasses.replace(HASTY, hopeless=("daily",)))
@@ -135,7 +180,9 @@ def test_redirects_within_the_service_are_followed_but_not_for_ever(service: Ser
 
 def test_a_reply_that_does_not_end_or_is_too_large_is_refused(service: Service) -> None:
     service.faults = [Fault(200, JSON, b" " * 5_000)]
-    with pytest.raises(SourceUnavailable, match="more than 1,000 bytes; ask for fewer places or days"):
+    with pytest.raises(
+        SourceUnavailable, match="more than 1,000 bytes; ask for fewer places or days"
+    ):
         get_json(question(service), plain, dataclasses.replace(HASTY, most_bytes=1_000))
 
 
@@ -156,7 +203,9 @@ def test_retry_after_is_obeyed_and_waits_grow(service: Service) -> None:
     assert time.monotonic() - began >= 0.02 + 0.04 + 0.08 + 0.16
 
 
-def test_a_key_is_sent_but_never_said_and_never_kept(service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_is_sent_but_never_said_and_never_kept(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     secret = question(service, secrets={"apikey": KEY}, headers={"Authorization": f"Bearer {KEY}"})
     with caplog.at_level(logging.INFO):
         get_json(secret, plain, HASTY, kept=tmp_path, keep=True)
@@ -166,19 +215,29 @@ def test_a_key_is_sent_but_never_said_and_never_kept(service: Service, tmp_path:
         with pytest.raises(SourceUnavailable, match=r"the key \*\*\* is not known") as error:
             get_json(secret, plain, HASTY)
     assert KEY not in str(error.value) + repr(secret) + caplog.text
-    assert all(KEY not in path.name and KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+    assert all(
+        KEY not in path.name and KEY.encode() not in path.read_bytes()
+        for path in tmp_path.iterdir()
+    )
     assert get_json(question(service), plain, HASTY, kept=tmp_path) == GOOD
     assert len(service.asked) == 2, "what is kept is the same with another key"
 
 
-def test_a_token_is_not_said_when_the_service_repeats_it_and_other_headers_are_no_secret(service: Service) -> None:
+def test_a_token_is_not_said_when_the_service_repeats_it_and_other_headers_are_no_secret(
+    service: Service,
+) -> None:
     told = question(service, headers={"Authorization": f"Bearer {KEY}", "NGSILD-Tenant": "berkane"})
     service.faults = [Fault(400, JSON, f'{{"detail": "token {KEY} is out of date"}}'.encode())]
-    with pytest.raises(SourceUnavailable, match=r"asked 127.0.0.1 for berkane, .* found HTTP 400 \(token \*\*\* is out of date\)"):
+    with pytest.raises(
+        SourceUnavailable,
+        match=r"asked 127.0.0.1 for berkane, .* found HTTP 400 \(token \*\*\* is out of date\)",
+    ):
         get_json(told, plain, HASTY)
 
 
-def test_an_answer_is_kept_only_when_asked_to_and_accepted(service: Service, tmp_path: Path) -> None:
+def test_an_answer_is_kept_only_when_asked_to_and_accepted(
+    service: Service, tmp_path: Path
+) -> None:
     def refuse(body: Any) -> Any:
         raise RiskError("not this one")
 
@@ -193,7 +252,9 @@ def test_an_answer_is_kept_only_when_asked_to_and_accepted(service: Service, tmp
     assert len(service.asked) == 4
 
 
-def test_a_damaged_or_unfit_kept_answer_is_asked_for_again(service: Service, tmp_path: Path) -> None:
+def test_a_damaged_or_unfit_kept_answer_is_asked_for_again(
+    service: Service, tmp_path: Path
+) -> None:
     def only_new(body: Any) -> Any:
         if body == GOOD:
             raise RiskError("an answer of old")
@@ -227,9 +288,13 @@ def test_one_request_at_a_time(service: Service) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "weather.example.org"])
-def test_no_test_reaches_past_the_loopback_address(service: Service, loopback_only: list[str], host: str) -> None:
+def test_no_test_reaches_past_the_loopback_address(
+    service: Service, loopback_only: list[str], host: str
+) -> None:
     with pytest.raises(SourceUnavailable, match="no connection"):
-        get_json(question(service, url=f"http://{host}/v1"), plain, dataclasses.replace(HASTY, tries=1))
+        get_json(
+            question(service, url=f"http://{host}/v1"), plain, dataclasses.replace(HASTY, tries=1)
+        )
     assert len(loopback_only) == 1 and host.strip("[]") in loopback_only.pop()
 
 
@@ -243,7 +308,16 @@ class _Options(BaseModel):
     url: Address = "https://data.example.org"
 
 
-@pytest.mark.parametrize("text", ["file" + ":///etc/data", "ftp://data.example.org", "data.example.org", "http://", "http://a b:x/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file" + ":///etc/data",
+        "ftp://data.example.org",
+        "data.example.org",
+        "http://",
+        "http://a b:x/",
+    ],
+)
 def test_an_address_is_http(text: str) -> None:
     with pytest.raises(ValidationError, match="expected an address"):
         _Options(url=text)

@@ -31,10 +31,15 @@ def zulu(moment: pd.Timestamp) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def instances(how: Callable[[pd.Timestamp], float], unit: str | None = None) -> list[dict[str, Any]]:
+def instances(
+    how: Callable[[pd.Timestamp], float], unit: str | None = None
+) -> list[dict[str, Any]]:
     """An attribute's hours in the normalized representation, each with its unit where there is one."""
     told = {"unitCode": unit} if unit else {}
-    return [{"type": "Property", "value": how(moment), "observedAt": zulu(moment), **told} for moment in HOURS]
+    return [
+        {"type": "Property", "value": how(moment), "observedAt": zulu(moment), **told}
+        for moment in HOURS
+    ]
 
 
 def bare(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -56,7 +61,11 @@ def weather(**changes: Any) -> dict[str, Any]:
     return {"id": STATION, "type": "WeatherObserved", **plain, **changes}
 
 
-LEVEL = {"id": GAUGE, "type": "FloodMonitoring", "currentLevel": instances(lambda moment: 150.0 + moment.hour, "CMT")}
+LEVEL = {
+    "id": GAUGE,
+    "type": "FloodMonitoring",
+    "currentLevel": instances(lambda moment: 150.0 + moment.hour, "CMT"),
+}
 
 
 def holding(entity: dict[str, Any]) -> Callable[[Asked], Any]:
@@ -68,7 +77,9 @@ def holding(entity: dict[str, Any]) -> Callable[[Asked], Any]:
         return [
             row
             for row in rows
-            if asked.params["timeAt"] <= str(row.get("observedAt") or asked.params["timeAt"]) < asked.params["endTimeAt"]
+            if asked.params["timeAt"]
+            <= str(row.get("observedAt") or asked.params["timeAt"])
+            < asked.params["endTimeAt"]
         ]
 
     def answer(asked: Asked) -> Any:
@@ -76,7 +87,9 @@ def holding(entity: dict[str, Any]) -> Callable[[Asked], Any]:
             return []
         found = {name: within(rows, asked) for name, rows in entity.items()}
         if asked.params.get("options") == "temporalValues":
-            found = {name: bare(rows) if isinstance(rows, list) else rows for name, rows in found.items()}
+            found = {
+                name: bare(rows) if isinstance(rows, list) else rows for name, rows in found.items()
+            }
         return [found]
 
     return answer
@@ -107,7 +120,12 @@ def test_a_stations_days_are_pulled_value_by_value(tmp_path: Path, simplified: b
     with serve(Service(holding(weather()))) as service:
         table = pull(tmp_path, service, simplified=simplified, units=units).observations
         assert service.asked[0].path == "/ngsi-ld/v1/temporal/entities"
-        wanted = {"type": "WeatherObserved", "id": STATION, "timerel": "between", "timeAt": "2026-03-01T00:00:00Z"}
+        wanted = {
+            "type": "WeatherObserved",
+            "id": STATION,
+            "timerel": "between",
+            "timeAt": "2026-03-01T00:00:00Z",
+        }
         assert wanted.items() <= service.asked[0].params.items()
         assert ("options" in service.asked[0].params) is simplified
     assert table["time"].tolist() == list(pd.date_range("2026-03-01", "2026-03-04"))
@@ -123,7 +141,12 @@ def test_a_flood_monitors_levels_stand_beside_the_weather(tmp_path: Path) -> Non
 
     with serve(Service(both)) as service:
         table = pull(
-            tmp_path, service, places={"a": {"WeatherObserved": STATION, "FloodMonitoring": GAUGE}, "b": {"FloodMonitoring": GAUGE}}
+            tmp_path,
+            service,
+            places={
+                "a": {"WeatherObserved": STATION, "FloodMonitoring": GAUGE},
+                "b": {"FloodMonitoring": GAUGE},
+            },
         )
     found = table.observations.set_index(["location", "time"])
     np.testing.assert_allclose(found["river_level"], 1.615)  # 150 cm + 11.5 cm
@@ -143,19 +166,30 @@ def test_long_times_are_asked_for_by_windows_and_new_ones_only(tmp_path: Path) -
         service.asked.clear()
         level_behind = newest | {("a", "river_level"): pd.Timestamp("2026-02-20")}
         pull(tmp_path, service, level_behind, late_days=1)
-        assert service.asked[0].params["timeAt"] == "2026-02-19T00:00:00Z", "what was silent for a while is asked for its past"
+        assert service.asked[0].params["timeAt"] == "2026-02-19T00:00:00Z", (
+            "what was silent for a while is asked for its past"
+        )
 
 
-def test_headers_name_the_tenant_the_context_and_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headers_name_the_tenant_the_context_and_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BROKER", "Bearer s3cret-token")
     named = {"tenant": "berkane", "fiware_service": "city", "fiware_service_path": "/weather", "authorization_env": "BROKER",
              "context": "https://example.org/context.jsonld"}  # fmt: skip
     with serve(Service(holding(weather()))) as service:
         pull(tmp_path, service, **named)
         headers = service.asked[0].headers
-    assert (headers["ngsild-tenant"], headers["fiware-service"], headers["fiware-servicepath"]) == ("berkane", "city", "/weather")
+    assert (headers["ngsild-tenant"], headers["fiware-service"], headers["fiware-servicepath"]) == (
+        "berkane",
+        "city",
+        "/weather",
+    )
     assert headers["authorization"] == "Bearer s3cret-token"
-    assert headers["link"] == '<https://example.org/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+    assert (
+        headers["link"]
+        == '<https://example.org/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+    )
 
 
 def test_a_partial_answer_is_asked_on_from_where_it_ends(tmp_path: Path) -> None:
@@ -163,8 +197,13 @@ def test_a_partial_answer_is_asked_on_from_where_it_ends(tmp_path: Path) -> None
         """At most 30 hours an answer, as 6.3.10 has it: 206 and a Content-Range of times."""
         since, until = pd.Timestamp(asked.params["timeAt"]), pd.Timestamp(asked.params["endTimeAt"])
         end = min(until, since + pd.Timedelta(hours=30))
-        body = holding(weather())(Asked(asked.path, {**asked.params, "endTimeAt": zulu(end)}, asked.headers))
-        headers = {"Content-Type": "application/json", "Content-Range": f"date-time {zulu(since)}-{zulu(end)}/1000"}
+        body = holding(weather())(
+            Asked(asked.path, {**asked.params, "endTimeAt": zulu(end)}, asked.headers)
+        )
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Range": f"date-time {zulu(since)}-{zulu(end)}/1000",
+        }
         return Fault(206, headers, json.dumps(body).encode()) if end < until else body
 
     with serve(Service(partial)) as service:
@@ -175,9 +214,19 @@ def test_a_partial_answer_is_asked_on_from_where_it_ends(tmp_path: Path) -> None
 def test_a_next_link_of_the_broker_is_followed(tmp_path: Path) -> None:
     def paged(asked: Asked) -> Any:
         later = "offset" in asked.params
-        rows = {"temperature": weather()["temperature"][48:] if later else weather()["temperature"][:48]}
-        link = {} if later else {"Link": '</ngsi-ld/v1/temporal/entities?offset=1>; rel="next"; type="application/ld+json"'}
-        return Fault(200, link, json.dumps([{"id": STATION, "type": "WeatherObserved", **rows}]).encode())
+        rows = {
+            "temperature": weather()["temperature"][48:] if later else weather()["temperature"][:48]
+        }
+        link = (
+            {}
+            if later
+            else {
+                "Link": '</ngsi-ld/v1/temporal/entities?offset=1>; rel="next"; type="application/ld+json"'
+            }
+        )
+        return Fault(
+            200, link, json.dumps([{"id": STATION, "type": "WeatherObserved", **rows}]).encode()
+        )
 
     with serve(Service(paged)) as service:
         assert pull(tmp_path, service).observations["air_temperature_max"].tolist() == [23.0] * 4
@@ -189,14 +238,23 @@ def test_one_bad_place_is_remarked_and_the_others_are_pulled(tmp_path: Path) -> 
 
     def answer(asked: Asked) -> Any:
         return (
-            Fault(404) if asked.params["id"] == GAUGE else [holding(weather())(Asked(asked.path, {**asked.params, "id": STATION}, {}))[0]]
+            Fault(404)
+            if asked.params["id"] == GAUGE
+            else [holding(weather())(Asked(asked.path, {**asked.params, "id": STATION}, {}))[0]]
         )
 
-    places = {"a": {"WeatherObserved": STATION}, "b": {"WeatherObserved": "urn:b", "FloodMonitoring": GAUGE}}
+    places = {
+        "a": {"WeatherObserved": STATION},
+        "b": {"WeatherObserved": "urn:b", "FloodMonitoring": GAUGE},
+    }
     with serve(Service(answer)) as service:
         batch = pull(tmp_path, service, places=places)
     assert set(batch.observations["location"]) == {"a"}
-    assert len(batch.remarks) == 1 and "FloodMonitoring of b" in batch.remarks[0] and "HTTP 404" in batch.remarks[0]
+    assert (
+        len(batch.remarks) == 1
+        and "FloodMonitoring of b" in batch.remarks[0]
+        and "HTTP 404" in batch.remarks[0]
+    )
 
 
 def changed(attribute: str, **fields: Any) -> Callable[[Asked], Any]:
@@ -206,7 +264,9 @@ def changed(attribute: str, **fields: Any) -> Callable[[Asked], Any]:
 
 
 def linked(target: str) -> Callable[[Asked], Any]:
-    return lambda _: Fault(200, {"Link": f'<{target}>; rel="next"'}, json.dumps([weather()]).encode())
+    return lambda _: Fault(
+        200, {"Link": f'<{target}>; rel="next"'}, json.dumps([weather()]).encode()
+    )
 
 
 def ranged(words: str) -> Callable[[Asked], Any]:
@@ -241,14 +301,27 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
 
 
 @pytest.mark.parametrize(("answer", "words"), DOWN.values(), ids=DOWN.keys())
-def test_what_stays_wrong_is_told_and_nothing_is_delivered(tmp_path: Path, answer: Callable[[Asked], Any], words: str) -> None:
+def test_what_stays_wrong_is_told_and_nothing_is_delivered(
+    tmp_path: Path, answer: Callable[[Asked], Any], words: str
+) -> None:
     with serve(Service(answer)) as service, pytest.raises(SourceUnavailable, match=words) as caught:
         pull(tmp_path, service)
-    assert str(caught.value).startswith("ngsi_ld: ") and str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    assert (
+        str(caught.value).startswith("ngsi_ld: ")
+        and str(caught.value).endswith(".")
+        and "\n" not in str(caught.value)
+    )
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(429, {"Retry-After": "0"}), Fault(503), Fault(late=0.5), Fault(body=b"<html></html>"), Fault(body=b"[{")]
+    "fault",
+    [
+        Fault(429, {"Retry-After": "0"}),
+        Fault(503),
+        Fault(late=0.5),
+        Fault(body=b"<html></html>"),
+        Fault(body=b"[{"),
+    ],
 )
 def test_what_passes_is_asked_again(tmp_path: Path, fault: Fault) -> None:
     with serve(Service(holding(weather()), faults=[fault])) as service:
@@ -258,17 +331,29 @@ def test_what_passes_is_asked_again(tmp_path: Path, fault: Fault) -> None:
 def test_duplicates_that_differ_are_an_error_with_place_and_time(tmp_path: Path) -> None:
     rows = weather()["precipitation"]
     twice = holding(weather(precipitation=[*rows, {**rows[5], "value": 9.0}]))
-    with serve(Service(twice)) as service, pytest.raises(RiskError, match="precipitation of a at 2026-03-01T05:00Z is 1 and 9"):
+    with (
+        serve(Service(twice)) as service,
+        pytest.raises(RiskError, match="precipitation of a at 2026-03-01T05:00Z is 1 and 9"),
+    ):
         pull(tmp_path, service)
 
 
 KEPT = {
     "twice the same": (weather()["temperature"] * 2, [23, 23, 23, 23]),
-    "a null": ([*weather()["temperature"][:95], {**weather()["temperature"][95], "value": None}], [23, 23, 23, 22]),
-    "a day without readings": (weather()["temperature"][:24] + weather()["temperature"][48:], [23, np.nan, 23, 23]),
+    "a null": (
+        [*weather()["temperature"][:95], {**weather()["temperature"][95], "value": None}],
+        [23, 23, 23, 22],
+    ),
+    "a day without readings": (
+        weather()["temperature"][:24] + weather()["temperature"][48:],
+        [23, np.nan, 23, 23],
+    ),
     "fahrenheit from a day on": (
         weather()["temperature"][:48]
-        + [{**row, "value": row["value"] * 1.8 + 32, "unitCode": "FAH"} for row in weather()["temperature"][48:]],
+        + [
+            {**row, "value": row["value"] * 1.8 + 32, "unitCode": "FAH"}
+            for row in weather()["temperature"][48:]
+        ],
         [23, 23, 23, 23],
     ),
     "long names": (weather()["temperature"], [23, 23, 23, 23]),
@@ -280,30 +365,47 @@ def test_days_are_those_of_the_readings(tmp_path: Path, case: str) -> None:
     rows, highest = KEPT[case]
     entity = weather(temperature=rows)
     if case == "long names":
-        entity["https://smartdatamodels.org/dataModel.Weather/temperature"] = entity.pop("temperature")
+        entity["https://smartdatamodels.org/dataModel.Weather/temperature"] = entity.pop(
+            "temperature"
+        )
     with serve(Service(holding(entity))) as service:
-        np.testing.assert_allclose(pull(tmp_path, service).observations["air_temperature_max"], highest)
+        np.testing.assert_allclose(
+            pull(tmp_path, service).observations["air_temperature_max"], highest
+        )
 
 
 def test_attributes_of_ones_own_may_be_named(tmp_path: Path) -> None:
     entity = {"id": STATION, "type": "WeatherObserved", "lluvia": instances(lambda _: 0.1)}
     with serve(Service(holding(entity))) as service:
-        table = pull(tmp_path, service, attributes={"lluvia": "precipitation"}, units={"lluvia": "CMT"}).observations
+        table = pull(
+            tmp_path, service, attributes={"lluvia": "precipitation"}, units={"lluvia": "CMT"}
+        ).observations
     np.testing.assert_allclose(table["precipitation"], 24.0)
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "a place unknown": ({"places": {"zz": {"WeatherObserved": "x"}}}, "unknown location 'zz', expected one of a, b; mend `places`"),
+    "a place unknown": (
+        {"places": {"zz": {"WeatherObserved": "x"}}},
+        "unknown location 'zz', expected one of a, b; mend `places`",
+    ),
     "no place": ({"places": {}}, "places"),
     "a variable unknown": ({"attributes": {"x": "rain"}}, "found 'rain'"),
-    "a password in the address": ({"url": "https://me:s3cret@host/v1"}, "a user or password in the address"),
-    "a header not set": ({"authorization_env": "NOT_SET_AT_ALL"}, "the environment variable NOT_SET_AT_ALL, named in .*, is not set"),
+    "a password in the address": (
+        {"url": "https://me:s3cret@host/v1"},
+        "a user or password in the address",
+    ),
+    "a header not set": (
+        {"authorization_env": "NOT_SET_AT_ALL"},
+        "the environment variable NOT_SET_AT_ALL, named in .*, is not set",
+    ),
     "an unknown key": ({"tenants": "x"}, "unknown key 'tenants', did you mean 'tenant'"),
 }
 
 
 @pytest.mark.parametrize(("options", "words"), OPTIONS.values(), ids=OPTIONS.keys())
-def test_options_that_cannot_be_are_told(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+def test_options_that_cannot_be_are_told(
+    tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
     with pytest.raises(RiskError, match=words) as caught:
         broker_of(region(tmp_path, "https://broker.example.org", **options))
     assert "s3cret" not in str(caught.value)
@@ -311,19 +413,32 @@ def test_options_that_cannot_be_are_told(tmp_path: Path, options: dict[str, Any]
 
 def test_a_region_without_a_start_is_told_to_name_one(tmp_path: Path) -> None:
     place = region(tmp_path, "http://127.0.0.1:1").model_copy(update={"history_start": None})
-    with pytest.raises(RiskError, match="history_start: found none, ngsi_ld needs the first day to ask for; add it"):
+    with pytest.raises(
+        RiskError, match="history_start: found none, ngsi_ld needs the first day to ask for; add it"
+    ):
         fetch_from(broker_of(place, HASTY), place, {}, NOW)
 
 
 def test_the_recorded_station_is_read(shared: Path, tmp_path: Path) -> None:
     """The data model's own example (a current state, no history), its attributes given the time it names."""
-    example = json.loads((shared / "payloads" / "fiware" / "WeatherObserved.example-normalized.jsonld").read_text())
+    example = json.loads(
+        (shared / "payloads" / "fiware" / "WeatherObserved.example-normalized.jsonld").read_text()
+    )
     when = "2016-11-30T07:00:00.00Z"
-    timed = {name: [{**found, "observedAt": when}] if name in MODEL else found for name, found in example.items()}
+    timed = {
+        name: [{**found, "observedAt": when}] if name in MODEL else found
+        for name, found in example.items()
+    }
     with serve(Service(lambda _: [timed])) as service:
         options = {"since": "2016-11-30", "window_days": 366, "interval_minutes": dict.fromkeys(
             ("air_temperature", "precipitation", "relative_humidity", "wind_speed", "river_level", "air_pressure"), 1440)}  # fmt: skip
         place = region(tmp_path, service.url, **options)
-        row = fetch_from(broker_of(place, HASTY), place, {}, datetime(2016, 12, 2, tzinfo=UTC)).observations.iloc[0]
-    assert (row["air_temperature_mean"], row["precipitation"], row["relative_humidity"]) == (3.3, 0.0, 100.0)
+        row = fetch_from(
+            broker_of(place, HASTY), place, {}, datetime(2016, 12, 2, tzinfo=UTC)
+        ).observations.iloc[0]
+    assert (row["air_temperature_mean"], row["precipitation"], row["relative_humidity"]) == (
+        3.3,
+        0.0,
+        100.0,
+    )
     assert (row["wind_speed"], row["air_pressure"], row["river_level"]) == (2.0, 938.9, 0.5)

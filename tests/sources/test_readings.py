@@ -36,11 +36,27 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = pd.Timestamp("2026-03-01")
 
 
-def rows(values: Any, variable: str = "precipitation", unit: str = "", start: str = "2026-03-01", minutes: float = 60, **rest: Any) -> Any:
+def rows(
+    values: Any,
+    variable: str = "precipitation",
+    unit: str = "",
+    start: str = "2026-03-01",
+    minutes: float = 60,
+    **rest: Any,
+) -> Any:
     """Readings of one sensor, one after the other from ``start`` (UTC) on; NaN leaves one out."""
     times = pd.date_range(start, periods=len(values), freq=pd.Timedelta(minutes=minutes), tz="UTC")
-    table = pd.DataFrame({"time": times, "location": rest.pop("location", "a"), "value": np.array(values, dtype=float)})
-    hows = {part: conversion(unit or VARIABLES[part].units, part, "s", "c") for part in parts_of(variable)}
+    table = pd.DataFrame(
+        {
+            "time": times,
+            "location": rest.pop("location", "a"),
+            "value": np.array(values, dtype=float),
+        }
+    )
+    hows = {
+        part: conversion(unit or VARIABLES[part].units, part, "s", "c")
+        for part in parts_of(variable)
+    }
     return converted(table, variable, hows, rest.pop("missing", ()))
 
 
@@ -69,7 +85,11 @@ CASES: dict[str, tuple[Any, str, float]] = {
     "highest": (HOURS, "air_temperature_max", 23.0),
     "lowest": (HOURS, "air_temperature_min", 0.0),
     "level is a mean": (HOURS, "river_level", 11.5),
-    "20 of 24 hours: a sum is divided by 20/24": (without(20, 21, 22, 23), "precipitation", 190 * 24 / 20),
+    "20 of 24 hours: a sum is divided by 20/24": (
+        without(20, 21, 22, 23),
+        "precipitation",
+        190 * 24 / 20,
+    ),
     "20 of 24 hours: a mean is taken as it is": (without(20, 21, 22, 23), "wind_speed", 9.5),
     "20 of 24 hours: so is an extreme": (without(20, 21, 22, 23), "air_temperature_max", 19.0),
     "19 of 24 hours are too few (79 %)": (without(5, 6, 7, 8, 9), "precipitation", nan),
@@ -85,11 +105,20 @@ def test_a_day_is(values: Any, variable: str, expected: float) -> None:
 
 def test_one_thermometer_gives_highest_mean_and_lowest() -> None:
     table = daily(rows(HOURS + 273.15, "air_temperature", unit="K"), "s", ReadingOptions(), 0, NOW)
-    assert table.columns.tolist() == ["time", "location", "air_temperature_max", "air_temperature_mean", "air_temperature_min"]
+    assert table.columns.tolist() == [
+        "time",
+        "location",
+        "air_temperature_max",
+        "air_temperature_mean",
+        "air_temperature_min",
+    ]
     assert table.iloc[0, 2:].tolist() == pytest.approx([23.0, 11.5, 0.0])
 
 
-@pytest.mark.parametrize(("offset", "first", "count"), [(0, "2026-03-01", 2), (1, "2026-03-01", 2), (-5, "2026-03-01", 1)])
+@pytest.mark.parametrize(
+    ("offset", "first", "count"),
+    [(0, "2026-03-01", 2), (1, "2026-03-01", 2), (-5, "2026-03-01", 1)],
+)
 def test_days_are_the_regions_standard_days(offset: int, first: str, count: int) -> None:
     # 48 hours from 2026-03-01T00Z: at UTC+1 the first day has 23 of them, at UTC-5 the day before has 5, the first whole one begins at 05Z.
     table = daily(rows(np.ones(48)), "s", ReadingOptions(), offset, NOW).dropna()
@@ -121,7 +150,9 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("variable", "unit", "reading", "expected"), IMPOSSIBLE)
-def test_an_impossible_reading_is_the_days_value(variable: str, unit: str, reading: float, expected: float) -> None:
+def test_an_impossible_reading_is_the_days_value(
+    variable: str, unit: str, reading: float, expected: float
+) -> None:
     values = np.full(24, 280.0 if unit == "K" else 0.5)
     values[7] = reading
     assert day(values, variable, unit=unit) == pytest.approx(expected)
@@ -145,7 +176,9 @@ def test_the_interval_is_the_median_gap_of_the_month_unless_told() -> None:
     assert np.isnan(day([3.0]))  # one reading alone tells no interval
     assert day([3.0], options={"interval_minutes": {"precipitation": 1440}}) == 3.0
     assert day(np.arange(4.0), minutes=1440) == 0.0  # a gauge read once a day
-    seldom = pd.concat([rows(np.ones(24 * 28), start="2026-02-01"), rows(np.ones(144 * 9), minutes=10)])
+    seldom = pd.concat(
+        [rows(np.ones(24 * 28), start="2026-02-01"), rows(np.ones(144 * 9), minutes=10)]
+    )
     table = daily(seldom, "s", ReadingOptions(), 0, NOW)
     assert table["precipitation"].notna().all()  # hourly in February, every ten minutes in March
 
@@ -154,26 +187,37 @@ def test_today_is_no_day_before_it_is_over() -> None:
     table = daily(rows(np.ones(24 * 20)), "s", ReadingOptions(), 0, NOW)
     assert str(table["time"].max().date()) == "2026-03-09"
     late = datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
-    assert str(daily(rows(np.ones(24 * 20)), "s", ReadingOptions(), 1, late)["time"].max().date()) == "2026-03-10"
+    assert (
+        str(daily(rows(np.ones(24 * 20)), "s", ReadingOptions(), 1, late)["time"].max().date())
+        == "2026-03-10"
+    )
 
 
 def test_equal_duplicates_are_one_and_others_are_an_error() -> None:
     twice = pd.concat([rows(HOURS), rows(HOURS)])
     assert daily(twice, "s", ReadingOptions(), 0, NOW)["precipitation"].tolist() == [276.0]
     differ = pd.concat([rows(HOURS), rows(HOURS + 1)])
-    with pytest.raises(RiskError, match="s: precipitation of a at 2026-03-01T00:00Z is 0 and 1, expected one value; take one out there"):
+    with pytest.raises(
+        RiskError,
+        match="s: precipitation of a at 2026-03-01T00:00Z is 0 and 1, expected one value; take one out there",
+    ):
         daily(differ, "s", ReadingOptions(), 0, NOW)
 
 
 def test_no_reading_is_an_empty_table_with_its_columns() -> None:
-    assert daily(rows([nan]), "s", ReadingOptions(), 0, NOW).columns.tolist() == ["time", "location"]
+    assert daily(rows([nan]), "s", ReadingOptions(), 0, NOW).columns.tolist() == [
+        "time",
+        "location",
+    ]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(72)), st.lists(st.floats(0, 50), min_size=72, max_size=72))
 def test_neither_order_nor_company_changes_a_day(order: list[int], values: list[float]) -> None:
     one = rows(values)
-    other = pd.concat([rows(values[::-1], location="b"), one.iloc[order], rows(values, "wind_speed")])
+    other = pd.concat(
+        [rows(values[::-1], location="b"), one.iloc[order], rows(values, "wind_speed")]
+    )
     alone = daily(one, "s", ReadingOptions(), 0, NOW)["precipitation"].tolist()
     table = daily(other, "s", ReadingOptions(), 0, NOW)
     assert table[table["location"] == "a"]["precipitation"].tolist() == pytest.approx(alone)
@@ -192,11 +236,21 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], words: str)
         ReadingOptions(**options)
 
 
-PLACES = (Location(id="a", names={"fr": "A-ville"}, latitude=35.0, longitude=-2.3), Location(id="b", longitude=16.0))
+PLACES = (
+    Location(id="a", names={"fr": "A-ville"}, latitude=35.0, longitude=-2.3),
+    Location(id="b", longitude=16.0),
+)
 
 
 def region(folder: Path, **rest: Any) -> Region:
-    return Region(name="somewhere", title="S", sources=("sensors",), locations=PLACES, path=folder / "somewhere.yaml", **rest)
+    return Region(
+        name="somewhere",
+        title="S",
+        sources=("sensors",),
+        locations=PLACES,
+        path=folder / "somewhere.yaml",
+        **rest,
+    )
 
 
 def test_the_offset_is_told_or_follows_from_the_places(tmp_path: Path) -> None:
@@ -213,12 +267,19 @@ def test_a_pull_asks_from_what_is_stored_on(tmp_path: Path) -> None:
     source = Source("sensors", 1, "x", "x", complete=False, fetch=lambda *_: Batch(table, table))
     Store(home, place).ingest(source, Batch(table, locations_table(place, ["a"])))
     newest = newest_days(place, home, "sensors")
-    assert newest == {("a", "precipitation"): pd.Timestamp("2026-03-03"), ("a", "wind_speed"): pd.Timestamp("2026-03-05")}
+    assert newest == {
+        ("a", "precipitation"): pd.Timestamp("2026-03-03"),
+        ("a", "wind_speed"): pd.Timestamp("2026-03-05"),
+    }
     options = ReadingOptions(late_days=2)
     assert first_day(place, options, newest, "a", "precipitation") == DAY
     assert first_day(place, options, newest, "a", "air_temperature") is None
-    assert first_day(place, ReadingOptions(since=date(2020, 1, 1)), newest, "a", "precipitation") == pd.Timestamp("2020-01-01")
-    assert first_day(region(tmp_path, history_start=date(2019, 1, 1)), options, newest, "b", "wind_speed") == pd.Timestamp("2019-01-01")
+    assert first_day(
+        place, ReadingOptions(since=date(2020, 1, 1)), newest, "a", "precipitation"
+    ) == pd.Timestamp("2020-01-01")
+    assert first_day(
+        region(tmp_path, history_start=date(2019, 1, 1)), options, newest, "b", "wind_speed"
+    ) == pd.Timestamp("2019-01-01")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +291,9 @@ def test_a_pull_asks_from_what_is_stored_on(tmp_path: Path) -> None:
         (["2026-03-09", "2026-02-05", "2020-01-01"], "2026-03-07"),  # for longer: it has ended
     ],
 )
-def test_a_sensor_that_was_silent_for_a_while_is_asked_for_its_past(newest: list[str], first: str) -> None:
+def test_a_sensor_that_was_silent_for_a_while_is_asked_for_its_past(
+    newest: list[str], first: str
+) -> None:
     assert resumed(map(pd.Timestamp, newest), ReadingOptions(late_days=2)) == pd.Timestamp(first)
 
 
@@ -240,7 +303,9 @@ def test_places_keep_the_regions_order_and_names(tmp_path: Path) -> None:
     assert table["name"].tolist() == ["A-ville", "b", "zz"]
 
 
-def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     asked: list[str] = []
 
     def ask(error: SourceUnavailable | None) -> Callable[[], list[int]]:
@@ -253,9 +318,15 @@ def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(caplog: py
         return one
 
     def all_of(*asks: Callable[[], list[int]]) -> list[int]:
-        return gathered({f"sensor {number}": one for number, one in enumerate(asks, 1)}, remarks, "s")
+        return gathered(
+            {f"sensor {number}": one for number, one in enumerate(asks, 1)}, remarks, "s"
+        )
 
-    good, refused, down = ask(None), ask(Refused("no such sensor.")), ask(SourceUnavailable("no answer."))
+    good, refused, down = (
+        ask(None),
+        ask(Refused("no such sensor.")),
+        ask(SourceUnavailable("no answer.")),
+    )
     remarks: list[str] = []
     with caplog.at_level("INFO", "sources"):
         assert all_of(refused, good, refused, refused, down, good) == [1, 1]

@@ -46,8 +46,15 @@ def region(folder: Path, url: str, **options: Any) -> Region:
 def year(seed: int) -> dict[str, np.ndarray]:
     """A year's hours of temperature (degF) and rain (in)."""
     random = np.random.default_rng(seed)
-    warm = 60 + 15 * np.sin(np.arange(len(HOURS)) * 2 * np.pi / 24) + random.normal(0, 2, len(HOURS))
-    return {WARM: warm.round(2), RAIN: np.where(random.random(len(HOURS)) < 0.1, random.gamma(1, 0.1, len(HOURS)), 0).round(2)}
+    warm = (
+        60 + 15 * np.sin(np.arange(len(HOURS)) * 2 * np.pi / 24) + random.normal(0, 2, len(HOURS))
+    )
+    return {
+        WARM: warm.round(2),
+        RAIN: np.where(random.random(len(HOURS)) < 0.1, random.gamma(1, 0.1, len(HOURS)), 0).round(
+            2
+        ),
+    }
 
 
 YEAR = {"a": year(1), "b": year(2)}
@@ -58,10 +65,27 @@ def loaded(place: str) -> dict[str, Any]:
     """What the real server is to hold: temperatures at instants, rain over hours, bad readings among the temperatures."""
     starts = [moment.isoformat() for moment in HOURS]
     ends = [moment.isoformat() for moment in HOURS + pd.Timedelta(hours=1)]
-    warm: list[Any] = [[start, None, float(value), None] for start, value in zip(starts, YEAR[place][WARM], strict=True)]
-    warm += [[f"2024-05-05T{hour:02d}:30:00+00:00", None, 185.0, {"qualityCode": "Bad", "resultQualifiers": []}] for hour in range(3)]
-    rain = [[start, end, float(value), None] for start, end, value in zip(starts, ends, YEAR[place][RAIN], strict=True)]
-    return {WARM: {"unit": UNITS[WARM], "readings": warm}, RAIN: {"unit": UNITS[RAIN], "readings": rain}}
+    warm: list[Any] = [
+        [start, None, float(value), None]
+        for start, value in zip(starts, YEAR[place][WARM], strict=True)
+    ]
+    warm += [
+        [
+            f"2024-05-05T{hour:02d}:30:00+00:00",
+            None,
+            185.0,
+            {"qualityCode": "Bad", "resultQualifiers": []},
+        ]
+        for hour in range(3)
+    ]
+    rain = [
+        [start, end, float(value), None]
+        for start, end, value in zip(starts, ends, YEAR[place][RAIN], strict=True)
+    ]
+    return {
+        WARM: {"unit": UNITS[WARM], "readings": warm},
+        RAIN: {"unit": UNITS[RAIN], "readings": rain},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +94,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("things")
     (folder / "load.json").write_text(json.dumps({place: loaded(place) for place in YEAR}))
     script = Path(__file__).parent / "sensor_things_server.py"
-    process = subprocess.Popen([sys.executable, str(script), str(folder)], stderr=(folder / "log").open("w"))
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(folder)], stderr=(folder / "log").open("w")
+    )
     try:
         for _ in range(600):
             if (folder / "port").exists():
@@ -88,7 +114,9 @@ def of_real(folder: Path, real: dict[str, Any], **options: Any) -> Region:
     """The region with both places; this server (1.2.0) cannot sort by phenomenonTime."""
     places = {"a": {"thing": real["ids"]["a"]["thing"]}, "b": {"datastreams": {
         "air_temperature": real["ids"]["b"]["datastreams"][WARM], "precipitation": real["ids"]["b"]["datastreams"][RAIN]}}}  # fmt: skip
-    return region(folder, real["url"], places=places, **{"order_by": "resultTime asc", "page": 1500} | options)
+    return region(
+        folder, real["url"], places=places, **{"order_by": "resultTime asc", "page": 1500} | options
+    )
 
 
 def check(batch: Batch, count: int) -> None:
@@ -96,15 +124,24 @@ def check(batch: Batch, count: int) -> None:
     table = batch.observations.set_index(["location", "time"])
     assert table.index.is_unique and len(table) == 2 * count
     for place, series in YEAR.items():
-        found, warm = table.loc[place].reindex(DAYS[-count:]), ((series[WARM].reshape(366, 24) - 32) * 5 / 9)[-count:]
+        found, warm = (
+            table.loc[place].reindex(DAYS[-count:]),
+            ((series[WARM].reshape(366, 24) - 32) * 5 / 9)[-count:],
+        )
         np.testing.assert_allclose(found["air_temperature_max"], warm.max(axis=1), atol=1e-9)
         np.testing.assert_allclose(found["air_temperature_min"], warm.min(axis=1), atol=1e-9)
         np.testing.assert_allclose(found["air_temperature_mean"], warm.mean(axis=1), atol=1e-9)
-        np.testing.assert_allclose(found["precipitation"], series[RAIN].reshape(366, 24).sum(axis=1)[-count:] * 25.4, atol=1e-9)
+        np.testing.assert_allclose(
+            found["precipitation"],
+            series[RAIN].reshape(366, 24).sum(axis=1)[-count:] * 25.4,
+            atol=1e-9,
+        )
 
 
 @pytest.mark.slow  # the server takes 3 ms a reading
-def test_a_year_of_a_real_server_is_pulled_value_by_value(real: dict[str, Any], tmp_path: Path) -> None:
+def test_a_year_of_a_real_server_is_pulled_value_by_value(
+    real: dict[str, Any], tmp_path: Path
+) -> None:
     """Its Things' Datastreams are told apart by the service's own filter: expanded, it gives all of them one ObservedProperty."""
     batch = SOURCE.fetch(of_real(tmp_path, real), Settings(tmp_path))
     check(batch, 366)
@@ -112,45 +149,68 @@ def test_a_year_of_a_real_server_is_pulled_value_by_value(real: dict[str, Any], 
     assert all("readings left out for their resultQuality: 3" in remark for remark in batch.remarks)
 
 
-def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(real: dict[str, Any], tmp_path: Path) -> None:
+def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(
+    real: dict[str, Any], tmp_path: Path
+) -> None:
     place, home = of_real(tmp_path, real, since="2024-12-24", page=50), Settings(tmp_path)
     batch = SOURCE.fetch(place, home)
     check(batch, 8)
     store = Store(home, place)
     store.ingest(SOURCE, batch)
     again = SOURCE.fetch(of_real(tmp_path, real, late_days=1), home)
-    assert [str(day.date()) for day in again.observations["time"].unique()] == ["2024-12-30", "2024-12-31"]
+    assert [str(day.date()) for day in again.observations["time"].unique()] == [
+        "2024-12-30",
+        "2024-12-31",
+    ]
     assert not store.ingest(SOURCE, again).changed
 
 
 def test_a_real_server_refuses_what_it_does_not_know(real: dict[str, Any], tmp_path: Path) -> None:
     place = of_real(tmp_path, real)
-    gone = place.source_options["sensor_things"] | {"places": {"a": {"thing": "01a20a8b-08d3-715c-a4cf-000000000000"}}}
-    with pytest.raises(SourceUnavailable, match="asked 127.0.0.1 for the Datastreams of a; found HTTP 404"):
-        SOURCE.fetch(place.model_copy(update={"source_options": {"sensor_things": gone}}), Settings(tmp_path))
+    gone = place.source_options["sensor_things"] | {
+        "places": {"a": {"thing": "01a20a8b-08d3-715c-a4cf-000000000000"}}
+    }
+    with pytest.raises(
+        SourceUnavailable, match="asked 127.0.0.1 for the Datastreams of a; found HTTP 404"
+    ):
+        SOURCE.fetch(
+            place.model_copy(update={"source_options": {"sensor_things": gone}}), Settings(tmp_path)
+        )
 
 
 # A small service of one Thing, its answers as the standard's section 9 has them; a case changes one thing about it.
 THREE = [pd.Timestamp("2026-03-01", tz="UTC") + pd.Timedelta(hours=hour) for hour in range(72)]
-RESULTS: list[dict[str, Any]] = [{"phenomenonTime": moment.isoformat(), "result": float(moment.hour)} for moment in THREE]
+RESULTS: list[dict[str, Any]] = [
+    {"phenomenonTime": moment.isoformat(), "result": float(moment.hour)} for moment in THREE
+]
 STREAM = {"@iot.id": 7, "name": "T", "unitOfMeasurement": {"name": "degree Celsius", "symbol": "degC", "definition": "Cel"},
           "ObservedProperty": {"name": WARM, "definition": "x"}}  # fmt: skip
 
 
-def answering(streams: list[dict[str, Any]] | None = None, rows: Any = None, page: int = 1000, link: str = "") -> Callable[[Asked], Any]:
+def answering(
+    streams: list[dict[str, Any]] | None = None, rows: Any = None, page: int = 1000, link: str = ""
+) -> Callable[[Asked], Any]:
     """How the small service answers: rows by pages, next links to itself or to ``link``."""
     streams, rows = [STREAM] if streams is None else streams, RESULTS if rows is None else rows
 
     def answer(asked: Asked) -> Any:
         if asked.path.endswith("Things(1)/Datastreams"):
             names = re.findall(r"ObservedProperty/name eq '(.*?)'", asked.params.get("$filter", ""))
-            return {"value": [stream for stream in streams if not names or stream["ObservedProperty"]["name"] in names]}
+            return {
+                "value": [
+                    stream
+                    for stream in streams
+                    if not names or stream["ObservedProperty"]["name"] in names
+                ]
+            }
         if re.search(r"Datastreams\(\d+\)$", asked.path):
             return {"@iot.id": 7, **streams[0]}
         if not isinstance(rows, list):
             return rows
         skip = int(asked.params.get("$skip", 0))
-        since = asked.params.get("$filter", "phenomenonTime ge 1900").removeprefix("phenomenonTime ge ")
+        since = asked.params.get("$filter", "phenomenonTime ge 1900").removeprefix(
+            "phenomenonTime ge "
+        )
         wanted = [row for row in rows if str(row.get("phenomenonTime", "9")) >= since[:19]]
         body: dict[str, Any] = {"value": wanted[skip : skip + page]}
         if skip + page < len(wanted):
@@ -179,15 +239,21 @@ def unit(**told: str) -> list[dict[str, Any]]:
     return [{**STREAM, "unitOfMeasurement": told}]
 
 
-JSON_HALF = Fault(headers={"Content-Type": "application/json"}, body=json.dumps({"value": RESULTS}).encode()[:500])
-PAGE_HTML = Fault(headers={"Content-Type": "text/html"}, body=b"<html><body>Please log in</body></html>")
+JSON_HALF = Fault(
+    headers={"Content-Type": "application/json"}, body=json.dumps({"value": RESULTS}).encode()[:500]
+)
+PAGE_HTML = Fault(
+    headers={"Content-Type": "text/html"}, body=b"<html><body>Please log in</body></html>"
+)
 PASSING: dict[str, list[Fault]] = {
     "429": [Fault(429)],
     "429 with Retry-After": [Fault(429, {"Retry-After": "0"})],
     "500": [Fault(500)],
     "503 twice": [Fault(503), Fault(503)],
     "late": [Fault(late=0.5)],
-    "cut off": [Fault(headers={"Content-Type": "application/json"}, body=b'{"value": []}' * 99, cut=True)],
+    "cut off": [
+        Fault(headers={"Content-Type": "application/json"}, body=b'{"value": []}' * 99, cut=True)
+    ],
     "half a body": [JSON_HALF],
     "a web page once": [PAGE_HTML],
 }
@@ -210,7 +276,10 @@ def back(asked: Asked) -> Any:
     """The small service, its pages of readings leading back to themselves."""
     if "Observations" not in asked.path:
         return answering()(asked)
-    return {"value": RESULTS[:2], "@iot.nextLink": f"http://{asked.headers['host']}{asked.path}?$skip=2"}
+    return {
+        "value": RESULTS[:2],
+        "@iot.nextLink": f"http://{asked.headers['host']}{asked.path}?$skip=2",
+    }
 
 
 FIRST = r"asked 127.0.0.1 for air_temperature of a \(Datastreams\(7\)\) from its first reading on; found "
@@ -224,40 +293,97 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
     "half a body for ever": (lambda _: JSON_HALF, "not whole JSON"),
     "a list": (lambda _: [], "an answer without a list `value`"),
     "no value": (lambda _: {"values": []}, "an answer without a list `value`"),
-    "entities that are none": (lambda _: {"value": ["x"]}, "an answer without a list `value` of entities"),
-    "an error as JSON": (answering(rows={"error": "x"}), FIRST + "an answer without a list `value`"),
-    "a next link to nowhere": (answering(page=24, link="LOOP"), FIRST + "a next link to 'LOOP', another host"),
+    "entities that are none": (
+        lambda _: {"value": ["x"]},
+        "an answer without a list `value` of entities",
+    ),
+    "an error as JSON": (
+        answering(rows={"error": "x"}),
+        FIRST + "an answer without a list `value`",
+    ),
+    "a next link to nowhere": (
+        answering(page=24, link="LOOP"),
+        FIRST + "a next link to 'LOOP', another host",
+    ),
     "a next link that is none": (answering(page=24, link="http://[x"), FIRST + "a next link"),
     "a next link to itself": (back, FIRST + "a next link that leads back"),
-    "a next link to another host": (answering(page=24, link="http://127.0.0.2:80/x"), "a next link to 'http://127.0.0.2:80/x', another"),
-    "a next link to another port": (answering(page=24, link="http://127.0.0.1:1/x"), "a next link to 'http://127.0.0.1:1/x', another"),
-    "a next link of another kind": (answering(page=24, link="ftp://127.0.0.1/x"), "a next link to 'ftp://127.0.0.1/x', another host"),
-    "no Datastream": (answering([]), "the Datastreams of a; found none of `properties` among no Datastream"),
-    "other properties": (answering([{**STREAM, "ObservedProperty": {"name": "NO2"}}]), "none of `properties` among T; name an Obs"),
-    "two of a variable": (answering([STREAM, {**STREAM, "@iot.id": 8}]), r"two of .*, Datastreams\(7\) and Datastreams\(8\); choose"),
+    "a next link to another host": (
+        answering(page=24, link="http://127.0.0.2:80/x"),
+        "a next link to 'http://127.0.0.2:80/x', another",
+    ),
+    "a next link to another port": (
+        answering(page=24, link="http://127.0.0.1:1/x"),
+        "a next link to 'http://127.0.0.1:1/x', another",
+    ),
+    "a next link of another kind": (
+        answering(page=24, link="ftp://127.0.0.1/x"),
+        "a next link to 'ftp://127.0.0.1/x', another host",
+    ),
+    "no Datastream": (
+        answering([]),
+        "the Datastreams of a; found none of `properties` among no Datastream",
+    ),
+    "other properties": (
+        answering([{**STREAM, "ObservedProperty": {"name": "NO2"}}]),
+        "none of `properties` among T; name an Obs",
+    ),
+    "two of a variable": (
+        answering([STREAM, {**STREAM, "@iot.id": 8}]),
+        r"two of .*, Datastreams\(7\) and Datastreams\(8\); choose",
+    ),
     "a wrong unit": (
         answering(unit(name="volt", symbol="V", definition="V")),
         r"of a \(Datastreams\(7\)\): .* comes in 'V', expected degC",
     ),
-    "no unit": (answering([{**STREAM, "unitOfMeasurement": None}]), "there is no unit, expected one; have the service's unit"),
-    "two units": (answering(unit(name="degree Celsius", symbol="K", definition="")), "told as 'K' and as 'degree Celsius', expected"),
-    "a word as result": (answering(rows=changed(5, result="wet")), FIRST + "the result 'wet' at 2026-03-01T05:00:00.00:00; choose"),
+    "no unit": (
+        answering([{**STREAM, "unitOfMeasurement": None}]),
+        "there is no unit, expected one; have the service's unit",
+    ),
+    "two units": (
+        answering(unit(name="degree Celsius", symbol="K", definition="")),
+        "told as 'K' and as 'degree Celsius', expected",
+    ),
+    "a word as result": (
+        answering(rows=changed(5, result="wet")),
+        FIRST + "the result 'wet' at 2026-03-01T05:00:00.00:00; choose",
+    ),
     "a truth as result": (answering(rows=changed(5, result=True)), FIRST + "the result 'True' at"),
     "no time": (at(None), FIRST + "the phenomenonTime 'None'"),
-    "a time without a zone": (at("2026-03-01T05:00:00"), FIRST + "the phenomenonTime '2026-03-01T05:00:00'; have it mended"),
-    "a month's mean": (at("2026-03-01T00:00:00Z/2026-04-01T00:00:00Z"), "choose a Datastream of readings for a day or less"),
-    "an interval turned round": (at("2026-03-01T05:00:00Z/2026-03-01T04:00:00Z"), "for a day or less"),
+    "a time without a zone": (
+        at("2026-03-01T05:00:00"),
+        FIRST + "the phenomenonTime '2026-03-01T05:00:00'; have it mended",
+    ),
+    "a month's mean": (
+        at("2026-03-01T00:00:00Z/2026-04-01T00:00:00Z"),
+        "choose a Datastream of readings for a day or less",
+    ),
+    "an interval turned round": (
+        at("2026-03-01T05:00:00Z/2026-03-01T04:00:00Z"),
+        "for a day or less",
+    ),
     "three ends": (at("2026-03-01T05:00:00Z/2026-03-01T06:00:00Z/x"), FIRST + "the phenomenonTime"),
     "no reading at all": (answering(rows=[]), "found no reading in 1 Datastreams"),
-    "only nulls": (answering(rows=[{**row, "result": None} for row in RESULTS]), "found no reading in 1 Datastreams"),
+    "only nulls": (
+        answering(rows=[{**row, "result": None} for row in RESULTS]),
+        "found no reading in 1 Datastreams",
+    ),
 }
 
 
 @pytest.mark.parametrize(("answer", "words"), DOWN.values(), ids=DOWN.keys())
-def test_what_stays_wrong_is_told_and_nothing_is_delivered(tmp_path: Path, answer: Callable[[Asked], Any], words: str) -> None:
-    with serve(with_answer(answer)) as service, pytest.raises(SourceUnavailable, match=words) as caught:
+def test_what_stays_wrong_is_told_and_nothing_is_delivered(
+    tmp_path: Path, answer: Callable[[Asked], Any], words: str
+) -> None:
+    with (
+        serve(with_answer(answer)) as service,
+        pytest.raises(SourceUnavailable, match=words) as caught,
+    ):
         pull(tmp_path, service)
-    assert str(caught.value).startswith("sensor_things: ") and str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    assert (
+        str(caught.value).startswith("sensor_things: ")
+        and str(caught.value).endswith(".")
+        and "\n" not in str(caught.value)
+    )
 
 
 def test_duplicates_that_differ_are_an_error_with_place_and_time(tmp_path: Path) -> None:
@@ -274,7 +400,9 @@ HOUR = pd.Timedelta(hours=1)
 
 def moved(how: Callable[[pd.Timestamp], str]) -> list[dict[str, Any]]:
     """The readings, their times written in another way."""
-    return [{**row, "phenomenonTime": how(moment)} for row, moment in zip(RESULTS, THREE, strict=True)]
+    return [
+        {**row, "phenomenonTime": how(moment)} for row, moment in zip(RESULTS, THREE, strict=True)
+    ]
 
 
 BAD = {"resultQuality": {"DQ_Status": {"code": "BAD"}}}
@@ -296,7 +424,9 @@ KEPT: dict[str, tuple[list[dict[str, Any]], list[float]]] = {
 
 
 @pytest.mark.parametrize(("rows", "highest"), KEPT.values(), ids=KEPT.keys())
-def test_days_are_those_of_the_readings(tmp_path: Path, rows: list[dict[str, Any]], highest: list[float]) -> None:
+def test_days_are_those_of_the_readings(
+    tmp_path: Path, rows: list[dict[str, Any]], highest: list[float]
+) -> None:
     with serve(with_answer(answering(rows=rows, page=24))) as service:
         table = pull(tmp_path, service).observations
     np.testing.assert_array_equal(table["air_temperature_max"], highest)
@@ -320,8 +450,12 @@ def test_what_is_said_of_readings_is_kept_day_by_day(tmp_path: Path) -> None:
     store = Store(home, place)
     store.ingest(SOURCE, batch)
     kept = store.quality()
-    assert set(kept["variable"]) == {f"air_temperature_{part}" for part in ("max", "mean", "min")} and set(kept["location"]) == {"a"}
-    found = kept[kept["variable"] == "air_temperature_max"].astype({"time": "str"})[["time", "quality", "readings", "used"]]
+    assert set(kept["variable"]) == {
+        f"air_temperature_{part}" for part in ("max", "mean", "min")
+    } and set(kept["location"]) == {"a"}
+    found = kept[kept["variable"] == "air_temperature_max"].astype({"time": "str"})[
+        ["time", "quality", "readings", "used"]
+    ]
     assert found.to_numpy().tolist() == [
         ["2026-03-01", "good", 2, 2],
         ["2026-03-01", json.dumps(BAD["resultQuality"]), 1, 0],
@@ -331,7 +465,11 @@ def test_what_is_said_of_readings_is_kept_day_by_day(tmp_path: Path) -> None:
 
 def test_what_is_said_anew_of_a_day_replaces_what_was_said(tmp_path: Path) -> None:
     store = Store(Settings(tmp_path), region(tmp_path, "http://127.0.0.1"))
-    for rows in (changed(30, resultQuality="suspect"), RESULTS[:24] + changed(30, resultQuality="good")[24:48], RESULTS[48:]):
+    for rows in (
+        changed(30, resultQuality="suspect"),
+        RESULTS[:24] + changed(30, resultQuality="good")[24:48],
+        RESULTS[48:],
+    ):
         with serve(with_answer(answering(rows=rows))) as service:
             store.ingest(SOURCE, pull(tmp_path, service))
     assert store.quality()["quality"].tolist() == ["good"] * 3  # of highest, mean and lowest
@@ -344,31 +482,50 @@ TWO = {"a": {"datastreams": {"air_temperature": 7}}, "b": {"datastreams": {"air_
 # name: (what the second Datastream's addresses answer, what is then remarked)
 ONE_BAD: dict[str, tuple[str, Any, str]] = {
     "gone": (r"Datastreams\(8\)$", Fault(404), "HTTP 404"),
-    "of another unit": (r"Datastreams\(8\)$", {"@iot.id": 8, "unitOfMeasurement": {"symbol": "V"}}, "comes in 'V', expected degC"),
-    "words": (r"\(8\)/Obs", {"value": [{"phenomenonTime": "2026-03-01T00:00:00Z", "result": "wet"}]}, "the result 'wet'"),
+    "of another unit": (
+        r"Datastreams\(8\)$",
+        {"@iot.id": 8, "unitOfMeasurement": {"symbol": "V"}},
+        "comes in 'V', expected degC",
+    ),
+    "words": (
+        r"\(8\)/Obs",
+        {"value": [{"phenomenonTime": "2026-03-01T00:00:00Z", "result": "wet"}]},
+        "the result 'wet'",
+    ),
     "always 500": (r"\(8\)/Obs", Fault(500), "HTTP 500"),
 }
 
 
 @pytest.mark.parametrize(("where", "reply", "words"), ONE_BAD.values(), ids=ONE_BAD.keys())
-def test_one_bad_datastream_is_remarked_and_the_others_are_pulled(tmp_path: Path, where: str, reply: Any, words: str) -> None:
-    with serve(with_answer(lambda asked: reply if re.search(where, asked.path) else answering()(asked))) as service:
+def test_one_bad_datastream_is_remarked_and_the_others_are_pulled(
+    tmp_path: Path, where: str, reply: Any, words: str
+) -> None:
+    with serve(
+        with_answer(lambda asked: reply if re.search(where, asked.path) else answering()(asked))
+    ) as service:
         batch = pull(tmp_path, service, places=TWO)
     assert batch.observations["location"].tolist() == ["a"] * 3
     assert len(batch.remarks) == 1 and words in batch.remarks[0] and "of b" in batch.remarks[0]
 
 
-def test_pages_are_followed_and_every_one_shows_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_followed_and_every_one_shows_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SENSORS", "Bearer s3cret-token")
     with serve(with_answer(answering(page=10))) as service:
         table = pull(tmp_path, service, authorization_env="SENSORS").observations
-        assert {asked.headers.get("authorization") for asked in service.asked} == {"Bearer s3cret-token"}
+        assert {asked.headers.get("authorization") for asked in service.asked} == {
+            "Bearer s3cret-token"
+        }
     assert len(service.asked) == 2 + 8  # the Datastreams of two properties, and 72 readings by 10
     assert table["air_temperature_max"].tolist() == [23.0, 23.0, 23.0]
 
 
 def test_only_what_is_new_is_asked_for(tmp_path: Path) -> None:
-    newest = {("a", f"air_temperature_{part}"): pd.Timestamp("2026-03-02") for part in ("max", "mean", "min")}
+    newest = {
+        ("a", f"air_temperature_{part}"): pd.Timestamp("2026-03-02")
+        for part in ("max", "mean", "min")
+    }
     with serve(with_answer(answering())) as service:
         table = pull(tmp_path, service, newest, late_days=1).observations
     assert service.asked[-1].params["$filter"] == "phenomenonTime ge 2026-03-01T00:00:00Z"
@@ -380,37 +537,66 @@ def test_only_what_is_new_is_asked_for(tmp_path: Path) -> None:
 
 def test_units_that_the_region_file_names_win(tmp_path: Path) -> None:
     warm = [{**row, "result": row["result"] + 273.15} for row in RESULTS]
-    with serve(with_answer(answering(unit(name="volt", symbol="V", definition=""), warm))) as service:
+    with serve(
+        with_answer(answering(unit(name="volt", symbol="V", definition=""), warm))
+    ) as service:
         table = pull(tmp_path, service, units={"air_temperature": "K"}).observations
     assert table["air_temperature_max"].tolist() == pytest.approx([23.0, 23.0, 23.0])
 
 
-@pytest.mark.parametrize("definition", ["Cel", "ucum:Cel", "https://ucum.org/ucum#Cel", "http://unitsofmeasure.org/UCUM/Cel"])
+@pytest.mark.parametrize(
+    "definition",
+    ["Cel", "ucum:Cel", "https://ucum.org/ucum#Cel", "http://unitsofmeasure.org/UCUM/Cel"],
+)
 def test_units_are_read_wherever_they_stand(tmp_path: Path, definition: str) -> None:
-    with serve(with_answer(answering(unit(name="?", symbol="?", definition=definition)))) as service:
-        assert pull(tmp_path, service).observations["air_temperature_max"].tolist() == [23.0, 23.0, 23.0]
+    with serve(
+        with_answer(answering(unit(name="?", symbol="?", definition=definition)))
+    ) as service:
+        assert pull(tmp_path, service).observations["air_temperature_max"].tolist() == [
+            23.0,
+            23.0,
+            23.0,
+        ]
 
 
 def test_one_sensor_may_be_chosen_among_two(tmp_path: Path) -> None:
     with serve(with_answer(answering([STREAM, {**STREAM, "@iot.id": 8}]))) as service:
         pull(tmp_path, service, places={"a": {"thing": 1, "datastreams": {"air_temperature": 8}}})
-        assert {asked.path for asked in service.asked} == {"/Datastreams(8)", "/Things(1)/Datastreams", "/Datastreams(8)/Observations"}
+        assert {asked.path for asked in service.asked} == {
+            "/Datastreams(8)",
+            "/Things(1)/Datastreams",
+            "/Datastreams(8)/Observations",
+        }
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "a place unknown": ({"places": {"aa": {"thing": 1}}}, "unknown location 'aa', did you mean 'a'; mend `places`"),
+    "a place unknown": (
+        {"places": {"aa": {"thing": 1}}},
+        "unknown location 'aa', did you mean 'a'; mend `places`",
+    ),
     "no place": ({"places": {}}, "places"),
     "a variable unknown": ({"properties": {"x": "rain"}}, "found 'rain'"),
-    "a Datastream's variable unknown": ({"places": {"a": {"datastreams": {"temp": 1}}}}, "found 'temp'"),
-    "a password in the address": ({"url": "https://me:s3cret@host/v1.1"}, "a user or password in the address"),
+    "a Datastream's variable unknown": (
+        {"places": {"a": {"datastreams": {"temp": 1}}}},
+        "found 'temp'",
+    ),
+    "a password in the address": (
+        {"url": "https://me:s3cret@host/v1.1"},
+        "a user or password in the address",
+    ),
     "no address": ({"url": "sensors"}, "url: found 'sensors', expected an address"),
-    "a header not set": ({"authorization_env": "NOT_SET_AT_ALL"}, "the environment variable NOT_SET_AT_ALL, named in .*, is not set"),
+    "a header not set": (
+        {"authorization_env": "NOT_SET_AT_ALL"},
+        "the environment variable NOT_SET_AT_ALL, named in .*, is not set",
+    ),
     "an unknown key": ({"thing": 1}, "unknown key 'thing', did you mean|unknown key 'thing'"),
 }
 
 
 @pytest.mark.parametrize(("options", "words"), OPTIONS.values(), ids=OPTIONS.keys())
-def test_options_that_cannot_be_are_told(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+def test_options_that_cannot_be_are_told(
+    tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
     told = {"url": "https://sensors.example.org/v1.1"} | options
     with pytest.raises(RiskError, match=words) as caught:
         service_of(region(tmp_path, **told))

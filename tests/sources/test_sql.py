@@ -34,8 +34,12 @@ DAYS = pd.date_range("2024-01-01", "2024-12-31")
 def values(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A year's hours of temperature (K) and rain (mm)."""
     random = np.random.default_rng(seed)
-    warm = 290 + 8 * np.sin(np.arange(len(HOURS)) * 2 * np.pi / 24) + random.normal(0, 2, len(HOURS))
-    return warm.round(2), np.where(random.random(len(HOURS)) < 0.1, random.gamma(1, 3, len(HOURS)), 0).round(1)
+    warm = (
+        290 + 8 * np.sin(np.arange(len(HOURS)) * 2 * np.pi / 24) + random.normal(0, 2, len(HOURS))
+    )
+    return warm.round(2), np.where(
+        random.random(len(HOURS)) < 0.1, random.gamma(1, 3, len(HOURS)), 0
+    ).round(1)
 
 
 YEAR = {"s1": values(1), "s2": values(2)}
@@ -49,7 +53,13 @@ ROWS = [
 
 def region(folder: Path, **options: Any) -> Region:
     """A region of the places a and b whose stations are s1 and s2."""
-    told = {"url_env": "CITY_DB", "select": SELECT, "variables": VARIABLES, "units": {"TA": "K"}, "locations": {"s1": "a", "s2": "b"}}
+    told = {
+        "url_env": "CITY_DB",
+        "select": SELECT,
+        "variables": VARIABLES,
+        "units": {"TA": "K"},
+        "locations": {"s1": "a", "s2": "b"},
+    }
     return Region(
         name="city",
         title="City",
@@ -78,7 +88,11 @@ class Cluster:
 
     def __init__(self, programs: Path) -> None:
         self.programs, self.folder = programs, Path(tempfile.mkdtemp(prefix="climate-risk-pg-"))
-        self.user = next(n for n in ("postgres", "nobody") if any(n == u.pw_name for u in pwd.getpwall())) if os.geteuid() == 0 else None
+        self.user = (
+            next(n for n in ("postgres", "nobody") if any(n == u.pw_name for u in pwd.getpwall()))
+            if os.geteuid() == 0
+            else None
+        )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -107,17 +121,29 @@ class Cluster:
 
     def run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), *arguments]
-        subprocess.run(command, user=self.user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, timeout=120, env={"LC_ALL": "C"})
+        subprocess.run(
+            command,
+            user=self.user,
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+            env={"LC_ALL": "C"},
+        )
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
-        self.run("pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+        self.run(
+            "pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options, "start"
+        )
 
     def stop(self) -> None:
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
     def connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(host="127.0.0.1", port=self.port, user="owner", password=PASSWORD, dbname="postgres")
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="owner", password=PASSWORD, dbname="postgres"
+        )
 
     @property
     def url(self) -> str:
@@ -132,7 +158,9 @@ def cluster() -> Iterator[Cluster]:
     made = Cluster(found[-1].parent)
     try:
         with made.connect() as connection:
-            connection.execute("CREATE TABLE readings (ts timestamptz, station text, sensor text, value numeric)")
+            connection.execute(
+                "CREATE TABLE readings (ts timestamptz, station text, sensor text, value numeric)"
+            )
             with connection.cursor().copy("COPY readings FROM STDIN") as copy:
                 for row in ROWS:
                     copy.write_row(row)
@@ -167,12 +195,14 @@ def test_a_daily_pull_asks_for_what_is_new(city: Cluster, tmp_path: Path) -> Non
     try:
         again = SOURCE.fetch(place, home)
         # 3 days before the newest stored one, that one, and the new one.
-        assert [str(day.date()) for day in again.observations["time"].unique()] == [f"2024-12-{day}" for day in (28, 29, 30, 31)] + [
-            "2025-01-01"
-        ]
+        assert [str(day.date()) for day in again.observations["time"].unique()] == [
+            f"2024-12-{day}" for day in (28, 29, 30, 31)
+        ] + ["2025-01-01"]
         assert Store(home, place).ingest(SOURCE, again).snapshot != before
         stored = Store(home, place).observations()["precipitation"].sel(location="a").values
-        np.testing.assert_allclose(stored, [*YEAR["s1"][1].reshape(366, 24).sum(axis=1), 24.0], rtol=1e-6)
+        np.testing.assert_allclose(
+            stored, [*YEAR["s1"][1].reshape(366, 24).sum(axis=1), 24.0], rtol=1e-6
+        )
         assert not Store(home, place).ingest(SOURCE, SOURCE.fetch(place, home)).changed
     finally:
         with city.connect() as connection:
@@ -185,31 +215,50 @@ def test_a_station_that_was_cut_off_is_asked_for_its_past(city: Cluster, tmp_pat
     cut = (table.observations["location"] == "b") & (table.observations["time"] > "2024-12-15")
     Store(home, place).ingest(SOURCE, Batch(table.observations[~cut], table.locations))
     again = SOURCE.fetch(place, home)
-    assert again.observations["time"].min() == pd.Timestamp("2024-12-12"), "3 days before its newest"
+    assert again.observations["time"].min() == pd.Timestamp("2024-12-12"), (
+        "3 days before its newest"
+    )
     Store(home, place).ingest(SOURCE, again)
     assert Store(home, place).observations()["precipitation"].notnull().all()
 
 
 def test_times_without_a_zone_are_of_the_one_told(city: Cluster, tmp_path: Path) -> None:
     # Casablanca leaves UTC+1 for Ramadan: the hour of 2024-04-14 02:00-03:00 is skipped, none is told twice but on 2024-03-10.
-    select = SELECT.replace("readings", "local") + " AND NOT ts BETWEEN '2024-03-09' AND '2024-03-12' AND station = 's1'"
+    select = (
+        SELECT.replace("readings", "local")
+        + " AND NOT ts BETWEEN '2024-03-09' AND '2024-03-12' AND station = 's1'"
+    )
     found = SOURCE.fetch(
-        region(tmp_path, select=select, time_zone="Africa/Casablanca", variables={"RR": "precipitation"}), Settings(tmp_path)
+        region(
+            tmp_path,
+            select=select,
+            time_zone="Africa/Casablanca",
+            variables={"RR": "precipitation"},
+        ),
+        Settings(tmp_path),
     )
     table = found.observations.set_index("time")["precipitation"].reindex(DAYS)
     apart = (DAYS < "2024-03-08") | (DAYS > "2024-03-12")
     np.testing.assert_allclose(table[apart], YEAR["s1"][1].reshape(366, 24).sum(axis=1)[apart])
 
 
-@pytest.mark.parametrize("words", ["nothing_there()", "lo_create(0)::text", "pg_advisory_lock(1)::text"])
+@pytest.mark.parametrize(
+    "words", ["nothing_there()", "lo_create(0)::text", "pg_advisory_lock(1)::text"]
+)
 def test_postgresql_is_only_read(city: Cluster, tmp_path: Path, words: str) -> None:
     """Functions that write are refused by the read-only transaction; what is locked is let go."""
-    select = "SELECT ts AS time, station AS location, WORDS AS variable, value FROM readings".replace("WORDS", words)
+    select = (
+        "SELECT ts AS time, station AS location, WORDS AS variable, value FROM readings".replace(
+            "WORDS", words
+        )
+    )
     with pytest.raises(RiskError, match="sql: "):
         SOURCE.fetch(region(tmp_path, select=select, variables={}), Settings(tmp_path))
     with city.connect() as connection:
         assert connection.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+        assert connection.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        ).fetchone() == (0,)
 
 
 DOWN = {
@@ -226,7 +275,10 @@ def test_a_database_out_of_reach_is_told_without_its_password(
 ) -> None:
     url, words, secret = DOWN[case]
     monkeypatch.setenv("CITY_DB", url(city))
-    with pytest.raises(SourceUnavailable, match=f"asked the database 127.0.0.1:.*(?:{words}).*check CITY_DB, or run it again") as caught:
+    with pytest.raises(
+        SourceUnavailable,
+        match=f"asked the database 127.0.0.1:.*(?:{words}).*check CITY_DB, or run it again",
+    ) as caught:
         SOURCE.fetch(region(tmp_path), Settings(tmp_path))
     assert secret not in str(caught.value) and "\n" not in str(caught.value)
 
@@ -242,7 +294,8 @@ def test_a_database_that_stops_is_unavailable(city: Cluster, tmp_path: Path) -> 
 
 def test_a_select_that_hangs_up_on_us_is_unavailable(city: Cluster, tmp_path: Path) -> None:
     select = (
-        "SELECT ts AS time, station AS location, sensor AS variable, pg_terminate_backend(pg_backend_pid())::int AS value FROM readings"
+        "SELECT ts AS time, station AS location, sensor AS variable, "
+        "pg_terminate_backend(pg_backend_pid())::int AS value FROM readings"
     )
     with pytest.raises(SourceUnavailable, match="terminating connection|closed"):
         SOURCE.fetch(region(tmp_path, select=select), Settings(tmp_path))
@@ -280,7 +333,9 @@ TIMES = {
 
 
 @pytest.mark.parametrize(("written", "offset", "first"), TIMES.values(), ids=TIMES.keys())
-def test_days_are_the_regions(table: Path, tmp_path: Path, written: str, offset: int, first: int) -> None:
+def test_days_are_the_regions(
+    table: Path, tmp_path: Path, written: str, offset: int, first: int
+) -> None:
     fill(table, [(written.format(day=day), "s1", "RR", float(day)) for day in (1, 2, 3)])
     place = region(tmp_path).model_copy(update={"utc_offset": 0 if "+01" in written else offset})
     found = SOURCE.fetch(place, Settings(tmp_path)).observations
@@ -292,7 +347,11 @@ def test_days_are_the_regions(table: Path, tmp_path: Path, written: str, offset:
 GOOD = [("2024-05-01", "s1", "RR", 1.0), ("2024-05-02", "s1", "RR", 2.0)]
 WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
     "no row": ([], {}, "the select gave no row, expected readings"),
-    "a word": ([*GOOD, ("2024-05-03", "s1", "RR", "trace")], {}, "RR of a at 2024-05-03: value: found 'trace', expected a number or NULL"),
+    "a word": (
+        [*GOOD, ("2024-05-03", "s1", "RR", "trace")],
+        {},
+        "RR of a at 2024-05-03: value: found 'trace', expected a number or NULL",
+    ),
     "epoch seconds": (
         [(1714521600, "s1", "RR", 1.0)],
         {"select": SELECT.split(" WHERE")[0]},
@@ -304,23 +363,79 @@ WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
         {"time_zone": "Europe/Paris"},
         "found '2024-10-27 02:30', expected a time that is there once in Europe/Paris",
     ),
-    "no time": ([(None, "s1", "RR", 1.0)], {"select": SELECT.split(" WHERE")[0]}, "rows without a time"),
+    "no time": (
+        [(None, "s1", "RR", 1.0)],
+        {"select": SELECT.split(" WHERE")[0]},
+        "rows without a time",
+    ),
     "no place": ([("2024-05-01", None, "RR", 1.0)], {}, "rows without a location"),
-    "unknown place": ([("2024-05-01", "aa", "RR", 1.0)], {"locations": {}}, "unknown location 'aa', did you mean 'a'; map it under `loc"),
-    "unknown variable": (GOOD, {"variables": {}}, "variable: found 'RR', expected one of air_temperature, .*; map it under `variables`"),
-    "near variable": ([("2024-05-01", "s1", "precipitatio", 1)], {"variables": {}}, "did you mean 'precipitation'"),
-    "unknown unit": (GOOD, {"units": {"RR": "furlong"}}, "sql: RR: precipitation comes in 'furlong', expected mm"),
-    "two values": ([*GOOD, ("2024-05-01", "s1", "RR", 7.0)], {}, "precipitation of a at 2024-05-01T00:00Z is 1 and 7, expected one value"),
-    "other columns": (GOOD, {"select": "SELECT ts, station FROM readings"}, "the select gives the columns ts, station, expected time, loc"),
-    "a column twice": (GOOD, {"select": SELECT.replace("value", "value, value")}, "gives the columns"),
-    "no such table": (GOOD, {"select": SELECT.replace("readings", "reading")}, "refused the select, no such table: reading; mend `select`"),
+    "unknown place": (
+        [("2024-05-01", "aa", "RR", 1.0)],
+        {"locations": {}},
+        "unknown location 'aa', did you mean 'a'; map it under `loc",
+    ),
+    "unknown variable": (
+        GOOD,
+        {"variables": {}},
+        "variable: found 'RR', expected one of air_temperature, .*; map it under `variables`",
+    ),
+    "near variable": (
+        [("2024-05-01", "s1", "precipitatio", 1)],
+        {"variables": {}},
+        "did you mean 'precipitation'",
+    ),
+    "unknown unit": (
+        GOOD,
+        {"units": {"RR": "furlong"}},
+        "sql: RR: precipitation comes in 'furlong', expected mm",
+    ),
+    "two values": (
+        [*GOOD, ("2024-05-01", "s1", "RR", 7.0)],
+        {},
+        "precipitation of a at 2024-05-01T00:00Z is 1 and 7, expected one value",
+    ),
+    "other columns": (
+        GOOD,
+        {"select": "SELECT ts, station FROM readings"},
+        "the select gives the columns ts, station, expected time, loc",
+    ),
+    "a column twice": (
+        GOOD,
+        {"select": SELECT.replace("value", "value, value")},
+        "gives the columns",
+    ),
+    "no such table": (
+        GOOD,
+        {"select": SELECT.replace("readings", "reading")},
+        "refused the select, no such table: reading; mend `select`",
+    ),
     "not SQL": (GOOD, {"select": "SELECT FROM WHERE"}, "refused the select, near"),
-    "a write": (GOOD, {"select": "DELETE FROM readings"}, "select: found no SELECT, expected one statement"),
-    "two statements": (GOOD, {"select": SELECT + "; DROP TABLE readings"}, "select: found several statements"),
-    "a writing WITH": (GOOD, {"select": "WITH x AS (DELETE FROM readings RETURNING *) SELECT 1"}, "found the word DELETE"),
+    "a write": (
+        GOOD,
+        {"select": "DELETE FROM readings"},
+        "select: found no SELECT, expected one statement",
+    ),
+    "two statements": (
+        GOOD,
+        {"select": SELECT + "; DROP TABLE readings"},
+        "select: found several statements",
+    ),
+    "a writing WITH": (
+        GOOD,
+        {"select": "WITH x AS (DELETE FROM readings RETURNING *) SELECT 1"},
+        "found the word DELETE",
+    ),
     "into": (GOOD, {"select": "SELECT * INTO other FROM readings"}, "found the word INTO"),
-    "a URL in the file": (GOOD, {"url_env": "postgresql://me:s3cret@host/db"}, "found something else than the name of an environment va"),
-    "no URL": (GOOD, {"url_env": "NOT_SET_AT_ALL"}, "the environment variable NOT_SET_AT_ALL, named in .*, is not set"),
+    "a URL in the file": (
+        GOOD,
+        {"url_env": "postgresql://me:s3cret@host/db"},
+        "found something else than the name of an environment va",
+    ),
+    "no URL": (
+        GOOD,
+        {"url_env": "NOT_SET_AT_ALL"},
+        "the environment variable NOT_SET_AT_ALL, named in .*, is not set",
+    ),
     "unknown option": (GOOD, {"selects": ""}, "unknown key 'selects', did you mean 'select'"),
     "unknown zone": (GOOD, {"time_zone": "Mars"}, "found 'Mars', expected an IANA time zone"),
     "unknown canonical name": (GOOD, {"variables": {"RR": "rain"}}, "found 'rain'"),
@@ -342,14 +457,22 @@ def test_what_is_wrong_is_told_in_one_sentence(
 
 URLS = {
     "nothing like a URL s3cret": (ConfigError, "what CITY_DB holds is not a database's URL"),
-    "nosuchdb://me:s3cret@host/db": (ConfigError, "asks for 'nosuchdb', for which there is no driver; name one"),
-    "mysql+pymysql://me:s3cret@host/db": (ConfigError, "asks for 'mysql.pymysql', for which there is no driver; install pymysql"),
+    "nosuchdb://me:s3cret@host/db": (
+        ConfigError,
+        "asks for 'nosuchdb', for which there is no driver; name one",
+    ),
+    "mysql+pymysql://me:s3cret@host/db": (
+        ConfigError,
+        "asks for 'mysql.pymysql', for which there is no driver; install pymysql",
+    ),
     "sqlite:///nowhere/there.db": (SourceUnavailable, "found no file nowhere/there.db"),
 }
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_a_url_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_a_url_that_cannot_be_used_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     monkeypatch.setenv("CITY_DB", url)
     kind, sentence = URLS[url]
     with pytest.raises(kind, match=sentence) as caught:
@@ -357,7 +480,9 @@ def test_a_url_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.M
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_locked_file_is_unavailable(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_is_unavailable(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CITY_DB", f"sqlite:///{table}?timeout=0.1")
     fill(table, GOOD)
     with sqlite3.connect(table) as other:

@@ -18,14 +18,23 @@ PLAIN = "time,precipitation\n2001-01-01,1\n2001-01-02,2\n"
 ISSUED = "init_time,lead_days,location,precipitation\n2001-01-01,0,a,1\n2001-01-01,1,a,2\n"
 
 
-def read(folder: Path, files: dict[str, str | bytes], locations: tuple[Location, ...] = ()) -> Batch:
+def read(
+    folder: Path, files: dict[str, str | bytes], locations: tuple[Location, ...] = ()
+) -> Batch:
     """Fetch a region whose inbox holds these files."""
     inbox = folder / "inbox"
     inbox.mkdir(exist_ok=True)
     for name, text in files.items():
         (inbox / name).write_bytes(text.encode() if isinstance(text, str) else text)
     path = folder / "somewhere.yaml"
-    region = Region(name="somewhere", title="Somewhere", sources=("station_files",), inbox="inbox", locations=locations, path=path)
+    region = Region(
+        name="somewhere",
+        title="Somewhere",
+        sources=("station_files",),
+        inbox="inbox",
+        locations=locations,
+        path=path,
+    )
     return SOURCE.fetch(region, Settings(folder))
 
 
@@ -35,58 +44,153 @@ WRONG = {
     "header only": ({"o.csv": HEAD}, "no rows below the header"),
     "no CSV": ({"README.md": "hello"}, "holds no file of observations"),
     "forecasts alone": ({"forecasts.csv": ISSUED}, "holds no file of observations"),
-    "another format": ({"o.csv": GOOD, "p.xlsx": "PK"}, "p.xlsx: found a .xlsx file, expected CSV, Parquet or NetCDF; save it"),
-    "not Parquet": ({"o.csv": GOOD, "p.parquet": "PAR1"}, "p.parquet: it cannot be read as Parquet"),
+    "another format": (
+        {"o.csv": GOOD, "p.xlsx": "PK"},
+        "p.xlsx: found a .xlsx file, expected CSV, Parquet or NetCDF; save it",
+    ),
+    "not Parquet": (
+        {"o.csv": GOOD, "p.parquet": "PAR1"},
+        "p.parquet: it cannot be read as Parquet",
+    ),
     "not NetCDF": ({"o.csv": GOOD, "p.nc": "hello"}, "p.nc: it cannot be read as NetCDF"),
-    "no time column": ({"o.csv": "location,precipitation\na,1\n"}, "there is no `time` column, found 'location', 'precipitation'; add it"),
-    "a date column": ({"o.csv": "Date,precipitation\n2001-01-01,1\n"}, "no `time` column, found 'Date', 'precipitation'; rename 'Date'"),
+    "no time column": (
+        {"o.csv": "location,precipitation\na,1\n"},
+        "there is no `time` column, found 'location', 'precipitation'; add it",
+    ),
+    "a date column": (
+        {"o.csv": "Date,precipitation\n2001-01-01,1\n"},
+        "no `time` column, found 'Date', 'precipitation'; rename 'Date'",
+    ),
     "no variable": ({"o.csv": "time,location\n2001-01-01,a\n"}, "there is no variable in it"),
-    "unknown column": ({"o.csv": "time,precipitaton\n2001-01-01,1\n"}, "unknown column 'precipitaton', did you mean 'precipitation'?"),
-    "usual name": ({"o.csv": "time,Tmax\n2001-01-01,1\n"}, "unknown column 'Tmax', did you mean 'air_temperature_max'?"),
-    "strange column": ({"o.csv": "time,precipitation,qqq\n2001-01-01,1,1\n"}, "unknown column 'qqq', expected one of time, location"),
-    "nameless column": ({"o.csv": "time,precipitation,\n2001-01-01,1,1\n"}, "the header has an empty field"),
-    "place in a record": ({"o.csv": "time,latitude,precipitation\n2001-01-01,1,1\n"}, "'latitude', which belongs into locations.csv"),
-    "column twice": ({"o.csv": "time,precipitation,precipitation\n2001-01-01,1,1\n"}, "the column 'precipitation' stands twice"),
-    "not a day": ({"o.csv": GOOD + "2001-02-30,a,1,1\n"}, "line 4, time: found '2001-02-30', expected a date such as 2001-01-31"),
-    "line after blanks": ({"o.csv": HEAD + "\n" + ROWS + "\n\nnever,a,1,1\n"}, "line 7, time: found 'never'"),
-    "day and hour": ({"o.csv": HEAD + "2001-01-01T06:00,a,1,1\n"}, "line 2, time: found '2001-01-01T06:00', expected .* without an hour"),
-    "midnight in a zone": ({"o.csv": HEAD + "2001-01-01T00:00:00Z,a,1,1\n"}, "'2001-01-01T00:00:00Z', expected a date .* or a zone"),
-    "another order": ({"o.csv": HEAD + "31/01/2001,a,1,1\n"}, "found '31/01/2001', expected a date such as 2001-01-31"),
+    "unknown column": (
+        {"o.csv": "time,precipitaton\n2001-01-01,1\n"},
+        "unknown column 'precipitaton', did you mean 'precipitation'?",
+    ),
+    "usual name": (
+        {"o.csv": "time,Tmax\n2001-01-01,1\n"},
+        "unknown column 'Tmax', did you mean 'air_temperature_max'?",
+    ),
+    "strange column": (
+        {"o.csv": "time,precipitation,qqq\n2001-01-01,1,1\n"},
+        "unknown column 'qqq', expected one of time, location",
+    ),
+    "nameless column": (
+        {"o.csv": "time,precipitation,\n2001-01-01,1,1\n"},
+        "the header has an empty field",
+    ),
+    "place in a record": (
+        {"o.csv": "time,latitude,precipitation\n2001-01-01,1,1\n"},
+        "'latitude', which belongs into locations.csv",
+    ),
+    "column twice": (
+        {"o.csv": "time,precipitation,precipitation\n2001-01-01,1,1\n"},
+        "the column 'precipitation' stands twice",
+    ),
+    "not a day": (
+        {"o.csv": GOOD + "2001-02-30,a,1,1\n"},
+        "line 4, time: found '2001-02-30', expected a date such as 2001-01-31",
+    ),
+    "line after blanks": (
+        {"o.csv": HEAD + "\n" + ROWS + "\n\nnever,a,1,1\n"},
+        "line 7, time: found 'never'",
+    ),
+    "day and hour": (
+        {"o.csv": HEAD + "2001-01-01T06:00,a,1,1\n"},
+        "line 2, time: found '2001-01-01T06:00', expected .* without an hour",
+    ),
+    "midnight in a zone": (
+        {"o.csv": HEAD + "2001-01-01T00:00:00Z,a,1,1\n"},
+        "'2001-01-01T00:00:00Z', expected a date .* or a zone",
+    ),
+    "another order": (
+        {"o.csv": HEAD + "31/01/2001,a,1,1\n"},
+        "found '31/01/2001', expected a date such as 2001-01-31",
+    ),
     "compact date": ({"o.csv": HEAD + "20010131,a,1,1\n"}, "found '20010131', expected a date"),
     "no date": ({"o.csv": HEAD + ",a,1,1\n"}, "line 2, time: found ''"),
-    "a word": ({"o.csv": GOOD + "2001-01-03,a,1,trace\n"}, "line 4, precipitation: found 'trace', expected a number"),
-    "decimal comma": ({"o.csv": GOOD + '2001-01-03,a,1,"1,5"\n'}, "line 4, precipitation: found '1,5', expected a decimal point"),
+    "a word": (
+        {"o.csv": GOOD + "2001-01-03,a,1,trace\n"},
+        "line 4, precipitation: found 'trace', expected a number",
+    ),
+    "decimal comma": (
+        {"o.csv": GOOD + '2001-01-03,a,1,"1,5"\n'},
+        "line 4, precipitation: found '1,5', expected a decimal point",
+    ),
     "comma unquoted": ({"o.csv": GOOD + "2001-01-03,a,1,1,5\n"}, "line 4 has 5 fields, expected 4"),
-    "short line": ({"o.csv": HEAD + "\n" + ROWS + "2001-01-03,a\n"}, "line 5 has 2 fields, expected 4"),
+    "short line": (
+        {"o.csv": HEAD + "\n" + ROWS + "2001-01-03,a\n"},
+        "line 5 has 2 fields, expected 4",
+    ),
     "open quote": ({"o.csv": GOOD + '2001-01-03,"a,1,1\n'}, "o.csv: "),
-    "semicolons": ({"o.csv": "time;precipitation\n2001-01-01;1,5\n"}, "separated by semicolons, expected commas"),
-    "tabs": ({"o.csv": "time\tprecipitation\n2001-01-01\t1\n"}, "separated by tabs, expected commas"),
-    "Latin-1": ({"o.csv": (HEAD + "2001-01-01,Béni,1,1\n").encode("latin-1")}, "line 2 is not UTF-8"),
+    "semicolons": (
+        {"o.csv": "time;precipitation\n2001-01-01;1,5\n"},
+        "separated by semicolons, expected commas",
+    ),
+    "tabs": (
+        {"o.csv": "time\tprecipitation\n2001-01-01\t1\n"},
+        "separated by tabs, expected commas",
+    ),
+    "Latin-1": (
+        {"o.csv": (HEAD + "2001-01-01,Béni,1,1\n").encode("latin-1")},
+        "line 2 is not UTF-8",
+    ),
     "UTF-16": ({"o.csv": GOOD.encode("utf-16")}, "is not UTF-8"),
     "binary": ({"o.csv": b"time,\0\0\n"}, "bytes that are not text"),
-    "duplicate": ({"o.csv": HEAD + ROWS + "2001-01-01,a,20.5,0\n"}, "lines 2 and 4 are both for 2001-01-01, a, expected one"),
-    "empty place": ({"o.csv": HEAD + "2001-01-01,,1,1\n"}, "line 2, location: found '', expected a name of 1 to 200"),
-    "long place": ({"o.csv": HEAD + f"2001-01-01,{'x' * 201},1,1\n"}, "expected a name of 1 to 200 characters"),
+    "duplicate": (
+        {"o.csv": HEAD + ROWS + "2001-01-01,a,20.5,0\n"},
+        "lines 2 and 4 are both for 2001-01-01, a, expected one",
+    ),
+    "empty place": (
+        {"o.csv": HEAD + "2001-01-01,,1,1\n"},
+        "line 2, location: found '', expected a name of 1 to 200",
+    ),
+    "long place": (
+        {"o.csv": HEAD + f"2001-01-01,{'x' * 201},1,1\n"},
+        "expected a name of 1 to 200 characters",
+    ),
     "files differ": (
         {"o.csv": GOOD, "p.csv": HEAD + "2001-01-02,a,21,4\n2001-01-03,a,21,4\n"},
         r"o.csv and .*p.csv differ: precipitation at 2001-01-02, a is 3.2 in one and 4 in the other",
     ),
-    "which place": ({"o.csv": GOOD + "2001-01-01,b,1,1\n", "p.csv": PLAIN}, r"p.csv: there is no `location` column, .* 2 places \(a, b\)"),
-    "negative lead": ({"o.csv": GOOD, "forecasts.csv": ISSUED + "2001-01-01,-1,a,2\n"}, "line 4, lead_days: found '-1', expected a whole"),
-    "half a lead": ({"o.csv": GOOD, "forecasts.csv": ISSUED + "2001-01-01,1.5,a,2\n"}, "lead_days: found '1.5'"),
-    "no lead": ({"o.csv": GOOD, "forecasts.csv": "init_time,precipitation\n2001-01-01,1\n"}, "no `lead_days` column"),
-    "forecast twice": ({"o.csv": GOOD, "forecasts.csv": ISSUED + "2001-01-01,1,a,2\n"}, "3 and 4 are both for init_time 2001-01-01, lead"),
-    "place twice": ({"o.csv": GOOD, "locations.csv": "location\na\na\n"}, "locations.csv: lines 2 and 3 are both for a"),
+    "which place": (
+        {"o.csv": GOOD + "2001-01-01,b,1,1\n", "p.csv": PLAIN},
+        r"p.csv: there is no `location` column, .* 2 places \(a, b\)",
+    ),
+    "negative lead": (
+        {"o.csv": GOOD, "forecasts.csv": ISSUED + "2001-01-01,-1,a,2\n"},
+        "line 4, lead_days: found '-1', expected a whole",
+    ),
+    "half a lead": (
+        {"o.csv": GOOD, "forecasts.csv": ISSUED + "2001-01-01,1.5,a,2\n"},
+        "lead_days: found '1.5'",
+    ),
+    "no lead": (
+        {"o.csv": GOOD, "forecasts.csv": "init_time,precipitation\n2001-01-01,1\n"},
+        "no `lead_days` column",
+    ),
+    "forecast twice": (
+        {"o.csv": GOOD, "forecasts.csv": ISSUED + "2001-01-01,1,a,2\n"},
+        "3 and 4 are both for init_time 2001-01-01, lead",
+    ),
+    "place twice": (
+        {"o.csv": GOOD, "locations.csv": "location\na\na\n"},
+        "locations.csv: lines 2 and 3 are both for a",
+    ),
     "place unlisted": (
         {"o.csv": HEAD + "2001-01-01,berkan,1,1\n", "locations.csv": "location\nberkane\n"},
         "o.csv: unknown location 'berkan', did you mean 'berkane'?",
     ),
-    "bad latitude": ({"o.csv": GOOD, "locations.csv": "location,latitude\na,36N\n"}, "line 2, latitude: found '36N', expected a number"),
+    "bad latitude": (
+        {"o.csv": GOOD, "locations.csv": "location,latitude\na,36N\n"},
+        "line 2, latitude: found '36N', expected a number",
+    ),
 }
 
 
 @pytest.mark.parametrize(("files", "sentence"), WRONG.values(), ids=WRONG.keys())
-def test_bad_input_is_told_in_one_sentence(tmp_path: Path, files: dict[str, str | bytes], sentence: str) -> None:
+def test_bad_input_is_told_in_one_sentence(
+    tmp_path: Path, files: dict[str, str | bytes], sentence: str
+) -> None:
     with pytest.raises(RiskError, match=sentence) as caught:
         read(tmp_path, files)
     assert "\n" not in str(caught.value)
@@ -94,8 +198,13 @@ def test_bad_input_is_told_in_one_sentence(tmp_path: Path, files: dict[str, str 
 
 
 def test_a_missing_inbox_is_named_with_its_cure(tmp_path: Path) -> None:
-    region = Region(name="somewhere", title="S", sources=("station_files",), path=tmp_path / "somewhere.yaml")
-    with pytest.raises(RiskError, match=r"data/inbox/somewhere does not exist; put CSV, Parquet or NetCDF files there or set `inbox:`"):
+    region = Region(
+        name="somewhere", title="S", sources=("station_files",), path=tmp_path / "somewhere.yaml"
+    )
+    with pytest.raises(
+        RiskError,
+        match=r"data/inbox/somewhere does not exist; put CSV, Parquet or NetCDF files there or set `inbox:`",
+    ):
         SOURCE.fetch(region, Settings(tmp_path))
     with pytest.raises(RiskError, match="is a file, expected a folder"):
         (tmp_path / "o.csv").write_text(GOOD)
@@ -110,7 +219,9 @@ FINE = {
     "blank lines": "\n" + GOOD.replace("\n", "\n\n"),
     "quoted": '"time","location","air_temperature_max","precipitation"\n"2001-01-01","a","20.5","0"\n"2001-01-02","a","21","3.2"\n',
     "spaces": GOOD.replace(",", " , "),
-    "midnight": GOOD.replace("2001-01-01", "2001-01-01 00:00:00").replace("2001-01-02", "2001-01-02T00:00"),
+    "midnight": GOOD.replace("2001-01-01", "2001-01-01 00:00:00").replace(
+        "2001-01-02", "2001-01-02T00:00"
+    ),
     "other columns first": "precipitation,location,time,air_temperature_max\n0,a,2001-01-01,20.5\n3.2,a,2001-01-02,21\n",
     "rows in disorder": HEAD + "2001-01-02,a,21,3.2\n2001-01-01,a,20.5,0\n",
     "exponents": GOOD.replace("20.5", "2.05e1"),
@@ -127,14 +238,19 @@ def test_the_same_record_is_read_however_it_is_written(tmp_path: Path, text: str
 
 
 def test_missing_values_are_nan_however_they_are_written(tmp_path: Path) -> None:
-    rows = "".join(f"2001-01-{day:02d},{mark}\n" for day, mark in enumerate(["", "NA", "NaN", "nan", "null", " ", "N/A"], 1))
+    rows = "".join(
+        f"2001-01-{day:02d},{mark}\n"
+        for day, mark in enumerate(["", "NA", "NaN", "nan", "null", " ", "N/A"], 1)
+    )
     table = read(tmp_path, {"o.csv": "time,precipitation\n" + rows}).observations
     assert table["precipitation"].isna().all()
     assert len(table) == 7
 
 
 def test_a_future_day_and_an_old_one_are_fine(tmp_path: Path) -> None:
-    table = read(tmp_path, {"o.csv": "time,precipitation\n2101-01-01,1\n1850-01-01,1\n"}).observations
+    table = read(
+        tmp_path, {"o.csv": "time,precipitation\n2101-01-01,1\n1850-01-01,1\n"}
+    ).observations
     assert table["time"].dt.year.tolist() == [1850, 2101]
 
 
@@ -146,49 +262,83 @@ def test_files_overlap_where_they_agree(tmp_path: Path) -> None:
     assert table["air_temperature_max"].fillna(-1).tolist() == [20.5, 21.0, -1]
 
 
-PLACES = (Location(id="a", names={"fr": "Ville", "en": "Town"}, latitude=10.0), Location(id="c", longitude=3.0))
+PLACES = (
+    Location(id="a", names={"fr": "Ville", "en": "Town"}, latitude=10.0),
+    Location(id="c", longitude=3.0),
+)
 LISTED = "location,name,latitude,longitude,elevation\na,Old,1,2,3\n"
 Files = dict[str, str | bytes]
 WHICH_PLACE: dict[str, tuple[Files, tuple[Location, ...], list[str]]] = {
     "the region's name": ({"o.csv": PLAIN}, (), ["somewhere"]),
     "the one the region file lists": ({"o.csv": PLAIN}, PLACES[:1], ["a"]),
     "the one locations.csv lists": ({"o.csv": PLAIN, "locations.csv": LISTED}, (), ["a"]),
-    "the one other files name": ({"o.csv": PLAIN, "p.csv": "time,location,wind_speed\n2001-01-01,b,1\n"}, (), ["b"]),
+    "the one other files name": (
+        {"o.csv": PLAIN, "p.csv": "time,location,wind_speed\n2001-01-01,b,1\n"},
+        (),
+        ["b"],
+    ),
     "ids are text": ({"o.csv": HEAD + "2001-01-01,007,1,1\n"}, (), ["007"]),
 }
 
 
-@pytest.mark.parametrize(("files", "locations", "places"), WHICH_PLACE.values(), ids=WHICH_PLACE.keys())
-def test_a_record_without_places_is_of(tmp_path: Path, files: Files, locations: tuple[Location, ...], places: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("files", "locations", "places"), WHICH_PLACE.values(), ids=WHICH_PLACE.keys()
+)
+def test_a_record_without_places_is_of(
+    tmp_path: Path, files: Files, locations: tuple[Location, ...], places: list[str]
+) -> None:
     batch = read(tmp_path, files, locations)
     assert batch.locations["location"].tolist() == places
     assert batch.observations["location"].unique().tolist() == places
 
 
 def test_the_region_file_wins_over_locations_csv_field_by_field(tmp_path: Path) -> None:
-    places = read(tmp_path, {"o.csv": GOOD + "2001-01-01,c,1,1\n", "locations.csv": LISTED}, PLACES).locations.set_index("location")
-    assert places.loc["a"].to_dict() == {"name": "Town", "latitude": 10.0, "longitude": 2.0, "elevation": 3.0}
+    places = read(
+        tmp_path, {"o.csv": GOOD + "2001-01-01,c,1,1\n", "locations.csv": LISTED}, PLACES
+    ).locations.set_index("location")
+    assert places.loc["a"].to_dict() == {
+        "name": "Town",
+        "latitude": 10.0,
+        "longitude": 2.0,
+        "elevation": 3.0,
+    }
     assert places.loc["c", "name"] == "c"  # no name anywhere: the id
     assert places.loc["c", "longitude"] == 3.0
     assert pd.isna(places.loc["c", "latitude"])
 
 
 def test_a_place_the_region_does_not_list_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RiskError, match="unknown location 'zz', expected one of a, c; Rename it, or add it"):
+    with pytest.raises(
+        RiskError, match="unknown location 'zz', expected one of a, c; Rename it, or add it"
+    ):
         read(tmp_path, {"o.csv": GOOD + "2001-01-01,zz,1,1\n"}, PLACES)
 
 
 def test_unicode_ids_and_names_are_kept(tmp_path: Path) -> None:
     name = "بركان" * 40
-    batch = read(tmp_path, {"o.csv": HEAD + f"2001-01-01,{name},1,1\n", "locations.csv": f"location,name\n{name},Saïdia\n"})
+    batch = read(
+        tmp_path,
+        {
+            "o.csv": HEAD + f"2001-01-01,{name},1,1\n",
+            "locations.csv": f"location,name\n{name},Saïdia\n",
+        },
+    )
     assert batch.observations["location"].tolist() == [name]
     assert batch.locations["name"].tolist() == ["Saïdia"]
 
 
 def test_forecasts_are_read_as_issued(tmp_path: Path) -> None:
     members = "init_time,lead_days,location,member,precipitation\n2001-01-03,0,a,3,1\n2001-01-03,0,a,4,2\n"
-    table = read(tmp_path, {"o.csv": GOOD, "forecasts.csv": ISSUED, "forecasts_more.csv": members}).forecasts
-    assert table.columns.tolist() == ["init_time", "lead_days", "location", "member", "precipitation"]
+    table = read(
+        tmp_path, {"o.csv": GOOD, "forecasts.csv": ISSUED, "forecasts_more.csv": members}
+    ).forecasts
+    assert table.columns.tolist() == [
+        "init_time",
+        "lead_days",
+        "location",
+        "member",
+        "precipitation",
+    ]
     assert table["member"].tolist() == [-1, -1, 3, 4]
     assert table["lead_days"].tolist() == [0, 1, 0, 0]
     assert table["precipitation"].tolist() == [1, 2, 1, 2]
@@ -206,7 +356,13 @@ def test_the_tunis_record_is_whole() -> None:
     # 1979-01-01 to 2002-05-31 without a gap.
     assert (batch.observations["time"].diff().dropna() == pd.Timedelta(days=1)).all()
     place = batch.locations.iloc[0].to_dict()
-    assert place == {"location": "tunis", "name": "Tunis", "latitude": 36.85, "longitude": 10.23, "elevation": 4.0}
+    assert place == {
+        "location": "tunis",
+        "name": "Tunis",
+        "latitude": 36.85,
+        "longitude": 10.23,
+        "elevation": 4.0,
+    }
 
 
 def test_the_tunis_record_is_the_published_one(shared: Path) -> None:

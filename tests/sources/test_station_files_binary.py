@@ -20,11 +20,27 @@ from sources.station_files import SOURCE
 
 DAYS = pd.to_datetime(["2001-01-01", "2001-01-02"])
 CSV = "time,location,air_temperature_max,precipitation\n2001-01-01,a,20.5,0\n2001-01-02,a,21,3.2\n"
-TABLE = pd.DataFrame({"time": DAYS, "location": ["a", "a"], "air_temperature_max": [20.5, 21.0], "precipitation": [0.0, 3.2]})
-ISSUED = pd.DataFrame({"init_time": DAYS[:1].repeat(2), "lead_days": [0, 1], "location": ["a", "a"], "precipitation": [1.0, 2.0]})
+TABLE = pd.DataFrame(
+    {
+        "time": DAYS,
+        "location": ["a", "a"],
+        "air_temperature_max": [20.5, 21.0],
+        "precipitation": [0.0, 3.2],
+    }
+)
+ISSUED = pd.DataFrame(
+    {
+        "init_time": DAYS[:1].repeat(2),
+        "lead_days": [0, 1],
+        "location": ["a", "a"],
+        "precipitation": [1.0, 2.0],
+    }
+)
 
 
-def grid(table: pd.DataFrame = TABLE, keys: tuple[str, ...] = ("time", "location"), **units: str | None) -> xr.Dataset:
+def grid(
+    table: pd.DataFrame = TABLE, keys: tuple[str, ...] = ("time", "location"), **units: str | None
+) -> xr.Dataset:
     """The table as CF would have it, each variable with its unit; ``units`` replaces some, None leaves one out."""
     dataset = table.set_index(list(keys)).to_xarray()
     for name in dataset.data_vars:
@@ -44,7 +60,13 @@ def fetch(folder: Path, files: dict[str, Any]) -> Batch:
             content.to_netcdf(inbox / name, engine="scipy" if name.endswith(".nc") else "h5netcdf")
         else:
             (inbox / name).write_text(content)
-    region = Region(name="somewhere", title="S", sources=("station_files",), inbox="inbox", path=folder / "somewhere.yaml")
+    region = Region(
+        name="somewhere",
+        title="S",
+        sources=("station_files",),
+        inbox="inbox",
+        path=folder / "somewhere.yaml",
+    )
     return SOURCE.fetch(region, Settings(folder))
 
 
@@ -68,12 +90,16 @@ SAME: dict[str, Any] = {
     "o.parquet": TABLE,
     "ISO text.parquet": TABLE.assign(time=["2001-01-01", "2001-01-02"]),
     "date32.parquet": TABLE.assign(time=[datetime.date(2001, 1, 1), datetime.date(2001, 1, 2)]),
-    "float32 days in us.parquet": TABLE.assign(time=DAYS.as_unit("us"), air_temperature_max=np.float32([20.5, 21])),
+    "float32 days in us.parquet": TABLE.assign(
+        time=DAYS.as_unit("us"), air_temperature_max=np.float32([20.5, 21])
+    ),
     "decimals.parquet": TABLE.assign(precipitation=[Decimal("0"), Decimal("3.2")]),
     "numbers as text.parquet": TABLE.assign(precipitation=["0", " 3.2 "]),
     "categories.parquet": TABLE.assign(location=pd.Categorical(["a", "a"])),
     "spaces.parquet": TABLE.assign(location=[" a", "a "]),
-    "in disorder.parquet": TABLE[::-1][["precipitation", "location", "time", "air_temperature_max"]],
+    "in disorder.parquet": TABLE[::-1][
+        ["precipitation", "location", "time", "air_temperature_max"]
+    ],
     "classic.nc": grid(),
     "netCDF-4.nc4": grid(),
     "stations.nc": stations("station"),
@@ -96,7 +122,8 @@ def test_the_same_record_is_read_whatever_holds_it(tmp_path: Path, name: str) ->
 @pytest.mark.parametrize("name", [*SAME])
 def test_formats_may_overlap_where_they_agree(tmp_path: Path, name: str) -> None:
     pd.testing.assert_frame_equal(
-        fetch(tmp_path, {name: SAME[name], "o.csv": CSV}).observations, fetch(tmp_path, {"o.csv": CSV}).observations
+        fetch(tmp_path, {name: SAME[name], "o.csv": CSV}).observations,
+        fetch(tmp_path, {"o.csv": CSV}).observations,
     )
 
 
@@ -148,7 +175,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("files", "sentence"), WRONG.values(), ids=WRONG.keys())
-def test_bad_input_is_told_in_one_sentence(tmp_path: Path, files: dict[str, Any], sentence: str) -> None:
+def test_bad_input_is_told_in_one_sentence(
+    tmp_path: Path, files: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(RiskError, match=sentence) as caught:
         fetch(tmp_path, files)
     assert "\n" not in str(caught.value)
@@ -179,33 +208,67 @@ def filled(dataset: xr.Dataset) -> xr.Dataset:
 
 @pytest.mark.parametrize("name", MISSING)
 def test_what_is_missing_is_nan(tmp_path: Path, name: str) -> None:
-    assert np.isnan(fetch(tmp_path, {name: MISSING[name]()}).observations["precipitation"]).tolist() == [False, True]
+    assert np.isnan(
+        fetch(tmp_path, {name: MISSING[name]()}).observations["precipitation"]
+    ).tolist() == [False, True]
 
 
 def test_a_file_without_places_is_of_the_only_one(tmp_path: Path) -> None:
     alone = TABLE.drop(columns="location")
-    assert fetch(tmp_path, {"o.parquet": alone}).observations["location"].unique().tolist() == ["somewhere"]
-    assert fetch(tmp_path, {"p.nc": grid(alone, ("time",))}).observations["location"].unique().tolist() == ["somewhere"]
+    assert fetch(tmp_path, {"o.parquet": alone}).observations["location"].unique().tolist() == [
+        "somewhere"
+    ]
+    assert fetch(tmp_path, {"p.nc": grid(alone, ("time",))}).observations[
+        "location"
+    ].unique().tolist() == ["somewhere"]
 
 
 def test_whole_numbers_may_name_places(tmp_path: Path) -> None:
-    assert fetch(tmp_path, {"o.parquet": TABLE.assign(location=[7, 7])}).locations["location"].tolist() == ["7"]
+    assert fetch(tmp_path, {"o.parquet": TABLE.assign(location=[7, 7])}).locations[
+        "location"
+    ].tolist() == ["7"]
 
 
 def test_netcdf_tells_where_its_places_are_and_the_list_wins(tmp_path: Path) -> None:
     two = pd.concat([TABLE, TABLE.assign(location="b")])
-    dataset = grid(two).assign_coords(lat=("location", [1.0, 2.0]), lon=("location", [3.0, 4.0]), alt=("location", [5.0, 6.0]))
-    places = fetch(tmp_path, {"o.nc": dataset, "locations.csv": "location,latitude\nb,9\na,\n"}).locations.set_index("location")
-    assert places.loc["a"].to_dict() == {"name": "a", "latitude": 1.0, "longitude": 3.0, "elevation": 5.0}
-    assert places.loc["b"].to_dict() == {"name": "b", "latitude": 9.0, "longitude": 4.0, "elevation": 6.0}
+    dataset = grid(two).assign_coords(
+        lat=("location", [1.0, 2.0]), lon=("location", [3.0, 4.0]), alt=("location", [5.0, 6.0])
+    )
+    places = fetch(
+        tmp_path, {"o.nc": dataset, "locations.csv": "location,latitude\nb,9\na,\n"}
+    ).locations.set_index("location")
+    assert places.loc["a"].to_dict() == {
+        "name": "a",
+        "latitude": 1.0,
+        "longitude": 3.0,
+        "elevation": 5.0,
+    }
+    assert places.loc["b"].to_dict() == {
+        "name": "b",
+        "latitude": 9.0,
+        "longitude": 4.0,
+        "elevation": 6.0,
+    }
 
 
 @pytest.mark.parametrize("name", ["forecasts.parquet", "forecasts_ens.nc"])
 def test_forecasts_are_read_as_issued(tmp_path: Path, name: str) -> None:
-    members = pd.concat([ISSUED.assign(member=m, precipitation=ISSUED["precipitation"] + m) for m in (0, 1)])
-    content = members if name.endswith("parquet") else grid(members, ("init_time", "lead_days", "location", "member"))
+    members = pd.concat(
+        [ISSUED.assign(member=m, precipitation=ISSUED["precipitation"] + m) for m in (0, 1)]
+    )
+    content = (
+        members
+        if name.endswith("parquet")
+        else grid(members, ("init_time", "lead_days", "location", "member"))
+    )
     table = fetch(tmp_path, {"o.csv": CSV, name: content}).forecasts
-    assert table.columns.tolist() == ["init_time", "lead_days", "location", "member", "precipitation"]
+    assert table.columns.tolist() == [
+        "init_time",
+        "lead_days",
+        "location",
+        "member",
+        "precipitation",
+    ]
     assert table["lead_days"].tolist() == [0, 0, 1, 1]
     assert table["member"].tolist() == [0, 1, 0, 1]
     assert table["precipitation"].tolist() == [1, 2, 2, 3]

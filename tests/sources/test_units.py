@@ -49,9 +49,15 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("variable", "unit", "there", "here"), CASES, ids=[f"{unit} of {name}" for name, unit, *_ in CASES])
+@pytest.mark.parametrize(
+    ("variable", "unit", "there", "here"),
+    CASES,
+    ids=[f"{unit} of {name}" for name, unit, *_ in CASES],
+)
 def test_a_value_is_converted(variable: str, unit: str, there: float, here: float) -> None:
-    assert conversion(unit, variable, "x", "y").apply(there) == pytest.approx(here, rel=1e-6, abs=1e-9)
+    assert conversion(unit, variable, "x", "y").apply(there) == pytest.approx(
+        here, rel=1e-6, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -64,8 +70,16 @@ def test_every_canonical_unit_has_its_table_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "variable"), [("MM", "precipitation"), ("degC", "precipitation"), ("", "wind_speed"), ("k", "air_temperature_max")]
+    ("unit", "variable"),
+    [
+        ("MM", "precipitation"),
+        ("degC", "precipitation"),
+        ("", "wind_speed"),
+        ("k", "air_temperature_max"),
+    ],
 )
 def test_an_unknown_unit_is_refused_in_one_sentence(unit: str, variable: str) -> None:
-    with pytest.raises(RiskError, match=f"thermometer 7: {variable} comes in '{unit}', expected .*; mend it there"):
+    with pytest.raises(
+        RiskError, match=f"thermometer 7: {variable} comes in '{unit}', expected .*; mend it there"
+    ):
         conversion(unit, variable, "thermometer 7", "mend it there")
