@@ -1,4 +1,7 @@
-"""One colour for each place and day from published probabilities: the same rule for a live forecast and for the record."""
+"""One colour for each place and day from published probabilities.
+
+The same rule for a live forecast and for the record.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,10 @@ def colour_ranks(
     usual: np.ndarray,
     before: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The highest row of the hazard's colours reached, 0 green to 3 red: (cell, ...) from probabilities (cell, level, ...).
+    """The highest row of the hazard's colours reached, 0 green to 3 red: (cell, ...).
 
-    ``before`` (cell, ...): the rank given to the same valid day by the forecast before, which is withdrawn with a margin only.
+    ``chance`` and ``usual``: probabilities (cell, level, ...). ``before`` (cell, ...): the rank
+    given to the same valid day by the forecast before, which is withdrawn with a margin only.
     """
     rules = region.colours.get(hazard.name) or hazard.colours
     rank = np.zeros(chance[:, 0].shape, dtype=int)
@@ -39,5 +43,15 @@ def colour_ranks(
 
 
 def knows_nothing(verdict: np.ndarray) -> np.ndarray:
-    """Where no level knows more than the calendar, so that the colour is grey: (cell, ...) from verdicts (cell, level, ...)."""
+    """Where no level knows more than the calendar: (cell, ...) from verdicts (cell, level, ...)."""
     return np.asarray(np.isin(verdict, (USUAL, NOT_ASSESSED)).all(axis=1))
+
+
+def name_colours(rank: np.ndarray, nothing: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Names of colours from ranks: (cell, ...).
+
+    Where ``nothing`` is known, the colour given to the same valid day before stands, since only a
+    forecast that can tell may withdraw it; where none was given the colour is grey.
+    """
+    names = np.array(COLOURS, dtype=object)
+    return np.where(nothing, np.where(before > 0, names[before], GREY), names[rank])

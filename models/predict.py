@@ -19,7 +19,7 @@ from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.blend import blend, speaks
-from models.colours import COLOURS, GREY, colour_ranks, knows_nothing
+from models.colours import COLOURS, colour_ranks, knows_nothing, name_colours
 from models.explain import WEATHER, causes_of, explain
 from models.paths import archive_for, rolling_chances
 from models.quantiles import QUANTILES, predict_outlook
@@ -495,19 +495,28 @@ def _data_until(hazard: Hazard, observations: xr.Dataset) -> np.datetime64:
 def _colours(
     hazard: Hazard, part: xr.Dataset, region: Region, previous: pd.DataFrame | None
 ) -> xr.DataArray:
-    """One colour per cell and place: the highest row reached, grey where no level knows more than the calendar."""
+    """One colour per cell and place: the highest row reached.
+
+    Where there is no number, or none that knows more than the calendar: the colour given to the
+    same valid day before, else grey.
+    """
     chance, usual, verdict = (
         part[name].values for name in ("probability", "normal_probability", "verdict")
     )
-    rank = colour_ranks(hazard, region, chance, usual, _ranks_before(hazard, part, previous))
-    colour = np.where(knows_nothing(verdict), GREY, np.array(COLOURS, dtype=object)[rank])
+    before = _ranks_before(hazard, part, previous)
+    rank = colour_ranks(hazard, region, chance, usual, before)
+    nothing = knows_nothing(verdict) | np.isnan(chance).all(axis=1)
+    colour = name_colours(rank, nothing, before)
     return xr.DataArray(
         np.where((verdict == "").all(axis=1), "", colour), dims=("cell", "init_time", "location")
     )
 
 
 def _ranks_before(hazard: Hazard, part: xr.Dataset, previous: pd.DataFrame | None) -> np.ndarray:
-    """Rank of the colour the forecast before gave the same valid day, place and window: (cell, init_time, location), 0 for none."""
+    """Rank of the colour the forecast before gave the same valid day, place and window, else 0.
+
+    (cell, init_time, location). A colour that stood there through grey days is among them.
+    """
     shape = tuple(part.sizes[dim] for dim in ("cell", "init_time", "location"))
     if previous is None:
         return np.zeros(shape, dtype=int)

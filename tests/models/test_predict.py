@@ -105,7 +105,8 @@ def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
 
 @pytest.mark.parametrize(("spread", "width"), [(0.0, 0.0), (1.0, 0.2142)])
 def test_the_jackknife_interval_is_that_of_its_replicas(spread: float, width: float) -> None:
-    # 8 replicas at log-odds +-0.1 about 0: se = sqrt(7/8 * 8 * 0.01) = 0.2646, times 1.645 = 0.435, expit: .393 to .607
+    # 8 replicas at log-odds +-0.1 about 0: se = sqrt(7/8 * 8 * 0.01) = 0.2646,
+    # times 1.645 = 0.435, expit: .393 to .607
     ends = 0.1 * spread * np.array([1, -1] * 4)
     low, high = interval(np.array([0.5]), [np.array([1 / (1 + np.exp(-end))]) for end in ends])
     assert (high - low)[0] == pytest.approx(width, abs=1e-3)
@@ -288,6 +289,45 @@ def test_a_colour_once_given_for_a_day_is_withdrawn_below_four_fifths_of_its_thr
     assert made.values.ravel().tolist() == [colour]
 
 
+NO_BETTER, NO_FORECAST = (0.05, "no better than usual"), (np.nan, "not assessed")
+DAYS_OF_A_COLOUR = {
+    # chance of level 2 (orange from .30, kept down to .24) and verdict, day after day -> colours
+    "one grey day": ([(0.4, "known"), NO_BETTER], ["orange", "orange"]),
+    "grey after grey": ([(0.4, "known"), *[NO_BETTER] * 3], ["orange"] * 4),
+    "no number at all": ([(0.4, "known"), *[NO_FORECAST] * 2], ["orange"] * 3),
+    "a number that keeps it": (
+        [(0.4, "known"), NO_BETTER, NO_FORECAST, (0.25, "known")],
+        ["orange"] * 4,
+    ),
+    "a number that withdraws it": (
+        [(0.4, "known"), NO_BETTER, NO_FORECAST, (0.23, "known")],
+        ["orange", "orange", "orange", "yellow"],  # level 1 is .46
+    ),
+    "kept against the first, not the last number": (
+        [(0.4, "known"), (0.25, "known"), NO_BETTER, (0.25, "known")],
+        ["orange"] * 4,
+    ),
+    "never given": ([(0.05, "known"), NO_BETTER, NO_FORECAST], ["green", "grey", "grey"]),
+    "grey from the start": ([NO_BETTER, (0.25, "known")], ["grey", "yellow"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("days", "colours"), DAYS_OF_A_COLOUR.values(), ids=DAYS_OF_A_COLOUR.keys()
+)
+def test_a_colour_once_given_stands_through_grey_until_a_number_can_tell(
+    days: list[tuple[float, str]], colours: list[str], made_region: Region
+) -> None:
+    found, before = [], None
+    for chance, verdict in days:
+        part = part_of([2 * chance, chance, 0.0 * chance], verdict=verdict)
+        made = _colours(hazards()["heat"], part, made_region, before)
+        found += made.values.ravel().tolist()
+        row = {"location": "here", "hazard": "heat", "valid": pd.Timestamp("2005-06-21")}
+        before = pd.DataFrame([row | {"window_days": 1, "colour": found[-1]}])
+    assert found == colours
+
+
 def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None:
     own = made_region.model_copy(update={"colours": {"heat": {"yellow": {1: 0.1}}}})
     assert _colours(
@@ -313,7 +353,8 @@ def test_the_outlook_stands_beside_the_chances_in_its_own_units(
         shown = np.isfinite(quantiles).all(axis=0)
         assert shown.any() and (np.diff(quantiles[:, shown], axis=0) >= 0).all()
         assert name in ("heat", "drought") or (quantiles[:, shown] >= 0).all()
-    # where level 1 is nearly certain the middle of the outlook is not far from its threshold: both speak of one quantity
+    # where level 1 is nearly certain the middle of the outlook is not far from its threshold:
+    # both speak of one quantity
     heat = made.isel(cell=made["hazard"].values == "heat", init_time=0)
     usual = hazards()["heat"].history(
         record, models["heat"].normals, options_for(hazards()["heat"], made_region, record)
