@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, Settings
-from reports.alerts import FOLDER, alerts, moment
+from reports.alerts import alerts, moment
 from reports.archive import OURS, SCORES
 from reports.exports import (
     forecast_table,
@@ -31,6 +31,7 @@ from reports.notices import add_notices
 from reports.outlines import outlines
 from reports.pdf import PdfUnavailable, pdf_of
 from reports.report import build, languages_of, to_html
+from reports.standing import FOLDER, still_claimed
 
 __all__ = ["Published", "publish", "write_index"]
 
@@ -41,7 +42,7 @@ GEOJSON = "forecast.geojson"
 
 @dataclass(frozen=True)
 class Published:
-    """Where a report is, and sentences on what was left out of it because this machine cannot make it."""
+    """Where a report is, and sentences on what this machine could not make and was left out."""
 
     folder: Path
     left_out: tuple[str, ...] = ()
@@ -60,30 +61,34 @@ def publish(
     record: Mapping[str, pd.DataFrame] | None = None,
     now: datetime | None = None,
 ) -> Published:
-    """Write a report into ``folder``, all of it at once: report.<language>.html and .pdf for each of the region's languages and
-    English, forecast.csv, forecast.nc, forecast.geojson, alerts/, provenance.json, and scores.csv where there are scores.
+    """Write a report into ``folder``, all of it at once.
 
-    ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's scores table, possibly
-    empty. ``history``: by hazard, dims (time, location), variables value, normal, threshold. ``before``: the published folder of
-    the forecast before, whose colours and alerts this one is held against. ``settings``: where notes and retractions of the
-    region's official reports lie; None for a report that is none. ``record``: what past days' colours and chances came to, tables
-    ``colours`` (hazard, lead_days, window_days, colour, grey, years, and days a year at a place: shown, hits, false, missed) and
-    ``reliability`` (hazard, forecast, observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
-    when it is valid, and the headlines of the English one. The same arguments write the same bytes; only where ``folder`` holds a
-    report of other numbers is this one sent ``now`` (with a time zone, the clock's where not given) and not at the region's hour,
-    and its alerts refer to those that are out. Raises RiskError when ``folder`` holds files that are no report.
+    For each of the region's languages and English report.<language>.html and .pdf; forecast.csv,
+    forecast.nc, forecast.geojson, alerts/, provenance.json, and scores.csv where there are scores.
+
+    ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's
+    scores table, possibly empty. ``history``: by hazard, dims (time, location), variables value,
+    normal, threshold. ``before``: the published folder of the forecast before, whose colours and
+    alerts this one is held against. ``settings``: where notes and retractions of the region's
+    official reports lie; None for a report that is none. ``record``: what past days' colours and
+    chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
+    days a year at a place: shown, hits, false, missed) and ``reliability`` (hazard, forecast,
+    observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
+    when it is valid, and the headlines of the English one. The same arguments write the same bytes;
+    only where ``folder`` holds a report of other numbers is this one sent ``now`` (with a time
+    zone, the clock's where not given) and not at the region's hour, and its alerts refer to those
+    that are out. Raises RiskError when ``folder`` holds files that are no report.
     """
     table, previous = forecast_table(forecast), read_published(before)
+    issued = pd.Timestamp(forecast["init_time"].values[0]).date()
+    known = None if settings is None else _sent_before(folder)
+    out = None if hindcast else folder if known else before
+    claims = still_claimed(table, out, region.name, issued)
+    told = forecast, scores, history, region, provenance, hindcast
     pages = {
-        lang.tag: build(
-            forecast, scores, history, region, provenance, hindcast, lang, previous, record
-        )
-        for lang in languages_of(region)
+        lang.tag: build(*told, lang, previous, record, claims) for lang in languages_of(region)
     }
-    issued, label = (
-        pages["en"].issued,
-        "HINDCAST" if hindcast else str(forecast.attrs.get("label", "")),
-    )
+    label = "HINDCAST" if hindcast else str(forecast.attrs.get("label", ""))
     names = _names(forecast)
     said = {
         **provenance,
@@ -97,7 +102,6 @@ def publish(
     def write(aside: Path) -> None:
         shapes = outlines(region)
         write_csv(table, aside / CSV)
-        known = None if settings is None else _sent_before(folder)
         again = known is not None and (folder / CSV).read_bytes() == (aside / CSV).read_bytes()
         sent = (
             known
@@ -153,7 +157,10 @@ def _names(forecast: xr.Dataset) -> dict[str, str]:
 
 
 def _write_pdfs(aside: Path, published: Path) -> list[str]:
-    """Each page as PDF beside it, that of an equal page already published taken over; says why where none can be made."""
+    """Each page as PDF beside it, that of an equal page already published taken over.
+
+    Says why where none can be made.
+    """
     for page in sorted(aside.glob("report.*.html")):
         known, path = published / page.with_suffix(".pdf").name, page.with_suffix(".pdf")
         if (

@@ -1,14 +1,18 @@
-"""Alerts for other systems in the Common Alerting Protocol 1.2 (OASIS 2010): one message per hazard and colour, in every language."""
+"""Alerts for other systems in the Common Alerting Protocol 1.2 (OASIS 2010).
+
+One message a hazard, with a part for each colour in every language. From day to day the messages
+of a hazard are one chain: each refers to those before it that have not expired.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,18 +22,31 @@ from babel.lists import format_list
 from configs import Location, Region
 from features.hazards import hazards
 from reports.language import Language, language_of, mark
-from reports.markup import add, read_xml, to_xml
+from reports.markup import add, to_xml
 from reports.outlines import Outline
+from reports.outlook import rank, tells_more
+from reports.standing import (
+    CAP,
+    FOLDER,
+    Claim,
+    Message,
+    documents,
+    messages,
+    still_claimed,
+    taken_back,
+    text_of,
+)
 
-CAP = "urn:oasis:names:tc:emergency:cap:1.2"
+__all__ = ["CAP", "FOLDER", "alerts", "cancel_alerts", "moment"]
+
 EXERCISE = "EXERCISE"
-FOLDER = "alerts"
 CANCELLED = ".cancel"
 COLOURS = {"yellow": "Moderate", "orange": "Severe", "red": "Extreme"}
 LEVELS = {"yellow": 1, "orange": 2, "red": 3}
 MOST_NAMES, MOST_LETTERS = 3, 60
 SOON_DAYS, LIKELY = 2, 0.5
-"""CAP's urgency is Expected up to so many days ahead, and its certainty Likely (over "~50%" in the standard) from this chance on."""
+"""CAP's urgency is Expected up to so many days ahead, and its certainty Likely (over "~50%" in the
+standard) from this chance on."""
 
 _DAY = "EEEE d MMMM"
 _NAMES = {"yellow": mark("yellow"), "orange": mark("orange"), "red": mark("red")}
@@ -51,13 +68,20 @@ _CHANCES = {
 }
 INDICATIVE = mark("Indicative, not an official vigilance.")
 SIMULATED = mark("The weather and the risks in it are simulated; do not act on it.")
-ENDED = mark("The forecast of today no longer reaches this colour.")
-OTHER_COLOUR = mark("The forecast of today has another colour; see the alert of that colour.")
+BELOW_YELLOW = mark("The forecast of today is below yellow in all of these places.")
+UNCONFIRMED = mark(
+    "Not confirmed today: an earlier forecast gave this colour, and the forecast of today cannot "
+    "tell. It stands until its last day is over; this is no all-clear."
+)
 
 
 @dataclass(frozen=True)
-class _Alert:
-    """One hazard and colour: its places, its rows of the forecast table, and when it holds (``first`` and ``last`` day)."""
+class _Part:
+    """A part of a hazard's alert: one colour, its places, its rows of the forecast table, and when.
+
+    ``first`` and ``last`` are the days it holds. ``window_days``: 1, or of how many days it is one
+    of. ``confirmed``: today's numbers give the colour; else an earlier message did, and it stands.
+    """
 
     hazard: str
     colour: str
@@ -65,22 +89,8 @@ class _Alert:
     rows: pd.DataFrame
     first: date
     last: date
-    kind: str  # "days", "any" (some day from first to last) or "index" (an index on valid days up to last)
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """An alert already sent: its key (hazard, colour), its document, and how a later message refers to it."""
-
-    key: tuple[str, str]
-    root: ElementTree.Element
-    text: str
-    identifier: str
-    expires: datetime | None
-
-    @property
-    def reference(self) -> str:
-        return ",".join((_text(self.root, "sender"), self.identifier, _text(self.root, "sent")))
+    window_days: int
+    confirmed: bool
 
 
 def alerts(
@@ -93,51 +103,48 @@ def alerts(
     earlier: Path | None = None,
     sent: datetime | None = None,
 ) -> dict[str, str]:
-    """The alerts in force with a forecast table, as file name -> CAP 1.2 document; the same arguments give the same text.
+    """The messages to send with a forecast table, as file name -> CAP 1.2 document.
 
-    A place is in the alert of the highest colour any of its cells has. ``previous`` is the published folder before this one:
-    an alert that stands there and has not expired is updated, or cancelled where its colour is gone; where its hazard has no
-    colours today, it stands on as it was. Files there that are no alerts of this region are passed over.
-    ``names``: id -> name of places that the region file does not name. ``earlier`` is the folder in which this day's report was
-    published already, with other numbers, and ``sent`` when this one is: what was sent then stays as it is and is held against
-    this forecast in place of ``previous``, so that a message that is out never changes.
+    One message a hazard, with a part for each colour; a place is in the part of the highest colour
+    that any of its cells has. The same arguments give the same text. ``previous`` is the published
+    folder before this one: where messages of the hazard stand there and have not expired, the new
+    one is an Update that refers to all of them; it carries on what this forecast cannot tell, and
+    is a Cancel only where no place has a colour any more and the numbers can tell.
+    ``names``: id -> name of places that the region file does not name. ``earlier`` is the folder in
+    which this day's report was published already, with other numbers, and ``sent`` when this one
+    is: what was sent then stays as it is and is held against this forecast in place of
+    ``previous``, so that a message that is out never changes.
     """
-    if table.empty:
+    if len(table):
+        issued = table["issued"].iloc[0].date()
+    elif sent:
+        issued = sent.astimezone(region.zone).date()
+    else:
         return {}
-    issued = table["issued"].iloc[0].date()
     sent = sent or region.issue_time(issued)
-    kept = _sent_already(earlier)
-    before = {
-        one.key: one
-        for one in _standing(earlier or previous, region.name)
-        if one.expires is None or one.expires > sent
-    }
-    context = _Context(
-        region, forecast_label, issued, sent, outlines, _places(table, region, names or {})
-    )
-    now = {(alert.hazard, alert.colour): alert for alert in _found(table, issued)}
+    folder = earlier or previous
+    kept = {text_of(root, "identifier"): (name, raw) for name, raw, root in documents(earlier)}
+    before: dict[str, list[Message]] = {}
+    for one in messages(folder, region.name):
+        if one.expires is None or one.expires > sent:
+            before.setdefault(one.hazard, []).append(one)
+    claims = still_claimed(table, folder, region.name, issued)
+    below = taken_back(table, folder, region.name, issued)
+    places = _places(table, (*claims, *below), region, names or {})
+    context = _Context(region, forecast_label, issued, sent, outlines, places)
+    parts = _parts(table, issued, claims)
     made = dict(kept.values())
-    for key, alert in now.items():
-        identifier = _identifier(region.name, key, issued, taken=kept)
-        root = _message(alert, context, before.get(key), identifier)
-        if not (earlier and key in before and _says(before[key].root) == _says(root)):
+    for hazard in sorted({*parts, *before}):
+        out = sorted(before.get(hazard, ()), key=lambda one: (one.issued, one.identifier))
+        if hazard not in parts:
+            made |= _cancels(out, sent, BELOW_YELLOW, kept, issued)
+            continue
+        identifier = _identifier(region.name, hazard, parts[hazard][0].colour, issued, taken=kept)
+        lifted = [place for one in below if one.hazard == hazard for place in one.places]
+        root = _message(parts[hazard], context, out, identifier, sorted(set(lifted)))
+        if not (earlier and len(out) == 1 and _says(out[0].root) == _says(root)):
             made[_file(identifier)] = to_xml(root)
-    assessed = set(table.loc[table["colour"] != "", "hazard"])
-    for key, one in before.items():
-        if key in now:
-            continue
-        if key[0] not in assessed:
-            made[_file(one.identifier)] = one.text
-            continue
-        other = any(hazard == key[0] for hazard, _ in now)
-        identifier = _identifier(region.name, key, issued, CANCELLED, kept)
-        made[_file(identifier)] = _cancel(one, identifier, sent, OTHER_COLOUR if other else ENDED)
     return dict(sorted(made.items()))
-
-
-def _sent_already(folder: Path | None) -> dict[str, tuple[str, str]]:
-    """The alerts of a published folder: identifier -> file name and document."""
-    return {_text(root, "identifier"): (name, text) for name, text, root in _documents(folder)}
 
 
 def _says(root: ElementTree.Element) -> list[str]:
@@ -156,14 +163,29 @@ def _says(root: ElementTree.Element) -> list[str]:
 
 
 def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:
-    """A Cancel for every alert that stands in a published folder, as file name -> CAP document to lie beside it.
+    """A Cancel for every alert that stands in a published folder, to lie beside it.
 
-    ``reason`` (by language tag, or one for all) is its note and its description; ``sent`` has a time zone.
+    File name -> CAP document. ``reason`` (by language tag, or one for all) is its note and its
+    description; ``sent`` has a time zone.
     """
-    taken, made = _sent_already(folder), {}
-    for one in _standing(folder, None):
-        region, *_, day = one.identifier.split(".")[:4]
-        identifier = _identifier(region, one.key, date.fromisoformat(day), CANCELLED, taken)
+    taken = {text_of(root, "identifier") for _, _, root in documents(folder)}
+    return _cancels(messages(folder, None), sent, reason, taken)
+
+
+def _cancels(
+    out: Sequence[Message],
+    sent: datetime,
+    reason: Mapping[str, str] | str,
+    taken: Container[str],
+    issued: date | None = None,
+) -> dict[str, str]:
+    """A Cancel for each message: named by the day it was issued where no other is given."""
+    made = {}
+    for one in out:
+        region = one.identifier.partition(".")[0]
+        identifier = _identifier(
+            region, one.hazard, one.colour, issued or one.issued, CANCELLED, taken
+        )
         made[_file(identifier)] = _cancel(one, identifier, sent, reason)
     return made
 
@@ -195,80 +217,104 @@ class _Context:
         return "Actual" if self.region.issuer.authorised and not self.label else "Test"
 
 
-def _places(table: pd.DataFrame, region: Region, names: Mapping[str, str]) -> dict[str, Location]:
+def _places(
+    table: pd.DataFrame, claims: Sequence[Claim], region: Region, names: Mapping[str, str]
+) -> dict[str, Location]:
+    """The places of the table and of claims, by id."""
     known = {place.id: place for place in region.locations}
-    spoken = {
-        place: {"": names[place]} if names.get(place) else {}
-        for place in table["location"].unique()
-    }
+    ids = [*table["location"].unique(), *(place for claim in claims for place in claim.places)]
+    spoken = {place: {"": names[place]} if names.get(place) else {} for place in ids}
     return {
         place: known.get(place) or Location.model_construct(id=place, names=told)
         for place, told in spoken.items()
     }
 
 
-def _found(table: pd.DataFrame, issued: date) -> list[_Alert]:
-    coloured = table[table["colour"].isin(list(COLOURS))]
+def _parts(table: pd.DataFrame, issued: date, claims: Sequence[Claim]) -> dict[str, list[_Part]]:
+    """Each hazard's parts, the highest colour first: what the table says and what claims go on."""
+    found = [_stands(claim, table.iloc[:0], issued) for claim in claims]
+    coloured = table.assign(confirmed=tells_more(table), rank=table["colour"].map(rank))
+    for hazard, rows in coloured[coloured["rank"] > 0].groupby("hazard", sort=True):
+        found += _of_table(str(hazard), rows, issued)
+    order = sorted(
+        found,
+        key=lambda part: (
+            part.hazard, -rank(part.colour), not part.confirmed, part.first, part.last, part.places
+        ),
+    )  # fmt: skip
+    return {hazard: list(parts) for hazard, parts in groupby(order, lambda part: part.hazard)}
+
+
+def _of_table(hazard: str, rows: pd.DataFrame, issued: date) -> list[_Part]:
+    """The parts of a hazard's coloured rows.
+
+    A place is in the part of its highest colour, and, where other days have that colour or a still
+    higher one without being confirmed, in a part of those too. Single days have their say on when;
+    windows of several days only where no single day of the place has the colour.
+    """
+    place = rows["location"]
+    sure = rows["rank"].where(rows["confirmed"], 0).groupby(place).transform("max")
+    kept = rows["rank"].where(~rows["confirmed"], 0).groupby(place).transform("max")
     found = []
-    for hazard, rows in coloured.groupby("hazard", sort=True):
-        rank = rows["colour"].map(list(COLOURS).index)
-        highest = rank.groupby(rows["location"]).max()
-        for i, colour in enumerate(COLOURS):
-            places = tuple(sorted(highest.index[highest == i]))
-            if places:
-                found.append(
-                    _alert(
-                        str(hazard),
-                        colour,
-                        places,
-                        rows[rows["location"].isin(places) & (rank == i)],
-                        issued,
-                    )
-                )
+    for confirmed, best in ((True, sure), (False, kept.where(kept >= sure, 0))):
+        shown = rows[(rows["rank"] == best) & (rows["confirmed"] == confirmed)]
+        alone = (shown["window_days"] == 1).groupby(shown["location"]).transform("any")
+        for (colour, single), some in shown.groupby([shown["colour"], alone]):
+            found.append(_part(hazard, str(colour), some, issued, bool(single), confirmed))
     return found
 
 
-def _alert(
-    hazard: str, colour: str, places: tuple[str, ...], rows: pd.DataFrame, issued: date
-) -> _Alert:
-    """The alert; days have their say on when, and windows of several days only where no single day has the colour."""
-    first, last = rows["valid"].min().date(), rows["valid"].max().date()
+def _part(
+    hazard: str, colour: str, rows: pd.DataFrame, issued: date, single: bool, confirmed: bool
+) -> _Part:
+    places, window = tuple(sorted(set(rows["location"]))), 1
+    days = rows[rows["window_days"] == 1] if single else rows
+    first, last = days["valid"].min().date(), days["valid"].max().date()
     if hazards()[hazard].windows_look_back:
-        return _Alert(hazard, colour, places, rows, issued, last, "index")
-    days = rows[rows["window_days"] == 1]
-    if len(days):
-        return _Alert(
-            hazard,
-            colour,
-            places,
-            rows,
-            days["valid"].min().date(),
-            days["valid"].max().date(),
-            "days",
-        )
-    return _Alert(
-        hazard,
-        colour,
-        places,
-        rows,
+        first = issued
+    elif not single:
+        window = int(rows["window_days"].min())
+        last = first + timedelta(days=window - 1)
+    return _Part(hazard, colour, places, rows, first, last, window, confirmed)
+
+
+def _stands(claim: Claim, nothing: pd.DataFrame, issued: date) -> _Part:
+    """A claim that goes on, from today on.
+
+    An index keeps its first day, which tells how far ahead.
+    """
+    looks_back = hazards()[claim.hazard].windows_look_back
+    first = claim.first if looks_back else max(claim.first, issued)
+    return _Part(
+        claim.hazard,
+        claim.colour,
+        claim.places,
+        nothing,
         first,
-        last + timedelta(days=int(rows["window_days"].min()) - 1),
-        "any",
+        claim.last,
+        claim.window_days,
+        False,
     )
 
 
 def _message(
-    alert: _Alert, context: _Context, before: _Standing | None, identifier: str
+    parts: Sequence[_Part],
+    context: _Context,
+    before: Sequence[Message],
+    identifier: str,
+    lifted: Sequence[str],
 ) -> ElementTree.Element:
+    """The message; its first part tells which places of earlier ones are ``lifted``."""
     root = ElementTree.Element("alert", xmlns=CAP)
     _head(root, identifier, context.region.sender, context.sent, context.status)
     add(root, "msgType", "Update" if before else "Alert")
     add(root, "source", "climate-risk")
     add(root, "scope", "Public")
     if before:
-        add(root, "references", before.reference)
-    for language in context.languages:
-        _info(root, alert, context, language)
+        add(root, "references", " ".join(one.reference for one in before))
+    for number, part in enumerate(parts):
+        for language in context.languages:
+            _info(root, part, context, language, () if number else lifted)
     return root
 
 
@@ -285,92 +331,106 @@ def _head(
 
 
 def moment(when: datetime) -> str:
-    """A time as CAP writes it: to the second, with its offset, -00:00 for UTC (CAP 1.2, section 3.3.2)."""
+    """A time as CAP writes it: to the second, with its offset, -00:00 for UTC (section 3.3.2)."""
     return re.sub(r"\+00:00$", "-00:00", when.isoformat(timespec="seconds"))
 
 
-def _info(root: ElementTree.Element, alert: _Alert, context: _Context, language: Language) -> None:
+def _info(
+    root: ElementTree.Element,
+    part: _Part,
+    context: _Context,
+    language: Language,
+    lifted: Sequence[str],
+) -> None:
     info, issuer = add(root, "info"), context.region.issuer
-    ahead = (
-        int(alert.rows["lead_days"].min())
-        if alert.kind == "index"
-        else (alert.first - context.issued).days
-    )
-    peak = _peak(alert.rows, LEVELS[alert.colour])
+    peak = _peak(part, LEVELS[part.colour])
     add(info, "language", language.tag)
     add(info, "category", "Met")
-    add(info, "event", language.say(hazards()[alert.hazard].title))
-    add(info, "responseType", "Monitor" if alert.colour == "yellow" else "Prepare")
-    add(info, "urgency", "Expected" if ahead <= SOON_DAYS else "Future")
-    add(info, "severity", COLOURS[alert.colour])
+    add(info, "event", language.say(hazards()[part.hazard].title))
+    add(info, "responseType", "Monitor" if part.colour == "yellow" else "Prepare")
+    add(info, "urgency", "Expected" if _ahead(part, context.issued) <= SOON_DAYS else "Future")
+    add(info, "severity", COLOURS[part.colour])
     add(info, "certainty", "Likely" if peak[0] >= LIKELY else "Possible")
     add(info, "effective", moment(context.sent))
-    add(info, "onset", moment(datetime.combine(alert.first, time(), tzinfo=context.days)))
-    add(
-        info,
-        "expires",
-        moment(datetime.combine(alert.last + timedelta(days=1), time(), tzinfo=context.days)),
-    )
+    add(info, "onset", moment(datetime.combine(part.first, time(), tzinfo=context.days)))
+    end = datetime.combine(part.last + timedelta(days=1), time(), tzinfo=context.days)
+    add(info, "expires", moment(end))
     add(info, "senderName", issuer.name or context.region.title_in(language.tag))
-    add(info, "headline", _headline(alert, context, language))
-    add(info, "description", _description(alert, context, language))
-    if instruction := _action(context.region.actions.get(alert.hazard, {}), alert.colour):
+    add(info, "headline", _headline(part, context, language))
+    add(info, "description", _description(part, context, language, lifted))
+    if instruction := _action(context.region.actions.get(part.hazard, {}), part.colour):
         add(info, "instruction", language.say(instruction))
     if issuer.contact:
         add(info, "contact", issuer.contact)
-    for name, value in _parameters(alert, context, peak):
+    for name, value in _parameters(part, context, peak):
         _named(info, "parameter", name, value)
-    for place in alert.places:
+    for place in part.places:
         _area(info, context.places[place], context.outlines.get(place), language)
 
 
+def _ahead(part: _Part, issued: date) -> int:
+    """Days from the issue day to the first that the part speaks of."""
+    if not hazards()[part.hazard].windows_look_back:
+        return (part.first - issued).days
+    return int(part.rows["lead_days"].min()) if len(part.rows) else (part.last - issued).days
+
+
 def _action(actions: Mapping[str, str], colour: str) -> str:
-    """What the region file asks to do at a colour: what it says of the highest one that is reached."""
+    """What the region file asks to do at a colour: what it says of the highest one reached."""
     reached = [name for name in COLOURS if name in actions and LEVELS[name] <= LEVELS[colour]]
     return actions[reached[-1]] if reached else ""
 
 
-def _peak(rows: pd.DataFrame, level: int) -> tuple[float, float]:
-    """The highest published chance of a level and the usual one of the same place and day; NaN where there is none."""
-    here = rows[(rows["level"] == level) & rows["probability"].notna()]
+def _peak(part: _Part, level: int) -> tuple[float, float]:
+    """The highest chance of a level and the usual one of the same place and day; NaN for none."""
+    if not part.confirmed:
+        return math.nan, math.nan
+    here = part.rows[(part.rows["level"] == level) & part.rows["probability"].notna()]
     if here.empty:
         return math.nan, math.nan
     best = here.iloc[int(here["probability"].to_numpy().argmax())]
     return float(best["probability"]), float(best["normal_probability"])
 
 
-def _headline(alert: _Alert, context: _Context, language: Language) -> str:
-    names = [_short(_name(context.places[place], language)) for place in alert.places]
-    more = len(names) - MOST_NAMES
-    shown = (
-        names
-        if more <= 0
-        else [*names[:MOST_NAMES], language.say_many("{n} more place", "{n} more places", more)]
-    )
+def _headline(part: _Part, context: _Context, language: Language) -> str:
     values = {
-        "hazard": language.say(hazards()[alert.hazard].title),
-        "colour": language.say(_NAMES[alert.colour]),
-        "places": format_list(shown, locale=language.locale),
-        "first": language.dated(alert.first, _DAY),
-        "last": language.dated(alert.last, _DAY),
+        "hazard": language.say(hazards()[part.hazard].title),
+        "colour": language.say(_NAMES[part.colour]),
+        "places": _listing(part.places, context, language),
+        "first": language.dated(part.first, _DAY),
+        "last": language.dated(part.last, _DAY),
     }
-    if alert.kind == "index":
-        text = language.say("{hazard}: {colour} in {places} by {last}", **values)
-    elif alert.kind == "any":
-        text = language.say(
+    if not part.confirmed:
+        said = language.say(
+            "{hazard}: {colour} in {places} until {last}, not confirmed today", **values
+        )
+    elif hazards()[part.hazard].windows_look_back:
+        said = language.say("{hazard}: {colour} in {places} by {last}", **values)
+    elif part.window_days > 1:
+        said = language.say(
             "{hazard}: {colour} in {places} on some day from {first} to {last}", **values
         )
-    elif alert.first == alert.last:
-        text = language.say("{hazard}: {colour} in {places} on {first}", **values)
+    elif part.first == part.last:
+        said = language.say("{hazard}: {colour} in {places} on {first}", **values)
     else:
-        text = language.say("{hazard}: {colour} in {places} from {first} to {last}", **values)
+        said = language.say("{hazard}: {colour} in {places} from {first} to {last}", **values)
     return (
-        language.say("EXERCISE: {headline}", headline=text) if context.label == EXERCISE else text
+        language.say("EXERCISE: {headline}", headline=said) if context.label == EXERCISE else said
     )
+
+
+def _listing(places: Sequence[str], context: _Context, language: Language) -> str:
+    """A few names, and how many more there are."""
+    names = [_short(_name(context.places[place], language)) for place in places]
+    more = len(names) - MOST_NAMES
+    if more > 0:
+        rest = language.say_many("{n} more place", "{n} more places", more)
+        names = [*names[:MOST_NAMES], rest]
+    return format_list(names, locale=language.locale)
 
 
 def _name(place: Location, language: Language) -> str:
-    """The name in the language; a name told without one, or the English one; the id where there is none."""
+    """The name in the language; a name told without one, or the English one; else the id."""
     return place.names.get(language.tag) or place.names.get("") or place.names.get("en") or place.id
 
 
@@ -378,10 +438,10 @@ def _short(name: str) -> str:
     return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1].rstrip() + "…"
 
 
-def _description(alert: _Alert, context: _Context, language: Language) -> str:
-    said = [language.say(_MEANINGS[alert.colour])]
-    for level in range(1, LEVELS[alert.colour] + 1):
-        chance, usual = _peak(alert.rows, level)
+def _description(part: _Part, context: _Context, language: Language, lifted: Sequence[str]) -> str:
+    said = [language.say(_MEANINGS[part.colour] if part.confirmed else UNCONFIRMED)]
+    for level in range(1, LEVELS[part.colour] + 1):
+        chance, usual = _peak(part, level)
         if not math.isnan(chance):
             said.append(
                 language.say(
@@ -390,6 +450,9 @@ def _description(alert: _Alert, context: _Context, language: Language) -> str:
                     usual=_percent(usual, language),
                 )
             )
+    if lifted:
+        names = _listing(lifted, context, language)
+        said.append(language.say("No longer yellow or worse: {places}.", places=names))
     said.append(language.say("Issued on {day}.", day=language.dated(context.issued)))
     if context.label == EXERCISE:
         said.append(language.say(SIMULATED))
@@ -405,16 +468,21 @@ def _percent(chance: float, language: Language) -> str:
     return language.number(min(math.floor(chance * 100 + 0.5 + 1e-9), 100 if chance == 1 else 99))
 
 
-def _parameters(
-    alert: _Alert, context: _Context, peak: tuple[float, float]
-) -> list[tuple[str, str]]:
-    """What programs may want to know without reading: ``probability`` is the highest one of the colour's level."""
+def _parameters(part: _Part, context: _Context, peak: tuple[float, float]) -> list[tuple[str, str]]:
+    """What programs may want to know without reading.
+
+    ``probability`` is the highest one of the colour's level. ``window_days``: that it is for some
+    day among so many.
+    """
     told = [
         ("region", context.region.name),
-        ("hazard", alert.hazard),
-        ("colour", alert.colour),
-        ("level", str(LEVELS[alert.colour])),
+        ("hazard", part.hazard),
+        ("colour", part.colour),
+        ("level", str(LEVELS[part.colour])),
+        ("confirmed", "yes" if part.confirmed else "no"),
     ]
+    if part.window_days > 1:
+        told.append(("window_days", str(part.window_days)))
     numbers = [("probability", peak[0]), ("normal_probability", peak[1])]
     return told + [(name, f"{number:.4f}") for name, number in numbers if not math.isnan(number)]
 
@@ -442,91 +510,52 @@ def _area(
 
 
 def _identifier(
-    region: str, key: tuple[str, str], issued: date, end: str = "", taken: Container[str] = ()
+    region: str,
+    hazard: str,
+    colour: str,
+    issued: date,
+    end: str = "",
+    taken: Container[str] = (),
 ) -> str:
-    """A message's identifier; of a day's further messages of one kind the second ends in .2, and so on."""
-    first = ".".join((region, *key, issued.isoformat()))
+    """A message's identifier, by its highest colour.
+
+    Of a day's further messages of one kind the second ends in .2, and so on.
+    """
+    first = ".".join((region, hazard, colour, issued.isoformat()))
     return next(
         found for n in count(1) if (found := first + (f".{n}" if n > 1 else "") + end) not in taken
     )
 
 
 def _file(identifier: str) -> str:
-    """The file name of a message: "heat-orange.xml", "heat-orange-2.xml", "heat-orange-2-cancel.xml"."""
+    """Its file name: "heat-orange.xml", "heat-orange-2.xml", "heat-orange-2-cancel.xml"."""
     _, hazard, colour, _, *more = identifier.split(".")
     return "-".join((hazard, colour, *more)) + ".xml"
 
 
-def _documents(folder: Path | None) -> list[tuple[str, str, ElementTree.Element]]:
-    """The CAP documents of a published folder: file name, text and root."""
-    paths = sorted((folder / FOLDER).glob("*.xml")) if folder else []
-    found = [
-        (path.name, raw, root)
-        for path in paths
-        if (root := read_xml(raw := path.read_bytes())) is not None
-    ]
-    return [
-        (name, raw.decode("utf-8"), root)
-        for name, raw, root in found
-        if root.tag == f"{{{CAP}}}alert"
-    ]
+def _cancel(one: Message, identifier: str, sent: datetime, reason: Mapping[str, str] | str) -> str:
+    """A Cancel that refers to a message and says that it no longer stands.
 
-
-def _standing(folder: Path | None, region: str | None) -> list[_Standing]:
-    """The alerts of a published folder that no later message beside them takes back; of every region where ``region`` is None."""
-    documents = _documents(folder)
-    replaced = {
-        reference
-        for _, _, root in documents
-        if _text(root, "msgType") in ("Cancel", "Update")
-        for reference in _text(root, "references").split()
-    }
-    standing = [
-        one for _, text, root in documents if (one := _read(text, root, region)) is not None
-    ]
-    return [one for one in standing if one.reference not in replaced]
-
-
-def _read(text: str, root: ElementTree.Element, region: str | None) -> _Standing | None:
-    identifier = _text(root, "identifier")
-    parts = identifier.split(".")
-    whole = len(parts) == 4 or (len(parts) == 5 and parts[4].isdecimal())
-    ours = (
-        whole
-        and parts[1] in hazards()
-        and parts[2] in COLOURS
-        and (region is None or parts[0] == region)
-    )
-    if not ours or _text(root, "msgType") not in ("Alert", "Update"):
-        return None
-    try:
-        date.fromisoformat(parts[3])
-        ends = [datetime.fromisoformat(end.text or "") for end in root.iter(f"{{{CAP}}}expires")]
-    except ValueError:
-        return None
-    return _Standing((parts[1], parts[2]), root, text, identifier, max(ends, default=None))
-
-
-def _text(element: ElementTree.Element, name: str) -> str:
-    return (element.findtext(f"{{{CAP}}}{name}") or "").strip()
-
-
-def _cancel(
-    one: _Standing, identifier: str, sent: datetime, reason: Mapping[str, str] | str
-) -> str:
-    """A Cancel that refers to an alert and says in its languages, of its places and times, that it no longer stands."""
+    In its languages, of its places and times, as far as they are not over.
+    """
     root = ElementTree.Element("alert", xmlns=CAP)
-    _head(root, identifier, _text(one.root, "sender"), sent, _text(one.root, "status"))
+    _head(root, identifier, text_of(one.root, "sender"), sent, text_of(one.root, "status"))
     add(root, "msgType", "Cancel")
     add(root, "source", "climate-risk")
     add(root, "scope", "Public")
     infos = one.root.findall(f"{{{CAP}}}info")
-    reasons = [_reason(reason, language_of(_text(info, "language"))) for info in infos]
+    infos = [info for info in infos if not _is_over(info, sent)] or infos
+    reasons = [_reason(reason, language_of(text_of(info, "language"))) for info in infos]
     add(root, "note", " / ".join(dict.fromkeys(reasons)) or _reason(reason, language_of("en")))
     add(root, "references", one.reference)
     for info, why in zip(infos, reasons, strict=True):
         root.append(_withdrawn(info, why, sent))
     return to_xml(root)
+
+
+def _is_over(info: ElementTree.Element, sent: datetime) -> bool:
+    ends = text_of(info, "expires")
+    return bool(ends) and datetime.fromisoformat(ends) <= sent
 
 
 def _reason(reason: Mapping[str, str] | str, language: Language) -> str:
@@ -540,8 +569,11 @@ _LEFT_OUT = {"instruction", "parameter"}
 
 
 def _withdrawn(info: ElementTree.Element, why: str, sent: datetime) -> ElementTree.Element:
-    """An info block that says the alert is cancelled and why; event, severity, certainty, times and areas stay those of the alert."""
-    language, headline = language_of(_text(info, "language")), _text(info, "headline")
+    """An info block that says the alert is cancelled and why.
+
+    Event, severity, certainty, times and areas stay those of the alert.
+    """
+    language, headline = language_of(text_of(info, "language")), text_of(info, "headline")
     exercise = language.say("EXERCISE: {headline}", headline="")
     cancelled = language.say("Cancelled: {headline}", headline=headline.removeprefix(exercise))
     practised = headline.startswith(exercise)

@@ -1,4 +1,4 @@
-"""What has been published: the reports of every region by day, as the index and the feeds list them."""
+"""What has been published: the reports of every region by day, as index and feeds list them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ RETRACTION = "retraction.json"
 SCORES = "scores.csv"
 FILES = ("forecast.csv", "forecast.geojson", "forecast.nc", SCORES, PROVENANCE)
 OURS = ("report.*", "forecast.*", SCORES)
-"""Names in a report's folder that belong to a report: what of them is not made again is no longer true."""
+"""Names in a report's folder that belong to a report.
+
+What of them is not made again is no longer true.
+"""
 
 
 @dataclass(frozen=True)
@@ -94,20 +97,28 @@ class Published:
 
     @cached_property
     def retraction(self) -> Mapping[str, str] | None:
-        """``reason`` and ``at`` of the retraction that stands against it; None where there is none or another forecast took its place."""
-        path = self.folder / RETRACTION
-        if not path.is_file():
-            return None
-        said = json.loads(path.read_text(encoding="utf-8"))
-        forecast = self.folder / "forecast.csv"
-        digest = hashlib.sha256(forecast.read_bytes()).hexdigest() if forecast.is_file() else ""
-        told = [said, *said.get("earlier", ())]
-        return next((one for one in told if one.get("forecast", digest) == digest), None)
+        """See ``retraction_against``."""
+        return retraction_against(self.folder)
 
     @property
     def retracted_on(self) -> date | None:
         """The day of the retraction that stands against it, in UTC."""
         return datetime.fromisoformat(self.retraction["at"]).date() if self.retraction else None
+
+
+def retraction_against(folder: Path) -> Mapping[str, str] | None:
+    """``reason`` and ``at`` of the retraction that stands against the report in a folder.
+
+    None where there is none or another forecast took its place.
+    """
+    path = folder / RETRACTION
+    if not path.is_file():
+        return None
+    said = json.loads(path.read_text(encoding="utf-8"))
+    forecast = folder / "forecast.csv"
+    digest = hashlib.sha256(forecast.read_bytes()).hexdigest() if forecast.is_file() else ""
+    told = [said, *said.get("earlier", ())]
+    return next((one for one in told if one.get("forecast", digest) == digest), None)
 
 
 def page(tag: str) -> str:

@@ -18,7 +18,10 @@ Before = Mapping[tuple[str, str, int, object], str]
 
 @dataclass(frozen=True)
 class Changes:
-    """Sentences by hazard: what rose or fell, and what is no longer yellow or worse. ``clear``: hazard and places in a line each."""
+    """Sentences by hazard: what rose or fell, and what is no longer yellow or worse.
+
+    ``clear``: hazard and places in a line each.
+    """
 
     since: date
     moved: Mapping[str, tuple[str, ...]]
@@ -28,12 +31,16 @@ class Changes:
 
 @dataclass(frozen=True)
 class _Move:
-    """The colour of a place and slot in the report before and in this one."""
+    """The colour of a place and slot in the report before and in this one.
+
+    ``stands``: this one does not confirm it.
+    """
 
     place: Place
     slot: Slot
     before: str
     after: str
+    stands: bool
 
 
 def changes(
@@ -71,7 +78,7 @@ def _moves(hazard: HazardOutlook, before: Before) -> list[_Move]:
         when: object = slot.valid if slot.kind == "day" else slot.lead_days
         colour = before.get((hazard.name, place.id, cell.window_days, when), "")
         if colour:
-            found.append(_Move(place, slot, colour, cell.colour))
+            found.append(_Move(place, slot, colour, cell.colour, cell.stands))
     return found
 
 
@@ -101,6 +108,7 @@ def _all_clear(hazard: HazardOutlook, moves: Sequence[_Move]) -> list[str]:
     """Ids of the places that were yellow or worse and are green again, on every day."""
     was = {move.place.id for move in moves if rank(move.before) > 0}
     still = {place.id for place, _, cell in hazard.cells() if rank(cell.colour) > 0}
+    still |= {one.place.id for one in hazard.standing}
     unknown = {move.place.id for move in moves if rank(move.before) > 0 and move.after != "green"}
     return [place.id for place, _ in hazard.rows if place.id in was - still - unknown]
 
@@ -117,12 +125,21 @@ def _clear(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> str
 
 
 def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> list[str]:
-    """Sentences: all clear in places, cleared on days of others, and no longer known, which is not the same."""
+    """Sentences: all clear in places, cleared on days of others, and what is no all-clear.
+
+    Neither a colour that is not confirmed nor one that can no longer be told is one.
+    """
     title, clear = hazard_title(hazard.name, lang), set(_all_clear(hazard, moves))
     down = [move for move in moves if rank(move.before) > 0 and move.slot.kind != "any"]
     names = [place.name for place, _ in hazard.rows if place.id in clear]
     partly = [move for move in down if move.after == "green" and move.place.id not in clear]
-    unknown = [move for move in down if rank(move.after) < 0]
+    held = {one.place.id for one in hazard.standing}
+    stands = [
+        move
+        for move in moves
+        if move.stands or (rank(move.before) > 0 > rank(move.after) and move.place.id in held)
+    ]
+    unknown = [move for move in down if rank(move.after) < 0 and move.place.id not in held]
     said = []
     if names:
         said.append(
@@ -138,10 +155,19 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
                 **_where(partly, lang),
             )
         )
+    if stands:
+        said.append(
+            lang.say(
+                "{hazard}: not confirmed today in {places} ({days}); this is no all-clear.",
+                hazard=title,
+                **_where(stands, lang),
+            )
+        )
     if unknown:
         said.append(
             lang.say(
-                "{hazard}: no colour can be told any more in {places} ({days}); this is no all-clear.",
+                "{hazard}: no colour can be told any more in {places} ({days}); "
+                "this is no all-clear.",
                 hazard=title,
                 **_where(unknown, lang),
             )

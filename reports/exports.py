@@ -1,4 +1,7 @@
-"""Files for other programs: the forecast as a table and where it comes from. Every number equals the Dataset's."""
+"""Files for other programs.
+
+The forecast as a table and where it comes from. Every number equals the Dataset's.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Location, Region
+from reports.archive import retraction_against
 from reports.markup import plain_text
 from reports.outlines import Outline, outlines
 
@@ -25,10 +29,12 @@ DIMS = ("cell", "level", "init_time", "location")
 
 
 def forecast_table(forecast: xr.Dataset) -> pd.DataFrame:
-    """The forecast, one row per hazard, level, lead, window and location that can have it, sorted as forecast.csv is.
+    """The forecast as rows, sorted as forecast.csv is.
 
-    Dates are datetime64, probabilities float (NaN where missing), the rest text and whole numbers. A row with neither
-    a number nor a verdict is a cell its location cannot have, and is left out.
+    One per hazard, level, lead, window and location that can have it.
+
+    Dates are datetime64, probabilities float (NaN where missing), the rest text and whole numbers.
+    A row with neither a number nor a verdict is a cell its location cannot have, and is left out.
     """
     shape = tuple(forecast.sizes[dim] for dim in DIMS)
     columns = {name: _flat(forecast, source, shape) for name, source in _SOURCES.items()}
@@ -48,8 +54,9 @@ def forecast_table(forecast: xr.Dataset) -> pd.DataFrame:
 
 
 _SOURCES = {
-    "location": "location", "hazard": "hazard", "level": "level", "issued": "init_time", "valid": "valid_time",
-    "lead_days": "lead_days", "window_days": "window_days", "probability": "probability",
+    "location": "location", "hazard": "hazard", "level": "level", "issued": "init_time",
+    "valid": "valid_time", "lead_days": "lead_days", "window_days": "window_days",
+    "probability": "probability",
     "normal_probability": "normal_probability", "verdict": "verdict", "colour": "colour",
     "data_until": "data_until", "model_version": "model_version",
 }  # fmt: skip
@@ -65,7 +72,10 @@ def _flat(forecast: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a forecast table: 4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8."""
+    """Write a forecast table.
+
+    4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8.
+    """
     table.to_csv(
         path,
         index=False,
@@ -103,20 +113,31 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
 
 
 def read_published(folder: Path | None) -> pd.DataFrame | None:
-    """The forecast table of a published folder; None where there is none that reads."""
+    """The forecast table of a published folder; None where none reads, or it is retracted.
+
+    Nothing is held against a retracted report: its colours are no longer given.
+    """
     try:
-        return read_forecast_csv(folder / "forecast.csv") if folder else None
+        if folder is None or retraction_against(folder) is not None:
+            return None
+        return read_forecast_csv(folder / "forecast.csv")
     except (OSError, ValueError):
         return None
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Write a scores table as climate-risk backtest does: 6 significant digits, an empty field for what is missing."""
+    """Write a scores table as climate-risk backtest does.
+
+    6 significant digits, an empty field for what is missing.
+    """
     scores.to_csv(path, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
 
 
 def write_provenance(provenance: dict[str, Any], path: Path) -> None:
-    """Write provenance.json with sorted keys, so that the same facts are the same bytes. Raises ValueError on NaN."""
+    """Write provenance.json with sorted keys, so that the same facts are the same bytes.
+
+    Raises ValueError on NaN.
+    """
     text = json.dumps(
         provenance, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False, default=str
     )
@@ -134,11 +155,14 @@ def write_geojson(
     shapes: Mapping[str, Outline] | None = None,
     names: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a forecast table as GeoJSON (RFC 7946): a Feature for each location, whose property ``forecast`` holds its rows.
+    """Write a forecast table as GeoJSON (RFC 7946).
 
-    The geometry is the location's outline, else its point, else null. Numbers are those of forecast.csv, null where missing.
-    ``shapes``: outlines by location id, read from the region's boundaries where not given. ``names``: id -> name of
-    locations that the region file does not name. Equal arguments give equal bytes. Raises RiskError, see ``outlines``.
+    A Feature for each location, whose property ``forecast`` holds its rows.
+
+    The geometry is the location's outline, else its point, else null. Numbers are those of
+    forecast.csv, null where missing. ``shapes``: outlines by location id, read from the region's
+    boundaries where not given. ``names``: id -> name of locations that the region file does not
+    name. Equal arguments give equal bytes. Raises RiskError, see ``outlines``.
     """
     found = outlines(region) if shapes is None else shapes
     known = {place.id: place for place in region.locations}
@@ -178,7 +202,10 @@ def _geometry(place: Location | None, outline: Outline | None) -> dict[str, Any]
 
 
 def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a forecast table as JSON holds them, without the columns that a collection or a feature says once."""
+    """Rows of a forecast table as JSON holds them.
+
+    Without the columns that a collection or a feature says once.
+    """
     shown = rows.drop(columns=["region", "location"])
     for name in DATES:
         shown[name] = shown[name].dt.strftime("%Y-%m-%d")
@@ -190,9 +217,12 @@ def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
-    """Write the whole forecast Dataset, contributions of causes and intervals included, as NetCDF 4 after CF-1.11.
+    """Write the whole forecast Dataset as NetCDF 4 after CF-1.11.
+
+    Contributions of causes and intervals are included.
 
     Names, dims and values are the Dataset's; attributes are added. Equal Datasets give equal bytes.
+
     """
     described = forecast.copy()
     for name in described.variables:
@@ -219,8 +249,9 @@ def _plain(texts: np.ndarray) -> np.ndarray:
 def _encoding(forecast: xr.Dataset) -> dict[Any, dict[str, Any]]:
     """How values are stored where CF is stricter than xarray.
 
-    Days are days since 1970. Axes and positions have no fill value. Texts named like their dimension are arrays of
-    characters: a text of the dimension's own shape would pass for a coordinate variable, which has to be a number.
+    Days are days since 1970. Axes and positions have no fill value. Texts named like their
+    dimension are arrays of characters: a text of the dimension's own shape would pass for a
+    coordinate variable, which has to be a number.
     """
     axes = [name for name in forecast.coords if name in forecast.dims]
     places = [name for name in _POSITION if name in forecast.coords]
@@ -254,16 +285,19 @@ def _about(forecast: xr.Dataset) -> dict[str, str]:
         "Conventions": "CF-1.11",
         "title": title,
         "institution": "made with climate-risk; whose data it rests on is told in provenance.json",
-        "source": "statistical forecasts learnt from the record of each place, see model_version and provenance.json",
+        "source": "statistical forecasts learnt from the record of each place, "
+        "see model_version and provenance.json",
         "history": f"{issued} issued by climate-risk",
         "references": "provenance.json beside this file",
-        "comment": f"{NOTE} probability is the published chance; colour, verdict and the calendar's chance stand beside it.",
+        "comment": f"{NOTE} probability is the published chance; colour, verdict and the "
+        "calendar's chance stand beside it.",
     }
 
 
 _NO_LEAP = {"units_metadata": "leap_seconds: none"}
 
-# What a variable is, in CF's terms. "day" rather than "days": xarray would read whole numbers of days as durations.
+# What a variable is, in CF's terms. "day" rather than "days": xarray would read whole numbers of
+# days as durations.
 _ATTRIBUTES: dict[str, dict[str, Any]] = {
     "probability": {
         "long_name": "published probability of the event",
@@ -290,7 +324,8 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "units": "1",
     },
     "outlook": {
-        "long_name": "quantile of the quantity named by outlook_title, in the unit named by outlook_units"
+        "long_name": "quantile of the quantity named by outlook_title, "
+        "in the unit named by outlook_units"
     },
     "outlook_title": {"long_name": "quantity that outlook foretells"},
     "outlook_units": {"long_name": "unit of outlook"},

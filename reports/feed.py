@@ -19,10 +19,11 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def feed(reports: Sequence[Published], region: str = "") -> str:
-    """The newest reports as Atom: of one region for the feed in its folder, of all for the one beside their folders.
+    """The newest reports as Atom.
 
-    Links are relative, since where the files are served is not known here; ids are tag URIs and never change. An entry is
-    as old as its report, or as its retraction. The same reports give the same text.
+    Of one region for the feed in its folder, of all for the one beside their folders. Links are
+    relative, since where the files are served is not known here; ids are tag URIs and never change.
+    An entry is as old as its report, or as its retraction. The same reports give the same text.
     """
     newest = sorted(reports, key=lambda report: (report.day, report.region), reverse=True)[:MOST]
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": "en"})
@@ -68,12 +69,21 @@ def _entry(root: ElementTree.Element, report: Published, folder: str) -> None:
 
 def _summary(report: Published) -> str:
     said = [f"{head.get('title', '')}: {head.get('sentence', '')}" for head in report.headlines]
-    why = [f"Retracted: {report.retraction['reason']}"] if report.retraction else []
-    return " ".join([*why, *said, "Indicative, not an official vigilance."])
+    if report.retraction:
+        said = [f"Retracted: {report.retraction['reason']}", *said]
+    else:
+        said = [
+            f"{words} To do: {head['action']}" if head.get("action") else words
+            for words, head in zip(said, report.headlines, strict=True)
+        ]
+    return " ".join([*said, "Indicative, not an official vigilance."])
 
 
 def updated(report: Published) -> datetime:
-    """When the report was sent, as its provenance tells (midnight UTC of its day where it does not), or retracted."""
+    """When the report was retracted, else sent, as its provenance tells.
+
+    Else midnight UTC of its day.
+    """
     told = (
         report.retraction["at"]
         if report.retraction

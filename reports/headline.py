@@ -1,4 +1,4 @@
-"""One sentence and one colour per hazard for the region: what a reader takes away in ten seconds."""
+"""One sentence and one colour per hazard for the region: what a reader takes away in 10 seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reports.language import Language
-from reports.outlook import HazardOutlook, Outlook, Slot, hazard_title, rank
+from reports.outlook import RISING, HazardOutlook, Outlook, Place, Slot, hazard_title, rank
 from reports.wording import (
     COLOUR_WORDS,
     LEVEL_WORDS,
@@ -22,9 +22,10 @@ from reports.wording import (
 
 @dataclass(frozen=True)
 class Headline:
-    """``colour`` is "" where there is none (out of season, no number); ``sentence`` leads, ``detail`` may be empty.
+    """What a report says first of a hazard: ``sentence`` leads, ``detail`` may be empty.
 
-    ``reason``: why there is no number, in English where no language has words for it. ``action``: what the region file asks to
+    ``colour`` is "" where there is none (out of season, no number). ``reason``: why there is no
+    number, in English where no language has words for it. ``action``: what the region file asks to
     do at the colour reached.
     """
 
@@ -45,28 +46,34 @@ def headline(
     missing: str = "",
     actions: Mapping[str, str] | None = None,
 ) -> Headline:
-    """The hazard's headline from its places and days; ``missing`` says why it has no numbers, if it has none.
+    """The hazard's headline from its places and days, led by the highest colour that any has.
 
-    ``actions``: colour -> what the region file asks to do.
+    ``missing`` says why it has no numbers, if it has none. ``actions``: colour -> what the region
+    file asks to do.
     """
+    absent = None
     if missing and not hazard.assessed:
-        return missing_headline(hazard.name, missing, lang)
+        absent = missing_headline(hazard.name, missing, lang)
+    if absent and rank(hazard.colour) <= 0:
+        return absent
     if rank(hazard.colour) > 0:
-        sentence, detail = _alert(hazard, issued, lang), _beyond(hazard, lang)
+        sentence, *details = _coloured(hazard, issued, lang)
+        tells = any(cell.confirmed and rank(cell.colour) >= 0 for _, _, cell in hazard.cells())
+        details.append(absent.sentence if absent else _beyond(hazard, lang) if tells else "")
     elif hazard.colour == "green":
-        sentence, detail = lang.say("Nothing unusual."), _beyond(hazard, lang)
+        sentence, details = lang.say("Nothing unusual."), [_beyond(hazard, lang)]
     elif hazard.colour == "grey":
-        sentence, detail = _unknown(hazard, lang)
+        sentence, *details = _unknown(hazard, lang)
     else:
-        sentence, detail = _absent(hazard, warm_season, lang), ""
-    detail = " ".join(part for part in (_exceptions(hazard, lang), detail) if part)
+        sentence, details = _absent(hazard, warm_season, lang), []
     return Headline(
         hazard.name,
         hazard_title(hazard.name, lang),
         hazard.colour,
         sentence,
-        detail,
-        action=_action(hazard.colour, actions or {}),
+        " ".join(part for part in details if part),
+        absent.reason if absent else "",
+        _action(hazard.colour, actions or {}),
     )
 
 
@@ -87,20 +94,85 @@ def _action(colour: str, actions: Mapping[str, str]) -> str:
     return actions[max(reached, key=rank)] if reached else ""
 
 
-def _alert(hazard: HazardOutlook, issued: date, lang: Language) -> str:
-    here = [
-        (place, slot, cell)
-        for place, slot, cell in hazard.cells()
-        if rank(cell.colour) >= rank(hazard.colour)
-    ]
-    shown = [item for item in here if item[1].kind != "any"] or here
+Found = tuple[Place, Slot, Outlook]
+
+
+def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
+    """Sentences: the highest colour, then which colours other places have.
+
+    A colour that today's numbers do not confirm is told apart from one that they give.
+    """
+    sure, kept = _highest(hazard)
+    top = [item for item in hazard.cells() if item[2].colour == hazard.colour]
+    lead = [item for item in top if sure.get(item[0]) == hazard.colour] or top
+    said = [_lead(hazard, lead, issued, lang) if lead else _stands(hazard, lang)]
+    led = {place for place, _, _ in lead} if lead else set(kept)
+    for colour in reversed(RISING[1:]):
+        for found, chance in ((sure, ""), (kept, lang.say("not confirmed today"))):
+            new = [place for place in found if found[place] == colour]
+            if colour == hazard.colour:
+                new = [place for place in new if place not in led]
+            said.append(_others(colour, new, chance, lang))
+    if kept:
+        said.append(
+            lang.say(
+                "A colour that is not confirmed was given by an earlier report; today’s numbers "
+                "know no more than the calendar, so it stands until its day is over. "
+                "This is no all-clear."
+            )
+        )
+    return said
+
+
+def _highest(hazard: HazardOutlook) -> tuple[dict[Place, str], dict[Place, str]]:
+    """Each place's highest colour that its numbers give, and any higher one that only stands."""
+    given: dict[bool, dict[Place, str]] = {True: {}, False: {}}
+    cells = [(place, cell.colour, cell.confirmed) for place, _, cell in hazard.cells()]
+    stands = [(one.place, one.colour, False) for one in hazard.standing]
+    for place, colour, confirmed in (*cells, *stands):
+        if rank(colour) > max(0, rank(given[confirmed].get(place, ""))):
+            given[confirmed][place] = colour
+    sure, kept = given[True], given[False]
+    return sure, {
+        place: colour for place, colour in kept.items() if rank(colour) > rank(sure.get(place, ""))
+    }
+
+
+def _lead(hazard: HazardOutlook, found: Sequence[Found], issued: date, lang: Language) -> str:
+    shown = [item for item in found if item[1].kind != "any"] or found
     names = place_listing(list(dict.fromkeys(place.name for place, _, _ in shown)), lang)
+    confirmed = [cell for _, _, cell in shown if cell.confirmed]
     values = {
         "colour": lang.say(COLOUR_WORDS[hazard.colour]),
         "places": names,
-        "chance": _chances([cell for _, _, cell in shown], lang),
+        "chance": _chances(confirmed, lang) if confirmed else lang.say("not confirmed today"),
     }
     return _where_and_when([slot for _, slot, _ in shown], issued, values, lang)
+
+
+def _stands(hazard: HazardOutlook, lang: Language) -> str:
+    """Of a colour that stands by a message alone."""
+    found = [one for one in hazard.standing if one.colour == hazard.colour]
+    return lang.say(
+        "{colour} in {places} until {day}; {chance}.",
+        colour=lang.say(COLOUR_WORDS[hazard.colour]),
+        places=place_listing(list(dict.fromkeys(one.place.name for one in found)), lang),
+        day=long_date(max(one.last for one in found), lang, year=False),
+        chance=lang.say("not confirmed today"),
+    )
+
+
+def _others(colour: str, found: Sequence[Place], chance: str, lang: Language) -> str:
+    """Of places that the first sentence does not name, empty where there are none."""
+    if not found:
+        return ""
+    values = {
+        "colour": lang.say(COLOUR_WORDS[colour]),
+        "places": place_listing([place.name for place in found], lang),
+    }
+    if chance:
+        return lang.say("{colour} in {places}; {chance}.", **values, chance=chance)
+    return lang.say("{colour} in {places}.", **values)
 
 
 def _where_and_when(
@@ -150,7 +222,7 @@ def _window(slots: Sequence[Slot], lang: Language) -> dict[str, str]:
 
 
 def _chances(cells: Sequence[Outlook], lang: Language) -> str:
-    """The highest chance among the cells with its usual one, and those of the levels its colour speaks of."""
+    """The highest chance of the cells with its usual one, and those of the levels of its colour."""
     peak = max(cells, key=lambda cell: (cell.chance[cell.level], cell.chance[1]))
     values = {"chance": frequency(peak.chance[1], lang), "usual": frequency(peak.usual[1], lang)}
     levels = [level for level in range(2, peak.level + 1) if not math.isnan(peak.chance[level])]
@@ -179,8 +251,11 @@ def _up_to(levels: int, values: Mapping[str, str], lang: Language) -> str:
 
 def _beyond(hazard: HazardOutlook, lang: Language) -> str:
     """Where the calendar knows as much: after which day, or simply that some days are grey."""
+    if "grey" not in hazard.slot_colours:
+        return ""
+    sure = {slot for _, slot, cell in hazard.cells() if cell.confirmed and rank(cell.colour) > 0}
     alone = [
-        (slot, colour)
+        (slot, "grey" if rank(colour) > 0 and slot not in sure else colour)
         for slot, colour in zip(hazard.slots, hazard.slot_colours, strict=True)
         if slot.kind != "any"
     ]
@@ -233,21 +308,3 @@ def _absent(hazard: HazardOutlook, warm_season: tuple[int, int], lang: Language)
             "Out of season: it is assessed from {first} to {last}.", first=first, last=last
         )
     return lang.say("No number: what the forecast needs was not measured.")
-
-
-def _exceptions(hazard: HazardOutlook, lang: Language) -> str:
-    """Places whose colour is higher than the region's, which takes more than one of them."""
-    higher = [
-        (place, cell)
-        for place, _, cell in hazard.cells()
-        if rank(cell.colour) > max(rank(hazard.colour), 0)
-    ]
-    if not higher:
-        return ""
-    worst = max((cell.colour for _, cell in higher), key=rank)
-    names = list(dict.fromkeys(place.name for place, cell in higher if cell.colour == worst))
-    return lang.say(
-        "{colour} in {places} alone.",
-        colour=lang.say(COLOUR_WORDS[worst]),
-        places=place_listing(names, lang),
-    )

@@ -1,6 +1,9 @@
-"""Maps of the places by day: shapes in a small coordinate system, the colour of each, and what it says in words.
+"""Maps of the places by day.
 
-Equirectangular, with longitudes shortened by the cosine of the middle latitude: exact enough for a province.
+Shapes in a small coordinate system, the colour of each, and what it says in words.
+
+Equirectangular, with longitudes shortened by the cosine of the middle latitude: exact enough for a
+province.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """A place on the map: its id there, its SVG path (user units), and the point its name or sign stands at."""
+    """A place on the map.
+
+    Its id there, its SVG path (user units), and the point its name or sign stands at.
+    """
 
     id: str
     path: str
@@ -35,7 +41,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The region drawn once: ``shapes`` by location id, the largest first, in a box of WIDTH by ``height``."""
+    """The region drawn once.
+
+    ``shapes`` by location id, the largest first, in a box of WIDTH by ``height``.
+    """
 
     height: float
     shapes: Mapping[str, Shape]
@@ -70,7 +79,11 @@ class Name:
 
 @dataclass(frozen=True)
 class HazardMap:
-    """A hazard's maps: the highest colour of each place over all days, with names where there is room, then one for each day."""
+    """A hazard's maps.
+
+    The highest colour of each place over all days, with names where there is room, then one for
+    each day.
+    """
 
     title: str
     worst: DayMap
@@ -79,7 +92,10 @@ class HazardMap:
 
 
 def sheet_of(region: Region) -> Sheet | None:
-    """The region's places as shapes: outlines where there are any, else dots; None for fewer than two places on the map."""
+    """The region's places as shapes.
+
+    Outlines where there are any, else dots; None for fewer than two places on the map.
+    """
     drawn = outlines(region, MOST_VERTICES)
     points = {place.id: (place.longitude, place.latitude) for place in region.locations}
     dots = {
@@ -103,7 +119,10 @@ def sheet_of(region: Region) -> Sheet | None:
 
 
 def _projection(corners: Sequence[Point], pad: float):
-    """Degrees to user units, and the height of the map; ``pad`` is left free around, as a share of the width."""
+    """Degrees to user units, and the height of the map.
+
+    ``pad`` is left free around, as a share of the width.
+    """
     xs, ys = zip(*corners, strict=True)
     shrink = math.cos(math.radians((min(ys) + max(ys)) / 2))
     wide, high = max((max(xs) - min(xs)) * shrink, 1e-6), max(max(ys) - min(ys), 1e-6)
@@ -138,7 +157,8 @@ def _outlined(outline: Outline, project) -> tuple[str, Point, float]:
 def _dotted(at: Point) -> tuple[str, Point, float]:
     radius = round(DOT * WIDTH, 1)
     return (
-        f"M{at[0] - radius:g} {at[1]:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z",
+        f"M{at[0] - radius:g} {at[1]:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0"
+        f"a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z",
         at,
         0.0,
     )
@@ -146,14 +166,23 @@ def _dotted(at: Point) -> tuple[str, Point, float]:
 
 def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> HazardMap | None:
     """The hazard's maps; None without a sheet or where nothing has a colour."""
-    if sheet is None or not any(cell.colour for _, _, cell in hazard.cells()):
+    coloured = hazard.standing or any(cell.colour for _, _, cell in hazard.cells())
+    if sheet is None or not coloured:
         return None
     here = [(place, row) for place, row in hazard.rows if place.id in sheet.shapes]
     title = hazard_title(hazard.name, lang)
+    rising = sorted(hazard.standing, key=lambda one: rank(one.colour))
+    stands = {one.place.id: one.colour for one in rising}
     worst = DayMap(
         (lang.say("Highest colour in the days ahead"), ""),
         lang.say("{hazard}: the highest colour of each place in the days ahead.", hazard=title),
-        _ordered(sheet, [_patch(place, _worst(row), sheet, lang) for place, row in here]),
+        _ordered(
+            sheet,
+            [
+                _patch(place, _worst(row), sheet, lang, stands.get(place.id, ""))
+                for place, row in here
+            ],
+        ),
     )
     days = tuple(
         _day(title, slot, [(place, row[i]) for place, row in here], sheet, lang)
@@ -168,7 +197,10 @@ def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> Ha
 
 
 def _worst(row: Sequence[Outlook | None]) -> Outlook | None:
-    """The cell of the highest colour, and of those the highest chance; grey only where there is no other."""
+    """The cell of the highest colour, and of those the highest chance.
+
+    Grey only where there is no other.
+    """
     cells = [cell for cell in row if cell and cell.colour]
     return max(
         cells,
@@ -208,8 +240,15 @@ def slot_title(slot: Slot, lang: Language) -> tuple[str, str]:
     return lang.dated(slot.valid, "EEE"), short_date(slot.valid, lang)
 
 
-def _patch(place: Place, cell: Outlook | None, sheet: Sheet, lang: Language) -> Patch:
+def _patch(
+    place: Place, cell: Outlook | None, sheet: Sheet, lang: Language, stands: str = ""
+) -> Patch:
+    """The place in the colour of a cell, or in that which ``stands`` where it is higher."""
     shape = sheet.shapes[place.id]
+    if rank(stands) > rank(cell.colour if cell else ""):
+        return Patch(shape.id, shape.at, stands, _unconfirmed(place, stands, lang))
+    if cell and cell.stands:
+        return Patch(shape.id, shape.at, cell.colour, _unconfirmed(place, cell.colour, lang))
     if cell is None or not cell.colour:
         return Patch(
             shape.id, shape.at, "", lang.say("{place}: no number", place=isolate(place.name, lang))
@@ -222,6 +261,14 @@ def _patch(place: Place, cell: Outlook | None, sheet: Sheet, lang: Language) -> 
         usual=frequency(cell.usual[1], lang),
     )
     return Patch(shape.id, shape.at, cell.colour, words)
+
+
+def _unconfirmed(place: Place, colour: str, lang: Language) -> str:
+    return lang.say(
+        "{place}: {colour}, not confirmed today",
+        place=isolate(place.name, lang),
+        colour=lang.say(COLOUR_WORDS[colour]),
+    )
 
 
 def _ordered(sheet: Sheet, patches: Sequence[Patch]) -> tuple[Patch, ...]:

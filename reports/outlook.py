@@ -1,4 +1,7 @@
-"""What a report shows of a forecast, free of any language: hazards, their places and days, and the region's colour."""
+"""What a report shows of a forecast, free of any language.
+
+Hazards, their places and days, and the region's colour.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ from features.hazards import hazards
 from reports.language import ENGLISH, Language
 
 RISING = ("green", "yellow", "orange", "red")
+CALENDAR = ("no better than usual", "not assessed")
+"""Verdicts of numbers that know no more than the calendar."""
+BY_VALUE = 2
+"""A number differs from the usual one by value from twice of it on, or down to half of it."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,9 @@ class Place:
 class Slot:
     """A column of a hazard's table.
 
-    ``kind``: "day" (the event on that day), "any" (on any of ``window_days`` days from the issue day on) or "index"
-    (an index whose window ends on the valid day; its length may differ between places and is then not in the slot).
+    ``kind``: "day" (the event on that day), "any" (on any of ``window_days`` days from the issue
+    day on) or "index" (an index whose window ends on the valid day; its length may differ between
+    places and is then not in the slot).
     """
 
     kind: str
@@ -51,7 +59,12 @@ class Slot:
 
 @dataclass(frozen=True)
 class Outlook:
-    """One place and slot. ``state`` is "number", "season" (out of season) or "none" (no number); chances are by level."""
+    """One place and slot; chances are by level.
+
+    ``state`` is "number", "season" (out of season) or "none" (no number). ``confirmed``: its
+    numbers tell more than the calendar; a colour that they do not was given by an earlier report
+    and stands.
+    """
 
     state: str
     colour: str
@@ -59,18 +72,34 @@ class Outlook:
     usual: Mapping[int, float]
     verdict: Mapping[int, str]
     window_days: int
+    confirmed: bool = True
 
     @property
     def level(self) -> int:
         """The level its colour speaks of: 1 unless orange (2) or red (3)."""
         return {"orange": 2, "red": 3}.get(self.colour, 1)
 
+    @property
+    def stands(self) -> bool:
+        """Whether it has a colour that an earlier report gave and no number of today confirms."""
+        return rank(self.colour) > 0 and not self.confirmed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A colour an earlier message gave a place until ``last``; no number of today tells of it."""
+
+    place: Place
+    colour: str
+    last: date
+
 
 @dataclass(frozen=True)
 class HazardOutlook:
-    """A hazard over all places: ``rows`` holds an Outlook or None per slot for each place, the most at risk first.
+    """A hazard over all places, the most at risk first.
 
-    ``slot_colours`` is the region's colour for each slot and ``colour`` the highest of them.
+    ``rows`` holds an Outlook or None per slot for each place. ``slot_colours`` is the region's
+    colour for each slot. ``colour`` is the highest that any place has, ``standing`` included.
     """
 
     name: str
@@ -80,6 +109,7 @@ class HazardOutlook:
     rows: tuple[tuple[Place, tuple[Outlook | None, ...]], ...]
     slot_colours: tuple[str, ...]
     colour: str
+    standing: tuple[Standing, ...] = ()
 
     @property
     def assessed(self) -> bool:
@@ -106,10 +136,13 @@ def hazard_title(name: str, lang: Language = ENGLISH) -> str:
 
 
 def places(names: Mapping[str, str], region: Region, language: str = "en") -> dict[str, Place]:
-    """Every place by id; the region file's name in the language first, then the record's, then the id."""
+    """Every place by id, those that the region file declares included.
+
+    Its name is the region file's in the language, else the record's, else the id.
+    """
     declared = {place.id: place for place in region.locations}
     found = {}
-    for place_id, name in names.items():
+    for place_id, name in {**dict.fromkeys(declared, ""), **names}.items():
         known = declared.get(place_id)
         spoken = known.names.get(language) if known else None
         found[place_id] = Place(
@@ -119,19 +152,44 @@ def places(names: Mapping[str, str], region: Region, language: str = "en") -> di
 
 
 def outlooks(
-    table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]
+    table: pd.DataFrame,
+    places: Mapping[str, Place],
+    warm: tuple[int, int],
+    standing: Mapping[str, Sequence[Standing]] | None = None,
 ) -> list[HazardOutlook]:
-    """One HazardOutlook per hazard of a forecast table, the highest colour first; ``warm``: the warm season's first and last month."""
+    """One HazardOutlook per hazard of a forecast table, the highest colour first.
+
+    ``warm``: the warm season's first and last month. ``standing``: by hazard.
+    """
+    told = table.assign(confirmed=tells_more(table))
     found = [
-        _hazard(str(name), rows, places, warm) for name, rows in table.groupby("hazard", sort=True)
+        _hazard(str(name), rows, places, warm, (standing or {}).get(str(name), ()))
+        for name, rows in told.groupby("hazard", sort=True)
     ]
     return sorted(
         found, key=lambda hazard: (-rank(hazard.colour), hazard.colour == "", hazard.title)
     )
 
 
+def tells_more(table: pd.DataFrame) -> pd.Series:
+    """Whether the cell of each row of a forecast table tells more than the calendar.
+
+    By evidence (a verdict that claims it) or by the value of its number, at any level.
+    """
+    chance, usual = table["probability"], table["normal_probability"]
+    by_value = (chance != usual) & ((chance >= BY_VALUE * usual) | (chance <= usual / BY_VALUE))
+    by_evidence = ~table["verdict"].isin(("", *CALENDAR))
+    more = chance.notna() & (by_evidence | by_value)
+    cell = [table[name] for name in ("hazard", "location", "lead_days", "window_days")]
+    return more.groupby(cell).transform("any")
+
+
 def _hazard(
-    name: str, table: pd.DataFrame, places: Mapping[str, Place], warm: tuple[int, int]
+    name: str,
+    table: pd.DataFrame,
+    places: Mapping[str, Place],
+    warm: tuple[int, int],
+    standing: Sequence[Standing],
 ) -> HazardOutlook:
     cells = _cells(name, table, warm)
     slots = _slots(table)
@@ -139,15 +197,23 @@ def _hazard(
         (places[place], tuple(cells.get((place, *_key(slot))) for slot in slots))
         for place in sorted({key[0] for key in cells})
     ]
-    rows = tuple(sorted(found, key=lambda row: (*_danger(row[1]), row[0].id)))
-    columns = [
-        [(place, cell) for place, row in rows if (cell := row[i])] for i in range(len(slots))
-    ]
+    rising = sorted(standing, key=lambda one: rank(one.colour))
+    stands = {one.place.id: rank(one.colour) for one in rising}
+    rows = tuple(
+        sorted(found, key=lambda row: (*_danger(row[1], stands.get(row[0].id, -1)), row[0].id))
+    )
     colours = tuple(
-        region_colour(column, len(rows), anywhere=hazards()[name].anywhere) for column in columns
+        region_colour([cell for _, row in rows if (cell := row[i])]) for i in range(len(slots))
     )
     return HazardOutlook(
-        name, hazard_title(name), newest(table), slots, rows, colours, _overall(slots, colours)
+        name,
+        hazard_title(name),
+        newest(table),
+        slots,
+        rows,
+        colours,
+        max((_overall(slots, colours), *(one.colour for one in standing)), key=rank),
+        tuple(standing),
     )
 
 
@@ -160,7 +226,10 @@ def newest(table: pd.DataFrame) -> date | None:
 def _cells(
     name: str, table: pd.DataFrame, warm: tuple[int, int]
 ) -> dict[tuple[str, str, int, int], Outlook]:
-    """Outlooks by place, kind, lead and window; of two index windows for one lead, the one that has a number."""
+    """Outlooks by place, kind, lead and window.
+
+    Of two index windows for one lead, the one that has a number.
+    """
     found: dict[tuple[str, str, int, int], Outlook] = {}
     levels: dict[tuple[str, int, int], list[dict[Any, Any]]] = {}
     for row in table.to_dict("records"):
@@ -190,8 +259,16 @@ def _outlook(name: str, rows: list[dict[Any, Any]], window: int, warm: tuple[int
     ):
         return Outlook("season", "", chance, usual, verdict, window)
     number = any(not math.isnan(p) for p in chance.values())
-    colour = str(rows[0]["colour"]) if number else ""
-    return Outlook("number" if number else "none", colour, chance, usual, verdict, window)
+    given = str(rows[0]["colour"])
+    return Outlook(
+        "number" if number else "none",
+        given if number or rank(given) > 0 else "",
+        chance,
+        usual,
+        verdict,
+        window,
+        bool(rows[0]["confirmed"]),
+    )
 
 
 def in_season(month: int, months: tuple[int, int]) -> bool:
@@ -228,9 +305,9 @@ def _slots(table: pd.DataFrame) -> tuple[Slot, ...]:
     )
 
 
-def _danger(row: Iterable[Outlook | None]) -> tuple[float, float]:
+def _danger(row: Iterable[Outlook | None], stands: int) -> tuple[float, float]:
     cells = [cell for cell in row if cell]
-    worst = max((rank(cell.colour) for cell in cells), default=-1)
+    worst = max(stands, *(rank(cell.colour) for cell in cells), -1)
     chances = [p for cell in cells for p in cell.chance.values() if not math.isnan(p)]
     return -worst, -max(chances, default=0.0)
 
@@ -240,28 +317,15 @@ def rank(colour: str) -> int:
     return RISING.index(colour) if colour in RISING else -1
 
 
-def region_colour(column: Sequence[tuple[Place, Outlook]], total: int, anywhere: bool) -> str:
-    """One colour for the region: the highest that 2 places or a tenth of its people reach; with ``anywhere`` any place is enough.
+def region_colour(cells: Sequence[Outlook]) -> str:
+    """The region's colour of a slot: the highest that any place has.
 
-    Below yellow it is green only where every place is; a place the calendar knows as much about makes it grey.
+    Below yellow it is green only where every place is; one the calendar knows as much about makes
+    it grey.
     """
-    for colour in ("red", "orange", "yellow"):
-        reached = [place for place, cell in column if rank(cell.colour) >= rank(colour)]
-        if reached and (
-            anywhere
-            or len(reached) >= 2
-            or _share(reached, [place for place, _ in column], total) >= 0.1
-        ):
-            return colour
-    colours = {cell.colour for _, cell in column if cell.colour}
-    return "" if not colours else "grey" if "grey" in colours else "green"
-
-
-def _share(reached: list[Place], everyone: list[Place], total: int) -> float:
-    people = [place.population for place in everyone]
-    if all(people):
-        return sum(place.population or 0 for place in reached) / sum(p or 0 for p in people)
-    return len(reached) / total
+    colours = {cell.colour for cell in cells if cell.colour}
+    worst = max(colours, key=rank, default="")
+    return worst if rank(worst) > 0 else "grey" if "grey" in colours else worst
 
 
 def _overall(slots: Sequence[Slot], colours: Sequence[str]) -> str:

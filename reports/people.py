@@ -23,7 +23,7 @@ class Exposure:
 
 def exposures(hazards: Sequence[HazardOutlook], lang: Language) -> tuple[Exposure, ...]:
     """A row for each hazard that has a colour; nothing unless every place has a population."""
-    coloured = [hazard for hazard in hazards if any(cell.colour for _, _, cell in hazard.cells())]
+    coloured = [hazard for hazard in hazards if hazard.colour]
     known = all(place.population is not None for hazard in coloured for place, _ in hazard.rows)
     return tuple(_exposure(hazard, lang) for hazard in coloured) if known else ()
 
@@ -40,9 +40,11 @@ def _exposure(hazard: HazardOutlook, lang: Language) -> Exposure:
 
 
 def _reached(hazard: HazardOutlook, colour: str) -> list[Place]:
-    """The places that reach the colour on any day."""
+    """The places that reach the colour on any day, or where it stands."""
+    stands = {one.place.id for one in hazard.standing if rank(one.colour) >= rank(colour)}
     return [
         place
         for place, row in hazard.rows
-        if max((rank(cell.colour) for cell in row if cell), default=-1) >= rank(colour)
+        if place.id in stands
+        or max((rank(cell.colour) for cell in row if cell), default=-1) >= rank(colour)
     ]

@@ -1,11 +1,14 @@
-"""The report a risk officer reads: one HTML file in each language, without fonts, pictures or scripts from elsewhere."""
+"""The report a risk officer reads.
+
+One HTML file in each language, without fonts, pictures or scripts from elsewhere.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, partial
@@ -23,12 +26,22 @@ from reports import charts
 from reports.changes import Changes, changes
 from reports.drivers import Drivers, drivers, fans
 from reports.exports import forecast_table
-from reports.headline import Headline, headline, missing_headline
+from reports.headline import Headline, headline
 from reports.language import END, ENGLISH, FOREIGN, ISOLATE, Language, isolate, language_of, mark
 from reports.maps import HazardMap, Sheet, hazard_map, sheet_of
 from reports.markup import plain_text
-from reports.outlook import HazardOutlook, hazard_title, newest, outlooks, places
+from reports.outlook import (
+    HazardOutlook,
+    Place,
+    Standing,
+    hazard_title,
+    newest,
+    outlooks,
+    places,
+    rank,
+)
 from reports.people import Exposure, exposures
+from reports.standing import Claim
 from reports.verdicts import HazardVerdict, hazard_verdicts, lead_label
 from reports.wording import words_of
 
@@ -37,7 +50,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 LABEL_NAMES = {"HINDCAST": mark("HINDCAST"), "EXERCISE": mark("EXERCISE")}
 LABELS = {
     "HINDCAST": mark(
-        "made later for a past day with the data of that day; it was not issued then and counts for nothing."
+        "made later for a past day with the data of that day; it was not issued then and counts "
+        "for nothing."
     ),
     "EXERCISE": mark(
         "the weather, the places’ state and the risks in it are simulated; do not act on it."
@@ -47,7 +61,10 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Section:
-    """A hazard's part of the page: its table, and the charts of the place most at risk; ``others`` holds the other places' past."""
+    """A hazard's part of the page.
+
+    Its table, and the charts of the place most at risk; ``others`` holds the other places' past.
+    """
 
     outlook: HazardOutlook
     headline: Headline
@@ -61,7 +78,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything a report says in one language, before it has a look. ``languages`` are all it is written in."""
+    """Everything a report says in one language, before it has a look.
+
+    ``languages`` are all it is written in.
+    """
 
     lang: Language
     languages: tuple[Language, ...]
@@ -98,15 +118,20 @@ def build(
     lang: Language = ENGLISH,
     previous: pd.DataFrame | None = None,
     record: Mapping[str, pd.DataFrame] | None = None,
+    claims: Sequence[Claim] = (),
 ) -> Page:
-    """Gather what the report says in a language from a forecast, the region's scores, and the recent past by hazard.
+    """Gather what the report says in a language.
 
-    ``previous``: the table of the forecast before, which the report is held against. ``record``: see ``reports.publish``.
+    From a forecast, the region's scores, and the recent past by hazard. ``previous``: the table of
+    the forecast before, which the report is held against. ``record``: see ``reports.publish``.
+    ``claims``: what earlier messages say that this forecast cannot tell.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
     warm = warm_season(region, forecast)
-    hazards = outlooks(table, _places(forecast, region, lang), warm)
+    named = _places(forecast, region, lang)
+    standing = _standing(claims, named)
+    hazards = outlooks(table, named, warm, standing)
     missing = {
         str(name): str(reason) for name, reason in dict(provenance.get("missing") or {}).items()
     }
@@ -121,8 +146,15 @@ def build(
     ]
     names = [hazard.name for hazard in hazards]
     absent = [
-        missing_headline(name, reason, lang)
-        for name, reason in sorted(missing.items())
+        headline(
+            _silent(name, standing.get(name, ())),
+            issued,
+            warm,
+            lang,
+            missing.get(name, "there is no value"),
+            region.actions.get(name),
+        )
+        for name in sorted({*missing, *standing})
         if name not in names
     ]
     return Page(
@@ -139,13 +171,13 @@ def build(
         data_until=newest(table),
         degraded=_degraded(forecast, provenance),
         notes=tuple(str(note) for note in provenance.get("notes") or ()),
-        headlines=(*heads, *absent),
+        headlines=tuple(sorted((*heads, *absent), key=lambda head: -max(rank(head.colour), 0))),
         sections=tuple(sections),
         verdicts=tuple(
             hazard_verdicts(
                 scores,
                 record or {},
-                list(dict.fromkeys([*names, *sorted(missing)])),
+                list(dict.fromkeys([*names, *sorted({*missing, *standing})])),
                 missing,
                 issued,
                 lang,
@@ -158,7 +190,29 @@ def build(
     )
 
 
-def _places(forecast: xr.Dataset, region: Region, lang: Language) -> dict[str, Any]:
+def _standing(
+    claims: Sequence[Claim], named: Mapping[str, Place]
+) -> dict[str, tuple[Standing, ...]]:
+    """What stands by earlier messages alone, by hazard."""
+    found: dict[str, list[Standing]] = {}
+    for claim in claims:
+        for place in claim.places:
+            known = named.get(place) or Place(place, place, None)
+            found.setdefault(claim.hazard, []).append(Standing(known, claim.colour, claim.last))
+    return {
+        hazard: tuple(sorted(stands, key=lambda one: (one.place.id, rank(one.colour), one.last)))
+        for hazard, stands in found.items()
+    }
+
+
+def _silent(hazard: str, standing: Sequence[Standing]) -> HazardOutlook:
+    """A hazard that the forecast does not speak of."""
+    colour = max((one.colour for one in standing), key=rank, default="")
+    title = hazard_title(hazard)
+    return HazardOutlook(hazard, title, None, (), (), (), colour, tuple(standing))
+
+
+def _places(forecast: xr.Dataset, region: Region, lang: Language) -> dict[str, Place]:
     ids = [str(place) for place in forecast["location"].values]
     names = forecast["name"].values if "name" in forecast.coords else ids
     return places(
@@ -213,8 +267,11 @@ def to_html(page: Page) -> str:
 
 
 def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **values: Any) -> str:
-    """Fill a template in a language: everything is escaped, control characters are left out, and the stylesheet and the script are
-    allowed by their hashes alone."""
+    """Fill a template in a language.
+
+    Everything is escaped, control characters are left out, and the stylesheet and the script are
+    allowed by their hashes alone.
+    """
     style = asset("style.css")
     spoken = {
         "lang": lang,
@@ -238,9 +295,12 @@ def asset(name: str) -> str:
 
 @cache
 def _policy(style: str, script: str) -> str:
-    """A Content-Security-Policy that permits the stylesheet, the script if there is one, and nothing else."""
+    """A Content-Security-Policy that permits stylesheet, script if any, and nothing else."""
     scripts = f" script-src '{_digest(script)}';" if script else ""
-    return f"default-src 'none';{scripts} style-src '{_digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    return (
+        f"default-src 'none';{scripts} style-src '{_digest(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def _digest(text: str) -> str:
@@ -263,7 +323,10 @@ def environment() -> jinja2.Environment:
 
 
 def as_bdi(text: str) -> Markup:
-    """A sentence as HTML: escaped, its isolates as <bdi> elements, and what is left in English told as that."""
+    """A sentence as HTML.
+
+    Escaped, its isolates as <bdi> elements, and what is left in English told as that.
+    """
     marked = (
         escape(text)
         .replace(ISOLATE, Markup("<bdi>"))
@@ -273,7 +336,10 @@ def as_bdi(text: str) -> Markup:
 
 
 def in_a_chart(text: str, lang: Language) -> str:
-    """A text for a chart, which is drawn from left to right: words of a language that is not keep their own order."""
+    """A text for a chart, which is drawn from left to right.
+
+    Words of a language that is not keep their own order.
+    """
     return (
         f"\u2067{text}{END}"
         if lang.direction == "rtl" and any("\u0590" <= char <= "\u08ff" for char in text)

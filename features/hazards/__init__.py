@@ -70,8 +70,8 @@ class Hazard:
     ``overlap`` names, level by level, the predictors that are an ensemble probability. ``windows_look_back``: window_days is
     the length of an index window that ends on the valid day, not a number of days ahead. ``choices`` are the normals that
     are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own, where
-    `make tune HAZARD=...` found better ones. ``seasonal``: only in the warm season. ``anywhere``: one place is enough to
-    colour the region. ``causes``: what people call the predictors that drive a number, cause -> predictors; the rest is the
+    `make tune HAZARD=...` found better ones. ``seasonal``: only in the warm season.
+    ``causes``: what people call the predictors that drive a number, cause -> predictors; the rest is the
     calendar's.
     ``outlook``: how the history's value is foretold in quantiles; None where it is not.
     """
@@ -103,7 +103,6 @@ class Hazard:
     boosting: Mapping[str, float] = field(default_factory=dict)
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seasonal: bool = False
-    anywhere: bool = False
     outlook: Quantity | None = None
 
 

@@ -316,7 +316,6 @@ HAZARD = Hazard(
     ),
     state=("overlap", "precipitation_sum_3d", "climatology"),
     overlap=("overlap_1", "overlap_2", "overlap_3"),
-    anywhere=True,
     causes={
         "rain already observed": ("overlap", "precipitation_sum_3d", "precipitation_1d"),
         "rain of the last months": (

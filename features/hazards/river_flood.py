@@ -154,7 +154,6 @@ HAZARD = Hazard(
     ),
     state=("log_flow", "log_flow_over_level", "precipitation_1d", "climatology"),
     only_where_measured=True,
-    anywhere=True,
     boosting={
         "max_depth": 1,
         "eta": 0.14,

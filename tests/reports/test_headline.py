@@ -6,32 +6,49 @@ import pytest
 from reports.exports import forecast_table
 from reports.headline import headline
 from reports.language import ENGLISH
-from reports.outlook import Outlook, Place, in_season, outlooks, places, region_colour
+from reports.outlook import Standing, in_season, outlooks, places
 
 ISSUED = date(2003, 6, 12)
 
 
-def _said(made, paint, hazard="heat", n_places=3, lang=ENGLISH, actions=None, **more):
-    """The headline of a forecast all green but where ``paint(lead, window, place number)`` says another colour."""
+def _said(
+    made,
+    paint,
+    hazard="heat",
+    n_places=3,
+    lang=ENGLISH,
+    actions=None,
+    unsure=lambda lead, window, place: False,
+    standing=(),
+    missing="",
+    **more,
+):
+    """The headline of a forecast all green but where ``paint(lead, window, place number)`` says.
+
+    Where ``unsure`` the numbers are the calendar's own. ``standing``: place number, colour, last.
+    """
     one = made(n_places=n_places, hazards=(hazard,), colour="green", **more)
     forecast = one.forecast.assign(colour=one.forecast["colour"].astype(object))
-    for i in range(forecast.sizes["cell"]):
-        for j in range(n_places):
-            found = paint(int(forecast.lead_days[i]), int(forecast.window_days[i]), j)
-            forecast["colour"][i, 0, j] = (
-                found if str(forecast["verdict"].values[i, 0, 0, j]) else ""
-            )
     forecast["probability"][:] = np.where(
         forecast["verdict"] == "", np.nan, np.array([0.7, 0.4, 0.1])[None, :, None, None]
     )
+    forecast["verdict"] = forecast["verdict"].astype(object)
+    for i in range(forecast.sizes["cell"]):
+        for j in range(n_places):
+            at = int(forecast.lead_days[i]), int(forecast.window_days[i]), j
+            exists = bool(str(forecast["verdict"].values[i, 0, 0, j]))
+            forecast["colour"][i, 0, j] = paint(*at) if exists else ""
+            if exists and unsure(*at):
+                forecast["verdict"][i, :, 0, j] = "no better than usual"
+                forecast["probability"][i, :, 0, j] = (
+                    np.nan if missing else forecast["normal_probability"][i, :, 0, j]
+                )
     names = dict(zip(forecast.location.values, forecast.name.values, strict=True))
-    return headline(
-        outlooks(forecast_table(forecast), places(names, one.region), (5, 10))[0],
-        ISSUED,
-        (5, 10),
-        lang,
-        actions=actions,
-    )
+    found = places(names, one.region)
+    stands = [Standing(list(found.values())[at], *told) for at, *told in standing]
+    table = forecast_table(forecast)
+    outlook = outlooks(table, found, (5, 10), {hazard: stands})[0]
+    return headline(outlook, ISSUED, (5, 10), lang, missing, actions)
 
 
 def test_an_alert_says_where_when_how_likely_and_how_usual(made):
@@ -43,22 +60,141 @@ def test_an_alert_says_where_when_how_likely_and_how_usual(made):
     )
     assert said.colour == "orange"
     assert (
-        said.sentence
-        == "Orange in Berkane and Saïdia from Saturday 14 June; up to 7 in 10 chance (usual: 2 in 10), 4 in 10 of severe."
+        said.sentence == "Orange in Berkane and Saïdia from Saturday 14 June; up to 7 in 10 chance "
+        "(usual: 2 in 10), 4 in 10 of severe."
     )
 
 
-def test_one_place_of_many_is_named_but_does_not_colour_the_region(made):
+def test_one_place_of_many_leads_with_its_colour_and_what_is_to_be_done(made):
+    actions = {"yellow": "Watch.", "red": "Open the halls."}
     said = _said(
         made,
         lambda lead, window, place: "red" if (lead, window, place) == (1, 1, 0) else "green",
         n_places=12,
+        actions=actions,
     )
-    assert (
-        said.colour == "green"
-        and said.sentence == "Nothing unusual."
-        and said.detail == "Red in Berkane alone."
+    assert (said.colour, said.action) == ("red", "Open the halls.")
+    assert said.sentence == (
+        "Red in Berkane on Friday 13 June; 7 in 10 chance (usual: 2 in 10), 4 in 10 of severe, "
+        "1 in 10 of extreme."
     )
+
+
+def test_places_of_lower_colours_are_named_after_the_worst(made):
+    colours = {0: "red", 1: "orange", 2: "orange", 3: "yellow"}
+    said = _said(made, lambda lead, window, place: colours.get(place, "green"), n_places=12)
+    assert said.colour == "red" and said.sentence.startswith("Red in Berkane from today")
+    assert said.detail == "Orange in Saïdia and Madagh. Yellow in Ahfir."
+
+
+@pytest.mark.parametrize(
+    ("hazard", "cells"),
+    [("heat", [(0, 1), (9, 1), (0, 3), (0, 7)]), ("drought", [(30, 90), (90, 90)])],
+)
+@pytest.mark.parametrize("colour", ["yellow", "orange", "red"])
+def test_nothing_unusual_never_stands_while_a_place_is_coloured(made, hazard, cells, colour):
+    """Whichever cell it is, in one place of twelve."""
+    for cell in cells:
+        said = _said(
+            made,
+            lambda lead, window, place, cell=cell: (
+                colour if (lead, window, place) == (*cell, 11) else "green"
+            ),
+            hazard=hazard,
+            n_places=12,
+        )
+        assert said.colour == colour
+        assert said.sentence.startswith(f"{colour.capitalize()} in Sidi Bouhria ")
+
+
+NO_ALL_CLEAR = (
+    "A colour that is not confirmed was given by an earlier report; today’s numbers know no more "
+    "than the calendar, so it stands until its day is over. This is no all-clear."
+)
+
+
+def test_a_colour_that_no_number_confirms_is_told_as_that(made):
+    said = _said(
+        made,
+        lambda lead, window, place: (
+            "orange" if window == 1 and lead in (1, 2) and place < 2 else "grey"
+        ),
+        unsure=lambda *_: True,
+        actions={"orange": "Open the halls."},
+    )
+    assert (said.colour, said.action) == ("orange", "Open the halls.")
+    assert said.sentence == (
+        "Orange in Berkane and Saïdia from Friday 13 June; not confirmed today."
+    )
+    assert said.detail.startswith(NO_ALL_CLEAR)
+
+
+def test_what_is_confirmed_leads_and_what_is_not_follows(made):
+    colours = {0: "orange", 1: "orange", 2: "yellow", 3: "yellow"}
+    said = _said(
+        made,
+        lambda lead, window, place: (
+            colours.get(place, "green") if (lead, window) == (1, 1) else "green"
+        ),
+        n_places=5,
+        unsure=lambda lead, window, place: (lead, window) == (1, 1) and place in (1, 3),
+    )
+    assert said.sentence.startswith("Orange in Berkane on Friday 13 June; 7 in 10 chance")
+    assert said.detail == " ".join(
+        [
+            "Orange in Saïdia; not confirmed today.",
+            "Yellow in Madagh.",
+            "Yellow in Ahfir; not confirmed today.",
+            NO_ALL_CLEAR,
+        ]
+    )
+
+
+def test_days_of_a_colour_that_are_not_confirmed_give_no_chance(made):
+    said = _said(
+        made,
+        lambda lead, window, place: (
+            "orange" if window == 1 and lead in (1, 2) and place == 0 else "green"
+        ),
+        unsure=lambda lead, window, place: lead == 2,
+    )
+    assert said.sentence == (
+        "Orange in Berkane from Friday 13 June; 7 in 10 chance (usual: 2 in 10), 4 in 10 of severe."
+    )
+
+
+def test_a_place_may_have_a_sure_colour_and_a_higher_one_that_is_not(made):
+    said = _said(
+        made,
+        lambda lead, window, place: (
+            {0: "orange", 3: "red"}.get(lead, "green") if window == 1 and place == 0 else "green"
+        ),
+        unsure=lambda lead, window, place: lead == 3,
+    )
+    assert said.colour == "red"
+    assert said.sentence == "Red in Berkane on Sunday 15 June; not confirmed today."
+    assert said.detail == f"Orange in Berkane. {NO_ALL_CLEAR}"
+
+
+def test_what_only_an_earlier_message_tells_leads_too(made):
+    stands = [(0, "orange", date(2003, 6, 14)), (1, "yellow", date(2003, 6, 13))]
+    said = _said(made, lambda *_: "grey", unsure=lambda *_: True, standing=stands)
+    assert said.colour == "orange"
+    assert said.sentence == "Orange in Berkane until Saturday 14 June; not confirmed today."
+    assert said.detail.startswith(f"Yellow in Saïdia; not confirmed today. {NO_ALL_CLEAR}")
+
+
+def test_a_hazard_without_numbers_keeps_its_colour_and_says_why_it_has_none(made):
+    said = _said(
+        made,
+        lambda lead, window, place: "orange" if (lead, window, place) == (1, 1, 0) else "grey",
+        unsure=lambda *_: True,
+        missing="no air_temperature_max in the record",
+    )
+    assert (said.colour, said.reason) == ("orange", "")
+    assert said.sentence == "Orange in Berkane on Friday 13 June; not confirmed today."
+    assert said.detail == f"{NO_ALL_CLEAR} Not available: no air_temperature_max in the record."
+    assert _said(made, lambda *_: "grey", unsure=lambda *_: True, missing="x").colour == ""
 
 
 def test_a_flood_anywhere_colours_the_region(made):
@@ -103,22 +239,6 @@ def test_grey_beyond_a_lead(made):
     assert said.detail == "No more than the calendar knows after Sunday 15 June."
     said = _said(made, lambda lead, window, place: "grey" if lead == 1 else "green")
     assert said.detail == "Grey days: no more than the calendar knows."
-
-
-@pytest.mark.parametrize(
-    ("people", "colour"),
-    [((900, 50, 50), "green"), ((100, 100, 800), "yellow"), ((None, 1, 1), "yellow")],
-)
-def test_a_tenth_of_the_people_is_enough(people, colour):
-    cells = [
-        Outlook("number", "yellow" if i == 1 else "green", {1: 0.5}, {1: 0.1}, {1: "skilful"}, 1)
-        for i in range(3)
-    ]
-    column = [
-        (Place(str(i), str(i), n), cell)
-        for i, (n, cell) in enumerate(zip(people, cells, strict=True))
-    ]
-    assert region_colour(column, 3, anywhere=False) == colour
 
 
 def test_seasons_may_cross_the_new_year():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from configs import Location, Region, load_region
 from reports.exports import forecast_table
 from reports.language import language_of
 from reports.maps import MARGIN, WIDTH, HazardMap, hazard_map, sheet_of
-from reports.outlook import HazardOutlook, outlooks, places
+from reports.outlook import HazardOutlook, Standing, outlooks, places
 
 ENGLISH = language_of("en")
 
@@ -56,7 +57,10 @@ def test_every_commune_of_berkane_is_drawn_inside_the_sheet_with_the_large_ones_
 
 
 def test_the_map_keeps_north_up_and_the_shape_of_the_country() -> None:
-    """At 60 degrees north a degree of longitude is half as long as one of latitude: 2 x 1 degrees are a square."""
+    """At 60 degrees north a degree of longitude is half as long as one of latitude.
+
+    2 x 1 degrees are a square.
+    """
     corners = ((0.0, 59.5), (2.0, 59.5), (0.0, 60.5), (2.0, 60.5))
     found = tuple(Location(id=f"p{i}", longitude=x, latitude=y) for i, (x, y) in enumerate(corners))
     sheet = sheet_of(
@@ -97,6 +101,22 @@ def test_a_map_has_the_colours_of_the_table_and_the_worst_one_the_highest(
         order = ["", "grey", "green", "yellow", "orange", "red"]
         worst = next(patch for patch in found.worst.patches if patch.shape == shape)
         assert worst.colour == max((cell.colour for cell in row if cell), key=order.index)
+
+
+def test_a_map_shows_what_is_not_confirmed_as_that(made, berkane: Region) -> None:
+    outlook, sheet = outlook_of(made, berkane, colour="grey"), sheet_of(berkane)
+    place = outlook.rows[0][0]
+    stands = (Standing(place, "orange", date(2003, 6, 14)),)
+    found = hazard_map(replace(outlook, standing=stands), sheet, ENGLISH)
+    assert found is not None and sheet is not None
+    (patch,) = [one for one in found.worst.patches if one.shape == sheet.shapes[place.id].id]
+    assert (patch.colour, patch.words) == ("orange", f"{place.name}: Orange, not confirmed today")
+    kept = outlook_of(made, berkane, colour="red")  # beyond 5 days the numbers are the calendar's
+    found = hazard_map(kept, sheet, ENGLISH)
+    assert found is not None
+    words = [[patch.words for patch in day.patches] for day in found.days]
+    assert all("Red, not confirmed today" in said for said in words[9])
+    assert not any("not confirmed" in said for said in words[0])
 
 
 def test_names_do_not_run_into_each_other(made, berkane: Region) -> None:
