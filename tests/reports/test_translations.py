@@ -1,4 +1,4 @@
-"""Every text that readers see is in every catalogue, with the same places to fill in and all its plural forms."""
+"""Every text that readers see is in every catalogue, with all plural forms and parts to fill."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def used() -> set[str]:
 
 
 def declared() -> set[str]:
-    """Words that other packages declare and the report shows: hazards, levels and what drives a number."""
+    """Words that other packages declare and the report shows: hazards, levels, causes."""
     pasts = {
         "Highest temperature of the day",
         "Rain in 3 days",
@@ -85,17 +85,76 @@ def test_a_translation_is_whole_and_fills_in_the_same(catalogue) -> None:
             assert set(re.findall(r"{(\w+)}", form)) - {"n"} == wanted, one.id
 
 
+TERMS = {
+    # English -> what its translation holds in French and Arabic
+    r"\bunusual\b": ("inhabituel", "غير (ال)?معتاد"),
+    r"\busual\b": ("habituel|normales", "معتاد"),
+    r"\bsevere\b": ("sévère", "شديد"),
+    r"\bextreme\b": ("extrême", "بالغ"),
+    r"\bwithheld\b": ("écarté", "ستُ?بعد"),
+    r"\bleft out\b": ("écarté", "ستُ?بعد|غير المشمولة"),
+    r"\buntil\b": ("jusqu’", "إلى غاية|إلى أن"),
+    r"\bby \{last": ("d’ici", "بحلول"),
+    r"\ball[- ]clear\b": ("fin d’alerte", "زوال الخطر|زال الخطر"),
+    r"\bnot confirmed\b": ("non confirmé", "غير (ال)?مؤكَّد"),
+    r"\bno longer\b": ("plus", "لم يعد"),
+    r"\bno more than the calendar\b": (
+        "n’en (sai|save)n?t pas plus que les normales",
+        "لا تعرف .*أكثر مما تقوله المعدلات",
+    ),
+    r"\bbelow yellow\b": ("en dessous du jaune", "دون اللون الأصفر"),
+    r"\bor worse\b": ("ou plus|le jaune", "أو أعلى"),
+}
+"""What a reader must not take for its opposite."""
+
+
+def test_words_that_warn_are_translated_by_one_word_each(catalogue) -> None:
+    at = LANGUAGES.index(str(catalogue.locale))
+    said = {
+        english: [
+            (one.id, form)
+            for one in catalogue
+            if one.id
+            and re.search(english, one.id if isinstance(one.id, str) else one.id[1], re.IGNORECASE)
+            for form in (one.string if isinstance(one.string, tuple) else (one.string,))
+        ]
+        for english in TERMS
+    }
+    assert [english for english, found in said.items() if not found] == []
+    assert [
+        pair
+        for english, found in said.items()
+        for pair in found
+        if not re.search(TERMS[english][at], pair[1], re.IGNORECASE)
+    ] == []
+
+
+def test_nothing_withheld_is_called_kept_and_no_date_to_come_an_end() -> None:
+    french, arabic = (language_of(tag) for tag in LANGUAGES)
+    withheld = "3 cells broke the contract and are withheld; data/quarantine lists them."
+    for said in (french.say("Withheld cells"), french.sentence(withheld) or "reten"):
+        assert "reten" not in said
+    by = "{hazard}: {colour} in {places} by {last}"
+    values = {"hazard": "الجفاف", "colour": "أحمر", "places": "بركان", "last": "6 غشت"}
+    assert "بحلول 6 غشت" in arabic.say(by, **values)
+
+
 @pytest.mark.parametrize("tag", LANGUAGES)
 @pytest.mark.parametrize(
     "sentence",
     [
-        "The newest observation is of 2026-06-01, 5 days older than it should be; see why the sources deliver nothing newer.",
+        "The newest observation is of 2026-06-01, 5 days older than it should be; "
+        "see why the sources deliver nothing newer.",
         "Heat: no model could be used, so the calendar's chances since 1991 stand.",
-        "Heat: the state on the issue day is not known at berkane, so the calendar's chances stand there.",
-        "Heat: no weather forecast could be used at berkane for days 0 to 6 ahead; there the past alone has its say.",
-        "Heat: weather forecasts have their say in the chances of days 0 to 6 ahead; in all others the past alone.",
+        "Heat: the state on the issue day is not known at berkane, "
+        "so the calendar's chances stand there.",
+        "Heat: no weather forecast could be used at berkane for days 0 to 6 ahead; "
+        "there the past alone has its say.",
+        "Heat: weather forecasts have their say in the chances of days 0 to 6 ahead; "
+        "in all others the past alone.",
         "3 cells broke the contract and are withheld; data/quarantine lists them.",
-        "sensor_things: precipitation of a (Datastreams(7)): readings left out for their resultQuality: 3; data/quality lists them.",
+        "sensor_things: precipitation of a (Datastreams(7)): readings left out for their "
+        "resultQuality: 3; data/quality lists them.",
         "open_meteo is down (found no answer); what was stored before is used.",
         "There is no model of heat, drought: train it with climate-risk train tunis",
     ],
@@ -108,7 +167,10 @@ def test_sentences_made_elsewhere_are_translated_by_their_pattern(tag: str, sent
 
 
 def test_no_pattern_is_of_a_sentence_that_nobody_says_any_more(catalogue) -> None:
-    """The last words of each of its pieces stand in the code; a sentence reworded there would fall back to English."""
+    """The last words of each of its pieces stand in the code.
+
+    A sentence reworded there would fall back to English.
+    """
     said = "\n".join(written())
     pieces = [
         (words, one.id)
@@ -140,7 +202,7 @@ def written() -> set[str]:
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_what_a_source_complains_of_is_translated_as_far_as_it_is_known_and_the_rest_told_as_english(
+def test_what_a_source_complains_of_is_translated_as_far_as_known_and_the_rest_is_english(
     tag: str,
 ) -> None:
     why = Question(
@@ -168,7 +230,8 @@ def test_what_a_source_complains_of_is_translated_as_far_as_it_is_known_and_the_
 def test_a_fraction_in_a_sentence_is_written_as_there(tag: str, said: str) -> None:
     language = language_of(tag, "Africa/Cairo" if tag == "ar" else "Europe/Paris")
     sentence = language.sentence(
-        "region x: the record holds 5.2 years, a backtest needs 12; add earlier years to its sources."
+        "region x: the record holds 5.2 years, a backtest needs 12; "
+        "add earlier years to its sources."
     )
     assert sentence and said in sentence
 
