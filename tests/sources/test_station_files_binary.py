@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 from configs import Region, RiskError, Settings
+from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
 from sources import Batch
 from sources.station_files import SOURCE
@@ -249,6 +250,30 @@ def test_netcdf_tells_where_its_places_are_and_the_list_wins(tmp_path: Path) -> 
         "longitude": 4.0,
         "elevation": 6.0,
     }
+
+
+def test_the_only_file_may_tell_where_its_place_is(tmp_path: Path) -> None:
+    """One file of one place: nothing it is joined with hides what it says of its place."""
+    alone = grid().assign_coords(
+        latitude=("location", [34.9]), longitude=("location", [-2.33]), elevation=("location", [9])
+    )
+    batch = fetch(tmp_path, {"a.nc": alone})
+    region = Region(
+        name="somewhere", title="S", sources=("station_files",), path=tmp_path / "somewhere.yaml"
+    )
+    store = Store(Settings(tmp_path), region)
+    assert store.ingest(SOURCE, batch).changed
+    stored = store.observations()
+    assert stored["air_temperature_max"].values.ravel().tolist() == [20.5, 21.0]
+    assert (stored["latitude"].item(), stored["longitude"].item()) == (34.9, -2.33)
+
+
+def test_a_calendar_without_leap_years_lacks_their_day(tmp_path: Path) -> None:
+    days = xr.date_range("2000-02-28", "2000-03-01", calendar="noleap", use_cftime=True)
+    values = xr.DataArray([1.0, 2.0], {"time": days}, attrs={"units": "mm"}, name="precipitation")
+    table = fetch(tmp_path, {"a.nc4": values.to_dataset()}).observations
+    assert table["time"].dt.strftime("%m-%d").tolist() == ["02-28", "03-01"]
+    assert table["precipitation"].tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("name", ["forecasts.parquet", "forecasts_ens.nc"])
