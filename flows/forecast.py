@@ -133,10 +133,10 @@ def publish(
         {"colours": past.colours, "reliability": past.reliability} if backtests else None,
     )
     if issue.official:
+        reports.write_index(issue.settings)  # readers need no registry
         Registry(issue.settings).log_forecast(
             issue.region, issue.issued, forecast, provenance, made.folder
         )
-        reports.write_index(issue.settings)
     return made
 
 
