@@ -1,7 +1,8 @@
-"""The contract: what a batch must be before the store takes it. Great Expectations suites derived from VARIABLES.
+"""The contract: what a batch must be before the store takes it.
 
-A breach of the schema refuses the whole batch; an isolated cell that breaks a rule is withheld and listed.
-Each suite is made of expectations of one severity: critical ones refuse, warnings withhold.
+Great Expectations suites derived from VARIABLES. A breach of the schema refuses the whole batch; an
+isolated cell that breaks a rule is withheld and listed. Each suite is made of expectations of one
+severity: critical ones refuse, warnings withhold.
 """
 
 from __future__ import annotations
@@ -37,12 +38,16 @@ MOST_OF_FEW = 50.0
 EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
 """Days a record may hold: instrumental records begin after 1700, and 9999-12-31 is a fill value."""
 
+LONGEST_LEAD = 3_660
+"""Days ahead that a forecast may be for: ten years, as the longest that are made."""
+
 OBSERVATION_KEYS = ("time", "location")
 FORECAST_KEYS = ("init_time", "lead_days", "location", "member")
 LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
 FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
 
-# Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it looks like, cure).
+# Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it
+# looks like, cure).
 _LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
     "degC": (
         (180, 340, "kelvin", "subtract 273.15"),
@@ -62,7 +67,10 @@ _LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
 
 
 class ContractBroken(RiskError):
-    """A batch that breaks its schema: nothing of it was stored, everything wrong is listed. Never worth a retry."""
+    """A batch that breaks its schema: nothing of it was stored, everything wrong is listed.
+
+    Never worth a retry.
+    """
 
 
 @dataclass(frozen=True)
@@ -75,20 +83,26 @@ class Checked:
     withheld: pd.DataFrame
 
 
-def check(batch: Batch, source: str, complete: bool = True) -> Checked:
-    """Hold a batch against the contract. Raises ContractBroken with everything that is wrong, in one sentence.
+def check(batch: Batch, source: str, complete: bool = True, readings: bool = False) -> Checked:
+    """Hold a batch against the contract.
 
-    ``source`` is its name; a ``complete`` one must have something to say, another may have nothing new.
+    ``source`` is its name; a ``complete`` one must have something to say, another may have nothing
+    new. Of one whose days are made of ``readings`` a fill value is a bad cell like others, as one
+    sensor at fault says nothing of the others. Raises ContractBroken with everything that is wrong,
+    in one sentence.
     """
     breaches: list[str] = []
-    observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", breaches)
-    forecasts, bad_forecasts = _check_table(batch.forecasts, FORECAST_KEYS, "forecasts: ", breaches)
+    observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", readings, breaches)
+    forecasts, bad_forecasts = _check_table(
+        batch.forecasts, FORECAST_KEYS, "forecasts: ", readings, breaches
+    )
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
     if complete and not breaches and not _has_values(observations):
         breaches.append("found no value, expected observations of at least one day")
     if breaches:
         raise ContractBroken(
-            f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again."
+            f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data "
+            "and pull again."
         )
     withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
     withheld["source"] = source
@@ -113,8 +127,8 @@ def no_cells() -> pd.DataFrame:
 def no_quality() -> pd.DataFrame:
     """An empty table of what sources say of their readings' quality, with its columns' types.
 
-    One row a source, variable, day, place and quality (their own word or JSON): how many readings it was said of, and how many of these
-    the day's value is made of.
+    One row a source, variable, day, place and quality (their own word or JSON): how many readings
+    it was said of, and how many of these the day's value is made of.
     """
     return _nothing(_CELL | {"quality": "str", "readings": "int64", "used": "int64"})
 
@@ -137,7 +151,10 @@ def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
 
 
 def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
-    """No value is one that services write for "missing". Numbers a variable can really take are left to it."""
+    """No value is one that services write for "missing".
+
+    Numbers a variable can really take are left to it.
+    """
     return [
         _expectations().ExpectColumnValuesToNotBeInSet(
             column=row.name, value_set=fills, severity="critical"
@@ -194,9 +211,12 @@ def _ordered(high: str, low: str) -> Expectation:
 
 
 def _check_table(
-    table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches: list[str]
+    table: pd.DataFrame, keys: tuple[str, ...], what: str, readings: bool, breaches: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One table through all suites: the clean table and its withheld cells. What is wrong is added to ``breaches``."""
+    """One table through all suites: the clean table and its withheld cells.
+
+    What is wrong is added to ``breaches``.
+    """
     nothing = no_cells()
     if table.empty:
         return table, nothing
@@ -207,7 +227,7 @@ def _check_table(
     if found:
         breaches.extend(what + text for text in found)
         return table.iloc[:0], nothing
-    table, out_of_range, found = _check_ranges(table, keys)
+    table, out_of_range, found = _check_ranges(table, keys, readings)
     table, out_of_order, found_order = (
         _check_order(table, keys) if not found else (table, nothing, [])
     )
@@ -244,7 +264,10 @@ def _day_breaches(days: pd.Series, key: str) -> list[str]:
 
 
 def _plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Equal duplicates dropped and numbers as float32, the precision that is stored. Columns of another type stay as they are."""
+    """Equal duplicates dropped and numbers as float32, the precision that is stored.
+
+    Columns of another type stay as they are.
+    """
     if table.duplicated(list(keys)).any():
         table = table.drop_duplicates()
     table = table.reset_index(drop=True)
@@ -271,15 +294,15 @@ def _schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
         elif kind == "expect_column_values_to_be_between":
             first = table[name].iloc[result["unexpected_index_list"][0]]
             found.append(
-                f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to {LATEST.date()}"
+                f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to "
+                f"{LATEST.date()}"
             )
         else:
             found.append(_duplicate(table, keys))
-    if (
-        "lead_days" in keys
-        and not ((table["lead_days"] >= 0) & (table["lead_days"] % 1 == 0)).all()
-    ):
-        found.append("'lead_days' must hold whole numbers from 0 on")
+    if "lead_days" in keys:
+        leads = table["lead_days"]
+        if not (leads.between(0, LONGEST_LEAD) & (leads % 1 == 0)).all():
+            found.append(f"'lead_days' must hold whole numbers from 0 to {LONGEST_LEAD}")
     return found
 
 
@@ -297,9 +320,12 @@ def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
 
 
 def _check_ranges(
-    table: pd.DataFrame, keys: tuple[str, ...]
+    table: pd.DataFrame, keys: tuple[str, ...], readings: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Cells out of range become NaN; fill values, or too many cells out of range, are breaches."""
+    """Cells out of range become NaN; too many of them are a breach, and a fill value is one.
+
+    Among days made of ``readings`` a fill value is a cell out of range.
+    """
     variables = [VARIABLES[name] for name in table.columns if name in VARIABLES]
     failed = {
         expectation.column: result
@@ -312,7 +338,7 @@ def _check_ranges(
     found, bad = [], []
     for row in suspects:
         result = failed[row.name]
-        if row.name in filled:
+        if row.name in filled and (not readings or _too_many(result)):
             found.append(_fill_breach(table, row, filled[row.name], keys))
         elif _too_many(result):
             found.append(_range_breach(table, row, result, keys))
@@ -327,8 +353,10 @@ def _fill_breach(
 ) -> str:
     first = table.iloc[result["unexpected_index_list"][0]]
     return (
-        f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands for missing "
-        f"({result['unexpected_count']} such cells), expected {row.low:g} to {row.high:g} {row.units}, leave missing values empty"
+        f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands "
+        "for missing "
+        f"({result['unexpected_count']} such cells), expected {row.low:g} to {row.high:g} "
+        f"{row.units}, leave missing values empty"
     )
 
 
@@ -349,9 +377,10 @@ def _range_breach(
         if low < middle <= high
     ]
     return (
-        f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its cells "
-        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to {row.high:g} {row.units})"
-        + (hints[0] if hints else ", check its unit")
+        f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its "
+        "cells "
+        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to "
+        f"{row.high:g} {row.units})" + (hints[0] if hints else ", check its unit")
     )
 
 
@@ -384,7 +413,8 @@ def _order_breach(
     first = table.iloc[result["unexpected_index_list"][0]]
     return (
         f"{low} is above {high} in {result['unexpected_percent_nonmissing']:.3g} % of the rows "
-        f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether columns are swapped"
+        f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether "
+        "columns are swapped"
     )
 
 
@@ -439,14 +469,16 @@ def _check_locations(
         return locations
     if locations["location"].duplicated().any():
         breaches.append(
-            f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} stands twice"
+            f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} "
+            "stands twice"
         )
     for name, most in (("latitude", 90), ("longitude", 180)):
         odd = locations[locations[name].astype(float).abs() > most]
         if len(odd):
             place, value = odd["location"].iloc[0], odd[name].iloc[0]
             breaches.append(
-                f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} degrees"
+                f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} "
+                "degrees"
             )
     measured = {
         place
@@ -457,7 +489,8 @@ def _check_locations(
     unknown = sorted(measured - set(locations["location"]))
     if unknown:
         breaches.append(
-            f"location {unknown[0]!r} is not in the list of locations{suggestion(unknown[0], locations['location'])}"
+            f"location {unknown[0]!r} is not in the list of "
+            f"locations{suggestion(unknown[0], locations['location'])}"
         )
     return locations[list(LOCATION_COLUMNS)].reset_index(drop=True)
 

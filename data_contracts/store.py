@@ -1,9 +1,11 @@
-"""The store: the only door to the data. What the contract has passed, in Icechunk, one repository a region.
+"""The store: the only door to the data.
 
-<home>/data/store/<region>/ holds a group a source, each with ``observations`` (time, location) and ``forecasts``
-(init_time, lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
-while writing leaves the newest snapshot as it was. Two lists are kept beside: <home>/data/quarantine/<region>.csv of the cells
-withheld, <home>/data/quality/<region>.csv of what sources say of their readings. All paths are relative to the home, which may be moved.
+What the contract has passed, in Icechunk, one repository a region. <home>/data/store/<region>/
+holds a group a source, each with ``observations`` (time, location) and ``forecasts`` (init_time,
+lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
+while writing leaves the newest snapshot as it was. Two lists are kept beside:
+<home>/data/quarantine/<region>.csv of the cells withheld, <home>/data/quality/<region>.csv of what
+sources say of their readings. All paths are relative to the home, which may be moved.
 """
 
 from __future__ import annotations
@@ -34,7 +36,10 @@ CHUNKS = {"time": 365, "init_time": 90, "lead_time": 16, "location": 250, "membe
 """About a year by 250 places, 365 kB as float32: one station reads a decade in ten reads, a continent fits in memory."""
 
 READ = {"time": 3_650, "init_time": 360, "lead_time": 16, "location": 250, "member": 10}
-"""Some chunks a task: for one alone Dask plans longer than it reads. A decade of 250 places is 3.6 MB a variable."""
+"""Some chunks a task: for one alone Dask plans longer than it reads.
+
+A decade of 250 places is 3.6 MB a variable.
+"""
 
 AXIS_CHUNK = 36_500
 """A coordinate is one chunk for a century of days, so that opening a store reads each coordinate at once."""
@@ -77,7 +82,7 @@ class Store:
         Where a source adds, its new values win over old ones and a missing value leaves the old one.
         No snapshot is made when nothing changed. Raises ContractBroken, and then nothing is stored.
         """
-        checked = check(batch, source.name, source.complete)
+        checked = check(batch, source.name, source.complete, source.readings)
         self.path.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_suffix(".lock")):
             repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
@@ -101,7 +106,8 @@ class Store:
         found = self._read("observations", snapshot)
         if not found:
             raise RiskError(
-                f"region {self.region.name!r}: no observations are stored yet, run `climate-risk pull {self.region.name}` first."
+                f"region {self.region.name!r}: no observations are stored yet, run `climate-risk "
+                f"pull {self.region.name}` first."
             )
         merged = _merge_sources(found, "time", self.region)
         return merged.assign_coords(source=_origin(merged, found, self.region))
@@ -127,10 +133,14 @@ class Store:
         return _read_list(self.qualities, no_quality())
 
     def _session(self, snapshot: str | None) -> icechunk.Session:
-        """A read-only session at a snapshot (default: the newest). Looks first: opening Icechunk would create the folder."""
+        """A read-only session at a snapshot (default: the newest).
+
+        Looks first: opening Icechunk would create the folder.
+        """
         if not self.path.is_dir() or not icechunk.Repository.exists(_storage(self.path)):
             raise RiskError(
-                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull {self.region.name}` first."
+                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull "
+                f"{self.region.name}` first."
             )
         repository = icechunk.Repository.open(_storage(self.path), config=_config())
         try:
@@ -141,7 +151,8 @@ class Store:
             )
         except (icechunk.IcechunkError, ValueError):
             raise RiskError(
-                f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected one such as {self.snapshot()}."
+                f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected "
+                f"one such as {self.snapshot()}."
             ) from None
 
     def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:

@@ -40,6 +40,7 @@ OTHER_FORMATS = frozenset(
     {".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"}
 )
 LONGEST_ID = 200
+MOST = 1_000_000  # of days ahead, or members: a number above is none
 
 # Names people give these columns, to suggest the canonical one.
 ALIASES = {
@@ -236,7 +237,9 @@ def _read_netcdf(path: Path, kind: _Kind) -> _Cells:
             "inbox."
         )
     keys = [name for name in names if name in kind.keys]
-    return _Cells(path, table, lambda row: _where(table.iloc[row], keys), _places_told(dataset))
+    return _Cells(
+        path, table, lambda row: _where(table.iloc[row], keys), _places_told(path, dataset)
+    )
 
 
 READERS: dict[str, Callable[[Path, _Kind], _Cells]] = {
@@ -270,12 +273,11 @@ def _dataset(path: Path) -> xr.Dataset:
     """A NetCDF file in memory: CF times decoded, dimensions in canonical names and labelled."""
     try:
         with xr.open_dataset(path, decode_coords="all", decode_timedelta=False) as opened:
-            dataset = opened.load()
+            dataset = _with_station_names(opened.load())
     except Exception as error:  # readers of NetCDF raise errors of every kind
         raise RiskError(
             f"{path}: it cannot be read as NetCDF ({_first_line(error)}); write it anew."
         ) from None
-    dataset = _with_station_names(dataset)
     bare = [str(dim) for dim in dataset.dims if dim not in dataset.coords]
     if bare:
         raise RiskError(
@@ -312,21 +314,26 @@ def _canonical(path: Path, name: str, units: str | None) -> None:
         raise RiskError(f"{path}: {name} is in {units!r}, expected {right}; convert it.")
 
 
-def _places_told(dataset: xr.Dataset) -> pd.DataFrame | None:
-    """What coordinates along ``location`` say of the places, as far as they are there."""
+def _places_told(path: Path, dataset: xr.Dataset) -> pd.DataFrame | None:
+    """What coordinates along ``location`` say of the places, as far as they are there.
+
+    Raises RiskError where a latitude, longitude or elevation is no number.
+    """
     short = {"lat": "latitude", "lon": "longitude", "alt": "elevation", "altitude": "elevation"}
-    dataset = dataset.rename(
-        {
-            name: long
-            for name, long in short.items()
-            if name in dataset.coords and long not in dataset.variables
-        }
-    )
+    for name, long in short.items():
+        if name in dataset.coords and long not in dataset.variables:
+            dataset = dataset.rename({name: long})
     told = [
         name
         for name in LOCATION_COLUMNS[1:]
         if name in dataset.coords and dataset[name].dims == ("location",)
     ]
+    for name in told:
+        if name != "name" and dataset[name].dtype.kind not in "fiu":
+            found = str(dataset[name].values[0])[:40]
+            raise RiskError(
+                f"{path}: the coordinate {name}: found {found!r}, expected numbers; store it so."
+            )
     return (
         dataset[told].to_dataframe().apply(_trimmed).reset_index()[["location", *told]]
         if told
@@ -504,7 +511,7 @@ def _numbers(cells: _Cells, name: str) -> pd.Series:
 def _whole_numbers(cells: _Cells, name: str) -> pd.Series:
     values = pd.to_numeric(cells.table[name], errors="coerce")
     low = 0 if name == "lead_days" else -1
-    bad = ~((values >= low) & (values % 1 == 0))
+    bad = ~(values.between(low, MOST) & (values % 1 == 0))
     if bad.any():
         raise _wrong(cells, name, bad, f"expected a whole number from {low} on")
     return values.astype("int64")
@@ -529,7 +536,7 @@ def _days(cells: _Cells, name: str) -> pd.Series:
 def _names(cells: _Cells, name: str, needed: bool) -> pd.Series:
     raw = cells.table[name]
     names = raw.astype("str") if pd.api.types.is_integer_dtype(raw) else raw.fillna("")
-    if not _is_text(names):
+    if not names.map(lambda name: isinstance(name, str)).all():
         raise _wrong(
             cells, name, raw.notna() | raw.isna(), "expected text; store the column as text"
         )

@@ -73,7 +73,8 @@ class Newest:
         found = self.initialised()
         if found > self.latest:
             raise self.about.refused(
-                f"one of {found:%Y-%m-%d %H} UTC, too new for the issue time, expected {self.latest:%Y-%m-%d %H:%M} UTC or before",
+                f"one of {found:%Y-%m-%d %H} UTC, too new for the issue time, expected "
+                f"{self.latest:%Y-%m-%d %H:%M} UTC or before",
                 "nothing was stored; the forecast of that day goes without",
             )
 
@@ -82,10 +83,11 @@ class Newest:
 class Runs:
     """Where forecasts come from and when they are usable.
 
-    ``url``: whole runs by initialisation; ``newest_url``: the newest run, whose initialisation is at ``about_url``; ``previous_url``:
-    previous runs by age; ``members_url``: ensembles, their newest run at ``about_members_url``. ``hour``: of the run, UTC; ``delay``:
-    hours until it is usable.
-    ``every``: hours from one run to the next. ``region`` gives the issue time; ``offset``: hours of standard time.
+    ``url``: whole runs by initialisation; ``newest_url``: the newest run, whose initialisation is
+    at ``about_url``; ``previous_url``: previous runs by age; ``members_url``: ensembles, their
+    newest run at ``about_members_url``. ``hour``: of the run, UTC; ``delay``: hours until it is
+    usable. ``every``: hours from one run to the next. ``region`` gives the issue time; ``offset``:
+    hours of standard time.
     """
 
     source: str
@@ -149,7 +151,10 @@ class Runs:
 def fetch_run(
     runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep: bool = True
 ) -> pd.DataFrame:
-    """The forecast of issue day ``day`` from its whole run, as a Batch's forecasts. Raises SourceUnavailable."""
+    """The forecast of issue day ``day`` from its whole run, as a Batch's forecasts.
+
+    Raises SourceUnavailable.
+    """
     run = runs.run_for(day)
     params = _params(runs.model, AHEAD) | {
         "run": run.strftime("%Y-%m-%dT%H:%M"),
@@ -165,7 +170,10 @@ def fetch_run(
 
 
 def fetch_newest(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget) -> pd.DataFrame:
-    """The forecast of ``day`` from the newest run, where that may be used on ``day``. Raises SourceUnavailable."""
+    """The forecast of ``day`` from the newest run, where that may be used on ``day``.
+
+    Raises SourceUnavailable.
+    """
     params = _params(runs.model, AHEAD) | {"forecast_days": str(LEADS)}
     question = ask_for(
         runs.source, runs.newest_url, cells, f"the forecast from {day}", runs.offset, params
@@ -344,7 +352,7 @@ def _members(section: Section, day: date) -> pd.DataFrame:
     numbers = {0} | {
         int(match[1])
         for name in section.values
-        if (match := re.fullmatch(r"temperature_2m_member(\d+)", name))
+        if (match := re.fullmatch(r"temperature_2m_member(\d{2,3})", name))
     }
     tables = []
     for number in sorted(numbers):
