@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from sources import Batch
 
 MOST_BAD_CELLS = 5.0
-"""Per cent of a variable's cells in a batch; more than this out of range means a wrong unit or column, not bad cells."""
+"""Per cent of a variable's cells; more than this out of range means a wrong unit, not bad cells."""
 
 FEW_BAD_CELLS = 10
-"""Fewer bad cells than this say nothing by their share, as a day's batch is small: one dead sensor among four places is 25 %."""
+"""Fewer bad cells than this say nothing by their share: one dead sensor of four is a quarter."""
 
 MOST_OF_FEW = 50.0
-"""Per cent of such a small batch, of which a wrong unit spoils most and one sensor at fault the smaller part."""
+"""Per cent of such a small batch: a wrong unit spoils most of it, one bad sensor a smaller part."""
 
 EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
 """Days a record may hold: instrumental records begin after 1700, and 9999-12-31 is a fill value."""
@@ -75,7 +75,10 @@ class ContractBroken(RiskError):
 
 @dataclass(frozen=True)
 class Checked:
-    """A batch that may be stored: float32 values, bad cells NaN, equal duplicates gone; ``withheld`` lists the bad cells."""
+    """A batch that may be stored: float32 values, bad cells NaN, equal duplicates gone.
+
+    ``withheld`` lists the bad cells.
+    """
 
     observations: pd.DataFrame
     forecasts: pd.DataFrame
@@ -171,7 +174,7 @@ def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
 
 
 def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectation]:
-    """Keys are there and never null, together they are unique, days are real days, and values are floating-point numbers."""
+    """Keys are there, never null, together unique; days are real, values floating-point numbers."""
     gxe = _expectations()
     days = [key for key in keys if key in ("time", "init_time")]
     values = [name for name in columns if name in VARIABLES]
@@ -316,7 +319,9 @@ def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
         name for name in first.columns if name not in keys and first[name].nunique(dropna=False) > 1
     ]
     name = differing[0]
-    return f"{_where(first.iloc[0], keys)} stands twice with differing {name}, {first[name].iloc[0]:g} and {first[name].iloc[1]:g}"
+    one, other = first[name]
+    where = _where(first.iloc[0], keys)
+    return f"{where} stands twice with differing {name}, {one:g} and {other:g}"
 
 
 def _check_ranges(
@@ -361,7 +366,10 @@ def _fill_breach(
 
 
 def _too_many(result: dict[str, Any]) -> bool:
-    """Whether so many cells break a rule that the unit or the column must be wrong; one cell alone never shows that."""
+    """Whether so many cells break a rule that the unit or the column must be wrong.
+
+    One cell alone never shows that.
+    """
     bad, share = result["unexpected_count"], result["unexpected_percent_nonmissing"]
     return bad > 1 and share > (MOST_BAD_CELLS if bad >= FEW_BAD_CELLS else MOST_OF_FEW)
 
@@ -387,7 +395,7 @@ def _range_breach(
 def _check_order(
     table: pd.DataFrame, keys: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach (columns swapped)."""
+    """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach."""
     found: list[str] = []
     listed = [no_cells()]
     for suite in order_suites(list(table.columns)):
@@ -462,7 +470,7 @@ def _check_locations(
     forecasts: pd.DataFrame,
     breaches: list[str],
 ) -> pd.DataFrame:
-    """Every place is described once, with possible coordinates, and every place that was measured is described."""
+    """Every place that was measured is described, each once, with possible coordinates."""
     missing = [name for name in LOCATION_COLUMNS if name not in locations]
     if missing:
         breaches.append(f"locations: the columns {', '.join(missing)} are missing")
@@ -505,7 +513,7 @@ def _where(row: pd.Series, keys: tuple[str, ...]) -> str:
 
 
 def _validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, dict[str, Any]]]:
-    """The expectations the table does not meet, in the suite's order, each with Great Expectations' result."""
+    """The expectations the table does not meet, in the suite's order, each with its result."""
     if not suite:
         return []
     import great_expectations as gx
@@ -544,7 +552,7 @@ def _expectations() -> Any:
 
 @cache
 def _context() -> Any:
-    """An ephemeral context: no files, no telemetry, no progress bars, no log lines below a warning."""
+    """An ephemeral context: no files, no telemetry, no progress bars, no lines below a warning."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig

@@ -108,7 +108,7 @@ def sources_of(region: Region) -> list[Source]:
 
 
 def is_exercise(region: Region) -> bool:
-    """Whether anything of the region's record may be made up, so that all made from it must say EXERCISE."""
+    """Whether any of the region's record may be made up: all made from it must say EXERCISE."""
     return any(source.exercise for source in sources_of(region))
 
 

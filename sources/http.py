@@ -48,11 +48,14 @@ _one_at_a_time = threading.Lock()
 
 
 class Refused(SourceUnavailable):
-    """A service that answered, but not with what was asked for; asking at once again for the same is of no use."""
+    """A service that answered, but not with what was asked for; asking again is of no use."""
 
 
 class Closed(SourceUnavailable):
-    """A service that answers us nothing for now: a limit is used up, it asks for a long wait, or it does not know the key."""
+    """A service that answers us nothing for now.
+
+    A limit is used up, it asks for a long wait, or it does not know the key.
+    """
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,10 @@ class _Unreachable(_Trouble):
 
 
 LATER = "run it again later"
-CHECK_ADDRESS = "check the address under source_options in the region file, and that no login page stands before the service"
+CHECK_ADDRESS = (
+    "check the address under source_options in the region file, "
+    "and that no login page stands before the service"
+)
 
 
 def get_json(
@@ -203,7 +209,7 @@ def ask(question: Question, manners: Manners = MANNERS) -> Reply:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two addresses are of the same scheme, host and port, so that a link from one to the other may be followed."""
+    """Whether two addresses have one scheme, host and port, so that a link may be followed."""
     first, second = httpx.URL(one), httpx.URL(other)
     return (first.scheme, first.host, _port(first)) == (second.scheme, second.host, _port(second))
 
@@ -383,7 +389,10 @@ def _reason(content: bytes) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3); None where it holds neither."""
+    """Seconds of a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    None where it holds neither.
+    """
     if not text:
         return None
     if text.strip().isdecimal():

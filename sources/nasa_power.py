@@ -1,7 +1,8 @@
-"""NASA POWER: daily weather of MERRA-2 and solar radiation of CERES for any place, without a key; a second opinion on the history.
+"""NASA POWER: daily weather of MERRA-2 and solar radiation of CERES for any place, without a key.
 
-Options, in the region file under ``source_options: nasa_power:``, are those of ``Options``. Days are UTC days where the region's
-standard time is UTC, else days of local solar time, the only other ones the service has.
+It is a second opinion on the history. Options, in the region file under ``source_options:
+nasa_power:``, are those of ``Options``. Days are UTC days where the region's standard time is UTC,
+else days of local solar time, the only other ones the service has.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def fetch(region: Region, settings: Settings) -> Batch:
 SOURCE = Source(
     name=NAME,
     delay_days=DELAY_DAYS,
-    attribution="NASA Langley Research Center POWER Project, funded through the NASA Earth Science Directorate Applied Science Program",
+    attribution=(
+        "NASA Langley Research Center POWER Project, "
+        "funded through the NASA Earth Science Directorate Applied Science Program"
+    ),
     licence="free of restrictions, with credit to NASA POWER",
     complete=False,
     fetch=fetch,

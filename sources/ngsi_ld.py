@@ -1,16 +1,21 @@
-"""FIWARE NGSI-LD: what a city's context broker remembers of its weather stations and flood monitors, by temporal queries.
+"""FIWARE NGSI-LD: what a city's context broker remembers of weather stations and flood monitors.
+
+It is asked by temporal queries.
 
     source_options:
       ngsi_ld:
         url: https://broker.example.org/ngsi-ld/v1
-        tenant: berkane                              # optional: NGSILD-Tenant; fiware_service, fiware_service_path likewise
-        authorization_env: BROKER_AUTHORIZATION      # optional: the variable holds the header's value, such as "Bearer abc"
+        tenant: berkane                          # optional; fiware_service, fiware_service_path too
+        authorization_env: BROKER_AUTHORIZATION  # optional: a variable that holds "Bearer abc"
         places:
-          berkane: {WeatherObserved: "urn:ngsi-ld:WeatherObserved:berkane-1", FloodMonitoring: "urn:ngsi-ld:FloodMonitoring:moulouya-3"}
+          berkane:
+            WeatherObserved: "urn:ngsi-ld:WeatherObserved:berkane-1"
+            FloodMonitoring: "urn:ngsi-ld:FloodMonitoring:moulouya-3"
 
-Attributes and their units are those of the Smart Data Models (https://smartdatamodels.org, dataModel.Weather and dataModel.Environment);
-``attributes`` names others. A reading's ``unitCode`` (UN/CEFACT) wins over the model's unit, ``units`` over both. The standard: ETSI GS
-CIM 009 V1.6.1, 5.7.4 (temporal queries), 4.5.7 and 4.5.9 (representations), 6.3.10 (pages of time).
+Attributes and their units are those of the Smart Data Models (https://smartdatamodels.org,
+dataModel.Weather and dataModel.Environment); ``attributes`` names others. A reading's ``unitCode``
+(UN/CEFACT) wins over the model's unit, ``units`` over both. The standard: ETSI GS CIM 009 V1.6.1,
+5.7.4 (temporal queries), 4.5.7 and 4.5.9 (representations), 6.3.10 (pages of time).
 """
 
 from __future__ import annotations
@@ -134,7 +139,7 @@ class Broker:
     def pages(
         self, place: str, kind: str, entity: str, since: pd.Timestamp, until: pd.Timestamp
     ) -> Iterator[tuple[Question, Any]]:
-        """Every answer of a window: a broker may answer for a part of the time, or name a next page."""
+        """Every answer of a window: one may be of a part of the time, or name a next page."""
         question, seen = self.question(place, kind, entity, since, until), set[str]()
         for _ in range(MOST_PAGES):
             reply = ask(question, self.manners)
@@ -313,9 +318,10 @@ def _answers(
 def _rows(
     body: Any, question: Question, options: Options, strays: list[str]
 ) -> Iterator[tuple[str, str, pd.Timestamp, float]]:
-    """Readings in an answer: attribute, unit, time, value; those at times of no record go to ``strays``.
+    """Readings in an answer: attribute, unit, time, value.
 
-    Raises SourceUnavailable for what they cannot be.
+    Those at times that no record may hold go to ``strays``. Raises SourceUnavailable for what they
+    cannot be.
     """
     entities = body if isinstance(body, list) else [body]
     if not all(isinstance(entity, dict) and "type" in entity for entity in entities):
@@ -354,7 +360,7 @@ def _instances(found: Any) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _unit(attribute: str, unit: Any, options: Options, question: Question) -> str:
-    """The unit of a reading: the region's, else its own, else the data model's; "" where none is told.
+    """The unit of a reading: the region's, else its own, else the data model's, else "".
 
     Raises SourceUnavailable where its own is no text.
     """

@@ -158,9 +158,11 @@ def at_stray_times(source: str, examples: Sequence[str]) -> list[str]:
 def gathered(
     asks: Mapping[str, Callable[[], list[Found]]], remarks: list[str], source: str
 ) -> list[Found]:
-    """What each of ``asks``, by what is asked for, gives; one that fails goes to ``remarks``, as the others may still be had.
+    """What each of ``asks``, by what is asked for, gives.
 
-    Raises SourceUnavailable when none succeeds, when one finds the service closed, or when two in a row are down, since then it is.
+    One that fails goes to ``remarks``, as the others may still be had. Raises SourceUnavailable
+    when none succeeds, when one finds the service closed, or when two in a row are down, since then
+    it is.
     """
     found, errors, row, good = list[Found](), list[SourceUnavailable](), 0, 0
     for number, (what, ask) in enumerate(asks.items(), 1):
@@ -224,7 +226,7 @@ def first_day(
 
 
 def resumed(days: Iterable[pd.Timestamp], options: ReadingOptions) -> pd.Timestamp:
-    """The first day to ask for together of what is stored until ``days``: some before that of the one furthest behind."""
+    """The first day to ask for of what is stored until ``days``: some before the earliest."""
     known = list(days)
     return min(day for day in known if max(known) - day <= LONGEST_OUTAGE) - options.late_days * DAY
 
@@ -240,9 +242,10 @@ def converted(
     conversions: dict[str, Conversion],
     missing: tuple[float, ...],
 ) -> pd.DataFrame:
-    """One stream's readings (columns time, location, value) as rows of ``daily``, once for each variable they give.
+    """One stream's readings as rows of ``daily``, once for each variable they give.
 
-    ``conversions``: by canonical variable. A number that means "missing" everywhere is kept as it is, for the contract to refuse.
+    ``readings``: columns time, location, value. ``conversions``: by canonical variable. A number
+    that means "missing" everywhere is kept as it is, for the contract to see.
     """
     raw = readings["value"].astype("float64").mask(readings["value"].isin(list(missing)))
     parts = []
@@ -265,11 +268,12 @@ def daily(
     now: datetime | None = None,
     remarks: list[str] | None = None,
 ) -> pd.DataFrame:
-    """Readings as a Batch's observations: columns time (day, no zone), location, then variables; days that are over only.
+    """Readings as a Batch's observations, of days that are over.
 
-    ``readings``: columns time (UTC), location, variable (canonical), value (canonical unit, NaN for one that is not to be used),
-    impossible, rate. Equal duplicates are one reading. Where readings of one instant differ, none of
-    them is used, and ``remarks`` gets a sentence. Raises RiskError where nothing else was read.
+    Columns time (day, no zone), location, then variables. ``readings``: columns time (UTC),
+    location, variable (canonical), value (canonical unit, NaN for one that is not to be used),
+    impossible, rate. Equal duplicates are one reading. Where readings of one instant differ, none
+    of them is used, and ``remarks`` gets a sentence. Raises RiskError where nothing else was read.
     """
     found = readings.dropna(subset=["value"])
     if found.empty:
@@ -298,9 +302,10 @@ def daily(
 def qualities(
     readings: pd.DataFrame, options: ReadingOptions, offset: int, now: datetime | None = None
 ) -> pd.DataFrame:
-    """What is said of the readings of each day that is over, as a Batch's ``quality``; none of a reading of which nothing is said.
+    """What is said of the readings of each day that is over, as a Batch's ``quality``.
 
-    ``readings``: as ``daily`` takes them, and a column quality (text, or None).
+    A reading of which nothing is said has no row. ``readings``: as ``daily`` takes them, and a
+    column quality (text, or None).
     """
     found = readings.dropna(subset=["quality"]).drop_duplicates(["time", *KEYS, "value", "quality"])
     days = found.assign(day=_days(found["time"], options, offset), used=found["value"].notna())
@@ -347,7 +352,7 @@ def _distinct(found: pd.DataFrame, source: str, remarks: list[str]) -> pd.DataFr
 
 
 def _gaps(found: pd.DataFrame, options: ReadingOptions) -> pd.Series:
-    """The time between readings that should be there, a day at most; NaT where a stream has one reading only."""
+    """The time between readings that should be there, a day at most; NaT for a lone reading."""
     gap = found.groupby(KEYS)["time"].diff()
     month = found["time"].dt.strftime("%Y-%m")
     usual = gap.groupby([found["location"], found["variable"], month]).transform("median")
@@ -362,7 +367,7 @@ def _gaps(found: pd.DataFrame, options: ReadingOptions) -> pd.Series:
 
 
 def _day_values(found: pd.DataFrame) -> pd.Series:
-    """The value of each day, indexed by day, location, variable; NaN where too few readings are there."""
+    """The value of each day by day, location, variable; NaN where there are too few readings."""
     groups = found.groupby(["day", *KEYS], sort=True)
     expected = (DAY / groups["gap"].median()).round().clip(lower=1)
     share = (groups.size() / expected).clip(upper=1.0)
@@ -383,7 +388,7 @@ def _day_values(found: pd.DataFrame) -> pd.Series:
 
 
 def locations_table(region: Region, found: list[str]) -> pd.DataFrame:
-    """A Batch's locations: the region's places that were found, in its order, then others, about which nothing is known."""
+    """A Batch's locations: the region's places that were found, in its order, then others."""
     places = {place.id: place for place in region.locations}
     ids = [name for name in places if name in found] + sorted(set(found) - set(places))
     names = {

@@ -1,17 +1,22 @@
-"""OGC SensorThings API 1.1: readings of a city's or agency's sensors, from Datastreams named by id or found by their ObservedProperty.
+"""OGC SensorThings API 1.1: readings of a city's or agency's sensors.
+
+Their Datastreams are named by id or found by their ObservedProperty.
 
     source_options:
       sensor_things:
         url: https://sensors.example.org/FROST-Server/v1.1
-        authorization_env: SENSORS_AUTHORIZATION    # optional: the variable holds the header's value, such as "Bearer abc"
+        authorization_env: SENSORS_AUTHORIZATION    # optional: a variable that holds "Bearer abc"
         places:
           berkane: {thing: 12}                      # its Datastreams of the properties below
           saidia: {datastreams: {river_level: 41}}  # or by id
-        properties: {Air Temperature: air_temperature, "http://vocabulary/rain": precipitation}   # name or definition: ours
+        properties:                                 # name or definition: ours
+          Air Temperature: air_temperature
+          "http://vocabulary/rain": precipitation
 
-Units are read from ``unitOfMeasurement`` (UCUM 2.1, or a usual symbol) and converted. A reading whose ``resultQuality`` holds one of
-``bad_quality`` is left out, and how many were is remarked; what is said of the quality of any reading is kept, see ``Store.quality``.
-The standard: https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
+Units are read from ``unitOfMeasurement`` (UCUM 2.1, or a usual symbol) and converted. A reading
+whose ``resultQuality`` holds one of ``bad_quality`` is left out, and how many were is remarked;
+what is said of the quality of any reading is kept, see ``Store.quality``. The standard:
+https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
 """
 
 from __future__ import annotations
@@ -58,7 +63,7 @@ LONGEST = pd.Timedelta(days=1, hours=1)  # of an interval that a reading may be 
 
 
 class Place(BaseModel):
-    """Whose readings a place's are: those of a Thing's Datastreams, or of Datastreams by variable."""
+    """Whose readings a place has: those of a Thing's Datastreams, or of Datastreams by variable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -96,7 +101,7 @@ class Options(ReadingOptions):
 
 @dataclass(frozen=True)
 class Datastream:
-    """One sensor's series: where it stands in the service, whose it is here, and how its unit is converted."""
+    """One sensor's series: its path in the service, whose it is here, how its unit is converted."""
 
     path: str
     place: str
@@ -136,7 +141,7 @@ class Service:
         return found
 
     def collection(self, question: Question) -> Iterator[dict[str, Any]]:
-        """All entities of a collection, following ``@iot.nextLink`` as long as it leads on within the service."""
+        """All entities of a collection, following ``@iot.nextLink`` within the service."""
         seen = {question.url}
         for _ in range(MOST_PAGES):
             body = ask(question, self.manners).body
@@ -367,7 +372,7 @@ def _spellings(unit: Any, whose: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    """A UCUM code out of what stands for one: ``ucum:Cel``, https://ucum.org/ucum#Cel, or the code."""
+    """A UCUM code out of ``ucum:Cel``, https://ucum.org/ucum#Cel, or the code itself."""
     text = text.strip()
     for mark in ("#", "/UCUM/", "ucum:", "code="):
         text = text.rsplit(mark, 1)[-1] if mark in text else text
@@ -402,10 +407,10 @@ def readings(
     offset: int,
     remarks: list[str],
 ) -> pd.DataFrame:
-    """A Datastream's readings from a day on, as ``readings.daily`` and ``readings.qualities`` take them.
+    """A Datastream's readings from a day on, as ``daily`` and ``qualities`` take them.
 
-    One left out for its quality has no value. How many are, and how many are left out because no record
-    may hold their time, is added to ``remarks``.
+    One left out for its quality has no value. How many are, and how many are left out because no
+    record may hold their time, is added to ``remarks``.
     """
     since = (
         f"phenomenonTime ge {begins(first, offset):%Y-%m-%dT%H:%M:%SZ}" if first is not None else ""
@@ -445,7 +450,7 @@ def readings(
 
 
 def _text(quality: Any) -> str | None:
-    """What is said of a reading's quality as it can be listed: the text itself, else as JSON; None where nothing is."""
+    """What is said of a reading's quality: the text itself, else as JSON; None where nothing is."""
     if quality is None:
         return None
     if not isinstance(quality, str):
@@ -454,7 +459,7 @@ def _text(quality: Any) -> str | None:
 
 
 def _is_bad(quality: Any, words: tuple[str, ...]) -> bool:
-    """Whether one of the words stands anywhere in what is said of a reading's quality; small or large letters."""
+    """Whether one of the words, in small or large letters, stands in what is said of a reading."""
     if isinstance(quality, dict | list):
         return any(
             _is_bad(part, words)

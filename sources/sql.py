@@ -1,18 +1,23 @@
-"""SQL: readings from any database that SQLAlchemy speaks to, by one SELECT; PostgreSQL and TimescaleDB are the usual city historians.
+"""SQL: readings from any database that SQLAlchemy speaks to, by one SELECT.
+
+PostgreSQL and TimescaleDB are the usual city historians.
 
 In the region file, with the database's URL (and so its password) in the environment only:
 
     source_options:
       sql:
         url_env: CITY_DATABASE_URL     # postgresql://user:password@host/database
-        select: SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE ts >= :since
-        variables: {TA: air_temperature, RR: precipitation}   # theirs: ours; without it they must be canonical names
-        units: {TA: K}                                        # theirs where it is not the canonical one
-        locations: {"0815": berkane}                          # theirs: ours; without it they must be the region's ids
+        select: >
+          SELECT ts AS time, station AS location, sensor AS variable, value
+          FROM readings WHERE ts >= :since
+        variables: {TA: air_temperature, RR: precipitation}   # theirs: ours; else canonical names
+        units: {TA: K}                                        # where it is not the canonical one
+        locations: {"0815": berkane}                          # theirs: ours; else the region's ids
 
-``:since`` (optional) is a time from which on rows are wanted, so that a daily pull asks for what is new; after a place or variable is
-added, the option ``since`` brings its past. Rows may be of any interval up to a day; a ``time`` that is a date is that day's. The
-statement runs in a transaction that is read-only where the database can and is rolled back in any case.
+``:since`` (optional) is a time from which on rows are wanted, so that a daily pull asks for what is
+new; after a place or variable is added, the option ``since`` brings its past. Rows may be of any
+interval up to a day; a ``time`` that is a date is that day's. The statement runs in a transaction
+that is read-only where the database can and is rolled back in any case.
 """
 
 from __future__ import annotations
@@ -253,7 +258,7 @@ def _check_columns(names: list[str], region: Region) -> None:
 
 @contextmanager
 def _connection(options: Options, region: Region) -> Iterator[tuple[Connection, Any]]:
-    """A connection that writes nothing, and a function that raises our error for one of the database's."""
+    """A connection that writes nothing, and what raises our error for one of the database's."""
     url = _url(options, region)
     where = f"{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}".lstrip("/")
 
@@ -458,9 +463,9 @@ def _parsed(text: pd.Series, utc: bool = False) -> pd.Series:
 
 
 def _localized(wall: pd.Series, rows: pd.DataFrame, zone: str) -> pd.Series:
-    """Times on the wall in UTC; NaT for those that clocks skip there, or repeat and are not told twice.
+    """Times on the wall in UTC; NaT for those that clocks skip there, or repeat.
 
-    Of a reading told twice for a repeated time the first is before the clocks went back.
+    A reading told twice for a repeated time is two: the first from before the clocks went back.
     """
     once = wall.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     before, after = (

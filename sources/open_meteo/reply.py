@@ -1,4 +1,7 @@
-"""What is asked of Open-Meteo and what its replies must be: the right cells, zone, units and days, or nothing is believed."""
+"""What is asked of Open-Meteo and what its replies must be.
+
+The right cells, zone, units and days, or nothing is believed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the
 
 @dataclass(frozen=True)
 class Column:
-    """A daily or hourly series of the service: its parameter, the unit it must come in (then the project's own), our name."""
+    """A daily series of the service: its parameter, the unit it must come in, our name."""
 
     parameter: str
     unit: str
@@ -59,7 +62,10 @@ _Hours = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Hourly:
-    """An hourly series and the daily values made of it: our name -> what becomes of an array (day, hour) along its hours."""
+    """An hourly series and the daily values made of it.
+
+    ``daily``: our name -> what becomes of an array (day, hour) along its hours.
+    """
 
     parameter: str
     unit: str
@@ -67,7 +73,10 @@ class Hourly:
 
 
 def _of_whole_days(function: Callable[..., np.ndarray]) -> _Hours:
-    """The function of a day's hours, NaN where more than one is missing: a run holds no rain for the hour it begins."""
+    """The function of a day's hours, NaN where more than one is missing.
+
+    A run holds no rain for the hour it begins.
+    """
 
     def apply(hours: np.ndarray) -> np.ndarray:
         whole = np.isfinite(hours).sum(axis=1) >= 23
@@ -101,7 +110,7 @@ def zone_name(offset: int) -> str:
 def ask_for(
     source: str, url: str, cells: Sequence[Cell], what: str, offset: int, params: Mapping[str, str]
 ) -> Question:
-    """A question for cells on the model's own grid: the nearest cell, at its own mean height, in standard days."""
+    """A question for cells on the model's own grid, at their own mean height, in standard days."""
     key = os.environ.get(KEY, "")
     return Question(
         source,
@@ -122,7 +131,10 @@ def ask_for(
 
 @dataclass(frozen=True)
 class Section:
-    """One cell's ``daily`` or ``hourly`` part of a reply: the stamps, the raw columns and their units, checked for cell and zone."""
+    """One cell's ``daily`` or ``hourly`` part of a reply, checked for cell and zone.
+
+    The stamps, the raw columns and their units.
+    """
 
     cell: Cell
     stamps: pd.DatetimeIndex
@@ -239,7 +251,7 @@ def _not_offered(unit: Any, values: Any) -> bool:
 
 
 def _check_cell(one: Mapping[str, Any], cell: Cell, question: Question) -> None:
-    """The cell answered for must be the one asked for: another would splice two places into one record."""
+    """The cell answered for must be the one asked for: another would splice two places into one."""
     latitude, longitude = coordinates(one, cell, question)
     apart = max(abs(latitude - cell.latitude), abs(longitude - cell.longitude))
     if not apart <= 0.13:  # degrees: half of a cell of 0.25 degrees, and rounding
