@@ -1,7 +1,8 @@
-"""The contract: what a batch must be before the store takes it. Great Expectations suites derived from VARIABLES.
+"""The contract: what a batch must be before the store takes it.
 
-A breach of the schema refuses the whole batch; an isolated cell that breaks a rule is withheld and listed.
-Each suite is made of expectations of one severity: critical ones refuse, warnings withhold.
+Great Expectations suites derived from VARIABLES. A breach of the schema refuses the whole batch; an
+isolated cell that breaks a rule is withheld and listed. Each suite is made of expectations of one
+severity: critical ones refuse, warnings withhold.
 """
 
 from __future__ import annotations
@@ -26,23 +27,27 @@ if TYPE_CHECKING:
     from sources import Batch
 
 MOST_BAD_CELLS = 5.0
-"""Per cent of a variable's cells in a batch; more than this out of range means a wrong unit or column, not bad cells."""
+"""Per cent of a variable's cells; more than this out of range means a wrong unit, not bad cells."""
 
 FEW_BAD_CELLS = 10
-"""Fewer bad cells than this say nothing by their share, as a day's batch is small: one dead sensor among four places is 25 %."""
+"""Fewer bad cells than this say nothing by their share: one dead sensor of four is a quarter."""
 
 MOST_OF_FEW = 50.0
-"""Per cent of such a small batch, of which a wrong unit spoils most and one sensor at fault the smaller part."""
+"""Per cent of such a small batch: a wrong unit spoils most of it, one bad sensor a smaller part."""
 
 EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
 """Days a record may hold: instrumental records begin after 1700, and 9999-12-31 is a fill value."""
+
+LONGEST_LEAD = 3_660
+"""Days ahead that a forecast may be for: ten years, as the longest that are made."""
 
 OBSERVATION_KEYS = ("time", "location")
 FORECAST_KEYS = ("init_time", "lead_days", "location", "member")
 LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
 FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
 
-# Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it looks like, cure).
+# Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it
+# looks like, cure).
 _LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
     "degC": (
         (180, 340, "kelvin", "subtract 273.15"),
@@ -62,12 +67,18 @@ _LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
 
 
 class ContractBroken(RiskError):
-    """A batch that breaks its schema: nothing of it was stored, everything wrong is listed. Never worth a retry."""
+    """A batch that breaks its schema: nothing of it was stored, everything wrong is listed.
+
+    Never worth a retry.
+    """
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A batch that may be stored: float32 values, bad cells NaN, equal duplicates gone; ``withheld`` lists the bad cells."""
+    """A batch that may be stored: float32 values, bad cells NaN, equal duplicates gone.
+
+    ``withheld`` lists the bad cells.
+    """
 
     observations: pd.DataFrame
     forecasts: pd.DataFrame
@@ -75,20 +86,26 @@ class Checked:
     withheld: pd.DataFrame
 
 
-def check(batch: Batch, source: str, complete: bool = True) -> Checked:
-    """Hold a batch against the contract. Raises ContractBroken with everything that is wrong, in one sentence.
+def check(batch: Batch, source: str, complete: bool = True, readings: bool = False) -> Checked:
+    """Hold a batch against the contract.
 
-    ``source`` is its name; a ``complete`` one must have something to say, another may have nothing new.
+    ``source`` is its name; a ``complete`` one must have something to say, another may have nothing
+    new. Of one whose days are made of ``readings`` a fill value is a bad cell like others, as one
+    sensor at fault says nothing of the others. Raises ContractBroken with everything that is wrong,
+    in one sentence.
     """
     breaches: list[str] = []
-    observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", breaches)
-    forecasts, bad_forecasts = _check_table(batch.forecasts, FORECAST_KEYS, "forecasts: ", breaches)
+    observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", readings, breaches)
+    forecasts, bad_forecasts = _check_table(
+        batch.forecasts, FORECAST_KEYS, "forecasts: ", readings, breaches
+    )
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
     if complete and not breaches and not _has_values(observations):
         breaches.append("found no value, expected observations of at least one day")
     if breaches:
         raise ContractBroken(
-            f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data and pull again."
+            f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data "
+            "and pull again."
         )
     withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
     withheld["source"] = source
@@ -113,8 +130,8 @@ def no_cells() -> pd.DataFrame:
 def no_quality() -> pd.DataFrame:
     """An empty table of what sources say of their readings' quality, with its columns' types.
 
-    One row a source, variable, day, place and quality (their own word or JSON): how many readings it was said of, and how many of these
-    the day's value is made of.
+    One row a source, variable, day, place and quality (their own word or JSON): how many readings
+    it was said of, and how many of these the day's value is made of.
     """
     return _nothing(_CELL | {"quality": "str", "readings": "int64", "used": "int64"})
 
@@ -137,7 +154,10 @@ def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
 
 
 def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
-    """No value is one that services write for "missing". Numbers a variable can really take are left to it."""
+    """No value is one that services write for "missing".
+
+    Numbers a variable can really take are left to it.
+    """
     return [
         _expectations().ExpectColumnValuesToNotBeInSet(
             column=row.name, value_set=fills, severity="critical"
@@ -154,7 +174,7 @@ def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
 
 
 def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectation]:
-    """Keys are there and never null, together they are unique, days are real days, and values are floating-point numbers."""
+    """Keys are there, never null, together unique; days are real, values floating-point numbers."""
     gxe = _expectations()
     days = [key for key in keys if key in ("time", "init_time")]
     values = [name for name in columns if name in VARIABLES]
@@ -194,9 +214,12 @@ def _ordered(high: str, low: str) -> Expectation:
 
 
 def _check_table(
-    table: pd.DataFrame, keys: tuple[str, ...], what: str, breaches: list[str]
+    table: pd.DataFrame, keys: tuple[str, ...], what: str, readings: bool, breaches: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One table through all suites: the clean table and its withheld cells. What is wrong is added to ``breaches``."""
+    """One table through all suites: the clean table and its withheld cells.
+
+    What is wrong is added to ``breaches``.
+    """
     nothing = no_cells()
     if table.empty:
         return table, nothing
@@ -207,7 +230,7 @@ def _check_table(
     if found:
         breaches.extend(what + text for text in found)
         return table.iloc[:0], nothing
-    table, out_of_range, found = _check_ranges(table, keys)
+    table, out_of_range, found = _check_ranges(table, keys, readings)
     table, out_of_order, found_order = (
         _check_order(table, keys) if not found else (table, nothing, [])
     )
@@ -244,7 +267,10 @@ def _day_breaches(days: pd.Series, key: str) -> list[str]:
 
 
 def _plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Equal duplicates dropped and numbers as float32, the precision that is stored. Columns of another type stay as they are."""
+    """Equal duplicates dropped and numbers as float32, the precision that is stored.
+
+    Columns of another type stay as they are.
+    """
     if table.duplicated(list(keys)).any():
         table = table.drop_duplicates()
     table = table.reset_index(drop=True)
@@ -271,15 +297,15 @@ def _schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
         elif kind == "expect_column_values_to_be_between":
             first = table[name].iloc[result["unexpected_index_list"][0]]
             found.append(
-                f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to {LATEST.date()}"
+                f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to "
+                f"{LATEST.date()}"
             )
         else:
             found.append(_duplicate(table, keys))
-    if (
-        "lead_days" in keys
-        and not ((table["lead_days"] >= 0) & (table["lead_days"] % 1 == 0)).all()
-    ):
-        found.append("'lead_days' must hold whole numbers from 0 on")
+    if "lead_days" in keys:
+        leads = table["lead_days"]
+        if not (leads.between(0, LONGEST_LEAD) & (leads % 1 == 0)).all():
+            found.append(f"'lead_days' must hold whole numbers from 0 to {LONGEST_LEAD}")
     return found
 
 
@@ -293,13 +319,18 @@ def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
         name for name in first.columns if name not in keys and first[name].nunique(dropna=False) > 1
     ]
     name = differing[0]
-    return f"{_where(first.iloc[0], keys)} stands twice with differing {name}, {first[name].iloc[0]:g} and {first[name].iloc[1]:g}"
+    one, other = first[name]
+    where = _where(first.iloc[0], keys)
+    return f"{where} stands twice with differing {name}, {one:g} and {other:g}"
 
 
 def _check_ranges(
-    table: pd.DataFrame, keys: tuple[str, ...]
+    table: pd.DataFrame, keys: tuple[str, ...], readings: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Cells out of range become NaN; fill values, or too many cells out of range, are breaches."""
+    """Cells out of range become NaN; too many of them are a breach, and a fill value is one.
+
+    Among days made of ``readings`` a fill value is a cell out of range.
+    """
     variables = [VARIABLES[name] for name in table.columns if name in VARIABLES]
     failed = {
         expectation.column: result
@@ -312,7 +343,7 @@ def _check_ranges(
     found, bad = [], []
     for row in suspects:
         result = failed[row.name]
-        if row.name in filled:
+        if row.name in filled and (not readings or _too_many(result)):
             found.append(_fill_breach(table, row, filled[row.name], keys))
         elif _too_many(result):
             found.append(_range_breach(table, row, result, keys))
@@ -327,13 +358,18 @@ def _fill_breach(
 ) -> str:
     first = table.iloc[result["unexpected_index_list"][0]]
     return (
-        f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands for missing "
-        f"({result['unexpected_count']} such cells), expected {row.low:g} to {row.high:g} {row.units}, leave missing values empty"
+        f"{row.name} is {first[row.name]:g} at {_where(first, keys)}, a fill value that stands "
+        "for missing "
+        f"({result['unexpected_count']} such cells), expected {row.low:g} to {row.high:g} "
+        f"{row.units}, leave missing values empty"
     )
 
 
 def _too_many(result: dict[str, Any]) -> bool:
-    """Whether so many cells break a rule that the unit or the column must be wrong; one cell alone never shows that."""
+    """Whether so many cells break a rule that the unit or the column must be wrong.
+
+    One cell alone never shows that.
+    """
     bad, share = result["unexpected_count"], result["unexpected_percent_nonmissing"]
     return bad > 1 and share > (MOST_BAD_CELLS if bad >= FEW_BAD_CELLS else MOST_OF_FEW)
 
@@ -349,16 +385,17 @@ def _range_breach(
         if low < middle <= high
     ]
     return (
-        f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its cells "
-        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to {row.high:g} {row.units})"
-        + (hints[0] if hints else ", check its unit")
+        f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its "
+        "cells "
+        f"(found {first[row.name]:g} at {_where(first, keys)}, expected {row.low:g} to "
+        f"{row.high:g} {row.units})" + (hints[0] if hints else ", check its unit")
     )
 
 
 def _check_order(
     table: pd.DataFrame, keys: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach (columns swapped)."""
+    """Where Tmin > Tmax both are withheld, a Tmean outside them alone; too many are a breach."""
     found: list[str] = []
     listed = [no_cells()]
     for suite in order_suites(list(table.columns)):
@@ -384,7 +421,8 @@ def _order_breach(
     first = table.iloc[result["unexpected_index_list"][0]]
     return (
         f"{low} is above {high} in {result['unexpected_percent_nonmissing']:.3g} % of the rows "
-        f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether columns are swapped"
+        f"(first at {_where(first, keys)}, {first[low]:g} and {first[high]:g}), check whether "
+        "columns are swapped"
     )
 
 
@@ -432,21 +470,23 @@ def _check_locations(
     forecasts: pd.DataFrame,
     breaches: list[str],
 ) -> pd.DataFrame:
-    """Every place is described once, with possible coordinates, and every place that was measured is described."""
+    """Every place that was measured is described, each once, with possible coordinates."""
     missing = [name for name in LOCATION_COLUMNS if name not in locations]
     if missing:
         breaches.append(f"locations: the columns {', '.join(missing)} are missing")
         return locations
     if locations["location"].duplicated().any():
         breaches.append(
-            f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} stands twice"
+            f"locations: {locations['location'][locations['location'].duplicated()].iloc[0]!r} "
+            "stands twice"
         )
     for name, most in (("latitude", 90), ("longitude", 180)):
         odd = locations[locations[name].astype(float).abs() > most]
         if len(odd):
             place, value = odd["location"].iloc[0], odd[name].iloc[0]
             breaches.append(
-                f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} degrees"
+                f"locations: the {name} of {place!r} is {value:g}, expected -{most} to {most} "
+                "degrees"
             )
     measured = {
         place
@@ -457,7 +497,8 @@ def _check_locations(
     unknown = sorted(measured - set(locations["location"]))
     if unknown:
         breaches.append(
-            f"location {unknown[0]!r} is not in the list of locations{suggestion(unknown[0], locations['location'])}"
+            f"location {unknown[0]!r} is not in the list of "
+            f"locations{suggestion(unknown[0], locations['location'])}"
         )
     return locations[list(LOCATION_COLUMNS)].reset_index(drop=True)
 
@@ -472,7 +513,7 @@ def _where(row: pd.Series, keys: tuple[str, ...]) -> str:
 
 
 def _validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, dict[str, Any]]]:
-    """The expectations the table does not meet, in the suite's order, each with Great Expectations' result."""
+    """The expectations the table does not meet, in the suite's order, each with its result."""
     if not suite:
         return []
     import great_expectations as gx
@@ -511,7 +552,7 @@ def _expectations() -> Any:
 
 @cache
 def _context() -> Any:
-    """An ephemeral context: no files, no telemetry, no progress bars, no log lines below a warning."""
+    """An ephemeral context: no files, no telemetry, no progress bars, no lines below a warning."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig

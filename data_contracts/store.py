@@ -1,9 +1,11 @@
-"""The store: the only door to the data. What the contract has passed, in Icechunk, one repository a region.
+"""The store: the only door to the data.
 
-<home>/data/store/<region>/ holds a group a source, each with ``observations`` (time, location) and ``forecasts``
-(init_time, lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
-while writing leaves the newest snapshot as it was. Two lists are kept beside: <home>/data/quarantine/<region>.csv of the cells
-withheld, <home>/data/quality/<region>.csv of what sources say of their readings. All paths are relative to the home, which may be moved.
+What the contract has passed, in Icechunk, one repository a region. <home>/data/store/<region>/
+holds a group a source, each with ``observations`` (time, location) and ``forecasts`` (init_time,
+lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
+while writing leaves the newest snapshot as it was. Two lists are kept beside:
+<home>/data/quarantine/<region>.csv of the cells withheld, <home>/data/quality/<region>.csv of what
+sources say of their readings. All paths are relative to the home, which may be moved.
 """
 
 from __future__ import annotations
@@ -31,13 +33,16 @@ from sources import Batch, Source
 __all__ = ["ContractBroken", "Store", "Stored", "newest_origins"]
 
 CHUNKS = {"time": 365, "init_time": 90, "lead_time": 16, "location": 250, "member": 10}
-"""About a year by 250 places, 365 kB as float32: one station reads a decade in ten reads, a continent fits in memory."""
+"""About a year by 250 places, 365 kB as float32: a station's decade is ten reads."""
 
 READ = {"time": 3_650, "init_time": 360, "lead_time": 16, "location": 250, "member": 10}
-"""Some chunks a task: for one alone Dask plans longer than it reads. A decade of 250 places is 3.6 MB a variable."""
+"""Some chunks a task: for one alone Dask plans longer than it reads.
+
+A decade of 250 places is 3.6 MB a variable.
+"""
 
 AXIS_CHUNK = 36_500
-"""A coordinate is one chunk for a century of days, so that opening a store reads each coordinate at once."""
+"""A coordinate is one chunk for a century of days, so that opening a store reads it at once."""
 
 PLACE_ATTRIBUTES = {
     "latitude": {"standard_name": "latitude", "units": "degrees_north"},
@@ -52,7 +57,7 @@ icechunk.set_logs_filter("error")
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of a batch: the newest snapshot, whether this batch made it, and the cells withheld from it.
+    """What became of a batch: the newest snapshot, whether this batch made it, and its bad cells.
 
     ``withheld``: columns source, variable, time, location, value, rule.
     """
@@ -72,12 +77,13 @@ class Store:
         self.qualities = settings.data / "quality" / f"{region.name}.csv"
 
     def ingest(self, source: Source, batch: Batch) -> Stored:
-        """Check a batch and store it: a ``complete`` source replaces what it held, another adds to it.
+        """Check a batch and store it.
 
-        Where a source adds, its new values win over old ones and a missing value leaves the old one.
+        A ``complete`` source replaces what it held. Another adds to it: its new values win over old
+        ones, and a missing value leaves the old one.
         No snapshot is made when nothing changed. Raises ContractBroken, and then nothing is stored.
         """
-        checked = check(batch, source.name, source.complete)
+        checked = check(batch, source.name, source.complete, source.readings)
         self.path.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_suffix(".lock")):
             repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
@@ -91,25 +97,29 @@ class Store:
         return Stored(snapshot, changed, checked.withheld)
 
     def observations(self, snapshot: str | None = None) -> xr.Dataset:
-        """Daily observations, Dask-backed: dims (time, location), float32, contiguous days, NaN where missing.
+        """Daily observations, Dask-backed: dims (time, location), float32, contiguous days.
 
-        Sources are merged in the region's order of preference, of a variable in its own: the first that has a value gives it.
-        Coordinates latitude, longitude, elevation and name by location, and ``source`` (variable, time, location): which source gave
-        each value, as a number into its attribute ``flag_meanings`` (CF 3.5), -1 where none did. Each variable's attribute
-        ``delay_days`` is that of the first source that has it, as it was when stored. Raises RiskError when nothing is stored.
+        Missing is NaN. Sources are merged in the region's order of preference, of a variable in its
+        own: the first that has a value gives it. Coordinates latitude, longitude, elevation and
+        name by location, and ``source`` (variable, time, location): which source gave each value,
+        as a number into its attribute ``flag_meanings`` (CF 3.5), -1 where none did. Each
+        variable's attribute ``delay_days`` is that of the first source that has it, as it was when
+        stored. Raises RiskError when nothing is stored.
         """
         found = self._read("observations", snapshot)
         if not found:
             raise RiskError(
-                f"region {self.region.name!r}: no observations are stored yet, run `climate-risk pull {self.region.name}` first."
+                f"region {self.region.name!r}: no observations are stored yet, run `climate-risk "
+                f"pull {self.region.name}` first."
             )
         merged = _merge_sources(found, "time", self.region)
         return merged.assign_coords(source=_origin(merged, found, self.region))
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
-        """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]), or None where there are none.
+        """Weather forecasts as they were issued: dims (init_time, lead_time, location[, member]).
 
-        Each variable's attribute ``delay_days`` is that of its runs, Source.run_delay_days.
+        None where there are none. Each variable's attribute ``delay_days`` is that of its runs,
+        Source.run_delay_days.
         """
         found = self._read("forecasts", snapshot)
         return _merge_sources(found, "init_time", self.region) if found else None
@@ -119,18 +129,22 @@ class Store:
         return self._session(None).snapshot_id
 
     def withheld(self) -> pd.DataFrame:
-        """All cells now withheld from the store: columns source, variable, time, location, value, rule."""
+        """All cells now withheld: columns source, variable, time, location, value, rule."""
         return _read_list(self.quarantine, no_cells())
 
     def quality(self) -> pd.DataFrame:
-        """What the sources say of the quality of the readings behind each day: columns as ``data_contracts.contract.no_quality``."""
+        """What sources say of the readings behind each day, as ``contract.no_quality``."""
         return _read_list(self.qualities, no_quality())
 
     def _session(self, snapshot: str | None) -> icechunk.Session:
-        """A read-only session at a snapshot (default: the newest). Looks first: opening Icechunk would create the folder."""
+        """A read-only session at a snapshot (default: the newest).
+
+        Looks first: opening Icechunk would create the folder.
+        """
         if not self.path.is_dir() or not icechunk.Repository.exists(_storage(self.path)):
             raise RiskError(
-                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull {self.region.name}` first."
+                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull "
+                f"{self.region.name}` first."
             )
         repository = icechunk.Repository.open(_storage(self.path), config=_config())
         try:
@@ -141,7 +155,8 @@ class Store:
             )
         except (icechunk.IcechunkError, ValueError):
             raise RiskError(
-                f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected one such as {self.snapshot()}."
+                f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected "
+                f"one such as {self.snapshot()}."
             ) from None
 
     def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:
@@ -151,7 +166,7 @@ class Store:
         return {name: dataset for name, dataset in found.items() if dataset is not None}
 
     def _quarantine(self, source: Source, checked: Checked) -> None:
-        """List the cells now withheld: those of a complete source anew, of another those of the days it delivered."""
+        """List the cells now withheld: all of a complete source, of another those it delivered."""
         before = self.withheld()
         stale = before["source"] == source.name
         if not source.complete:
@@ -161,7 +176,7 @@ class Store:
         _write_list(self.quarantine, before, before[~stale], checked.withheld)
 
     def _keep_quality(self, source: Source, batch: Batch) -> None:
-        """List what is now said of the days that the batch speaks of; of others what was said before stays."""
+        """List what is now said of the days that the batch speaks of; of others it stays."""
         before, new = self.quality(), batch.quality.assign(source=source.name)
         stale = (before["source"] == source.name) & (
             _delivered(before, batch.observations) | _delivered(before, batch.quality)
@@ -170,7 +185,7 @@ class Store:
 
 
 def _read_list(path: Path, nothing: pd.DataFrame) -> pd.DataFrame:
-    """A list kept beside the store, in the columns and types of ``nothing``, which it is where there is no file."""
+    """A list kept beside the store, in the columns and types of ``nothing``, its default."""
     if not path.exists():
         return nothing
     return pd.read_csv(
@@ -179,7 +194,7 @@ def _read_list(path: Path, nothing: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_list(path: Path, before: pd.DataFrame, kept: pd.DataFrame, new: pd.DataFrame) -> None:
-    """Replace a list whole by what is kept of it and what is new, in order; nothing is written where it is as ``before``."""
+    """Replace a list whole by what is kept of it and what is new; write only what changed."""
     listed = (
         pd.concat([kept, new], ignore_index=True)[list(before.columns)]
         .astype(before.dtypes)
@@ -211,7 +226,7 @@ def _storage(path: Path) -> icechunk.Storage:
 
 
 def _config() -> icechunk.RepositoryConfig:
-    """Nothing is read ahead in the background, where a folder moved meanwhile would be complained about."""
+    """Nothing is read ahead in the background: it would complain of a folder moved meanwhile."""
     preload = icechunk.ManifestPreloadConfig(
         max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false()
     )
@@ -271,7 +286,10 @@ def _grids(checked: Checked, source: Source) -> dict[str, xr.Dataset | None]:
 
 
 def _grid(table: pd.DataFrame, keys: Sequence[str], places: pd.DataFrame, delay: int) -> xr.Dataset:
-    """A table as a Dataset: its keys and location become axes, days without a gap; variables without any value are left out."""
+    """A table as a Dataset: its keys and location become axes, days without a gap.
+
+    Variables without any value are left out.
+    """
     axes = {_dimension(key): _axis(table[key], key) for key in keys}
     axes["location"] = pd.Index(places["location"])
     if len(axes.get("member", ())) == 1:
@@ -361,7 +379,7 @@ def _describe(dataset: xr.Dataset, delays: Mapping[str, int]) -> xr.Dataset:
 
 
 def _put(session: icechunk.Session, group: str, new: xr.Dataset | None, complete: bool) -> None:
-    """Bring a stored group to what it should now hold, by the smallest write: nothing, changed and new days, or all."""
+    """Bring a stored group to what it should now hold, by the smallest write."""
     stored = _open(session, group)
     if new is None:
         if stored is not None and complete:
@@ -437,7 +455,10 @@ def _extends(new: xr.Dataset, old: xr.Dataset, dim: str) -> bool:
 def _write_changes(
     session: icechunk.Session, group: str, new: xr.Dataset, old: xr.Dataset, start: int
 ) -> None:
-    """Write the stretch of ``new`` that differs from ``old``, which begins at ``start`` in the store, and append the rest."""
+    """Write the stretch of ``new`` that differs from ``old``, and append the rest.
+
+    ``old`` begins at ``start`` in the store.
+    """
     dim = str(new[next(iter(new.data_vars))].dims[0])
     known = old.sizes[dim]
     differs = np.zeros(known, bool)
@@ -460,7 +481,7 @@ def _write_changes(
 
 
 def _write_all(session: icechunk.Session, group: str, new: xr.Dataset) -> None:
-    """Write a group whole, in the final layout: chunks may be larger than the arrays, so that growing keeps them."""
+    """Write a group whole, in the final layout, whose chunks may be larger than the arrays."""
     encoding: dict[Any, dict[str, Any]] = {
         name: {"chunks": tuple(CHUNKS[str(dim)] for dim in new[name].dims), "dtype": "float32"}
         for name in new.data_vars
@@ -479,7 +500,10 @@ def _write_all(session: icechunk.Session, group: str, new: xr.Dataset) -> None:
 
 
 def _merge_sources(found: Mapping[str, xr.Dataset], dim: str, region: Region) -> xr.Dataset:
-    """One Dataset of several sources', the first that has a value giving it; a variable of an order of its own is merged by that."""
+    """One Dataset of several sources', the first that has a value giving it.
+
+    A variable of an order of its own is merged by that.
+    """
     if len(found) == 1:
         return next(iter(found.values()))
     merged = reduce(lambda first, other: _combine(first, other, dim), found.values())
@@ -504,7 +528,10 @@ def _merge_sources(found: Mapping[str, xr.Dataset], dim: str, region: Region) ->
 
 
 def _origin(merged: xr.Dataset, found: Mapping[str, xr.Dataset], region: Region) -> xr.DataArray:
-    """Which of the sources gave each value: int8 (variable, time, location), -1 where none did, Dask-backed as the values are."""
+    """Which of the sources gave each value: int8 (variable, time, location), -1 where none did.
+
+    Dask-backed as the values are.
+    """
     numbers = {source: number for number, source in enumerate(found)}
     bare = {source: part.drop_vars(list(PLACE_ATTRIBUTES)) for source, part in found.items()}
     parts = []
@@ -536,7 +563,7 @@ def _origin(merged: xr.Dataset, found: Mapping[str, xr.Dataset], region: Region)
 
 
 def newest_origins(observations: xr.Dataset, days: int = 30) -> dict[str, dict[str, float]]:
-    """For each variable the sources of its values of the newest days, with the share that each gave."""
+    """For each variable the sources of its newest days' values, with the share that each gave."""
     origin = observations["source"].isel(time=slice(-days, None))
     names = str(origin.attrs["flag_meanings"]).split()
     found = {}

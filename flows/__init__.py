@@ -1,7 +1,7 @@
 """Flows: when things happen. One verb a file; Prefect runs them; no science here.
 
-Importing this package, before anything heavy, sets the environment the tools read when they are imported: where
-Prefect keeps its state, how loudly it talks, and that nothing phones home.
+Importing this package, before anything heavy, sets the environment the tools read when they are
+imported: where Prefect keeps its state, how loudly it talks, and that nothing phones home.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight worker processes for work nobody here gives it
+        # eight worker processes for work nobody here gives it
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MPLBACKEND": "Agg",
-        # The matrices here are small: a second thread of BLAS waits in a loop, for twice the processor time and no gain.
+        # The matrices here are small: a second thread of BLAS waits in a loop, for twice the
+        # processor time and no gain.
         "OMP_NUM_THREADS": "1",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
-        # An empty database takes a small machine about 15 s to prepare; Prefect's own limit is 20 s.
+        # The pages of version 2 tell a host outside of everyone who has not signed in yet.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        # A small machine prepares an empty database in about 15 s; Prefect's own limit is 20 s.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     }
     if not environment.get("PREFECT_API_URL"):
@@ -35,14 +39,18 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
 
 
 def make_prefect_home() -> None:
-    """Makes the folder of Prefect's database; Prefect makes none below a missing one. Raises RiskError where it cannot be."""
+    """Makes the folder of Prefect's database; Prefect makes none below a missing one.
+
+    Raises RiskError where it cannot be.
+    """
     folder = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect").expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = (error.strerror or "it cannot be made").lower()
         raise RiskError(
-            f"folder {folder}: {why}, expected a folder to write to; set CLIMATE_RISK_HOME to one you own."
+            f"folder {folder}: {why}, expected a folder to write to; set CLIMATE_RISK_HOME to one "
+            "you own."
         ) from None
 
 

@@ -31,7 +31,7 @@ class Finding:
 
 
 def open_region(name: str | Path) -> Region:
-    """The region, its file checked against the sources and hazards there are. Raises ConfigError."""
+    """The region, its file held against the sources and hazards there are. Raises ConfigError."""
     region = load_region(name)
     for problem in (*exercise_problems(region), *hazard_problems(region)):
         raise ConfigError(f"region file {region.path}: {problem}")
@@ -39,13 +39,17 @@ def open_region(name: str | Path) -> Region:
 
 
 def exercise_problems(region: Region) -> list[str]:
-    """A sentence where a record may be made up and the region's name, which every row of its tables holds, does not say so."""
+    """A sentence where a record may be made up and the region's name does not say so.
+
+    The name stands in every row of its tables.
+    """
     from sources import is_exercise
 
     if not is_exercise(region) or "exercise" in region.name:
         return []
     return [
-        f"name: found {region.name!r}, expected 'exercise' in the name of a region with a made-up source; call it {region.name}-exercise."
+        f"name: found {region.name!r}, expected 'exercise' in the name of a region with a made-up "
+        f"source; call it {region.name}-exercise."
     ]
 
 
@@ -101,7 +105,7 @@ def _unknown(where: str, found: str, known: Iterable[str]) -> str:
 
 
 def check(name: str, settings: Settings) -> list[Finding]:
-    """Findings on the region's file, its inbox and each of its sources, whose records the contract also reads."""
+    """Findings on the region's file, its inbox, and its sources, whose records are checked."""
     try:
         region = load_region(name)
     except RiskError as error:
@@ -124,7 +128,8 @@ def _inbox(region: Region, settings: Settings) -> Finding:
         why = (error.strerror or "not readable").lower()
         return Finding(
             "inbox",
-            problem=f"inbox {folder}: {why}, expected a folder of CSV, Parquet or NetCDF files; make it.",
+            problem=f"inbox {folder}: {why}, expected a folder of CSV, Parquet or NetCDF files; "
+            "make it.",
         )
     return Finding("inbox", f"{folder}, {len(files)} files")
 
@@ -138,11 +143,14 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
         source = {one.name: one for one in sources_of(region)}[name]
         with _briefly(source, region, settings) as (part, home):
             batch = source.fetch(part, home)
-        withheld = check_contract(batch, name, source.complete).withheld
+        withheld = check_contract(batch, name, source.complete, source.readings).withheld
     except RiskError as error:
         return Finding(what, problem=str(error))
     if batch.observations.empty:
-        nothing = f"{name}: it answers, but found no day since {part.history_start}, expected some; look there, or run it again later."
+        nothing = (
+            f"{name}: it answers, but found no day since {part.history_start}, expected some; "
+            "look there, or run it again later."
+        )
         return Finding(what, problem=" ".join(batch.remarks) or nothing)
     days, places = batch.observations["time"], batch.observations["location"].nunique()
     bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
@@ -156,7 +164,10 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
 def _briefly(
     source: Source, region: Region, settings: Settings
 ) -> Iterator[tuple[Region, Settings]]:
-    """The region and the home to fetch with: a service is asked for some newest days, whatever is stored, and nothing of it is kept."""
+    """The region and the home to fetch with.
+
+    A service is asked for some newest days, whatever is stored, and nothing of it is kept.
+    """
     if source.complete or source.exercise:
         yield region, settings
         return

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from configs import RiskError, Settings
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 EPILOG = """\
 REGION is a name under configs/regions/ or the path of a region's YAML file.
 
-exit status: 0 done; 1 nothing usable came of it, standard error says why and what to do; 2 wrong usage;
-3 done but degraded (older data, withheld cells, a hazard missing). Of several regions: 1 if none was published,
-3 if any failed or is degraded. Run-time state lives under CLIMATE_RISK_HOME (default: the checkout)."""
+exit status: 0 done; 1 nothing usable came of it, standard error says why and what to do;
+2 wrong usage; 3 done but degraded (older data, withheld cells, a hazard missing). Of several
+regions: 1 if none was published, 3 if any failed or is degraded. Run-time state lives under
+CLIMATE_RISK_HOME (default: the checkout)."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,7 +101,10 @@ def parser() -> argparse.ArgumentParser:
     forecast.add_argument(
         "--out", metavar="DIR", help="write the report into this folder instead of published/"
     )
-    shown = "It is shown beside the model in every language and changes no graded number; '' or --remove takes it away."
+    shown = (
+        "It is shown beside the model in every language and changes no graded number; "
+        "'' or --remove takes it away."
+    )
     note = region(command("note", _note, "put the duty officer's note beside a report", shown))
     note.add_argument(
         "text",
@@ -114,7 +119,10 @@ def parser() -> argparse.ArgumentParser:
         help="the report's issue day (default: the newest published)",
     )
     note.add_argument("--remove", action="store_true", help="take the note away")
-    stays = "Its pages say why, its alerts are cancelled, nothing disappears; a run of that day with other numbers corrects it."
+    stays = (
+        "Its pages say why, its alerts are cancelled, nothing disappears; "
+        "a run of that day with other numbers corrects it."
+    )
     retract = region(command("retract", _retract, "retract a published report", stays))
     retract.add_argument(
         "date", type=_day, metavar="DATE", help="its issue day, such as 2002-07-31"
@@ -200,14 +208,14 @@ def _daily(given: argparse.Namespace) -> int:
     statuses = []
     for region in given.regions:
         try:
-            statuses.append(_one(region, lambda region=region: _flows().daily(region)))  # type: ignore[misc]
+            statuses.append(_one(region, partial(_flows().daily, region)))
         except RiskError as error:
             statuses.append(_failed(error))
     return overall(statuses)
 
 
 def overall(statuses: list[int]) -> int:
-    """Exit status of several regions: 1 if none was published, 3 if any failed or is degraded, else 0."""
+    """Exit status of several regions: 1 if none was published, 3 if any is degraded, else 0."""
     if all(status == 1 for status in statuses):
         return 1
     return 3 if any(statuses) else 0
@@ -218,10 +226,8 @@ def _check(given: argparse.Namespace) -> int:
 
     findings = check(given.region, Settings.from_environment())
     for finding in findings:
-        print(
-            f"{'problem' if finding.problem else 'ok':<9}{finding.what:<24}{finding.problem or finding.fact}",
-            flush=True,
-        )
+        kind = "problem" if finding.problem else "ok"
+        print(f"{kind:<9}{finding.what:<24}{finding.problem or finding.fact}", flush=True)
     return 1 if any(finding.problem for finding in findings) else 0
 
 
@@ -288,13 +294,13 @@ def _one(region: str, run: Callable[[], Outcome]) -> int:
 
 @contextmanager
 def _prefect() -> Iterator[None]:
-    """Prefect's API within reach: that of its settings, else a server of our own on this machine for the block."""
+    """Prefect's API within reach: that of its settings, else one started for the block."""
     import logging
 
     make_prefect_home()
     import prefect.main  # noqa: F401  (sets up Prefect's logging)
     from prefect.logging.handlers import PrefectConsoleHandler
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     from flows.servers import prefect_server
 
@@ -305,8 +311,13 @@ def _prefect() -> Iterator[None]:
         yield
         return
     with (
-        prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as url,
-        temporary_settings({PREFECT_API_URL: url}),
+        prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as api,
+        temporary_settings(
+            {
+                PREFECT_API_URL: api.url,
+                PREFECT_API_AUTH_STRING: api.login.text if api.login else None,
+            }
+        ),
     ):
         try:
             yield
@@ -315,7 +326,7 @@ def _prefect() -> Iterator[None]:
 
 
 def _deliver() -> None:
-    """Waits until the API has the run's last lines and events, which Prefect sends from threads of its own."""
+    """Waits until the API has the run's last lines and events, which Prefect's threads send."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
@@ -324,7 +335,7 @@ def _deliver() -> None:
 
 
 def _not_a_failed_run(record: logging.LogRecord) -> bool:
-    """False for what Prefect logs when a run fails: the error itself reaches the user by this command, in its own words."""
+    """False for what Prefect logs when a run fails: this command tells it in its own words."""
     return not (
         record.levelno >= 40 and record.name.startswith(("prefect.flow_runs", "prefect.task_runs"))
     )

@@ -8,7 +8,7 @@ from configs import Settings
 from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
-from flows.pull import pull_sources
+from flows.pull import pull_sources, require_values
 from flows.run import Outcome, alone, concluded, known_before, today
 from flows.train import champions_of, forecasts_of, sort_hazards, train_hazards
 from models.registry import Registry
@@ -16,15 +16,18 @@ from models.registry import Registry
 
 @flow(name="daily", flow_run_name="daily {region}", persist_result=False)
 def daily(region: str) -> Outcome:
-    """Makes today's report of a region (a name under configs/regions or the path of a YAML file).
+    """Makes today's report of a region.
 
-    Pulls and checks the sources, trains the hazards that have no model for this region yet, forecasts and publishes.
-    A source that is down is degraded around; running it again for the same day changes nothing.
+    ``region``: a name under configs/regions or the path of a YAML file. Pulls and checks the
+    sources, trains the hazards that have no model for this region yet, forecasts and publishes.
+    Where a source is down or delivers what cannot be used, what was stored before is used. Running
+    it again for the same day changes nothing.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with alone(place, settings):
         pulled = pull_sources(place, settings)
         store = Store(settings, place)
+        require_values(store, pulled)
         observations, forecasts, snapshot = (
             store.observations(),
             forecasts_of(store),

@@ -30,14 +30,15 @@ from reports.exports import read_published
 from sources import Source, is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
-"""Days of recent past the report shows: of a hazard of days, and of one whose index looks back over months."""
+"""Days of recent past the report shows: of a hazard of days, and of one of months."""
 
 
 @dataclass(frozen=True)
 class Issue:
     """One forecast to be made: where and when, from what, and where it is to appear.
 
-    ``degraded``: sentences known before it is made. ``missing``: hazard -> why there is no model of it.
+    ``degraded``: sentences known before it is made. ``missing``: hazard -> why there is no model of
+    it.
     """
 
     region: Region
@@ -78,7 +79,7 @@ def score(region: Region, champions: dict[str, Champion], missing: dict[str, str
     name="forecast", task_run_name="forecast {issue.region.name} {issue.issued}", **task_options()
 )
 def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
-    """The forecast of the issue day; colours already given by the forecast before are only withdrawn with a margin."""
+    """The forecast of the issue day; a colour given before is only withdrawn with a margin."""
     models = {name: champion.model for name, champion in issue.champions.items()}
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
@@ -133,15 +134,15 @@ def publish(
         {"colours": past.colours, "reliability": past.reliability} if backtests else None,
     )
     if issue.official:
+        reports.write_index(issue.settings)  # readers need no registry
         Registry(issue.settings).log_forecast(
             issue.region, issue.issued, forecast, provenance, made.folder
         )
-        reports.write_index(issue.settings)
     return made
 
 
 def folder_before(published: Path, issued: date) -> Path | None:
-    """The newest report in a region's published folder of a day before ``issued``; None where there is none."""
+    """The newest report in a region's published folder of a day before ``issued``, if any."""
     found = [
         path.parent
         for path in published.glob("????-??-??/forecast.csv")
@@ -177,7 +178,8 @@ def stale(observations: xr.Dataset, issued: date) -> tuple[str, ...]:
         return ()
     late = (expected - newest).days
     return (
-        f"The newest observation is of {newest}, {late} days older than it should be; see why the sources deliver nothing newer.",
+        f"The newest observation is of {newest}, {late} days older than it should be; see why the "
+        "sources deliver nothing newer.",
     )
 
 
@@ -216,7 +218,7 @@ def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[st
 
 
 def normal_years(issue: Issue) -> tuple[int, int]:
-    """First and last year the normals were learnt from: the models' own, or those a model learnt now would use."""
+    """First and last year the normals were learnt from: the models', or a new model's."""
     models = [one.model for one in issue.champions.values() if one.model is not None]
     return (
         tuple(models[0].meta["reference_years"])
@@ -308,17 +310,18 @@ def check_issue_day(issued: date | None, now: date) -> date:
     """The day to issue for. Raises RiskError for a day to come."""
     if issued is not None and issued > now:
         raise RiskError(
-            f"--issued {issued}: found a day to come, expected {now} (today there) or earlier; leave --issued out for today."
+            f"--issued {issued}: found a day to come, expected {now} (today there) or earlier; "
+            "leave --issued out for today."
         )
     return issued or now
 
 
 @flow(name="forecast", flow_run_name="forecast {region}", persist_result=False)
 def forecast(region: str, issued: date | None = None, out: str | None = None) -> Outcome:
-    """Forecasts from the stored record with the champions and publishes the report; pulls and trains nothing.
+    """Forecasts from the stored record with the champions and publishes the report.
 
-    ``issued`` a past day makes a hindcast from what was known that morning, kept apart from the real reports.
-    ``out`` writes the report into that folder instead.
+    Pulls and trains nothing. ``issued`` a past day makes a hindcast from what was known that
+    morning, kept apart from the real reports. ``out`` writes the report into that folder instead.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with alone(place, settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -15,33 +15,44 @@ from configs import Region, RiskError, Settings
 from data_contracts.store import Store, Stored
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, concluded, task_options
+from flows.run import Outcome, alone, concluded, newest_day, task_options
 from sources import Batch, Source, SourceUnavailable, sources_of
 from sources.http import Closed, Refused
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull brought: how many cells the contract withheld, a sentence for each source that was down, and the others' remarks."""
+    """What a pull brought.
+
+    ``withheld``: how many cells the contract withheld. ``failures``: by source, why nothing of it
+    could be stored. ``remarks``: of the other sources.
+    """
 
     withheld: int = 0
-    down: tuple[str, ...] = ()
+    failures: dict[str, RiskError] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        cells = (
-            (
-                f"{self.withheld} cells broke the contract and are withheld; data/quarantine lists them.",
-            )
-            if self.withheld
-            else ()
-        )
-        return self.down + self.remarks + cells
+        """A sentence for each thing that is not as it should be."""
+        told = [degraded_by(name, error) for name, error in self.failures.items()]
+        told += self.remarks
+        if self.withheld:
+            where = "data/quarantine lists them"
+            told.append(f"{self.withheld} cells broke the contract and are withheld; {where}.")
+        return tuple(told)
+
+
+def degraded_by(source: str, error: RiskError) -> str:
+    """The sentence on a source that delivered nothing that could be stored."""
+    why = str(error).rstrip(".")
+    if isinstance(error, SourceUnavailable):
+        return f"{source} is down ({why}); what was stored before is used."
+    return f"{source} could not be used ({why}); what was stored before is used."
 
 
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """True for a source that is down; one that refuses or is closed, a broken contract or a wrong file stays as it is."""
+    """True for a source that is down; whatever else is wrong stays as it is."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, SourceUnavailable) and not isinstance(error, Refused | Closed)
 
@@ -66,9 +77,10 @@ def check_and_store(source: Source, batch: Batch, store: Store) -> Stored:
 
 
 def until_day(source: Source, batch: Batch, last: date) -> tuple[Source, Batch]:
-    """The batch without the days after ``last``, and the source as one that adds to the store, so that stored later days stay.
+    """The batch without the days after ``last``, and the source as one that adds to the store.
 
-    Raises RiskError when nothing is left of a complete record; another source may have nothing new.
+    So later days that are stored stay. Raises RiskError when nothing is left of a complete record;
+    another source may have nothing new.
     """
     observations, forecasts = (
         _until(batch.observations, "time", last),
@@ -77,7 +89,8 @@ def until_day(source: Source, batch: Batch, last: date) -> tuple[Source, Batch]:
     quality = _until(batch.quality, "time", last)
     if source.complete and observations.empty:
         raise RiskError(
-            f"{source.name}: found no day until {last}, expected at least one; give a later --until."
+            f"{source.name}: found no day until {last}, expected at least one; give a later "
+            "--until."
         )
     return replace(source, complete=False), replace(
         batch, observations=observations, forecasts=forecasts, quality=quality
@@ -89,16 +102,20 @@ def _until(table: pd.DataFrame, column: str, last: date) -> pd.DataFrame:
 
 
 def require_years(name: str, days: pd.Series, years: float, then: str) -> None:
-    """Raises RiskError when the days span fewer than ``years`` years. ``then``: what came of it and what cures it."""
+    """Raises RiskError when the days span fewer than ``years`` years.
+
+    ``then``: what came of it and what cures it.
+    """
     span = ((days.max() - days.min()).days + 1) / 365.25 if len(days) else 0.0
     if not round(span, 1) >= years:
         raise RiskError(
-            f"{name}: found {span:.1f} years of observations, expected at least {years:g} for a backtest; {then}."
+            f"{name}: found {span:.1f} years of observations, expected at least {years:g} for a "
+            f"backtest; {then}."
         )
 
 
 def require_stored_years(store: Store, years: float) -> None:
-    """``require_years`` of what the region's sources have brought together, in one pull or in many."""
+    """``require_years`` of what the region's sources have brought together, in all pulls."""
     then = "what was pulled is stored, add earlier years to its sources"
     require_years(
         f"region {store.region.name}", pd.Series(store.observations()["time"].values), years, then
@@ -108,38 +125,52 @@ def require_stored_years(store: Store, years: float) -> None:
 def pull_sources(
     region: Region, settings: Settings, until: date | None = None, least_years: float = 0
 ) -> Pulled:
-    """Pulls every source of the region, checks and stores each; goes on when one is down.
+    """Pulls every source of the region, checks and stores each.
 
-    With ``least_years`` a record too short for a backtest is refused: before it is stored where it is the region's only one,
-    complete in itself, else once all that the sources bring is stored.
+    Goes on where one is down or delivers what cannot be used. With ``least_years`` a record too
+    short for a backtest is refused: before it is stored where it is the region's only one, complete
+    in itself, else once all that the sources bring is stored.
     """
     store, found = Store(settings, region), sources_of(region)
-    in_itself = len(found) == 1 and found[0].complete
-    withheld, down, remarks = 0, list[str](), list[str]()
+    in_itself = least_years if len(found) == 1 and found[0].complete else 0
+    withheld, failures, remarks = 0, dict[str, RiskError](), list[str]()
     for source in found:
         try:
-            with stage(f"pull {source.name}") as say:
-                batch = fetch(source, region, settings)
-                say(f"{len(batch.observations):,} rows")
-        except SourceUnavailable as error:
-            down.append(
-                f"{source.name} is down ({str(error).rstrip('.')}); what was stored before is used."
-            )
+            batch = _fetched(source, region, settings)
+            if until is not None:
+                source, batch = until_day(source, batch, until)
+        except RiskError as error:
+            failures[source.name] = error
             continue
-        if until is not None:
-            source, batch = until_day(source, batch, until)
-        if least_years and in_itself:
-            require_years(
-                source.name,
-                batch.observations["time"],
-                least_years,
-                "nothing was stored, add earlier years",
-            )
-        withheld += len(_stored(source, batch, store).withheld)
-        remarks += batch.remarks
-    if least_years and not in_itself:
+        if in_itself:
+            days, then = batch.observations["time"], "nothing was stored, add earlier years"
+            require_years(source.name, days, in_itself, then)
+        try:
+            withheld += len(_stored(source, batch, store).withheld)
+            remarks += batch.remarks
+        except RiskError as error:
+            failures[source.name] = error
+    pulled = Pulled(withheld, failures, tuple(remarks))
+    if least_years and (failures or not in_itself):
+        require_values(store, pulled)
         require_stored_years(store, least_years)
-    return Pulled(withheld, tuple(down), tuple(remarks))
+    return pulled
+
+
+def require_values(store: Store, pulled: Pulled) -> None:
+    """Raises the first source's failure where one failed and no observed value is stored."""
+    if pulled.failures:
+        try:
+            newest_day(store.observations())
+        except RiskError:
+            raise next(iter(pulled.failures.values())) from None
+
+
+def _fetched(source: Source, region: Region, settings: Settings) -> Batch:
+    with stage(f"pull {source.name}") as say:
+        batch = fetch(source, region, settings)
+        say(f"{len(batch.observations):,} rows")
+    return batch
 
 
 def _stored(source: Source, batch: Batch, store: Store) -> Stored:
@@ -153,13 +184,15 @@ def _stored(source: Source, batch: Batch, store: Store) -> Stored:
 
 @flow(name="pull", flow_run_name="pull {region}", persist_result=False)
 def pull(region: str, until: date | None = None) -> Outcome:
-    """Pulls, checks and stores a region's records (a name under configs/regions or the path of a YAML file).
+    """Pulls, checks and stores a region's records.
 
-    ``until`` leaves out later days of what is delivered; later days already stored stay.
+    ``region``: a name under configs/regions or the path of a YAML file. ``until`` leaves out later
+    days of what is delivered; later days already stored stay.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with alone(place, settings):
         pulled = pull_sources(place, settings, until)
-        if len(pulled.down) == len(place.sources):
-            raise SourceUnavailable(" ".join(pulled.down))
+        if len(pulled.failures) == len(place.sources):
+            raise RiskError(" ".join(map(str, pulled.failures.values())))
+        require_values(Store(settings, place), pulled)
         return concluded(Outcome(place.name, settings.data / "store" / place.name, pulled.degraded))

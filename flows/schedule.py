@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
 TRAIN_AFTER_HOURS = 2
-"""The monthly training starts this long after the hour of the daily run, so that the day's report does not wait for it."""
+"""From the daily run to the monthly training, so that the day's report does not wait for it."""
 
 
 def crons(region: Region) -> dict[str, str]:
@@ -32,7 +33,10 @@ def crons(region: Region) -> dict[str, str]:
 
 
 def deployments(name: str, region: Region) -> list[RunnerDeployment]:
-    """The region's two deployments, ``daily/<region>`` and ``train/<region>``; ``name`` is what the flows are called with."""
+    """The region's two deployments, ``daily/<region>`` and ``train/<region>``.
+
+    ``name`` is what the flows are called with.
+    """
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
@@ -55,18 +59,25 @@ def deployments(name: str, region: Region) -> list[RunnerDeployment]:
 
 
 def schedule(names: list[str], settings: Settings) -> int:
-    """Serves the regions' deployments until SIGINT or SIGTERM. Raises RiskError, also when another one serves this home."""
+    """Serves the regions' deployments until SIGINT or SIGTERM.
+
+    Raises RiskError, also when another one serves this home.
+    """
     wanted = {name: open_region(name) for name in names or region_names()}
     served = {
         region.name if name == region.name else str(region.path): region
         for name, region in wanted.items()
     }
-    with stopped_by_signal(), _only_one(settings), prefect_server() as url:
-        os.environ["PREFECT_API_URL"] = url
+    with stopped_by_signal(), _only_one(settings), prefect_server() as api:
+        os.environ.update(api.environment)  # of this process's runner and of the runs it starts
         for region in served.values():
-            when = f"daily at {region.schedule.daily} {region.timezone}, train on day {region.schedule.train_day} of the month"
-            print(f"{region.name:<24}{when}")
-        print(f"Prefect UI: {url.removesuffix('/api')}  (Ctrl-C stops)", flush=True)
+            daily = f"daily at {region.schedule.daily} {region.timezone}"
+            train = f"train on day {region.schedule.train_day} of the month"
+            print(f"{region.name:<24}{daily}, {train}")
+        print(f"Prefect UI: {api.page}  (Ctrl-C stops)")
+        if api.login:
+            print(f"It asks for user:password, the line in {api.login.file}")
+        sys.stdout.flush()
         _serve(
             [
                 deployment
@@ -88,9 +99,9 @@ def _serve(made: list[RunnerDeployment]) -> None:
 
     async def serve() -> None:
         serving = asyncio.ensure_future(runner.start())
-        await asyncio.sleep(
-            0
-        )  # the runner has put its own answer to SIGTERM, which ends it uncleanly; ours replaces it
+        # By then the runner has put its own answer to SIGTERM, which ends it uncleanly; ours
+        # replaces it.
+        await asyncio.sleep(0)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
         with suppress(asyncio.CancelledError):
             await serving
@@ -107,6 +118,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RiskError(
-                f"schedule: found another one serving {settings.home}, expected none; stop that one first."
+                f"schedule: found another one serving {settings.home}, expected none; "
+                "stop that one first."
             ) from None
         yield

@@ -1,10 +1,16 @@
-"""Servers on this machine: start one on 127.0.0.1, wait until it answers, stop it."""
+"""Servers on this machine: start one on 127.0.0.1, wait until it answers, stop it.
+
+On 127.0.0.1 every user of this machine can ask, and every page that its browsers show; and
+Prefect's API runs what it is told to. So each start makes a password. It travels in the environment
+and in a file that only its owner can read, never on a command line.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import fcntl
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,23 +18,86 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from configs import RiskError
+from configs import RiskError, Settings
 from flows import make_prefect_home
 
 HOST = "127.0.0.1"
+USER = "admin"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who may ask a server of ours: the password, and the file that holds ``user:password``."""
+
+    password: str = field(repr=False)
+    file: Path
+
+    @property
+    def text(self) -> str:
+        """``user:password``, as Prefect's settings and its page want it."""
+        return f"{USER}:{self.password}"
+
+
+@contextmanager
+def new_login(port: int) -> Iterator[Login]:
+    """A login made for this start, in a file of mode 0600 below the home, gone when the block ends.
+
+    ``port``: of the server it is for, in the file's name; the caller holds that port, so a file of
+    this name is one that a killed run left, and is replaced. Raises RiskError where none can be
+    written.
+    """
+    file = Settings.from_environment().prefect / f"login-{port}"
+    login = Login(secrets.token_urlsafe(24), file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        # Exclusive: made by us, with this mode from the first moment, and through no link.
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+            handle.write(f"{login.text}\n")
+    except OSError as error:
+        why = (error.strerror or "it cannot be written").lower()
+        raise RiskError(
+            f"file {file}: {why}, expected to write a password there; "
+            "make its folder one that you can write to, or set CLIMATE_RISK_HOME to one."
+        ) from None
+    try:
+        yield login
+    finally:
+        with suppress(OSError):
+            file.unlink()
+
+
+@dataclass(frozen=True)
+class PrefectApi:
+    """The address of a Prefect API and, where the server is one of ours, its login."""
+
+    url: str
+    login: Login | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client of the API needs in its environment."""
+        auth = {"PREFECT_API_AUTH_STRING": self.login.text} if self.login else {}
+        return {"PREFECT_API_URL": self.url} | auth
+
+    @property
+    def page(self) -> str:
+        """Where a person opens its UI."""
+        return self.url.removesuffix("/api")
 
 
 @contextmanager
 def free_port(first: int) -> Iterator[int]:
-    """``first``, or the next port after it that nothing listens on; no other block of ours gets it while this one lasts.
+    """``first``, or the next port after it that nothing listens on.
 
-    Raises RiskError when a hundred are taken.
+    No other block of ours gets it while this one lasts. Raises RiskError when a hundred are taken.
     """
     with ExitStack() as held:
         for port in range(first, first + 100):
@@ -36,7 +105,8 @@ def free_port(first: int) -> Iterator[int]:
                 yield port
                 return
         raise RiskError(
-            f"{HOST}: found no free port from {first} to {first + 99}, expected one; stop a server that is not needed."
+            f"{HOST}: found no free port from {first} to {first + 99}, expected one; "
+            "stop a server that is not needed."
         )
 
 
@@ -56,16 +126,22 @@ def _take(port: int, held: ExitStack) -> bool:
 
 @contextmanager
 def running(
-    name: str, arguments: list[str], address: str, seconds: float = 180
+    name: str,
+    arguments: list[str],
+    address: str,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 180,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """``python arguments`` as a server that answers at ``address`` within ``seconds``; stopped when the block ends.
+    """``python arguments`` as a server that answers at ``address`` within ``seconds``.
 
-    It leaves this terminal's Ctrl-C to us, so that whoever uses it stops before it does, and ends when we are killed.
-    What it says is shown only when it fails. Raises RiskError when it does not answer.
+    ``environment`` is added to ours. The server is stopped when the block ends. It leaves this
+    terminal's Ctrl-C to us, so that whoever uses it stops before it does, and ends when we are
+    killed. What it says is shown only when it fails. Raises RiskError when it does not answer.
     """
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, *arguments],
+            env=os.environ | dict(environment or {}),
             stdout=said,
             stderr=said,
             start_new_session=True,
@@ -79,7 +155,7 @@ def running(
 
 
 def _end_with_parent() -> None:
-    """Asks the kernel, where it is Linux, to end this process with the one that started it, however that ends."""
+    """Asks the kernel, where it is Linux, to end this process with the one that started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
@@ -104,7 +180,8 @@ def _wait(
                 f"it took over {seconds:.0f} s" if ended is None else f"it stopped (status {ended})"
             )
             raise RiskError(
-                f"{name}: {why}, expected a page at {address}; its own lines above say why, try again."
+                f"{name}: {why}, expected a page at {address}; "
+                "its own lines above say why, try again."
             )
         time.sleep(0.3)
 
@@ -121,30 +198,36 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def prefect_server(first_port: int = 4200, options: tuple[str, ...] = ()) -> Iterator[str]:
-    """The address of a Prefect API: that of PREFECT_API_URL when it is set, else of a server started for the block.
+def prefect_server(
+    first_port: int = 4200, options: tuple[str, ...] = (), login: Login | None = None
+) -> Iterator[PrefectApi]:
+    """The Prefect API of PREFECT_API_URL where that is set, else of a server started for the block.
 
-    ``options`` are those of ``prefect server start``. Several servers may share the database of one home.
+    ``options``: of ``prefect server start``. The server answers only to ``login`` (default: one of
+    its own), and in browsers only to its own pages. Several may share the database of one home.
     """
     if url := os.environ.get("PREFECT_API_URL"):
-        yield url
+        yield PrefectApi(url)
         return
     make_prefect_home()
-    with free_port(first_port) as port:
-        url = f"http://{HOST}:{port}/api"
-        arguments = [
-            "-m",
-            "prefect",
-            "server",
-            "start",
-            "--host",
-            HOST,
-            "--port",
-            str(port),
-            *options,
-        ]
-        with running("Prefect server", arguments, f"{url}/health"):
-            yield url
+    with ExitStack() as stack:
+        port = stack.enter_context(free_port(first_port))
+        api = PrefectApi(f"http://{HOST}:{port}/api", login or stack.enter_context(new_login(port)))
+        assert api.login is not None
+        environment = {
+            "PREFECT_SERVER_API_AUTH_STRING": api.login.text,
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(origins(port)),
+            "PREFECT_SERVER_UI_API_URL": api.url,  # its pages would ask port 4200, whatever theirs
+        }
+        command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+        address = f"{api.url}/health"
+        stack.enter_context(running("Prefect server", [*command, *options], address, environment))
+        yield api
+
+
+def origins(port: int) -> tuple[str, str]:
+    """The origins of a server's own pages, as browsers tell them."""
+    return f"http://{HOST}:{port}", f"http://localhost:{port}"
 
 
 @contextmanager

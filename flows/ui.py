@@ -1,31 +1,54 @@
-"""``make ui``: the MLflow UI, the Prefect UI and the published reports, on this machine only, until Ctrl-C."""
+"""``make ui``: MLflow, Prefect and the published reports in browsers of this machine, until Ctrl-C.
+
+Who reaches MLflow can move the alias ``champion``, and who reaches Prefect can start runs, so both
+ask for the password that this start made. The reports are there to be read, and ask for none.
+"""
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import reports
 from configs import RiskError, Settings
-from flows.servers import HOST, free_port, prefect_server, running, stopped_by_signal
+from flows.servers import (
+    HOST,
+    USER,
+    Login,
+    free_port,
+    new_login,
+    origins,
+    prefect_server,
+    running,
+    stopped_by_signal,
+)
 from models.registry import Registry
 
 
 def ui(settings: Settings) -> int:
-    """Starts the three, prints their addresses and waits. Raises RiskError when one cannot start."""
+    """Starts the three, prints their addresses and waits.
+
+    Raises RiskError when one cannot start.
+    """
     with stopped_by_signal(), ExitStack() as stack:
-        Registry(settings).client  # noqa: B018  (the database exists and its paths are right before MLflow's server opens it)
+        # The database exists, and its paths are right, before MLflow's server opens it.
+        Registry(settings).client  # noqa: B018
         settings.published.mkdir(parents=True, exist_ok=True)
         reports.write_index(settings)
         print("starting, some 20 s ...", flush=True)
-        prefect = stack.enter_context(prefect_server(options=("--no-services",))).removesuffix(
-            "/api"
-        )
-        pages = [_reports(stack, settings), _mlflow(stack, settings), prefect]
-        for name, address in zip(("published reports", "MLflow", "Prefect"), pages, strict=True):
-            print(f"{name:<20}{address}", flush=True)
-        print("Ctrl-C stops them.", flush=True)
+        port = stack.enter_context(free_port(5000))
+        login = stack.enter_context(new_login(port))
+        prefect = stack.enter_context(prefect_server(options=("--no-services",), login=login))
+        print(f"{'published reports':<20}{_reports(stack, settings)}")
+        print(f"{'MLflow':<20}{_mlflow(stack, settings, port, login)}")
+        print(f"{'Prefect':<20}{prefect.page}")
+        print(f"{'user:password':<20}{login.file}")
+        whole = "Prefect asks for that whole line, " if prefect.login else ""
+        print(f"{whole}MLflow for its two parts. Ctrl-C stops them.", flush=True)
         while True:
             time.sleep(3600)
     print("stopped")
@@ -42,21 +65,33 @@ def _reports(stack: ExitStack, settings: Settings) -> str:
 
 _QUIET_SERVER = """
 import functools, http.server, sys
+NAMES = [f"{name}:{sys.argv[1]}" for name in ("127.0.0.1", "localhost")]
 class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_): pass
+    def send_head(self):
+        if self.headers["Host"] in NAMES:
+            return super().send_head()
+        self.send_error(403)
 serve = functools.partial(Handler, directory=sys.argv[2])
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), serve).serve_forever()
 """
 
 
-def _mlflow(stack: ExitStack, settings: Settings) -> str:
-    port = stack.enter_context(free_port(5000))
+def _mlflow(stack: ExitStack, settings: Settings, port: int, login: Login) -> str:
+    """MLflow's pages. Its list of users lasts as long as the server."""
     address = f"http://{HOST}:{port}"
     store = f"sqlite:///{settings.mlruns / 'mlflow.db'}"
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="climate-risk-ui-")))
+    (folder / "auth.ini").write_text(_MLFLOW_AUTH.format(folder=folder, user=USER))
+    environment = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": login.password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(24),
+    }
     arguments = [
         "-m",
         "mlflow",
-        "ui",
+        "server",
         "--host",
         HOST,
         "--port",
@@ -65,9 +100,23 @@ def _mlflow(stack: ExitStack, settings: Settings) -> str:
         "1",
         "--backend-store-uri",
         store,
+        "--app-name",
+        "basic-auth",
+        "--allowed-hosts",
+        f"{HOST}:{port},localhost:{port}",
+        "--cors-allowed-origins",
+        ",".join(origins(port)),
     ]
-    stack.enter_context(running("MLflow", arguments, f"{address}/health"))
+    stack.enter_context(running("MLflow", arguments, f"{address}/health", environment))
     return address
+
+
+_MLFLOW_AUTH = """[mlflow]
+default_permission = NO_PERMISSIONS
+database_uri = sqlite:///{folder}/users.db
+admin_username = {user}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""The registry: which model speaks for a hazard, and what every training and forecast was made from.
+"""The registry: which model speaks for a hazard, and what each training and forecast was made from.
 
-The only module that imports MLflow. Everything lies below ``<home>/mlruns``: ``mlflow.db`` and ``artifacts/<region>``.
+The only module that imports MLflow. Everything lies below ``<home>/mlruns``: ``mlflow.db`` and
+``artifacts/<region>``.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import hashlib
@@ -15,12 +17,12 @@ import os
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import pandas as pd
 import xarray as xr
@@ -57,8 +59,109 @@ _PATHS = (
 )
 
 
+BUSY_SECONDS = 60.0
+"""How long another process may hold the database locked before we give up."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
 class RegistryError(RiskError):
-    """A registry that cannot be opened."""
+    """A registry that cannot be opened, read or written."""
+
+
+class _Refusal(NamedTuple):
+    """What a code of SQLite or of the operating system means, and what cures it."""
+
+    found: str
+    cure: str
+
+
+_LOCKED = _Refusal(
+    "it locked by another process",
+    "wait until that process is done, or stop it, then run this again",
+)
+_READ_ONLY = _Refusal(
+    "that it may not be written to",
+    "give this user the right to write the file and its folder, or mount their disk for writing",
+)
+_FULL = _Refusal("its disk full", "make room there, then run this again")
+_UNOPENED = _Refusal(
+    "that it cannot be opened",
+    "look that it is a file in a folder, both of which this user may read and write",
+)
+_CORRUPT = _Refusal(
+    "a file SQLite cannot read", "restore it from a copy, or move it away and train anew"
+)
+_REFUSALS = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CANTOPEN: _UNOPENED,
+    sqlite3.SQLITE_IOERR: _Refusal(
+        "a disk that fails to read or write it", "see to the disk, then run this again"
+    ),
+    sqlite3.SQLITE_NOTADB: _CORRUPT,
+    sqlite3.SQLITE_CORRUPT: _CORRUPT,
+    sqlite3.SQLITE_ERROR: _Refusal(
+        "tables of another version of MLflow",
+        "install the version that it was last used with, or restore it from a copy",
+    ),
+}
+_OS_REFUSALS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _READ_ONLY,
+    errno.EPERM: _READ_ONLY,
+}
+
+
+def _sqlite_error(error: BaseException | None) -> sqlite3.Error | None:
+    """SQLite's own error behind one of SQLAlchemy's or MLflow's."""
+    while error is not None and not isinstance(error, sqlite3.Error):
+        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
+    return error
+
+
+def _refused(database: Path, error: Exception) -> RegistryError | None:
+    """The sentence for an error that its reader can cure, else None."""
+    found = _sqlite_error(error)
+    if found is not None:  # the low byte of an extended code is the code itself
+        why = _REFUSALS.get(getattr(found, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF)
+        where, said = database, str(found)
+    elif isinstance(error, OSError):
+        why = _OS_REFUSALS.get(error.errno or 0)
+        where, said = Path(error.filename or database.parent), error.strerror or ""
+    else:
+        return None
+    if why is None:
+        return None
+    return RegistryError(
+        f"model registry {where}: found {why.found} ({said}), "
+        f"expected MLflow's database and files, to read and write; {why.cure}."
+    )
+
+
+def _told(
+    method: Callable[Concatenate[Registry, P], R],
+) -> Callable[Concatenate[Registry, P], R]:
+    """The method, raising RegistryError where SQLite or the disk refuses what it wants."""
+
+    @functools.wraps(method)
+    def call(self: Registry, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except RiskError:
+            raise
+        except Exception as error:
+            if told := _refused(self.database, error):
+                raise told from None
+            raise
+
+    return call
 
 
 class Damaged(ValueError):
@@ -76,7 +179,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that speaks for a hazard and its out-of-fold predictions; both None where there is none.
+    """The model that speaks for a hazard and its out-of-fold predictions; both may be None.
 
     ``degraded``: one sentence when it is not the version the alias names.
     """
@@ -88,7 +191,10 @@ class Champion:
 
 
 def code_version() -> str:
-    """What ``git describe`` says of the checkout ("-dirty" where files differ), else the package's version."""
+    """What ``git describe`` says of the checkout, "-dirty" where files differ.
+
+    Without git it is the package's version.
+    """
     if (CHECKOUT / ".git").exists():
         command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--tags", "--dirty"]
         try:
@@ -103,9 +209,11 @@ def code_version() -> str:
 class Registry:
     """MLflow's store of one home: SQLite and plain files, no server and no network.
 
-    Raises RegistryError where the database is not one.
+    Every method raises RegistryError where the database is none or another process has it locked,
+    where the disk is full, and where this user may not write.
     """
 
+    @_told
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.mlruns
         self.database = self.folder / "mlflow.db"
@@ -115,21 +223,23 @@ class Registry:
             repair_paths(self.database, self.artifacts)
 
     @functools.cached_property
+    @_told
     def client(self) -> MlflowClient:
         """MLflow's own client of this home, for whatever this class has no word for."""
         quieten()
         from mlflow import MlflowClient
 
         with self._alone():
+            require_writable(self.database)
             client = MlflowClient(
                 tracking_uri=f"sqlite:///{self.database}", registry_uri=f"sqlite:///{self.database}"
             )
             client.search_experiments(max_results=1)  # creates the tables
-            repair_paths(
-                self.database, self.artifacts
-            )  # MLflow's own "Default" experiment points into the working folder
+            # MLflow's own "Default" experiment points into the working folder.
+            repair_paths(self.database, self.artifacts)
         return client
 
+    @_told
     def register(
         self,
         region: Region,
@@ -138,9 +248,9 @@ class Registry:
         scores: pd.DataFrame,
         code_version: str,
     ) -> Registered:
-        """Track one training as a run, register its model, and let it take the champion's place unless it is worse.
+        """Track one training as a run and register its model, the champion unless it is worse.
 
-        ``scores``: rows of models.scores.assess, other hazards' rows are ignored. Raises OSError when the disk is full.
+        ``scores``: rows of models.scores.assess, other hazards' rows are ignored.
         """
         rows = scores[scores["hazard"] == model.hazard]
         tags = {
@@ -165,13 +275,14 @@ class Registry:
         with self._alone():
             return self._admit(region, model, out_of_fold, run_id, digest)
 
+    @_told
     def champion(
         self, region: Region, hazard: str, locations: Iterable[str] | None = None
     ) -> Champion:
         """The model the champion alias names, or the newest earlier champion whose files are whole.
 
-        A model made for another version of the region file or of this package, or for other ``locations`` (where given),
-        counts as absent.
+        A model made for another version of the region file or of this package, or for other
+        ``locations`` (where given), counts as absent.
         """
         broken: list[str] = []
         for version in self._candidates(f"{region.name}-{hazard}"):
@@ -181,7 +292,8 @@ class Registry:
                 break
             except (Damaged, ValueError, OSError, KeyError) as error:
                 broken.append(
-                    f"version {version.version} ({' '.join(str(error).split()) or type(error).__name__})"
+                    f"version {version.version} "
+                    f"({' '.join(str(error).split()) or type(error).__name__})"
                 )
                 continue
             if not made_for(model, region, locations):
@@ -197,6 +309,7 @@ class Registry:
             _degraded(region, hazard, broken, "what the calendar knows") if broken else None,
         )
 
+    @_told
     def log_forecast(
         self,
         region: Region,
@@ -205,8 +318,9 @@ class Registry:
         provenance: dict[str, Any],
         folder: Path,
     ) -> str:
-        """Track a published forecast as a run and return the run's id; the same files of the same day make one run only.
+        """Track a published forecast as a run and return the run's id.
 
+        The same files of the same day make one run only.
         ``folder`` holds forecast.csv and provenance.json, as published.
         """
         files = [folder / "forecast.csv", folder / "provenance.json"]
@@ -224,8 +338,12 @@ class Registry:
                 self.client.log_artifact(run_id, str(path))
         return run_id
 
+    @_told
     def log_study(self, region: Region, study: Study) -> str:
-        """Track a search for boosting parameters as a run of the region and return the run's id; metric steps are trials."""
+        """Track a search for boosting parameters as a run of the region and return the run's id.
+
+        Metric steps are trials.
+        """
         tags = {"kind": "study", "hazard": study.hazard, "code_version": code_version()}
         with (
             self._run(region, f"study {study.hazard}", tags) as run_id,
@@ -285,7 +403,7 @@ class Registry:
         return Registered(version, wins, reason)
 
     def _candidates(self, name: str) -> list[ModelVersion]:
-        """The version the alias names, then the earlier ones that once passed the gate, newest first."""
+        """The version the alias names, then earlier ones that passed the gate, newest first."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -360,7 +478,7 @@ class Registry:
 
 
 def quieten() -> None:
-    """Keep MLflow from phoning home and from logging its migrations; call before it is first imported."""
+    """Keep MLflow from phoning home and from logging its migrations; call before its import."""
     settings = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
@@ -371,35 +489,41 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its tracebacks of errors that it raises as well, and that are told in a sentence here.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def require_writable(database: Path) -> None:
+    """Raises sqlite3.Error where SQLite cannot write to the database: MLflow tries for minutes."""
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
 
 
 def repair_paths(database: Path, artifacts: Path) -> int:
-    """Make MLflow's absolute artifact paths point below ``artifacts``, wherever the home was when they were written.
+    """Make MLflow's absolute artifact paths point below ``artifacts``, wherever they did before.
 
-    Returns how many were changed; 0 where there is no database yet. Raises RegistryError for a file that is no database.
+    Returns how many were changed; 0 where there is no database yet. Raises sqlite3.Error.
     """
     if not database.is_file():
         return 0
-    try:
-        with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
-            present = {
-                row[0]
-                for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            }
-            if "experiments" not in present:
-                return 0
-            return sum(
-                _repair(connection, old, new, present) for old, new in _moves(connection, artifacts)
-            )
-    except sqlite3.DatabaseError as error:
-        raise RegistryError(
-            f"model registry {database}: found a file SQLite cannot read ({error}), expected MLflow's database; "
-            "restore it from a copy, or move it away and train anew."
-        ) from None
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection, connection:
+        present = {
+            row[0]
+            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        if "experiments" not in present:
+            return 0
+        return sum(
+            _repair(connection, old, new, present) for old, new in _moves(connection, artifacts)
+        )
 
 
 def _moves(connection: sqlite3.Connection, artifacts: Path) -> list[tuple[str, str]]:
-    """(old, new) artifact folder of each experiment that is ours or MLflow's default; one put elsewhere by hand stays."""
+    """(old, new) artifact folder of each experiment that is ours or MLflow's default.
+
+    One put elsewhere by hand stays.
+    """
     moves = []
     for number, location in connection.execute(
         "SELECT experiment_id, artifact_location FROM experiments"
@@ -417,7 +541,10 @@ def _repair(connection: sqlite3.Connection, old: str, new: str, present: set[str
     changed = 0
     for table, column in _PATHS:
         if table in present:
-            statement = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR substr({column}, 1, ?) = ?"  # noqa: S608
+            statement = (
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?"
+            )
             changed += connection.execute(
                 statement, (new, len(old) + 1, old, len(old) + 1, old + "/")
             ).rowcount
@@ -432,7 +559,10 @@ def write_manifest(folder: Path) -> str:
 
 
 def check_manifest(folder: Path, expected: str | None) -> None:
-    """Raise Damaged unless ``folder`` holds exactly the files its manifest lists; ``expected`` is the manifest's own hash."""
+    """Raise Damaged unless ``folder`` holds exactly the files its manifest lists.
+
+    ``expected`` is the manifest's own hash.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise Damaged(f"{MANIFEST} is missing")
@@ -457,7 +587,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 
 def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> bool:
-    """Whether the model was trained for this very region file and, where they are given, these places."""
+    """Whether the model is of this very region file and, where they are given, these places."""
     trained = model.meta.get("locations")
     same_places = (
         locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))
@@ -471,7 +601,10 @@ def _degraded(region: Region, hazard: str, broken: list[str], instead: str) -> s
 
 
 def parameters(meta: Mapping[str, Any]) -> dict[str, str]:
-    """MLflow parameters of a mapping: nested keys joined by dots, lists as JSON, at most 6000 characters each."""
+    """MLflow parameters of a mapping: nested keys joined by dots, lists as JSON.
+
+    Each has at most 6000 characters.
+    """
     found: dict[str, str] = {}
     for key, value in meta.items():
         if isinstance(value, Mapping):
@@ -484,7 +617,10 @@ def parameters(meta: Mapping[str, Any]) -> dict[str, str]:
 
 
 def metrics(rows: pd.DataFrame) -> list[tuple[str, float, int]]:
-    """(key, value, step) of a hazard's scores: a curve per score, level and window whose step is the lead in days."""
+    """(key, value, step) of a hazard's scores: a curve per score, level and window.
+
+    The step is the lead in days.
+    """
     found = [
         (f"cells_{str(verdict).replace(' ', '_')}", float(count), 0)
         for verdict, count in rows["verdict"].value_counts().items()
@@ -504,7 +640,10 @@ def metrics(rows: pd.DataFrame) -> list[tuple[str, float, int]]:
 
 
 def highest(forecast: xr.Dataset) -> list[tuple[str, float, int]]:
-    """(key, value, step) of a forecast: the highest probability per hazard and level; the step is the lead in days."""
+    """(key, value, step) of a forecast: the highest probability per hazard and level.
+
+    The step is the lead in days.
+    """
     top = (
         forecast["probability"]
         .max(["init_time", "location"], skipna=True)

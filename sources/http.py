@@ -1,8 +1,9 @@
 """The one way sources speak HTTP: politely, patiently, and believing nothing that comes back.
 
-``get_json`` asks one question of a service and returns its answer; ``Manners`` says how patient it is. Whatever goes wrong is a
-SourceUnavailable in one sentence: the source, what was asked, what was found, the cure. Keys and tokens go into ``secrets`` or
-``headers`` only: they are in no message and in no file.
+``get_json`` asks one question of a service and returns its answer; ``Manners`` says how patient it
+is. Whatever goes wrong is a SourceUnavailable in one sentence: the source, what was asked, what was
+found, the cure. Keys and tokens go into ``secrets`` or ``headers`` only: they are in no message and
+in no file.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import logging
 import os
 import random
+import re
 import ssl
 import tempfile
 import threading
@@ -46,22 +48,27 @@ _one_at_a_time = threading.Lock()
 
 
 class Refused(SourceUnavailable):
-    """A service that answered, but not with what was asked for; asking at once again for the same is of no use."""
+    """A service that answered, but not with what was asked for; asking again is of no use."""
 
 
 class Closed(SourceUnavailable):
-    """A service that answers us nothing for now: a limit is used up, it asks for a long wait, or it does not know the key."""
+    """A service that answers us nothing for now.
+
+    A limit is used up, it asks for a long wait, or it does not know the key.
+    """
 
 
 @dataclass(frozen=True)
 class Manners:
     """How patiently a service is asked.
 
-    ``tries``: how often at most; ``unreachable_tries``: where there is no connection at all. ``wait``: seconds before the second try,
-    doubled before each further one up to ``longest_wait`` (s); up to half as much is added by chance, so that many clients do not come
-    back together. A service that asks for more than ``longest_wait`` is closed. ``timeout``: seconds without a byte.
-    ``whole``: seconds for a whole reply. ``most_bytes``: of a reply.
-    ``hopeless``: words of a refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily limit.
+    ``tries``: how often at most; ``unreachable_tries``: where there is no connection at all.
+    ``wait``: seconds before the second try, doubled before each further one up to ``longest_wait``
+    (s); up to half as much is added by chance, so that many clients do not come back together. A
+    service that asks for more than ``longest_wait`` is closed. ``timeout``: seconds without a byte.
+    ``whole``: seconds for a whole reply. ``most_bytes``: of a reply. ``hopeless``: words of a
+    refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily
+    limit.
     """
 
     tries: int = 5
@@ -85,8 +92,8 @@ MANNERS = Manners()
 class Question:
     """What is asked of a service.
 
-    ``what``: the places and days, for messages ("berkane, 2026-11-01 to 2026-11-10"). ``secrets``: query parameters such as a key.
-    Of the ``headers``, Authorization is secret too.
+    ``what``: the places and days, for messages ("berkane, 2026-11-01 to 2026-11-10"). ``secrets``:
+    query parameters such as a key. Of the ``headers``, Authorization is secret too.
     """
 
     source: str
@@ -125,7 +132,11 @@ class Reply:
 
 
 class _Trouble(Exception):
-    """A try that failed. ``again``: whether another may help; ``after``: the seconds the service asks to wait, if it does."""
+    """A try that failed.
+
+    ``again``: whether another may help; ``after``: the seconds the service asks to wait, if it
+    does.
+    """
 
     def __init__(
         self,
@@ -144,7 +155,10 @@ class _Unreachable(_Trouble):
 
 
 LATER = "run it again later"
-CHECK_ADDRESS = "check the address under source_options in the region file, and that no login page stands before the service"
+CHECK_ADDRESS = (
+    "check the address under source_options in the region file, "
+    "and that no login page stands before the service"
+)
 
 
 def get_json(
@@ -156,9 +170,10 @@ def get_json(
 ) -> Answer:
     """What ``read`` makes of the JSON that answers the question.
 
-    With a folder ``kept`` an answer kept there is used without asking where ``read`` accepts it, and with ``keep`` a new one is
-    kept once ``read`` has accepted it: only for answers that will never change. Raises SourceUnavailable (Refused
-    or Closed where asking again soon is of no use), or what ``read`` raises.
+    With a folder ``kept`` an answer kept there is used without asking where ``read`` accepts it,
+    and with ``keep`` a new one is kept once ``read`` has accepted it: only for answers that will
+    never change. Raises SourceUnavailable (Refused or Closed where asking again soon is of no use),
+    or what ``read`` raises.
     """
     path = _kept_path(kept, question) if kept is not None else None
     found = _kept_answer(path)
@@ -173,7 +188,10 @@ def get_json(
 
 
 def ask(question: Question, manners: Manners = MANNERS) -> Reply:
-    """The reply to a question, tried as often as ``manners`` allow, one request at a time. Raises SourceUnavailable."""
+    """The reply to a question, tried as often as ``manners`` allow, one request at a time.
+
+    Raises SourceUnavailable.
+    """
     with _client(manners) as client:
         for number in range(1, manners.tries + 1):
             try:
@@ -191,7 +209,7 @@ def ask(question: Question, manners: Manners = MANNERS) -> Reply:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two addresses are of the same scheme, host and port, so that a link from one to the other may be followed."""
+    """Whether two addresses have one scheme, host and port, so that a link may be followed."""
     first, second = httpx.URL(one), httpx.URL(other)
     return (first.scheme, first.host, _port(first)) == (second.scheme, second.host, _port(second))
 
@@ -209,7 +227,8 @@ def _address(text: str) -> str:
         )
     if url.userinfo:
         raise ValueError(
-            "found a user or password in the address, which the region file must not hold; put it into the environment"
+            "found a user or password in the address, which the region file must not hold; put it "
+            "into the environment"
         )
     return text
 
@@ -314,7 +333,12 @@ def _json(status: int, headers: Mapping[str, str], content: bytes, manners: Mann
     if content.lstrip()[:1] == b"<":
         raise _Trouble("a web page where JSON was expected", CHECK_ADDRESS)
     try:
-        return json.loads(content, object_pairs_hook=_once)
+        found = json.loads(content, object_pairs_hook=_once)
+        if re.search(rb"\\u[dD][89a-fA-F]", content):
+            # JSON may hold half a character, which no file may: it becomes a question mark.
+            whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+            found = json.loads(whole)
+        return found
     except (ValueError, RecursionError):
         text = " ".join(content[:400].decode("utf-8", "replace").split())
         if manners.gives_up(text):
@@ -365,7 +389,10 @@ def _reason(content: bytes) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3); None where it holds neither."""
+    """Seconds of a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    None where it holds neither.
+    """
     if not text:
         return None
     if text.strip().isdecimal():

@@ -1,7 +1,8 @@
-"""NASA POWER: daily weather of MERRA-2 and solar radiation of CERES for any place, without a key; a second opinion on the history.
+"""NASA POWER: daily weather of MERRA-2 and solar radiation of CERES for any place, without a key.
 
-Options, in the region file under ``source_options: nasa_power:``, are those of ``Options``. Days are UTC days where the region's
-standard time is UTC, else days of local solar time, the only other ones the service has.
+It is a second opinion on the history. Options, in the region file under ``source_options:
+nasa_power:``, are those of ``Options``. Days are UTC days where the region's standard time is UTC,
+else days of local solar time, the only other ones the service has.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def fetch(region: Region, settings: Settings) -> Batch:
 SOURCE = Source(
     name=NAME,
     delay_days=DELAY_DAYS,
-    attribution="NASA Langley Research Center POWER Project, funded through the NASA Earth Science Directorate Applied Science Program",
+    attribution=(
+        "NASA Langley Research Center POWER Project, "
+        "funded through the NASA Earth Science Directorate Applied Science Program"
+    ),
     licence="free of restrictions, with credit to NASA POWER",
     complete=False,
     fetch=fetch,
@@ -133,7 +137,10 @@ def question_of(region: Region, options: Options, cell: Cell, first: date, last:
 
 
 def _read(body: Any, question: Question, cell: Cell, first: date, last: date) -> pd.DataFrame:
-    """A reply as observations. Days at the end without any value are not published yet and are left out."""
+    """A reply as observations.
+
+    Days at the end without any value are not published yet and are left out.
+    """
     series, fill = _series(body, question), _fill_value(body, question)
     _check_place(body, question, cell)
     days = pd.date_range(first, last, freq="D").as_unit("ns")
@@ -165,7 +172,8 @@ def _series(body: Any, question: Question) -> Mapping[str, Any]:
         if units[column.parameter] != column.unit:
             raise _wrong(
                 question,
-                f"{column.parameter} in {units[column.parameter]!r} where {column.unit!r} was expected",
+                f"{column.parameter} in {units[column.parameter]!r} where {column.unit!r} was "
+                "expected",
             )
     return series
 
@@ -174,21 +182,22 @@ def _fill_value(body: Any, question: Question) -> float:
     """The number that stands for missing, which the reply must name."""
     try:
         return float(body["header"]["fill_value"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise _wrong(question, "no fill_value in the header") from None
 
 
 def _check_place(body: Any, question: Question, cell: Cell) -> None:
     try:
         longitude, latitude = (float(degrees) for degrees in body["geometry"]["coordinates"][:2])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise _wrong(question, "no coordinates") from None
     if (
         not max(abs(latitude - cell.latitude), abs(longitude - cell.longitude)) <= 0.01
     ):  # degrees; the service repeats the point asked for
         raise _wrong(
             question,
-            f"the point {latitude:g}, {longitude:g} where {cell.latitude:g}, {cell.longitude:g} was asked for",
+            f"the point {latitude:g}, {longitude:g} where {cell.latitude:g}, {cell.longitude:g} "
+            "was asked for",
         )
 
 

@@ -1,20 +1,26 @@
-"""FIWARE NGSI-LD: what a city's context broker remembers of its weather stations and flood monitors, by temporal queries.
+"""FIWARE NGSI-LD: what a city's context broker remembers of weather stations and flood monitors.
+
+It is asked by temporal queries.
 
     source_options:
       ngsi_ld:
         url: https://broker.example.org/ngsi-ld/v1
-        tenant: berkane                              # optional: NGSILD-Tenant; fiware_service, fiware_service_path likewise
-        authorization_env: BROKER_AUTHORIZATION      # optional: the variable holds the header's value, such as "Bearer abc"
+        tenant: berkane                          # optional; fiware_service, fiware_service_path too
+        authorization_env: BROKER_AUTHORIZATION  # optional: a variable that holds "Bearer abc"
         places:
-          berkane: {WeatherObserved: "urn:ngsi-ld:WeatherObserved:berkane-1", FloodMonitoring: "urn:ngsi-ld:FloodMonitoring:moulouya-3"}
+          berkane:
+            WeatherObserved: "urn:ngsi-ld:WeatherObserved:berkane-1"
+            FloodMonitoring: "urn:ngsi-ld:FloodMonitoring:moulouya-3"
 
-Attributes and their units are those of the Smart Data Models (https://smartdatamodels.org, dataModel.Weather and dataModel.Environment);
-``attributes`` names others. A reading's ``unitCode`` (UN/CEFACT) wins over the model's unit, ``units`` over both. The standard: ETSI GS
-CIM 009 V1.6.1, 5.7.4 (temporal queries), 4.5.7 and 4.5.9 (representations), 6.3.10 (pages of time).
+Attributes and their units are those of the Smart Data Models (https://smartdatamodels.org,
+dataModel.Weather and dataModel.Environment); ``attributes`` names others. A reading's ``unitCode``
+(UN/CEFACT) wins over the model's unit, ``units`` over both. The standard: ETSI GS CIM 009 V1.6.1,
+5.7.4 (temporal queries), 4.5.7 and 4.5.9 (representations), 6.3.10 (pages of time).
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,15 +38,19 @@ from sources.http import MANNERS, Address, Manners, Question, Refused, Reply, as
 from sources.readings import (
     Newest,
     ReadingOptions,
+    StrayTime,
+    at_stray_times,
     begins,
     converted,
     daily,
     first_day,
     gathered,
+    instant,
     known_places,
     known_variable,
     locations_table,
     newest_days,
+    number,
     parts_of,
     resumed,
 )
@@ -65,10 +75,11 @@ MODEL = {
 
 
 class Options(ReadingOptions):
-    """What a region says of its broker. ``places``: place -> entity type -> entity id. ``attributes``: theirs -> our variable.
+    """What a region says of its broker. ``places``: place -> entity type -> entity id.
 
-    ``units``: by attribute. ``simplified``: ask for bare values (options=temporalValues), which come without unitCode.
-    ``window_days``: days asked for at a time. ``context``: the JSON-LD context that gives attributes their short names.
+    ``attributes``: theirs -> our variable. ``units``: by attribute. ``simplified``: ask for bare
+    values (options=temporalValues), which come without unitCode. ``window_days``: days asked for at
+    a time. ``context``: the JSON-LD context that gives attributes their short names.
     """
 
     url: Address
@@ -128,12 +139,12 @@ class Broker:
     def pages(
         self, place: str, kind: str, entity: str, since: pd.Timestamp, until: pd.Timestamp
     ) -> Iterator[tuple[Question, Any]]:
-        """Every answer of a window: a broker may answer for a part of the time, or name a next page."""
+        """Every answer of a window: one may be of a part of the time, or name a next page."""
         question, seen = self.question(place, kind, entity, since, until), set[str]()
         for _ in range(MOST_PAGES):
             reply = ask(question, self.manners)
             yield question, reply.body
-            link, end = _next_link(reply, question), _answered_until(reply)
+            link, end = _next_link(reply, question), _answered_until(reply, question)
             if link:
                 if link in seen:
                     raise question.refused(
@@ -160,7 +171,7 @@ def _next_link(reply: Reply, question: Question) -> str | None:
         return None
     try:
         link = str(httpx.URL(question.url).join(found[1]))
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         link = ""
     if not link or not same_origin(question.url, link):
         raise question.refused(
@@ -169,18 +180,28 @@ def _next_link(reply: Reply, question: Question) -> str | None:
     return link
 
 
-def _answered_until(reply: Reply) -> pd.Timestamp | None:
-    """Until when a partial answer (206) goes: the second time of its Content-Range, ``date-time 2026-..Z-2026-..Z/..``."""
-    times = re.findall(
-        r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?", reply.headers.get("content-range", "")
-    )
-    return (
-        max(pd.Timestamp(time.rstrip("Z"), tz="UTC") for time in times) if len(times) == 2 else None
-    )
+def _answered_until(reply: Reply, question: Question) -> pd.Timestamp | None:
+    """Until when a partial answer (206) goes: the second time of its Content-Range.
+
+    It reads ``date-time 2026-..Z-2026-..Z/..``. Raises SourceUnavailable for times that are none.
+    """
+    found = reply.headers.get("content-range", "")
+    times = re.findall(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z?", found)
+    if len(times) != 2:
+        return None
+    try:
+        return max(instant(f"{time.rstrip('Z')}Z") for time in times)
+    except ValueError:
+        raise question.refused(
+            f"the Content-Range {found[:80]!r}", "report it to who runs the broker"
+        ) from None
 
 
 def fetch(region: Region, settings: Settings) -> Batch:
-    """The days that the broker's readings give, from the newest stored ones on. Raises SourceUnavailable, RiskError."""
+    """The days that the broker's readings give, from the newest stored ones on.
+
+    Raises SourceUnavailable, RiskError.
+    """
     return fetch_from(broker_of(region), region, newest_days(region, settings, NAME))
 
 
@@ -191,6 +212,7 @@ SOURCE = Source(
     licence="as its owner says",
     complete=False,
     fetch=fetch,
+    readings=True,
 )
 
 
@@ -224,6 +246,7 @@ def fetch_from(
             place,
             begins(_first_day(region, options, newest, place), offset),
             until,
+            remarks,
         )
         for place in options.places
     }
@@ -234,28 +257,37 @@ def fetch_from(
         options,
         offset,
         now,
+        remarks,
     )
     if table.empty and not newest:
-        raise SourceUnavailable(
-            f"{NAME}: found no reading at {options.url}; check the entities' ids and `history_start`, or run it later."
-        )
+        nothing = f"{NAME}: found no reading at {options.url}"
+        cure = "check the entities' ids and `history_start`, or run it later"
+        raise SourceUnavailable(" ".join([f"{nothing}; {cure}.", *remarks]))
     return Batch(
         table, locations_table(region, table["location"].unique().tolist()), remarks=tuple(remarks)
     )
 
 
 def _of_place(
-    broker: Broker, place: str, since: pd.Timestamp, until: pd.Timestamp
+    broker: Broker,
+    place: str,
+    since: pd.Timestamp,
+    until: pd.Timestamp,
+    remarks: list[str],
 ) -> list[pd.DataFrame]:
-    """A place's readings, all or none: the next pull asks from the newest day stored of the place on."""
-    options, parts = broker.options, list[pd.DataFrame]()
+    """A place's readings, all or none, as the next pull asks from its newest stored day on.
+
+    Readings whose time no record may hold are left out; ``remarks`` gets a sentence.
+    """
+    options, parts, strays = broker.options, list[pd.DataFrame](), list[str]()
     for kind, entity in options.places[place].items():
         answers = _answers(broker, place, kind, entity, since, until)
         parts += _converted(
-            [row for question, body in answers for row in _rows(body, question, options)],
+            [row for question, body in answers for row in _rows(body, question, options, strays)],
             place,
             options,
         )
+    remarks += at_stray_times(NAME, [f"{what} of {place}" for what in strays])
     return parts
 
 
@@ -267,7 +299,8 @@ def _first_day(region: Region, options: Options, newest: Newest, place: str) -> 
     first = first_day(region, options, {}, place, "precipitation")
     if first is None:
         raise ConfigError(
-            f"region file {region.path}: history_start: found none, {NAME} needs the first day to ask for; add it."
+            f"region file {region.path}: history_start: found none, {NAME} needs the first day to "
+            "ask for; add it."
         )
     return first
 
@@ -283,9 +316,13 @@ def _answers(
 
 
 def _rows(
-    body: Any, question: Question, options: Options
+    body: Any, question: Question, options: Options, strays: list[str]
 ) -> Iterator[tuple[str, str, pd.Timestamp, float]]:
-    """Readings in an answer: attribute, unit, time, value. Raises SourceUnavailable for what they cannot be."""
+    """Readings in an answer: attribute, unit, time, value.
+
+    Those at times that no record may hold go to ``strays``. Raises SourceUnavailable for what they
+    cannot be.
+    """
     entities = body if isinstance(body, list) else [body]
     if not all(isinstance(entity, dict) and "type" in entity for entity in entities):
         raise question.refused(
@@ -296,12 +333,15 @@ def _rows(
             attribute = re.split(r"[/#]", name)[-1]
             if attribute in options.wanted:
                 for value, when, unit in _instances(found):
-                    if value is not None:
-                        number, moment = (
-                            _number(value, attribute, when, question),
-                            _moment(when, attribute, question),
-                        )
-                        yield attribute, _unit(attribute, unit, options), moment, number
+                    if value is None:
+                        continue
+                    number = _number(value, attribute, when, question)
+                    try:
+                        moment = _moment(when, attribute, question)
+                    except StrayTime:
+                        strays.append(f"{attribute} at {str(when)[:40]}")
+                        continue
+                    yield attribute, _unit(attribute, unit, options, question), moment, number
 
 
 def _instances(found: Any) -> Iterator[tuple[Any, Any, Any]]:
@@ -319,31 +359,45 @@ def _instances(found: Any) -> Iterator[tuple[Any, Any, Any]]:
             yield one, None, None
 
 
-def _unit(attribute: str, unit: Any, options: Options) -> str:
-    """The unit of a reading: the region's, else its own, else the data model's; "" where none is told."""
-    return options.units.get(attribute) or str(unit or "") or MODEL.get(attribute, ("", ""))[1]
+def _unit(attribute: str, unit: Any, options: Options, question: Question) -> str:
+    """The unit of a reading: the region's, else its own, else the data model's, else "".
+
+    Raises SourceUnavailable where its own is no text.
+    """
+    if attribute in options.units:
+        return options.units[attribute]
+    if unit is not None and not isinstance(unit, str):
+        raise question.refused(
+            f"{attribute} with the unitCode {json.dumps(unit)[:60]}",
+            "have its unitCode mended, or set `units`",
+        )
+    return unit or MODEL.get(attribute, ("", ""))[1]
 
 
 def _moment(when: Any, attribute: str, question: Question) -> pd.Timestamp:
+    """When a reading was.
+
+    Raises SourceUnavailable, and StrayTime for a time that no record may hold.
+    """
     try:
-        moment = pd.Timestamp(str(when))
-        if moment is pd.NaT or moment.tzinfo is None:
-            raise ValueError
+        return instant(when)
+    except StrayTime:
+        raise
     except ValueError:
         raise question.refused(
             f"a reading of {attribute} at {str(when)[:40]!r}",
             "have its observedAt mended: a time with Z",
         ) from None
-    return moment.tz_convert("UTC")
 
 
 def _number(value: Any, attribute: str, when: Any, question: Question) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    try:
+        return number(value)
+    except ValueError:
         found = f"{attribute} {str(value)[:40]!r} at {str(when)[:40]}"
         raise question.refused(
             found, "have it mended there, or choose another attribute under `attributes`"
-        )
-    return float(value)
+        ) from None
 
 
 def _converted(

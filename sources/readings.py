@@ -1,27 +1,32 @@
 """Readings within the day -> the region's days, for every source of sensors.
 
-A day is the region's own (``Region.day_offset``), and today is none before it is over. A variable's ``cell_methods`` say what a day's
-value is; ``air_temperature`` stands for its highest, mean and lowest. A day needs 80 % of the readings it should have, which follow from
-the interval: the option ``interval_minutes``, else the median gap between the readings of that place, variable and month. Below that
-the day is NaN. From 80 % on, means and extremes are those of the readings there are, and a sum is divided by the share of readings
-there is, because it would be too low by what is missing.
+A day is the region's own (``Region.day_offset``), and today is none before it is over. A variable's
+``cell_methods`` say what a day's value is; ``air_temperature`` stands for its highest, mean and
+lowest. A day needs 80 % of the readings it should have, which follow from the interval: the option
+``interval_minutes``, else the median gap between the readings of that place, variable and month.
+Below that the day is NaN. From 80 % on, means and extremes are those of the readings there are, and
+a sum is divided by the share of readings there is, because it would be too low by what is missing.
 
-An impossible reading is not averaged away: its day gets that very value, so that the contract sees, withholds and lists it.
+An impossible reading is not averaged away: its day gets that very value, so that the contract sees,
+withholds and lists it.
 """
 
 from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Literal, TypeVar
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from configs import Region, RiskError, Settings
+from data_contracts.contract import EARLIEST, LATEST
 from data_contracts.variables import FILL_VALUES, VARIABLES
 from sources import SourceUnavailable
 from sources.http import Closed, Refused
@@ -43,13 +48,18 @@ Found = TypeVar("Found")
 Newest = dict[tuple[str, str], pd.Timestamp]
 
 
+class StrayTime(ValueError):
+    """A time outside of those that a record may hold, such as 9999-12-31 where none is known."""
+
+
 class ReadingOptions(BaseModel):
     """What a region file may say of any source of readings.
 
-    ``interval_minutes``: the time between readings by variable, where the median gap would mislead. ``stamp``: whether a reading's
-    time is the ``start`` of the time it is for (or an instant), or its ``end``: then a reading of midnight is the day before's.
-    ``missing``: numbers that mean "no value" there. ``since``: fetch everything from this day on, whatever is stored.
-    ``late_days``: days before the newest stored one that are fetched again, because readings may arrive late.
+    ``interval_minutes``: the time between readings by variable, where the median gap would mislead.
+    ``stamp``: whether a reading's time is the ``start`` of the time it is for (or an instant), or
+    its ``end``: then a reading of midnight is the day before's. ``missing``: numbers that mean "no
+    value" there. ``since``: fetch everything from this day on, whatever is stored. ``late_days``:
+    days before the newest stored one that are fetched again, because readings may arrive late.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,12 +99,70 @@ def parts_of(variable: str) -> tuple[str, ...]:
     return PARTS.get(variable, (variable,))
 
 
+def instant(text: Any) -> pd.Timestamp:
+    """The time that a text with a zone names, in UTC.
+
+    Raises StrayTime for one that no record may hold, ValueError for what is no such text.
+    """
+    try:
+        if not isinstance(text, str) or not (year := re.match(r"[+-]?(\d{4,})", text)):
+            raise ValueError("no text that begins with a year")
+        if len(year[1]) > 4 and text[year.end() :].startswith("-"):
+            raise StrayTime(text)
+        moment = pd.Timestamp(text)
+        if not isinstance(moment, pd.Timestamp) or moment.tzinfo is None:
+            raise ValueError("no time with a zone")
+        if not EARLIEST.year <= moment.year <= LATEST.year:
+            raise StrayTime(text)
+        return moment.tz_convert("UTC").as_unit("ns")
+    except StrayTime:
+        raise
+    except pd.errors.OutOfBoundsDatetime:
+        raise StrayTime(text) from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+def number(value: Any) -> float:
+    """A number as a float; one too large for any is infinite, which the contract withholds.
+
+    Raises ValueError for what is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("no number")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def are_stray(years: pd.Series) -> pd.Series:
+    """Which years no record may hold."""
+    return ~years.between(EARLIEST.year, LATEST.year)
+
+
+def left_out(source: str, what: str, count: int, example: str, cure: str) -> str:
+    """The remark on readings that are not used.
+
+    ``what``: "readings left out for" and the reason.
+    """
+    return f"{source}: {what}: {count}, such as {example}; {cure}."
+
+
+def at_stray_times(source: str, examples: Sequence[str]) -> list[str]:
+    """The remark on readings at times that no record may hold; none where there is no reading."""
+    what, cure = "readings left out for their time", "have them mended there"
+    return [left_out(source, what, len(examples), examples[0], cure)] if examples else []
+
+
 def gathered(
     asks: Mapping[str, Callable[[], list[Found]]], remarks: list[str], source: str
 ) -> list[Found]:
-    """What each of ``asks``, by what is asked for, gives; one that fails goes to ``remarks``, as the others may still be had.
+    """What each of ``asks``, by what is asked for, gives.
 
-    Raises SourceUnavailable when none succeeds, when one finds the service closed, or when two in a row are down, since then it is.
+    One that fails goes to ``remarks``, as the others may still be had. Raises SourceUnavailable
+    when none succeeds, when one finds the service closed, or when two in a row are down, since then
+    it is.
     """
     found, errors, row, good = list[Found](), list[SourceUnavailable](), 0, 0
     for number, (what, ask) in enumerate(asks.items(), 1):
@@ -158,7 +226,7 @@ def first_day(
 
 
 def resumed(days: Iterable[pd.Timestamp], options: ReadingOptions) -> pd.Timestamp:
-    """The first day to ask for together of what is stored until ``days``: some before that of the one furthest behind."""
+    """The first day to ask for of what is stored until ``days``: some before the earliest."""
     known = list(days)
     return min(day for day in known if max(known) - day <= LONGEST_OUTAGE) - options.late_days * DAY
 
@@ -174,9 +242,10 @@ def converted(
     conversions: dict[str, Conversion],
     missing: tuple[float, ...],
 ) -> pd.DataFrame:
-    """One stream's readings (columns time, location, value) as rows of ``daily``, once for each variable they give.
+    """One stream's readings as rows of ``daily``, once for each variable they give.
 
-    ``conversions``: by canonical variable. A number that means "missing" everywhere is kept as it is, for the contract to refuse.
+    ``readings``: columns time, location, value. ``conversions``: by canonical variable. A number
+    that means "missing" everywhere is kept as it is, for the contract to see.
     """
     raw = readings["value"].astype("float64").mask(readings["value"].isin(list(missing)))
     parts = []
@@ -197,18 +266,22 @@ def daily(
     options: ReadingOptions,
     offset: int,
     now: datetime | None = None,
+    remarks: list[str] | None = None,
 ) -> pd.DataFrame:
-    """Readings as a Batch's observations: columns time (day, no zone), location, then variables; days that are over only.
+    """Readings as a Batch's observations, of days that are over.
 
-    ``readings``: columns time (UTC), location, variable (canonical), value (canonical unit, NaN for one that is not to be used),
-    impossible, rate. Equal duplicates are one reading. Raises RiskError where two readings of one instant differ.
+    Columns time (day, no zone), location, then variables. ``readings``: columns time (UTC),
+    location, variable (canonical), value (canonical unit, NaN for one that is not to be used),
+    impossible, rate. Equal duplicates are one reading. Where readings of one instant differ, none
+    of them is used, and ``remarks`` gets a sentence. Raises RiskError where nothing else was read.
     """
     found = readings.dropna(subset=["value"])
     if found.empty:
         return pd.DataFrame(
             {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
         )
-    found = _distinct(found, source).sort_values([*KEYS, "time"], ignore_index=True)
+    found = _distinct(found, source, [] if remarks is None else remarks)
+    found = found.sort_values([*KEYS, "time"], ignore_index=True)
     found["day"] = _days(found["time"], options, offset)
     found["gap"] = _gaps(found, options)
     days = _day_values(found[found["day"] < _today(offset, now)])
@@ -229,9 +302,10 @@ def daily(
 def qualities(
     readings: pd.DataFrame, options: ReadingOptions, offset: int, now: datetime | None = None
 ) -> pd.DataFrame:
-    """What is said of the readings of each day that is over, as a Batch's ``quality``; none of a reading of which nothing is said.
+    """What is said of the readings of each day that is over, as a Batch's ``quality``.
 
-    ``readings``: as ``daily`` takes them, and a column quality (text, or None).
+    A reading of which nothing is said has no row. ``readings``: as ``daily`` takes them, and a
+    column quality (text, or None).
     """
     found = readings.dropna(subset=["quality"]).drop_duplicates(["time", *KEYS, "value", "quality"])
     days = found.assign(day=_days(found["time"], options, offset), used=found["value"].notna())
@@ -256,27 +330,29 @@ def _today(offset: int, now: datetime | None) -> pd.Timestamp:
     ).normalize()
 
 
-def _distinct(found: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Each reading once."""
+def _distinct(found: pd.DataFrame, source: str, remarks: list[str]) -> pd.DataFrame:
+    """Each reading once, and none of an instant for which there are several that differ."""
     found = found.drop_duplicates(["time", *KEYS, "value"])
-    twice = found.duplicated(["time", *KEYS])
-    if twice.any():
-        row = found[twice].iloc[0]
-        both = found[
-            (found["time"] == row["time"])
-            & (found["location"] == row["location"])
-            & (found["variable"] == row["variable"])
-        ]
-        values = " and ".join(f"{value:g}" for value in both["value"][:2])
-        where = f"{row['variable']} of {row['location']} at {row['time']:%Y-%m-%dT%H:%MZ}"
-        raise RiskError(
-            f"{source}: {where} is {values}, expected one value; take one out there, or choose one sensor a place."
-        )
-    return found
+    differ = found.duplicated(["time", *KEYS], keep=False)
+    if not differ.any():
+        return found
+    rows = found[differ]
+    first = rows.iloc[0]
+    values = rows[(rows[["time", *KEYS]] == first[["time", *KEYS]]).all(axis=1)]["value"]
+    both = " and ".join(f"{value:g}" for value in values[:2])
+    where = f"{first['variable']} of {first['location']} at {first['time']:%Y-%m-%dT%H:%MZ}"
+    instants = len(rows.drop_duplicates(["time", "location"]))
+    what = "readings left out for two values at one instant"
+    cure = "take one out there, or choose one sensor a place"
+    remark = left_out(source, what, instants, f"{where} is {both}", cure)
+    if differ.all():
+        raise RiskError(remark)
+    remarks.append(remark)
+    return found[~differ]
 
 
 def _gaps(found: pd.DataFrame, options: ReadingOptions) -> pd.Series:
-    """The time between readings that should be there, a day at most; NaT where a stream has one reading only."""
+    """The time between readings that should be there, a day at most; NaT for a lone reading."""
     gap = found.groupby(KEYS)["time"].diff()
     month = found["time"].dt.strftime("%Y-%m")
     usual = gap.groupby([found["location"], found["variable"], month]).transform("median")
@@ -291,7 +367,7 @@ def _gaps(found: pd.DataFrame, options: ReadingOptions) -> pd.Series:
 
 
 def _day_values(found: pd.DataFrame) -> pd.Series:
-    """The value of each day, indexed by day, location, variable; NaN where too few readings are there."""
+    """The value of each day by day, location, variable; NaN where there are too few readings."""
     groups = found.groupby(["day", *KEYS], sort=True)
     expected = (DAY / groups["gap"].median()).round().clip(lower=1)
     share = (groups.size() / expected).clip(upper=1.0)
@@ -312,7 +388,7 @@ def _day_values(found: pd.DataFrame) -> pd.Series:
 
 
 def locations_table(region: Region, found: list[str]) -> pd.DataFrame:
-    """A Batch's locations: the region's places that were found, in its order, then others, about which nothing is known."""
+    """A Batch's locations: the region's places that were found, in its order, then others."""
     places = {place.id: place for place in region.locations}
     ids = [name for name in places if name in found] + sorted(set(found) - set(places))
     names = {

@@ -1,17 +1,22 @@
-"""OGC SensorThings API 1.1: readings of a city's or agency's sensors, from Datastreams named by id or found by their ObservedProperty.
+"""OGC SensorThings API 1.1: readings of a city's or agency's sensors.
+
+Their Datastreams are named by id or found by their ObservedProperty.
 
     source_options:
       sensor_things:
         url: https://sensors.example.org/FROST-Server/v1.1
-        authorization_env: SENSORS_AUTHORIZATION    # optional: the variable holds the header's value, such as "Bearer abc"
+        authorization_env: SENSORS_AUTHORIZATION    # optional: a variable that holds "Bearer abc"
         places:
           berkane: {thing: 12}                      # its Datastreams of the properties below
           saidia: {datastreams: {river_level: 41}}  # or by id
-        properties: {Air Temperature: air_temperature, "http://vocabulary/rain": precipitation}   # name or definition: ours
+        properties:                                 # name or definition: ours
+          Air Temperature: air_temperature
+          "http://vocabulary/rain": precipitation
 
-Units are read from ``unitOfMeasurement`` (UCUM 2.1, or a usual symbol) and converted. A reading whose ``resultQuality`` holds one of
-``bad_quality`` is left out, and how many were is remarked; what is said of the quality of any reading is kept, see ``Store.quality``.
-The standard: https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
+Units are read from ``unitOfMeasurement`` (UCUM 2.1, or a usual symbol) and converted. A reading
+whose ``resultQuality`` holds one of ``bad_quality`` is left out, and how many were is remarked;
+what is said of the quality of any reading is kept, see ``Store.quality``. The standard:
+https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
 """
 
 from __future__ import annotations
@@ -34,15 +39,19 @@ from sources.http import MANNERS, Address, Manners, Question, Refused, ask, same
 from sources.readings import (
     Newest,
     ReadingOptions,
+    StrayTime,
+    at_stray_times,
     begins,
     converted,
     daily,
     first_day,
     gathered,
+    instant,
     known_places,
     known_variable,
     locations_table,
     newest_days,
+    number,
     parts_of,
     qualities,
 )
@@ -54,7 +63,7 @@ LONGEST = pd.Timedelta(days=1, hours=1)  # of an interval that a reading may be 
 
 
 class Place(BaseModel):
-    """Whose readings a place's are: those of a Thing's Datastreams, or of Datastreams by variable."""
+    """Whose readings a place has: those of a Thing's Datastreams, or of Datastreams by variable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,9 +77,11 @@ class Place(BaseModel):
 
 
 class Options(ReadingOptions):
-    """What a region says of its service. ``units``: of a variable where the service names a wrong one. ``page``: readings a request.
+    """What a region says of its service.
 
-    ``order_by``: by what the service sorts while we page; it must be something that it can sort by, or empty.
+    ``units``: of a variable where the service names a wrong one. ``page``: readings a request.
+    ``order_by``: by what the service sorts while we page; it must be something that it can sort by,
+    or empty.
     """
 
     url: Address
@@ -90,7 +101,7 @@ class Options(ReadingOptions):
 
 @dataclass(frozen=True)
 class Datastream:
-    """One sensor's series: where it stands in the service, whose it is here, and how its unit is converted."""
+    """One sensor's series: its path in the service, whose it is here, how its unit is converted."""
 
     path: str
     place: str
@@ -130,7 +141,7 @@ class Service:
         return found
 
     def collection(self, question: Question) -> Iterator[dict[str, Any]]:
-        """All entities of a collection, following ``@iot.nextLink`` as long as it leads on within the service."""
+        """All entities of a collection, following ``@iot.nextLink`` within the service."""
         seen = {question.url}
         for _ in range(MOST_PAGES):
             body = ask(question, self.manners).body
@@ -171,12 +182,15 @@ def _leads_on(url: str, link: Any) -> bool:
     """Whether a link is an address of the same service."""
     try:
         return isinstance(link, str) and same_origin(url, link)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         return False
 
 
 def fetch(region: Region, settings: Settings) -> Batch:
-    """The days that the service's readings give, of each Datastream from its newest stored day on. Raises SourceUnavailable."""
+    """The days that the service's readings give, of each Datastream from its newest stored day on.
+
+    Raises SourceUnavailable.
+    """
     return fetch_from(service_of(region), region, newest_days(region, settings, NAME))
 
 
@@ -187,6 +201,7 @@ SOURCE = Source(
     licence="as its owner says",
     complete=False,
     fetch=fetch,
+    readings=True,
 )
 
 
@@ -198,13 +213,17 @@ def service_of(region: Region, manners: Manners = MANNERS) -> Service:
 
 
 def authorization(variable: str | None, source: str, region: Region) -> dict[str, str]:
-    """The header that the environment variable holds; none where none is named. Raises ConfigError where it is not set."""
+    """The header that the environment variable holds; none where none is named.
+
+    Raises ConfigError where it is not set.
+    """
     if variable is None:
         return {}
     value = os.environ.get(variable, "").strip()
     if not value:
         raise ConfigError(
-            f"{source}: the environment variable {variable}, named in {region.path}, is not set, expected the value of the "
+            f"{source}: the environment variable {variable}, named in {region.path}, is not set, "
+            "expected the value of the "
             "Authorization header, such as Bearer and a token; set it."
         )
     return {"Authorization": value}
@@ -231,17 +250,21 @@ def fetch_from(service: Service, region: Region, newest: Newest) -> Batch:
         NAME,
     )
     found = pd.concat(parts, ignore_index=True)
-    table = daily(found, NAME, options, offset)
+    table = daily(found, NAME, options, offset, remarks=remarks)
     if table.empty and not newest:
+        nothing = f"{NAME}: found no reading in {len(parts)} Datastreams of {options.url}"
         raise SourceUnavailable(
-            f"{NAME}: found no reading in {len(parts)} Datastreams of {options.url}; check them, or run it again later."
+            " ".join([f"{nothing}; check them, or run it again later.", *remarks])
         )
     places = locations_table(region, table["location"].unique().tolist())
     return Batch(table, places, quality=qualities(found, options, offset), remarks=tuple(remarks))
 
 
 def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
-    """Every place's Datastreams, what is wrong with one going to ``remarks``. Raises SourceUnavailable where there is none."""
+    """Every place's Datastreams, what is wrong with one going to ``remarks``.
+
+    Raises SourceUnavailable where there is none.
+    """
     asks: dict[str, Callable[[], list[Datastream]]] = {}
     for place, whose in service.options.places.items():
         for variable, identity in whose.datastreams.items():
@@ -249,7 +272,7 @@ def datastreams(service: Service, remarks: list[str]) -> list[Datastream]:
                 _by_id, service, place, variable, identity
             )
         if whose.thing is not None:
-            asks[f"the Datastreams of {place}"] = partial(_of_thing, service, place, whose)
+            asks[f"the Datastreams of {place}"] = partial(_of_thing, service, place, whose, remarks)
     return gathered(asks, remarks, NAME)
 
 
@@ -269,13 +292,15 @@ def _key(identity: int | str) -> str:
     )
 
 
-def _of_thing(service: Service, place: str, whose: Place) -> list[Datastream]:
+def _of_thing(service: Service, place: str, whose: Place, remarks: list[str]) -> list[Datastream]:
     """The Thing's Datastreams by ObservedProperty, but for variables given by id.
 
-    The service selects: one asked to ``$expand`` the ObservedProperty of many Datastreams may give all of them the first one's.
+    The service selects: one asked to ``$expand`` the ObservedProperty of many Datastreams may give
+    all of them the first one's. What is wrong with one goes to ``remarks`` where another is well.
     """
     path, what = f"Things({_key(whose.thing or 0)})/Datastreams", f"the Datastreams of {place}"
     chosen: dict[str, Datastream] = {}
+    wrong: list[Refused] = []
     for theirs, variable in service.options.properties.items():
         if variable in whose.datastreams:
             continue
@@ -286,15 +311,27 @@ def _of_thing(service: Service, place: str, whose: Place) -> list[Datastream]:
             filter=f"ObservedProperty/name eq '{text}' or ObservedProperty/definition eq '{text}'",
         )
         for entity in service.collection(question):
-            stream = _datastream(
-                service, f"Datastreams({_key(entity['@iot.id'])})", entity, place, variable
-            )
+            identity = entity.get("@iot.id")
+            if isinstance(identity, bool) or not isinstance(identity, int | str):
+                raise question.refused(
+                    f"a Datastream with the @iot.id {str(identity)[:40]!r}", "have it mended there"
+                )
+            try:
+                stream = _datastream(
+                    service, f"Datastreams({_key(identity)})", entity, place, variable
+                )
+            except Refused as error:
+                wrong.append(error)
+                continue
             if variable in chosen:
                 raise question.refused(
                     f"two of {variable}, {chosen[variable].path} and {stream.path}",
                     "choose one under `datastreams`",
                 )
             chosen[variable] = stream
+    if wrong and not chosen:
+        raise wrong[0]
+    remarks += [str(error) for error in wrong]
     if not chosen and not whose.datastreams:
         question = service.question(path, what)
         names = [str(entity.get("name")) for entity in service.collection(question)][:8]
@@ -307,11 +344,8 @@ def _datastream(
     service: Service, path: str, entity: dict[str, Any], place: str, variable: str
 ) -> Datastream:
     told = service.options.units.get(variable)
-    unit = entity.get("unitOfMeasurement") or {}
-    spellings = (
-        [told] if told else [_bare(unit.get(key)) for key in ("definition", "symbol", "name")]
-    )
     whose = f"{NAME}: {variable} of {place} ({path})"
+    spellings = [told] if told else _spellings(entity.get("unitOfMeasurement"), whose)
     return Datastream(
         path,
         place,
@@ -320,28 +354,48 @@ def _datastream(
     )
 
 
-def _bare(text: Any) -> str:
-    """A UCUM code out of what stands where one should: ``ucum:Cel``, https://ucum.org/ucum#Cel, or the code itself."""
-    text = str(text or "").strip()
+UNIT_CURE = "have the service's unitOfMeasurement mended, or set `units` in the region file"
+
+
+def _spellings(unit: Any, whose: str) -> list[str]:
+    """What a ``unitOfMeasurement`` calls its unit.
+
+    Raises Refused for what is no such object of texts.
+    """
+    known = unit if isinstance(unit, dict) else {}
+    texts = [known.get(key) for key in ("definition", "symbol", "name")]
+    odd = [text for text in texts if text is not None and not isinstance(text, str)]
+    if odd or not isinstance(unit, dict | None):
+        found = json.dumps(odd[0] if odd else unit)[:60]
+        raise Refused(f"{whose}: the unit is told as {found}, expected text; {UNIT_CURE}.")
+    return [_bare(text) for text in texts if text]
+
+
+def _bare(text: str) -> str:
+    """A UCUM code out of ``ucum:Cel``, https://ucum.org/ucum#Cel, or the code itself."""
+    text = text.strip()
     for mark in ("#", "/UCUM/", "ucum:", "code="):
         text = text.rsplit(mark, 1)[-1] if mark in text else text
     return text
 
 
 def _conversion(spellings: list[str], variable: str, whose: str) -> Conversion:
-    """How the unit is converted that one or more spellings name. Raises SourceUnavailable where none is known, or two differ."""
-    cure = "have the service's unitOfMeasurement mended, or set `units` in the region file"
+    """How the unit is converted that one or more spellings name.
+
+    Raises SourceUnavailable where none is known, or two differ.
+    """
     known, refused = {}, ""
     for spelling in filter(None, spellings):
         try:
-            known[spelling] = conversion(spelling, variable, whose, cure)
+            known[spelling] = conversion(spelling, variable, whose, UNIT_CURE)
         except RiskError as error:
             refused = refused or str(error)
     if not known:
-        raise Refused(refused or f"{whose}: there is no unit, expected one; {cure}.")
+        raise Refused(refused or f"{whose}: there is no unit, expected one; {UNIT_CURE}.")
     if len(set(known.values())) > 1:
         raise Refused(
-            f"{whose}: the unit is told as {' and as '.join(map(repr, known))}, expected one; {cure}."
+            f"{whose}: the unit is told as {' and as '.join(map(repr, known))}, expected one; "
+            f"{UNIT_CURE}."
         )
     return next(iter(known.values()))
 
@@ -353,9 +407,10 @@ def readings(
     offset: int,
     remarks: list[str],
 ) -> pd.DataFrame:
-    """A Datastream's readings from a day on, as ``readings.daily`` and ``readings.qualities`` take them.
+    """A Datastream's readings from a day on, as ``daily`` and ``qualities`` take them.
 
-    One left out for its quality has no value; how many are is added to ``remarks``.
+    One left out for its quality has no value. How many are, and how many are left out because no
+    record may hold their time, is added to ``remarks``.
     """
     since = (
         f"phenomenonTime ge {begins(first, offset):%Y-%m-%dT%H:%M:%SZ}" if first is not None else ""
@@ -365,20 +420,24 @@ def readings(
     question = service.question(
         f"{stream.path}/Observations", what, **page, select="phenomenonTime,result,resultQuality"
     )
-    found, bad = [], 0
+    found, strays, bad = [], list[str](), 0
     for entity in service.collection(question):
         quality = entity.get("resultQuality")
         if _is_bad(quality, service.options.bad_quality):
             bad += 1
-            with suppress(
-                Refused
-            ):  # what is said of a reading at no time of day is counted, but of no day
+            # What is said of a reading at no time of day is counted, but of no day.
+            with suppress(Refused, StrayTime):
                 found.append((_moment(entity, question), float("nan"), _text(quality)))
         elif entity.get("result") is not None:
-            found.append((_moment(entity, question), _number(entity, question), _text(quality)))
+            try:
+                found.append((_moment(entity, question), _number(entity, question), _text(quality)))
+            except StrayTime as error:
+                strays.append(f"{stream} at {str(error)[:40]}")
+    remarks += at_stray_times(NAME, strays)
     if bad:
         remarks.append(
-            f"{NAME}: {stream}: readings left out for their resultQuality: {bad}; data/quality lists them."
+            f"{NAME}: {stream}: readings left out for their resultQuality: {bad}; data/quality "
+            "lists them."
         )
     columns = {"time": "datetime64[ns, UTC]", "value": "float64", "quality": "object"}
     table = pd.DataFrame(found, columns=list(columns)).astype(columns)
@@ -391,16 +450,16 @@ def readings(
 
 
 def _text(quality: Any) -> str | None:
-    """What is said of a reading's quality as it can be listed: the text itself, else as JSON; None where nothing is."""
-    return (
-        quality
-        if quality is None or isinstance(quality, str)
-        else json.dumps(quality, sort_keys=True, ensure_ascii=False)
-    )
+    """What is said of a reading's quality: the text itself, else as JSON; None where nothing is."""
+    if quality is None:
+        return None
+    if not isinstance(quality, str):
+        quality = json.dumps(quality, sort_keys=True, ensure_ascii=False)
+    return quality
 
 
 def _is_bad(quality: Any, words: tuple[str, ...]) -> bool:
-    """Whether one of the words stands anywhere in what is said of a reading's quality; small or large letters."""
+    """Whether one of the words, in small or large letters, stands in what is said of a reading."""
     if isinstance(quality, dict | list):
         return any(
             _is_bad(part, words)
@@ -410,22 +469,27 @@ def _is_bad(quality: Any, words: tuple[str, ...]) -> bool:
 
 
 def _number(entity: dict[str, Any], question: Question) -> float:
-    result = entity["result"]
-    if isinstance(result, bool) or not isinstance(result, int | float):
-        when = str(entity.get("phenomenonTime"))[:40]
+    try:
+        return number(entity["result"])
+    except ValueError:
+        result, when = str(entity["result"])[:40], str(entity.get("phenomenonTime"))[:40]
         raise question.refused(
-            f"the result {str(result)[:40]!r} at {when}", "choose a Datastream of numbers"
-        )
-    return float(result)
+            f"the result {result!r} at {when}", "choose a Datastream of numbers"
+        ) from None
 
 
 def _moment(entity: dict[str, Any], question: Question) -> pd.Timestamp:
-    """When a reading was: its instant, or the middle of its interval, which lies in its day."""
+    """When a reading was: its instant, or the middle of its interval, which lies in its day.
+
+    Raises SourceUnavailable for what is no time, StrayTime for one that no record may hold.
+    """
     text = str(entity.get("phenomenonTime"))
     try:
-        ends = [pd.Timestamp(part) for part in text.split("/")]
-        if len(ends) > 2 or any(end is pd.NaT or end.tzinfo is None for end in ends):
-            raise ValueError
+        ends = [instant(part) for part in text.split("/")]
+        if len(ends) > 2:
+            raise ValueError("more than two ends")
+    except StrayTime:
+        raise
     except ValueError:
         raise question.refused(
             f"the phenomenonTime {text[:40]!r}",
@@ -435,4 +499,4 @@ def _moment(entity: dict[str, Any], question: Question) -> pd.Timestamp:
         raise question.refused(
             f"the phenomenonTime {text[:60]!r}", "choose a Datastream of readings for a day or less"
         )
-    return (ends[0] + (ends[-1] - ends[0]) / 2).tz_convert("UTC")
+    return ends[0] + (ends[-1] - ends[0]) / 2

@@ -1,18 +1,23 @@
-"""SQL: readings from any database that SQLAlchemy speaks to, by one SELECT; PostgreSQL and TimescaleDB are the usual city historians.
+"""SQL: readings from any database that SQLAlchemy speaks to, by one SELECT.
+
+PostgreSQL and TimescaleDB are the usual city historians.
 
 In the region file, with the database's URL (and so its password) in the environment only:
 
     source_options:
       sql:
         url_env: CITY_DATABASE_URL     # postgresql://user:password@host/database
-        select: SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE ts >= :since
-        variables: {TA: air_temperature, RR: precipitation}   # theirs: ours; without it they must be canonical names
-        units: {TA: K}                                        # theirs where it is not the canonical one
-        locations: {"0815": berkane}                          # theirs: ours; without it they must be the region's ids
+        select: >
+          SELECT ts AS time, station AS location, sensor AS variable, value
+          FROM readings WHERE ts >= :since
+        variables: {TA: air_temperature, RR: precipitation}   # theirs: ours; else canonical names
+        units: {TA: K}                                        # where it is not the canonical one
+        locations: {"0815": berkane}                          # theirs: ours; else the region's ids
 
-``:since`` (optional) is a time from which on rows are wanted, so that a daily pull asks for what is new; after a place or variable is
-added, the option ``since`` brings its past. Rows may be of any interval up to a day; a ``time`` that is a date is that day's. The
-statement runs in a transaction that is read-only where the database can and is rolled back in any case.
+``:since`` (optional) is a time from which on rows are wanted, so that a daily pull asks for what is
+new; after a place or variable is added, the option ``since`` brings its past. Rows may be of any
+interval up to a day; a ``time`` that is a date is that day's. The statement runs in a transaction
+that is read-only where the database can and is rolled back in any case.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import available_timezones
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from pydantic import Field, field_validator
@@ -40,13 +46,17 @@ from sources.readings import (
     DAY,
     Newest,
     ReadingOptions,
+    are_stray,
+    at_stray_times,
     begins,
     converted,
     daily,
     known_places,
     known_variable,
+    left_out,
     locations_table,
     newest_days,
+    number,
     parts_of,
     resumed,
 )
@@ -128,7 +138,8 @@ class Options(ReadingOptions):
     def _a_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
             raise ValueError(
-                "found something else than the name of an environment variable, such as CITY_DATABASE_URL, that holds the URL"
+                "found something else than the name of an environment variable, such as "
+                "CITY_DATABASE_URL, that holds the URL"
             )
         return value
 
@@ -145,7 +156,8 @@ class Options(ReadingOptions):
         if ";" in bare or writing:
             found = "several statements" if ";" in bare else f"the word {writing[0].upper()}"
             raise ValueError(
-                f"found {found}, expected one SELECT that changes nothing (put a column of such a name in quotes)"
+                f"found {found}, expected one SELECT that changes nothing (put a column of such a "
+                "name in quotes)"
             )
         return value.strip().rstrip(";")
 
@@ -156,7 +168,10 @@ class Options(ReadingOptions):
 
 
 def fetch(region: Region, settings: Settings) -> Batch:
-    """The days that the SELECT's rows give, those after the newest stored ones where some are. Raises SourceUnavailable, RiskError."""
+    """The days that the SELECT's rows give, those after the newest stored ones where some are.
+
+    Raises SourceUnavailable, RiskError.
+    """
     options = options_of(region, NAME, Options)
     offset = region.day_offset
     first = first_wanted(region, options, newest_days(region, settings, NAME))
@@ -164,11 +179,17 @@ def fetch(region: Region, settings: Settings) -> Batch:
     rows = selected(options, region, begins(first, offset) - DAY)
     if rows.empty and first == EARLIEST:
         raise RiskError(
-            f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} or load the table."
+            f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} "
+            "or load the table."
         )
-    table = daily(readings(rows, region, options, offset), NAME, options, offset)
+    remarks = list[str]()
+    found = readings(rows, region, options, offset, remarks)
+    table = daily(found, NAME, options, offset, remarks=remarks)
+    if table.empty and remarks and first == EARLIEST:
+        raise RiskError(" ".join(remarks))
     table = table[table["time"] >= first]
-    return Batch(table, locations_table(region, table["location"].unique().tolist()))
+    places = locations_table(region, table["location"].unique().tolist())
+    return Batch(table, places, remarks=tuple(remarks))
 
 
 SOURCE = Source(
@@ -178,6 +199,7 @@ SOURCE = Source(
     licence="as its owner says",
     complete=False,
     fetch=fetch,
+    readings=True,
 )
 
 
@@ -229,13 +251,14 @@ def _check_columns(names: list[str], region: Region) -> None:
     if sorted(name.lower() for name in names) != sorted(COLUMNS):
         found = ", ".join(names)
         raise RiskError(
-            f"{NAME}: the select gives the columns {found}, expected {', '.join(COLUMNS)}; name them with AS in {region.path}."
+            f"{NAME}: the select gives the columns {found}, expected {', '.join(COLUMNS)}; name "
+            f"them with AS in {region.path}."
         )
 
 
 @contextmanager
 def _connection(options: Options, region: Region) -> Iterator[tuple[Connection, Any]]:
-    """A connection that writes nothing, and a function that raises our error for one of the database's."""
+    """A connection that writes nothing, and what raises our error for one of the database's."""
     url = _url(options, region)
     where = f"{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}".lstrip("/")
 
@@ -243,10 +266,12 @@ def _connection(options: Options, region: Region) -> Iterator[tuple[Connection, 
         found = _without_secrets(str(error.orig or error).strip().split("\n")[0].rstrip("."), url)
         if connecting or _is_down(error, url):
             raise SourceUnavailable(
-                f"{NAME}: asked the database {where}; found {found}; check {options.url_env}, or run it again later."
+                f"{NAME}: asked the database {where}; found {found}; check {options.url_env}, or "
+                "run it again later."
             )
         raise RiskError(
-            f"{NAME}: the database {where} refused the select, {found}; mend `select` in {region.path}."
+            f"{NAME}: the database {where} refused the select, {found}; mend `select` in "
+            f"{region.path}."
         )
 
     engine = _engine(url, options)
@@ -268,21 +293,24 @@ def _url(options: Options, region: Region) -> URL:
     text = os.environ.get(options.url_env, "")
     if not text:
         raise ConfigError(
-            f"{NAME}: the environment variable {options.url_env}, named in {region.path}, is not set, expected a database's URL "
+            f"{NAME}: the environment variable {options.url_env}, named in {region.path}, is not "
+            "set, expected a database's URL "
             "such as postgresql://user:password@host/database; set it."
         )
     try:
         url = make_url(text)
     except (exc.ArgumentError, ValueError):
         raise ConfigError(
-            f"{NAME}: what {options.url_env} holds is not a database's URL, expected such as postgresql://user:password@host/database "
+            f"{NAME}: what {options.url_env} holds is not a database's URL, expected such as "
+            "postgresql://user:password@host/database "
             "(with %40 for an @ in the password); mend it."
         ) from None
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
         raise SourceUnavailable(
-            f"{NAME}: found no file {url.database}, expected an SQLite database; check {options.url_env}."
+            f"{NAME}: found no file {url.database}, expected an SQLite database; check "
+            f"{options.url_env}."
         )
     return url
 
@@ -303,7 +331,8 @@ def _engine(url: URL, options: Options) -> sa.Engine:
             f"install {driver}" if driver else "name one that SQLAlchemy knows, such as postgresql"
         )
         raise ConfigError(
-            f"{NAME}: {options.url_env} asks for {url.drivername!r}, for which there is no driver; {cure}."
+            f"{NAME}: {options.url_env} asks for {url.drivername!r}, for which there is no "
+            f"driver; {cure}."
         ) from None
 
 
@@ -322,12 +351,19 @@ def _without_secrets(text: str, url: URL) -> str:
     return text[:300]
 
 
-def readings(rows: pd.DataFrame, region: Region, options: Options, offset: int) -> pd.DataFrame:
-    """Rows as ``readings.daily`` takes them: names and units ours. Raises RiskError for what they cannot be."""
-    rows = _renamed(rows, region, options)
+def readings(
+    rows: pd.DataFrame, region: Region, options: Options, offset: int, remarks: list[str]
+) -> pd.DataFrame:
+    """Rows as ``readings.daily`` takes them: names and units ours.
+
+    Rows whose time cannot be told are left out, and ``remarks`` gets a sentence. Raises RiskError
+    for what rows cannot be.
+    """
+    rows = _renamed(rows, region, options).reset_index(drop=True)
     table = pd.DataFrame({"location": rows["location"], "theirs": rows["variable"]})
     table["value"] = _numbers(rows)
-    table["time"] = _times(rows, options, offset)
+    table["time"] = _times(rows, options, offset, remarks)
+    table = table.dropna(subset=["time"])
     parts = []
     for theirs, part in table.groupby("theirs", sort=False):
         ours = _variable(str(theirs), region, options)
@@ -343,7 +379,8 @@ def _renamed(rows: pd.DataFrame, region: Region, options: Options) -> pd.DataFra
     for name in ("time", "location", "variable"):
         if rows[name].isna().any():
             raise RiskError(
-                f"{NAME}: the select gives rows without a {name}, expected one in each; leave them out in {region.path}."
+                f"{NAME}: the select gives rows without a {name}, expected one in each; leave "
+                f"them out in {region.path}."
             )
     rows = rows.assign(
         location=rows["location"].astype("str").str.strip(),
@@ -368,44 +405,87 @@ def _variable(theirs: str, region: Region, options: Options) -> str:
         return options.variables.get(theirs) or known_variable(theirs)
     except ValueError as error:
         raise RiskError(
-            f"{NAME}: variable: {error}; map it under `variables` in {region.path}, or leave it out."
+            f"{NAME}: variable: {error}; map it under `variables` in {region.path}, or leave it "
+            "out."
         ) from None
 
 
 def _numbers(rows: pd.DataFrame) -> pd.Series:
-    values = pd.to_numeric(rows["value"], errors="coerce").astype("float64")
+    values = rows["value"].map(_number)
     _refuse(rows, "value", values.isna() & rows["value"].notna(), "a number or NULL")
-    return values
+    return values.astype("float64")
 
 
-def _times(rows: pd.DataFrame, options: Options, offset: int) -> pd.Series:
-    """Instants in UTC. A date is the first instant of that day of the region's."""
+def _number(value: Any) -> float:
+    """A number of any type a database has, or one written as text; NaN for what is none."""
+    try:
+        return float(value) if isinstance(value, str) and "_" not in value else number(value)
+    except ValueError:
+        return float("nan")
+
+
+def _times(rows: pd.DataFrame, options: Options, offset: int, remarks: list[str]) -> pd.Series:
+    """Instants in UTC; a date is the first instant of that day of the region's.
+
+    NaT for a row left out, because no record may hold its time or because clocks repeat or skip its
+    hour; ``remarks`` gets a sentence for each reason. Raises RiskError for what is no time.
+    """
     text = rows["time"].astype("str").str.strip()
-    _refuse(
-        rows,
-        "time",
-        ~text.str.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})"),
-        "a time or a date such as 2001-01-31",
-    )
+    shaped = text.str.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})")
+    _refuse(rows, "time", ~shaped, "a time or a date such as 2001-01-31")
+    stray = are_stray(text.str[:4].astype("int64"))
     day, zoned = text.str.len() == 10, text.str.contains(r"[T ].*(?:Z|[+-]\d{2}(?::?\d{2})?)$")
     moments = pd.Series(pd.NaT, index=text.index, dtype="datetime64[ns, UTC]")
-    moments[zoned] = pd.to_datetime(
-        text[zoned], utc=True, errors="coerce", format="ISO8601"
-    ).astype(moments.dtype)
-    plain = pd.to_datetime(text[~zoned], errors="coerce", format="ISO8601").astype("datetime64[ns]")
-    local = plain.dt.tz_localize(
-        options.time_zone, ambiguous="NaT", nonexistent="NaT"
-    ).dt.tz_convert("UTC")
-    moments[~zoned] = local.where(
-        ~day[~zoned], (plain - pd.Timedelta(hours=offset)).dt.tz_localize("UTC")
-    )
-    _refuse(
-        rows,
-        "time",
-        moments.isna(),
-        f"a time that is there once in {options.time_zone}; give it with its zone",
-    )
+    kinds = (zoned & ~stray, day & ~stray, ~zoned & ~day & ~stray)
+    with_zone, dates, wall = (_parsed(text[kind], utc=kind is kinds[0]) for kind in kinds)
+    for kind, known in (
+        (kinds[0], with_zone),
+        (kinds[1], (dates - pd.Timedelta(hours=offset)).dt.tz_localize("UTC")),
+        (kinds[2], _localized(wall, rows, options.time_zone)),
+    ):
+        moments.loc[kind] = known
+    changed = moments.isna() & wall.notna().reindex(text.index, fill_value=False)
+    wrong = moments.isna() & ~stray & ~changed
+    once = f"a time that is there once in {options.time_zone}; give it with its zone"
+    _refuse(rows, "time", wrong | changed if changed.all() else wrong, once)
+    remarks += at_stray_times(NAME, _examples(rows[stray]))
+    if changed.any():
+        what = f"readings left out for an hour that clocks repeat or skip in {options.time_zone}"
+        example, cure = _examples(rows[changed])[0], "give times with their zone"
+        remarks.append(left_out(NAME, what, int(changed.sum()), example, cure))
     return moments
+
+
+def _parsed(text: pd.Series, utc: bool = False) -> pd.Series:
+    """Texts as times, NaT for those that are none."""
+    found = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=utc)
+    return found.astype("datetime64[ns, UTC]" if utc else "datetime64[ns]")
+
+
+def _localized(wall: pd.Series, rows: pd.DataFrame, zone: str) -> pd.Series:
+    """Times on the wall in UTC; NaT for those that clocks skip there, or repeat.
+
+    A reading told twice for a repeated time is two: the first from before the clocks went back.
+    """
+    once = wall.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    before, after = (
+        wall.dt.tz_localize(zone, ambiguous=np.full(len(wall), summer), nonexistent="NaT")
+        for summer in (True, False)
+    )
+    keys = pd.DataFrame({"time": wall, **rows.loc[wall.index, ["location", "variable"]]})
+    told = keys.groupby(["time", "location", "variable"], dropna=False)
+    twice = once.isna() & (told["time"].transform("size") == 2)
+    turn = told.cumcount()
+    once = once.mask(twice & (turn == 0), before).mask(twice & (turn == 1), after)
+    return once.dt.tz_convert("UTC")
+
+
+def _examples(rows: pd.DataFrame) -> list[str]:
+    """Which readings they are."""
+    return [
+        f"{row['variable']} of {row['location']} at {str(row['time'])[:40]}"
+        for row in rows.to_dict("records")
+    ]
 
 
 def _refuse(rows: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> None:
@@ -414,5 +494,6 @@ def _refuse(rows: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> Non
         row = rows[bad].iloc[0]
         where = f"{row['variable']} of {row['location']} at {str(row['time'])[:40]}"
         raise RiskError(
-            f"{NAME}: {where}: {name}: found {str(row[name])[:40]!r}, expected {expected}; mend the table or the select."
+            f"{NAME}: {where}: {name}: found {str(row[name])[:40]!r}, expected {expected}; mend "
+            "the table or the select."
         )

@@ -1,12 +1,14 @@
 """Station files: anyone's own record, as CSV, Parquet or NetCDF files in the region's inbox.
 
-Observations: ``time`` (ISO date), ``location`` (not needed where the region has one place), canonical variables in
-canonical units. Weather forecasts as they were issued, in files whose name begins with ``forecasts``: ``init_time``,
-``lead_days``, ``location``, optional ``member``, variables. Optional ``locations.csv``: location, name, latitude,
-longitude, elevation. Files may overlap where they agree.
+Observations: ``time`` (ISO date), ``location`` (not needed where the region has one place),
+canonical variables in canonical units. Weather forecasts as they were issued, in files whose name
+begins with ``forecasts``: ``init_time``, ``lead_days``, ``location``, optional ``member``,
+variables. Optional ``locations.csv``: location, name, latitude, longitude, elevation. Files may
+overlap where they agree.
 
-In NetCDF the columns are dimensions with coordinates and variables (``station`` is as good as ``location``), each variable's
-``units`` must be there and be canonical, and coordinates name, latitude, longitude, elevation of the places are used.
+In NetCDF the columns are dimensions with coordinates and variables (``station`` is as good as
+``location``), each variable's ``units`` must be there and be canonical, and coordinates name,
+latitude, longitude, elevation of the places are used.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import difflib
 import io
 import re
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +40,23 @@ OTHER_FORMATS = frozenset(
     {".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"}
 )
 LONGEST_ID = 200
+MOST = 1_000_000  # of days ahead, or members: a number above is none
 
 # Names people give these columns, to suggest the canonical one.
 ALIASES = {
-    "tmax": "air_temperature_max", "tx": "air_temperature_max", "tmin": "air_temperature_min", "tn": "air_temperature_min",
-    "tmean": "air_temperature_mean", "tavg": "air_temperature_mean", "temperature": "air_temperature_mean", "tg": "air_temperature_mean",
-    "rain": "precipitation", "rainfall": "precipitation", "prcp": "precipitation", "precip": "precipitation", "pr": "precipitation",
-    "et0": "potential_evapotranspiration", "pet": "potential_evapotranspiration", "eto": "potential_evapotranspiration",
-    "rh": "relative_humidity", "humidity": "relative_humidity", "wind": "wind_speed", "radiation": "surface_downwelling_shortwave",
-    "discharge": "river_discharge", "flow": "river_discharge", "level": "river_level", "stage": "river_level", "pressure": "air_pressure",
-    "date": "time", "day": "time", "datetime": "time", "timestamp": "time", "station": "location", "site": "location", "id": "location",
-    "lat": "latitude", "lon": "longitude", "lng": "longitude", "altitude": "elevation", "lead_time": "lead_days", "lead": "lead_days",
+    "tmax": "air_temperature_max", "tx": "air_temperature_max", "tmin": "air_temperature_min",
+    "tn": "air_temperature_min", "tmean": "air_temperature_mean", "tavg": "air_temperature_mean",
+    "temperature": "air_temperature_mean", "tg": "air_temperature_mean", "rain": "precipitation",
+    "rainfall": "precipitation", "prcp": "precipitation", "precip": "precipitation",
+    "pr": "precipitation", "et0": "potential_evapotranspiration",
+    "pet": "potential_evapotranspiration", "eto": "potential_evapotranspiration",
+    "rh": "relative_humidity", "humidity": "relative_humidity", "wind": "wind_speed",
+    "radiation": "surface_downwelling_shortwave", "discharge": "river_discharge",
+    "flow": "river_discharge", "level": "river_level", "stage": "river_level",
+    "pressure": "air_pressure", "date": "time", "day": "time", "datetime": "time",
+    "timestamp": "time", "station": "location", "site": "location", "id": "location",
+    "lat": "latitude", "lon": "longitude", "lng": "longitude", "altitude": "elevation",
+    "lead_time": "lead_days", "lead": "lead_days",
 }  # fmt: skip
 
 
@@ -80,9 +88,10 @@ LOCATIONS = _Kind(
 
 @dataclass(frozen=True)
 class _Cells:
-    """A file's cells as they stand there: trimmed text, or numbers and times where the format knows them.
+    """A file's cells as they stand there: trimmed text, or the format's own numbers and times.
 
-    ``where`` tells a reader where the n-th row stands. ``places``: what the file itself says of its places, a row each.
+    ``where`` tells a reader where the n-th row stands. ``places``: what the file itself says of its
+    places, a row each.
     """
 
     path: Path
@@ -91,23 +100,31 @@ class _Cells:
     places: pd.DataFrame | None = None
 
 
+@dataclass(frozen=True)
+class _Record:
+    """A file as a table of its kind's columns, and what it says of its places, a row each."""
+
+    path: Path
+    table: pd.DataFrame
+    places: pd.DataFrame | None
+
+
 def fetch(region: Region, settings: Settings) -> Batch:
-    """Read every file of the region's inbox. Raises RiskError: one sentence with the file, the line and the cure."""
+    """Read every file of the region's inbox.
+
+    Raises RiskError: one sentence with the file, the line and the cure.
+    """
     inbox = region.inbox_path(settings)
     files = _files(region, inbox)
     places = _places(region, files["locations"])
     observations = [_read(path, OBSERVATIONS) for path in files["observations"]]
     forecasts = [_read(path, FORECASTS) for path in files["forecasts"]]
-    known = _known(region, places, [*observations, *forecasts])
+    known = _known(region, places, [record.table for record in (*observations, *forecasts)])
     observed = _join(
-        [_placed(table, known, len(places) > 0) for table in observations], OBSERVATIONS
+        [_placed(record, known, len(places) > 0) for record in observations], OBSERVATIONS
     )
-    issued = _join([_placed(table, known, len(places) > 0) for table in forecasts], FORECASTS)
-    told = [
-        table.attrs["places"]
-        for table in (*observations, *forecasts)
-        if table.attrs["places"] is not None
-    ]
+    issued = _join([_placed(record, known, len(places) > 0) for record in forecasts], FORECASTS)
+    told = [record.places for record in (*observations, *forecasts) if record.places is not None]
     return Batch(observed, _described(_with_told(places, told), [observed, issued]), issued)
 
 
@@ -134,8 +151,10 @@ def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
     for path in files:
         name, suffix = path.name.lower(), path.suffix.lower()
         if suffix in OTHER_FORMATS:
-            expected = "expected CSV, Parquet or NetCDF; save it as one of these or take it out of the inbox"
-            raise RiskError(f"{path}: found a {path.suffix} file, {expected}.")
+            cure = "save it as one of these or take it out of the inbox"
+            raise RiskError(
+                f"{path}: found a {path.suffix} file, expected CSV, Parquet or NetCDF; {cure}."
+            )
         if suffix in READERS:
             kinds[
                 "locations"
@@ -151,11 +170,8 @@ def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
     return kinds
 
 
-def _read(path: Path, kind: _Kind) -> pd.DataFrame:
-    """One file as a table of the kind's columns, numbers as float64, days as datetime64.
-
-    ``attrs``: ``path`` says whence, ``places`` what the file says of its places.
-    """
+def _read(path: Path, kind: _Kind) -> _Record:
+    """One file as a table of the kind's columns, numbers as float64, days as datetime64."""
     cells = READERS[path.suffix.lower()](path, kind)
     table = pd.DataFrame(index=cells.table.index)
     for name in map(str, cells.table):
@@ -168,8 +184,7 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
         else:
             table[name] = _names(cells, name, needed=name == "location")
     _no_duplicates(cells, table, [key for key in kind.keys if key in table])
-    table.attrs = {"path": path, "places": cells.places}
-    return table
+    return _Record(path, table, cells.places)
 
 
 def _read_csv(path: Path, kind: _Kind) -> _Cells:
@@ -192,7 +207,8 @@ def _read_parquet(path: Path, kind: _Kind) -> _Cells:
     _check_header(path, found.column_names, kind)
     if table.empty:
         raise RiskError(
-            f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox."
+            f"{path}: there are no rows in it, expected one a day; fill it or take it out of the "
+            "inbox."
         )
     return _Cells(path, table.apply(_trimmed), lambda row: f"row {row + 1}")
 
@@ -209,17 +225,21 @@ def _read_netcdf(path: Path, kind: _Kind) -> _Cells:
     strange = [str(dim) for dim in dataset.dims if dim not in kind.keys]
     if strange:
         raise RiskError(
-            f"{path}: unknown dimension {strange[0]!r}, expected {', '.join(kind.keys)}; rename it or take it out."
+            f"{path}: unknown dimension {strange[0]!r}, expected {', '.join(kind.keys)}; rename "
+            "it or take it out."
         )
     for name in dataset.data_vars:
         _canonical(path, str(name), dataset[name].attrs.get("units"))
     table = dataset[list(dataset.data_vars)].to_dataframe().reset_index()[names].apply(_trimmed)
     if table.empty:
         raise RiskError(
-            f"{path}: there are no rows in it, expected one a day; fill it or take it out of the inbox."
+            f"{path}: there are no rows in it, expected one a day; fill it or take it out of the "
+            "inbox."
         )
     keys = [name for name in names if name in kind.keys]
-    return _Cells(path, table, lambda row: _where(table.iloc[row], keys), _places_told(dataset))
+    return _Cells(
+        path, table, lambda row: _where(table.iloc[row], keys), _places_told(path, dataset)
+    )
 
 
 READERS: dict[str, Callable[[Path, _Kind], _Cells]] = {
@@ -235,7 +255,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _trimmed(column: pd.Series) -> pd.Series:
-    """Text without spaces around it, from text or bytes; a column that holds other things as it is."""
+    """Text without spaces around it, from text or bytes; a column of other things as it is."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == "object" and column.map(lambda cell: isinstance(cell, bytes)).any():
@@ -250,25 +270,28 @@ def _trimmed(column: pd.Series) -> pd.Series:
 
 
 def _dataset(path: Path) -> xr.Dataset:
-    """A NetCDF file in memory, CF times decoded, dimensions in canonical names, each with a coordinate."""
+    """A NetCDF file in memory: CF times decoded, dimensions in canonical names and labelled."""
     try:
         with xr.open_dataset(path, decode_coords="all", decode_timedelta=False) as opened:
-            dataset = opened.load()
+            dataset = _with_station_names(opened.load())
     except Exception as error:  # readers of NetCDF raise errors of every kind
         raise RiskError(
             f"{path}: it cannot be read as NetCDF ({_first_line(error)}); write it anew."
         ) from None
-    dataset = _with_station_names(dataset)
     bare = [str(dim) for dim in dataset.dims if dim not in dataset.coords]
     if bare:
         raise RiskError(
-            f"{path}: the dimension {bare[0]!r} has no coordinate, expected one of that name; add it."
+            f"{path}: the dimension {bare[0]!r} has no coordinate, expected one of that name; add "
+            "it."
         )
     return dataset
 
 
 def _with_station_names(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset with the dimension ``location``, labelled by the names of its stations (CF 9.5: cf_role timeseries_id)."""
+    """The dataset with the dimension ``location``, labelled by its stations' names.
+
+    CF 9.5: they are a variable whose cf_role is timeseries_id.
+    """
     if "station" in dataset.dims and "location" not in dataset.dims:
         dataset = dataset.rename({"station": "location"})
     if "location" in dataset.dims and "location" not in dataset.coords:
@@ -291,21 +314,26 @@ def _canonical(path: Path, name: str, units: str | None) -> None:
         raise RiskError(f"{path}: {name} is in {units!r}, expected {right}; convert it.")
 
 
-def _places_told(dataset: xr.Dataset) -> pd.DataFrame | None:
-    """What coordinates along ``location`` say of the places: name, latitude, longitude, elevation, as far as they are there."""
+def _places_told(path: Path, dataset: xr.Dataset) -> pd.DataFrame | None:
+    """What coordinates along ``location`` say of the places, as far as they are there.
+
+    Raises RiskError where a latitude, longitude or elevation is no number.
+    """
     short = {"lat": "latitude", "lon": "longitude", "alt": "elevation", "altitude": "elevation"}
-    dataset = dataset.rename(
-        {
-            name: long
-            for name, long in short.items()
-            if name in dataset.coords and long not in dataset.variables
-        }
-    )
+    for name, long in short.items():
+        if name in dataset.coords and long not in dataset.variables:
+            dataset = dataset.rename({name: long})
     told = [
         name
         for name in LOCATION_COLUMNS[1:]
         if name in dataset.coords and dataset[name].dims == ("location",)
     ]
+    for name in told:
+        if name != "name" and dataset[name].dtype.kind not in "fiu":
+            found = str(dataset[name].values[0])[:40]
+            raise RiskError(
+                f"{path}: the coordinate {name}: found {found!r}, expected numbers; store it so."
+            )
     return (
         dataset[told].to_dataframe().apply(_trimmed).reset_index()[["location", *told]]
         if told
@@ -324,7 +352,8 @@ def _text(path: Path) -> str:
         ) from None
     if not text.strip():
         raise RiskError(
-            f"{path}: the file is empty, expected a header line and a line a day; fill it or take it out of the inbox."
+            f"{path}: the file is empty, expected a header line and a line a day; fill it or take "
+            "it out of the inbox."
         )
     if "\0" in text:
         raise RiskError(f"{path}: found bytes that are not text; save the file as CSV in UTF-8.")
@@ -338,13 +367,14 @@ def _csv_header(path: Path, text: str) -> list[str]:
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in first:
             raise RiskError(
-                f"{path}: columns are separated by {name}, expected commas and decimal points; save it as comma-separated CSV."
+                f"{path}: columns are separated by {name}, expected commas and decimal points; "
+                "save it as comma-separated CSV."
             )
     return header
 
 
 def _check_header(path: Path, header: Sequence[str], kind: _Kind) -> None:
-    """Raises RiskError unless each column is known and stands once, and all that are needed are there."""
+    """Raises RiskError unless each column is known and stands once, and all needed are there."""
     for name in kind.required:
         if name not in header:
             near = next(
@@ -353,7 +383,8 @@ def _check_header(path: Path, header: Sequence[str], kind: _Kind) -> None:
             )
             cure = f"rename {near!r}" if near else "add it"
             raise RiskError(
-                f"{path}: there is no `{name}` column, found {', '.join(map(repr, header))}; {cure}."
+                f"{path}: there is no `{name}` column, found {', '.join(map(repr, header))}; "
+                f"{cure}."
             )
     for name in header:
         if name not in kind.columns:
@@ -362,7 +393,8 @@ def _check_header(path: Path, header: Sequence[str], kind: _Kind) -> None:
             raise RiskError(f"{path}: the column {name!r} stands twice; take one out.")
     if not any(name in kind.numbers for name in header) and kind is not LOCATIONS:
         raise RiskError(
-            f"{path}: there is no variable in it, expected one or more of {', '.join(VARIABLES)}; add a column."
+            f"{path}: there is no variable in it, expected one or more of {', '.join(VARIABLES)}; "
+            "add a column."
         )
 
 
@@ -387,7 +419,10 @@ def _advice(name: str, kind: _Kind) -> str:
 
 
 def _csv_cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
-    """The cells as trimmed text, a row for each line that is not blank. Every row must have as many fields as the header."""
+    """The cells as trimmed text, a row for each line that is not blank.
+
+    Every row must have as many fields as the header.
+    """
     odd: list[Any] = []
 
     def keep_odd(row: Any) -> str:
@@ -406,18 +441,21 @@ def _csv_cells(path: Path, text: str, header: Sequence[str]) -> pd.DataFrame:
         table = pa.csv.read_csv(io.BytesIO(text.lstrip("\r\n").encode()), options, parse, convert)
     except pa.ArrowInvalid as error:
         raise RiskError(
-            f"{path}: it cannot be read as CSV ({' '.join(str(error).split())}); look for a quote that is not closed."
+            f"{path}: it cannot be read as CSV ({' '.join(str(error).split())}); look for a quote "
+            "that is not closed."
         ) from None
     if odd:
         line = _line(text, odd[0].number - 1 if odd[0].number else 0)
         raise RiskError(
-            f"{path}: line {line} has {odd[0].actual_columns} fields, expected {len(header)} as in the header; "
+            f"{path}: line {line} has {odd[0].actual_columns} fields, expected {len(header)} as "
+            "in the header; "
             "mend that line (decimals have a point, quotes come in pairs)."
         )
     frame = table.to_pandas().set_axis(list(header), axis=1)
     if frame.empty:
         raise RiskError(
-            f"{path}: there are no rows below the header, expected a line a day; fill it or take it out of the inbox."
+            f"{path}: there are no rows below the header, expected a line a day; fill it or take "
+            "it out of the inbox."
         )
     return frame.apply(lambda column: column.str.strip())
 
@@ -473,14 +511,14 @@ def _numbers(cells: _Cells, name: str) -> pd.Series:
 def _whole_numbers(cells: _Cells, name: str) -> pd.Series:
     values = pd.to_numeric(cells.table[name], errors="coerce")
     low = 0 if name == "lead_days" else -1
-    bad = ~((values >= low) & (values % 1 == 0))
+    bad = ~(values.between(low, MOST) & (values % 1 == 0))
     if bad.any():
         raise _wrong(cells, name, bad, f"expected a whole number from {low} on")
     return values.astype("int64")
 
 
 def _days(cells: _Cells, name: str) -> pd.Series:
-    """A column of days: ISO text, or times. Midnight written out is a day; any other hour, or a zone, is not."""
+    """A column of days: ISO text, or times. Midnight is a day; another hour, or a zone, is not."""
     raw = cells.table[name]
     plain = raw.astype("str").fillna("").str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
     shaped = plain.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
@@ -498,7 +536,7 @@ def _days(cells: _Cells, name: str) -> pd.Series:
 def _names(cells: _Cells, name: str, needed: bool) -> pd.Series:
     raw = cells.table[name]
     names = raw.astype("str") if pd.api.types.is_integer_dtype(raw) else raw.fillna("")
-    if not _is_text(names):
+    if not names.map(lambda name: isinstance(name, str)).all():
         raise _wrong(
             cells, name, raw.notna() | raw.isna(), "expected text; store the column as text"
         )
@@ -534,9 +572,9 @@ def _where(row: pd.Series, keys: Sequence[str]) -> str:
 
 
 def _places(region: Region, paths: list[Path]) -> pd.DataFrame:
-    """The region's list of places: the region file's and those of locations.csv; the region file wins field by field."""
+    """The region file's places and those of locations.csv; the region file wins field by field."""
     listed = (
-        pd.concat([_read(path, LOCATIONS) for path in paths])
+        pd.concat([_read(path, LOCATIONS).table for path in paths])
         if paths
         else pd.DataFrame({"location": pd.Series(dtype="str")})
     )
@@ -561,7 +599,7 @@ def _places(region: Region, paths: list[Path]) -> pd.DataFrame:
 
 
 def _with_told(places: pd.DataFrame, told: list[pd.DataFrame]) -> pd.DataFrame:
-    """The list of places, what it leaves open filled from what files say of their own; earlier files win."""
+    """The places, what is left open filled from what files say of their own; earlier ones win."""
     merged = places.set_index("location").astype("object")
     for table in told:
         merged = merged.combine_first(
@@ -580,7 +618,7 @@ def _with_told(places: pd.DataFrame, told: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _known(region: Region, places: pd.DataFrame, tables: list[pd.DataFrame]) -> list[str]:
-    """Ids of the places there are: those listed, else those that files name, else the region's own name."""
+    """Ids of the places: those listed, else those that files name, else the region's own name."""
     if len(places):
         return places["location"].tolist()
     named = [
@@ -592,16 +630,18 @@ def _known(region: Region, places: pd.DataFrame, tables: list[pd.DataFrame]) -> 
     return list(dict.fromkeys(named)) or [region.name]
 
 
-def _placed(table: pd.DataFrame, known: list[str], listed: bool) -> pd.DataFrame:
-    """The table with its location column, every place of it known."""
-    path = table.attrs["path"]
+def _placed(record: _Record, known: list[str], listed: bool) -> _Record:
+    """The record with its location column, every place of it known."""
+    path, table = record.path, record.table
     if "location" not in table:
         if len(known) > 1:
             shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
             raise RiskError(
-                f"{path}: there is no `location` column, but the region has {len(known)} places ({shown}); add the column."
+                f"{path}: there is no `location` column, but the region has {len(known)} places "
+                f"({shown}); add the column."
             )
-        return table.assign(location=pd.Series(known[0], index=table.index, dtype="str"))
+        only = pd.Series(known[0], index=table.index, dtype="str")
+        return replace(record, table=table.assign(location=only))
     for place in table["location"].unique() if listed else ():
         if place not in known:
             near = difflib.get_close_matches(place, known, n=1, cutoff=0.5)
@@ -611,15 +651,17 @@ def _placed(table: pd.DataFrame, known: list[str], listed: bool) -> pd.DataFrame
                 else f"expected one of {', '.join(known[:5])}{', ...' if len(known) > 5 else ''};"
             )
             raise RiskError(
-                f"{path}: unknown location {place!r}, {hint} Rename it, or add it to the region file or to locations.csv."
+                f"{path}: unknown location {place!r}, {hint} Rename it, or add it to the region "
+                "file or to locations.csv."
             )
-    return table
+    return record
 
 
-def _join(tables: list[pd.DataFrame], kind: _Kind) -> pd.DataFrame:
+def _join(records: list[_Record], kind: _Kind) -> pd.DataFrame:
     """All files' rows in one table. Cells that several files have must agree."""
-    if not tables:
+    if not records:
         return pd.DataFrame()
+    tables = [record.table for record in records]
     if kind is FORECASTS:
         tables = [table if "member" in table else table.assign(member=-1) for table in tables]
     keys = list(kind.keys)
@@ -628,7 +670,7 @@ def _join(tables: list[pd.DataFrame], kind: _Kind) -> pd.DataFrame:
     twice = merged.duplicated(keys, keep=False)
     if twice.any():
         again = merged[twice]
-        _agree(again, keys, variables, [table.attrs["path"] for table in tables])
+        _agree(again, keys, variables, [record.path for record in records])
         merged = pd.concat(
             [merged[~twice], again.groupby(keys, as_index=False, sort=False)[variables].first()],
             ignore_index=True,
@@ -649,13 +691,17 @@ def _agree(again: pd.DataFrame, keys: list[str], variables: list[str], paths: li
     one, other = rows.iloc[0], rows[rows[name] != rows[name].iloc[0]].iloc[0]
     found: list[Hashable] = [paths[one["_file"]], paths[other["_file"]]]
     raise RiskError(
-        f"{found[0]} and {found[1]} differ: {name} at {_where(one, keys)} is {one[name]:g} in one and {other[name]:g} in the other; "
+        f"{found[0]} and {found[1]} differ: {name} at {_where(one, keys)} is {one[name]:g} in one "
+        f"and {other[name]:g} in the other; "
         "keep the right one."
     )
 
 
 def _described(places: pd.DataFrame, tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """The locations table of the places that were measured, in the list's order; a place without a name is called by its id."""
+    """The locations table of the places that were measured, in the list's order.
+
+    A place without a name is called by its id.
+    """
     measured = dict.fromkeys(
         str(place) for table in tables if len(table) for place in table["location"].unique()
     )

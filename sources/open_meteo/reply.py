@@ -1,4 +1,7 @@
-"""What is asked of Open-Meteo and what its replies must be: the right cells, zone, units and days, or nothing is believed."""
+"""What is asked of Open-Meteo and what its replies must be.
+
+The right cells, zone, units and days, or nothing is believed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data_contracts.contract import EARLIEST, LATEST
 from sources import SourceUnavailable
 from sources.http import Manners, Question, Refused
 from sources.open_meteo.cells import Cell, named
@@ -30,7 +34,7 @@ TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the
 
 @dataclass(frozen=True)
 class Column:
-    """A daily or hourly series of the service: its parameter, the unit it must come in (then the project's own), our name."""
+    """A daily series of the service: its parameter, the unit it must come in, our name."""
 
     parameter: str
     unit: str
@@ -58,7 +62,10 @@ _Hours = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Hourly:
-    """An hourly series and the daily values made of it: our name -> what becomes of an array (day, hour) along its hours."""
+    """An hourly series and the daily values made of it.
+
+    ``daily``: our name -> what becomes of an array (day, hour) along its hours.
+    """
 
     parameter: str
     unit: str
@@ -66,7 +73,10 @@ class Hourly:
 
 
 def _of_whole_days(function: Callable[..., np.ndarray]) -> _Hours:
-    """The function of a day's hours, NaN where more than one is missing: a run holds no rain for the hour it begins."""
+    """The function of a day's hours, NaN where more than one is missing.
+
+    A run holds no rain for the hour it begins.
+    """
 
     def apply(hours: np.ndarray) -> np.ndarray:
         whole = np.isfinite(hours).sum(axis=1) >= 23
@@ -100,7 +110,7 @@ def zone_name(offset: int) -> str:
 def ask_for(
     source: str, url: str, cells: Sequence[Cell], what: str, offset: int, params: Mapping[str, str]
 ) -> Question:
-    """A question for cells on the model's own grid: the nearest cell, at its own mean height, in standard days."""
+    """A question for cells on the model's own grid, at their own mean height, in standard days."""
     key = os.environ.get(KEY, "")
     return Question(
         source,
@@ -121,7 +131,10 @@ def ask_for(
 
 @dataclass(frozen=True)
 class Section:
-    """One cell's ``daily`` or ``hourly`` part of a reply: the stamps, the raw columns and their units, checked for cell and zone."""
+    """One cell's ``daily`` or ``hourly`` part of a reply, checked for cell and zone.
+
+    The stamps, the raw columns and their units.
+    """
 
     cell: Cell
     stamps: pd.DatetimeIndex
@@ -140,7 +153,10 @@ class Section:
             raise self.refuse(f"{name} in {self.units.get(name)!r} where {unit!r} was asked for")
 
     def column(self, name: str) -> np.ndarray:
-        """A series as float64, null as NaN. Raises SourceUnavailable where it is missing, of another length or no numbers."""
+        """A series as float64, null as NaN.
+
+        Raises SourceUnavailable where it is missing, of another length or no numbers.
+        """
         found = self.values.get(name)
         if not isinstance(found, list) or len(found) != len(self.stamps):
             raise self.refuse(f"{name} without a value for each stamp")
@@ -177,8 +193,9 @@ def sections(
 ) -> list[Section]:
     """The ``part`` of a reply for each cell asked for. ``units``: what each column must come in.
 
-    ``check(reply, cell, question)`` raises where the grid point answered for is not the one asked for (default: half a cell of ERA5).
-    Raises SourceUnavailable for a reply of another shape, place, zone or unit.
+    ``check(reply, cell, question)`` raises where the grid point answered for is not the one asked
+    for (default: half a cell of ERA5). Raises SourceUnavailable for a reply of another shape,
+    place, zone or unit.
     """
     found = body if isinstance(body, list) else [body]
     if len(found) != len(cells):
@@ -215,7 +232,8 @@ def _section(
         raise refuse(
             question,
             cell,
-            f"days of the offset {one.get('utc_offset_seconds')} s where {offset * 3600} s was asked for",
+            f"days of the offset {one.get('utc_offset_seconds')} s where {offset * 3600} s was "
+            "asked for",
         )
     section = Section(cell, _stamps(values["time"], cell, question), values, given, question)
     for name, unit in units.items():
@@ -233,23 +251,30 @@ def _not_offered(unit: Any, values: Any) -> bool:
 
 
 def _check_cell(one: Mapping[str, Any], cell: Cell, question: Question) -> None:
-    """The cell answered for must be the one asked for: another would splice two places into one record."""
+    """The cell answered for must be the one asked for: another would splice two places into one."""
     latitude, longitude = coordinates(one, cell, question)
     apart = max(abs(latitude - cell.latitude), abs(longitude - cell.longitude))
     if not apart <= 0.13:  # degrees: half of a cell of 0.25 degrees, and rounding
         raise refuse(
             question,
             cell,
-            f"the grid point {latitude:g}, {longitude:g}, {apart:.2f} degrees from the one asked for",
+            f"the grid point {latitude:g}, {longitude:g}, {apart:.2f} degrees from the one asked "
+            "for",
         )
 
 
 def coordinates(one: Mapping[str, Any], cell: Cell, question: Question) -> tuple[float, float]:
-    """Degrees north and east that a reply is for. Raises SourceUnavailable where it does not say."""
+    """Degrees north and east that a reply is for.
+
+    Raises SourceUnavailable where it does not say.
+    """
     try:
-        return float(one["latitude"]), float(one["longitude"])
-    except (KeyError, TypeError, ValueError):
+        north, east = float(one["latitude"]), float(one["longitude"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise refuse(question, cell, "no coordinates") from None
+    if not (abs(north) <= 90 and abs(east) <= 360):
+        raise refuse(question, cell, f"the coordinates {north:g}, {east:g}")
+    return north, east
 
 
 def _stamps(texts: Sequence[Any], cell: Cell, question: Question) -> pd.DatetimeIndex:
@@ -257,8 +282,10 @@ def _stamps(texts: Sequence[Any], cell: Cell, question: Question) -> pd.Datetime
         raise refuse(question, cell, "stamps that are no dates")
     try:
         stamps = pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601")).as_unit("ns")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise refuse(question, cell, "stamps that are no dates") from None
+    if ((stamps.year < EARLIEST.year) | (stamps.year > LATEST.year)).any():
+        raise refuse(question, cell, "stamps of years that no record holds")
     if stamps.tz is not None or stamps.hasnans:
         raise refuse(question, cell, "stamps with a zone or without a date")
     if stamps.has_duplicates:
@@ -269,7 +296,10 @@ def _stamps(texts: Sequence[Any], cell: Cell, question: Question) -> pd.Datetime
 def daily_table(
     section: Section, columns: Sequence[Column], first: date, last: date
 ) -> pd.DataFrame:
-    """The days from ``first`` to ``last``: time and the columns' variables. Raises SourceUnavailable where a day is missing."""
+    """The days from ``first`` to ``last``: time and the columns' variables.
+
+    Raises SourceUnavailable where a day is missing.
+    """
     days = pd.date_range(first, last, freq="D").as_unit("ns")
     missing = days.difference(section.stamps)
     if len(missing) or len(days) != len(section.stamps):
@@ -283,9 +313,10 @@ def daily_table(
 
 
 def daily_of_hours(section: Section, series: Mapping[str, Hourly]) -> pd.DataFrame:
-    """Daily values of hourly series (the reply's name -> what it is): time and variables. Raises SourceUnavailable for a gap.
+    """Daily values of hourly series (the reply's name -> what it is): time and variables.
 
-    A day's hours are those stamped 00:00 to 23:00, as in the service's own daily values; rain at a stamp fell in the hour before.
+    Raises SourceUnavailable for a gap. A day's hours are those stamped 00:00 to 23:00, as in the
+    service's own daily values; rain at a stamp fell in the hour before.
     """
     stamps = section.stamps
     if (

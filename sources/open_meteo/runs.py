@@ -1,8 +1,10 @@
-"""Weather forecasts as they were issued: whole runs of one pinned model, each filed under the first morning it could be used on.
+"""Weather forecasts as they were issued: whole runs of one pinned model.
 
-A run is usable from its initialisation plus its delay. The forecast of issue day t is the newest run usable at the region's issue
-time on t: live and past days are asked for in the same way, by the run. Its init_time in the store is the issue day t, lead_days 0 is
-t itself. Where the archive of runs lacks one, hours of previous runs fill in, each initialised early enough.
+Each is filed under the first morning it could be used on. A run is usable from its initialisation
+plus its delay. The forecast of issue day t is the newest run usable at the region's issue time on
+t: live and past days are asked for in the same way, by the run. Its init_time in the store is the
+issue day t, lead_days 0 is t itself. Where the archive of runs lacks one, hours of previous runs
+fill in, each initialised early enough.
 """
 
 from __future__ import annotations
@@ -46,8 +48,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest run that a service gives, where it does not say of which its answer is: ``about`` asks, ``latest`` is the last to use.
+    """The newest run that a service gives, where it does not say of which its answer is.
 
+    ``about`` asks, ``latest`` is the last to use.
     Answers that a cache on the way keeps are passed by. Asking does not count as a call.
     """
 
@@ -73,7 +76,8 @@ class Newest:
         found = self.initialised()
         if found > self.latest:
             raise self.about.refused(
-                f"one of {found:%Y-%m-%d %H} UTC, too new for the issue time, expected {self.latest:%Y-%m-%d %H:%M} UTC or before",
+                f"one of {found:%Y-%m-%d %H} UTC, too new for the issue time, expected "
+                f"{self.latest:%Y-%m-%d %H:%M} UTC or before",
                 "nothing was stored; the forecast of that day goes without",
             )
 
@@ -82,10 +86,11 @@ class Newest:
 class Runs:
     """Where forecasts come from and when they are usable.
 
-    ``url``: whole runs by initialisation; ``newest_url``: the newest run, whose initialisation is at ``about_url``; ``previous_url``:
-    previous runs by age; ``members_url``: ensembles, their newest run at ``about_members_url``. ``hour``: of the run, UTC; ``delay``:
-    hours until it is usable.
-    ``every``: hours from one run to the next. ``region`` gives the issue time; ``offset``: hours of standard time.
+    ``url``: whole runs by initialisation; ``newest_url``: the newest run, whose initialisation is
+    at ``about_url``; ``previous_url``: previous runs by age; ``members_url``: ensembles, their
+    newest run at ``about_members_url``. ``hour``: of the run, UTC; ``delay``: hours until it is
+    usable. ``every``: hours from one run to the next. ``region`` gives the issue time; ``offset``:
+    hours of standard time.
     """
 
     source: str
@@ -132,8 +137,9 @@ class Runs:
         return datetime.combine(day, time(), UTC) - timedelta(hours=self.offset)
 
     def age_for(self, lead: int, day: date) -> int:
-        """Which previous_day of the hours of day + lead is old enough for all of them: lead + 1, more where issues are early.
+        """Which previous_day of the hours of day + lead is old enough for all of them.
 
+        It is lead + 1, and more where issues are early.
         previous_dayN of an hour is of the newest run initialised N x 24 hours or more before it.
         """
         age, last = lead + 1, self.begins(day + timedelta(days=lead)) + timedelta(hours=23)
@@ -149,7 +155,10 @@ class Runs:
 def fetch_run(
     runs: Runs, cells: Sequence[Cell], day: date, budget: Budget, keep: bool = True
 ) -> pd.DataFrame:
-    """The forecast of issue day ``day`` from its whole run, as a Batch's forecasts. Raises SourceUnavailable."""
+    """The forecast of issue day ``day`` from its whole run, as a Batch's forecasts.
+
+    Raises SourceUnavailable.
+    """
     run = runs.run_for(day)
     params = _params(runs.model, AHEAD) | {
         "run": run.strftime("%Y-%m-%dT%H:%M"),
@@ -165,7 +174,10 @@ def fetch_run(
 
 
 def fetch_newest(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget) -> pd.DataFrame:
-    """The forecast of ``day`` from the newest run, where that may be used on ``day``. Raises SourceUnavailable."""
+    """The forecast of ``day`` from the newest run, where that may be used on ``day``.
+
+    Raises SourceUnavailable.
+    """
     params = _params(runs.model, AHEAD) | {"forecast_days": str(LEADS)}
     question = ask_for(
         runs.source, runs.newest_url, cells, f"the forecast from {day}", runs.offset, params
@@ -183,7 +195,10 @@ def fetch_newest(runs: Runs, cells: Sequence[Cell], day: date, budget: Budget) -
 def fetch_previous(
     runs: Runs, cells: Sequence[Cell], days: Sequence[date], budget: Budget
 ) -> pd.DataFrame:
-    """Forecasts of the issue ``days`` made of previous runs' hours: lead l of day t from previous_day(l + 1). Raises SourceUnavailable."""
+    """Forecasts of the issue ``days`` made of previous runs' hours.
+
+    Lead l of day t is from previous_day(l + 1). Raises SourceUnavailable.
+    """
     ages = range(1, OLDEST_PREVIOUS + 1)
     first, last = min(days), max(days) + timedelta(days=OLDEST_PREVIOUS - 1)
     names = {
@@ -242,9 +257,10 @@ def _of_previous(
 def backfill(
     runs: Runs, wanted: Mapping[date, Sequence[Cell]], budget: Budget, remarks: list[str]
 ) -> pd.DataFrame:
-    """Forecasts of past issue days for the cells that lack them, those given first first, until the budget or the service ends it.
+    """Forecasts of past issue days for the cells that lack them, those given first first.
 
-    What cannot be had now comes with a later pull; a service that is down goes to ``remarks``, a day it never has does not.
+    It ends with the budget or with the service. What cannot be had now comes with a later pull; a
+    service that is down goes to ``remarks``, a day it never has does not.
     """
     tables, refused, row = [], dict[date, Sequence[Cell]](), 0
     for number, (day, cells) in enumerate(wanted.items(), 1):
@@ -304,9 +320,10 @@ def _fill(
 def fetch_members(
     runs: Runs, cells: Sequence[Cell], day: date, ensemble: str, budget: Budget
 ) -> pd.DataFrame:
-    """Today's ensemble, a row a member; a member without any value has none; no row where its run is too new for the issue time.
+    """Today's ensemble, a row a member that has any value.
 
-    Raises SourceUnavailable, also where a newer run came meanwhile.
+    There is no row where its run is too new for the issue time. Raises SourceUnavailable, also
+    where a newer run came meanwhile.
     """
     newest = runs.newest(runs.about_members_url, ensemble, day)
     if not newest.is_usable():
@@ -344,7 +361,7 @@ def _members(section: Section, day: date) -> pd.DataFrame:
     numbers = {0} | {
         int(match[1])
         for name in section.values
-        if (match := re.fullmatch(r"temperature_2m_member(\d+)", name))
+        if (match := re.fullmatch(r"temperature_2m_member(\d{2,3})", name))
     }
     tables = []
     for number in sorted(numbers):
@@ -374,7 +391,7 @@ def _read(
     question: Question,
     run: datetime | None,
 ) -> pd.DataFrame:
-    """A run's reply as forecasts of an issue day; days that began before the run are not forecasts of it."""
+    """A run's reply as forecasts of an issue day, of the days that began after the run."""
     tables = []
     for section in sections(
         body,

@@ -127,6 +127,33 @@ BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
 }
 
 
+def test_one_fill_value_among_days_of_readings_is_withheld_and_the_rest_is_kept() -> None:
+    """A sensor that says -999 once; of a file it would be the sign of a column to look at."""
+    table = with_cell(record(), "air_temperature_max", -999.0)
+    found = check(Batch(table, places("a")), "test", complete=False, readings=True)
+    assert found.withheld[["variable", "value"]].to_numpy().tolist() == [
+        ["air_temperature_max", -999.0]
+    ]
+    assert found.observations["air_temperature_max"].isna().sum() == 1
+    assert found.observations["air_temperature_min"].notna().all()
+
+
+def test_fill_values_in_most_days_of_readings_are_a_breach() -> None:
+    table = record(air_temperature_max=-999.0)
+    with pytest.raises(ContractBroken, match="a fill value that stands for missing"):
+        check(Batch(table, places("a")), "test", complete=False, readings=True)
+
+
+@pytest.mark.parametrize("lead", [-1, 0.5, 99_999_999, 1e30, float("nan"), float("inf")])
+def test_days_ahead_are_whole_numbers_of_at_most_ten_years(lead: float) -> None:
+    odd = issued(lead_days=[float(lead), *[0.0] * (DAYS - 1)])
+    with pytest.raises(
+        ContractBroken,
+        match="'lead_days' must hold whole numbers from 0 to 3660|'lead_days' is empty",
+    ):
+        check(Batch(record(), places("a"), odd), "test")
+
+
 @pytest.mark.parametrize(("table", "sentence"), BREACHES.values(), ids=BREACHES.keys())
 def test_a_breach_of_the_schema_refuses_the_batch(
     table: Callable[[], pd.DataFrame], sentence: str

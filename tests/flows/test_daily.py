@@ -144,6 +144,31 @@ def test_a_source_that_is_down_leaves_yesterdays_record_in_use(
     assert new.err.count("\n") == 1 and "Traceback" not in new.err
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("2005-01-01,smallville", "line 5481 has 2 fields"), ("2005-01-01,here,-999,1,1", "-999")],
+)
+def test_a_file_that_cannot_be_used_costs_no_report(
+    ready, command: Callable, tmp_path: Path, line: str, words: str
+) -> None:
+    """The day's report is of what was stored before; only the pull alone ends with status 1."""
+    settings = copy_of(ready, tmp_path / "broken")
+    shutil.rmtree(settings.published)
+    shutil.copytree(ready.region.path.parent, tmp_path / "region")
+    path = tmp_path / "region" / "inbox" / "record.csv"
+    path.write_text(path.read_text() + f"{line}\n")
+    region = tmp_path / "region" / ready.region.path.name
+    said = command(settings, "daily", region)
+    assert said.status == 3, said.err
+    assert said.err.startswith("degraded: station_files could not be used (") and words in said.err
+    folder = settings.published / "smallville/2005-01-01"
+    told = json.loads((folder / "provenance.json").read_text())["degraded"]
+    assert len(told) == 1 and words in told[0]
+    assert (folder / "report.en.html").is_file()
+    alone = command(settings, "pull", region)
+    assert alone.status == 1 and words in alone.err and "stored before" not in alone.err
+
+
 def test_of_several_regions_one_that_fails_does_not_stop_the_others(
     ready, command: Callable, tmp_path: Path
 ) -> None:

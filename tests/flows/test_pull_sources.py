@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -170,6 +171,109 @@ def test_a_complete_record_too_short_is_refused_before_it_is_stored(
     ):
         pull(region, home, least_years=15)
     assert not Store(home, region).path.exists()
+
+
+def lines_of(day: date, value: str) -> list[str]:
+    """400 lines of a file, from a day on."""
+    return [f"{day + timedelta(days=number)},{value}" for number in range(400)]
+
+
+def both(folder: Path, url: str, **keys: Any) -> Region:
+    """A region of a rain gauge and of a file of temperatures."""
+    inbox = folder / "inbox"
+    inbox.mkdir(exist_ok=True)
+    lines = ["time,air_temperature_max", *lines_of(date(2025, 1, 1), "21.5")]
+    (inbox / "warm.csv").write_text("\n".join(lines), encoding="utf-8")
+    told = {"sources": ["sensor_things", "station_files"], "locations": [{"id": "a"}]}
+    told |= {"source_options": sensor_city(folder, url).source_options, "inbox": "inbox"}
+    return written(folder, **told | keys)
+
+
+def broken(region: Region, text: str) -> None:
+    """The file of temperatures with another line."""
+    path = region.path.parent / "inbox" / "warm.csv"
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{text}\n", encoding="utf-8")
+
+
+# what is added to a good file: (the line, words of its own sentence)
+BROKEN = {
+    "a field too few": ("2027-01-01", "line 402 has 1 fields, expected 2"),
+    "a fill value": ("2027-01-01,-999", "a fill value that stands for missing"),
+    "a word": ("2027-01-01,trace", "found 'trace', expected a number"),
+    "a day twice": ("2025-01-01,9.0", "are both for 2025-01-01"),
+    "the year 9999": ("9999-12-31,9.0", "holds 9999-12-31, expected days from"),
+}
+
+
+@pytest.mark.parametrize(("line", "words"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_source_that_cannot_be_used_does_not_hold_up_the_others(
+    command: Callable[..., Any],
+    gauge: Gauge,
+    service: Service,
+    tmp_path: Path,
+    home: Settings,
+    line: str,
+    words: str,
+) -> None:
+    region = both(tmp_path, service.url)
+    assert command(home, "pull", region.path).status == 0
+    gauge.days = DAYS
+    broken(region, line)
+    said = command(home, "pull", region.path)
+    assert said.status == 3
+    (told,) = said.err.splitlines()
+    assert told.startswith("degraded: station_files could not be used (") and words in told
+    assert told.endswith("; what was stored before is used.")
+    stored = Store(home, region).observations()
+    assert stored["precipitation"].notnull().sum() == len(DAYS)
+    assert stored["air_temperature_max"].notnull().sum() == 400
+
+
+def test_where_nothing_was_stored_the_first_failure_is_the_answer(
+    command: Callable[..., Any], service: Service, tmp_path: Path, home: Settings
+) -> None:
+    region = both(tmp_path, service.url)
+    broken(region, "2027-01-01")
+    service.answer = lambda _: Fault(404)
+    for verb in ("daily", "pull", "backtest"):
+        words = ["--out", tmp_path / "scores.csv"] if verb == "backtest" else []
+        said = command(home, verb, region.path, *words)
+        assert said.status == 1 and said.err.count("\n") == 1, said.err
+        assert said.err.startswith("climate-risk: sensor_things: asked 127.0.0.1 for"), said.err
+        assert "HTTP 404" in said.err and "what was stored before" not in said.err
+    assert not Store(home, region).path.exists()
+
+
+def test_of_the_only_source_a_pull_is_refused_whatever_was_stored(
+    command: Callable[..., Any], service: Service, tmp_path: Path, home: Settings
+) -> None:
+    region = both(tmp_path, service.url, sources=["station_files"], source_options={})
+    assert command(home, "pull", region.path).status == 0
+    before = Store(home, region).snapshot()
+    broken(region, "2027-01-01,-999")
+    said = command(home, "pull", region.path)
+    assert said.status == 1
+    assert said.err.startswith("climate-risk: source station_files: air_temperature_max is -999")
+    assert Store(home, region).snapshot() == before
+
+
+def test_a_select_that_fails_does_not_hold_up_the_others(
+    pull: Callable[..., Pulled],
+    tmp_path: Path,
+    home: Settings,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sqlite3.connect(tmp_path / "city.db").close()
+    monkeypatch.setenv("CITY_DB", f"sqlite:///{tmp_path / 'city.db'}")
+    gauge = sensor_city(tmp_path, service.url)
+    options = gauge.source_options | {"sql": {"url_env": "CITY_DB", "select": "SELECT x FROM y"}}
+    region = written(
+        tmp_path, sources=["sql", "sensor_things"], locations=[{"id": "a"}], source_options=options
+    )
+    (said,) = pull(region, home).degraded
+    assert said.startswith("sql could not be used (sql: the database") and "no such table" in said
+    assert Store(home, region).observations()["precipitation"].notnull().sum() == 3
 
 
 # what the Datastream's address answers: (the fault, how often it is then asked in one pull)

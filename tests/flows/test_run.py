@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -94,6 +96,40 @@ def test_the_environment_keeps_what_its_owner_set(tmp_path: Path) -> None:
     assert prepare({}, settings)["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert "PREFECT_HOME" not in prepare({"PREFECT_HOME": "mine"}, settings)
     assert "PREFECT_HOME" not in prepare({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}, settings)
+
+
+def test_the_pages_of_prefect_that_tell_an_outside_host_are_not_shown(tmp_path: Path) -> None:
+    assert flows._prepare({}, Settings(tmp_path))["PREFECT_SERVER_UI_V2_ENABLED"] == "false"
+
+
+@pytest.mark.slow
+def test_a_commands_own_server_refuses_strangers_and_serves_the_command(
+    tmp_path: Path, write_record: Callable[..., Region]
+) -> None:
+    """The region's lock is held here, so that the command is waiting while strangers ask."""
+    settings, region = Settings(tmp_path / "home"), write_record(tmp_path, years=1)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    with alone(region, settings):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "pull", str(region.path)],
+            env=kept | {"CLIMATE_RISK_HOME": str(settings.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("start Prefect"):
+                break
+        (login,) = settings.prefect.glob("login-*")
+        api = f"http://127.0.0.1:{login.name.partition('-')[2]}/api"
+        for headers in ({}, {"Origin": "http://evil.example"}):
+            request = urllib.request.Request(f"{api}/flows/filter", b"{}", headers, method="POST")  # noqa: S310
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(request, timeout=30)  # noqa: S310
+    rest = process.stdout.read()
+    assert process.wait(120) == 0, rest
+    assert "Unauthorized" not in rest and not login.exists()
 
 
 @pytest.mark.slow

@@ -1,14 +1,17 @@
-"""The schedule on a real server: a run fired by its schedule, deployments of prefect.yaml, and an end on request."""
+"""The schedule on a real server: a run by its schedule, strangers, prefect.yaml, and an end on request."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +29,13 @@ class Serving:
 
     process: subprocess.Popen[str]
     api: str
+    login: Path
     settings: Settings
     region: Region
+
+    @property
+    def auth(self) -> str:
+        return self.login.read_text().strip()
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -55,14 +63,14 @@ def serving(
         text=True,
     )
     assert process.stdout is not None
-    said = []
+    said = ""
     for line in process.stdout:
-        said.append(line)
-        if found := re.search(r"Prefect UI: (http://127\.0\.0\.1:\d+)", line):
-            yield Serving(process, f"{found[1]}/api", settings, region)
+        said += line
+        if found := re.search(r"UI: (http://127\.0\.0\.1:\d+) .*\n.* the line in (\S+)", said):
+            yield Serving(process, f"{found[1]}/api", Path(found[2]), settings, region)
             break
     else:
-        pytest.fail("".join(said))
+        pytest.fail(said)
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(30)
@@ -78,11 +86,11 @@ def wait_for(what: Callable[[], Any], seconds: float) -> Any:
     return found
 
 
-def client_of(api: str) -> Any:
+def client_of(serving: Serving) -> Any:
     """A client of that very server, whatever server the other tests use."""
     from prefect.client.orchestration import SyncPrefectClient
 
-    return SyncPrefectClient(api)
+    return SyncPrefectClient(serving.api, auth_string=serving.auth)
 
 
 def deployments_of(client: Any) -> dict[str, Any]:
@@ -90,15 +98,91 @@ def deployments_of(client: Any) -> dict[str, Any]:
     return {f"{flows[one.flow_id]}/{one.name}": one for one in client.read_deployments()}
 
 
+def ask(api: str, path: str, body: Any, headers: dict[str, str]) -> int:
+    """The status of a POST, or of a GET where there is no body, by someone who knows no password."""
+    request = urllib.request.Request(  # noqa: S310
+        api + path,
+        None if body is None else json.dumps(body).encode(),
+        {"Content-Type": "application/json"} | headers,
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+STRANGERS: dict[str, dict[str, str]] = {
+    "another user": {},
+    "a page of another origin": {"Origin": "http://evil.example"},
+    "a name led to 127.0.0.1": {"Host": "evil.example", "Origin": "http://evil.example"},
+    "a wrong password": {"Authorization": "Basic YWRtaW46YWRtaW4="},
+}
+
+
+@pytest.mark.parametrize("headers", STRANGERS.values(), ids=STRANGERS.keys())
+def test_a_strangers_shell_script_is_refused(
+    serving: Serving, headers: dict[str, str], tmp_path: Path
+) -> None:
+    """A deployment of the same name and flow, whose first step is a script, then a run of it."""
+    with client_of(serving) as client:
+        made = wait_for(lambda: len(found := deployments_of(client)) == 2 and found, 60)
+        daily = made["daily/served"]
+        script = {"script": f"touch {tmp_path / 'ran'}"}
+        step = {"prefect.deployments.steps.run_shell_script": script}
+        same = {"name": "served", "flow_id": str(daily.flow_id), "entrypoint": daily.entrypoint}
+        asks: dict[str, Any] = {
+            "/deployments/name/daily/served": None,
+            "/deployments/": same | {"pull_steps": [step]},
+            f"/deployments/{daily.id}/create_flow_run": {},
+        }
+        told = [ask(serving.api, path, body, headers) for path, body in asks.items()]
+        assert told == [401, 401, 401]
+        after = deployments_of(client)["daily/served"]
+        assert after.schedules == daily.schedules and not after.pull_steps
+
+
+def test_no_page_of_another_origin_may_ask(serving: Serving) -> None:
+    """What a browser asks before it sends another origin's POST."""
+
+    def allowed(origin: str) -> str | None:
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        address = f"{serving.api}/deployments/"
+        request = urllib.request.Request(address, headers=headers, method="OPTIONS")  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+                return reply.headers["Access-Control-Allow-Origin"]
+        except urllib.error.HTTPError as error:
+            return error.headers["Access-Control-Allow-Origin"]
+
+    own = serving.api.removesuffix("/api")
+    assert allowed(own) == own
+    assert allowed("http://evil.example") is None
+    assert allowed("http://127.0.0.1:1") is None
+
+
+def test_the_password_is_the_owners_alone_and_on_no_command_line(serving: Serving) -> None:
+    assert serving.login.is_relative_to(serving.settings.home)
+    assert serving.login.stat().st_mode & 0o777 == 0o600
+    password = serving.auth.partition(":")[2]
+    assert len(password) >= 32
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert any(b"prefect" in line for line in lines)
+    assert not any(password.encode() in line for line in lines)
+
+
 @pytest.mark.timeout(400)
 def test_a_run_is_fired_by_its_schedule(serving: Serving) -> None:
-    """The daily deployment gets a schedule of every few seconds beside its own; Prefect's scheduler must make and fire a run."""
+    """The daily deployment gets a schedule of every few seconds beside its own.
+
+    Prefect's scheduler must make a run and the runner fire it.
+    """
     from datetime import timedelta
 
     from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
     from prefect.client.schemas.schedules import IntervalSchedule
 
-    with client_of(serving.api) as client:
+    with client_of(serving) as client:
         made = wait_for(lambda: len(found := deployments_of(client)) == 2 and found, 60)
         daily = made["daily/served"]
         assert daily.schedules[0].schedule.cron == "30 6 * * *"
@@ -145,14 +229,15 @@ def test_prefect_yaml_deploys_to_an_existing_server(serving: Serving) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
 
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    with client_of(serving.api) as client:
+    access = {"PREFECT_API_URL": serving.api, "PREFECT_API_AUTH_STRING": serving.auth}
+    with client_of(serving) as client:
         client.create_work_pool(
             WorkPoolCreate(name="climate-risk", type="process", base_job_template={})
         )
         done = subprocess.run(
             command,
             cwd=CHECKOUT,
-            env=environment(serving.settings, PREFECT_API_URL=serving.api),
+            env=environment(serving.settings, **access),
             capture_output=True,
             text=True,
             timeout=120,
@@ -179,6 +264,7 @@ def test_it_stops_when_asked_and_takes_its_server_with_it(serving: Serving) -> N
     assert rest.splitlines()[-1] == "stopped"
     assert "Traceback" not in rest and "ERROR" not in rest, rest
     assert not answers(f"{serving.api}/health")
+    assert not serving.login.exists()
 
 
 def test_crons_are_the_regions_hour_and_the_training_two_hours_later(tmp_path: Path) -> None:

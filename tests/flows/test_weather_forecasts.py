@@ -13,6 +13,7 @@ import pytest
 from province import make
 
 from configs import Region, Settings, load_region
+from data_contracts.store import Store
 from sources.exercise import forecast_table, record_table
 from sources.exercise.ahead import issue_forecasts
 
@@ -159,15 +160,21 @@ def test_a_lead_that_cannot_be_used_is_left_out_with_the_reason(
 def test_forecasts_in_kelvin_are_refused_whole(
     trained: Settings, region: Region, tmp_path: Path, command: Callable
 ) -> None:
-    """More than 5 % of a variable's cells out of range are a unit error: nothing is stored and the sentence says what was found."""
+    """More than 5 % of a variable's cells out of range are a unit error: nothing of them is stored.
+
+    A pull says so and ends with status 1; the day's report is of what was stored before.
+    """
     settings = copied(trained, tmp_path)
     kelvin = with_runs(
         region,
         tmp_path,
         lambda runs: runs.assign(air_temperature_max=runs["air_temperature_max"] + 273.15),
     )
-    said = command(settings, "daily", kelvin.path)
-    assert said.status == 1 and "air_temperature_max" in said.err
+    before = Store(settings, kelvin).snapshot()
+    for verb, status in (("pull", 1), ("daily", 3)):
+        said = command(settings, verb, kelvin.path)
+        assert said.status == status and "air_temperature_max is out of range" in said.err
+        assert Store(settings, kelvin).snapshot() == before
 
 
 def test_a_backtest_writes_the_stages_apart_and_why_nothing_else_is_assessed(

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
+import models.registry
 from configs import CHECKOUT, Region, Settings
 from features.hazards import LEVELS, hazards
 from models.registry import (
@@ -294,6 +300,132 @@ def test_a_database_that_is_none_is_said_in_one_sentence(tmp_path) -> None:
     (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"not a database" * 100)
     with pytest.raises(RegistryError, match="mlflow.db: found a file SQLite cannot read"):
         Registry(Settings(tmp_path))
+
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(database: Path) -> Iterator[None]:
+    """The database locked by another process, as by a copying tool or a browser of databases."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        yield
+        holder.communicate("")
+
+
+def told(wrong: Callable[[], Any]) -> str:
+    """The one sentence that comes of it, which never sends anyone to train anew."""
+    with pytest.raises(RegistryError) as caught:
+        wrong()
+    sentence = str(caught.value)
+    assert sentence.startswith("model registry ") and sentence.endswith(".")
+    assert "\n" not in sentence and "train anew" not in sentence and "restore" not in sentence
+    return sentence
+
+
+def test_a_registry_that_another_process_has_locked_is_not_taken_for_a_damaged_one(
+    tmp_path, home, first, monkeypatch
+) -> None:
+    monkeypatch.setattr(models.registry, "BUSY_SECONDS", 0.05)
+    settings = Settings(tmp_path / "copy")
+    shutil.copytree(home.mlruns, settings.mlruns)
+    opened = Registry(settings)
+    with held(opened.database):
+        for wrong in (lambda: Registry(settings), lambda: opened.client):
+            sentence = told(wrong)
+            assert f"{opened.database}: found it locked by another process" in sentence
+            assert "wait until that process is done, or stop it" in sentence
+    assert opened.champion(first, "heat").version == "1"
+
+
+@pytest.mark.slow
+def test_a_registry_locked_in_the_middle_of_a_run_is_told_too(registry, first, capfd) -> None:
+    """MLflow waits 20 s, then raises an error of its own and prints a traceback, which is not shown."""
+    assert registry.champion(first, "heat").version == "1"
+    with held(registry.database):
+        assert "locked by another process" in told(lambda: registry.champion(first, "heat"))
+    assert capfd.readouterr().err == ""
+    assert registry.champion(first, "heat").version == "1"
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Without the rights of root, which may write anywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("what", ["the file", "the folder"])
+def test_a_registry_that_may_not_be_written_is_told_with_its_cure(
+    home, first, what: str, monkeypatch
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        settings = Settings(Path(folder))
+        shutil.copytree(home.mlruns, settings.mlruns)
+        for path in (settings.home, settings.mlruns):
+            path.chmod(0o777 if what == "the file" else 0o555)
+        (settings.mlruns / "registry.lock").unlink()
+        (settings.mlruns / "mlflow.db").chmod(0o444)
+        with nobody():
+            sentence = told(lambda: Registry(settings).client)
+        settings.mlruns.chmod(0o755)
+    assert "found that it may not be written to" in sentence
+    assert "give this user the right to write the file and its folder" in sentence
+
+
+def test_a_registry_that_cannot_be_opened_is_told_at_once(tmp_path) -> None:
+    (tmp_path / "mlruns" / "mlflow.db").mkdir(parents=True)
+    sentence = told(lambda: Registry(Settings(tmp_path)).client)
+    assert "mlflow.db: found that it cannot be opened (unable to open database file)" in sentence
+
+
+def test_a_full_disk_is_told_and_nothing_is_to_be_trained_anew(tmp_path, home) -> None:
+    """SQLite's own error, of a database that may not grow; and the system's, of a file that may not."""
+    settings = Settings(tmp_path / "copy")
+    shutil.copytree(home.mlruns, settings.mlruns)
+    registry = Registry(settings)
+
+    def fill() -> None:
+        with closing(sqlite3.connect(registry.database)) as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+            connection.execute("CREATE TABLE more (text)")
+            connection.execute("INSERT INTO more VALUES (?)", ("x" * 1_000_000,))
+
+    def write() -> None:
+        with open("/dev/full", "w") as file:
+            file.write("x" * 1_000_000)
+
+    for wrong in (fill, write):
+        refused = models.registry._told(lambda _, wrong=wrong: wrong())
+        sentence = told(lambda refused=refused: refused(registry))
+        assert "found its disk full" in sentence and "make room there, then run this" in sentence
+
+
+def test_a_bug_is_not_told_as_a_registry_to_be_cured(registry) -> None:
+    def wrong(_: Registry) -> None:
+        raise KeyError("columns")
+
+    with pytest.raises(KeyError):
+        models.registry._told(wrong)(registry)
 
 
 def test_one_run_for_one_forecast_and_another_when_it_differs(tmp_path, registry, record) -> None:

@@ -156,6 +156,12 @@ def test_nothing_withheld_is_called_kept_and_no_date_to_come_an_end() -> None:
         "sensor_things: precipitation of a (Datastreams(7)): readings left out for their "
         "resultQuality: 3; data/quality lists them.",
         "open_meteo is down (found no answer); what was stored before is used.",
+        "sql could not be used (sql: RR is 1, 2 or 3); what was stored before is used.",
+        "sql: readings left out for their time: 2, such as TA of a, b at 9999-12-31; have them mended there.",
+        "sql: readings left out for two values at one instant: 2, such as river_level of a at "
+        "2026-03-01T05:00Z is 1 and 9; take one out there, or choose one sensor a place.",
+        "sql: readings left out for an hour that clocks repeat or skip in Europe/Madrid: 2, such as "
+        "TA of a at 2024-10-27 02:30; give times with their zone.",
         "There is no model of heat, drought: train it with climate-risk train tunis",
     ],
 )

@@ -220,6 +220,11 @@ WRONG = {
         "the point 35.5, -2.5 where 35, -2.5",
     ),
     "no point": (at("geometry", value=None), "no coordinates"),
+    "a point beyond all": (at("geometry", "coordinates", value=[10**400, 35.0]), "no coordinates"),
+    "a fill value beyond all": (
+        at("header", "fill_value", value=10**400),
+        "no fill_value in the header",
+    ),
     "no fill value": (at("header", "fill_value", value=None), "no fill_value in the header"),
     "messages alone": (
         lambda reply: {"messages": ["the service is being repaired"]},

@@ -296,6 +296,8 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
     "a next link elsewhere": (linked("http://127.0.0.2/x"), ASKED + "a next link to 'http://127.0.0.2/x', another host"),
     "a next link that is none": (linked("http://[x"), ASKED + "a next link to"),
     "next links without end": (linked("/ngsi-ld/v1/temporal/entities?offset=1"), ASKED + "a next link that leads back"),
+    "a range of no day": (ranged("date-time 2026-13-01T00:00:00Z-2026-14-01T00:00:00Z/9"), ASKED + "the Content-Range 'date-time"),
+    "a list": (changed("temperature", value=[20.5]), ASKED + r"temperature '\[20.5\]' at"),
     "a range that stands still": (ranged("date-time 2026-02-01T00:00:00Z-2026-03-01T00:00:00Z/9"), "a Content-Range that leads nowhere"),
 }  # fmt: skip
 
@@ -328,14 +330,53 @@ def test_what_passes_is_asked_again(tmp_path: Path, fault: Fault) -> None:
         assert pull(tmp_path, service).observations["precipitation"].tolist() == [24.0] * 4
 
 
-def test_duplicates_that_differ_are_an_error_with_place_and_time(tmp_path: Path) -> None:
+def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(tmp_path: Path) -> None:
     rows = weather()["precipitation"]
     twice = holding(weather(precipitation=[*rows, {**rows[5], "value": 9.0}]))
-    with (
-        serve(Service(twice)) as service,
-        pytest.raises(RiskError, match="precipitation of a at 2026-03-01T05:00Z is 1 and 9"),
-    ):
-        pull(tmp_path, service)
+    with serve(Service(twice)) as service:
+        batch = pull(tmp_path, service)
+    assert batch.observations["precipitation"].tolist() == [24.0] * 4
+    (remark,) = batch.remarks
+    assert "instant: 1, such as precipitation of a at 2026-03-01T05:00Z is 1 and 9" in remark
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "9999-12-31T23:00:00Z"])  # fmt: skip
+@pytest.mark.parametrize("pairs", [False, True])
+def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
+    tmp_path: Path, when: str, pairs: bool
+) -> None:
+    rows = weather()["temperature"]
+    rows = [*rows[:95], {**rows[95], "observedAt": when}]
+    found: Any = rows
+    if pairs:
+        found = {"type": "Property", "values": [[row["value"], row["observedAt"]] for row in rows]}
+    # A broker that asks its own database leaves nothing out.
+    entity = weather(temperature=found)
+    with serve(Service(lambda asked: [entity])) as service:
+        batch = pull(tmp_path, service)
+    assert batch.observations["air_temperature_max"].tolist() == [23, 23, 23, 22]
+    assert batch.remarks == (
+        f"ngsi_ld: readings left out for their time: 1, such as temperature at {when} of a; have them mended there.",
+    )
+
+
+@pytest.mark.parametrize("unit", [["CEL"], [], 5, True, {"a": 1}], ids=json.dumps)
+def test_a_unit_that_is_no_text_is_one_bad_place(tmp_path: Path, unit: Any) -> None:
+    odd, good = changed("temperature", unitCode=unit), holding(weather())
+
+    def answer(asked: Asked) -> Any:
+        station = Asked(asked.path, {**asked.params, "id": STATION}, {})
+        return odd(station) if asked.params["id"] == "urn:b" else good(station)
+
+    places = {"a": {"WeatherObserved": STATION}, "b": {"WeatherObserved": "urn:b"}}
+    with serve(Service(answer)) as service:
+        batch = pull(tmp_path, service, places=places)
+    assert set(batch.observations["location"]) == {"a"}
+    (remark,) = batch.remarks
+    assert (
+        f"of b, 2026-03-01 to 2026-03-05; found temperature with the unitCode {json.dumps(unit)}; have"
+        in remark
+    )
 
 
 KEPT = {

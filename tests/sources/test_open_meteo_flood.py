@@ -146,6 +146,11 @@ WRONG = {
     ),
     "another time zone": (put(utc_offset_seconds=-3600), "offset -3600 s where 0 s"),
     "no coordinates": (put(latitude="north"), "no coordinates"),
+    "coordinates beyond all": (put(latitude=10**400), "no coordinates"),
+    "endless coordinates": (put(longitude=float("inf")), "the coordinates 35.046, inf"),
+    "the year 9999": (daily("time", lambda found: ["9999-12-31", *found[1:]]), "are no dates"),
+    "the year 1": (daily("time", lambda found: ["0001-01-01", *found[1:]]), "are no dates"),
+    "the year 2262": (daily("time", lambda found: ["2262-04-11", *found[1:]]), "no record holds"),
     "words": (daily("river_discharge", lambda found: ["dry", *found[1:]]), "no numbers"),
     "too short": (
         daily("river_discharge", lambda found: found[1:]),

@@ -14,19 +14,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import Location, Region, RiskError, Settings
+from data_contracts.contract import LOCATION_COLUMNS, check
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
 from sources import Batch, Source, SourceUnavailable
 from sources.http import Closed, Refused
 from sources.readings import (
     ReadingOptions,
+    StrayTime,
     begins,
     converted,
     daily,
     first_day,
     gathered,
+    instant,
     locations_table,
     newest_days,
+    number,
     parts_of,
     resumed,
 )
@@ -193,15 +197,82 @@ def test_today_is_no_day_before_it_is_over() -> None:
     )
 
 
-def test_equal_duplicates_are_one_and_others_are_an_error() -> None:
+def test_equal_duplicates_are_one_and_of_those_that_differ_none_is_used() -> None:
     twice = pd.concat([rows(HOURS), rows(HOURS)])
     assert daily(twice, "s", ReadingOptions(), 0, NOW)["precipitation"].tolist() == [276.0]
+    differ = pd.concat([rows(np.ones(24)), rows([5.0], start="2026-03-01 07:00")])
+    remarks: list[str] = []
+    table = daily(differ, "s", ReadingOptions(), 0, NOW, remarks)
+    assert table["precipitation"].tolist() == [24.0]  # 23 hours, divided by 23/24
+    assert remarks == [
+        "s: readings left out for two values at one instant: 1, such as precipitation of a at "
+        "2026-03-01T07:00Z is 1 and 5; take one out there, or choose one sensor a place."
+    ]
+
+
+def test_one_thermometer_told_twice_is_one_reading_left_out() -> None:
+    remarks: list[str] = []
+    warm = pd.concat([rows(HOURS, "air_temperature"), rows([9.5, 9.5, 9.5], "air_temperature")])
+    daily(warm, "s", ReadingOptions(), 0, NOW, remarks)
+    assert len(remarks) == 1 and "two values at one instant: 3, such as" in remarks[0]
+
+
+def test_two_sensors_for_one_place_are_an_error() -> None:
     differ = pd.concat([rows(HOURS), rows(HOURS + 1)])
-    with pytest.raises(
-        RiskError,
-        match="s: precipitation of a at 2026-03-01T00:00Z is 0 and 1, expected one value; take one out there",
-    ):
+    with pytest.raises(RiskError, match="instant: 24, .* is 0 and 1; .* choose one sensor a place"):
         daily(differ, "s", ReadingOptions(), 0, NOW)
+
+
+TIMES = {
+    "2026-03-01T05:00:00Z": "2026-03-01T05:00:00+00:00",
+    "2026-03-01T05:00:00.250+09:00": "2026-02-28T20:00:00.250000+00:00",
+    "20260301T050000Z": "2026-03-01T05:00:00+00:00",
+    "2199-12-31T23:00:00Z": "2199-12-31T23:00:00+00:00",
+}
+
+
+@pytest.mark.parametrize("text", TIMES)
+def test_a_time_with_a_zone_is_an_instant(text: str) -> None:
+    assert instant(text).isoformat() == TIMES[text]
+
+
+STRAYS = [
+    "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+05:00",
+    "1600-01-01T00:00:00Z",
+    "1699-12-31T00:00:00Z",
+    "2200-01-01T00:00:00Z",
+    "2262-06-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-05:00",
+    "99999-01-01T00:00:00Z",
+]
+
+
+@pytest.mark.parametrize("text", STRAYS)
+def test_a_time_that_no_record_may_hold_is_told_apart(text: str) -> None:
+    with pytest.raises(StrayTime):
+        instant(text)
+
+
+NONE = [None, "", "now", "05:00Z", "2026-03-01T05:00:00", "2026-02-30T00:00Z", 5, 1.5, True, [], {}]
+
+
+@pytest.mark.parametrize("found", [*NONE, "2026-03-01T05:00:00+99:00", "1714521600", "T" * 5000])
+def test_what_is_no_time_with_a_zone_is_refused(found: Any) -> None:
+    with pytest.raises(ValueError) as caught:
+        instant(found)
+    assert not isinstance(caught.value, StrayTime)
+
+
+def test_numbers_too_large_for_any_are_infinite_for_the_contract_to_withhold() -> None:
+    assert [number(found) for found in (2, 1.5, 10**400, -(10**400))] == [2, 1.5, np.inf, -np.inf]
+    for found in ("2", True, None, [1.0], {"a": 1}):
+        with pytest.raises(ValueError):
+            number(found)
+    table = daily(rows([*HOURS[:23], np.inf]), "s", ReadingOptions(), 0, NOW)
+    batch = Batch(table, pd.DataFrame([("a", "a", 1.0, 1.0, 1.0)], columns=LOCATION_COLUMNS))
+    assert check(batch, "s", complete=False, readings=True).withheld["value"].tolist() == [np.inf]
 
 
 def test_no_reading_is_an_empty_table_with_its_columns() -> None:

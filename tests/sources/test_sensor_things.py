@@ -362,6 +362,12 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
         "for a day or less",
     ),
     "three ends": (at("2026-03-01T05:00:00Z/2026-03-01T06:00:00Z/x"), FIRST + "the phenomenonTime"),
+    "no id": (
+        answering([{key: value for key, value in STREAM.items() if key != "@iot.id"}]),
+        "a Datastream with the @iot.id 'None'; have it mended",
+    ),
+    "an id that is a list": (answering([{**STREAM, "@iot.id": [7]}]), "with the @iot.id '\\[7\\]'"),
+    "a list as result": (answering(rows=changed(5, result=[1.0])), FIRST + "the result '.1.0.' at"),
     "no reading at all": (answering(rows=[]), "found no reading in 1 Datastreams"),
     "only nulls": (
         answering(rows=[{**row, "result": None} for row in RESULTS]),
@@ -386,13 +392,92 @@ def test_what_stays_wrong_is_told_and_nothing_is_delivered(
     )
 
 
-def test_duplicates_that_differ_are_an_error_with_place_and_time(tmp_path: Path) -> None:
-    rows = [*RESULTS, {**RESULTS[5], "result": 99.0}]
+TWO = {"a": {"datastreams": {"air_temperature": 7}}, "b": {"datastreams": {"air_temperature": 8}}}
+
+
+def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(tmp_path: Path) -> None:
+    rows = [*RESULTS, {**RESULTS[23], "result": 99.0}]
+    with serve(with_answer(answering(rows=rows))) as service:
+        batch = pull(tmp_path, service)
+    assert batch.observations["air_temperature_max"].tolist() == [22.0, 23.0, 23.0]
+    (remark,) = batch.remarks
+    assert re.search(
+        "instant: 1, such as air_temp.* of a at 2026-03-01T23:00Z is 23 and 99", remark
+    )
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "9999-12-31T23:00:00Z", "99999-01-01T00:00:00Z",
+     "2026-03-01T23:00:00Z/9999-12-31T00:00:00Z"],
+)  # fmt: skip
+def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
+    tmp_path: Path, moment: str
+) -> None:
+    answer = answering(rows=changed(23, phenomenonTime=moment))
+
+    def whole(asked: Asked) -> Any:
+        return answer(Asked(asked.path, {"$filter": "phenomenonTime ge 0000"}, asked.headers))
+
+    with serve(with_answer(whole)) as service:
+        batch = pull(tmp_path, service, places={"a": {"datastreams": {"air_temperature": 7}}})
+    assert batch.observations["air_temperature_max"].tolist() == [22.0, 23.0, 23.0]
+    (remark,) = batch.remarks
+    assert remark.startswith("sensor_things: readings left out for their time: 1, such as air_temp")
+
+
+def test_a_service_whose_readings_are_all_of_no_record_says_so(tmp_path: Path) -> None:
+    rows = [{**row, "phenomenonTime": "9999-12-31T00:00:00Z"} for row in RESULTS]
     with (
         serve(with_answer(answering(rows=rows))) as service,
-        pytest.raises(RiskError, match="air_temp.* of a at 2026-03-01T05:00Z is 5 and 99"),
+        pytest.raises(SourceUnavailable, match="found no reading .* for their time: 72, such as"),
     ):
         pull(tmp_path, service)
+
+
+def test_one_fill_value_withholds_its_day_and_the_others_are_stored(tmp_path: Path) -> None:
+    home, place = Settings(tmp_path), region(tmp_path, "http://127.0.0.1")
+    good = answering()
+    bad = answering(rows=changed(30, result=-9999))
+    with serve(
+        with_answer(lambda asked: bad(asked) if "(8)" in asked.path else good(asked))
+    ) as service:
+        batch = pull(tmp_path, service, places=TWO)
+    stored = Store(home, place).ingest(SOURCE, batch)
+    assert set(stored.withheld["location"]) == {"b"} and set(stored.withheld["value"]) == {-9999}
+    kept = Store(home, place).observations()["air_temperature_max"]
+    assert kept.sel(location="a").values.tolist() == [23, 23, 23]
+    np.testing.assert_array_equal(kept.sel(location="b"), [23, np.nan, 23])
+
+
+UNITS_THAT_ARE_NONE: list[Any] = [["Cel"], [], "Cel", 5, 1.5, True, {"definition": ["Cel"]},
+                                  {"definition": 5}, {"symbol": {"a": 1}}, {"name": False}]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS_THAT_ARE_NONE, ids=json.dumps)
+def test_a_unit_that_is_no_text_is_one_bad_datastream(tmp_path: Path, unit: Any) -> None:
+    odd = {"@iot.id": 8, "unitOfMeasurement": unit}
+    with serve(
+        with_answer(lambda asked: odd if asked.path.endswith("(8)") else answering()(asked))
+    ) as service:
+        batch = pull(tmp_path, service, places=TWO)
+    assert batch.observations["location"].tolist() == ["a"] * 3
+    (remark,) = batch.remarks
+    assert re.search(
+        r"air_temperature of b \(Data.*: the unit is told as .*, expected text;", remark
+    )
+
+
+def test_one_bad_datastream_of_a_thing_is_remarked_and_its_others_are_pulled(
+    tmp_path: Path,
+) -> None:
+    rain = {**STREAM, "@iot.id": 8, "ObservedProperty": {"name": f"http://vocabulary/{RAIN}"}}
+    with serve(with_answer(answering([STREAM, {**rain, "unitOfMeasurement": ["mm"]}]))) as service:
+        batch = pull(tmp_path, service)
+    assert set(batch.observations) >= {"air_temperature_max"}
+    assert "precipitation" not in batch.observations
+    (remark,) = batch.remarks
+    assert 'precipitation of a (Datastreams(8)): the unit is told as ["mm"]' in remark
 
 
 HOUR = pd.Timedelta(hours=1)
@@ -478,7 +563,6 @@ def test_what_is_said_anew_of_a_day_replaces_what_was_said(tmp_path: Path) -> No
     assert store.quality().empty
 
 
-TWO = {"a": {"datastreams": {"air_temperature": 7}}, "b": {"datastreams": {"air_temperature": 8}}}
 # name: (what the second Datastream's addresses answer, what is then remarked)
 ONE_BAD: dict[str, tuple[str, Any, str]] = {
     "gone": (r"Datastreams\(8\)$", Fault(404), "HTTP 404"),

@@ -9,8 +9,9 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ import pytest
 
 from configs import ConfigError, Location, Region, RiskError, Settings
 from data_contracts.store import Store
-from sources import Batch, SourceUnavailable
-from sources.sql import SOURCE
+from sources import Batch, SourceUnavailable, options_of
+from sources.sql import COLUMNS, SOURCE, Options, readings
 
 PASSWORD = "p@ss/word:47"
 SELECT = "SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE ts >= :since"
@@ -358,10 +359,15 @@ WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
         "time: found '1714521600', expected a time or a date",
     ),
     "no such day": ([("2024-02-30", "s1", "RR", 1.0)], {}, "time: found '2024-02-30'"),
-    "a time told twice": (
+    "only times that clocks repeat or skip": (
         [("2024-10-27 02:30", "s1", "RR", 1.0)],
         {"time_zone": "Europe/Paris"},
         "found '2024-10-27 02:30', expected a time that is there once in Europe/Paris",
+    ),
+    "only times of no record": (
+        [("9999-12-31", "s1", "RR", 1.0)],
+        {"select": SELECT.split(" WHERE")[0]},
+        "sql: readings left out for their time: 1, such as RR of a at 9999-12-31; have",
     ),
     "no time": (
         [(None, "s1", "RR", 1.0)],
@@ -389,10 +395,10 @@ WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
         {"units": {"RR": "furlong"}},
         "sql: RR: precipitation comes in 'furlong', expected mm",
     ),
-    "two values": (
-        [*GOOD, ("2024-05-01", "s1", "RR", 7.0)],
+    "only two values": (
+        [GOOD[0], ("2024-05-01", "s1", "RR", 7.0)],
         {},
-        "precipitation of a at 2024-05-01T00:00Z is 1 and 7, expected one value",
+        "instant: 1, such as precipitation of a at 2024-05-01T00:00Z is 1 and 7; take one out",
     ),
     "other columns": (
         GOOD,
@@ -440,6 +446,103 @@ WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
     "unknown zone": (GOOD, {"time_zone": "Mars"}, "found 'Mars', expected an IANA time zone"),
     "unknown canonical name": (GOOD, {"variables": {"RR": "rain"}}, "found 'rain'"),
 }
+
+
+def hours(first: str, count: int, zone: str) -> list[tuple[Any, ...]]:
+    """Hours of rain, 1 mm each, stamped as a clock on the wall shows them."""
+    times = pd.date_range(first, periods=count, freq="h", tz="UTC").tz_convert(zone)
+    return [(f"{time:%Y-%m-%d %H:%M}", "s1", "RR", 1.0) for time in times]
+
+
+# (zone, first hour in UTC, hours, the days' rain in standard time)
+CLOCKS: dict[str, tuple[str, str, int]] = {
+    "back in Madrid": ("Europe/Madrid", "2024-10-25 23:00", 72),
+    "on in Madrid": ("Europe/Madrid", "2024-03-29 23:00", 72),
+    "back in Casablanca": ("Africa/Casablanca", "2024-03-08 23:00", 72),
+    "on in Casablanca": ("Africa/Casablanca", "2024-04-12 23:00", 72),
+}
+
+
+@pytest.mark.parametrize(("zone", "first", "count"), CLOCKS.values(), ids=CLOCKS.keys())
+def test_every_hour_counts_where_clocks_change(
+    table: Path, tmp_path: Path, zone: str, first: str, count: int
+) -> None:
+    """The hour told twice is two hours; so every standard day has 24 readings and 24 mm."""
+    fill(table, hours(first, count, zone))
+    place = region(tmp_path, time_zone=zone).model_copy(update={"utc_offset": 1})
+    batch = SOURCE.fetch(place, Settings(tmp_path))
+    assert batch.remarks == ()
+    assert batch.observations["precipitation"].tolist() == [24.0] * 3
+
+
+# name: (what becomes of the hours of Madrid's autumn, hours left out, the rain of the day)
+ODD_HOURS: dict[str, tuple[Callable[[list[Any]], list[Any]], int]] = {
+    "told once": (lambda rows: list(dict.fromkeys(rows)), 1),
+    "told three times": (lambda rows: [*rows, ("2024-10-27 02:00", "s1", "RR", 1.0)], 3),
+    "that is not there": (lambda rows: [*rows, ("2024-03-31 02:00", "s1", "RR", 1.0)], 1),
+}
+
+
+@pytest.mark.parametrize(("change", "count"), ODD_HOURS.values(), ids=ODD_HOURS.keys())
+def test_an_hour_that_clocks_leave_open_is_left_out_and_told(
+    table: Path, tmp_path: Path, change: Callable[[list[Any]], list[Any]], count: int
+) -> None:
+    fill(table, change(hours("2024-10-25 23:00", 72, "Europe/Madrid")))
+    place = region(tmp_path, time_zone="Europe/Madrid").model_copy(update={"utc_offset": 1})
+    batch = SOURCE.fetch(place, Settings(tmp_path))
+    days = batch.observations.dropna().set_index("time")["precipitation"]
+    assert days.tolist() == pytest.approx([24.0] * 3)  # a sum is divided by the share of readings
+    (remark,) = batch.remarks
+    assert f"repeat or skip in Europe/Madrid: {count}, such as RR of a at 2024-" in remark
+
+
+STRAY = ["0000-00-00 00:00:00", "0001-01-01", "1600-01-01 00:00", "2200-01-01T00:00Z", "9999-12-31 23:59:59"]  # fmt: skip
+
+
+@pytest.mark.parametrize("time", STRAY)
+def test_a_row_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
+    table: Path, tmp_path: Path, time: str
+) -> None:
+    fill(table, [*GOOD, (time, "s1", "RR", 5.0)])
+    batch = SOURCE.fetch(region(tmp_path, select=SELECT.split(" WHERE")[0]), Settings(tmp_path))
+    assert batch.observations["precipitation"].tolist() == [1.0, 2.0]
+    (remark,) = batch.remarks
+    assert f"left out for their time: 1, such as RR of a at {time}; have them" in remark
+
+
+def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(
+    table: Path, tmp_path: Path
+) -> None:
+    fill(table, [*GOOD, ("2024-05-03", "s1", "RR", 3.0), ("2024-05-01", "s1", "RR", 7.0)])
+    batch = SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+    assert batch.observations.dropna()["precipitation"].tolist() == [2.0, 3.0]
+    assert len(batch.remarks) == 1 and "is 1 and 7; take one out there" in batch.remarks[0]
+
+
+TYPES: list[tuple[Any, float]] = [
+    (Decimal("1.5"), 1.5),
+    ("2.5", 2.5),
+    (Decimal("Infinity"), np.inf),
+    (10**400, np.inf),
+    (Decimal("1E+999"), np.inf),
+    (float("-inf"), -np.inf),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), TYPES, ids=lambda found: str(found)[:20])
+def test_a_number_of_any_type_is_read(tmp_path: Path, value: Any, expected: float) -> None:
+    rows = pd.DataFrame([("2024-05-01", "s1", "RR", value)], columns=list(COLUMNS), dtype="object")
+    place = region(tmp_path)
+    found = readings(rows, place, options_of(place, "sql", Options), 0, [])
+    assert found["value"].tolist() == [expected]
+
+
+@pytest.mark.parametrize("value", [True, b"1", [1.0], {"a": 1}, date(2024, 5, 1), "1_000", "nan"])
+def test_what_is_no_number_is_told(tmp_path: Path, value: Any) -> None:
+    rows = pd.DataFrame([("2024-05-01", "s1", "RR", value)], columns=list(COLUMNS), dtype="object")
+    place = region(tmp_path)
+    with pytest.raises(RiskError, match="value: found .*, expected a number or NULL"):
+        readings(rows, place, options_of(place, "sql", Options), 0, [])
 
 
 @pytest.mark.parametrize(("rows", "options", "sentence"), WRONG.values(), ids=WRONG.keys())

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 from configs import Region, RiskError, Settings
+from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
 from sources import Batch
 from sources.station_files import SOURCE
@@ -149,6 +150,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "days as values": ({"o.parquet": TABLE.assign(precipitation=DAYS)}, "row 1, precipitation: found .* store the column as numbers"),
     "lists": ({"o.parquet": TABLE.assign(precipitation=[[1], [2]])}, "row 1, precipitation: found .*, expected a number"),
     "no place": ({"o.parquet": one("location", None)}, "row 2, location: found '.*', expected a name of 1 to 200"),
+    "places in lists": ({"o.parquet": TABLE.assign(location=[["a"], ["a"]])}, "row 1, location: found .*, expected text"),
+    "a lead beyond all": (
+        {"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, 1e30])},
+        "row 2, lead_days: found '1e.30', expected",
+    ),
     "a measured place": ({"o.parquet": TABLE.assign(location=[0.5, 0.5])}, "row 1, location: found '0.5', expected text"),
     "twice": ({"o.parquet": twice}, "rows 2 and 3 are both for 2001-01-02, a, expected one"),
     "differs from CSV": (
@@ -249,6 +255,42 @@ def test_netcdf_tells_where_its_places_are_and_the_list_wins(tmp_path: Path) -> 
         "longitude": 4.0,
         "elevation": 6.0,
     }
+
+
+def test_the_only_file_may_tell_where_its_place_is(tmp_path: Path) -> None:
+    """One file of one place: nothing it is joined with hides what it says of its place."""
+    alone = grid().assign_coords(
+        latitude=("location", [34.9]), longitude=("location", [-2.33]), elevation=("location", [9])
+    )
+    batch = fetch(tmp_path, {"a.nc": alone})
+    region = Region(
+        name="somewhere", title="S", sources=("station_files",), path=tmp_path / "somewhere.yaml"
+    )
+    store = Store(Settings(tmp_path), region)
+    assert store.ingest(SOURCE, batch).changed
+    stored = store.observations()
+    assert stored["air_temperature_max"].values.ravel().tolist() == [20.5, 21.0]
+    assert (stored["latitude"].item(), stored["longitude"].item()) == (34.9, -2.33)
+
+
+@pytest.mark.parametrize("name", ["lat", "latitude", "alt"])
+def test_a_coordinate_that_is_no_number_is_told(tmp_path: Path, name: str) -> None:
+    alone = grid().assign_coords({name: ("location", np.array(["34.9 N"], dtype=object))})
+    with pytest.raises(RiskError, match="a.nc4: the coordinate .*: found '34.9 N', expected num"):
+        fetch(tmp_path, {"a.nc4": alone})
+
+
+def test_of_two_names_of_a_coordinate_one_is_read(tmp_path: Path) -> None:
+    alone = grid().assign_coords(alt=("location", [1.0]), altitude=("location", [2.0]))
+    assert fetch(tmp_path, {"a.nc": alone}).locations["elevation"].tolist() == [1.0]
+
+
+def test_a_calendar_without_leap_years_lacks_their_day(tmp_path: Path) -> None:
+    days = xr.date_range("2000-02-28", "2000-03-01", calendar="noleap", use_cftime=True)
+    values = xr.DataArray([1.0, 2.0], {"time": days}, attrs={"units": "mm"}, name="precipitation")
+    table = fetch(tmp_path, {"a.nc4": values.to_dataset()}).observations
+    assert table["time"].dt.strftime("%m-%d").tolist() == ["02-28", "03-01"]
+    assert table["precipitation"].tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("name", ["forecasts.parquet", "forecasts_ens.nc"])
