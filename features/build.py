@@ -1,26 +1,38 @@
 """The one way from observations to predictors, for training, backtest and live runs alike.
 
-as_known_at lays the record out by issue day, each variable as late as it is published; everything a hazard computes
-from that looks back only, so that nothing after the issue day can reach a predictor. Dask computes location by location.
+as_known_at lays the record out by issue day, each variable as late as it is published; everything a
+hazard computes from that looks back only, so that nothing after the issue day can reach a
+predictor. Dask computes LOCATIONS_PER_CHUNK locations at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from operator import getitem
+from typing import Any
 
 import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
+from dask import delayed
+from dask.array.core import normalize_chunks
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+from dask.typing import Key
 
 from configs import Region
-from features.hazards import Hazard, Options
+from features.hazards import Hazard, Options, happened
 
 LOCATIONS_PER_CHUNK = 16
 
 
 def delays_of(observations: xr.Dataset) -> dict[str, int]:
-    """Days by which each variable's record lags the issue day, as the store wrote them (attribute ``delay_days``)."""
+    """Days by which each variable's record lags the issue day.
+
+    As the store wrote them (attribute ``delay_days``).
+    """
     return {
         str(name): int(variable.attrs["delay_days"])
         for name, variable in observations.data_vars.items()
@@ -28,7 +40,7 @@ def delays_of(observations: xr.Dataset) -> dict[str, int]:
 
 
 def warm_season(region: Region, located: xr.Dataset) -> tuple[int, int]:
-    """First and last month: the region's, else May to October, and November to April south of the equator.
+    """First and last month: the region's, else May to October, or November to April in the south.
 
     ``located``: any Dataset with a ``latitude`` by location.
     """
@@ -45,19 +57,29 @@ def options_for(hazard: Hazard, region: Region, observations: xr.Dataset) -> Opt
 def as_known_at(
     observations: xr.Dataset, until: np.datetime64, delays: Mapping[str, int]
 ) -> xr.Dataset:
-    """The record as it was known: at issue day t, the newest value of each variable that had been published that morning.
+    """The record as it was known on the morning of each issue day.
 
-    (time, location) -> (init_time, location), daily from the record's first day to ``until``. The value of day
-    t - delay stands at t; a trailing window over init_time is therefore a window over what was known.
+    (time, location) -> (init_time, location), daily from the record's first day to ``until``. The
+    value of day t - delay stands at t; a trailing window over init_time is therefore a window over
+    what was known.
     """
     days = pd.date_range(
         observations["time"].values[0],
         max(pd.Timestamp(until), pd.Timestamp(observations["time"].values[0])),
     )
+    whole = observations[list(delays)].reindex(time=days)
     known = {
-        name: observations[name].reindex(time=days).shift(time=delays[name]) for name in delays
+        name: whole[name].variable.copy(data=_later(whole[name].values, delay))
+        for name, delay in delays.items()
     }
-    return xr.Dataset(known).rename(time="init_time")
+    return xr.Dataset(known, whole.coords).rename(time="init_time")
+
+
+def _later(values: np.ndarray, days: int) -> np.ndarray:
+    """Each value ``days`` days later along axis 0, NaN before the first; dtype of ``values``."""
+    moved = np.full_like(values, np.nan)
+    moved[days:] = values[: max(len(values) - days, 0)]
+    return moved
 
 
 def build_features(
@@ -68,36 +90,77 @@ def build_features(
     delays: Mapping[str, int],
     options: Options,
 ) -> xr.Dataset:
-    """Predictors of one hazard for the given issue days: Dask-backed float32 (init_time, cell, location).
+    """Predictors of one hazard for the given issue days: Dask-backed float32.
 
-    The ``cell`` dimension carries lead_days and window_days. Predictors whose variables the record lacks are NaN.
-    ``normals`` are the hazard's; ``delays`` are days by variable; nothing published after an issue day is read for it.
+    (init_time, location), and (init_time, cell, location) for the hazard's ``by_cell``. The
+    ``cell`` dimension carries lead_days and window_days. Predictors whose variables the record
+    lacks are NaN. ``normals`` are the hazard's; ``delays`` are days by variable; nothing published
+    after an issue day is read for it.
     """
     init_times = np.asarray(init_times, dtype="datetime64[ns]")
     wanted = [name for name in (*hazard.requires, *hazard.uses) if name in observations]
-    known = as_known_at(
-        observations[wanted].drop_vars(_ASIDE, errors="ignore"),
-        init_times.max(),
-        {name: delays[name] for name in wanted},
-    )
-    known = known.chunk(init_time=-1, location=LOCATIONS_PER_CHUNK)
-    usual = normals.chunk(dict.fromkeys(normals.dims, -1) | {"location": LOCATIONS_PER_CHUNK})
+    first = init_times.min() - np.timedelta64(hazard.memory_days + max(delays.values()), "D")
+    record = observations[wanted].drop_vars(_ASIDE, errors="ignore").sel(time=slice(first, None))
+    if not record.sizes["time"]:
+        record = observations[wanted].drop_vars(_ASIDE, errors="ignore").isel(time=slice(-1, None))
+    known = as_known_at(record, init_times.max(), {name: delays[name] for name in wanted})
     rows = np.searchsorted(known["init_time"].values, init_times)
-    how = {"hazard": hazard, "rows": rows, "delays": dict(delays), "options": options}
-    return xr.map_blocks(_predict_block, known, [usual], how, _template(hazard, known, init_times))
+    places = known.sizes["location"]
+    blocks = [
+        _block(
+            known.isel(location=slice(begin, begin + LOCATIONS_PER_CHUNK)),
+            normals.isel(location=slice(begin, begin + LOCATIONS_PER_CHUNK)),
+            hazard,
+            rows,
+            dict(delays),
+            options,
+        )
+        for begin in range(0, places, LOCATIONS_PER_CHUNK)
+    ]
+    sizes = {"init_time": len(rows), "cell": len(hazard.cells), "location": places}
+    variables = {
+        name: (dims_of(hazard, name), _variable(name, blocks, dims_of(hazard, name), sizes))
+        for name in hazard.features
+    }
+    coords = {
+        "init_time": init_times,
+        "location": known["location"].values,
+        **cell_coordinates(hazard),
+    }
+    return xr.Dataset(variables, coords=coords)
 
 
 _ASIDE = ("latitude", "longitude", "elevation", "name")
 
 
-def _template(hazard: Hazard, known: xr.Dataset, init_times: np.ndarray) -> xr.Dataset:
-    dims = ("init_time", "cell", "location")
-    shape = (len(init_times), len(hazard.cells), known.sizes["location"])
-    blank = da.full(
-        shape, np.nan, chunks=(*shape[:2], known.chunksizes["location"]), dtype=np.float32
-    )
-    coords = {"init_time": init_times, "location": known["location"], **cell_coordinates(hazard)}
-    return xr.Dataset({name: (dims, blank) for name in hazard.features}, coords=coords)
+def dims_of(hazard: Hazard, name: str) -> tuple[str, ...]:
+    """Dimensions of one predictor."""
+    by_cell = name in hazard.by_cell
+    return ("init_time", "cell", "location") if by_cell else ("init_time", "location")
+
+
+def _block(*given: Any) -> Delayed:
+    """The predictors of a few locations, computed together when they are asked for.
+
+    ``given`` to _predict_block; none of it is lazy, so Dask need not look into it.
+    """
+    return delayed(partial(_predict_block, *given), pure=False, traverse=False)()
+
+
+def _variable(
+    name: str, blocks: list[Delayed], dims: tuple[str, ...], sizes: Mapping[str, int]
+) -> da.Array:
+    """One predictor of all blocks, one Dask chunk a block."""
+    key = f"{name}-{blocks[0].key}"
+    before = (0,) * (len(dims) - 1)
+    layer: dict[Key, Any] = {
+        (key, *before, number): (getitem, block.key, name) for number, block in enumerate(blocks)
+    }
+    dependencies: list[Any] = list(blocks)
+    graph = HighLevelGraph.from_collections(key, layer, dependencies)
+    shape = tuple(sizes[dim] for dim in dims)
+    chunks = normalize_chunks((*shape[:-1], LOCATIONS_PER_CHUNK), shape, dtype=np.float32)
+    return da.Array(graph, key, chunks, dtype=np.float32)
 
 
 def cell_coordinates(hazard: Hazard) -> dict[str, tuple[str, list[int]]]:
@@ -115,55 +178,65 @@ def _predict_block(
     rows: np.ndarray,
     delays: Mapping[str, int],
     options: Options,
-) -> xr.Dataset:
+) -> dict[str, np.ndarray]:
     made = hazard.predictors(known, normals, rows, delays, options)
-    shape = (len(rows), len(hazard.cells), known.sizes["location"])
-    arrays = {
-        name: (
-            ("init_time", "cell", "location"),
-            np.broadcast_to(made[name], shape).astype(np.float32),
-        )
-        for name in hazard.features
-    }
-    coords = {
-        "init_time": known["init_time"].values[rows],
-        "location": known["location"],
-        **cell_coordinates(hazard),
-    }
-    return xr.Dataset(arrays, coords=coords)
+    size = {"init_time": len(rows), "cell": len(hazard.cells), "location": known.sizes["location"]}
+    out = {}
+    for name in hazard.features:
+        dims = dims_of(hazard, name)
+        values = made[name] if "cell" in dims else made[name][:, 0]
+        shape = tuple(size[dim] for dim in dims)
+        out[name] = np.broadcast_to(values, shape).astype(np.float32)
+    return out
 
 
-def build_outcome(
-    hazard: Hazard, happened: xr.DataArray, normals: xr.Dataset, options: Options
+def values_of(features: xr.Dataset, name: str) -> np.ndarray:
+    """A predictor as (cell, init_time, location) float64; one cell where all cells share it."""
+    values = features[name].values.astype(np.float64)
+    return np.moveaxis(values, 1, 0) if values.ndim == 3 else values[None]
+
+
+def build_margins(
+    hazard: Hazard, margins: xr.DataArray, normals: xr.Dataset, options: Options
 ) -> xr.DataArray:
-    """What a forecast issued on each day of ``happened`` is held against: (cell, level, init_time, location), 1.0, 0.0 or NaN.
+    """Margins of what a forecast issued on each day speaks of: (cell, level, init_time, location).
 
-    A window is an event if any of its days is, none if all its days are known to be none. NaN where a day is unknown or
-    where the hazard has no such cell that day.
+    ``margins`` (level, time, location) are the days'. A window's margin is the greatest of its
+    days, NaN where a day is not known and no other makes the event. NaN also where the hazard has
+    no such cell that day, or where the event cannot be.
     """
-    times = happened["time"].values
-    events, length = happened.values, len(times)
+    times = margins["time"].values
+    daily, length = margins.values, len(times)
     spans = [1 if hazard.windows_look_back else cell.window_days for cell in hazard.cells]
     widest = max(cell.lead_days + span for cell, span in zip(hazard.cells, spans, strict=True))
     padded = np.concatenate(
-        [events, np.full((events.shape[0], widest, events.shape[2]), np.nan)], axis=1
+        [daily, np.full((daily.shape[0], widest, daily.shape[2]), np.nan)], axis=1
     )
-    out = np.empty((len(hazard.cells), *events.shape), dtype=np.float32)
+    out = np.empty((len(hazard.cells), *daily.shape), dtype=np.float32)
     for number, (cell, span) in enumerate(zip(hazard.cells, spans, strict=True)):
         days = np.stack(
             [padded[:, cell.lead_days + k : cell.lead_days + k + length] for k in range(span)]
         )
-        out[number] = np.where(
-            (days == 1).any(axis=0), 1.0, np.where(np.isnan(days).any(axis=0), np.nan, 0.0)
-        )
+        greatest = np.fmax.reduce(days)
+        out[number] = np.where(np.isnan(days).any(axis=0) & ~(greatest > 0), np.nan, greatest)
     exists = hazard.applies(times, normals, options) == 1
     return xr.DataArray(
         np.where(exists[:, None], out, np.nan),
         dims=("cell", "level", "init_time", "location"),
         coords={
-            "level": happened["level"].values,
+            "level": margins["level"].values,
             "init_time": times,
-            "location": happened["location"].values,
+            "location": margins["location"].values,
         }
         | cell_coordinates(hazard),
     )
+
+
+def build_outcome(
+    hazard: Hazard, events: xr.DataArray, normals: xr.Dataset, options: Options
+) -> xr.DataArray:
+    """What a forecast issued on each day is held against: as ``build_margins``, 1.0, 0.0 or NaN.
+
+    ``events`` (level, time, location): events of the days, or their margins.
+    """
+    return happened(build_margins(hazard, events, normals, options)).astype(np.float32)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numba
 import numpy as np
 import pandas as pd
 
@@ -49,46 +50,103 @@ def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
-    """Values of all years within ``half`` days of each day index: (time, location) -> (sample, 366, location), NaN kept."""
+    """Values of all years within ``half`` days of each day index, NaN kept.
+
+    (time, location) -> (sample, 366, location).
+    """
     laid = by_year(values, times)
     wrapped = np.concatenate([laid[-half:], laid, laid[:half]])
     windows = np.lib.stride_tricks.sliding_window_view(wrapped, 2 * half + 1, axis=0)
     return np.moveaxis(windows, (1, 3), (0, 1)).reshape(-1, DAYS, values.shape[1])
 
 
+def ordered_samples(
+    values: np.ndarray, index: np.ndarray, half: int = HALF_WINDOW
+) -> tuple[np.ndarray, np.ndarray]:
+    """As window_samples, of one location's values (time,), in rising order.
+
+    ``index``: their days of the year. (366, sample), of which the first (366,) of a row are values; NaN is left out.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known])]
+    return _spread(values[order].astype(np.float64), index[order].astype(np.int64), half)
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(values: np.ndarray, index: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values, in their order, of each day of the year within ``half`` days of it, and how many."""
+    count = np.zeros(DAYS, dtype=np.int64)
+    for day in index:
+        count[day] += 1
+    most = 0
+    for day in range(DAYS):
+        near = 0
+        for shift in range(-half, half + 1):
+            near += count[(day + shift) % DAYS]
+        most = max(most, near)
+    samples, count = np.zeros((DAYS, most)), np.zeros(DAYS, dtype=np.int64)
+    for number in range(len(values)):
+        for shift in range(-half, half + 1):
+            day = index[number] + shift
+            if day < 0:
+                day += DAYS
+            elif day >= DAYS:
+                day -= DAYS
+            samples[day, count[day]] = values[number]
+            count[day] += 1
+    return samples, count
+
+
 def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarray:
-    """Quantile ``q`` of the doy window, linear between order statistics; (time, location) -> (366, location)."""
-    return np.concatenate(
-        [_quantile(window_samples(part, times), q) for part in _few_places(values)], axis=1
-    )
+    """Quantile ``q`` of the doy window, linear between order statistics.
+
+    (time, location) -> (366, location), NaN where it holds no value.
+    """
+    index = day_index(times)
+    return np.stack([_quantile(*ordered_samples(column, index), q) for column in values.T], axis=1)
 
 
-def _few_places(values: np.ndarray, many: int = 8) -> list[np.ndarray]:
-    """The places in groups, so that their samples (40 years: 4 MB a place) fit in memory."""
-    return [values[:, first : first + many] for first in range(0, values.shape[1], many)]
-
-
-def _quantile(sample: np.ndarray, q: float) -> np.ndarray:
-    ordered = np.sort(sample, axis=0)  # NaN last
-    last = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
+def _quantile(ordered: np.ndarray, count: np.ndarray, q: float) -> np.ndarray:
+    """Quantile of each row's first ``count`` values, which rise; NaN where there is none."""
+    if not ordered.shape[1]:
+        return np.full(len(ordered), np.nan)
+    last = np.maximum(count - 1, 0)
     low = np.floor(last * q).astype(int)
-    part = last * q - low
-    below, above = (
-        np.take_along_axis(ordered, rank[None], axis=0)[0]
-        for rank in (low, np.minimum(low + 1, last))
-    )
-    return below * (1 - part) + above * part
+    part, row = last * q - low, np.arange(len(ordered))
+    below, above = ordered[row, low], ordered[row, np.minimum(low + 1, last)]
+    return np.where(count > 0, below * (1 - part) + above * part, np.nan)
 
 
 def window_mean(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
     """Mean of the doy window, NaN where it holds no value; (time, ...) -> (366, ...)."""
-    index = day_index(times)
-    ok = np.isfinite(values)
-    total, count = (np.zeros((DAYS, *values.shape[1:])) for _ in range(2))
-    np.add.at(total, index, np.where(ok, values, 0.0))
-    np.add.at(count, index, ok.astype(float))
+    total, count = day_sums(values, day_index(times))
     total, count = _ring_sum(total, half), _ring_sum(count, half)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def day_sums(values: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the values of each day of the year, and how many; (time, ...) -> (366, ...) both."""
+    flat = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float64)
+    total, count = _day_sums(flat, index.astype(np.int64))
+    shape = (DAYS, *values.shape[1:])
+    return total.reshape(shape), count.reshape(shape)
+
+
+@numba.njit(cache=True, nogil=True)
+def _day_sums(values: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    total, count = np.zeros((DAYS, values.shape[1])), np.zeros((DAYS, values.shape[1]))
+    for day in range(values.shape[0]):
+        for place in range(values.shape[1]):
+            if np.isfinite(values[day, place]):
+                total[index[day], place] += values[day, place]
+                count[index[day], place] += 1
+    return total, count
+
+
+def years_in_window(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
+    """Calendar years with a value in each doy window; (time, location) -> (366, location)."""
+    known = np.isfinite(by_year(values, times)).astype(float)
+    return (_ring_sum(known, half) > 0).sum(axis=1)
 
 
 def _ring_sum(values: np.ndarray, half: int) -> np.ndarray:
@@ -98,13 +156,21 @@ def _ring_sum(values: np.ndarray, half: int) -> np.ndarray:
 
 
 def seasonal_mean(values: np.ndarray, times: np.ndarray, harmonics: int = 4) -> np.ndarray:
-    """Least-squares seasonal cycle of ``harmonics`` harmonics; (time, location) -> (366, location), NaN without data."""
-    design, cycle = _waves(day_index(times), harmonics), _waves(np.arange(DAYS), harmonics)
+    """Least-squares seasonal cycle of ``harmonics`` harmonics, NaN without data.
+
+    (time, location) -> (366, location).
+    """
+    cycle = _waves(np.arange(DAYS), harmonics)
+    total, count = day_sums(values, day_index(times))
     out = np.full((DAYS, values.shape[1]), np.nan)
     for place in range(values.shape[1]):
-        ok = np.isfinite(values[:, place])
-        if ok.sum() > design.shape[1]:
-            out[:, place] = cycle @ np.linalg.lstsq(design[ok], values[ok, place], rcond=None)[0]
+        ok = count[:, place] > 0
+        if count[:, place].sum() > cycle.shape[1]:
+            # the days of a day of the year count as their mean, as often as they are many
+            weight = np.sqrt(count[ok, place])
+            mean = total[ok, place] / count[ok, place]
+            waves = np.linalg.lstsq(weight[:, None] * cycle[ok], weight * mean, rcond=None)[0]
+            out[:, place] = cycle @ waves
     return out
 
 
@@ -114,26 +180,38 @@ def _waves(index: np.ndarray, harmonics: int) -> np.ndarray:
     return np.stack([np.ones(len(angle)), *waves], axis=1)
 
 
-def trailing_sum(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:
+def trailing_sum(values: np.ndarray, window: int, least: float = 0.90) -> np.ndarray:
     """Sum of the ``window`` days ending with each day, along axis 0; units of ``values``.
 
-    A window up to 3 days needs all its days, a longer one the share ``least`` of them (the sum is then scaled), else NaN.
+    A window up to 3 days needs all its days, a longer one the share ``least`` of them (the sum is
+    then scaled), else NaN.
     """
-    ok = np.isfinite(values)
-    total, count = (
-        np.cumsum(part, axis=0)
-        for part in (np.where(ok, values, 0.0).astype(np.float64), ok.astype(np.int64))
-    )
-    head = [(0, 0)] * (values.ndim - 1)
-    total, count = (np.pad(part, [(window, 0), *head]) for part in (total, count))
-    total, count = total[window:] - total[:-window], count[window:] - count[:-window]
     need = window if window <= 3 else int(np.ceil(least * window))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count >= need, total * (window / count), np.nan)
+    flat = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float64)
+    return _trailing_sum(flat, window, need).reshape(values.shape)
 
 
-def trailing_mean(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:
-    """Mean of the ``window`` days ending with each day, under trailing_sum's rule for missing days."""
+@numba.njit(cache=True, nogil=True)
+def _trailing_sum(values: np.ndarray, window: int, need: int) -> np.ndarray:
+    """Difference of the sums from the first day on, scaled where days are missing."""
+    total = np.zeros((len(values) + 1, values.shape[1]))
+    count = np.zeros(total.shape, dtype=np.int64)
+    out = np.full(values.shape, np.nan)
+    for day in range(values.shape[0]):
+        before = max(day + 1 - window, 0)
+        for place in range(values.shape[1]):
+            value = values[day, place]
+            ok = np.isfinite(value)
+            total[day + 1, place] = total[day, place] + (value if ok else 0.0)
+            count[day + 1, place] = count[day, place] + (1 if ok else 0)
+            known = count[day + 1, place] - count[before, place]
+            if known >= need and known > 0:
+                out[day, place] = (total[day + 1, place] - total[before, place]) * (window / known)
+    return out
+
+
+def trailing_mean(values: np.ndarray, window: int, least: float = 0.80) -> np.ndarray:
+    """Mean of the ``window`` days ending with each day, as trailing_sum has it for missing days."""
     return trailing_sum(values, window, least) / window
 
 

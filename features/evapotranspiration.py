@@ -35,7 +35,8 @@ def hargreaves(
     latitude: np.ndarray,
 ) -> np.ndarray:
     """Reference evapotranspiration of Hargreaves & Samani 1985, mm per day (FAO-56 eq. 52); never below zero."""
-    radiation = extraterrestrial_radiation(day_of_year, latitude) * 0.408
+    of_year = extraterrestrial_radiation(np.arange(1, 367), latitude) * 0.408
+    radiation = of_year[np.asarray(day_of_year) - 1]
     return np.maximum(
         0.0023 * (tmean + 17.8) * np.sqrt(np.maximum(tmax - tmin, 0.0)) * radiation, 0.0
     )

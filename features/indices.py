@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import pandas as pd
 from scipy.special import gamma as gamma_function
@@ -54,6 +55,27 @@ def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         return tuple(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)) + (n,)
 
 
+@numba.njit(cache=True, nogil=True)
+def ordered_l_moments(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """As l_moments of each row's first ``count`` values, which rise; (row, l1 l2 skewness)."""
+    found = np.full((len(ordered), 3), np.nan)
+    for row in range(len(ordered)):
+        n = count[row]
+        b0, b1, b2 = 0.0, 0.0, 0.0
+        for rank in range(n):
+            value = ordered[row, rank]
+            b0 += value
+            b1 += value * rank
+            b2 += value * rank * (rank - 1)
+        if n >= 4:
+            b0, b1, b2 = b0 / n, b1 / (n * (n - 1)), b2 / (n * (n - 1.0) * (n - 2))
+            l2 = 2 * b1 - b0
+            if l2 > 1e-12:
+                found[row, 0], found[row, 1] = b0, l2
+                found[row, 2] = (6 * b2 - 6 * b1 + b0) / l2
+    return found
+
+
 def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
     """Level exceeded on average once in ``years`` by the GEV fitted by L-moments to annual maxima along axis 0.
 
@@ -69,17 +91,17 @@ def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
 
 
 def annual_maxima(values: np.ndarray, times: np.ndarray, least_days: int = 330) -> np.ndarray:
-    """Highest value of each hydrological year (from 1 September) with ``least_days`` values; (year, location), else NaN."""
+    """Highest value of each hydrological year (from 1 September), (year, location).
+
+    NaN where it has fewer than ``least_days`` values. ``times`` rise.
+    """
     dates = pd.DatetimeIndex(times)
     year = (dates.year + (dates.month >= FIRST_HYDROLOGICAL_MONTH)).to_numpy()
-    maxima = []
-    for one in np.unique(year):
-        part = values[year == one]
-        enough = np.isfinite(part).sum(axis=0) >= least_days
-        maxima.append(
-            np.where(enough, np.max(np.where(np.isfinite(part), part, -np.inf), axis=0), np.nan)
-        )
-    return np.array(maxima)
+    begins = np.flatnonzero(np.diff(year, prepend=year[0] - 1))
+    ok = np.isfinite(values)
+    enough = np.add.reduceat(ok, begins, axis=0, dtype=np.int64) >= least_days
+    highest = np.maximum.reduceat(np.where(ok, values, -np.inf), begins, axis=0)
+    return np.where(enough, highest, np.nan)
 
 
 def rain_severity(
@@ -110,13 +132,22 @@ def episode_peaks(severity: np.ndarray, apart: int = 3) -> np.ndarray:
     values = np.where(np.isfinite(severity), severity, 0.0)
     order = np.argsort(-values, kind="stable")
     order = order[: np.count_nonzero(values > 0)]
-    free = np.ones(len(values) + 2 * apart, dtype=bool)
-    peaks = []
+    return values[_apart(order, len(values), apart)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _apart(order: np.ndarray, days: int, apart: int) -> np.ndarray:
+    """Those of the days in ``order`` that are at least ``apart`` days from each one before."""
+    free = np.ones(days + 2 * apart, dtype=np.bool_)
+    kept = np.empty(len(order), dtype=np.int64)
+    count = 0
     for day in order:
         if free[day + apart]:
-            peaks.append(values[day])
-            free[day + 1 : day + 2 * apart] = False
-    return np.array(peaks)
+            kept[count] = day
+            count += 1
+            for near in range(day + 1, day + 2 * apart):
+                free[near] = False
+    return kept[:count]
 
 
 def antecedent_precipitation(rain: np.ndarray, window: int, decay: float = 0.90) -> np.ndarray:
@@ -148,7 +179,20 @@ def why_undefined(sample: np.ndarray, rain: np.ndarray | bool = False) -> np.nda
     """
     values = np.where(rain & (sample < LEAST_WET), np.nan, sample)
     n, known = np.isfinite(values).sum(axis=0), np.isfinite(sample).sum(axis=0)
-    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    return _why(n, known, np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0))
+
+
+def why_undefined_in_order(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """As why_undefined of each row's first ``count`` values, which rise."""
+    if not ordered.shape[1]:
+        return np.ones(len(ordered), dtype=np.int8)
+    low = np.where(count > 0, ordered[:, 0], np.nan)
+    high = np.where(count > 0, ordered[np.arange(len(count)), np.maximum(count - 1, 0)], np.nan)
+    return _why(count, count, low, high)
+
+
+def _why(n: np.ndarray, known: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Position in WHY_UNDEFINED from how many values are fitted, of how many, and their range."""
     alike = high - low <= 1e-6 * np.fmax(np.abs(low), np.abs(high))
     return np.select([2 * n < known, n < 4, alike], [2, 1, 3], 0).astype(np.int8)
 
@@ -168,6 +212,11 @@ class LogLogistic:
     @classmethod
     def fit(cls, sample: np.ndarray) -> LogLogistic:
         l1, l2, skew, _ = l_moments(np.where(why_undefined(sample) > 0, np.nan, sample))
+        return cls.of_moments(l1, l2, skew)
+
+    @classmethod
+    def of_moments(cls, l1: np.ndarray, l2: np.ndarray, skew: np.ndarray) -> LogLogistic:
+        """The distribution that has these L-moments."""
         k = np.clip(-skew, -0.95, 0.95)
         k = np.where(np.abs(k) < 1e-6, 1e-6, k)
         alpha = l2 * np.sin(k * np.pi) / (k * np.pi)
@@ -262,13 +311,15 @@ def probability_of(index: float) -> float:
     return float(ndtr(index))
 
 
-def excess_heat_factor(tmean: np.ndarray, t95: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """EHF (degC2) and its significance EHIsig (degC) of Nairn & Fawcett 2013, windows looking back.
+def excess_heat_factor(
+    tmean: np.ndarray, t95: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """EHF (K2), its significance EHIsig and acclimatisation EHIaccl (K), windows looking back.
 
-    ``tmean`` (time, location) degC; ``t95`` its 95th percentile (location,).
+    ``tmean`` (time, location) degC; ``t95`` its 95th percentile (location,). Nairn & Fawcett 2013.
     """
     three = trailing_mean(tmean, 3)
     before = np.full_like(three, np.nan)
     before[3:] = trailing_mean(tmean, 30)[:-3]
-    significance = three - t95
-    return significance * np.maximum(1.0, three - before), significance
+    significance, acclimatisation = three - t95, three - before
+    return significance * np.maximum(1.0, acclimatisation), significance, acclimatisation

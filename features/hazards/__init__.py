@@ -36,44 +36,62 @@ class Options:
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
+SEASON = ("season_sine", "season_cosine")
+
+
 @dataclass(frozen=True)
 class Quantity:
     """How the ``value`` of a hazard's history is foretold in quantiles, see models.quantiles.
 
-    ``scale`` is a rising map to the scale they are learnt on, ``back`` its inverse, which gives nothing impossible. ``start``
-    names the predictor that holds the newest known value: quantiles move with it, and without it there are none.
+    ``scale``: a rising map to the scale that it is learnt on; ``back``: its inverse, which gives
+    nothing impossible.
     """
 
     scale: Callable[[np.ndarray], np.ndarray]
     back: Callable[[np.ndarray], np.ndarray]
-    start: str
 
 
 @dataclass(frozen=True)
 class Hazard:
-    """Declaration of a hazard. Arrays named here are numpy unless said otherwise; CONTRIBUTING has the recipe.
+    """Declaration of a hazard. Arrays are numpy unless said otherwise; CONTRIBUTING has the recipe.
 
-    ``requires`` are variables it cannot do without; ``uses`` help where they exist. Without ``requires`` a hazard is not
-    assessed, or, where ``only_where_measured``, a place cannot have it at all (no rows).
-    ``gap_days`` keep training and test years apart; the first training takes ``first_training_years`` at most; training
-    and backtest use every ``issue_step_days``-th day. ``thresholds``: the absolute ones a region file may set, with units.
-    ``colours``: colour -> level -> least probability, which must also be ``colour_over_normal`` times the normal one.
+    ``requires``: variables it cannot do without; ``uses``: variables that help where they exist.
+    Without ``requires`` a hazard is not assessed, or, where ``only_where_measured``, a location
+    cannot have it at all (no rows). ``gap_days`` keep training and test years apart; the first
+    training takes ``first_training_years`` at most; training and backtest use every
+    ``issue_step_days``-th day. ``thresholds``: the absolute ones a region file may set, with units.
+    ``colours``: colour -> level -> least probability, which must also be ``colour_over_normal``
+    times the normal one. ``seasonal``: only in the warm season.
 
-    ``fit_normals(observations, options)`` -> Dataset: what is usual, learnt from those observations alone; every variable
-    has a location dimension. ``events(observations, normals, options)`` -> DataArray (level, time, location): 1 event,
-    0 none, NaN unknown; nested. ``applies(times, normals, options)`` -> array (cell, time, location): 1 where a forecast
-    issued that day has the cell, 0 where the event cannot be (out of season), NaN where there is no such cell that day.
-    ``predictors(known, normals, rows, delays, options)`` -> name -> array (row, cell, location); see features.build.
-    ``history(observations, normals, options)`` -> Dataset of value, normal and threshold (time, location) for people to see.
-    ``features`` are the names predictors returns. ``state`` are those the known state's regression reads ("climatology" is
-    the calendar's own log-odds, "overlap" the ensemble's); empty where the overlap ensemble itself is the known state.
-    ``overlap`` names, level by level, the predictors that are an ensemble probability. ``windows_look_back``: window_days is
-    the length of an index window that ends on the valid day, not a number of days ahead. ``choices`` are the normals that
-    are decisions on how to measure rather than thresholds. ``boosting``: XGBoost parameters of its own, where
-    `make tune HAZARD=...` found better ones. ``seasonal``: only in the warm season.
-    ``causes``: what people call the predictors that drive a number, cause -> predictors; the rest is the
+    What happens
+    ``fit_normals(observations, options)`` -> Dataset: what is usual, learnt from those observations
+    alone; every variable has a location dimension.
+    ``margins(observations, normals, options)`` -> DataArray (level, time, location): a signed
+    distance to the event of each level, > 0 exactly where the event is, -inf where it cannot be,
+    NaN where it is not known. Levels are nested: no margin is > 0 where the one of the level below
+    is not.
+    ``shifts(normals, options)`` -> array (level, location): where levels share one quantity, how
+    far the margin of each level is below that of level 1; None where each level has its own.
+    ``applies(times, normals, options)`` -> array (cell, time, location): 1 where a forecast issued
+    that day has the cell, 0 where the event cannot be (out of season), NaN where there is no such
+    cell that day.
+    ``history(observations, normals, options)`` -> Dataset of value, normal and threshold (time,
+    location) for people to see; ``outlook``: how its value is foretold in quantiles, None where it
+    is not. ``windows_look_back``: window_days is the length of an index window that ends on the
+    valid day, not a number of days ahead. ``choices``: the normals that are decisions on how to
+    measure rather than thresholds.
+
+    What foretells it
+    ``predictors(known, normals, rows, delays, options)`` -> name -> array (row, 1, location), or
+    (row, cell, location) for those named in ``by_cell``; see features.build. ``features``: their
+    names. ``state``: those that persistence reads. ``calendar``: those of the valid day alone.
+    ``overlap``: level by level, those that are an ensemble probability. ``bounds``: level by level,
+    the one that the margin cannot exceed, "" where there is none. ``newest``: the one that holds
+    the newest value of the quantity. ``highest_rate``: margins are learnt from thresholds that are
+    exceeded at most so often; less than most days where rare margins behave otherwise than common
+    ones. ``memory_days``: no predictor looks further back.
+    ``causes``: what people call what drives a number, cause -> predictors; the rest is the
     calendar's.
-    ``outlook``: how the history's value is foretold in quantiles; None where it is not.
     """
 
     name: str
@@ -88,7 +106,7 @@ class Hazard:
     colours: Mapping[str, Mapping[int, float]]
     colour_over_normal: float
     fit_normals: Callable[[xr.Dataset, Options], xr.Dataset]
-    events: Callable[[xr.Dataset, xr.Dataset, Options], xr.DataArray]
+    margins: Callable[[xr.Dataset, xr.Dataset, Options], xr.DataArray]
     applies: Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]
     predictors: Callable[
         [xr.Dataset, xr.Dataset, np.ndarray, Mapping[str, int], Options], dict[str, np.ndarray]
@@ -96,19 +114,61 @@ class Hazard:
     history: Callable[[xr.Dataset, xr.Dataset, Options], xr.Dataset]
     features: tuple[str, ...]
     state: tuple[str, ...]
+    newest: str
+    memory_days: int
+    highest_rate: float = 0.6
+    by_cell: tuple[str, ...] = SEASON
+    calendar: tuple[str, ...] = SEASON
     overlap: tuple[str, ...] = ()
+    bounds: tuple[str, ...] = ("", "", "")
+    shifts: Callable[[xr.Dataset, Options], np.ndarray] | None = None
     only_where_measured: bool = False
     windows_look_back: bool = False
     choices: tuple[str, ...] = ()
-    boosting: Mapping[str, float] = field(default_factory=dict)
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seasonal: bool = False
     outlook: Quantity | None = None
+
+    def events(
+        self, observations: xr.Dataset, normals: xr.Dataset, options: Options
+    ) -> xr.DataArray:
+        """Levels of each day: (level, time, location), 1.0, 0.0, or NaN where it is not known."""
+        return happened(self.margins(observations, normals, options))
 
 
 def single_days(last_lead: int) -> tuple[Cell, ...]:
     """Cells of a hazard of days: each lead alone, then the next 3 and the next 7 days."""
     return (*(Cell(lead, 1) for lead in range(last_lead + 1)), Cell(0, 3), Cell(0, 7))
+
+
+def happened(margins: xr.DataArray) -> xr.DataArray:
+    """1.0 where a margin is above 0, 0.0 where it is not, NaN where it is not known."""
+    return (margins > 0).where(margins.notnull()).astype(np.float64)
+
+
+def smallest(*margins: np.ndarray) -> np.ndarray:
+    """The margin of several conditions together, their least.
+
+    Where some are not known: the least of the others if that alone rules the event out, else NaN.
+    """
+    together = np.stack(margins)
+    least = np.fmin.reduce(together)
+    return np.where(np.isnan(together).any(axis=0) & ~(least <= 0), np.nan, least)
+
+
+def at_least(margin: np.ndarray) -> np.ndarray:
+    """The margin of "at or above": where it is exactly 0 the event is, so it is barely above."""
+    return np.where(margin == 0, BARELY, margin)
+
+
+BARELY = 1e-6
+
+
+def share_known(values: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Share of days on which ``values`` are known, of those on which ``among`` are: (location,)."""
+    days = np.isfinite(among)
+    both = days & np.isfinite(values)
+    return np.asarray(both.sum(axis=0) / np.maximum(days.sum(axis=0), 1))
 
 
 def lagged(values: np.ndarray, days: int) -> np.ndarray:

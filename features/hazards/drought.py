@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
+import numba
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -17,7 +18,9 @@ import xarray as xr
 from features.calendar import (
     DAYS,
     day_index,
+    ordered_samples,
     seasonal_mean,
+    trailing_mean,
     trailing_sum,
     window_mean,
     window_samples,
@@ -25,22 +28,27 @@ from features.calendar import (
 from features.evapotranspiration import hargreaves
 from features.hazards import (
     LEVELS,
+    SEASON,
     Cell,
     Hazard,
     Options,
     Quantity,
+    at_least,
     lagged,
     optional,
     season_waves,
+    share_known,
     valid_index,
 )
 from features.indices import (
     WHY_UNDEFINED,
     LogLogistic,
     ZeroGamma,
+    ordered_l_moments,
     probability_of,
     standardised,
     why_undefined,
+    why_undefined_in_order,
 )
 
 WINDOWS = (90, 365)
@@ -52,11 +60,12 @@ ENSEMBLE_HALF_WINDOW = 10
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
-    """Distribution of the 90- and 365-day balance by day of year, the sums that reach each level, and the record itself.
+    """Distribution of the 90- and 365-day balance by day of year, what reaches each level, the record.
 
-    ``limit`` (window, level, dayofyear, location) mm: at most this much is the level. ``index_window`` (dayofyear,
-    location): 90 or 365, the window whose index counts on that valid day. ``record``: the daily balance, mm. ``undefined``
-    (window, dayofyear, location): why there is no index, a position in WHY_UNDEFINED.
+    ``limit`` (window, level, dayofyear, location) mm: at most this much is the level.
+    ``index_window`` (dayofyear, location): 90 or 365, the window whose index counts on that valid
+    day. ``record``: the daily balance, mm. ``undefined`` (window, dayofyear, location): why there
+    is no index, a position in WHY_UNDEFINED.
     """
     times = observations["time"].values
     source = _pet_source(observations)
@@ -69,42 +78,29 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     )
     rain = observations["precipitation"].values.astype(np.float64)
     balance = daily_balance(observations, normals, times)
-    standards = [
-        INDEX_AT_MOST[k]
-        if f"level_{k}" not in options.thresholds
-        else options.thresholds[f"level_{k}"]
-        for k in LEVELS
-    ]
     sums = [trailing_sum(balance, window) for window in WINDOWS]
     spi = source == NO_PET
     fits = [_fit_window(total, times, spi) for total in sums]
-    dims = ("window", "dayofyear", "location")
-    for name in (*_FITTED, "undefined"):
-        normals[name] = (dims, np.stack([fit[name] for fit in fits]))
-    normals["limit"] = (
-        ("window", "level", "dayofyear", "location"),
-        np.stack([_limits(fit, standards) for fit in fits]),
-    )
     share = _rain_share(trailing_sum(rain, 90), sums[0], times)
-    normals["rain_share"] = (("dayofyear", "location"), share)
-    normals["index_window"] = (
-        ("dayofyear", "location"),
-        np.where((share < LEAST_RAIN_SHARE) & ~spi, WINDOWS[1], WINDOWS[0]),
-    )
-    normals["record"] = (("day", "location"), balance.astype(np.float32))
-    normals["record_index"] = (
-        ("day", "location"),
-        np.repeat(day_index(times)[:, None], rain.shape[1], axis=1).astype(np.int16),
-    )
-    normals["tmax_mean"] = (
-        ("dayofyear", "location"),
-        window_mean(optional(observations, "air_temperature_max"), times),
-    )
-    normals["sum_30d_mean"] = (
-        ("dayofyear", "location"),
-        window_mean(trailing_sum(balance, 30), times),
-    )
-    return normals.assign_coords(
+    long = (share < LEAST_RAIN_SHARE) & ~spi
+    index = np.repeat(day_index(times)[:, None], rain.shape[1], axis=1)
+    tmax, recent = optional(observations, "air_temperature_max"), trailing_sum(balance, 30)
+    by_window = {name: np.stack([fit[name] for fit in fits]) for name in (*_FITTED, "undefined")}
+    by_day = {
+        "rain_share": share,
+        "index_window": np.where(long, WINDOWS[1], WINDOWS[0]),
+        "tmax_mean": window_mean(tmax, times),
+        "sum_30d_mean": window_mean(recent, times),
+    }
+    limits = np.stack([_limits(fit, _standards(options)) for fit in fits])
+    variables = {
+        **{name: (("window", "dayofyear", "location"), part) for name, part in by_window.items()},
+        **{name: (("dayofyear", "location"), part) for name, part in by_day.items()},
+        "limit": (("window", "level", "dayofyear", "location"), limits),
+        "record": (("day", "location"), balance.astype(np.float32)),
+        "record_index": (("day", "location"), index.astype(np.int16)),
+    }
+    return normals.assign(variables).assign_coords(
         window=list(WINDOWS), level=list(LEVELS), dayofyear=np.arange(DAYS), day=times
     )
 
@@ -113,15 +109,21 @@ NO_PET, MEASURED, HARGREAVES = 0, 1, 2
 
 
 def _pet_source(observations: xr.Dataset) -> np.ndarray:
-    """Where each place's PET comes from: measured if 90 % of its days have it, else Hargreaves for all its days, else none."""
-    measured = (
-        np.isfinite(optional(observations, "potential_evapotranspiration")).mean(axis=0) >= 0.9
+    """Where each location's PET comes from.
+
+    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else none.
+    """
+    wet = optional(observations, "precipitation")
+    pet, tmax, tmin = (
+        optional(observations, name)
+        for name in (
+            "potential_evapotranspiration",
+            "air_temperature_max",
+            "air_temperature_min",
+        )
     )
-    tmax, tmin = (
-        optional(observations, "air_temperature_max"),
-        optional(observations, "air_temperature_min"),
-    )
-    possible = (np.isfinite(tmax + tmin).mean(axis=0) >= 0.5) & np.isfinite(_latitude(observations))
+    measured = share_known(pet, wet) >= 0.9
+    possible = (share_known(tmax + tmin, wet) >= 0.5) & np.isfinite(_latitude(observations))
     return np.where(measured, MEASURED, np.where(possible, HARGREAVES, NO_PET))
 
 
@@ -161,12 +163,25 @@ def _fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[s
     fitted = {name: np.full(season.shape, np.nan) for name in _FITTED[1:]}
     undefined = np.zeros(season.shape, np.int8)
     for place, alone in enumerate(spi):
-        sample = window_samples(apart[:, [place]], times)[:, :, 0]
-        undefined[:, place] = why_undefined(sample, rain=alone)
-        parameters = _gamma(sample) if alone else asdict(LogLogistic.fit(sample))
+        fit = _fit_rain if alone else _fit_balance
+        parameters, undefined[:, place] = fit(apart[:, place], times)
         for name, values in parameters.items():
             fitted[name][:, place] = values
     return {"season": season, **fitted, "undefined": undefined}
+
+
+def _fit_rain(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Gamma distribution by day of year of one location's sums, and why there is none."""
+    sample = window_samples(total[:, None], times)[:, :, 0]
+    return _gamma(sample), why_undefined(sample, rain=True)
+
+
+def _fit_balance(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Log-logistic distribution by day of year of one location's sums, and why there is none."""
+    ordered, count = ordered_samples(total, day_index(times))
+    undefined = why_undefined_in_order(ordered, count)
+    moments = ordered_l_moments(ordered, np.where(undefined > 0, 0, count))
+    return asdict(LogLogistic.of_moments(*moments.T)), undefined
 
 
 def _gamma(sample: np.ndarray) -> dict[str, np.ndarray]:
@@ -178,7 +193,7 @@ def _distributions(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamm
     return LogLogistic(fit["xi"], fit["alpha"], fit["k"]), gamma
 
 
-def _limits(fit: Mapping[str, np.ndarray], standards: list[float]) -> np.ndarray:
+def _limits(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
     """Sums (level, 366, location), mm, whose index is the level's; NaN where the index is undefined."""
     logistic, gamma = _distributions(fit)
     at = [probability_of(standard) for standard in standards]
@@ -206,35 +221,57 @@ def _rain_share(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.
 
 def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Dataset) -> np.ndarray:
     """SPEI (or SPI) of window sums (time, location) on days of year ``index``: standard normal, clipped to [-3, 3]."""
-    fit = {str(name): normals[name].sel(window=window).values[index] for name in _FITTED}
+    number = _number(window, normals)
+    fit = {name: normals[name].values[number][index] for name in _FITTED}
     logistic, gamma = _distributions(fit)
-    probability = np.where(
-        np.isfinite(fit["xi"]),
-        logistic.probability(total - fit["season"]),
-        gamma.probability(total),
-    )
+    probability = logistic.probability(total - fit["season"])
+    if not np.isfinite(fit["xi"]).all():
+        probability = np.where(np.isfinite(fit["xi"]), probability, gamma.probability(total))
     return standardised(probability)
+
+
+def _number(window: int, normals: xr.Dataset) -> int:
+    """Position of a window's length among those of the normals."""
+    return int(np.flatnonzero(normals["window"].values == window)[0])
 
 
 _FITTED = ("season", "xi", "alpha", "k", "gamma_shape", "gamma_scale", "gamma_dry")
 
 
-def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
-    """Levels of the index that counts on each valid day: (level, time, location), 1.0, 0.0 or NaN."""
+def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+    """How far the index that counts is below each level's: (level, time, location); 1."""
     times = observations["time"].values
+    value = index_that_counts(daily_balance(observations, normals, times), times, normals)
+    return xr.DataArray(
+        at_least(_standards(options)[:, None, None] - value),
+        dims=("level", "time", "location"),
+        coords={
+            "level": list(LEVELS),
+            "time": times,
+            "location": observations["location"].values,
+        },
+    )
+
+
+def shifts(normals: xr.Dataset, options: Options) -> np.ndarray:
+    """How far each level's index is below that of level 1: (level, location)."""
+    standards = _standards(options)
+    return np.repeat((standards[0] - standards)[:, None], normals.sizes["location"], axis=1)
+
+
+def _standards(options: Options) -> np.ndarray:
+    """Index of each level: (level,); none is above the one before it."""
+    own = [options.thresholds.get(f"level_{k}", INDEX_AT_MOST[k]) for k in LEVELS]
+    return np.minimum.accumulate(np.array(own, dtype=np.float64))
+
+
+def index_that_counts(balance: np.ndarray, times: np.ndarray, normals: xr.Dataset) -> np.ndarray:
+    """Index of the window that counts on each day: (time, location), from the daily balance, mm."""
     index = day_index(times)
-    balance = daily_balance(observations, normals, times)
-    long = normals["index_window"].values[index] == WINDOWS[1]
-    total = np.where(long, trailing_sum(balance, WINDOWS[1]), trailing_sum(balance, WINDOWS[0]))
-    levels = []
-    for level in LEVELS:
-        short_limit, long_limit = (
-            normals["limit"].sel(window=window, level=level).values[index] for window in WINDOWS
-        )
-        limit = np.where(long, long_limit, short_limit)
-        levels.append(np.where(np.isnan(total) | np.isnan(limit), np.nan, total <= limit))
-    coords = {"level": list(LEVELS), "time": times, "location": observations["location"].values}
-    return xr.DataArray(np.stack(levels), dims=("level", "time", "location"), coords=coords)
+    short, long = (
+        index_of(trailing_sum(balance, window), index, window, normals) for window in WINDOWS
+    )
+    return np.where(normals["index_window"].values[index] == WINDOWS[1], long, short)
 
 
 def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
@@ -272,29 +309,35 @@ def predictors(
 ) -> dict[str, np.ndarray]:
     """The overlap ensemble and where the indices stand; (row, cell, location)."""
     latest = max(delays[str(name)] for name in known.data_vars)
-    together = known.map(
-        lambda values: values.copy(data=lagged(values.values, latest - delays[str(values.name)]))
+    behind = {str(name): latest - delays[str(name)] for name in known.data_vars}
+    together = known.assign(
+        {
+            name: (known[name].dims, lagged(known[name].values, days))
+            for name, days in behind.items()
+            if days
+        }
     )
     issued = known["init_time"].values
     times = issued - np.timedelta64(latest, "D")
     index = day_index(times)
     balance = daily_balance(together, normals, times)
+    quarter, year = (trailing_sum(balance, window) for window in WINDOWS)
     short, long = (
-        index_of(trailing_sum(balance, window), index, window, normals) for window in WINDOWS
+        index_of(total[rows], index[rows], window, normals)
+        for total, window in zip((quarter, year), WINDOWS, strict=True)
     )
+    before = index_of(lagged(quarter, 30)[rows], index[rows - 30], WINDOWS[0], normals)
     recent = trailing_sum(balance, 30)
     tmax = optional(together, "air_temperature_max")
     state = {
-        "index_90d": short,
-        "index_365d": long,
-        "index_change_30d": short - lagged(short, 30),
         "balance_anomaly_sum_30d": recent - normals["sum_30d_mean"].values[index],
-        "air_temperature_anomaly_mean_90d": trailing_sum(
+        "air_temperature_anomaly_mean_90d": trailing_mean(
             tmax - normals["tmax_mean"].values[index], 90
-        )
-        / 90,
+        ),
     }
-    made = {name: values[rows][:, None, :] for name, values in state.items()}
+    made = {name: values[rows] for name, values in state.items()}
+    made |= {"index_90d": short, "index_365d": long, "index_change_30d": short - before}
+    made = {name: values[:, None, :] for name, values in made.items()}
     valid = valid_index(issued[rows], CELLS)
     unknown = np.array([cell.lead_days + latest for cell in CELLS])
     observed = 1 - np.minimum(unknown / np.array([cell.window_days for cell in CELLS]), 1.0)
@@ -312,54 +355,85 @@ def overlap_shares(
 ) -> np.ndarray:
     """Share of an ensemble that reaches each level: (row, cell, level, location).
 
-    A member is the observed part of the window plus the rest drawn from within 10 calendar days of it in every training
-    year. ``balance`` is as known at each issue day, ``delay`` days old.
+    A member is the observed part of the window plus the rest drawn from within 10 calendar days of
+    it in every training year. ``balance`` is as known at each issue day, ``delay`` days old.
     """
-    record, record_index = (
-        normals["record"].values.astype(np.float64),
-        normals["record_index"].values[:, 0],
-    )
+    record = normals["record"].values.astype(np.float64)
+    record_index = normals["record_index"].values[:, 0].astype(np.int64)
+    rests = np.array([min(cell.lead_days + delay, cell.window_days) for cell in CELLS])
+    needed = [
+        _needed(balance, normals, issued[rows], rows, cell, rest)
+        for cell, rest in zip(CELLS, rests, strict=True)
+    ]
+    valid = np.ascontiguousarray(valid_index(issued[rows], CELLS).T)
     shares = np.full((len(rows), len(CELLS), len(LEVELS), balance.shape[1]), np.nan)
-    for number, cell in enumerate(CELLS):
-        rest = min(cell.lead_days + delay, cell.window_days)
-        seen = cell.window_days - rest
-        observed = (
-            trailing_sum(balance, seen)[rows] if seen else np.zeros((len(rows), balance.shape[1]))
-        )
-        valid = day_index(issued[rows] + np.timedelta64(cell.lead_days, "D"))
-        limit = normals["limit"].sel(window=cell.window_days).values
-        counts = normals["index_window"].values == cell.window_days
-        drawn = trailing_sum(record, rest)
-        for day in np.unique(valid):
-            near = (
-                np.abs((record_index - day + DAYS // 2) % DAYS - DAYS // 2)
-            ) <= ENSEMBLE_HALF_WINDOW
-            at = np.flatnonzero(valid == day)
-            for place in np.flatnonzero(counts[day]):
-                members = np.sort(drawn[near, place])
-                members = members[: np.isfinite(members).sum()]
-                needed = limit[:, day, place][None, :] - observed[at, place][:, None]
-                share = np.searchsorted(members, needed, side="right") / max(len(members), 1)
-                shares[at, number, :, place] = np.where(
-                    np.isnan(needed) | (len(members) == 0), np.nan, share
+    for rest in np.unique(rests):
+        for place, drawn in enumerate(trailing_sum(record, int(rest)).T):
+            ordered, count = ordered_samples(drawn, record_index, ENSEMBLE_HALF_WINDOW)
+            for number in np.flatnonzero(rests == rest):
+                shares[:, number, :, place] = _shares(
+                    needed[number][place], valid[number], ordered, count
                 )
+    return shares
+
+
+def _needed(
+    balance: np.ndarray,
+    normals: xr.Dataset,
+    issued: np.ndarray,
+    rows: np.ndarray,
+    cell: Cell,
+    rest: int,
+) -> np.ndarray:
+    """The most that the window's last ``rest`` days may bring for each level, mm.
+
+    (location, row, level). NaN where the cell's window is not the one that counts on the valid day.
+    """
+    seen = cell.window_days - rest
+    observed = trailing_sum(balance, seen)[rows] if seen else np.zeros((len(rows), 1))
+    valid = day_index(issued + np.timedelta64(cell.lead_days, "D"))
+    limit = normals["limit"].values[_number(cell.window_days, normals)][:, valid]
+    counts = normals["index_window"].values[valid] == cell.window_days
+    return np.ascontiguousarray(np.where(counts, limit - observed, np.nan).transpose(2, 1, 0))
+
+
+@numba.njit(cache=True, nogil=True)
+def _shares(
+    needed: np.ndarray, valid: np.ndarray, ordered: np.ndarray, count: np.ndarray
+) -> np.ndarray:
+    """Share of the sums drawn that are at most what is ``needed`` (row, level); NaN without any.
+
+    ``ordered`` (366, sum) rise, ``count`` (366,) of them; a row's are those of its day of the year
+    ``valid`` (row,).
+    """
+    shares = np.full(needed.shape, np.nan)
+    for row in range(needed.shape[0]):
+        day = valid[row]
+        known = count[day] > 0
+        for level in range(needed.shape[1]):
+            known = known and not np.isnan(needed[row, level])
+        if known:
+            for level in range(needed.shape[1]):
+                low, high = 0, count[day]
+                while low < high:
+                    middle = (low + high) // 2
+                    if ordered[day, middle] <= needed[row, level]:
+                        low = middle + 1
+                    else:
+                        high = middle
+                shares[row, level] = low / count[day]
     return shares
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """The index that counts on each day and the level 1 threshold; standard normal units. The title says why days lack it."""
     times = observations["time"].values
-    index = day_index(times)
-    balance = daily_balance(observations, normals, times)
-    short, long = (
-        index_of(trailing_sum(balance, window), index, window, normals) for window in WINDOWS
-    )
-    value = np.where(normals["index_window"].values[index] == WINDOWS[1], long, short)
+    value = index_that_counts(daily_balance(observations, normals, times), times, normals)
     coords = {"time": times, "location": observations["location"].values}
     flat = {
         "value": value,
         "normal": np.zeros_like(value),
-        "threshold": np.full_like(value, options.thresholds.get("level_1", INDEX_AT_MOST[1])),
+        "threshold": np.full_like(value, _standards(options)[0]),
     }
     title = (
         "Precipitation index (SPI)"
@@ -398,26 +472,20 @@ HAZARD = Hazard(
     colours={"yellow": {1: 0.50}, "orange": {2: 0.40}, "red": {3: 0.40}},
     colour_over_normal=1.5,
     fit_normals=fit_normals,
-    events=events,
+    margins=margins,
+    shifts=shifts,
     applies=applies,
     predictors=predictors,
     history=history,
     features=FEATURES,
-    outlook=Quantity(
-        scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0), start="overlap_1"
-    ),
+    outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
     state=(),
-    overlap=("overlap_1", "overlap_2", "overlap_3"),
+    newest="index_90d",
+    memory_days=480,
+    by_cell=(*FEATURES[:3], "observed_part", "rain_share", *SEASON),
+    overlap=FEATURES[:3],
     windows_look_back=True,
     choices=("pet_source", "index_window"),
-    boosting={
-        "max_depth": 1,
-        "eta": 0.09,
-        "min_child_weight": 2.6,
-        "lambda": 0.29,
-        "subsample": 0.83,
-        "colsample_bytree": 0.39,
-    },
     causes={
         "the weather already observed": ("overlap",),
         "how the index moves": (

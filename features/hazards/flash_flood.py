@@ -17,14 +17,17 @@ import xarray as xr
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
 from features.hazards import (
     LEVELS,
+    SEASON,
     Hazard,
     Options,
     Quantity,
     always,
+    at_least,
     lagged,
     optional,
     season_waves,
     single_days,
+    smallest,
     valid_index,
 )
 from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
@@ -89,6 +92,36 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     )
 
 
+def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+    """Margins of each level: (level, time, location).
+
+    Differences of square roots: of the day's rain and 5 mm, and of 3-day rain (mm) or severity (1)
+    and their thresholds; of conditions together the least.
+    """
+    rain = observations["precipitation"].values.astype(np.float64)
+    three = rain + lagged(rain, 1) + lagged(rain, 2)
+    p95, one_level, three_level, *severe = _limits(normals)
+    severity = np.maximum(rain / one_level, three / three_level)
+    wet = at_least(_root(rain) - np.sqrt(LEAST_RAIN))
+    two, three_of_five = (_root(severity) - _root(limit) for limit in severe)
+    one = np.maximum(_root(three) - _root(p95), two)
+    levels = np.stack([smallest(wet, one), smallest(wet, two), smallest(wet, two, three_of_five)])
+    return xr.DataArray(
+        np.where(np.isnan(_limits(normals)).any(axis=0), np.nan, levels),
+        dims=("level", "time", "location"),
+        coords={
+            "level": list(LEVELS),
+            "time": observations["time"].values,
+            "location": observations["location"].values,
+        },
+    )
+
+
+def _root(amount: np.ndarray) -> np.ndarray:
+    """Square root, 0 of a running sum that rounding has left barely below 0."""
+    return np.sqrt(np.maximum(amount, 0.0))
+
+
 def _limits(normals: xr.Dataset) -> np.ndarray:
     names = ("sum_3d_p95", "level_1d", "level_3d", "severity_2", "severity_3")
     return np.stack([normals[name].values.astype(np.float64) for name in names])
@@ -96,38 +129,48 @@ def _limits(normals: xr.Dataset) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _level(one: float, three: float, limits: np.ndarray) -> int:
-    """Highest level reached by a day with ``one`` mm and ``three`` mm in 3 days; limits as _limits gives for a place."""
+    """Highest level reached by a day with ``one`` mm and ``three`` mm in 3 days.
+
+    ``limits`` as _limits gives for a location.
+    """
     if one < LEAST_RAIN:
         return 0
     severity = max(one / limits[1], three / limits[2])
-    if severity > limits[4]:
-        return 3
     if severity > limits[3]:
-        return 2
+        return 3 if severity > limits[4] else 2
     return 1 if three > limits[0] else 0
 
 
 @numba.njit(cache=True, nogil=True)
 def _levels(rain: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    out = np.full(rain.shape, np.nan)
-    for place in range(rain.shape[1]):
-        for day in range(2, rain.shape[0]):
-            three = rain[day, place] + rain[day - 1, place] + rain[day - 2, place]
-            if not (np.isnan(three) or np.isnan(limits[:, place]).any()):
-                out[day, place] = _level(rain[day, place], three, limits[:, place])
-    return out
+    """Level reached by each day of one location's record; 0 where it is not known."""
+    reached = np.zeros(len(rain), dtype=np.int8)
+    for day in range(2, len(rain)):
+        three = rain[day] + rain[day - 1] + rain[day - 2]
+        if not np.isnan(three):
+            reached[day] = _level(rain[day], three, limits)
+    return reached
 
 
-def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
-    """Levels of each day: (level, time, location), 1.0, 0.0 or NaN."""
-    reached = _levels(observations["precipitation"].values.astype(np.float64), _limits(normals))
-    levels = np.stack([np.where(np.isnan(reached), np.nan, reached >= level) for level in LEVELS])
-    coords = {
-        "level": list(LEVELS),
-        "time": observations["time"].values,
-        "location": observations["location"].values,
-    }
-    return xr.DataArray(levels, dims=("level", "time", "location"), coords=coords)
+@numba.njit(cache=True, nogil=True)
+def _members(
+    record: np.ndarray, record_index: np.ndarray, length: int, half: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Days of the record from which ``length`` days are known, by day of the year within ``half``.
+
+    (366, member) and how many of them there are (366,).
+    """
+    start = np.full((DAYS, len(record)), -1, dtype=np.int32)
+    count = np.zeros(DAYS, dtype=np.int32)
+    known = 0
+    for day in range(len(record) - 1, -1, -1):
+        known = 0 if np.isnan(record[day]) else known + 1
+        if known >= length:
+            for shift in range(-half, half + 1):
+                index = (record_index[day] + shift) % DAYS
+                start[index, count[index]] = day
+                count[index] += 1
+    return start, count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -137,65 +180,87 @@ def _overlap(
     record: np.ndarray,
     record_index: np.ndarray,
     limits: np.ndarray,
-    skip: int,
-    leads: np.ndarray,
-    windows: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
     half: int,
 ) -> np.ndarray:
-    """Share of ensemble members that reach each level: (row, cell, level), NaN where an observed day needed is missing.
+    """Share of ensemble members that reach each level: (row, cell, level).
 
-    ``observed`` (row, 2): the last two known days. A member is what followed in a training year within ``half`` days of
-    the first unknown day, whose index is ``first_index``; ``skip`` unknown days come before lead 0.
+    ``observed`` (row, 2): the last two known days, mm. A member is what followed in a training year
+    within ``half`` days of the first unknown day, whose index is ``first_index``. A cell is of the
+    unknown days ``first`` to ``last``, counted from 0. NaN where an observed day is missing that it
+    needs, and where there is no member.
     """
-    length = 0
-    for cell in range(len(leads)):
-        length = max(length, skip + leads[cell] + windows[cell])
-    starts = np.full((DAYS, len(record)), -1, dtype=np.int32)
-    count = np.zeros(DAYS, dtype=np.int32)
-    for day in range(len(record) - length + 1):
-        if not np.isnan(record[day : day + length]).any():
-            for shift in range(-half, half + 1):
-                index = (record_index[day] + shift) % DAYS
-                starts[index, count[index]] = day
-                count[index] += 1
-    hits = np.zeros((len(observed), len(leads), 3))
-    series = np.empty(length + 2)
-    reached = np.empty(length, dtype=np.int8)
+    cells, length, limited = len(first), last[0] + 1, True
+    for cell in range(cells):
+        length = max(length, last[cell] + 1)
+    for limit in limits:
+        limited = limited and not np.isnan(limit)
+    start, count = _members(record, record_index, length, half)
+    reached = _levels(record, limits)
+    later = np.zeros((len(record), cells), dtype=np.int8)  # of the days that no observed one is in
+    for day in range(len(record)):
+        for cell in range(cells):
+            for step in range(max(first[cell], 2), last[cell] + 1):
+                if day + step < len(record):
+                    later[day, cell] = max(later[day, cell], reached[day + step])
+    usual = np.zeros((DAYS, cells, 3))
+    wet = np.zeros(DAYS, dtype=np.int32)  # members that rain at once come first in ``start``
+    for index in range(DAYS):
+        for member in range(count[index]):
+            day = start[index, member]
+            for cell in range(cells):
+                for level in range(later[day, cell]):
+                    usual[index, cell, level] += 1
+            rains = record[day] >= LEAST_RAIN
+            if day + 1 < len(record):
+                rains = rains or record[day + 1] >= LEAST_RAIN
+            if rains:
+                start[index, member], start[index, wet[index]] = start[index, wet[index]], day
+                wet[index] += 1
+    shares = np.empty((len(observed), cells, 3))
     for row in range(len(observed)):
         index = first_index[row]
-        members = count[index]
-        known = not (np.isnan(observed[row, 0]) or np.isnan(observed[row, 1]))
-        series[0], series[1] = (observed[row, 0], observed[row, 1]) if known else (0.0, 0.0)
-        for member in range(members):
-            start = starts[index, member]
-            for step in range(length):
-                series[step + 2] = record[start + step]
-            for step in range(length):
-                three = series[step] + series[step + 1] + series[step + 2]
-                reached[step] = _level(series[step + 2], three, limits)
-            for cell in range(len(leads)):
-                highest = 0
-                for step in range(skip + leads[cell], skip + leads[cell] + windows[cell]):
-                    highest = max(highest, reached[step])
-                for level in range(highest):
-                    hits[row, cell, level] += 1
-        for cell in range(len(leads)):
-            if members == 0 or (not known and skip + leads[cell] < 2) or np.isnan(limits).any():
-                hits[row, cell, :] = np.nan
-            else:
-                hits[row, cell, :] /= members
-    return hits
+        before, newest = observed[row, 0], observed[row, 1]
+        known = not (np.isnan(before) or np.isnan(newest))
+        for cell in range(cells):
+            for level in range(3):
+                shares[row, cell, level] = usual[index, cell, level]
+        if known:
+            for member in range(wet[index]):
+                day = start[index, member]
+                zero = _level(record[day], before + newest + record[day], limits)
+                one = 0
+                if day + 1 < len(record):
+                    both = record[day] + record[day + 1]
+                    one = _level(record[day + 1], newest + both, limits)
+                for cell in range(cells):
+                    highest = 0
+                    if first[cell] == 0:
+                        highest = zero
+                    if first[cell] <= 1 and last[cell] >= 1:
+                        highest = max(highest, one)
+                    for level in range(later[day, cell], highest):
+                        shares[row, cell, level] += 1
+        for cell in range(cells):
+            can = limited and count[index] > 0 and (known or first[cell] >= 2)
+            for level in range(3):
+                if can:
+                    shares[row, cell, level] /= count[index]
+                else:
+                    shares[row, cell, level] = np.nan
+    return shares
 
 
 FEATURES = (
     "overlap_1",
     "overlap_2",
     "overlap_3",
-    "precipitation_sum_3d",
-    "precipitation_1d",
-    "precipitation_sum_7d",
-    "precipitation_sum_30d",
-    "precipitation_sum_90d",
+    "precipitation_sum_3d_root",
+    "precipitation_1d_root",
+    "precipitation_sum_7d_root",
+    "precipitation_sum_30d_root",
+    "precipitation_sum_90d_root",
     "wet_days_10d",
     "air_temperature_max_change_1d",
     "air_temperature_range_1d",
@@ -219,11 +284,11 @@ def predictors(
     issued, rain = known["init_time"].values, known["precipitation"].values.astype(np.float64)
     tmax, pressure = optional(known, "air_temperature_max"), optional(known, "air_pressure")
     state = {
-        "precipitation_sum_3d": trailing_sum(rain, 3),
-        "precipitation_1d": rain,
-        "precipitation_sum_7d": trailing_sum(rain, 7),
-        "precipitation_sum_30d": trailing_sum(rain, 30),
-        "precipitation_sum_90d": trailing_sum(rain, 90),
+        "precipitation_sum_3d_root": _root(trailing_sum(rain, 3)),
+        "precipitation_1d_root": _root(rain),
+        "precipitation_sum_7d_root": _root(trailing_sum(rain, 7)),
+        "precipitation_sum_30d_root": _root(trailing_sum(rain, 30)),
+        "precipitation_sum_90d_root": _root(trailing_sum(rain, 90)),
         "wet_days_10d": trailing_mean(np.where(np.isnan(rain), np.nan, rain >= WET_SUM), 10),
         "air_temperature_max_change_1d": tmax - lagged(tmax, 1),
         "air_temperature_range_1d": tmax - optional(known, "air_temperature_min"),
@@ -244,29 +309,25 @@ def overlap_shares(
     """Overlap ensemble of each cell and level from rain as known at each issue day: (row, cell, level, location)."""
     first_unknown = day_index(issued[rows] - np.timedelta64(delay - 1, "D"))
     observed = np.stack([lagged(rain, 1)[rows], rain[rows]], axis=1)
-    leads, windows = (
-        np.array([getattr(cell, name) for cell in CELLS]) for name in ("lead_days", "window_days")
-    )
+    first = np.array([delay - 1 + cell.lead_days for cell in CELLS])
+    last = first + np.array([cell.window_days - 1 for cell in CELLS])
     limits = _limits(normals)
-    record, index = (
-        normals["record"].values.astype(np.float64),
-        normals["record_index"].values[:, 0].astype(np.int64),
-    )
-    places = [
+    record = normals["record"].values.astype(np.float64)
+    index = np.ascontiguousarray(normals["record_index"].values[:, 0], dtype=np.int64)
+    locations = [
         _overlap(
-            observed[:, :, place],
+            np.ascontiguousarray(observed[:, :, place]),
             first_unknown,
-            record[:, place],
+            np.ascontiguousarray(record[:, place]),
             index,
-            limits[:, place],
-            delay - 1,
-            leads,
-            windows,
+            np.ascontiguousarray(limits[:, place]),
+            first,
+            last,
             HALF_WINDOW,
         )
         for place in range(rain.shape[1])
     ]
-    return np.stack(places, axis=-1)
+    return np.stack(locations, axis=-1)
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
@@ -306,22 +367,23 @@ HAZARD = Hazard(
     colours={"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}},
     colour_over_normal=2.0,
     fit_normals=fit_normals,
-    events=events,
+    margins=margins,
     applies=always(CELLS),
     predictors=predictors,
     history=history,
     features=FEATURES,
-    outlook=Quantity(
-        scale=np.sqrt, back=lambda root: np.maximum(root, 0.0) ** 2, start="precipitation_sum_3d"
-    ),
-    state=("overlap", "precipitation_sum_3d", "climatology"),
-    overlap=("overlap_1", "overlap_2", "overlap_3"),
+    outlook=Quantity(scale=_root, back=lambda root: np.maximum(root, 0.0) ** 2),
+    state=("precipitation_sum_3d_root",),
+    newest="precipitation_1d_root",
+    memory_days=100,
+    by_cell=(*FEATURES[:3], *SEASON),
+    overlap=FEATURES[:3],
     causes={
-        "rain already observed": ("overlap", "precipitation_sum_3d", "precipitation_1d"),
+        "rain already observed": ("overlap", "precipitation_sum_3d_root", "precipitation_1d_root"),
         "rain of the last months": (
-            "precipitation_sum_7d",
-            "precipitation_sum_30d",
-            "precipitation_sum_90d",
+            "precipitation_sum_7d_root",
+            "precipitation_sum_30d_root",
+            "precipitation_sum_90d_root",
             "wet_days_10d",
         ),
         "temperature": ("air_temperature_max_change_1d", "air_temperature_range_1d"),

@@ -25,10 +25,13 @@ from features.hazards import (
     Hazard,
     Options,
     Quantity,
+    at_least,
     lagged,
     optional,
     season_waves,
+    share_known,
     single_days,
+    smallest,
     valid_index,
 )
 from features.indices import excess_heat_factor
@@ -53,7 +56,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     measured = _mostly_measured(observations)
     tmean = _mean_temperature(observations, measured)
     t95 = _quantile(tmean, 0.95)
-    ehf, _ = excess_heat_factor(tmean, t95)
+    ehf, _, _ = excess_heat_factor(tmean, t95)
     normals = {
         "tmax_p90": (("dayofyear", "location"), p90),
         "tmax_mean": (("dayofyear", "location"), window_mean(tmax, times)),
@@ -85,7 +88,8 @@ def _quantile(values: np.ndarray, q: float) -> np.ndarray:
 def _mostly_measured(observations: xr.Dataset) -> np.ndarray:
     if "air_temperature_mean" not in observations:
         return np.zeros(observations.sizes["location"], dtype=bool)
-    return np.isfinite(observations["air_temperature_mean"].values).mean(axis=0) >= 0.9
+    mean, highest = (observations[f"air_temperature_{name}"].values for name in ("mean", "max"))
+    return share_known(mean, highest) >= 0.9
 
 
 def _mean_temperature(data: xr.Dataset, measured: np.ndarray) -> np.ndarray:
@@ -102,39 +106,42 @@ def _mean_temperature(data: xr.Dataset, measured: np.ndarray) -> np.ndarray:
     )
 
 
-def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
-    """Levels of each day: (level, time, location), 1.0, 0.0 or NaN; 0.0 outside the warm season."""
+def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+    """Margins of each level: (level, time, location); -inf outside the warm season.
+
+    Levels 1 and 2 in K: Tmax over its threshold, and the least of three days. Level 3: EHF severity
+    over its threshold where that is less than level 2's; NaN where EHF85 is not known.
+    """
     times = observations["time"].values
     tmax = observations["air_temperature_max"].values.astype(np.float64)
-    one = _level_1(tmax, day_index(times), normals)
-    one = np.where(in_season(times, options.warm_season)[:, None], one, 0.0)
-    two = all_of(one, lagged(one, 1), lagged(one, 2))
-    ehf, _ = excess_heat_factor(
+    one = np.where(
+        in_season(times, options.warm_season)[:, None],
+        _above_threshold(tmax, day_index(times), normals),
+        -np.inf,
+    )
+    two = smallest(one, lagged(one, 1), lagged(one, 2))
+    ehf, _, _ = excess_heat_factor(
         _mean_temperature(observations, normals["measured_tmean"].values),
         normals["tmean_p95"].values,
     )
-    with np.errstate(invalid="ignore"):
-        severe = ehf / normals["ehf_p85"].values >= options.thresholds.get("level_3", 1.0)
-    three = all_of(two, np.where(np.isfinite(ehf + normals["ehf_p85"].values), severe, np.nan))
+    severity = ehf / normals["ehf_p85"].values
+    three = smallest(two, at_least(severity - options.thresholds.get("level_3", 1.0)))
+    never_known = np.isnan(normals["ehf_p85"].values)
     return xr.DataArray(
-        np.stack([one, two, three]),
+        np.stack([one, two, np.where(never_known, np.nan, three)]),
         dims=("level", "time", "location"),
         coords={"level": list(LEVELS), "time": times, "location": observations["location"].values},
     )
 
 
-def _level_1(tmax: np.ndarray, index: np.ndarray, normals: xr.Dataset) -> np.ndarray:
+def _threshold(index: np.ndarray, normals: xr.Dataset) -> np.ndarray:
+    """Tmax that level 1 exceeds on days of the year ``index``, degC; NaN outside the season."""
     p90, floor = normals["tmax_p90"].values[index], normals["heat_floor"].values
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(tmax) & np.isfinite(p90), (tmax > p90) & (tmax > floor), np.nan)
+    return np.where(np.isnan(p90), np.nan, np.fmax(p90, floor))
 
 
-def all_of(*parts: np.ndarray) -> np.ndarray:
-    """1 where all are 1, 0 where any is 0, else NaN."""
-    none = np.any([part == 0 for part in parts], axis=0)
-    return np.where(
-        none, 0.0, np.where(np.any([np.isnan(part) for part in parts], axis=0), np.nan, 1.0)
-    )
+def _above_threshold(tmax: np.ndarray, index: np.ndarray, normals: xr.Dataset) -> np.ndarray:
+    return tmax - _threshold(index, normals)
 
 
 def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
@@ -156,17 +163,19 @@ FEATURES = (
     "spell_one_day",
     "spell_two_days",
     "ehi_significance",
+    "ehi_acclimatisation",
     "tmax_anomaly_change_1d",
     "tmax_anomaly_mean_7d",
     "tmin_anomaly_1d",
-    "margin_to_threshold",
     "precipitation_sum_30d",
     "precipitation_sum_90d",
     "relative_humidity_1d",
     "wind_speed_1d",
     "air_pressure_change_1d",
+    "margin_to_threshold",
     "season_sine",
     "season_cosine",
+    "spell_bound",
 )
 
 
@@ -177,17 +186,23 @@ def predictors(
     delays: Mapping[str, int],
     options: Options,
 ) -> dict[str, np.ndarray]:
-    """Newest and running anomalies, the running spell, and the state of soil and air; (row, cell, location)."""
-    issued = known["init_time"].values
-    times = issued - np.timedelta64(delays["air_temperature_max"], "D")
+    """Newest and running anomalies, the running spell, and the state of soil and air.
+
+    (row, 1, location), and by cell what belongs to the valid day.
+    """
+    issued, delay = known["init_time"].values, delays["air_temperature_max"]
+    times = issued - np.timedelta64(delay, "D")
     index = day_index(times)
     tmax = known["air_temperature_max"].values.astype(np.float64)
     anomaly = tmax - normals["tmax_mean"].values[index]
-    one = np.where(
-        in_season(times, options.warm_season)[:, None], _level_1(tmax, index, normals), 0.0
+    above = np.where(
+        in_season(times, options.warm_season)[:, None],
+        _above_threshold(tmax, index, normals),
+        -np.inf,
     )
-    both = all_of(one, lagged(one, 1))
-    _, significance = excess_heat_factor(
+    running = smallest(above, lagged(above, 1))
+    one, both = (np.where(np.isnan(part), np.nan, part > 0) for part in (above, running))
+    _, significance, acclimatisation = excess_heat_factor(
         _mean_temperature(known, normals["measured_tmean"].values), normals["tmean_p95"].values
     )
     state = {
@@ -197,6 +212,7 @@ def predictors(
         "spell_one_day": np.where(np.isnan(both), np.nan, one - both),
         "spell_two_days": both,
         "ehi_significance": significance,
+        "ehi_acclimatisation": acclimatisation,
         "tmax_anomaly_change_1d": anomaly - lagged(anomaly, 1),
         "tmax_anomaly_mean_7d": trailing_mean(anomaly, 7),
         "tmin_anomaly_1d": optional(known, "air_temperature_min")
@@ -209,18 +225,31 @@ def predictors(
     }
     made = {name: values[rows][:, None, :] for name, values in state.items()}
     valid = valid_index(issued[rows], CELLS)
-    usual, threshold = (
-        normals["tmax_mean"].values[valid],
-        np.fmax(normals["tmax_p90"].values[valid], normals["heat_floor"].values),
-    )
-    return made | {"margin_to_threshold": threshold - usual, **season_waves(valid)}
+    made["margin_to_threshold"] = _threshold(valid, normals) - normals["tmax_mean"].values[valid]
+    made["spell_bound"] = _spell_bound(above, rows, delay)
+    return made | season_waves(valid)
+
+
+def _spell_bound(above: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:
+    """What level 2 of a day cannot exceed, as its first two days are already known; else +inf.
+
+    ``above`` (day, location): Tmax over its threshold as known at each issue day, ``delay`` old.
+    """
+    bound = np.full((len(rows), len(CELLS), above.shape[1]), np.inf)
+    for number, cell in enumerate(CELLS):
+        for back in (1, 2):
+            days_ago = back - cell.lead_days - delay
+            if cell.window_days == 1 and days_ago >= 0:
+                seen = lagged(above, days_ago)[rows]
+                bound[:, number] = np.fmin(bound[:, number], seen)
+    return bound
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """Tmax, its usual value and the level 1 threshold of each day; degC."""
     index = day_index(observations["time"].values)
     season = in_season(observations["time"].values, options.warm_season)[:, None]
-    threshold = np.fmax(normals["tmax_p90"].values[index], normals["heat_floor"].values)
+    threshold = _threshold(index, normals)
     return xr.Dataset(
         {
             "value": observations["air_temperature_max"].astype(float),
@@ -251,27 +280,24 @@ HAZARD = Hazard(
     colours={"yellow": {1: 0.40}, "orange": {2: 0.30, 3: 0.20}, "red": {3: 0.40}},
     colour_over_normal=2.0,
     fit_normals=fit_normals,
-    events=events,
+    margins=margins,
     applies=applies,
     predictors=predictors,
     history=history,
     features=FEATURES,
-    outlook=Quantity(scale=np.asarray, back=np.asarray, start="tmax_anomaly_1d"),
-    state=FEATURES[:6],
+    state=FEATURES[:7],
+    newest="tmax_anomaly_1d",
+    memory_days=400,
+    by_cell=FEATURES[-4:],
+    calendar=FEATURES[-4:-1],
+    bounds=("", "spell_bound", "spell_bound"),
+    outlook=Quantity(scale=np.asarray, back=np.asarray),
     choices=("measured_tmean",),
     seasonal=True,
-    boosting={
-        "max_depth": 1,
-        "eta": 0.033,
-        "min_child_weight": 11.0,
-        "lambda": 3.5,
-        "subsample": 0.55,
-        "colsample_bytree": 0.94,
-    },
     causes={
         "yesterday's temperature": ("tmax_anomaly_1d", "tmax_anomaly_change_1d", "tmin_anomaly_1d"),
-        "the running hot spell": ("spell_one_day", "spell_two_days"),
-        "built-up heat": ("ehi_significance", "tmax_anomaly_mean_7d"),
+        "the running hot spell": ("spell_one_day", "spell_two_days", "spell_bound"),
+        "built-up heat": ("ehi_significance", "ehi_acclimatisation", "tmax_anomaly_mean_7d"),
         "the warmth of the last months": ("tmax_anomaly_mean_30d", "tmax_anomaly_mean_365d"),
         "dry or wet ground": ("precipitation_sum_30d", "precipitation_sum_90d"),
         "humidity, wind and pressure": (

@@ -28,7 +28,11 @@ SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
-    """Return levels (level, location), from a GEV by L-moments on annual maxima, and usual discharge by day; m3 s-1."""
+    """Return levels (level, location) and usual discharge by day; m3 s-1.
+
+    By a GEV by L-moments on annual maxima. No level is below the one before it, even where the
+    region's file sets one alone.
+    """
     times, flow = (
         observations["time"].values,
         observations["river_discharge"].values.astype(np.float64),
@@ -36,8 +40,9 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     maxima = annual_maxima(flow, times)
     levels = [np.full(flow.shape[1], options.thresholds.get(f"level_{k}", np.nan)) for k in LEVELS]
     fitted = [gev_return_level(maxima, RETURN_PERIODS[k]) for k in LEVELS]
+    nested = np.maximum.accumulate(np.where(np.isnan(levels), fitted, levels))
     normals = {
-        "return_level": (("level", "location"), np.where(np.isnan(levels), fitted, levels)),
+        "return_level": (("level", "location"), nested),
         "log_flow_mean": (("dayofyear", "location"), window_mean(_log(flow), times)),
     }
     return xr.Dataset(
@@ -51,18 +56,27 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
 
 
 def _log(flow: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(flow, SMALLEST_FLOW))
+    return np.log(np.maximum(flow, 0.0) + SMALLEST_FLOW)
 
 
-def events(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
-    """Levels of each day: (level, time, location), 1.0, 0.0 or NaN."""
-    flow = observations["river_discharge"].astype(np.float64)
-    above = (flow > normals["return_level"]).where(
-        np.isfinite(flow) & np.isfinite(normals["return_level"])
+def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
+    """Log discharge over the log return level of each level: (level, time, location)."""
+    flow = observations["river_discharge"].values.astype(np.float64)
+    return xr.DataArray(
+        _log(flow) - _log(normals["return_level"].values)[:, None],
+        dims=("level", "time", "location"),
+        coords={
+            "level": list(LEVELS),
+            "time": observations["time"].values,
+            "location": observations["location"].values,
+        },
     )
-    return above.transpose("level", "time", "location").drop_vars(
-        ("latitude", "longitude", "elevation", "name"), errors="ignore"
-    )
+
+
+def shifts(normals: xr.Dataset, options: Options) -> np.ndarray:
+    """Log of each return level over that of level 1: (level, location)."""
+    log_level = _log(normals["return_level"].values)
+    return log_level - log_level[0]
 
 
 FEATURES = (
@@ -96,8 +110,7 @@ def predictors(
     rain, tmax = optional(known, "precipitation"), optional(known, "air_temperature_max")
     state = {
         "log_flow": log_flow,
-        "log_flow_over_level": log_flow
-        - np.log(np.maximum(normals["return_level"].values[0], SMALLEST_FLOW)),
+        "log_flow_over_level": log_flow - _log(normals["return_level"].values[0]),
         "precipitation_1d": rain,
         "log_flow_change_1d": log_flow - lagged(log_flow, 1),
         "log_flow_change_3d": log_flow - lagged(log_flow, 3),
@@ -142,26 +155,21 @@ HAZARD = Hazard(
     colours={"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}},
     colour_over_normal=2.0,
     fit_normals=fit_normals,
-    events=events,
+    margins=margins,
+    shifts=shifts,
     applies=always(CELLS),
     predictors=predictors,
     history=history,
     features=FEATURES,
     outlook=Quantity(
-        scale=lambda flow: np.log(np.maximum(flow, 0.0) + SMALLEST_FLOW),
+        scale=_log,
         back=lambda logarithm: np.maximum(np.exp(logarithm) - SMALLEST_FLOW, 0.0),
-        start="log_flow",
     ),
-    state=("log_flow", "log_flow_over_level", "precipitation_1d", "climatology"),
+    state=("log_flow_over_level", "precipitation_1d"),
+    newest="log_flow_over_level",
+    highest_rate=0.2,
+    memory_days=120,
     only_where_measured=True,
-    boosting={
-        "max_depth": 1,
-        "eta": 0.14,
-        "min_child_weight": 11.0,
-        "lambda": 0.6,
-        "subsample": 0.8,
-        "colsample_bytree": 0.33,
-    },
     causes={
         "the river's flow": (
             "log_flow",

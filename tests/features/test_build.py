@@ -15,9 +15,10 @@ from features.build import (
     delays_of,
     options_for,
 )
-from features.hazards import Options, hazards
+from features.hazards import Cell, Options, hazards
 
 ALL = sorted(hazards())
+CELL_PARTS = ("lead_days", "window_days")
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,14 @@ def test_features_are_dask_backed_and_chunked_along_location(
         hazard, wide, normals, wide["time"].values[800:810], delays_of(wide), Options()
     )
     assert set(built.data_vars) == set(hazard.features)
-    for values in built.data_vars.values():
+    for name, values in built.data_vars.items():
         assert isinstance(values.data, dask.array.Array)
-        assert values.dims == ("init_time", "cell", "location") and values.dtype == np.float32
+        by_cell = ("cell",) if name in hazard.by_cell else ()
+        assert values.dims == ("init_time", *by_cell, "location") and values.dtype == np.float32
         assert values.chunksizes["location"] == (LOCATIONS_PER_CHUNK, 1)
+        assert values.compute().shape == tuple(values.sizes.values())
+    cells = [Cell(*pair) for pair in zip(*(built[k].values for k in CELL_PARTS), strict=True)]
+    assert tuple(cells) == hazard.cells
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -119,7 +124,7 @@ def test_a_window_is_an_event_if_any_of_its_days_is() -> None:
     )
     normals = xr.Dataset(coords={"location": ["here"]})
     outcome = build_outcome(hazard, happened, normals, Options())
-    three = outcome.values[list(hazard.cells).index((type(hazard.cells[0]))(0, 3)), 0, :, 0]
+    three = outcome.values[hazard.cells.index(Cell(0, 3)), 0, :, 0]
     # days 2, 3, 4 hold day 4; 7, 8, 9 hold the unknown day; 10 and 11 reach beyond the record
     assert three[:7].tolist() == [0, 0, 1, 1, 1, 0, 0] and np.isnan(three[7:]).all()
     lead_2 = outcome.values[2, 0, :, 0]

@@ -5,11 +5,13 @@ import pytest
 from features.calendar import (
     day_index,
     in_season,
+    ordered_samples,
     seasonal_mean,
     trailing_mean,
     trailing_sum,
     window_mean,
     window_quantile,
+    window_samples,
 )
 
 
@@ -48,7 +50,15 @@ def test_a_short_window_needs_all_its_days_and_a_long_one_most() -> None:
     # 30 days with one missing: 29 of 30 is 97 %, so the sum of 29 is scaled to 30
     assert trailing_sum(values, 30)[60, 0] == pytest.approx(30.0)
     values[51:53] = np.nan  # 27 of 30 is 90 %
+    assert trailing_sum(values, 30)[60, 0] == pytest.approx(30.0)
+    values[53] = np.nan
     assert np.isnan(trailing_sum(values, 30)[60, 0])
+    # a mean asks 80 %: 24 of 30
+    assert trailing_mean(values, 30)[60, 0] == pytest.approx(1.0)
+    values[54:56] = np.nan
+    assert trailing_mean(values, 30)[60, 0] == pytest.approx(1.0)
+    values[56] = np.nan
+    assert np.isnan(trailing_mean(values, 30)[60, 0])
 
 
 def test_a_trailing_window_ends_with_its_own_day() -> None:
@@ -95,3 +105,76 @@ def test_seasonal_mean_finds_the_waves_it_is_given() -> None:
     assert seasonal_mean(cycle[:, None], times.values)[day_index(times), 0] == pytest.approx(
         cycle, abs=1e-9
     )
+
+
+@pytest.fixture
+def gappy() -> tuple[np.ndarray, np.ndarray]:
+    """Seven years of two series with gaps, one without any autumn: (time, location), times."""
+    rng = np.random.default_rng(2)
+    times = pd.date_range("2001-03-01", "2008-02-29")
+    values = rng.gamma(2.0, 10.0, size=(len(times), 2)).round(1)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[times.month >= 9, 1] = np.nan
+    return values, times.values
+
+
+@pytest.mark.parametrize("half", [10, 15])
+def test_ordered_samples_are_the_window_samples_sorted(
+    gappy: tuple[np.ndarray, np.ndarray], half: int
+) -> None:
+    values, times = gappy
+    expected = np.sort(window_samples(values, times, half), axis=0)  # NaN last
+    for place in range(2):
+        ordered, count = ordered_samples(values[:, place], day_index(times), half)
+        assert np.array_equal(count, np.isfinite(expected[:, :, place]).sum(axis=0))
+        assert count.min() == 0 if place else count.min() > 0
+        for day in range(366):
+            assert np.array_equal(ordered[day, : count[day]], expected[: count[day], day, place])
+
+
+def test_a_quantile_of_no_days_is_not_known(gappy: tuple[np.ndarray, np.ndarray]) -> None:
+    values, times = gappy
+    found = window_quantile(values, times, 0.9)
+    assert np.isfinite(found[:, 0]).all() and np.isnan(found[300, 1])
+    assert np.isnan(window_quantile(np.full((400, 1), np.nan), times[:400], 0.9)).all()
+
+
+@pytest.mark.parametrize(
+    ("window", "least"), [(1, 0.9), (3, 0.9), (30, 0.9), (90, 1.0), (9_999, 0)]
+)
+def test_trailing_sums_are_those_of_pandas(
+    gappy: tuple[np.ndarray, np.ndarray], window: int, least: float
+) -> None:
+    values, _ = gappy
+    need = window if window <= 3 else max(int(np.ceil(least * window)), 1)
+    expected = pd.DataFrame(values).rolling(window, min_periods=need).mean().to_numpy() * window
+    found = trailing_sum(values, window, least)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    assert np.array_equal(trailing_sum(values[:, 0], window, least), found[:, 0], equal_nan=True)
+
+
+def test_the_seasonal_mean_is_the_least_squares_fit_of_all_days(
+    gappy: tuple[np.ndarray, np.ndarray],
+) -> None:
+    values, times = gappy
+    angle = 2 * np.pi * day_index(times) / 366
+    waves = np.stack(
+        [np.ones(len(angle))] + [f(k * angle) for k in (1, 2, 3, 4) for f in (np.sin, np.cos)],
+        axis=1,
+    )
+    for place in range(2):
+        ok = np.isfinite(values[:, place])
+        expected = waves @ np.linalg.lstsq(waves[ok], values[ok, place], rcond=None)[0]
+        found = seasonal_mean(values, times)[day_index(times), place]
+        assert found[ok] == pytest.approx(expected[ok], abs=1e-9)
+
+
+def test_the_window_mean_is_that_of_its_samples(gappy: tuple[np.ndarray, np.ndarray]) -> None:
+    values, times = gappy
+    samples = window_samples(values, times)
+    for place in range(2):
+        for day in (0, 59, 200, 300, 365):
+            known = samples[np.isfinite(samples[:, day, place]), day, place]
+            expected = known.mean() if len(known) else np.nan
+            found = window_mean(values, times)[day, place]
+            assert found == pytest.approx(expected, nan_ok=True)

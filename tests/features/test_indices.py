@@ -18,9 +18,11 @@ from features.indices import (
     l_moments,
     monthly_spei,
     monthly_spi,
+    ordered_l_moments,
     severity_exceeded_every,
     standardised,
     why_undefined,
+    why_undefined_in_order,
 )
 
 
@@ -116,9 +118,10 @@ def test_gamma_quantile_and_probability_are_each_others_inverse() -> None:
 def test_excess_heat_looks_back_only() -> None:
     tmean = np.full((60, 1), 20.0)
     tmean[50:53] = 30.0
-    ehf, significance = excess_heat_factor(tmean, np.array([25.0]))
+    ehf, significance, acclimatisation = excess_heat_factor(tmean, np.array([25.0]))
     # day 52: 3-day mean 30, T95 25, mean of the 30 days before 20: 5 * 10
-    assert significance[52, 0] == 5.0 and ehf[52, 0] == pytest.approx(50.0)
+    assert significance[52, 0] == 5.0 and acclimatisation[52, 0] == pytest.approx(10.0)
+    assert ehf[52, 0] == pytest.approx(50.0)
     # day 50: 3-day mean 23.33: below T95
     assert ehf[50, 0] < 0 and trailing_mean(tmean, 3)[50, 0] == pytest.approx(70 / 3)
 
@@ -265,3 +268,21 @@ def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None
     )
     assert np.isnan(index[rainless]).all() or np.nanmax(index[rainless]) <= 0.0
     assert not np.isinf(index).any()
+
+
+def test_l_moments_and_reasons_of_ordered_rows_are_those_of_columns() -> None:
+    random = np.random.default_rng(13)
+    columns = random.gumbel(size=(60, 7))
+    columns[5:, 0], columns[3:, 1], columns[:, 2], columns[:, 3] = np.nan, np.nan, np.nan, 7.0
+    columns[random.random(60) < 0.3, 4], columns[:, 5] = np.nan, 1e6 + columns[:, 5]
+    ordered, count = np.sort(columns, axis=0).T.copy(), np.isfinite(columns).sum(axis=0)
+    expected = np.stack(l_moments(columns)[:3], axis=1)
+    found = ordered_l_moments(np.nan_to_num(ordered), count)
+    np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found[5:], expected[5:], rtol=1e-8)
+    assert (
+        why_undefined_in_order(ordered, count).tolist()
+        == why_undefined(columns).tolist()
+        == [0, 1, 1, 3, 0, 0, 0]
+    )
+    assert why_undefined_in_order(np.empty((3, 0)), np.zeros(3, dtype=int)).tolist() == [1, 1, 1]
