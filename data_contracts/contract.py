@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from configs import RiskError
-from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
+from data_contracts.variables import DETERMINISTIC, FILL_VALUES, SPREAD, VARIABLES, Variable
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -96,9 +96,11 @@ def check(batch: Batch, source: str, complete: bool = True, readings: bool = Fal
     """
     breaches: list[str] = []
     observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", readings, breaches)
-    forecasts, bad_forecasts = _check_table(
-        batch.forecasts, FORECAST_KEYS, "forecasts: ", readings, breaches
-    )
+    runs, spreads = _runs_and_spreads(batch.forecasts)
+    forecasts, bad_forecasts = _check_table(runs, FORECAST_KEYS, "forecasts: ", readings, breaches)
+    if len(spreads):
+        spreads = _check_spreads(spreads, runs, forecasts, breaches)
+        forecasts = pd.concat([forecasts, spreads], ignore_index=True)
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
     if complete and not breaches and not _has_values(observations):
         breaches.append("found no value, expected observations of at least one day")
@@ -322,6 +324,51 @@ def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
     one, other = first[name]
     where = _where(first.iloc[0], keys)
     return f"{where} stands twice with differing {name}, {one:g} and {other:g}"
+
+
+def _runs_and_spreads(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecasts without their spreads, and the spreads: rows whose member is SPREAD."""
+    if "member" not in table or not (table["member"] == SPREAD).any():
+        return table, table.iloc[:0]
+    spread = table["member"] == SPREAD
+    return table[~spread], table[spread]
+
+
+def _check_spreads(
+    spreads: pd.DataFrame, runs: pd.DataFrame, kept: pd.DataFrame, breaches: list[str]
+) -> pd.DataFrame:
+    """Spreads as they are kept: each is 0 or more and has a mean, that of a deterministic run.
+
+    A spread whose mean was withheld goes with it. What is wrong is added to ``breaches``.
+    """
+    keys = FORECAST_KEYS
+    found = _column_breaches(spreads, keys)
+    if not found:
+        spreads = _plain(spreads, keys)
+        found = _schema_breaches(spreads, keys)
+    for name in [] if found else [name for name in spreads if name in VARIABLES]:
+        row, spread = VARIABLES[name], spreads[name]
+        odd = ~spread.between(0, row.high - row.low) & spread.notna()
+        alone = spread.notna() & ~_has_mean(spreads, runs, name)
+        for bad, expected in (
+            (odd, f"expected 0 to {row.high - row.low:g} {row.units}"),
+            (alone, "which has no mean, expected one beside each spread"),
+        ):
+            if bad.any():
+                first = spreads[bad].iloc[0]
+                where = _where(first, keys)
+                found.append(f"the spread of {name} at {where} is {first[name]:g}, {expected}")
+        spreads = spreads.assign(**{name: spread.where(_has_mean(spreads, kept, name))})
+    breaches.extend("forecasts: " + text for text in found)
+    return spreads.iloc[:0] if found else spreads
+
+
+def _has_mean(spreads: pd.DataFrame, runs: pd.DataFrame, name: str) -> pd.Series:
+    """Which spreads of a variable stand beside a mean."""
+    keys = [key for key in FORECAST_KEYS if key != "member"]
+    means = runs[(runs["member"] == DETERMINISTIC) & runs[name].notna()]
+    there = pd.MultiIndex.from_frame(spreads[keys]).isin(pd.MultiIndex.from_frame(means[keys]))
+    return pd.Series(there, index=spreads.index)
 
 
 def _check_ranges(

@@ -144,5 +144,11 @@ _ROWS = (
 
 VARIABLES: dict[str, Variable] = {row.name: row for row in _ROWS}
 
+DETERMINISTIC = -1
+"""The member number of a run that is no ensemble's, or of the mean of an ensemble."""
+
+SPREAD = -2
+"""The member number of an ensemble's standard deviation, in each variable's units, 0 or more."""
+
 FILL_VALUES = (-999.0, -9999.0, -99999.0, -999.9, -99.9, 9999.0, 99999.0, 9.96921e36)
 """Numbers that services write where they mean "missing"; here missing is NaN, so each is a breach."""

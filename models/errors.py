@@ -3,7 +3,8 @@
 Temperatures and the logarithm of discharge: ensemble model output statistics (Gneiting et al. 2005), normal with the mean
 corrected for a bias of each place, a slope and a yearly wave, the variance a power of that of the members. Rain: a censored, shifted
 gamma distribution (Scheuerer & Hamill 2015). Both by maximum likelihood, places together but for their bias; a bias holds for a
-segment, the time between two changes of the forecast model. What the families cannot be is mended by the observed distribution of
+segment, the time between two changes of the forecast model. Normal errors adapt: a share of the mean of the newest known errors, a
+decaying average, is added to the bias. What the families cannot be is mended by the observed distribution of
 the normal scores of what happened, and dependence between leads and variables is that of past errors (Clark et al. 2004).
 """
 
@@ -22,6 +23,7 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammainc, gammaincinv, gammaln, ndtr, ndtri
 
 from features.calendar import DAYS, day_index, window_mean
+from models.silence import Fault, Reason, because
 from models.weather import (
     FEWEST_IN_SEASON,
     FEWEST_IN_SEGMENT,
@@ -29,6 +31,7 @@ from models.weather import (
     SEASON_DAYS,
     WET,
     as_issued,
+    pair_days,
     reach_of,
 )
 
@@ -45,10 +48,14 @@ SAMPLE = 4_000  # pairs that rain's likelihood is taken over
 BINS = 40
 SMALLEST_VARIANCE = 1e-6
 LEAST_SQUARE = 0.05  # of the mean squared spread: below it members that agree tell no more
-NORMAL_TERMS = ("slope", "cosine", "sine", "variance", "power", "least_square")
+NORMAL_TERMS = ("slope", "cosine", "sine", "recent", "variance", "power", "least_square")
 RAIN_TERMS = ("of_usual", "of_forecast", "of_wet", "root_of_mean", "of_spread", "shift")
 LOCAL = ("bias", "centre", "usual_spread", "width")  # what each place has of its own
-FORMAT = 1
+MEMORY_DAYS = 15.0  # after which a known error counts 1/e; 7 to 30 differ by 2 % in RMSE at Melilla
+MEMORY_REACH = 45  # days, beyond which it counts nothing
+RECENT_WORTH = 2.0  # errors: what the newest known errors' mean is drawn to 0 with
+RECENT_NOISE = 4.0  # of t^2: up to two standard errors the newest errors count nothing
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -75,12 +82,14 @@ def learn_errors(
     earliest: int = 0,
     months: Sequence[int] = MONTHS,
     paths: int = PATHS,
+    today: np.datetime64 | None = None,
 ) -> Errors:
     """Error models of the usable pairs of each variable, which hold nothing later than may be known; nothing else is fitted on.
 
     ``changes``: days from which on another forecast model issues the runs. ``earliest``: the lead of the first day that is not
     observed, 0 or less. ``months``: those of the issue days it is for. Silent (NaN) where there are fewer than FEWEST_IN_SEGMENT
-    days since the last change, and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle.
+    days since the last change, and for a month with fewer than FEWEST_IN_SEASON issue days within SEASON_DAYS of its middle
+    and of ``today``, the day it is learnt on; with enough near ``today`` alone all days known so far stand for the month's.
     """
     leads = np.arange(
         earliest,
@@ -96,7 +105,8 @@ def learn_errors(
         )
         learnt[name], scores[name] = _by_horizon(part, segment, usual)
         learnt[name]["least"], learnt[name]["most"] = reach_of(part)
-    seasons = [_of_season(scores, pairs, leads, run_delay, month, paths) for month in months]
+    near = [season_rows(scores, pairs, month, today) for month in months]
+    seasons = [_of_season(scores, pairs, leads, run_delay, rows, paths) for rows in near]
     for name in learnt:
         learnt[name] = learnt[name].assign_coords(month=list(months), lead=leads)
         learnt[name]["score"] = (
@@ -107,7 +117,13 @@ def learn_errors(
             ("month", "lead", "path"),
             np.stack([ranks[name] for _, ranks in seasons]),
         )
-    meta = {"format": FORMAT, "run_delay": run_delay, "changes": [str(day)[:10] for day in changes]}
+    thin = any(rows.all() for of_month in near for part in of_month.values() for rows in part.T)
+    meta = {
+        "format": FORMAT,
+        "run_delay": run_delay,
+        "changes": [str(day)[:10] for day in changes],
+        "thin": thin,
+    }
     return Errors(learnt, tie_temperatures(observations), meta)
 
 
@@ -121,13 +137,14 @@ def _by_horizon(
         for name in ("mean", "spread", "wet", "observed")
     }
     days, horizons = pairs["init_time"].values, pairs["horizon"].values
+    steps = known_after(pairs)
     parts: list[dict[str, np.ndarray]] = []
     scores = np.full(arrays["mean"].shape, np.nan)
     for column, horizon in enumerate(horizons):
         one = {name: values[:, column] for name, values in arrays.items()}
         index = day_index(days + np.timedelta64(int(horizon), "D"))
         found, scores[:, column] = fitted(
-            one, index, segment, usual[index], parts[-1] if parts else None
+            one, index, segment, usual[index], parts[-1] if parts else None, steps[column]
         )
         parts.append(found)
     dims = {"coefficient": ("horizon", "term"), **dict.fromkeys(LOCAL, ("horizon", "location"))}
@@ -184,10 +201,11 @@ def _fit_normal(
     segment: np.ndarray,
     usual: np.ndarray,
     before: Mapping[str, np.ndarray] | None,
+    step: int,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The normal error model of one horizon from arrays (init_time, location), and the normal scores of what was observed.
 
-    ``before``: that of the horizon before.
+    ``before``: that of the horizon before. ``step``: see ``recent_error``.
     """
     x, y = one["mean"], one["observed"]
     ok = np.isfinite(x) & np.isfinite(y)
@@ -203,7 +221,10 @@ def _fit_normal(
         slopes = _slopes(columns, y - x, weight, segment)
         rest = y - x - np.tensordot(slopes, columns, 1)
         bias = _biases(rest, weight, segment, before["biases"] if before else None)
-        error = rest - bias[segment]
+        error = np.where(ok, rest - bias[segment], np.nan)
+        recent = recent_error(error, segment, step)
+        share = _share_of_recent(recent, error, weight)
+        error = error - share * recent
         variance_terms = _variance_terms(square[ok], error[ok] ** 2)
         variance = normal_variance(variance_terms, square)
     width = _widths(error**2 / variance, ok)
@@ -214,7 +235,7 @@ def _fit_normal(
         "bias": newest,
         "centre": centre,
         "usual_spread": usual_spread,
-        "coefficient": np.append(slopes, variance_terms),
+        "coefficient": np.concatenate([slopes, [share], variance_terms]),
     }
     return {**found, "biases": bias, "width": width}, np.where(
         ok, error / np.sqrt(variance * width), np.nan
@@ -260,6 +281,48 @@ def _biases(
                 bias[part],
             )
     return bias
+
+
+def known_after(pairs: xr.Dataset) -> np.ndarray:
+    """How many days older than a run one must be for its error to be known when the run is at hand: (horizon,)."""
+    delay = int(pairs.attrs["delay"]) - int(pairs.attrs["run_delay"])
+    return np.maximum(pairs["horizon"].values.astype(int) + delay, 1)
+
+
+def recent_error(error: np.ndarray, segment: np.ndarray, step: int) -> np.ndarray:
+    """Mean of the errors known when each run is at hand, the newest weighing most: (init_time, location).
+
+    ``error`` of one horizon, NaN where there is none; those ``step`` days older and more are known. Weights fall by
+    exp(-1 / MEMORY_DAYS) a day and end after MEMORY_REACH days, those of another segment are 0, and RECENT_WORTH errors of 0
+    are added, so that few tell little.
+    """
+    there = np.isfinite(error)
+    value, total, count = np.where(there, error, 0.0), np.zeros(error.shape), np.zeros(error.shape)
+    for age in range(MEMORY_REACH):
+        back = step + age
+        if back >= len(error):
+            break
+        weight = np.exp(-age / MEMORY_DAYS) * (segment[back:] == segment[:-back])[:, None]
+        total[back:] += weight * value[:-back]
+        count[back:] += weight * there[:-back]
+    return total / (count + RECENT_WORTH)
+
+
+def _share_of_recent(recent: np.ndarray, error: np.ndarray, weight: np.ndarray) -> float:
+    """What share of the newest known errors is left in the next one: 0 to 1, 0 where that cannot be told from chance.
+
+    Weighted least squares, times 1 - RECENT_NOISE / t^2, t in standard errors of as many cases as there are days.
+    """
+    ok = weight > 0
+    r, e, w = recent[ok], error[ok], weight[ok]
+    square = float(w @ r**2)
+    if square <= 0:
+        return 0.0
+    share = float(w @ (r * e)) / square
+    left = float(w @ (e - share * r) ** 2) / len(e)
+    days = ok.any(axis=1).sum() / len(e)
+    t_squared = share**2 * square * days / max(left, 1e-12)
+    return float(np.clip(share * max(1 - RECENT_NOISE / max(t_squared, 1e-12), 0.0), 0.0, 1.0))
 
 
 def normal_variance(terms: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -315,6 +378,7 @@ def _fit_rain(
     segment: np.ndarray,
     usual: np.ndarray,
     before: Mapping[str, np.ndarray] | None,
+    step: int,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Rain's error model of one horizon from arrays (init_time, location), mm, and the normal scores of what was observed."""
     x, y = one["mean"], one["observed"]
@@ -477,11 +541,70 @@ def gamma_quantile(shape: np.ndarray, score: np.ndarray) -> np.ndarray:
 # What past errors were like
 
 
-def _in_season(days: np.ndarray, month: int) -> np.ndarray:
-    """Days whose day of year is within SEASON_DAYS of the middle of the month."""
-    middle = day_index(np.array([np.datetime64(f"2000-{month:02d}-15")]))[0]
-    apart = np.abs(day_index(days) - middle)
+def _near(days: np.ndarray, middle: np.datetime64) -> np.ndarray:
+    """Days whose day of year is within SEASON_DAYS of that of another."""
+    apart = np.abs(day_index(days) - day_index(np.array([middle]))[0])
     return np.minimum(apart, DAYS - apart) <= SEASON_DAYS
+
+
+def silent(
+    errors: Errors, pairs: Mapping[str, xr.Dataset], month: int, today: np.datetime64
+) -> list[Fault]:
+    """Columns of usable pairs that have no error model for a month yet, and what they wait for."""
+    changes = np.sort(np.array(errors.meta["changes"], "datetime64[ns]"))
+    found = []
+    for name, part in pairs.items():
+        there, days = pair_days(part), part["init_time"].values
+        newest = there[days >= changes[-1]] if len(changes) else there
+        near = there & _near(days, today)[:, None, None]
+        score = errors.learnt[name]["score"].sel(month=month).values
+        for column, place in zip(*np.nonzero(there.any(axis=0)), strict=True):
+            reason = None
+            if not np.isfinite(errors.learnt[name]["bias"].values[column, place]):
+                reason = _of_new_model(int(newest[:, column, place].sum()), changes)
+            elif not np.isfinite(score[column]).any():
+                count = int(near[:, column, place].sum())
+                reason = because("thin_season", n=count, least=FEWEST_IN_SEASON)
+            if reason:
+                horizon, where = part["horizon"].values[column], part["location"].values[place]
+                found.append(Fault(name, int(horizon), str(where), reason))
+    return found
+
+
+def _of_new_model(days: int, changes: np.ndarray) -> Reason | None:
+    if not len(changes):
+        return None
+    return because("new_model", day=str(changes[-1])[:10], n=days, least=FEWEST_IN_SEGMENT)
+
+
+def season_rows(
+    scores: Mapping[str, np.ndarray],
+    pairs: Mapping[str, xr.Dataset],
+    month: int,
+    today: np.datetime64 | None,
+) -> dict[str, np.ndarray]:
+    """The issue days that tell of a month, by variable: (init_time, horizon).
+
+    Those of all years within SEASON_DAYS of its middle; where these are too few all of them, if enough are near ``today``.
+    """
+    middle = np.datetime64(f"2000-{month:02d}-15")
+    return {
+        name: _rows_of(
+            np.isfinite(part).any(axis=2), pairs[name]["init_time"].values, middle, today
+        )
+        for name, part in scores.items()
+    }
+
+
+def _rows_of(
+    there: np.ndarray, days: np.ndarray, middle: np.datetime64, today: np.datetime64 | None
+) -> np.ndarray:
+    rows = np.repeat(_near(days, middle)[:, None], there.shape[1], axis=1)
+    if today is None:
+        return rows
+    thin = (there & rows).sum(axis=0) < FEWEST_IN_SEASON
+    recent = (there & _near(days, today)[:, None]).sum(axis=0) >= FEWEST_IN_SEASON
+    return rows | (thin & recent)
 
 
 def _of_season(
@@ -489,16 +612,11 @@ def _of_season(
     pairs: Mapping[str, xr.Dataset],
     leads: np.ndarray,
     run_delay: int,
-    month: int,
+    rows: Mapping[str, np.ndarray],
     paths: int,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Quantiles of scores, and ranks, of each variable from the issue days of all years within SEASON_DAYS of the middle of a month."""
-    here = {
-        name: np.where(
-            _in_season(pairs[name]["init_time"].values, month)[:, None, None], part, np.nan
-        )
-        for name, part in scores.items()
-    }
+    """Quantiles of scores, and ranks, of each variable from the issue days ``rows``, see ``season_rows``."""
+    here = {name: np.where(rows[name][..., None], part, np.nan) for name, part in scores.items()}
     return {name: _quantiles(part, paths) for name, part in here.items()}, _ranks(
         here, pairs, leads, run_delay, paths
     )

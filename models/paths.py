@@ -8,26 +8,32 @@ lead and window is the share of paths on which it does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from features.build import cell_coordinates, delays_of
-from features.calendar import day_index
+from features.calendar import DAYS, day_index
 from features.hazards import LEVELS, Hazard, Options
 from models.errors import (
     LOCAL,
+    MEMORY_REACH,
     MONTHS,
     PATHS,
     Errors,
     gamma_quantile,
+    known_after,
     learn_errors,
     normal_variance,
     rain_margin,
+    recent_error,
+    silent,
 )
+from models.silence import Fault, passing, sentences
 from models.weather import (
+    ISSUED,
     KINDS,
     as_issued,
     faults,
@@ -35,11 +41,11 @@ from models.weather import (
     known_by,
     paired,
     possible,
-    sentences,
     usable,
 )
 
 HISTORY_DAYS = 40  # before the issue day: no event looks further back
+APART = np.timedelta64(30, "D")  # between two changes of the forecast model
 TOGETHER = 8  # issue days worked on at a time
 TEMPERATURES = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
 
@@ -76,14 +82,46 @@ def learn_by(
     months: Sequence[int] = MONTHS,
     paths: int = PATHS,
 ) -> Errors:
-    """Error models from what could be known on the morning of ``today``; its meta says what was left out and why.
+    """Error models from what could be known on the morning of ``today``.
 
-    ``changes`` of the forecast model: those given, else those seen in the errors.
+    Its meta says what was left out on the first of ``months`` and why, and whether it is
+    ``settled``: nothing waits for more days. ``changes`` of the forecast model: those given, else
+    those seen in the errors.
     """
-    delays, run_delay = (
-        delays_of(observations),
-        max((part.attrs["run_delay"] for part in archive.values()), default=0),
-    )
+    return _learn_from(screen(archive, observations, today, changes), observations, months, paths)
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What may be learnt from on the morning of ``today``: usable pairs, faults, changes."""
+
+    today: np.datetime64
+    good: Mapping[str, xr.Dataset]
+    left_out: Sequence[Fault]
+    changes: Sequence[np.datetime64]
+    run_delay: int
+
+    def like(self, other: Screened) -> bool:
+        """Whether the other sees the same faults and, within APART days, the same changes."""
+        faults = (
+            {(fault.variable, fault.horizon, fault.location, fault.reason.key) for fault in one}
+            for one in (self.left_out, other.left_out)
+        )
+        same = len(self.changes) == len(other.changes) and all(
+            abs(one - two) < APART for one, two in zip(self.changes, other.changes, strict=True)
+        )
+        return same and next(faults) == next(faults)
+
+
+def screen(
+    archive: Mapping[str, xr.Dataset],
+    observations: xr.Dataset,
+    today: np.datetime64,
+    changes: Sequence[np.datetime64] | None = None,
+) -> Screened:
+    """What was known on the morning of ``today``, without what cannot be used; see ``learn_by``."""
+    delays = delays_of(observations)
+    run_delay = max((part.attrs["run_delay"] for part in archive.values()), default=0)
     today = today.astype("datetime64[ns]")
     known = {name: known_by(part, today, delays[name], run_delay) for name, part in archive.items()}
     known = {name: part for name, part in known.items() if part.sizes["init_time"]}
@@ -91,13 +129,26 @@ def learn_by(
     good = {name: usable(part, left_out) for name, part in known.items()}
     good = {name: part for name, part in good.items() if np.isfinite(part["mean"].values).any()}
     given = changes_of(good) if changes is None else [day for day in changes if day <= today]
-    seen = observations.sel(time=slice(None, today - np.timedelta64(1, "D")))
-    earliest = 1 - max((delays[name] for name in good), default=1)
-    learnt = learn_errors(good, seen, _apart(given), run_delay, earliest, months, paths)
-    return replace(
-        learnt,
-        meta={**learnt.meta, "issued_until": str(today)[:10], "left_out": sentences(left_out)},
+    return Screened(today, good, left_out, _apart(given), run_delay)
+
+
+def _learn_from(
+    seen: Screened, observations: xr.Dataset, months: Sequence[int], paths: int
+) -> Errors:
+    """``learn_by`` of what was screened."""
+    delays, today = delays_of(observations), seen.today
+    before = observations.sel(time=slice(None, today - np.timedelta64(1, "D")))
+    earliest = 1 - max((delays[name] for name in seen.good), default=1)
+    learnt = learn_errors(
+        seen.good, before, seen.changes, seen.run_delay, earliest, months, paths, today
     )
+    waits = [silent(learnt, seen.good, month, today) for month in months]
+    told = {
+        "issued_until": str(today)[:10],
+        "left_out": sentences([*seen.left_out, *waits[0]]),
+        "settled": not learnt.meta["thin"] and not any(map(passing, (seen.left_out, *waits))),
+    }
+    return replace(learnt, meta={**learnt.meta, **told})
 
 
 def changes_of(pairs: Mapping[str, xr.Dataset]) -> list[np.datetime64]:
@@ -106,11 +157,11 @@ def changes_of(pairs: Mapping[str, xr.Dataset]) -> list[np.datetime64]:
     return [day for part in clear or pairs.values() for day in find_changes(part)]
 
 
-def _apart(days: Sequence[np.datetime64], least: int = 30) -> list[np.datetime64]:
-    """Days in order, of those nearer to each other than ``least`` days the first."""
+def _apart(days: Sequence[np.datetime64]) -> list[np.datetime64]:
+    """Days in order, of those nearer to each other than APART the first."""
     kept: list[np.datetime64] = []
     for day in sorted(day.astype("datetime64[ns]") for day in days):
-        if not kept or day - kept[-1] >= np.timedelta64(least, "D"):
+        if not kept or day - kept[-1] >= APART:
             kept.append(day)
     return kept
 
@@ -120,9 +171,12 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     name, kind = pairs.attrs["variable"], KINDS[pairs.attrs["variable"]]
     learnt = errors.learnt[name]
     leads = learnt["lead"].values
-    made, horizon = as_issued(
-        _speaking(learnt, pairs, issued), issued, leads, int(errors.meta["run_delay"])
-    )
+    runs = _speaking(learnt, pairs, issued)
+    if kind.family == "normal":
+        runs = runs.assign(
+            recent=(runs["mean"].dims, _recent(learnt, runs, errors.meta["changes"]))
+        )
+    made, horizon = as_issued(runs, issued, leads, int(errors.meta["run_delay"]))
     column = np.searchsorted(learnt["horizon"].values, horizon)
     month = pd.DatetimeIndex(issued).month.to_numpy()
     row = np.searchsorted(learnt["month"].values, month)
@@ -138,27 +192,42 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     if kind.family == "rain":
         usual = learnt["usual"].values[day_index(days)]
         return _rain_paths(np.exp(terms), usual, made, local["bias"], score)
-    angle = 2 * np.pi * day_index(days)[..., None] / 366
-    x = made["mean"]
-    centre = (
-        x
-        + local["bias"]
-        + terms[0] * (x - local["centre"])
-        + terms[1] * np.cos(angle)
-        + terms[2] * np.sin(angle)
-    )
+    centre = _corrected(made["mean"], day_index(days)[..., None], local, terms)
+    centre = centre + terms[3] * made["recent"]
     return kind.back(
-        centre + np.sqrt(normal_variance(terms[3:], made["spread"] ** 2) * local["width"]) * score
+        centre + np.sqrt(normal_variance(terms[4:], made["spread"] ** 2) * local["width"]) * score
     )
+
+
+def _corrected(
+    x: np.ndarray, index: np.ndarray, local: Mapping[str, np.ndarray], terms: np.ndarray
+) -> np.ndarray:
+    """Forecasts with bias, slope and yearly wave, which do not adapt; ``index`` of the valid days, ``terms`` by NORMAL_TERMS."""
+    angle = 2 * np.pi * index / DAYS
+    wave = terms[1] * np.cos(angle) + terms[2] * np.sin(angle)
+    return x + local["bias"] + terms[0] * (x - local["centre"]) + wave
+
+
+def _recent(learnt: xr.Dataset, runs: xr.Dataset, changes: Sequence[str]) -> np.ndarray:
+    """``recent_error`` of runs (init_time, horizon, location), by what was known when each was at hand."""
+    days, horizons = runs["init_time"].values, runs["horizon"].values
+    valid = days[:, None] + horizons.astype("timedelta64[D]")
+    local = {name: learnt[name].values for name in LOCAL}
+    terms = learnt["coefficient"].values.T[:, :, None]
+    told = _corrected(runs["mean"].values, day_index(valid)[..., None], local, terms)
+    error = runs["observed"].values - told
+    segment = np.searchsorted(np.array(sorted(changes), "datetime64[ns]"), days, side="right")
+    steps = known_after(runs)
+    parts = [recent_error(error[:, i], segment, step) for i, step in enumerate(steps)]
+    return np.stack(parts, axis=1)
 
 
 def _speaking(learnt: xr.Dataset, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:
     """Runs that may matter to the issue days, without what has no error model and what cannot be: an older run stands in for it."""
-    near = pairs.sel(
-        init_time=slice(issued.min() - np.timedelta64(HISTORY_DAYS, "D"), issued.max())
-    )
+    reach = HISTORY_DAYS + MEMORY_REACH + int(known_after(pairs).max())
+    near = pairs.sel(init_time=slice(issued.min() - np.timedelta64(reach, "D"), issued.max()))
     known = np.isfinite(learnt["bias"])
-    near = near.assign({name: near[name].where(known) for name in ("mean", "spread", "wet")})
+    near = near.assign({name: near[name].where(known) for name in ISSUED})
     return possible(near, learnt["least"], learnt["most"])
 
 
@@ -370,21 +439,46 @@ def rolling_chances(
     changes: Sequence[np.datetime64] | None = None,
     paths: int = PATHS,
 ) -> xr.DataArray:
-    """``chances`` on the mornings ``issued``, by error models refitted each month on what could be known on the first of them.
+    """``chances`` on the mornings ``issued``, by error models refitted each quarter.
 
-    Attributes, of the newest month: ``changes``, days from which on another forecast model issues the runs, and ``left_out``,
-    sentences. The one path of backtest and live.
+    They are refitted on the first morning of a month in between where other faults or changes of
+    the forecast model are seen, and each month until they are settled. A fit is on what could be
+    known on the first morning it serves. Attributes, of the newest fit: ``changes``, days from
+    which on another forecast model issues the runs, and ``left_out``, sentences. The one path of
+    backtest and live.
     """
     issued = np.asarray(issued, dtype="datetime64[ns]")
     wanted = _needed(read_by_events(hazard, observations, normals, options))
     archive = {name: part for name, part in archive.items() if name in wanted}
-    months = issued.astype("datetime64[M]")
-    parts = []
+    months, parts = issued.astype("datetime64[M]"), []
+    errors: Errors | None = None
+    before: Screened | None = None
     for month in np.unique(months):
         days = issued[months == month]
-        number = pd.Timestamp(days[0]).month
-        errors = learn_by(archive, observations, days[0], changes, (number,), paths)
+        seen = screen(archive, observations, days[0], changes)
+        if errors is None or before is None or not _serves(errors, before, seen):
+            errors = _learn_from(seen, observations, _until_refit(months, month), paths)
+            before = seen
         parts.append(chances(hazard, errors, archive, observations, normals, options, days))
+    assert errors is not None
     return xr.concat(parts, dim="init_time").assign_attrs(
         {name: errors.meta[name] for name in ("changes", "left_out")}
     )
+
+
+def _serves(errors: Errors, before: Screened, seen: Screened) -> bool:
+    """Whether error models still stand: in their quarter, settled, and nothing else is seen."""
+    same_quarter = _quarter(before.today) == _quarter(seen.today)
+    return bool(errors.meta["settled"]) and same_quarter and before.like(seen)
+
+
+def _until_refit(months: np.ndarray, month: np.datetime64) -> tuple[int, ...]:
+    """Those of the issue days' ``months`` that a fit for ``month`` may serve, of its quarter."""
+    later = [each for each in np.unique(months) if each >= month]
+    return tuple(
+        int(each.astype(int) % 12 + 1) for each in later if _quarter(each) == _quarter(month)
+    )
+
+
+def _quarter(day: np.datetime64) -> int:
+    return int(day.astype("datetime64[M]").astype(int)) // 3

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from data_contracts.variables import DETERMINISTIC, SPREAD
 from features.calendar import day_index, seasonal_mean
+from models.silence import Fault, Reason, because
 
 SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
 LARGEST_LOG = 80.0  # of a flow, keeps it finite in float32
-DETERMINISTIC = -1  # the member number of a run that is no ensemble's
+ISSUED = ("mean", "spread", "wet")  # what pairs tell of each run
 WET = 0.1  # mm a day, the least that counts as rain
 FEWEST_DAYS = 90  # issue days before forecasts are learnt from
 FEWEST_IN_SEASON = 30  # of them within SEASON_DAYS of the day of year
@@ -34,11 +36,15 @@ CLEAR_SHIFT = 5.0  # standard errors, the largest of the many places a change co
 
 @dataclass(frozen=True)
 class Kind:
-    """How a variable's errors are modelled: ``normal`` or ``rain`` errors, on the ``scale`` of which ``back`` is the inverse."""
+    """How a variable's errors are modelled: ``normal`` or ``rain`` errors, on a ``scale``.
+
+    ``back`` is its inverse, ``spread_on_scale`` the standard deviation there, of one with a mean.
+    """
 
     family: str
     scale: Callable[[np.ndarray], np.ndarray] = np.asarray
     back: Callable[[np.ndarray], np.ndarray] = np.asarray
+    spread_on_scale: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda spread, mean: spread
     temperature: bool = False
 
 
@@ -50,19 +56,12 @@ KINDS: Mapping[str, Kind] = {
         "normal",
         scale=lambda flow: np.log(np.maximum(flow, SMALLEST_FLOW)),
         back=lambda log: np.exp(np.minimum(log, LARGEST_LOG)),
+        spread_on_scale=lambda spread, mean: np.sqrt(  # exact for a log-normal distribution
+            np.log1p((spread / np.maximum(mean, SMALLEST_FLOW)) ** 2)
+        ),
     ),
     "precipitation": Kind("rain"),
 }
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A column of forecasts that is left out: variable, horizon (days), place, and why, in words that end a sentence."""
-
-    variable: str
-    horizon: int
-    location: str
-    reason: str
 
 
 def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr.Dataset:
@@ -70,11 +69,12 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
 
     ``mean`` and ``spread`` of the members there are (a missing one is not a zero; one alone has no spread), on the variable's
     scale (its own units, discharge as a logarithm), ``wet``, the share of members with rain, and ``observed``, on that scale.
-    Where there is a deterministic run too the mean is its: it is of one kind over the years that had no ensemble yet.
+    Where there is a deterministic run too the mean is its: it is of one kind over the years that had no ensemble yet. A spread that
+    was issued beside a mean (member SPREAD) stands for that of members.
     ``forecasts`` as Store.forecasts gives them, ``observations`` (time, location) of the same places. Attribute ``run_delay``: days
-    after its init_time by which a run is at hand.
+    after its init_time by which a run is at hand; ``delay``: those by which an observation is.
     """
-    scale, issued = KINDS[variable].scale, forecasts[variable]
+    kind, issued = KINDS[variable], forecasts[variable]
     first, last = forecasts["init_time"].values[[0, -1]]
     days = np.arange(
         first.astype("datetime64[D]"), last.astype("datetime64[D]") + np.timedelta64(1, "D")
@@ -87,33 +87,45 @@ def paired(forecasts: xr.Dataset, observations: xr.Dataset, variable: str) -> xr
         else issued.transpose(*order).expand_dims({"member": [-1]}, -1)
     )
     values = members.reindex(init_time=days, location=observations["location"].values).values
-    mean, spread, wet = _of_all(values, members["member"].values == DETERMINISTIC, scale)
+    mean, spread, wet = _of_all(values, members["member"].values, kind)
     dims = ("init_time", "horizon", "location")
     parts = {
         "mean": mean,
         "spread": spread,
         "wet": wet,
-        "observed": scale(_on_valid_days(observations[variable], days, horizons)),
+        "observed": kind.scale(_on_valid_days(observations[variable], days, horizons)),
     }
     coords = {"init_time": days, "horizon": horizons, "location": observations["location"].values}
     made = {name: (dims, part.astype(np.float32)) for name, part in parts.items()}
     return xr.Dataset(
         made,
         coords=coords,
-        attrs={"variable": variable, "run_delay": int(issued.attrs.get("delay_days", 0))},
+        attrs={
+            "variable": variable,
+            "run_delay": int(issued.attrs.get("delay_days", 0)),
+            "delay": int(observations[variable].attrs.get("delay_days", 1)),
+        },
     )
 
 
 def _of_all(
-    values: np.ndarray, single: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]
+    values: np.ndarray, member: np.ndarray, kind: Kind
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``_of_members`` over the last axis; a ``single`` run, where there is one, gives the mean, and all of it where it is alone."""
+    """``_of_members`` over the last axis, whose numbers are ``member``.
+
+    A deterministic run, where there is one, gives the mean, and all of it where it is alone; a
+    spread that was issued is taken before that of members.
+    """
+    single, told = member == DETERMINISTIC, member == SPREAD
     alone, together = (
-        _of_members(values[..., single], scale),
-        _of_members(values[..., ~single], scale),
+        _of_members(values[..., which], kind.scale) for which in (single, ~single & ~told)
     )
     mean = np.where(np.isfinite(alone[0]), alone[0], together[0])
-    return mean, together[1], np.where(np.isfinite(together[2]), together[2], alone[2])
+    wet = np.where(np.isfinite(together[2]), together[2], alone[2])
+    if not (told.any() and single.any()):
+        return mean, together[1], wet
+    spread = kind.spread_on_scale(values[..., told][..., 0], values[..., single][..., 0])
+    return mean, np.where(np.isfinite(spread), spread, together[1]), wet
 
 
 def _of_members(
@@ -155,10 +167,12 @@ def as_issued(
     run_delay: int = 0,
     oldest: int = OLDEST_RUN,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What was at hand on the mornings ``issued`` about the days ``leads`` ahead: mean, spread and wet, each (issue, lead, location).
+    """What was at hand on the mornings ``issued`` about the days ``leads`` ahead, by name, each (issue, lead, location).
 
-    Second, the horizon of the run it is from, same shape, -1 where there is none: the newest run that had arrived, up to ``oldest``
-    days older than the newest there could be. ``leads`` below 0 are days before the issue day, told of by the runs issued on them.
+    Names are mean, spread and wet, and recent where the pairs have it. Second, the horizon of the
+    run it is from, same shape, -1 where there is none: the newest run that had arrived, up to
+    ``oldest`` days older than the newest there could be. ``leads`` below 0 are days before the
+    issue day, told of by the runs issued on them.
     """
     init, horizons = pairs["init_time"].values, pairs["horizon"].values
     issued = np.asarray(issued, "datetime64[ns]")
@@ -166,7 +180,7 @@ def as_issued(
     column_of = {int(horizon): number for number, horizon in enumerate(horizons)}
     shape = (len(row_of), len(leads), pairs.sizes["location"])
     made, found = (
-        {name: np.full(shape, np.nan) for name in ("mean", "spread", "wet")},
+        {name: np.full(shape, np.nan) for name in (*ISSUED, "recent") if name in pairs},
         np.full(shape, -1),
     )
     arrays = {name: pairs[name].values for name in made}
@@ -206,7 +220,7 @@ def reach_of(pairs: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
 def possible(pairs: xr.Dataset, least: xr.DataArray, most: xr.DataArray) -> xr.Dataset:
     """Pairs without the forecasts beyond what they can be."""
     near = (pairs["mean"] >= least) & (pairs["mean"] <= most)
-    return pairs.assign({name: pairs[name].where(near) for name in ("mean", "spread", "wet")})
+    return pairs.assign({name: pairs[name].where(near) for name in ISSUED})
 
 
 def faults(pairs: xr.Dataset) -> list[Fault]:
@@ -219,7 +233,8 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
     ).any(axis=(0, 1))
     recent = pairs.isel(init_time=slice(-RECENT_DAYS, None))
     mean, all_of_it = recent["mean"].values, pairs["mean"].values
-    enough = _pair_days(possible(pairs, *reach_of(pairs)))
+    both = pair_days(possible(pairs, *reach_of(pairs)))
+    enough, since = both.sum(axis=0), _since(pairs)
     shifted, units = _shifted(recent), _other_units(recent)
     found = []
     for column, horizon in enumerate(pairs["horizon"].values):
@@ -230,7 +245,7 @@ def faults(pairs: xr.Dataset) -> list[Fault]:
                 reason
                 or units[column, place]
                 or shifted[column, place]
-                or _too_few(enough[column, place])
+                or _too_few(enough[column, place], since[column, place])
             )
             if reason and has_it[place]:
                 found.append(Fault(pairs.attrs["variable"], int(horizon), str(name), reason))
@@ -249,38 +264,15 @@ def usable(pairs: xr.Dataset, left_out: Iterable[Fault]) -> xr.Dataset:
             mask[columns.index(fault.horizon), places.index(fault.location)] = False
     keep = xr.DataArray(mask, dims=("horizon", "location"))
     return possible(
-        pairs.assign({name: pairs[name].where(keep) for name in ("mean", "spread", "wet")}),
+        pairs.assign({name: pairs[name].where(keep) for name in ISSUED}),
         *reach_of(pairs),
     )
 
 
-def sentences(left_out: Iterable[Fault]) -> list[str]:
-    """A sentence for each variable and reason."""
-    together: dict[tuple[str, str], list[Fault]] = {}
-    for fault in left_out:
-        together.setdefault((fault.variable, fault.reason), []).append(fault)
-    said = []
-    for (variable, reason), group in together.items():
-        leads, places = (
-            sorted({one.horizon for one in group}),
-            sorted({one.location for one in group}),
-        )
-        days = f"lead {leads[0]}" if len(leads) == 1 else f"leads {', '.join(map(str, leads))}"
-        where = f"at {', '.join(places)}" if len(places) <= 3 else f"at {len(places)} places"
-        said.append(
-            f"Forecasts of {variable.replace('_', ' ')}, {days}, {where}, are left out: {reason}."
-        )
-    return said
-
-
-def _without_values(recent: np.ndarray, ever: np.ndarray) -> str | None:
+def _without_values(recent: np.ndarray, ever: np.ndarray) -> Reason | None:
     if np.isfinite(recent).any():
         return None
-    return (
-        f"there is no value in the last {RECENT_DAYS} runs"
-        if np.isfinite(ever).any()
-        else "there is no value"
-    )
+    return because("no_longer", n=RECENT_DAYS) if np.isfinite(ever).any() else because("never")
 
 
 def _other_units(recent: xr.Dataset) -> np.ndarray:
@@ -300,48 +292,46 @@ def _other_units(recent: xr.Dataset) -> np.ndarray:
 
 def _other_temperature(
     variable: str, x: np.ndarray, y: np.ndarray, expected: float
-) -> tuple[str | None, float]:
+) -> tuple[Reason | None, float]:
     gap = float(np.median(x - y))
     if abs(gap) <= FARTHEST:
         return None, expected
     names = {"Kelvin": y + KELVIN, "degrees Fahrenheit": 1.8 * y + 32.0}
     unit = [name for name, values in names.items() if abs(np.median(x - values)) < FARTHEST]
-    return (
-        f"they seem to be in {unit[0]}"
-        if unit
-        else "they are too far from what is observed, in another unit it seems"
-    ), expected
+    return because("unit", unit=unit[0]) if unit else because("too_far"), expected
 
 
 def _other_amount(
     variable: str, x: np.ndarray, y: np.ndarray, expected: float
-) -> tuple[str | None, float]:
+) -> tuple[Reason | None, float]:
     """Amounts are held against those of the horizon before: means of ensembles dwindle with the horizon, units do not."""
     rain = KINDS[variable].family == "rain"
     ratio = float((x.sum() + 1.0) / (y.sum() + 1.0)) if rain else float(np.exp(np.median(x - y)))
     if 1 / FACTOR <= ratio / expected <= FACTOR:
         return None, ratio
-    return (
-        f"they are {'far more' if ratio > 1 else 'far less'} than what is observed, in another unit it seems",
-        expected,
-    )
+    return because("far_more" if ratio > 1 else "far_less"), expected
 
 
-def _constant(x: np.ndarray) -> str | None:
+def _constant(x: np.ndarray) -> Reason | None:
     x = x[np.isfinite(x)]
-    return "they never change" if len(x) >= FEWEST_IN_SEASON and np.ptp(x) < 1e-6 else None
+    same = len(x) >= FEWEST_IN_SEASON and np.ptp(x) < 1e-6
+    return because("constant") if same else None
 
 
-def _too_few(days: int) -> str | None:
-    return (
-        f"there are {days} days of them with observations, {FEWEST_DAYS} are needed"
-        if days < FEWEST_DAYS
-        else None
-    )
+def _too_few(days: int, since: np.datetime64) -> Reason | None:
+    if days >= FEWEST_DAYS:
+        return None
+    return because("few_days", n=int(days), day=str(since)[:10], least=FEWEST_DAYS)
 
 
-def _pair_days(pairs: xr.Dataset) -> np.ndarray:
-    return np.isfinite(pairs["mean"].values + pairs["observed"].values).sum(axis=0)
+def pair_days(pairs: xr.Dataset) -> np.ndarray:
+    """Where there is a forecast and what was then observed: (init_time, horizon, location)."""
+    return np.isfinite(pairs["mean"].values + pairs["observed"].values)
+
+
+def _since(pairs: xr.Dataset) -> np.ndarray:
+    """The first run that has a value; where none has, the first of all: (horizon, location)."""
+    return pairs["init_time"].values[np.isfinite(pairs["mean"].values).argmax(axis=0)]
 
 
 def _shifted(recent: xr.Dataset) -> np.ndarray:
@@ -359,13 +349,12 @@ def _shifted(recent: xr.Dataset) -> np.ndarray:
         else np.full_like(own, -np.inf)
     )
     reasons = np.full(own.shape, None, dtype=object)
-    for other, words in ((before, "before"), (after, "after")):
+    for other, key in ((before, "day_before"), (after, "day_after")):
         nearer = other > own + SHIFT_MARGIN
         whole = nearer[:2].all(axis=0)
         dips = (_mean_of(later - own, known) > SHIFT_MARGIN) & (_mean_of(other - later, known) > 0)
-        reasons[(whole | (nearer & dips[:, None])) & (reasons == np.array(None))] = (
-            f"they tell of the day {words} better than of their own"
-        )
+        new = (whole | (nearer & dips[:, None])) & (reasons == np.array(None))
+        reasons[new] = because(key)
     return reasons
 
 

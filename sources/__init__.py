@@ -31,11 +31,12 @@ class Batch:
     """What a source delivers, in canonical names and units, before the contract has seen it.
 
     ``observations``: columns time (day, no zone), location, then canonical variables.
-    ``forecasts``: columns init_time, lead_days, location, member (-1 for a deterministic run), then
-    variables; or empty. ``locations``: columns location, name, latitude, longitude, elevation (NaN
-    where unknown), one row a place. ``remarks``: a sentence for each thing that could not be had
-    though the rest was; the run is degraded by it. ``quality``: what the source says of its
-    readings' quality, as ``data_contracts.contract.no_quality``; or empty.
+    ``forecasts``: columns init_time, lead_days, location, member (-1 for a deterministic run or an
+    ensemble's mean, -2 for its standard deviation), then variables; or empty. ``locations``:
+    columns location, name, latitude, longitude, elevation (NaN where unknown), one row a place.
+    ``remarks``: a sentence for each thing that could not be had though the rest was; the run is
+    degraded by it. ``quality``: what the source says of its readings' quality, as
+    ``data_contracts.contract.no_quality``; or empty.
     """
 
     observations: pd.DataFrame

@@ -3,7 +3,8 @@
 Observations: ``time`` (ISO date), ``location`` (not needed where the region has one place),
 canonical variables in canonical units. Weather forecasts as they were issued, in files whose name
 begins with ``forecasts``: ``init_time``, ``lead_days``, ``location``, optional ``member``,
-variables. Optional ``locations.csv``: location, name, latitude, longitude, elevation. Files may
+variables; instead of members the ensemble's mean and, in ``<variable>_spread``, its standard
+deviation in the variable's units. Optional ``locations.csv``: location, name, latitude, longitude, elevation. Files may
 overlap where they agree.
 
 In NetCDF the columns are dimensions with coordinates and variables (``station`` is as good as
@@ -30,7 +31,7 @@ import pyarrow.parquet
 import xarray as xr
 
 from configs import Region, RiskError, Settings
-from data_contracts.variables import VARIABLES
+from data_contracts.variables import DETERMINISTIC, SPREAD, VARIABLES
 from sources import Batch, Source
 from sources.units import SAME, conversion
 
@@ -39,6 +40,7 @@ MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
 OTHER_FORMATS = frozenset(
     {".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"}
 )
+SPREADS = {f"{name}_spread": name for name in VARIABLES}
 LONGEST_ID = 200
 MOST = 1_000_000  # of days ahead, or members: a number above is none
 
@@ -76,7 +78,9 @@ class _Kind:
 
 OBSERVATIONS = _Kind(required=("time",), keys=("time", "location"))
 FORECASTS = _Kind(
-    required=("init_time", "lead_days"), keys=("init_time", "lead_days", "location", "member")
+    required=("init_time", "lead_days"),
+    keys=("init_time", "lead_days", "location", "member"),
+    numbers=(*VARIABLES, *SPREADS),
 )
 LOCATIONS = _Kind(
     required=("location",),
@@ -184,6 +188,7 @@ def _read(path: Path, kind: _Kind) -> _Record:
         else:
             table[name] = _names(cells, name, needed=name == "location")
     _no_duplicates(cells, table, [key for key in kind.keys if key in table])
+    _check_spreads(cells, table)
     return _Record(path, table, cells.places)
 
 
@@ -307,10 +312,11 @@ def _with_station_names(dataset: xr.Dataset) -> xr.Dataset:
 
 def _canonical(path: Path, name: str, units: str | None) -> None:
     """Raises RiskError when the variable is in another unit than the canonical one, or in none."""
-    right = VARIABLES[name].units
+    variable = SPREADS.get(name, name)
+    right = VARIABLES[variable].units
     if units is None:
         raise RiskError(f"{path}: {name} has no `units` attribute, expected {right}; add it.")
-    if conversion(str(units), name, str(path), f"write it in {right}") != SAME:
+    if conversion(str(units), variable, str(path), f"write it in {right}") != SAME:
         raise RiskError(f"{path}: {name} is in {units!r}, expected {right}; convert it.")
 
 
@@ -560,6 +566,26 @@ def _no_duplicates(cells: _Cells, table: pd.DataFrame, keys: list[str]) -> None:
         )
 
 
+def _check_spreads(cells: _Cells, table: pd.DataFrame) -> None:
+    """Raises RiskError where a spread is negative, has no mean, or stands beside members."""
+    for name in [name for name in table if name in SPREADS]:
+        mean = SPREADS[name]
+        if "member" in table:
+            raise RiskError(
+                f"{cells.path}: found the columns 'member' and {name!r}, expected members or "
+                "their mean and spread; take one of the columns out."
+            )
+        if mean not in table:
+            raise RiskError(
+                f"{cells.path}: {name} has no mean, expected a column {mean!r} beside it; add it."
+            )
+        if (table[name] < 0).any():
+            raise _wrong(cells, name, table[name] < 0, "expected a standard deviation, 0 or more")
+        alone = table[name].notna() & table[mean].isna()
+        if alone.any():
+            raise _wrong(cells, name, alone, f"expected {mean} beside it, or nothing")
+
+
 def _where(row: pd.Series, keys: Sequence[str]) -> str:
     shown = {
         key: str(row[key].date()) if isinstance(row[key], pd.Timestamp) else str(row[key])
@@ -663,7 +689,7 @@ def _join(records: list[_Record], kind: _Kind) -> pd.DataFrame:
         return pd.DataFrame()
     tables = [record.table for record in records]
     if kind is FORECASTS:
-        tables = [table if "member" in table else table.assign(member=-1) for table in tables]
+        tables = [_with_member(table) for table in tables]
     keys = list(kind.keys)
     merged = pd.concat([table.assign(_file=i) for i, table in enumerate(tables)], ignore_index=True)
     variables = [name for name in VARIABLES if name in merged]
@@ -678,6 +704,19 @@ def _join(records: list[_Record], kind: _Kind) -> pd.DataFrame:
     return merged.sort_values(keys, ignore_index=True)[keys + variables]
 
 
+def _with_member(table: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts with a member column: a mean is DETERMINISTIC, its spread a row of its own."""
+    if "member" in table:
+        return table
+    spreads = [name for name in table if name in SPREADS]
+    runs = table.drop(columns=spreads).assign(member=DETERMINISTIC)
+    if not spreads:
+        return runs
+    keys = [key for key in FORECASTS.keys if key in table]
+    told = table.loc[table[spreads].notna().any(axis=1), [*keys, *spreads]]
+    return pd.concat([runs, told.rename(columns=SPREADS).assign(member=SPREAD)], ignore_index=True)
+
+
 def _agree(again: pd.DataFrame, keys: list[str], variables: list[str], paths: list[Path]) -> None:
     """Raise RiskError naming both files and the first cell on which they differ."""
     groups = again.groupby(keys)[variables]
@@ -690,8 +729,12 @@ def _agree(again: pd.DataFrame, keys: list[str], variables: list[str], paths: li
     rows = again[(again[keys] == pd.Series(where)).all(axis=1) & again[name].notna()]
     one, other = rows.iloc[0], rows[rows[name] != rows[name].iloc[0]].iloc[0]
     found: list[Hashable] = [paths[one["_file"]], paths[other["_file"]]]
+    if where.get("member") == SPREAD:
+        told, keys = f"{name}_spread", [key for key in keys if key != "member"]
+    else:
+        told = name
     raise RiskError(
-        f"{found[0]} and {found[1]} differ: {name} at {_where(one, keys)} is {one[name]:g} in one "
+        f"{found[0]} and {found[1]} differ: {told} at {_where(one, keys)} is {one[name]:g} in one "
         f"and {other[name]:g} in the other; "
         "keep the right one."
     )

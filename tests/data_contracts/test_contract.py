@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.contract import Checked, ContractBroken, check
-from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
+from data_contracts.variables import FILL_VALUES, SPREAD, VARIABLES, Variable
 from sources import Batch
 
 DAYS = 100
@@ -308,6 +308,43 @@ def test_forecasts_are_held_to_the_same_rules() -> None:
         match="forecasts: 2001-01-01, lead_days 1, a stands twice with differing precipitation",
     ):
         checked(record(), pd.concat([issued(), issued(precipitation=2.0).iloc[:1]]))
+
+
+SPREADS = {
+    "negative": (
+        {"precipitation": -0.5},
+        "the spread of precipitation at .* is -0.5, expected 0 t",
+    ),
+    "infinite": ({"precipitation": np.inf}, "is inf, expected 0 to 1900 mm"),
+    "without its mean": ({"lead_days": 2}, "which has no mean, expected one beside each spread"),
+    "no number": ({"precipitation": "much"}, "'precipitation' is of type"),
+    "no lead": ({"lead_days": -2}, "'lead_days' must hold whole numbers"),
+}
+
+
+@pytest.mark.parametrize(("columns", "words"), SPREADS.values(), ids=SPREADS.keys())
+def test_a_spread_that_cannot_be_refuses_the_batch(columns: dict[str, object], words: str) -> None:
+    spreads = issued(**({"member": SPREAD, "precipitation": 0.5} | columns))
+    with pytest.raises(ContractBroken, match=f"forecasts: .*{words}") as broken:
+        checked(record(), pd.concat([issued(), spreads.iloc[:1]], ignore_index=True))
+    assert str(broken.value).count("\n") == 0
+
+
+def test_a_spread_whose_mean_is_withheld_goes_with_it() -> None:
+    runs = with_cell(issued(), "precipitation", -3.0)
+    both = pd.concat([runs, issued(member=SPREAD, precipitation=0.5)], ignore_index=True)
+    kept = checked(record(), both).forecasts
+    spreads = kept[kept["member"] == SPREAD].reset_index(drop=True)
+    assert spreads["precipitation"].isna().tolist() == [row == 3 for row in range(DAYS)]
+
+
+def test_spreads_are_in_no_order() -> None:
+    """Tmin's may be wider than Tmax's, and pressure's is far below any pressure."""
+    runs = issued(air_temperature_max=20.0, air_temperature_min=10.0, air_pressure=1000.0)
+    wide = issued(member=SPREAD, air_temperature_max=0.5, air_temperature_min=1.5, air_pressure=2.0)
+    result = checked(record(), pd.concat([runs, wide], ignore_index=True))
+    assert result.withheld.empty
+    assert len(result.forecasts) == 2 * DAYS
 
 
 def test_places_are_checked() -> None:

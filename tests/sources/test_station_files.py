@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from configs import Location, Region, RiskError, Settings, load_region
+from data_contracts.store import Store
 from sources import Batch, sources_of
 from sources.station_files import SOURCE
 
@@ -15,6 +17,10 @@ HEAD = "time,location,air_temperature_max,precipitation\n"
 ROWS = "2001-01-01,a,20.5,0\n2001-01-02,a,21,3.2\n"
 GOOD = HEAD + ROWS
 PLAIN = "time,precipitation\n2001-01-01,1\n2001-01-02,2\n"
+SPREAD = (
+    "init_time,lead_days,location,precipitation,precipitation_spread\n"
+    "2001-01-01,0,a,1,0.5\n2001-01-01,1,a,2,\n2001-01-02,0,a,0,0\n"
+)
 ISSUED = "init_time,lead_days,location,precipitation\n2001-01-01,0,a,1\n2001-01-01,1,a,2\n"
 
 
@@ -43,6 +49,40 @@ WRONG = {
     "blank file": ({"o.csv": "\n \n"}, "o.csv: the file is empty"),
     "header only": ({"o.csv": HEAD}, "no rows below the header"),
     "no CSV": ({"README.md": "hello"}, "holds no file of observations"),
+    "a negative spread": (
+        {"o.csv": GOOD, "forecasts.csv": SPREAD + "2001-01-02,1,a,2,-0.1\n"},
+        "line 5, precipitation_spread: found '-0.1', expected a standard deviation, 0 or more",
+    ),
+    "a spread without its mean": (
+        {"o.csv": GOOD, "forecasts.csv": SPREAD + "2001-01-02,1,a,,0.1\n"},
+        "line 5, precipitation_spread: found '0.1', expected precipitation beside it, or nothing",
+    ),
+    "a spread of another variable": (
+        {
+            "o.csv": GOOD,
+            "forecasts.csv": SPREAD.replace("n_spread", "n").replace(
+                ",precipitation,", ",river_level_spread,"
+            ),
+        },
+        "river_level_spread has no mean, expected a column 'river_level' beside it; add it",
+    ),
+    "a spread alone": (
+        {"o.csv": GOOD, "forecasts.csv": ISSUED.replace("precipitation", "precipitation_spread")},
+        "precipitation_spread has no mean, expected a column 'precipitation' beside it",
+    ),
+    "a spread beside members": (
+        {
+            "o.csv": GOOD,
+            "forecasts.csv": SPREAD.replace("location,", "location,member,").replace(
+                ",a,", ",a,0,"
+            ),
+        },
+        "found the columns 'member' and 'precipitation_spread', expected members or their mean",
+    ),
+    "a spread that was observed": (
+        {"o.csv": "time,precipitation,precipitation_spread\n2001-01-01,1,1\n"},
+        "unknown column 'precipitation_spread', did you mean 'precipitation'?",
+    ),
     "forecasts alone": ({"forecasts.csv": ISSUED}, "holds no file of observations"),
     "another format": (
         {"o.csv": GOOD, "p.xlsx": "PK"},
@@ -342,6 +382,50 @@ def test_forecasts_are_read_as_issued(tmp_path: Path) -> None:
     assert table["member"].tolist() == [-1, -1, 3, 4]
     assert table["lead_days"].tolist() == [0, 1, 0, 0]
     assert table["precipitation"].tolist() == [1, 2, 1, 2]
+
+
+def test_mean_and_spread_are_rows_of_their_own(tmp_path: Path) -> None:
+    """Member -1 is the mean, -2 the standard deviation; a mean may stand without a spread."""
+    table = read(tmp_path, {"o.csv": GOOD, "forecasts.csv": SPREAD}).forecasts
+    shown = table.assign(init_time=table["init_time"].dt.day)
+    assert shown.to_numpy().tolist() == [
+        [1, 0, "a", -2, 0.5],
+        [1, 0, "a", -1, 1.0],
+        [1, 1, "a", -1, 2.0],
+        [2, 0, "a", -2, 0.0],
+        [2, 0, "a", -1, 0.0],
+    ]
+
+
+def test_mean_and_spread_pass_the_contract_and_are_kept_as_they_were_issued(tmp_path: Path) -> None:
+    """Of temperatures too, whose spreads are in no order: Tmin's may be wider than Tmax's."""
+    runs = (
+        "init_time,lead_days,location,air_temperature_max,air_temperature_max_spread,"
+        "air_temperature_min,air_temperature_min_spread\n"
+        "2001-01-01,0,a,20,0.8,10,1.5\n2001-01-02,0,a,21,,11,0\n"
+    )
+    batch = read(tmp_path, {"o.csv": GOOD, "forecasts.csv": runs})
+    region = Region(name="somewhere", title="S", sources=("station_files",), path=tmp_path / "s")
+    store = Store(Settings(tmp_path), region)
+    assert store.ingest(SOURCE, batch).withheld.empty
+    kept = store.forecasts()
+    assert kept is not None
+    assert kept["member"].values.tolist() == [-2, -1]
+    nan = float("nan")
+    np.testing.assert_allclose(kept["air_temperature_max"].values[:, 0, 0], [[0.8, 20], [nan, 21]])
+    np.testing.assert_allclose(kept["air_temperature_min"].values[:, 0, 0], [[1.5, 10], [0, 11]])
+    again = store.ingest(SOURCE, batch)
+    assert not again.changed
+
+
+def test_files_that_tell_the_same_spread_agree_and_others_differ(tmp_path: Path) -> None:
+    files = {"o.csv": GOOD, "forecasts.csv": SPREAD, "forecasts_again.csv": SPREAD}
+    assert len(read(tmp_path, files).forecasts) == 5
+    with pytest.raises(
+        RiskError,
+        match="differ: precipitation_spread at init_time 2001-01-01, lead_days 0, a is 0.5",
+    ):
+        read(tmp_path, files | {"forecasts_again.csv": SPREAD.replace(",0.5", ",0.6")})
 
 
 def test_a_region_without_forecasts_has_an_empty_table(tmp_path: Path) -> None:

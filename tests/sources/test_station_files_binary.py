@@ -190,6 +190,22 @@ def test_bad_input_is_told_in_one_sentence(
     assert str(caught.value).endswith((".", "?"))
 
 
+def test_mean_and_spread_are_read_from_parquet_and_netcdf_too(tmp_path: Path) -> None:
+    told = ISSUED.assign(precipitation_spread=[0.5, 0.0])
+    keys = ("init_time", "lead_days", "location")
+    dataset = grid(told, keys, precipitation_spread="mm")
+    for number, (name, content) in enumerate((("f.parquet", told), ("f.nc", dataset))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        table = fetch(folder, {"o.csv": CSV, f"forecasts_{name}": content}).forecasts
+        assert table["member"].tolist() == [-2, -1, -2, -1]
+        assert table["precipitation"].tolist() == [0.5, 1.0, 0.0, 2.0]
+    (tmp_path / "wrong").mkdir()
+    with pytest.raises(RiskError, match="precipitation_spread is in 'm', expected mm"):
+        wrong = grid(told, keys, precipitation_spread="m")
+        fetch(tmp_path / "wrong", {"o.csv": CSV, "forecasts.nc": wrong})
+
+
 @pytest.mark.parametrize("cut", [0, 4, 100, 700])
 @pytest.mark.parametrize("name", ["o.parquet", "o.nc", "o.nc4"])
 def test_a_file_cut_off_is_refused(tmp_path: Path, name: str, cut: int) -> None:
