@@ -246,20 +246,39 @@ class Region(_Strict):
         return (*first, *(name for name in self.sources if name not in first))
 
     @property
-    def fingerprint(self) -> str:
-        """Hash of what a model of this region depends on; a model with another fingerprint is of another region."""
+    def learnt_with(self) -> dict[str, Any]:
+        """What a model of this region depends on, JSON-able; texts, colours and actions are not in it.
+
+        ``coordinates``: latitude, longitude, elevation and river point by place.
+        """
         parts = self.model_dump(
             mode="json",
-            include={"name", "sources", "warm_season", "thresholds", "utc_offset", "history_start"},
+            include={
+                "name",
+                "sources",
+                "timezone",
+                "utc_offset",
+                "history_start",
+                "reference_period",
+                "warm_season",
+                "thresholds",
+            },
         )
-        parts |= {
+        parts["coordinates"] = {
+            place.id: [place.latitude, place.longitude, place.elevation, place.river_point]
+            for place in self.locations
+        }
+        return parts | {
             key: value
             for key in ("source_options", "source_order")
             if (value := getattr(self, key))
         }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[
-            :16
-        ]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of ``learnt_with``; a model with another fingerprint is of another region."""
+        text = json.dumps(self.learnt_with, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def region_names() -> list[str]:

@@ -74,9 +74,20 @@ def parser() -> argparse.ArgumentParser:
             "train",
             _train,
             "train a region's models on the stored record and register them in MLflow",
+            "The same data, region file and code are not learnt twice: the version is judged anew.",
         )
     )
     train.add_argument("--hazard", metavar="H", help="only this hazard, such as heat")
+    train.add_argument(
+        "--candidate",
+        action="store_true",
+        help="register the models without promoting them; train again without it to promote",
+    )
+    train.add_argument(
+        "--promote-dirty",
+        action="store_true",
+        help="let models of code with changes that are not committed become champions",
+    )
     backtest = region(
         command(
             "backtest",
@@ -192,7 +203,12 @@ def _pull(given: argparse.Namespace) -> int:
 
 
 def _train(given: argparse.Namespace) -> int:
-    return _one(given.region, lambda: _flows().train(given.region, given.hazard))
+    if given.candidate and given.promote_dirty:
+        parser().error("train: give either --candidate or --promote-dirty")
+    return _one(
+        given.region,
+        lambda: _flows().train(given.region, given.hazard, given.candidate, given.promote_dirty),
+    )
 
 
 def _backtest(given: argparse.Namespace) -> int:

@@ -10,7 +10,13 @@ from flows.check import open_region
 from flows.forecast import Issue, make_forecast
 from flows.pull import pull_sources, require_values
 from flows.run import Outcome, alone, concluded, known_before, today
-from flows.train import champions_of, forecasts_of, sort_hazards, train_hazards
+from flows.train import (
+    champions_of,
+    forecasts_of,
+    out_of_fold_of,
+    sort_hazards,
+    train_hazards,
+)
 from models.registry import Registry
 
 
@@ -42,13 +48,15 @@ def daily(region: str) -> Outcome:
         )
         missing: dict[str, str] = {}
         if new:
-            others = {
-                name: one.out_of_fold
-                for name, one in champions.items()
-                if one.out_of_fold is not None
-            }
             registered, missing = train_hazards(
-                new, known, forecasts, place, registry, snapshot, others, possible.missing
+                new,
+                known,
+                forecasts,
+                place,
+                registry,
+                snapshot,
+                out_of_fold_of(champions),
+                possible.missing,
             )
             champions |= champions_of(place, registry, tuple(registered), known)
         folder = settings.published / place.name / issued.isoformat()

@@ -25,7 +25,7 @@ from models import predict as prediction
 from models.record import record_of
 from models.registry import Champion, Registry, code_version
 from models.stages import Assessment
-from models.train import Model, reference_years
+from models.training import Model, reference_years
 from reports.exports import read_published
 from sources import Source, is_exercise, sources_of
 
@@ -84,25 +84,27 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
     before = None if issue.hindcast else read_published(issue.before)
-    weather = None
-    if issue.forecasts is not None:
-        backtests = {
-            name: champion.out_of_fold
-            for name, champion in issue.champions.items()
-            if champion.out_of_fold is not None
-        }
-        weather = prediction.Weather(issue.forecasts, assessment.weather, backtests)
     made = prediction.predict(
         models,
-        assessment.known,
+        backtests_of(issue),
+        assessment,
         issue.observations,
         issue.region,
         issue.issued,
         versions,
         before,
-        weather,
+        issue.forecasts,
     )
     return made.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else made
+
+
+def backtests_of(issue: Issue) -> dict[str, xr.Dataset]:
+    """The champions' out-of-fold predictions by hazard."""
+    return {
+        name: champion.out_of_fold
+        for name, champion in issue.champions.items()
+        if champion.out_of_fold is not None
+    }
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
@@ -115,11 +117,7 @@ def publish(
         None if issue.hindcast else issue.before,
         issue.settings if issue.official else None,
     )
-    backtests = {
-        name: champion.out_of_fold
-        for name, champion in issue.champions.items()
-        if champion.out_of_fold is not None
-    }
+    backtests = backtests_of(issue)
     past = record_of(backtests, assessment.known, issue.region)
     made = reports.publish(
         forecast,

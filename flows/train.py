@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,8 +18,15 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, task_options, today
 from models import backtest as backtests
 from models import scores as scoring
-from models import train as training
-from models.registry import Champion, Registered, Registry, code_version
+from models import training
+from models.registry import (
+    Admission,
+    Champion,
+    Registered,
+    Registry,
+    Training,
+    code_version,
+)
 from models.stages import Assessment, assess_weather
 
 
@@ -36,17 +44,21 @@ class Assessable:
 
 @dataclass(frozen=True)
 class Backtested:
-    """Out-of-fold predictions by hazard, and the reason for each hazard that could not be backtested."""
+    """Out-of-fold predictions by hazard, and the reason for each hazard that could not be backtested.
+
+    ``seconds``: how long each took.
+    """
 
     out_of_fold: dict[str, xr.Dataset] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @task(name="backtest", task_run_name="backtest {hazard.name}", **task_options())
 def backtest_hazard(
     hazard: Hazard, observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
 ) -> xr.Dataset:
-    """The hazard's out-of-fold predictions, with stage N's where there are weather forecasts."""
+    """The hazard's out-of-fold predictions, with the weather model's where there are forecasts."""
     return backtests.backtest(hazard, observations, region, forecasts)
 
 
@@ -55,7 +67,7 @@ def fit_hazard(
     hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str
 ) -> training.Model:
     """A model fitted on all the observations."""
-    return training.fit(hazard, observations, region, snapshot)
+    return training.fit_model(hazard, observations, region, snapshot)
 
 
 @task(name="register", task_run_name="register {model.hazard}", **task_options())
@@ -65,9 +77,13 @@ def register_model(
     model: training.Model,
     out_of_fold: xr.Dataset,
     scores: pd.DataFrame,
+    training: Training,
+    admission: Admission,
 ) -> Registered:
     """The model in MLflow, champion if the gate lets it."""
-    return registry.register(region, model, out_of_fold, scores, code_version())
+    return registry.register(
+        region, model, out_of_fold, scores, code_version(), training, admission
+    )
 
 
 def sort_hazards(observations: xr.Dataset) -> Assessable:
@@ -90,12 +106,13 @@ def backtest_hazards(
     names: tuple[str, ...], observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
 ) -> Backtested:
     """Backtests one hazard after the other; one that cannot be, such as for too short a record, does not stop the others."""
-    done, missing = dict[str, xr.Dataset](), dict[str, str]()
+    done, missing, seconds = dict[str, xr.Dataset](), dict[str, str](), dict[str, float]()
     try:
         backtests.require_years(observations, region)
     except RiskError as error:
         return Backtested(missing=dict.fromkeys(names, str(error)))
     for name in names:
+        began = time.perf_counter()
         try:
             with stage(f"backtest {name}"):
                 done[name] = cast(
@@ -103,7 +120,8 @@ def backtest_hazards(
                 )
         except RiskError as error:
             missing[name] = str(error)
-    return Backtested(done, missing)
+        seconds[name] = time.perf_counter() - began
+    return Backtested(done, missing, seconds)
 
 
 def assess(
@@ -129,30 +147,84 @@ def train_hazards(
     snapshot: str,
     others: dict[str, xr.Dataset],
     missing: dict[str, str],
+    admission: Admission = Admission(),  # noqa: B008 (frozen)
 ) -> tuple[dict[str, Registered], dict[str, str]]:
-    """Backtests, fits and registers the named hazards.
+    """Backtests, fits and registers the named hazards; what was learnt before is only judged anew.
 
-    ``others``: out-of-fold predictions of the region's other hazards, ``missing``: those that have none; both enter the
-    scores, whose verdicts are the region's as a whole. Returns what was registered, and hazard -> reason for what was not.
+    ``others``: out-of-fold predictions of the region's other hazards, ``missing``: those that have
+    none; both enter the scores, whose verdicts are the region's as a whole. Returns what was
+    registered, and hazard -> reason for what was not.
     """
-    tested = backtest_hazards(names, observations, forecasts, region)
+    registered = learnt_before(names, observations, region, registry, snapshot, admission)
+    new = tuple(name for name in names if name not in registered)
+    if not new:
+        return registered, {}
+    standing = champions_of(region, registry, tuple(registered), observations)
+    tested = backtest_hazards(new, observations, forecasts, region)
+    known = others | out_of_fold_of(standing) | tested.out_of_fold
     scores = (
-        assess(others | tested.out_of_fold, region, missing | tested.missing).table
+        assess(known, region, missing | tested.missing).table
         if tested.out_of_fold
         else pd.DataFrame()
     )
-    registered = {}
     for name, out_of_fold in tested.out_of_fold.items():
+        started, began = time.time(), time.perf_counter()
         with stage(f"fit {name}"):
             model = fit_hazard(hazards()[name], observations, region, snapshot)
+        seconds = {"fit": time.perf_counter() - began, "backtest": tested.seconds[name]}
         with stage(f"register {name}") as say:
             registered[name] = register_model(
-                registry, region, model, out_of_fold, scores[scores["hazard"] == name]
+                registry,
+                region,
+                model,
+                out_of_fold,
+                scores[scores["hazard"] == name],
+                Training(observations, seconds, started),
+                admission,
             )
-            say(
-                f"version {registered[name].version}, {'champion' if registered[name].champion else registered[name].reason}"
-            )
+            say(told(registered[name]))
     return registered, tested.missing
+
+
+def learnt_before(
+    names: tuple[str, ...],
+    observations: xr.Dataset,
+    region: Region,
+    registry: Registry,
+    snapshot: str,
+    admission: Admission,
+) -> dict[str, Registered]:
+    """The versions that the same record, region file and code made before, judged anew."""
+    found, until = dict[str, Registered](), str(observations["time"].values[-1])[:10]
+    for name in names:
+        made = registry.again(region, name, snapshot, until, code_version(), admission)
+        if made is not None:
+            with stage(f"register {name}") as say:
+                say(told(made))
+            found[name] = made
+    return found
+
+
+def told(made: Registered) -> str:
+    """A version and what became of it, in a few words."""
+    again = "" if made.new else ", learnt before from the same data, region file and code"
+    return f"version {made.version}{again}, {'champion' if made.champion else made.reason}"
+
+
+def notes_on(registered: dict[str, Registered]) -> tuple[str, ...]:
+    """A line on each version that is not new or not the champion."""
+    notes = []
+    for name, made in registered.items():
+        if not made.new:
+            notes.append(
+                f"{name}: nothing was learnt anew: version {made.version} is of the same data, "
+                "region file and code"
+            )
+        if not made.champion:
+            notes.append(f"{name}: version {made.version} is not the champion: {made.reason}")
+        elif not made.new:
+            notes.append(f"{name}: version {made.version} is the champion: {made.reason}")
+    return tuple(notes)
 
 
 def champions_of(
@@ -163,11 +235,28 @@ def champions_of(
     return {name: registry.champion(region, name, places) for name in names}
 
 
-@flow(name="train", flow_run_name="train {region}", persist_result=False)
-def train(region: str, hazard: str | None = None) -> Outcome:
-    """Trains a region's hazards, or one of them, on the stored record and registers the models in MLflow.
+def out_of_fold_of(champions: dict[str, Champion]) -> dict[str, xr.Dataset]:
+    """The champions' out-of-fold predictions by hazard, of those that have any."""
+    return {
+        name: champion.out_of_fold
+        for name, champion in champions.items()
+        if champion.out_of_fold is not None
+    }
 
-    A model that is worse than the champion is registered, but does not take its place.
+
+@flow(name="train", flow_run_name="train {region}", persist_result=False)
+def train(
+    region: str,
+    hazard: str | None = None,
+    candidate: bool = False,
+    promote_dirty: bool = False,
+) -> Outcome:
+    """Trains a region's hazards, or one of them, and registers the models in MLflow.
+
+    A model that is worse than the champion is registered, but does not take its place. Nor does
+    one asked for as a ``candidate``, nor one of code with changes that are not committed, unless
+    ``promote_dirty``. The same data, region file and code are not learnt twice: the version of
+    before is judged anew.
     """
     settings, place = Settings.from_environment(), open_region(region)
     if hazard is not None and hazard not in hazards():
@@ -193,11 +282,6 @@ def train(region: str, hazard: str | None = None) -> Outcome:
         rest = champions_of(
             place, registry, tuple(name for name in possible.hazards if name not in names), known
         )
-        others = {
-            name: champion.out_of_fold
-            for name, champion in rest.items()
-            if champion.out_of_fold is not None
-        }
         registered, missing = train_hazards(
             names,
             known,
@@ -205,22 +289,18 @@ def train(region: str, hazard: str | None = None) -> Outcome:
             place,
             registry,
             store.snapshot(),
-            others,
+            out_of_fold_of(rest),
             possible.missing,
+            Admission(candidate, promote_dirty),
         )
         if not registered:
             raise RiskError(f"{place.name}: nothing could be trained: {listed(missing)}")
-        held = {name: made for name, made in registered.items() if not made.champion}
-        kept = tuple(
-            f"{name}: version {made.version} is not the champion: {made.reason}"
-            for name, made in held.items()
-        )
         return concluded(
             Outcome(
                 place.name,
                 settings.mlruns,
                 tuple(f"{name}: {reason}" for name, reason in missing.items()),
-                kept,
+                notes_on(registered),
             )
         )
 

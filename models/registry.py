@@ -1,6 +1,6 @@
 """The registry: which model speaks for a hazard, and what each training and forecast was made from.
 
-The only module that imports MLflow. Everything lies below ``<home>/mlruns``: ``mlflow.db`` and
+The only module that imports MLflow, which in turn loads models.serving. Everything lies below ``<home>/mlruns``: ``mlflow.db`` and
 ``artifacts/<region>``.
 """
 
@@ -14,12 +14,14 @@ import importlib.metadata
 import json
 import logging
 import os
+import platform
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
@@ -28,17 +30,23 @@ import pandas as pd
 import xarray as xr
 
 from configs import CHECKOUT, Region, RiskError, Settings
+from features.hazards import hazards
+from models import serving
+from models.hyperparameters import hyperparameters
+from models.lineage import dataset_of, learning_code
+from models.manifest import Damaged, check_manifest, write_manifest
+from models.model_files import OtherFormat, load_model, save_model
 from models.plots import reliability_diagram, skill_by_lead
 from models.scores import no_worse
-from models.train import Model, OtherFormat, load_model, save_model
-from models.tune import Study
+from models.training import Model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "champion"
-MANIFEST = "manifest.json"
+CANDIDATE = "candidate"
+HELD = "held"
 METRICS = (
     "brier",
     "brier_published",
@@ -164,16 +172,51 @@ def _told(
     return call
 
 
-class Damaged(ValueError):
-    """Files of a model that are not what was registered."""
-
-
 @dataclass(frozen=True)
 class Registered:
-    """A newly registered model: its version, whether it became the champion, and why (not)."""
+    """A registered model: its version, whether it is the champion, and why (not).
+
+    ``new``: whether this training made the version; else one of before is the same.
+    """
 
     version: str
     champion: bool
+    reason: str
+    new: bool = True
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Whether a model may become the champion, where the gate lets it.
+
+    ``candidate``: it may not, yet. ``promote_dirty``: it may though its code is not committed.
+    """
+
+    candidate: bool = False
+    promote_dirty: bool = False
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training tells of itself beside its model.
+
+    ``observations``: what it learnt from. ``seconds``: how long each step took, by its name.
+    ``started``: when the fit began, in seconds since 1970 (default: when it is registered).
+    """
+
+    observations: xr.Dataset | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    started: float | None = None
+
+
+_UNUSABLE = (OtherFormat, Damaged, ValueError, OSError, KeyError)
+"""What loading a version raises where its files are not a model of this package."""
+
+
+class _Verdict(NamedTuple):
+    """What becomes of a model, ALIAS, CANDIDATE or HELD, and why."""
+
+    gate: str
     reason: str
 
 
@@ -193,17 +236,39 @@ class Champion:
 def code_version() -> str:
     """What ``git describe`` says of the checkout, "-dirty" where files differ.
 
+    Region files do not count: they are their owners', and a model keeps their fingerprint.
     Without git it is the package's version.
     """
     if (CHECKOUT / ".git").exists():
-        command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--tags", "--dirty"]
         try:
-            return subprocess.run(
-                command, capture_output=True, text=True, check=True, timeout=30
-            ).stdout.strip()
+            changed = _git("status", "--porcelain", "--untracked-files=no", "--", *_CODE)
+            return _git("describe", "--always", "--tags") + ("-dirty" if changed else "")
         except (OSError, subprocess.SubprocessError):
             pass  # no git here, or a checkout of another user
     return importlib.metadata.version("climate-risk")
+
+
+_CODE = (".", ":(exclude)configs/regions")
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(CHECKOUT), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()
+
+
+def dirty(code_version: str) -> bool:
+    """Whether the code has changes that are not committed."""
+    return code_version.endswith("-dirty")
+
+
+def training_key(region: Region, hazard: str, snapshot: str, until: str) -> str:
+    """Trainings with one key learn the same: same record to the day ``until``, region file, code.
+
+    Empty where the record has no snapshot.
+    """
+    parts = (hazard, region.fingerprint, snapshot, until, learning_code())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest() if snapshot else ""
 
 
 class Registry:
@@ -247,6 +312,8 @@ class Registry:
         out_of_fold: xr.Dataset,
         scores: pd.DataFrame,
         code_version: str,
+        training: Training = Training(),
+        admission: Admission = Admission(),
     ) -> Registered:
         """Track one training as a run and register its model, the champion unless it is worse.
 
@@ -260,20 +327,53 @@ class Registry:
             "code_version": code_version,
         }
         name = f"train {model.hazard} to {model.meta.get('trained_until', '')}"
-        with self._run(region, name, tags) as run_id, tempfile.TemporaryDirectory() as scratch:
-            for key, value in parameters(model.meta).items():
-                self.client.log_param(run_id, key, value)
-            self._log_metrics(run_id, metrics(rows))
+        with (
+            self._run(region, name, tags, training.started) as run_id,
+            tempfile.TemporaryDirectory() as scratch,
+        ):
+            self._log_parameters(run_id, parameters_of(model, region))
+            self._log_metrics(run_id, [*metrics(rows), *durations(training)])
+            self._log_dataset(run_id, region, tags["snapshot"], training.observations)
             folder = Path(scratch)
             (folder / "model").mkdir()
             save_model(model, out_of_fold, folder / "model")
+            options = serving.options_of(model, region, training.observations)
+            serving.save_options(options, folder / "model")
+            describe(model, run_id, folder / "model")
             digest = write_manifest(folder / "model")
             rows.to_csv(folder / "scores.csv", index=False)
             skill_by_lead(rows, folder / "plots" / "skill_by_lead.png")
             reliability_diagram(out_of_fold, rows, folder / "plots" / "reliability.png")
             self.client.log_artifacts(run_id, str(folder))
         with self._alone():
-            return self._admit(region, model, out_of_fold, run_id, digest)
+            return self._admit(region, model, out_of_fold, run_id, digest, code_version, admission)
+
+    @_told
+    def again(
+        self,
+        region: Region,
+        hazard: str,
+        snapshot: str,
+        until: str,
+        code_version: str,
+        admission: Admission = Admission(),
+    ) -> Registered | None:
+        """The version that this very training made before, judged anew; None where there is none.
+
+        It learns nothing: the gate reads the version's out-of-fold predictions.
+        """
+        name, key = f"{region.name}-{hazard}", training_key(region, hazard, snapshot, until)
+        _ = self.client  # opens the database, which takes the lock for itself
+        with self._alone():
+            for version in self._versions_of(name, key):
+                try:
+                    model, out_of_fold = self._load(version)
+                except _UNUSABLE:
+                    continue
+                return self._judge_again(
+                    region, model, out_of_fold, version, code_version, admission
+                )
+        return None
 
     @_told
     def champion(
@@ -290,7 +390,7 @@ class Registry:
                 model, out_of_fold = self._load(version)
             except OtherFormat:
                 break
-            except (Damaged, ValueError, OSError, KeyError) as error:
+            except _UNUSABLE as error:
                 broken.append(
                     f"version {version.version} "
                     f"({' '.join(str(error).split()) or type(error).__name__})"
@@ -331,92 +431,136 @@ class Registry:
         if earlier := self._finished(region, tags):
             return earlier
         with self._run(region, f"forecast {issued}", tags) as run_id:
-            for key, value in parameters(provenance).items():
-                self.client.log_param(run_id, key, value)
+            self._log_parameters(run_id, parameters(provenance))
             self._log_metrics(run_id, highest(forecast))
             for path in files:
                 self.client.log_artifact(run_id, str(path))
         return run_id
 
-    @_told
-    def log_study(self, region: Region, study: Study) -> str:
-        """Track a search for boosting parameters as a run of the region and return the run's id.
-
-        Metric steps are trials.
-        """
-        tags = {"kind": "study", "hazard": study.hazard, "code_version": code_version()}
-        with (
-            self._run(region, f"study {study.hazard}", tags) as run_id,
-            tempfile.TemporaryDirectory() as scratch,
-        ):
-            for key, value in parameters(
-                {"records": list(study.records), "best": study.best}
-            ).items():
-                self.client.log_param(run_id, key, value)
-            totals = {
-                "loss_best": study.loss,
-                "loss_default": study.loss_of_defaults,
-                "blocks_won": study.won,
-                "blocks_lost": study.lost,
-            }
-            losses = [("loss", float(loss), step) for step, loss in enumerate(study.trials["loss"])]
-            self._log_metrics(
-                run_id, [*losses, *((key, float(value), 0) for key, value in totals.items())]
-            )
-            path = Path(scratch) / "trials.csv"
-            study.trials.to_csv(path, index=False)
-            self.client.log_artifact(run_id, str(path))
-        return run_id
-
     def _admit(
-        self, region: Region, model: Model, out_of_fold: xr.Dataset, run_id: str, digest: str
+        self,
+        region: Region,
+        model: Model,
+        out_of_fold: xr.Dataset,
+        run_id: str,
+        digest: str,
+        code_version: str,
+        admission: Admission,
     ) -> Registered:
         from mlflow.exceptions import MlflowException
 
-        name = f"{region.name}-{model.hazard}"
-        standing = self.champion(region, model.hazard, model.meta.get("locations"))
-        if standing.out_of_fold is None:
-            wins, reason = (
-                True,
-                f"there was no champion of {name} for this region file and its places",
-            )
-        else:
-            wins, reason = no_worse(out_of_fold, standing.out_of_fold)
-            reason = f"against version {standing.version}: {reason}"
+        name, meta = f"{region.name}-{model.hazard}", model.meta
+        verdict = self._judge(region, model, out_of_fold, code_version, admission)
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         tags = {
-            "gate": "champion" if wins else "held",
-            "gate_reason": reason,
             "manifest_sha256": digest,
             "region": region.name,
+            "code_version": code_version,
+            "training_key": training_key(
+                region,
+                model.hazard,
+                str(meta.get("snapshot", "")),
+                str(meta.get("trained_until", "")),
+            ),
         }
         source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
-        version = str(self.client.create_model_version(name, source, run_id, tags=tags).version)
-        self.client.set_tag(run_id, "gate_reason", reason)
-        self.client.set_tag(run_id, "model_version", version)
-        if wins:
-            self.client.set_registered_model_alias(name, ALIAS, version)
-        return Registered(version, wins, reason)
+        version = self.client.create_model_version(name, source, run_id, tags=tags)
+        self.client.set_tag(run_id, "model_version", str(version.version))
+        self._settle(version, verdict)
+        return Registered(str(version.version), verdict.gate == ALIAS, verdict.reason)
 
-    def _candidates(self, name: str) -> list[ModelVersion]:
-        """The version the alias names, then earlier ones that passed the gate, newest first."""
+    def _judge(
+        self,
+        region: Region,
+        model: Model,
+        out_of_fold: xr.Dataset,
+        code_version: str,
+        admission: Admission,
+    ) -> _Verdict:
+        """Whether the model may take the champion's place."""
+        standing = self.champion(region, model.hazard, model.meta.get("locations"))
+        if standing.out_of_fold is None:
+            name = f"{region.name}-{model.hazard}"
+            wins = True
+            reason = f"there was no champion of {name} for this region file and its places"
+        else:
+            wins, words = no_worse(out_of_fold, standing.out_of_fold)
+            reason = f"against version {standing.version}: {words}"
+        if dirty(code_version):
+            reason += f"; its code has changes that are not committed ({code_version})"
+        if admission.candidate:
+            return _Verdict(CANDIDATE, f"registered as a candidate, as asked for; {reason}")
+        if wins and dirty(code_version) and standing.out_of_fold is not None:
+            if not admission.promote_dirty:
+                cure = "commit them and train again, or train with --promote-dirty"
+                return _Verdict(HELD, f"{reason}; {cure}")
+            reason += ", promoted all the same as asked for"
+        return _Verdict(ALIAS if wins else HELD, reason)
+
+    def _judge_again(
+        self,
+        region: Region,
+        model: Model,
+        out_of_fold: xr.Dataset,
+        version: ModelVersion,
+        code_version: str,
+        admission: Admission,
+    ) -> Registered:
+        named = self._named(str(version.name))
+        if named is not None and named.version == version.version:
+            return Registered(str(version.version), True, "it is the champion already", new=False)
+        verdict = self._judge(region, model, out_of_fold, code_version, admission)
+        self._settle(version, verdict)
+        return Registered(str(version.version), verdict.gate == ALIAS, verdict.reason, new=False)
+
+    def _settle(self, version: ModelVersion, verdict: _Verdict) -> None:
+        """Tags and alias of a version that was judged; one that was champion once stays so tagged."""
+        name, number = str(version.name), str(version.version)
+        if version.tags.get("gate") != ALIAS:
+            self.client.set_model_version_tag(name, number, "gate", verdict.gate)
+            self.client.set_model_version_tag(name, number, "gate_reason", verdict.reason)
+        self.client.set_tag(str(version.run_id), "gate_reason", verdict.reason)
+        if verdict.gate != HELD:
+            self.client.set_registered_model_alias(name, verdict.gate, number)
+        waiting = self._named(name, CANDIDATE)
+        if verdict.gate == ALIAS and waiting is not None and str(waiting.version) == number:
+            self.client.delete_registered_model_alias(name, CANDIDATE)
+
+    def _versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a registered model, newest first."""
+        known = self.client.search_model_versions(f"name='{name}'", max_results=10_000)
+        return sorted(known, key=lambda version: -int(version.version))
+
+    def _versions_of(self, name: str, key: str) -> list[ModelVersion]:
+        """The versions that trainings of this key made, newest first."""
+        return [one for one in self._versions(name) if key and one.tags.get("training_key") == key]
+
+    def _named(self, name: str, alias: str = ALIAS) -> ModelVersion | None:
+        """The version an alias names, if any."""
         from mlflow.exceptions import MlflowException
 
         try:
-            named = self.client.get_model_version_by_alias(name, ALIAS)
+            return self.client.get_model_version_by_alias(name, alias)
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
+            return None
+
+    def _candidates(self, name: str) -> list[ModelVersion]:
+        """The version the alias names, then earlier ones that passed the gate, newest first."""
+        named = self._named(name)
+        if named is None:
             return []
-        known = self.client.search_model_versions(f"name='{name}'", max_results=10_000)
         earlier = [
-            v for v in known if int(v.version) < int(named.version) and v.tags.get("gate") == ALIAS
+            version
+            for version in self._versions(name)
+            if int(version.version) < int(named.version) and version.tags.get("gate") == ALIAS
         ]
-        return [named, *sorted(earlier, key=lambda v: -int(v.version))]
+        return [named, *earlier]
 
     def _load(self, version: ModelVersion) -> tuple[Model, xr.Dataset]:
         folder = Path(str(version.source))
@@ -437,10 +581,15 @@ class Registry:
         return found.experiment_id
 
     @contextmanager
-    def _run(self, region: Region, name: str, tags: dict[str, str]) -> Iterator[str]:
+    def _run(
+        self, region: Region, name: str, tags: dict[str, str], started: float | None = None
+    ) -> Iterator[str]:
         experiment = self._experiment(region)
         run_id = self.client.create_run(
-            experiment, run_name=name, tags={"region": region.name, **tags}
+            experiment,
+            start_time=round(1000 * (time.time() if started is None else started)),
+            run_name=name,
+            tags={"region": region.name, **tags},
         ).info.run_id
         try:
             yield run_id
@@ -457,6 +606,25 @@ class Registry:
             max_results=1,
         )
         return runs[0].info.run_id if runs else None
+
+    def _log_parameters(self, run_id: str, found: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        items = [Param(key, value) for key, value in found.items()]
+        for start in range(0, len(items), 100):  # MLflow takes at most 100 at once
+            self.client.log_batch(run_id, params=items[start : start + 100])
+
+    def _log_dataset(
+        self, run_id: str, region: Region, snapshot: str, observations: xr.Dataset | None
+    ) -> None:
+        """Name the record that was learnt from, where it is known."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        if observations is None or not snapshot:
+            return
+        learnt_from = Dataset(**dataset_of(region, snapshot, observations))
+        context = InputTag("mlflow.data.context", "training")
+        self.client.log_inputs(run_id, [DatasetInput(learnt_from, [context])])
 
     def _log_metrics(self, run_id: str, found: list[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
@@ -551,41 +719,6 @@ def _repair(connection: sqlite3.Connection, old: str, new: str, present: set[str
     return changed
 
 
-def write_manifest(folder: Path) -> str:
-    """Write manifest.json, the SHA-256 of every file in ``folder``; returns the manifest's own."""
-    text = json.dumps(_hashes(folder), indent=1, sort_keys=True) + "\n"
-    (folder / MANIFEST).write_text(text)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_manifest(folder: Path, expected: str | None) -> None:
-    """Raise Damaged unless ``folder`` holds exactly the files its manifest lists.
-
-    ``expected`` is the manifest's own hash.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise Damaged(f"{MANIFEST} is missing")
-    if expected is not None and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-        raise Damaged(f"{MANIFEST} is not the one that was registered")
-    listed, found = json.loads(path.read_text()), _hashes(folder)
-    wrong = sorted(
-        name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name)
-    )
-    if wrong:
-        raise Damaged(
-            f"{wrong[0]} is {'missing' if wrong[0] not in found else 'not what was registered'}"
-        )
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
-
-
 def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> bool:
     """Whether the model is of this very region file and, where they are given, these places."""
     trained = model.meta.get("locations")
@@ -598,6 +731,45 @@ def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> b
 def _degraded(region: Region, hazard: str, broken: list[str], instead: str) -> str:
     what = f"The {hazard} model of {region.name} could not be loaded, {', '.join(broken)}"
     return f"{what}; {instead} is used instead; run climate-risk train {region.name}."
+
+
+def describe(model: Model, run_id: str, folder: Path) -> None:
+    """Write MLmodel, by which MLflow finds models.serving and knows its tables."""
+    from mlflow.models import Model as Description
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(kind, name, required=required)
+        for name, kind, required in serving.columns_read(model)
+    ]
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(kind, name) for name, kind in serving.COLUMNS_SAID
+    ]
+    issued = ParamSchema([ParamSpec("issued", "string", None)])
+    described = Description(
+        artifact_path="model",
+        run_id=run_id,
+        signature=ModelSignature(Schema(inputs), Schema(outputs), issued),
+    )
+    described.add_flavor(
+        "python_function",
+        loader_module=serving.__name__,
+        python_version=platform.python_version(),
+    )
+    described.save(str(folder / "MLmodel"))
+
+
+def parameters_of(model: Model, region: Region) -> dict[str, str]:
+    """All that a training was set to: its meta, the region file's part in it, hyper-parameters."""
+    hazard = hazards()[model.hazard]
+    asked = {f"region.{key}": value for key, value in region.learnt_with.items() if key != "name"}
+    return parameters({**model.meta, **asked, **hyperparameters(hazard)})
+
+
+def durations(training: Training) -> list[tuple[str, float, int]]:
+    """(key, value, step) of how long each step took, such as fit_seconds."""
+    return [(f"{name}_seconds", float(value), 0) for name, value in training.seconds.items()]
 
 
 def parameters(meta: Mapping[str, Any]) -> dict[str, str]:

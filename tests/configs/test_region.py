@@ -211,26 +211,54 @@ def test_an_hour_is_an_hour_quoted_or_not(tmp_path: Path, hour: str) -> None:
     ).schedule.daily == hour.strip("'")
 
 
+PLACE = "locations: [{id: here, latitude: 35.0, longitude: -2.0, elevation: 50}]\n"
+
+
 @pytest.mark.parametrize(
     ("change", "same"),
     [
-        ("title: Other\n", True),
+        ({"title: Somewhere": "title: Other"}, True),
+        ({"id: here": "id: here, names: {fr: Ici}, population: 9"}, True),
+        ("names: {fr: Ailleurs}\n", True),
+        ("languages: [en, fr]\n", True),
+        ("colours: {heat: {yellow: {1: 0.4}}}\n", True),
+        ("actions: {heat: {red: Open the cool rooms.}}\n", True),
+        ("schedule: {daily: '05:00'}\n", True),
         ("warm_season: [4, 9]\n", False),
         ("thresholds: {heat: {floor: 30}}\n", False),
+        ("reference_period: [1991, 2020]\n", False),
+        ({"timezone: UTC": "timezone: Africa/Tunis"}, False),
+        ("utc_offset: 1\n", False),
+        ("history_start: 1990-01-01\n", False),
+        ({"latitude: 35.0": "latitude: 35.1"}, False),
+        ({"longitude: -2.0": "longitude: -2.1"}, False),
+        ({"elevation: 50": "elevation: 60"}, False),
+        ({"elevation: 50": "elevation: 50, river_point: [35.0, -2.1]"}, False),
+        ({"id: here": "id: there"}, False),
     ],
+    ids=str,
 )
 def test_the_fingerprint_tells_what_a_model_depends_on(
-    tmp_path: Path, change: str, same: bool
+    tmp_path: Path, change: str | dict[str, str], same: bool
 ) -> None:
-    plain = load_region(write(tmp_path, PLAIN))
-    changed = load_region(
-        write(
-            tmp_path,
-            PLAIN.replace("title: Somewhere\n", "" if "title" in change else "title: Somewhere\n")
-            + change,
-        )
+    text = PLAIN + PLACE
+    plain = load_region(write(tmp_path, text))
+    if isinstance(change, str):
+        changed = text + change
+    else:
+        ((old, new),) = change.items()
+        changed = text.replace(old, new)
+    assert changed != text
+    assert (plain.fingerprint == load_region(write(tmp_path, changed)).fingerprint) is same
+
+
+def test_the_order_of_places_changes_no_model(tmp_path: Path) -> None:
+    one, two = "{id: a, latitude: 35.0}", "{id: b, latitude: 36.0}"
+    first, second = (
+        load_region(write(tmp_path, f"{PLAIN}locations: [{places}]\n"))
+        for places in (f"{one}, {two}", f"{two}, {one}")
     )
-    assert (plain.fingerprint == changed.fingerprint) is same
+    assert first.fingerprint == second.fingerprint
 
 
 def test_the_sender_of_alerts_is_the_issuers_or_cannot_exist(tmp_path: Path) -> None:

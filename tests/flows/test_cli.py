@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -203,17 +204,55 @@ def test_a_day_without_a_past_or_yet_to_come_cannot_be_issued(
     assert said.status == 1 and one_sentence(said.err) and day in said.err
 
 
-def test_train_registers_the_next_version_of_the_hazard_it_is_given(
-    ready, command: Callable, tmp_path: Path
+def test_train_learns_nothing_twice_and_promotes_only_when_asked(
+    ready, command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from models import registry
+
     shutil.copytree(ready.settings.home, tmp_path / "home")
     settings = Settings(tmp_path / "home")
-    said = command(settings, "train", ready.region.path, "--hazard", "drought")
+
+    def train(*words: str) -> Any:
+        return command(settings, "train", ready.region.path, "--hazard", "drought", *words)
+
+    def aliases() -> dict[str, str]:
+        client = registry.Registry(settings).client
+        return {
+            name: str(version)
+            for name, version in client.get_registered_model("smallville-drought").aliases.items()
+        }
+
+    monkeypatch.setattr("flows.train.code_version", lambda: "abc123")
+    said = train()
     assert said.status == 0, said.err
-    assert "version 2" in said.out and "heat" not in said.out
-    said = command(settings, "train", ready.region.path, "--hazard", "flod")
+    assert "nothing was learnt anew: version 1 is of the same data" in said.out
+    assert "version 1 is the champion" in said.out and "fit drought" not in said.out
+    assert "heat" not in said.out
+
+    monkeypatch.setattr(registry, "learning_code", lambda: "other code")
+    said = train("--candidate")
+    assert said.status == 0, said.err
+    assert "fit drought" in said.out
+    assert "version 2 is not the champion: registered as a candidate" in said.out
+    assert aliases() == {"champion": "1", "candidate": "2"}
+    client = registry.Registry(settings).client
+    run = client.get_run(client.get_model_version("smallville-drought", "2").run_id)
+    assert {"fit_seconds", "backtest_seconds"} <= run.data.metrics.keys()
+    assert len(run.inputs.dataset_inputs) == 1
+
+    monkeypatch.setattr("flows.train.code_version", lambda: "abc123-dirty")
+    said = train()
+    assert "fit drought" not in said.out and "--promote-dirty" in said.out
+    assert aliases()["champion"] == "1"
+    said = train("--promote-dirty")
+    assert "fit drought" not in said.out and "version 2 is the champion" in said.out
+    assert aliases() == {"champion": "2"}
+
+
+def test_train_names_a_hazard_that_is_none_and_what_one_lacks(ready, command: Callable) -> None:
+    said = command(ready.settings, "train", ready.region.path, "--hazard", "flod")
     assert said.status == 1 and one_sentence(said.err)
-    said = command(settings, "train", ready.region.path, "--hazard", "river_flood")
+    said = command(ready.settings, "train", ready.region.path, "--hazard", "river_flood")
     assert said.status == 1 and one_sentence(said.err) and "river_discharge" in said.err
 
 
@@ -240,6 +279,7 @@ def test_usage_errors_have_status_2(capsys: pytest.CaptureFixture[str]) -> None:
         ["forecast", "tunis", "--issued", "yesterday"],
         ["backtest", "tunis"],
         ["no-such-verb"],
+        ["train", "tunis", "--candidate", "--promote-dirty"],
     ):
         with pytest.raises(SystemExit) as end:
             main(words)

@@ -113,6 +113,24 @@ def test_a_damaged_champion_is_degraded_around(ready, command: Callable, tmp_pat
     assert last_run(ready).state_name == "Degraded"
 
 
+def test_a_candidate_speaks_where_there_is_no_champion_and_is_not_learnt_anew(
+    ready, command: Callable, tmp_path: Path
+) -> None:
+    from models.registry import Registry
+
+    settings = copy_of(ready, tmp_path / "waiting")
+    shutil.rmtree(settings.published)
+    client = Registry(settings).client
+    client.delete_registered_model_alias("smallville-heat", "champion")
+    client.set_model_version_tag("smallville-heat", "1", "gate", "candidate")
+    said = command(settings, "daily", ready.region.path)
+    assert (said.status, said.err) == (0, "")
+    assert "fit" not in said.out
+    assert client.get_model_version("smallville-heat", "1").tags["gate"] == "champion"
+    table = settings.published / "smallville/2005-01-01/forecast.csv"
+    assert table.read_bytes() == ready.forecast_csv
+
+
 def last_run(ready: Any) -> Any:
     """The newest run of ``daily`` for the region, as Prefect's API has it."""
     from prefect.client.orchestration import get_client

@@ -100,7 +100,9 @@ def test_temperatures_alone_give_heat_and_say_why_nothing_else(
     trained: Settings, region: Region
 ) -> None:
     table = pd.read_csv(trained.published / region.name / str(TODAY) / "forecast.csv")
-    assert table.loc[table["hazard"] == "heat", "probability"].notna().all()
+    heat = table[table["hazard"] == "heat"]
+    # level 3 asks for the mean temperature, which nobody measured
+    assert (heat["probability"].notna() == (heat["level"] < 3)).all()
     others = table[table["hazard"] != "heat"]
     assert set(others["hazard"]) == {"flash_flood", "drought"}
     assert set(others["verdict"]) == {"not assessed"} and others["probability"].isna().all()

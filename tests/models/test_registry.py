@@ -19,27 +19,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from registered import HEAT, PLACES, changed, named, of, out_of_fold
 
 import models.registry
 from configs import CHECKOUT, Region, Settings
-from features.hazards import LEVELS, hazards
+from models.boosting import PARAMETERS
+from models.manifest import Damaged, check_manifest, write_manifest
 from models.registry import (
+    Admission,
     Champion,
-    Damaged,
+    Registered,
     Registry,
     RegistryError,
-    check_manifest,
+    Training,
     code_version,
+    dirty,
     metrics,
     parameters,
+    parameters_of,
     repair_paths,
-    write_manifest,
 )
 from models.scores import assess
-from models.train import Model, fit
-
-HEAT = hazards()["heat"]
-PLACES = ("east", "west")
+from models.training import Model, fit_model
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def record(tmp_path_factory, write_record) -> tuple[Region, xr.Dataset]:
 @pytest.fixture(scope="module")
 def model(record) -> Model:
     region, observations = record
-    return fit(HEAT, observations, region, snapshot="SNAPSHOT1")
+    return fit_model(HEAT, observations, region, snapshot="SNAPSHOT1")
 
 
 @pytest.fixture(scope="module")
@@ -72,55 +73,6 @@ def home(tmp_path_factory) -> Settings:
 @pytest.fixture
 def registry(home) -> Registry:
     return Registry(home)
-
-
-def named(region: Region, name: str) -> Region:
-    return changed(region, name=name)
-
-
-def changed(region: Region, **update: object) -> Region:
-    """The region with other values; made anew, because a copy would keep the fingerprint."""
-    return Region(**{**region.model_dump(), **update})
-
-
-def of(model: Model, region: Region) -> Model:
-    return Model(
-        **{
-            **vars(model),
-            "meta": {**model.meta, "region": region.name, "fingerprint": region.fingerprint},
-        }
-    )
-
-
-def out_of_fold(sharpness: float) -> xr.Dataset:
-    """Eight years of predictions that give the event ``sharpness`` and what did not happen its opposite; same events always."""
-    times = pd.DatetimeIndex(
-        np.concatenate(
-            [pd.date_range(f"{year}-05-01", f"{year}-09-30") for year in range(1995, 2003)]
-        )
-    )
-    shape = (len(HEAT.cells), len(LEVELS), len(times), len(PLACES))
-    happened = np.cumprod(np.random.default_rng(1).random(shape) < 0.3, axis=1).astype(np.float32)
-    dims = ("cell", "level", "init_time", "location")
-    mine = np.where(happened == 1, sharpness, 1 - sharpness).astype(np.float32)
-    usual = np.broadcast_to(happened.mean(axis=(0, 2, 3), keepdims=True), shape).astype(np.float32)
-    coords = {"level": list(LEVELS), "init_time": times, "location": list(PLACES)}
-    coords |= {
-        name: ("cell", [getattr(cell, name) for cell in HEAT.cells])
-        for name in ("lead_days", "window_days")
-    }
-    variables = {
-        "model": mine,
-        "persistence": usual,
-        "climatology": usual,
-        "climatology_smoothed": usual,
-        "outcome": happened,
-    }
-    return xr.Dataset(
-        {name: (dims, values) for name, values in variables.items()},
-        coords,
-        attrs={"hazard": "heat", "delay_days": 1},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +127,10 @@ def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(
     assert "no champion" in run.data.tags["gate_reason"]
     assert run.data.params["trained_until"] == model.meta["trained_until"]
     assert run.data.params["rounds.1"] == str(model.meta["rounds"]["1"])
+    expected = parameters_of(of(model, first), first)
+    assert run.data.params == expected and len(expected) > 100  # more than one batch of MLflow's
+    assert run.data.params["models.boosting.parameters.seed"] == str(PARAMETERS["seed"])
+    assert run.data.params["region.timezone"] == "UTC"
     curve = registry.client.get_metric_history(run.info.run_id, "bss_climatology_level1_window1d")
     assert sorted(point.step for point in curve) == list(range(10))
     folder = registry.artifacts / "first" / run.info.run_id / "artifacts"
@@ -185,8 +141,142 @@ def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(
         "plots/reliability.png",
         "model/manifest.json",
         "model/meta.json",
+        "model/options.json",
     } <= files
     assert {Path(name).suffix for name in files} == {".csv", ".png", ".json", ".nc"}
+
+
+def test_a_training_run_names_its_record_and_lasts_as_long_as_the_fit(
+    registry, record, model, scores
+) -> None:
+    region, observations = named(record[0], "lineage"), record[1]
+    training = Training(observations, {"fit": 12.5, "backtest": 90.0}, started=1_000_000_000.0)
+    made = registry.register(
+        region, of(model, region), out_of_fold(0.8), scores, "abc123", training
+    )
+    run = registry.client.get_run(
+        registry.client.get_model_version("lineage-heat", made.version).run_id
+    )
+    assert (run.data.metrics["fit_seconds"], run.data.metrics["backtest_seconds"]) == (12.5, 90.0)
+    assert run.info.start_time == 1_000_000_000_000 < run.info.end_time
+    (given,) = run.inputs.dataset_inputs
+    assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
+    assert (given.dataset.name, given.dataset.digest) == ("lineage", "SNAPSHOT1")
+    source, profile = json.loads(given.dataset.source), json.loads(given.dataset.profile)
+    assert source == {"store": "data/store/lineage", "snapshot": "SNAPSHOT1"}
+    assert profile["period"] == [str(observations["time"].values[end])[:10] for end in (0, -1)]
+    assert profile["locations"] == list(PLACES)
+    assert profile["variables"] == ["air_temperature_max"]
+    columns = json.loads(given.dataset.schema)["mlflow_colspec"]
+    assert [column["name"] for column in columns] == profile["variables"]
+
+
+@pytest.fixture
+def register_as(registry, model, scores, monkeypatch) -> Callable[..., Registered]:
+    """A function that registers predictions of some sharpness, by some code, in some way.
+
+    Without plots, whose drawing is most of the time that takes.
+    """
+    for plot in ("skill_by_lead", "reliability_diagram"):
+        monkeypatch.setattr(models.registry, plot, lambda *_: None)
+
+    def give(region: Region, sharpness: float, code: str, how: Admission) -> Registered:
+        folds = out_of_fold(sharpness)
+        return registry.register(region, of(model, region), folds, scores, code, Training(), how)
+
+    return give
+
+
+def gate_of(registry: Registry, region: Region, version: str) -> tuple[str, str]:
+    tags = registry.client.get_model_version(f"{region.name}-heat", version).tags
+    return tags["gate"], tags["gate_reason"]
+
+
+def alias(registry: Registry, region: Region, name: str) -> str | None:
+    found = registry.client.get_registered_model(f"{region.name}-heat").aliases.get(name)
+    return None if found is None else str(found)
+
+
+def again(registry: Registry, region: Region, model: Model, code: str, how: Admission):
+    until = model.meta["trained_until"]
+    return registry.again(region, "heat", "SNAPSHOT1", until, code, how)
+
+
+def test_a_candidate_waits_until_it_is_judged(registry, record, model, scores, register_as) -> None:
+    region = named(record[0], "waiting")
+    assert register(registry, region, model, 0.6, scores).champion
+    held = register_as(region, 0.8, "abc123", Admission(candidate=True))
+    assert (held.version, held.champion) == ("2", False)
+    assert "candidate" in held.reason and "against version 1: " in held.reason
+    assert gate_of(registry, region, "2") == ("candidate", held.reason)
+    version = registry.client.get_model_version("waiting-heat", "2")
+    assert registry.client.get_run(version.run_id).data.tags["gate_reason"] == held.reason
+    assert registry.champion(region, "heat").version == "1"
+    assert [alias(registry, region, name) for name in ("champion", "candidate")] == ["1", "2"]
+
+    promoted = again(registry, region, model, "abc123", Admission())
+    assert (promoted.version, promoted.champion, promoted.new) == ("2", True, False)
+    assert registry.champion(region, "heat").version == "2"
+    assert gate_of(registry, region, "2") == ("champion", promoted.reason)
+    assert [alias(registry, region, name) for name in ("champion", "candidate")] == ["2", None]
+    once_more = again(registry, region, model, "abc123", Admission(candidate=True))
+    assert (once_more.version, once_more.champion) == ("2", True)
+    assert gate_of(registry, region, "2") == ("champion", promoted.reason)
+
+
+def test_the_first_model_may_be_a_candidate_too(registry, record, model, register_as) -> None:
+    region = named(record[0], "first-candidate")
+    made = register_as(region, 0.8, "abc123", Admission(candidate=True))
+    assert not made.champion and registry.champion(region, "heat").model is None
+    assert again(registry, region, model, "abc123", Admission()).champion
+    assert registry.champion(region, "heat").version == "1"
+
+
+def test_code_that_is_not_committed_takes_no_champions_place_unasked(
+    registry, record, model, register_as
+) -> None:
+    region = named(record[0], "dirty")
+    first = register_as(region, 0.6, "abc123-dirty", Admission())
+    assert first.champion  # or nobody could develop
+    assert "there was no champion" in first.reason and "abc123-dirty" in first.reason
+    second = register_as(region, 0.8, "abc123-dirty", Admission())
+    assert not second.champion and "--promote-dirty" in second.reason
+    assert gate_of(registry, region, "2") == ("held", second.reason)
+    assert registry.champion(region, "heat").version == "1"
+    asked = again(registry, region, model, "abc123-dirty", Admission(promote_dirty=True))
+    assert (asked.version, asked.champion) == ("2", True)
+    assert "as asked for" in asked.reason
+    worse = register_as(region, 0.6, "abc123-dirty", Admission(promote_dirty=True))
+    assert not worse.champion and "--promote-dirty" not in worse.reason  # the gate stays
+
+
+def test_only_the_same_training_was_made_before(
+    registry, home, record, model, scores, monkeypatch
+) -> None:
+    region, until = named(record[0], "same"), model.meta["trained_until"]
+    register(registry, region, model, 0.8, scores)
+    asked = (region, "heat", "SNAPSHOT1", until, "abc123")
+    found = Registry(home).again(*asked)  # as the first thing that it is asked
+    assert found is not None
+    assert (found.version, found.champion, found.new) == ("1", True, False)
+    others = {
+        "region file": (changed(region, timezone="Africa/Tunis"), *asked[1:]),
+        "hazard": (region, "drought", *asked[2:]),
+        "snapshot": (*asked[:2], "SNAPSHOT2", *asked[3:]),
+        "no snapshot": (*asked[:2], "", *asked[3:]),
+        "day": (*asked[:3], "1995-12-30", asked[4]),
+    }
+    assert {what: registry.again(*other) for what, other in others.items()} == dict.fromkeys(others)
+    monkeypatch.setattr(models.registry, "learning_code", lambda: "another")
+    assert registry.again(*asked) is None
+
+
+def test_a_damaged_version_is_learnt_anew(registry, record, model, scores) -> None:
+    region = named(record[0], "harmed")
+    register(registry, region, model, 0.8, scores)
+    (files_of(registry, region, "1") / "MLmodel").write_text("{}")
+    assert again(registry, region, model, "abc123", Admission()) is None
+    assert "MLmodel" in str(registry.champion(region, "heat").degraded)
 
 
 def test_a_worse_challenger_is_kept_but_does_not_become_champion(
@@ -237,8 +327,15 @@ def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none
 
 @pytest.mark.parametrize(
     ("change", "places"),
-    [({"warm_season": (6, 9)}, PLACES), ({}, ("east",)), ({}, ("east", "west", "north"))],
-    ids=["another region file", "a place less", "a place more"],
+    [
+        ({"warm_season": (6, 9)}, PLACES),
+        ({"reference_period": (1991, 1994)}, PLACES),
+        ({"timezone": "Africa/Tunis"}, PLACES),
+        ({"locations": [{"id": "east", "latitude": 34.0}]}, PLACES),
+        ({}, ("east",)),
+        ({}, ("east", "west", "north")),
+    ],
+    ids=["season", "reference", "zone", "coordinates", "a place less", "a place more"],
 )
 def test_a_model_made_for_something_else_counts_as_absent(registry, first, change, places) -> None:
     assert registry.champion(first, "heat", reversed(PLACES)).model is not None
@@ -475,12 +572,16 @@ def test_a_training_that_breaks_off_leaves_a_failed_run_and_no_version(
     assert registry.champion(region, "heat").model is None
 
 
-@pytest.mark.parametrize("harm", ["change", "remove", "add", "manifest", "no manifest"])
+@pytest.mark.parametrize(
+    "harm", ["change", "remove", "add", "add below", "manifest", "no manifest"]
+)
 def test_a_manifest_notices_every_harm(tmp_path, harm) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "a.json").write_text("1")
     (tmp_path / "inner" / "b.nc").write_bytes(b"2")
     digest = write_manifest(tmp_path)
+    check_manifest(tmp_path, digest)
+    (tmp_path / "registered_model_meta").write_text("MLflow's own note")
     check_manifest(tmp_path, digest)
     if harm == "change":
         (tmp_path / "inner" / "b.nc").write_bytes(b"3")
@@ -488,6 +589,8 @@ def test_a_manifest_notices_every_harm(tmp_path, harm) -> None:
         (tmp_path / "a.json").unlink()
     elif harm == "add":
         (tmp_path / "c.json").write_text("4")
+    elif harm == "add below":
+        (tmp_path / "inner" / "registered_model_meta").write_text("4")
     elif harm == "manifest":
         (tmp_path / "a.json").write_text("5")
         write_manifest(tmp_path)  # consistent in itself, but not what was registered
@@ -543,3 +646,26 @@ def test_code_version_is_the_commit_in_a_checkout() -> None:
         assert head.stdout.strip()[:7] in code_version()
     else:
         assert code_version()[0].isdigit()
+
+
+def test_a_checkout_is_dirty_by_its_code_and_not_by_its_region_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True)
+
+    (tmp_path / "configs" / "regions").mkdir(parents=True)
+    for name in ("configs/regions/here.yaml", "train.py"):
+        (tmp_path / name).write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    monkeypatch.setattr(models.registry, "CHECKOUT", tmp_path)
+    clean = code_version()
+    assert not dirty(clean)
+    (tmp_path / "configs" / "regions" / "here.yaml").write_text("2")
+    (tmp_path / "notes.txt").write_text("not of the checkout")
+    assert code_version() == clean
+    (tmp_path / "train.py").write_text("2")
+    assert code_version() == f"{clean}-dirty" and dirty(code_version())

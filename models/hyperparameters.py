@@ -1,0 +1,99 @@
+"""Hyper-parameters of a training: every constant that the learning modules and the hazard state."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import astuple, fields, is_dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from features.hazards import Hazard
+
+LEARNING = (
+    "features.calendar",
+    "features.indices",
+    "models.backtest",
+    "models.baselines",
+    "models.blend",
+    "models.boosting",
+    "models.distribution_regression",
+    "models.errors",
+    "models.paths",
+    "models.publishing",
+    "models.quantiles",
+    "models.scores",
+    "models.stages",
+    "models.state_model",
+    "models.training",
+)
+"""The modules whose constants decide what is learnt and how it is tested."""
+
+CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def hyperparameters(hazard: Hazard) -> dict[str, Any]:
+    """Every hyper-parameter of the hazard's training: ``<module>.<name>`` -> number, text or list.
+
+    Constants of LEARNING and of the hazard's own module, and the numeric fields of its declaration.
+    A mapping gives an entry a key: ``models.boosting.parameters.eta``.
+    """
+    found: dict[str, Any] = {}
+    own = f"features.hazards.{hazard.name}"
+    for name in (*LEARNING, own):
+        module = importlib.import_module(name)
+        for constant in constants_of(module):
+            found |= _entries(f"{name}.{constant.lower()}", getattr(module, constant))
+    for field in fields(hazard):
+        found |= _entries(f"{own}.{field.name}", getattr(hazard, field.name), words=False)
+    return found
+
+
+@cache
+def constants_of(module: ModuleType) -> tuple[str, ...]:
+    """Upper-case names that the module assigns at its top level; imported ones are others'."""
+    names: list[str] = []
+    for node in ast.parse(inspect.getsource(module)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return tuple(dict.fromkeys(name for name in names if CONSTANT.fullmatch(name)))
+
+
+def _entries(key: str, value: Any, words: bool = True) -> dict[str, Any]:
+    """Key -> value; of a mapping one entry a key; none of what is no parameter.
+
+    ``words``: whether text counts, which in a declaration is a name.
+    """
+    if isinstance(value, Mapping):
+        found: dict[str, Any] = {}
+        for inner, one in value.items():
+            found |= _entries(f"{key}.{inner}", one, words)
+        return found
+    plain = _plain(value)
+    return {} if plain is None or (not words and _is_text(plain)) else {key: plain}
+
+
+def _plain(value: Any) -> Any:
+    """The value as numbers, text and lists of them; None where it is none of these."""
+    if isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist() if value.dtype.kind in "biuf" else None
+    if is_dataclass(value) and not isinstance(value, type):
+        value = astuple(value)
+    if isinstance(value, tuple | list) and value:
+        parts = [_plain(one) for one in value]
+        return None if any(part is None for part in parts) else parts
+    return None
+
+
+def _is_text(plain: Any) -> bool:
+    return isinstance(plain, str) or (isinstance(plain, list) and any(map(_is_text, plain)))
