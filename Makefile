@@ -1,7 +1,6 @@
 # `make help` lists the targets.
 PYTHON ?= python3
 REGION ?= tunis
-HAZARD ?= heat
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -19,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise tune constraints clean
+.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,9 +58,6 @@ bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every re
 bench-exercise: $(DEV) ## hold chances against the true ones of the exercise, into docs/exercise.md
 	@$(BIN)/python benchmarks/exercise.py --out docs/exercise.md
 
-tune: $(DEV) ## search boosting parameters on first training years (HAZARD=heat), logged in MLflow
-	@$(BIN)/python benchmarks/tune.py --hazard $(HAZARD)
-
 constraints: $(RUN) ## choose newer versions of everything for every supported Python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
 	$(BIN)/python -m uv pip compile --universal --upgrade --python-version 3.11 --extra dev \
@@ -88,6 +84,7 @@ $(VENV)/.made:
 $(RUN): $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing what climate-risk needs into $(VENV) (some 2 GB, once; it takes minutes)."
 	$(PIP) --editable .
+	@$(BIN)/python -m features >/dev/null
 	@touch $@
 
 $(DEV): $(RUN)

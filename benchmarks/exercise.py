@@ -6,7 +6,7 @@ share of members over the threshold have; and whether both stages' chances are c
 expectation over outcomes: a Brier score is the mean squared distance to the true chance plus what nobody can know, so that rare events
 need no luck. Sums go over all seeds before any ratio is taken.
 
-Calendar, thresholds and K are learnt at the begin of each of ERAS from all that was before it, N each month and the mixture by
+Calendar, thresholds and K are learnt at the begin of each of ERAS from all that was before it, N by quarter and the mixture by
 rolling origin from what was then past; all are held against the truth in the eras from TESTED on.
 """
 
@@ -29,7 +29,7 @@ from models.baselines import log_odds
 from models.paths import HISTORY_DAYS, read_archive, rolling_chances
 from models.scores import corp
 from models.stages import BLOCK_DAYS, together
-from models.train import forecasters, learn
+from models.training import build_training_set, forecasters, train_model
 from sources.exercise import world_of
 from sources.exercise.ahead import event_of, issue_forecasts, truth
 from sources.exercise.world import LEADS, Run, simulate
@@ -168,7 +168,7 @@ def _era(
 ) -> xr.Dataset:
     """The chances of one era; the truth, which takes long, only where it is asked for."""
     training, delays = observations.sel(time=slice(None, str(era[0] - 1))), delays_of(observations)
-    model = learn(hazard, training, training, delays, OPTIONS)
+    model = train_model(build_training_set(hazard, training, training, delays, OPTIONS))
     normals = model.normals
     days = issue_days(hazard, normals, era, step)
     outcome = build_outcome(

@@ -1,8 +1,9 @@
-"""What anyone would try first, on the features, labels and folds of ours: no baseline, no tuning, no care."""
+"""What anyone would try first, on our predictors, labels and folds: no baseline, no tuning."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -12,87 +13,93 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from features.build import build_features
-from features.hazards import LEVELS
+from features.build import build_features, values_of
+from features.hazards import LEVELS, Hazard, happened
 from models.backtest import Fold
 
 FEWEST_EVENTS = 5  # of either kind; with fewer the training frequency stands
+Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def peers(fold: Fold) -> xr.Dataset:
-    """``logistic`` and ``xgboost``: their probabilities on the fold's test days, (cell, level, init_time, location)."""
-    hazard, days = fold.hazard, fold.outcome["init_time"].values
-    lesson = fold.lesson
-    asked = build_features(
-        hazard, fold.observations, fold.model.normals, days, fold.delays, fold.options
-    ).compute()
-    happened = lesson.outcome.sel(init_time=lesson.features["init_time"]).values
-    raw = [name for name in hazard.features if name not in hazard.overlap]
-    seen, new = (_columns(part, raw) for part in (lesson.features, asked))
-    made = {
-        "logistic": _logistic(seen, happened, new),
-        "xgboost": _trees(lesson.features, seen, happened, asked, new),
-    }
-    return xr.Dataset(
-        {name: (fold.outcome.dims, values.astype(np.float32)) for name, values in made.items()},
-        fold.outcome.coords,
-    )
+def learn_peers(fold: Fold, trees: bool = True) -> Callable[[Fold], xr.Dataset]:
+    """Learns from the fold's training set; without ``trees`` the logistic regressions alone.
 
-
-def _columns(features: xr.Dataset, names: list[str]) -> np.ndarray:
-    """(cell, init_time, location, predictor)."""
-    return np.stack([np.moveaxis(features[name].values, 0, 1) for name in names], axis=-1)
-
-
-def _logistic(seen: np.ndarray, happened: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """A standardised logistic regression for each cell and level; what is missing is the training median."""
-    out = np.full((happened.shape[0], len(LEVELS), *new.shape[1:3]), np.nan)
-    for cell in range(len(out)):
-        for k in range(len(LEVELS)):
-            given = np.isfinite(happened[cell, k])
-            regression = make_pipeline(
-                SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=500)
-            )
-            out[cell, k] = _chance(
-                regression, seen[cell][given], happened[cell, k][given], new[cell]
-            )
-    return out
-
-
-def _trees(
-    lesson: xr.Dataset, seen: np.ndarray, happened: np.ndarray, asked: xr.Dataset, new: np.ndarray
-) -> np.ndarray:
-    """XGBClassifier as it comes for each level, with lead and window as two more predictors."""
-    seen, new = (
-        np.concatenate([part, _cells(features, part)], axis=-1)
-        for features, part in ((lesson, seen), (asked, new))
-    )
-    out = np.full((happened.shape[0], len(LEVELS), *new.shape[1:3]), np.nan)
-    for k in range(len(LEVELS)):
-        given = np.isfinite(happened[:, k])
-        out[:, k] = _chance(
-            xgb.XGBClassifier(n_jobs=1, random_state=0), seen[given], happened[:, k][given], new
-        )
-    return out
-
-
-def _cells(features: xr.Dataset, part: np.ndarray) -> np.ndarray:
-    cells = np.stack([features[name].values for name in ("lead_days", "window_days")], axis=-1)[
-        :, None, None
+    Returns a function from a fold of that training set to ``logistic`` and ``xgboost``, their
+    probabilities on its test days: (cell, level, init_time, location).
+    """
+    hazard, training = fold.hazard, fold.training
+    seen = _columns(hazard, training.features)
+    outcome = happened(training.issued).values
+    logistic = [
+        [_learn(_logistic(), seen[cell], outcome[cell, k]) for k in range(len(LEVELS))]
+        for cell in range(len(hazard.cells))
     ]
-    return np.broadcast_to(cells, (*part.shape[:-1], 2))
+    leads = _with_cells(hazard, seen)
+    boosted = [
+        _learn(xgb.XGBClassifier(n_jobs=1, random_state=0), leads, outcome[:, k])
+        for k in range(len(LEVELS) if trees else 0)
+    ]
+
+    def predict(fold: Fold) -> xr.Dataset:
+        days = fold.outcome["init_time"].values
+        asked = build_features(
+            hazard, fold.observations, fold.model.normals, days, fold.delays, fold.options
+        ).compute()
+        new = _columns(hazard, asked)
+        each = [[one(new[cell]) for one in of_cell] for cell, of_cell in enumerate(logistic)]
+        made = {"logistic": np.array(each)}
+        if trees:
+            together = [one(_with_cells(hazard, new)) for one in boosted]
+            made["xgboost"] = np.stack(together, axis=1)
+        return xr.Dataset(
+            {name: (fold.outcome.dims, values.astype(np.float32)) for name, values in made.items()},
+            fold.outcome.coords,
+        )
+
+    return predict
 
 
-def _chance(
-    classifier: Pipeline | xgb.XGBClassifier, x: np.ndarray, y: np.ndarray, new: np.ndarray
-) -> np.ndarray:
-    """The classifier's probability for each row of ``new`` (..., predictor), or the frequency where it has too few to learn from."""
+def _logistic() -> Pipeline:
+    """A standardised logistic regression; what is missing is the training median."""
+    return make_pipeline(
+        SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=500)
+    )
+
+
+def _columns(hazard: Hazard, features: xr.Dataset) -> np.ndarray:
+    """Predictors but for ensembles and bounds: (cell, init_time, location, predictor)."""
+    aside = (*hazard.overlap, *hazard.bounds)
+    size = (len(hazard.cells), features.sizes["init_time"], features.sizes["location"])
+    parts = [
+        np.broadcast_to(values_of(features, name), size)
+        for name in hazard.features
+        if name not in aside
+    ]
+    return np.stack(parts, axis=-1)
+
+
+def _with_cells(hazard: Hazard, part: np.ndarray) -> np.ndarray:
+    """With lead and window as two more predictors."""
+    cells = np.array([(cell.lead_days, cell.window_days) for cell in hazard.cells])
+    cells = np.broadcast_to(cells[:, None, None], (*part.shape[:-1], 2))
+    return np.concatenate([part, cells], axis=-1)
+
+
+def _learn(classifier: Pipeline | xgb.XGBClassifier, x: np.ndarray, y: np.ndarray) -> Predict:
+    """A function to the classifier's probability, or the frequency where it has too few events."""
+    given = np.isfinite(y)
+    x, y = x[given], y[given]
     if not len(y) or min(y.sum(), len(y) - y.sum()) < FEWEST_EVENTS:
-        return np.full(new.shape[:-1], y.mean() if len(y) else 0.0)
+        frequency = y.mean() if len(y) else 0.0
+        return lambda new: np.full(new.shape[:-1], frequency)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Skipping features without any observed values")
-        return (
-            classifier.fit(x, y)
-            .predict_proba(new.reshape(-1, new.shape[-1]))[:, 1]
-            .reshape(new.shape[:-1])
-        )
+        classifier.fit(x, y)
+
+    def predict(new: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping features without any observed values")
+            flat = classifier.predict_proba(new.reshape(-1, new.shape[-1]))[:, 1]
+        return flat.reshape(new.shape[:-1])
+
+    return predict

@@ -1,4 +1,7 @@
-"""Backtest: expanding yearly folds, everything refitted inside each fold, a gap between training and test."""
+"""Backtest: expanding yearly folds with a gap between training and test.
+
+What is tested in a year was learnt before it. Everything is refitted every third year.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,22 @@ from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
 from models.paths import archive_for, rolling_chances
-from models.regression import fit_chain, predict_steps, season_alone
-from models.stages import together
-from models.train import Lesson, Model, forecasters, learn_from, prepare
+from models.publishing import publish, yearly_weights
+from models.stages import with_weather
+from models.training import (
+    DIMS,
+    Model,
+    TrainingSet,
+    build_training_set,
+    forecasters,
+    train_model,
+)
 
 LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
 LEAST_VALID = 0.8  # share of a test year's issue days that must have an outcome
 SHARE_FIRST = 0.6  # of the record, at most, for the first training
+RETRAIN_YEARS = 3  # after which everything is refitted; every year costs three times as much
+SEARCH_GROWTH = 1.5  # of the record, after which boosting rounds are chosen anew
 WEATHER_YEARS = 8  # the newest test years, which stage N is assessed on: older forecasts are of other forecast models
 
 
@@ -66,14 +78,14 @@ def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
 
 @dataclass(frozen=True)
 class Fold:
-    """One test year: what is learnt from, the model learnt, the record, and the issue days scored with what happened on them.
+    """One test year: the model learnt before it, and the issue days scored with what happened.
 
-    ``lesson`` and ``model`` are of a record that ends ``gap_days`` before the test year. ``outcome`` (cell, level, init_time,
-    location) holds 1, 0, or NaN where nothing is scored.
+    The model is of a record that ends at least ``gap_days`` before the test year. ``outcome``
+    (cell, level, init_time, location) holds 1, 0, or NaN where nothing is scored.
     """
 
     hazard: Hazard
-    lesson: Lesson
+    training: TrainingSet
     model: Model
     observations: xr.Dataset
     outcome: xr.DataArray
@@ -86,39 +98,28 @@ class Fold:
         return int(self.outcome["init_time"].dt.year.values[0])
 
     def predictions(self, archive: Mapping[str, xr.Dataset]) -> xr.Dataset:
-        """Every forecaster's probability and the outcome, NaN where nothing is scored; ``weather`` where ``archive`` allows it."""
+        """Every forecaster's probability and the outcome, NaN where nothing is scored.
+
+        ``weather`` where ``archive`` allows it.
+        """
         made = forecasters(
             self.model,
             self.observations,
             self.outcome["init_time"].values,
             self.delays,
             self.options,
-        )
-        made = made.assign(
-            climatology_smoothed=(self.outcome.dims, self.smoothed(made["climatology"].values))
-        )
+        ).drop_vars("days_late")
         if archive:
             made = made.assign(weather=(self.outcome.dims, self.weather(archive)))
-        made = made.drop_vars("state_known").where(np.isfinite(self.outcome.values))
+        made = made.where(np.isfinite(self.outcome.values))
         return made.assign(outcome=(self.outcome.dims, self.outcome.values)).astype(np.float32)
 
     def weather(self, archive: Mapping[str, xr.Dataset]) -> np.ndarray:
-        """Stage N's probability by rolling origin, error models refitted each month: as ``outcome``, NaN where it is silent."""
+        """The weather model's probability by rolling origin, NaN where it is silent."""
         days = self.outcome["init_time"].values
         return rolling_chances(
             self.hazard, archive, self.observations, self.model.normals, self.options, days
         ).values
-
-    def smoothed(self, usual: np.ndarray) -> np.ndarray:
-        """What the calendar says once its frequencies are drawn towards each other as far as training years ask: as ``usual``.
-
-        A forecaster that beats the calendar's noise and not this knows nothing of the day.
-        """
-        recipe, lesson = season_alone(self.hazard), self.lesson
-        fitted = fit_chain(recipe, self.hazard, lesson.features, lesson.issued, lesson.usual)
-        return np.cumprod(
-            predict_steps(recipe, self.hazard, fitted, lesson.features, usual), axis=1
-        )
 
 
 def backtest(
@@ -126,10 +127,11 @@ def backtest(
 ) -> xr.Dataset:
     """Out-of-fold predictions of every forecaster beside what happened, for all test years.
 
-    Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``, ``climatology_smoothed``, ``outcome``
-    and, where the hazard has one, ``overlap``; float32, NaN where there was nothing to score. Where ``forecasts``, as
-    Store.forecasts gives them, say anything of the newest WEATHER_YEARS test years, also ``weather``, stage N's, and ``both``.
-    Raises TooShort.
+    Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``,
+    ``climatology_smoothed``, ``published``, ``outcome`` and, where the hazard has one, ``overlap``;
+    float32, NaN where there was nothing to score. Where ``forecasts``, as Store.forecasts gives
+    them, say anything of the newest WEATHER_YEARS test years, also ``weather``, the weather
+    model's, ``both`` and ``published_with_weather``. Raises TooShort.
     """
     require_years(observations, region)
     observations = observations.load()
@@ -150,71 +152,63 @@ def backtest(
     )
     if "weather" not in made or not np.isfinite(made["weather"].values).any():
         return made.drop_vars("weather", errors="ignore")
-    return made.assign(
-        both=(
-            made["weather"].dims,
-            together(hazard, made, made.attrs["delay_days"]).astype(np.float32),
-        )
-    )
+    return with_weather(hazard, made)
 
 
 def joined(hazard: Hazard, tested: Sequence[xr.Dataset], delays: Mapping[str, int]) -> xr.Dataset:
-    """The test years' predictions one after the other, with the hazard's name and delay."""
+    """The test years' predictions one after the other, and the number published of them."""
     together = xr.concat(tested, dim="init_time")
-    return together.assign_attrs(
+    published = publish(yearly_weights(hazard, together), together)
+    return together.assign(published=(DIMS, published.astype(np.float32))).assign_attrs(
         hazard=hazard.name, delay_days=max(delays[name] for name in hazard.requires)
     )
 
 
 def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[Fold]:
-    """Every test year that is mostly observed, each learnt anew."""
+    """Every test year that is mostly observed; a model is learnt anew every RETRAIN_YEARS."""
     observations = observations.load()
     delays, options = delays_of(observations), options_for(hazard, region, observations)
+    training, model, searched, learnt = None, None, 0, 0
     for year in test_years(hazard, observations):
-        fold = _fold(hazard, observations, year, delays, options)
-        if fold is not None:
-            yield fold
+        if model is None or training is None or year - learnt >= RETRAIN_YEARS:
+            past = training_before(hazard, observations, year)
+            training = build_training_set(hazard, past, past, delays, options)
+            size = past.sizes["time"]
+            search = model is None or size >= SEARCH_GROWTH * searched
+            model, learnt = train_model(training, model, search), year
+            searched = size if search else searched
+        outcome = _outcome(hazard, model, observations, year, options)
+        if outcome is not None:
+            yield Fold(hazard, training, model, observations, outcome, delays, options)
 
 
 def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.Dataset:
-    """The record a model that is tested in ``year`` may learn from: what ended ``gap_days`` before it."""
+    """The record a model that is tested in ``year`` may learn from: until ``gap_days`` before it."""
     return observations.sel(
         time=slice(None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
     )
 
 
-def _fold(
-    hazard: Hazard, observations: xr.Dataset, year: int, delays: dict[str, int], options: Options
-) -> Fold | None:
-    """One test year; None where it is mostly unobserved."""
-    training = training_before(hazard, observations, year)
-    lesson = prepare(hazard, training, training, delays, options)
-    model = learn_from(hazard, lesson)
+def _outcome(
+    hazard: Hazard, model: Model, observations: xr.Dataset, year: int, options: Options
+) -> xr.DataArray | None:
+    """What happened after the issue days of a test year; None where it is mostly unobserved."""
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
     known = observations.sel(
-        time=slice(None, pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach))
+        time=slice(
+            pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.memory_days),
+            pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach),
+        )
     )
-    happened = hazard.events(known, model.normals, options)
-    outcome = build_outcome(hazard, happened, model.normals, options)
-    outcome = outcome.isel(init_time=slice(None, None, hazard.issue_step_days)).sel(
-        init_time=str(year)
-    )
+    margins = hazard.margins(known, model.normals, options)
+    outcome = build_outcome(hazard, margins, model.normals, options).sel(init_time=str(year))
+    measured = ~np.isnan(margins.values).all(axis=(0, 1))
     issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[
         :: hazard.issue_step_days
-    ]
-    measured = np.isfinite(happened.values).any(axis=(0, 1))
-    expected = (hazard.applies(issue_days.astype("datetime64[ns]"), model.normals, options) == 1)[
-        ..., measured
-    ].sum()
+    ].astype("datetime64[ns]")
+    outcome = outcome.sel(init_time=np.isin(outcome["init_time"].values, issue_days))
+    expected = (hazard.applies(issue_days, model.normals, options) == 1)[..., measured].sum()
     valid = np.isfinite(outcome.values[:, 0])
     if not expected or valid.sum() < LEAST_VALID * expected:
         return None
-    return Fold(
-        hazard,
-        lesson,
-        model,
-        observations,
-        outcome.isel(init_time=valid.any(axis=(0, 2))),
-        delays,
-        options,
-    )
+    return outcome.isel(init_time=valid.any(axis=(0, 2)))

@@ -9,10 +9,12 @@ import numpy as np
 import xarray as xr
 from scipy.special import logit
 
-from features.calendar import DAYS, day_index, window_mean
+from features.build import values_of
+from features.calendar import DAYS, day_index, window_mean, years_in_window
 from features.hazards import LEVELS, Hazard
 
 SMALLEST = 1e-4
+LEAST_YEARS = 5  # of a doy window, for a frequency
 
 
 def log_odds(probability: np.ndarray | float) -> np.ndarray:
@@ -27,29 +29,26 @@ def conditional(chain: np.ndarray) -> np.ndarray:
         return np.where(above > 0, chain / above, np.where(np.isnan(above + chain), np.nan, 0.0))
 
 
-def step(chain: np.ndarray, level: int) -> np.ndarray:
-    """P(level | the level below) of ``conditional`` alone: (cell, init_time, location)."""
-    first = max(level - 2, 0)
-    return conditional(chain[:, first:level])[:, -1]
-
-
 def fit_climatology(outcome: xr.DataArray) -> xr.DataArray:
-    """Event frequency in the doy window of the valid day: (cell, level, dayofyear, location); 0 where a cell never was.
+    """Event frequency in the doy window of the valid day: (cell, level, dayofyear, location).
 
-    ``outcome`` (cell, level, init_time, location) as features.build.build_outcome gives it, training days only.
+    NaN where fewer than LEAST_YEARS have a day in the window. ``outcome`` (cell, level, init_time,
+    location) as features.build.build_outcome gives it, training days only.
     """
     values = []
     for number, lead in enumerate(outcome["lead_days"].values):
         valid = outcome["init_time"].values + np.timedelta64(int(lead), "D")
         by_level = np.moveaxis(outcome.values[number], 0, 1).astype(np.float64)
-        values.append(np.moveaxis(window_mean(by_level, valid), 0, 1))
-    frequency = np.nan_to_num(np.array(values), nan=0.0)
+        frequency = window_mean(by_level, valid)
+        known = years_in_window(by_level[:, 0], valid) >= LEAST_YEARS
+        values.append(np.moveaxis(np.where(known[:, None], frequency, np.nan), 0, 1))
     coords = {
         "level": list(LEVELS),
         "dayofyear": np.arange(DAYS),
         "location": outcome["location"].values,
     }
-    return xr.DataArray(frequency, dims=("cell", "level", "dayofyear", "location"), coords=coords)
+    dims = ("cell", "level", "dayofyear", "location")
+    return xr.DataArray(np.array(values), dims=dims, coords=coords)
 
 
 def predict_climatology(
@@ -62,11 +61,4 @@ def predict_climatology(
 
 def overlap_of(hazard: Hazard, features: xr.Dataset) -> np.ndarray:
     """The overlap ensemble's probabilities: (cell, level, init_time, location)."""
-    return np.stack(
-        [np.moveaxis(features[name].values, 0, 1) for name in hazard.overlap], axis=1
-    ).astype(np.float64)
-
-
-def or_calendar(probability: np.ndarray, climatology: np.ndarray) -> np.ndarray:
-    """The calendar's probability wherever the other is not known."""
-    return np.where(np.isnan(probability), climatology, probability)
+    return np.stack([values_of(features, name) for name in hazard.overlap], axis=1)

@@ -14,6 +14,8 @@ from models.scores import NOT_ASSESSED, USUAL
 COLOURS = ("green", "yellow", "orange", "red")
 GREY = "grey"
 CERTAIN = 0.80  # from here on a colour needs no multiple of the usual chance
+BY_VALUE = 2.0  # times the normal probability, or below its half: a number that tells something
+TELLING = 0.01  # below this no number does
 WITHDRAWN_BELOW = 0.8  # of its threshold; until then a colour once given for a day stays
 
 
@@ -42,9 +44,17 @@ def colour_ranks(
     return rank
 
 
-def knows_nothing(verdict: np.ndarray) -> np.ndarray:
-    """Where no level knows more than the calendar: (cell, ...) from verdicts (cell, level, ...)."""
-    return np.asarray(np.isin(verdict, (USUAL, NOT_ASSESSED)).all(axis=1))
+def tells_more(chance: np.ndarray, usual: np.ndarray, verdict: np.ndarray) -> np.ndarray:
+    """Where a cell tells more than the climatology: (cell, ...) from arrays (cell, level, ...).
+
+    By evidence, a verdict that claims it, or by value, a number that differs from the normal one by
+    a factor of BY_VALUE and is not below TELLING with it; at any level.
+    """
+    with np.errstate(invalid="ignore"):
+        apart = (chance >= BY_VALUE * usual) | (chance <= usual / BY_VALUE)
+        by_value = (chance != usual) & apart & (np.fmax(chance, usual) >= TELLING)
+    by_evidence = ~np.isin(verdict, ("", USUAL, NOT_ASSESSED))
+    return np.asarray((np.isfinite(chance) & (by_evidence | by_value)).any(axis=1))
 
 
 def name_colours(rank: np.ndarray, nothing: np.ndarray, before: np.ndarray) -> np.ndarray:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.special import expit
+from scipy.stats import t as student_t
 
 from configs import Region
 from features.build import build_outcome, cell_coordinates, delays_of, options_for
@@ -19,71 +19,70 @@ from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.blend import blend, speaks
-from models.colours import COLOURS, colour_ranks, knows_nothing, name_colours
-from models.explain import WEATHER, causes_of, explain
+from models.colours import COLOURS, colour_ranks, name_colours, tells_more
+from models.explain import causes_of, explain
 from models.paths import archive_for, rolling_chances
-from models.quantiles import QUANTILES, predict_outlook
-from models.scores import KNOWN, NOT_ASSESSED, PROVISIONAL, SKILFUL, USUAL, known_numbers, publish
-from models.stages import live_weights, publish_both
-from models.train import Model, State, read_replicas, read_state, reference_years, speak
+from models.publishing import live_weights, publish
+from models.quantiles import QUANTILES, predict_quantiles
+from models.scores import KNOWN, NOT_ASSESSED, PROVISIONAL, SKILFUL, USUAL
+from models.stages import COMBINED, Assessment, blend_weights
+from models.training import DIMS, Model, forecasters, read_state, reference_years
 
 DECIMALS = 4
-TWO_SIDED_90 = 1.645  # standard normal
-DIMS = ("cell", "level", "init_time", "location")
 
 
-@dataclass(frozen=True)
-class Weather:
-    """What stage N speaks from: ``forecasts`` as Store.forecasts gives them, of which those issued by the issue day are read.
+class Assessed(NamedTuple):
+    """What is known of a hazard's forecasts: its backtest, and its rows of the scores.
 
-    ``stages``: models.stages.assess_weather. ``backtests``: by hazard, what the weights of the two stages are learnt from.
+    ``known``: models.scores.assess; ``weather``: models.stages.assess_weather.
     """
 
-    forecasts: xr.Dataset
-    stages: pd.DataFrame
-    backtests: Mapping[str, xr.Dataset]
+    backtest: xr.Dataset | None
+    known: pd.DataFrame
+    weather: pd.DataFrame
 
 
 def predict(
     models: Mapping[str, Model | None],
-    scores: pd.DataFrame,
+    backtests: Mapping[str, xr.Dataset],
+    assessment: Assessment,
     observations: xr.Dataset,
     region: Region,
     issued: date,
     versions: Mapping[str, str],
     previous: pd.DataFrame | None = None,
-    weather: Weather | None = None,
+    forecasts: xr.Dataset | None = None,
 ) -> xr.Dataset:
-    """The forecast of one issue day for every hazard in ``models``: Dataset (cell, level, init_time, location).
+    """The forecast of one issue day for every hazard in ``models``.
 
-    Besides what forecast.csv says it holds ``probability_low`` and ``probability_high``, a 90 % interval for the years the
-    number was learnt from, ``contribution`` (cause, ...): log-odds that sum to those of the probability less those of the usual
-    one, ``outlook`` (quantile, cell, init_time, location): how hot, wet, high or dry it may be, in ``outlook_units``, and ``stage``,
-    "N" where weather forecasts have their say in the number, else "K". Where they have there is no interval.
+    Dataset (cell, level, init_time, location). Besides what forecast.csv says it holds
+    ``probability_low`` and ``probability_high``, a 90 % interval for the years the number was
+    learnt from; ``contribution`` (cause, ...): log-odds that sum to those of the probability less
+    those of the normal one; ``outlook`` (quantile, cell, init_time, location) in ``outlook_units``:
+    how hot, wet, high or dry it may be; and ``stage``, "N" where weather forecasts are in the
+    number, else "K".
 
-    A hazard whose model is None gets the calendar's numbers from the record, or none where the record lacks what it needs.
-    ``scores`` gives stage K's verdicts and fallbacks. ``previous`` is the table of the forecast before, for colours already given.
-    ``weather`` is what stage N speaks from, where there is any.
-    Attributes ``region``, ``title``, and JSON lists of sentences: ``degraded`` and ``notes``.
+    A hazard whose model is None gets the climatology of the record, or nothing where the record
+    lacks what it needs. ``backtests`` by hazard and ``assessment`` give weights and verdicts.
+    ``previous`` is the table of the forecast before, for colours already given. ``forecasts`` as
+    Store.forecasts gives them; those issued by the issue day are read. Attributes ``region``,
+    ``title``, and JSON lists of sentences: ``degraded`` and ``notes``.
     """
     today = np.datetime64(issued, "ns")
     observations = observations.sel(time=slice(None, today - np.timedelta64(1, "D"))).load()
     parts, degraded, notes = [], list[str](), list[str]()
     for name in sorted(models):
-        hazard, model = hazards()[name], models[name]
-        part, made, sentences = _hazard_forecast(
-            hazard, model, scores[scores["hazard"] == name], observations, region, today
+        hazard = hazards()[name]
+        rows = [table[table["hazard"] == name] for table in (assessment.known, assessment.weather)]
+        assessed = Assessed(backtests.get(name), *rows)
+        part, sentences, said = _hazard_forecast(
+            hazard, models[name], assessed, observations, region, today, forecasts
         )
-        if model is not None and made is not None and weather is not None:
-            part, more, said = _with_weather(
-                hazard, model, part, made, weather, observations, region
-            )
-            sentences, notes = sentences + more, notes + said
         part = part.assign_coords(
             model_version=("cell", np.full(len(hazard.cells), versions.get(name, ""), dtype=object))
         )
         parts.append(part.assign(colour=_colours(hazard, part, region, previous)))
-        degraded += sentences
+        degraded, notes = degraded + sentences, notes + said
     forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose(
         "cause", "quantile", *DIMS
     )
@@ -103,157 +102,196 @@ def predict(
 def _hazard_forecast(
     hazard: Hazard,
     model: Model | None,
-    scores: pd.DataFrame,
+    assessed: Assessed,
     observations: xr.Dataset,
     region: Region,
     today: np.datetime64,
-) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
-    """Stage K's part of the forecast, what its forecasters said (None without a model), and sentences on what is degraded."""
-    options, missing = (
-        options_for(hazard, region, observations),
-        reasons_missing(hazard, observations),
-    )
-    if missing:
-        return (
-            _unexplained(
-                hazard, _assemble(hazard, *_nothing(hazard, observations), observations, today)
-            ),
-            None,
-            [],
-        )
+    forecasts: xr.Dataset | None,
+) -> tuple[xr.Dataset, list[str], list[str]]:
+    """A hazard's part of the forecast, and sentences on what is degraded and what is to be told."""
+    options = options_for(hazard, region, observations)
+    if reasons_missing(hazard, observations):
+        return _unexplained(hazard, _nothing(hazard, observations, today)), [], []
     if model is None:
-        numbers, exists, reference = _calendar_alone(hazard, observations, region, today, options)
-        sentences = [
-            f"{hazard.title}: no model could be used, so the calendar's chances since {reference} stand."
-        ]
-        verdict = np.full(
-            numbers["climatology"].shape, USUAL if len(scores) else NOT_ASSESSED, dtype=object
-        )
-        part = _assemble(
-            hazard,
-            numbers["climatology"],
-            numbers["climatology"],
-            verdict,
-            exists,
-            observations,
-            today,
-        )
-        return _unexplained(hazard, part), None, sentences
-    state = read_state(model, observations, np.array([today]), delays_of(observations), options)
-    made = speak(model, state)
-    exists = hazard.applies(np.array([today]), model.normals, options)
-    probability, verdict, speaks = _published(hazard, made, scores)
-    sentences = []
+        part, sentences = _climatology_alone(hazard, assessed, observations, region, today, options)
+        return _unexplained(hazard, part), sentences, []
+    issue = np.array([today])
+    delays = delays_of(observations)
+    made = forecasters(model, observations, issue, delays, options, explained=True)
+    weather = _weather(hazard, model, made, assessed, observations, options, forecasts)
+    numbers = _published(hazard, made, assessed, weather)
+    exists = hazard.applies(issue, model.normals, options)
     if hazard.only_where_measured:
         exists = np.where(_measured(hazard, observations), exists, np.nan)
-    unknown = ~made["state_known"].values & (exists == 1)[:, None]
-    if unknown.any():
-        where = ", ".join(
-            str(place) for place in made["location"].values[unknown.any(axis=(0, 1, 2))]
-        )
-        sentences.append(
-            f"{hazard.title}: the state on the issue day is not known at {where}, so the calendar's chances stand there."
-        )
-    part = _assemble(
-        hazard, probability, made["climatology"].values, verdict, exists, observations, today
-    )
-    replicas = [
-        _published(hazard, said, scores)[0]
-        for said in read_replicas(model, state, observations, delays_of(observations), options)
-    ]
+    usual = made["climatology"].values
+    verdict = _verdicts(hazard, assessed, made, weather, numbers)
+    part = _assemble(hazard, numbers, usual, verdict, exists, observations, today)
+    replicas = []
+    for replica in model.replicas:
+        said = forecasters(replica, observations, issue, delays, options)
+        replicas.append(_published(hazard, said, assessed, _moved(weather, said)))
     low, high = interval(part["probability"].values, replicas)
-    part = part.assign(probability_low=(DIMS, low), probability_high=(DIMS, high))
-    part = part.assign(outlook=_outlook(hazard, model, state, options)).assign_coords(
-        _outlook_coordinates(hazard, model)
-    )
     why = explain(
-        model, state, speaks, part["probability"].values, part["normal_probability"].values
-    )
-    return (
-        part.assign(contribution=(("cause", *DIMS), why)).assign_coords(cause=causes_of(hazard)),
         made,
-        sentences,
+        _weights(hazard, assessed, weather),
+        weather.both,
+        weather.used,
+        part["probability"].values,
+        part["normal_probability"].values,
     )
+    ends: dict[str, Any] = {"probability_low": (DIMS, low), "probability_high": (DIMS, high)}
+    part = part.assign(
+        **ends,
+        contribution=(("cause", *DIMS), why),
+        outlook=(OUTLOOK_DIMS, _outlook(hazard, model, observations, issue, delays, options)),
+        stage=(DIMS, np.where(weather.used & (verdict != ""), "N", part["stage"].values)),
+    ).assign_coords(cause=causes_of(hazard), **_outlook_coordinates(hazard, model))
+    there = (exists == 1)[:, None] & np.isfinite(usual)
+    sentences = _late(hazard, made, (exists == 1) & np.isfinite(usual[:, 0]))
+    sentences += _degraded_by(hazard, part, weather.wanted & there & ~weather.used)
+    return part, sentences, _told_of(hazard, weather.used & there, weather.left_out)
 
 
-def _with_weather(
+class Weather(NamedTuple):
+    """What weather forecasts add to a hazard's numbers; arrays (cell, level, init_time, location).
+
+    ``both``: the combined model's probability. ``wanted``: where it is to be published, ``used``:
+    where it is. ``verdict`` (cell, level). ``chance``: the weather model's own.
+    """
+
+    both: np.ndarray
+    chance: np.ndarray
+    wanted: np.ndarray
+    used: np.ndarray
+    verdict: np.ndarray
+    combination: xr.DataArray
+    left_out: list[str]
+
+
+def _weather(
     hazard: Hazard,
     model: Model,
-    part: xr.Dataset,
     made: xr.Dataset,
-    weather: Weather,
+    assessed: Assessed,
     observations: xr.Dataset,
-    region: Region,
-) -> tuple[xr.Dataset, list[str], list[str]]:
-    """The part with stage N's say where it is to be published and not silent, and sentences on what is degraded and what is to be known.
-
-    ``made``: what K's forecasters said.
-    """
-    archive = archive_for(hazard, weather.forecasts, observations)
+    options: Options,
+    forecasts: xr.Dataset | None,
+) -> Weather:
+    shape, issue = made["model"].shape, made["init_time"].values
+    archive = archive_for(hazard, forecasts, observations)
+    weights = blend_weights(assessed.backtest, len(hazard.cells))
+    never, silent = np.zeros(shape, dtype=bool), np.full(shape, np.nan)
     if not archive:
-        return part, [], []
-    options, today = options_for(hazard, region, observations), part["init_time"].values
-    ahead = rolling_chances(hazard, archive, observations, model.normals, options, today)
-    weights = live_weights(weather.backtests.get(hazard.name), len(hazard.cells))
+        nothing = np.full(shape[:2], NOT_ASSESSED, dtype=object)
+        return Weather(silent, silent, never, never, nothing, weights, [])
+    ahead = rolling_chances(hazard, archive, observations, model.normals, options, issue)
     both = blend(weights, made["model"].values, ahead.values)
-    wanted, verdict = _decided(hazard, weather.stages[weather.stages["hazard"] == hazard.name])
-    exists = (part["verdict"].values != "") & (hazard.applies(today, model.normals, options) == 1)[
-        :, None
-    ]
-    heard = exists & speaks(ahead.values)
-    use = heard & wanted[..., None, None]
-    said = part["probability"].values
-    numbers = np.moveaxis(
-        publish_both(*(np.moveaxis(array, 1, 0) for array in (said, both, use))), 0, 1
-    )
-    chance = np.where(use, np.round(numbers, DECIMALS), said)
-    news: dict[str, Any] = {
-        end: part[end].where(~use) for end in ("probability_low", "probability_high")
+    decided, verdict = _decided(hazard, assessed.weather)
+    wanted = np.array(np.broadcast_to(decided[:, None, None, None], shape))
+    assessable = np.asarray(np.isfinite(made["climatology"].values))
+    whole = (speaks(ahead.values) | ~assessable).all(axis=1, keepdims=True)
+    used: np.ndarray = wanted & whole & assessable
+    return Weather(both, ahead.values, wanted, used, verdict, weights, ahead.attrs["left_out"])
+
+
+def _moved(weather: Weather, said: xr.Dataset) -> Weather:
+    """The combined number where the state model says something else."""
+    if not weather.used.any():
+        return weather
+    both = blend(weather.combination, said["model"].values, weather.chance)
+    return weather._replace(both=both)
+
+
+def _weights(hazard: Hazard, assessed: Assessed, weather: Weather) -> np.ndarray:
+    """Weights of the forecasters, the combined model the first of them where it is used.
+
+    (forecaster, cell, level or 1, init_time, location).
+    """
+    alone = live_weights(hazard, assessed.backtest)
+    if not weather.used.any():
+        return alone
+    tested = assessed.backtest
+    if tested is not None and "both" not in tested:
+        tested = None
+    return np.where(weather.used, live_weights(hazard, tested, COMBINED), alone)
+
+
+def _published(
+    hazard: Hazard, made: xr.Dataset, assessed: Assessed, weather: Weather
+) -> np.ndarray:
+    """The published probability: (cell, level, init_time, location)."""
+    said = {str(name): part.values for name, part in made.data_vars.items()}
+    said["model"] = np.where(weather.used, weather.both, said["model"])
+    return publish(_weights(hazard, assessed, weather), said)
+
+
+def _verdicts(
+    hazard: Hazard, assessed: Assessed, made: xr.Dataset, weather: Weather, numbers: np.ndarray
+) -> np.ndarray:
+    """The verdict on each number: (cell, level, init_time, location).
+
+    Where the newest value is too late nothing more than the climatology is claimed; where there is
+    no number it is not assessed.
+    """
+    rows = verdict_rows(hazard, assessed.known)
+    verdict = np.broadcast_to(rows[..., None, None], numbers.shape)
+    lost = (made["days_late"].values == -1)[:, None]
+    verdict = np.where(lost & np.isin(verdict, (SKILFUL, KNOWN)), USUAL, verdict)
+    verdict = np.where(weather.used, weather.verdict[..., None, None], verdict)
+    return np.where(np.isnan(numbers), NOT_ASSESSED, verdict)
+
+
+def verdict_rows(hazard: Hazard, scores: pd.DataFrame) -> np.ndarray:
+    """Verdicts of scores.csv by cell and level, of an index by its lead: (cell, level)."""
+    by_lead = hazard.windows_look_back
+    found = {
+        (row["lead_days"], 0 if by_lead else row["window_days"], row["level"]): row["verdict"]
+        for row in scores.to_dict("records")
     }
-    news["probability"] = DIMS, chance
-    news["verdict"] = DIMS, np.where(use, verdict[..., None, None], part["verdict"].values)
-    news["stage"] = DIMS, np.where(use, "N", part["stage"].values)
-    part = part.assign(news)
-    silent = exists & wanted[..., None, None] & ~heard
-    return (
-        _caused_by_weather(part, use),
-        _degraded_by(hazard, part, silent),
-        _told_of(hazard, use, ahead.attrs),
+    return np.array(
+        [
+            [
+                found.get((cell.lead_days, 0 if by_lead else cell.window_days, level), NOT_ASSESSED)
+                for level in LEVELS
+            ]
+            for cell in hazard.cells
+        ],
+        dtype=object,
     )
+
+
+def _late(hazard: Hazard, made: xr.Dataset, exists: np.ndarray) -> list[str]:
+    """A sentence where the newest value is not at hand: on what day's the numbers are."""
+    late, sentences = made["days_late"].values, []
+    for days in np.unique(late[exists]):
+        if days == 0:
+            continue
+        here = made["location"].values[((late == days) & exists).any(axis=(0, 1))]
+        where = ", ".join(str(place) for place in here)
+        sentences.append(
+            f"{hazard.title}: the state on the issue day is not known at {where}, so the "
+            "calendar's chances stand there."
+            if days < 0
+            else f"{hazard.title}: the newest value is late at {where}, so what was known "
+            f"{days} {'day' if days == 1 else 'days'} before stands there."
+        )
+    return sentences
 
 
 def _decided(hazard: Hazard, stages: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each cell and level is to be both stages' number, and as what: (cell, level).
+    """Whether each cell is to be the combined number (cell,), and as what (cell, level).
 
     Provisionally where no day with forecasts was ever backtested.
     """
-    rows = (
-        stages[stages["stage"] == "both"]
-        .set_index(["lead_days", "window_days", "level"])[["published", "verdict"]]
-        .to_dict("index")
-    )
-    nothing = {"published": True, "verdict": PROVISIONAL}
-    found = [
-        [rows.get((cell.lead_days, cell.window_days, level), nothing) for level in LEVELS]
+    both = stages[stages["stage"] == "both"]
+    rows = both.set_index(["lead_days", "window_days", "level"])["verdict"].to_dict()
+    decided = both.groupby(["lead_days", "window_days"])["published"].first().to_dict()
+    published = [decided.get((cell.lead_days, cell.window_days), True) for cell in hazard.cells]
+    verdict = [
+        [rows.get((cell.lead_days, cell.window_days, level), PROVISIONAL) for level in LEVELS]
         for cell in hazard.cells
     ]
-    return tuple(
-        np.array([[row[name] for row in of_cell] for of_cell in found])
-        for name in ("published", "verdict")
-    )  # type: ignore[return-value]
-
-
-def _caused_by_weather(part: xr.Dataset, use: np.ndarray) -> xr.Dataset:
-    """Contributions with a cause of its own for the weather forecast, which accounts for all where it has its say."""
-    total = log_odds(part["probability"].values) - log_odds(part["normal_probability"].values)
-    whole = np.where(use, total, np.where(np.isnan(total), np.nan, 0.0))
-    why = np.concatenate([np.where(use, 0.0, part["contribution"].values), whole[None]])
-    causes = [*part["cause"].values, WEATHER]
-    return (
-        part.drop_vars(["contribution", "cause"])
-        .assign(contribution=(("cause", *DIMS), why))
-        .assign_coords(cause=causes)
-    )
+    return np.array(published, dtype=bool), np.array(verdict, dtype=object)
 
 
 def _degraded_by(hazard: Hazard, part: xr.Dataset, silent: np.ndarray) -> list[str]:
@@ -267,12 +305,12 @@ def _degraded_by(hazard: Hazard, part: xr.Dataset, silent: np.ndarray) -> list[s
     ]
 
 
-def _told_of(hazard: Hazard, use: np.ndarray, attrs: Mapping[str, Any]) -> list[str]:
-    """What is to be known of the weather forecasts: where they speak, and what was left out and why."""
-    left_out = [f"{hazard.title}: {sentence}" for sentence in attrs["left_out"]]
-    if not use.any():
+def _told_of(hazard: Hazard, used: np.ndarray, reasons: list[str]) -> list[str]:
+    """What a reader should know of the weather forecasts: where they count, what was left out."""
+    left_out = [f"{hazard.title}: {sentence}" for sentence in reasons]
+    if not used.any():
         return left_out
-    cells = _cells_in_words(hazard, use)
+    cells = _cells_in_words(hazard, used)
     return [
         f"{hazard.title}: weather forecasts have their say in the chances of {cells}; in all others the past alone.",
         *left_out,
@@ -298,71 +336,25 @@ def _cells_in_words(hazard: Hazard, which: np.ndarray) -> str:
     )
 
 
-def _published(
-    hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Published probability, its verdict and the forecaster that speaks: (cell, level, init_time, location)."""
-    decided = scores.set_index(["lead_days", "window_days", "level"])[
-        ["verdict", "fallback"]
-    ].to_dict("index")
-    default = {
-        "verdict": NOT_ASSESSED,
-        "fallback": "persistence" if hazard.overlap else "climatology",
-    }
-    probability = np.empty(made["model"].shape)
-    verdict, speaks = (np.empty(probability.shape, dtype=object) for _ in range(2))
-    for number, cell in enumerate(hazard.cells):
-        rows = [decided.get((cell.lead_days, cell.window_days, level), default) for level in LEVELS]
-        verdicts = np.array([row["verdict"] for row in rows], dtype=object)
-        use_known = np.array([row["fallback"] == "persistence" for row in rows])
-        numbers = {str(name): values.values[number] for name, values in made.data_vars.items()}
-        shape = numbers["model"].shape
-        use_model, use_known, said = (
-            np.broadcast_to(part[:, None, None], shape)
-            for part in (verdicts == SKILFUL, use_known, verdicts)
-        )
-        probability[number] = publish(
-            numbers["model"],
-            known_numbers(numbers, verdicts),
-            numbers["climatology"],
-            use_model,
-            use_known,
-        )
-        unknown = ~numbers["state_known"].astype(bool)
-        probability[number] = np.where(unknown, numbers["climatology"], probability[number])
-        verdict[number] = np.where(unknown & np.isin(said, (SKILFUL, KNOWN)), USUAL, said)
-        bare = (
-            use_known
-            & (said == NOT_ASSESSED)
-            & np.isfinite(numbers.get("overlap", np.full(shape, np.nan)))
-        )
-        speaks[number] = np.select(
-            [unknown, use_model, bare, use_known],
-            ["climatology", "model", "overlap", "persistence"],
-            "climatology",
-        )
-    return probability, verdict, speaks
-
-
 OUTLOOK_DIMS = ("quantile", "cell", "init_time", "location")
 
 
 def _outlook(
-    hazard: Hazard, model: Model, state: State, options: Options
-) -> tuple[tuple[str, ...], np.ndarray]:
+    hazard: Hazard,
+    model: Model,
+    observations: xr.Dataset,
+    issue: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> np.ndarray:
     """Quantiles of the hazard's quantity, NaN where none were learnt."""
-    if model.outlook is None:
-        return OUTLOOK_DIMS, np.full(
-            (len(QUANTILES), *(state.features.sizes[dim] for dim in OUTLOOK_DIMS[1:])), np.nan
-        )
-    return OUTLOOK_DIMS, predict_outlook(
-        model.outlook, hazard, state.features, model.normals, options
-    ).values
+    state = read_state(model, observations, issue, delays, options)
+    return predict_quantiles(hazard, model.quantity, state, model.normals, options).values
 
 
 def _outlook_coordinates(hazard: Hazard, model: Model | None) -> dict[str, Any]:
     """The quantiles, and of each cell what they are of, and its units."""
-    learnt = {} if model is None or model.outlook is None else model.outlook.learnt.attrs
+    learnt = {} if model is None or model.quantity is None else model.quantity.attrs
     words = {
         f"outlook_{name}": ("cell", np.full(len(hazard.cells), learnt.get(name, ""), dtype=object))
         for name in ("title", "units")
@@ -384,53 +376,60 @@ def _unexplained(hazard: Hazard, part: xr.Dataset) -> xr.Dataset:
 
 
 def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """90 % interval of each probability for the years it was learnt from: jackknife in log-odds, a block of years left out each.
+    """90 % interval of each probability for the years it was learnt from.
 
-    Efron & Stein 1981: se^2 = (g - 1) / g times the sum of squares about the mean of g replicas. Holds the probability; where
-    that is 0 because the event cannot be, or missing, so are both ends.
+    Jackknife in log-odds, a block of years left out each (Efron & Stein 1981): se^2 = (g - 1) / g
+    times the sum of squares about the mean of g replicas, and Student's t of g - 1 degrees of
+    freedom. Holds the probability; where that is 0 because the event cannot be, or missing, so are
+    both ends.
     """
+    g = len(replicas)
     odds = log_odds(np.stack(replicas))
-    error = np.sqrt(
-        (len(replicas) - 1) / len(replicas) * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0)
-    )
+    error = np.sqrt((g - 1) / g * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0))
+    reach = student_t.ppf(0.95, g - 1) * error
     low, high = (
-        np.round(expit(log_odds(probability) + side * TWO_SIDED_90 * error), DECIMALS)
-        for side in (-1, 1)
+        np.round(expit(log_odds(probability) + side * reach), DECIMALS) for side in (-1, 1)
     )
-    certain = error == 0
+    certain = (error == 0) | (probability == 0) | np.isnan(probability)
     return np.where(certain, probability, np.minimum(low, probability)), np.where(
         certain, probability, np.maximum(high, probability)
     )
 
 
-def _calendar_alone(
-    hazard: Hazard, observations: xr.Dataset, region: Region, today: np.datetime64, options: Options
-):
-    """The calendar's probabilities learnt from the record, which cells exist, and since when the record is."""
+def _climatology_alone(
+    hazard: Hazard,
+    assessed: Assessed,
+    observations: xr.Dataset,
+    region: Region,
+    today: np.datetime64,
+    options: Options,
+) -> tuple[xr.Dataset, list[str]]:
+    """The climatology learnt from the record, where there is no model."""
     first, last = reference_years(region, observations)
-    normals = hazard.fit_normals(
-        observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31")), options
+    reference = observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31"))
+    normals = hazard.fit_normals(reference, options)
+    margins = hazard.margins(observations, normals, options)
+    outcome = build_outcome(hazard, margins, normals, options)
+    issue = np.array([today])
+    usual = predict_climatology(fit_climatology(outcome), issue, outcome["lead_days"].values)
+    verdict = np.where(
+        np.isnan(usual), NOT_ASSESSED, USUAL if len(assessed.known) else NOT_ASSESSED
+    ).astype(object)
+    exists = hazard.applies(issue, normals, options)
+    sentence = (
+        f"{hazard.title}: no model could be used, so the calendar's chances since {first} stand."
     )
-    outcome = build_outcome(hazard, hazard.events(observations, normals, options), normals, options)
-    usual = predict_climatology(
-        fit_climatology(outcome), np.array([today]), outcome["lead_days"].values
-    )
-    return {"climatology": usual}, hazard.applies(np.array([today]), normals, options), first
+    return _assemble(hazard, usual, usual, verdict, exists, observations, today), [sentence]
 
 
-def _nothing(
-    hazard: Hazard, observations: xr.Dataset
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _nothing(hazard: Hazard, observations: xr.Dataset, today: np.datetime64) -> xr.Dataset:
+    """The part of a hazard that the record lacks the variables of."""
     shape = (len(hazard.cells), len(LEVELS), 1, observations.sizes["location"])
     first = hazard.cells[0].window_days
     declared = [not hazard.windows_look_back or cell.window_days == first for cell in hazard.cells]
     exists = np.broadcast_to(np.where(declared, 1.0, np.nan)[:, None, None], (shape[0], *shape[2:]))
-    return (
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full(shape, NOT_ASSESSED, dtype=object),
-        exists,
-    )
+    number, verdict = np.full(shape, np.nan), np.full(shape, NOT_ASSESSED, dtype=object)
+    return _assemble(hazard, number, number, verdict, exists, observations, today)
 
 
 def _assemble(
@@ -505,7 +504,7 @@ def _colours(
     )
     before = _ranks_before(hazard, part, previous)
     rank = colour_ranks(hazard, region, chance, usual, before)
-    nothing = knows_nothing(verdict) | np.isnan(chance).all(axis=1)
+    nothing = ~tells_more(chance, usual, verdict)
     colour = name_colours(rank, nothing, before)
     return xr.DataArray(
         np.where((verdict == "").all(axis=1), "", colour), dims=("cell", "init_time", "location")

@@ -1,6 +1,6 @@
 """What would have been published on past days, and what came of it: how often each colour was shown, hit and cried wolf; reliability.
 
-Past days are those of the backtest, each year's numbers by what was learnt before it and its fallback chosen on the years before it.
+Past days are those of the backtest, each year's numbers by what was learnt before it.
 The colours are those of single days, without the margin by which a live colour outlasts a falling chance.
 """
 
@@ -15,8 +15,8 @@ import xarray as xr
 
 from configs import Region
 from features.hazards import LEVELS, Hazard, hazards
-from models.colours import COLOURS, colour_ranks, knows_nothing
-from models.scores import bootstrap_years, published_numbers
+from models.colours import COLOURS, colour_ranks, tells_more
+from models.scores import NOT_ASSESSED, bootstrap_years, by_lead
 
 EDGES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 FEWEST_CASES = 20
@@ -35,55 +35,59 @@ class Record:
 def record_of(
     out_of_fold: Mapping[str, xr.Dataset], scores: pd.DataFrame, region: Region
 ) -> Record:
-    """The record of all hazards with a backtest. ``scores``: stage K's, as models.scores.assess gives them."""
+    """The record of all hazards with a backtest.
+
+    ``scores``: the state model's, as models.scores.assess gives them.
+    """
     colours, bins = [], []
     for name in sorted(out_of_fold):
         hazard, made = hazards()[name], out_of_fold[name]
-        said, verdict = _published(hazard, made, scores[scores["hazard"] == name])
-        colours += list(colour_marks(hazard, region, made, said, verdict))
-        bins += list(reliability_of(hazard, made, said))
+        judged = by_lead(hazard, made)
+        rows = scores[scores["hazard"] == name].set_index(["lead_days", "window_days", "level"])
+        verdict = np.array(
+            [
+                [rows["verdict"].get((lead, window, level), NOT_ASSESSED) for level in LEVELS]
+                for lead, window in zip(
+                    judged["lead_days"].values, judged["window_days"].values, strict=True
+                )
+            ],
+            dtype=object,
+        )
+        colours += list(colour_marks(hazard, region, judged, verdict))
+        bins += list(reliability_of(hazard, made))
     return Record(pd.DataFrame(colours), pd.DataFrame(bins))
 
 
-def _published(
-    hazard: Hazard, made: xr.Dataset, scores: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray]:
-    """Published probability (cell, level, init_time, location), NaN for a cell without scores, and verdicts (cell, level)."""
-    said = np.full(made["outcome"].shape, np.nan)
-    verdict = np.full(said.shape[:2], "", dtype=object)
-    for _, rows in scores[scores["n"] > 0].groupby(["lead_days", "window_days"]):
-        if len(rows) == len(LEVELS):
-            ordered = rows.sort_values("level")
-            cell, numbers = published_numbers(hazard, made, ordered)
-            said[cell], verdict[cell] = numbers, ordered["verdict"].to_numpy(dtype=object)
-    return said, verdict
-
-
 def colour_marks(
-    hazard: Hazard, region: Region, made: xr.Dataset, said: np.ndarray, verdict: np.ndarray
+    hazard: Hazard, region: Region, made: xr.Dataset, verdict: np.ndarray
 ) -> Iterator[dict]:
-    """For each cell and colour, per place and year (of a season, where only that is scored): ``shown``
-    days with that colour or a worse one, ``hits`` on which the event it speaks of happened (yellow level 1, orange 2, red 3), ``false``
-    on which it did not, ``missed`` days with the event and no such colour; ``days`` scored, ``years`` with any, ``grey``: never shown
-    because the calendar knows as much.
+    """For each cell and colour, per location and year (of a season, where only that is scored).
+
+    ``shown``: days with that colour or a worse one; ``hits``: those on which the event it speaks of
+    happened (yellow level 1, orange 2, red 3); ``false``: those on which it did not; ``missed``:
+    days with the event and no such colour; ``days`` scored, ``years`` with any; ``grey``: never
+    shown, because no number tells more than the climatology. ``verdict`` (cell, level).
     """
     usual, outcome = made["climatology"].values.astype(np.float64), made["outcome"].values
-    rank = colour_ranks(hazard, region, said, usual)
+    said = made["published"].values.astype(np.float64)
+    tells = tells_more(said, usual, np.broadcast_to(verdict[..., None, None], said.shape))
+    rank = np.where(tells, colour_ranks(hazard, region, said, usual), 0)
     years = made["init_time"].dt.year.values
-    silent = knows_nothing(verdict)
-    for number, cell in enumerate(hazard.cells):
+    for number in range(made.sizes["cell"]):
+        lead, window = (int(made[name].values[number]) for name in ("lead_days", "window_days"))
         for level, colour in enumerate(COLOURS[1:], start=1):
-            ok = np.isfinite(said[number]).all(axis=0) & np.isfinite(outcome[number, level - 1])
+            ok = np.isfinite(said[number, 0]) & np.isfinite(outcome[number, level - 1])
             if not ok.any():
                 continue
-            shown = (rank[number] >= level)[ok] & ~silent[number]
+            shown = (rank[number] >= level)[ok]
             event = outcome[number, level - 1][ok] == 1
             of_years = np.unique(np.broadcast_to(years[:, None], ok.shape)[ok])
             spans = _place_years(ok, years) / hazard.issue_step_days
             yield {
-                "hazard": hazard.name, "lead_days": cell.lead_days, "window_days": cell.window_days, "colour": colour,
-                "shown": shown.sum() / spans, "hits": (shown & event).sum() / spans, "false": (shown & ~event).sum() / spans,
-                "missed": (~shown & event).sum() / spans, "days": int(ok.sum()), "years": len(of_years), "grey": bool(silent[number]),
+                "hazard": hazard.name, "lead_days": lead, "window_days": window, "colour": colour,
+                "shown": shown.sum() / spans, "hits": (shown & event).sum() / spans,
+                "false": (shown & ~event).sum() / spans, "missed": (~shown & event).sum() / spans,
+                "days": int(ok.sum()), "years": len(of_years), "grey": not tells[number].any(),
             }  # fmt: skip
 
 
@@ -93,7 +97,7 @@ def _place_years(ok: np.ndarray, years: np.ndarray) -> float:
     return float(days.sum() / days.max())
 
 
-def reliability_of(hazard: Hazard, made: xr.Dataset, said: np.ndarray) -> Iterator[dict]:
+def reliability_of(hazard: Hazard, made: xr.Dataset) -> Iterator[dict]:
     """Bins of the level-1 chance of single days (of an index: its leads), all leads and places together: ``forecast``, the mean chance;
     ``observed``, the share that happened, with the 5 % and 95 % points ``low`` and ``high`` by drawing whole years again, because
     days and places of one year are not independent (Broecker & Smith 2007 draw days); ``n`` cases and ``events``.
@@ -103,7 +107,7 @@ def reliability_of(hazard: Hazard, made: xr.Dataset, said: np.ndarray) -> Iterat
         for number, cell in enumerate(hazard.cells)
         if hazard.windows_look_back or cell.window_days == 1
     ]
-    p, y = said[single, 0], made["outcome"].values[single, 0].astype(np.float64)
+    p, y = (made[name].values[single, 0].astype(np.float64) for name in ("published", "outcome"))
     ok = np.isfinite(p) & np.isfinite(y)
     if not ok.any():
         return

@@ -1,4 +1,4 @@
-"""Scores, fallbacks and verdicts: one set of functions for the backtest and for live verification.
+"""Scores and verdicts: one set of functions for the backtest and for live verification.
 
 Brier 1950; CORP decomposition by isotonic regression (Dimitriadis, Gneiting & Jordan 2021); false discovery rate of
 Benjamini & Hochberg 1995; sign-flip test on yearly differences, because days of one year are not independent.
@@ -6,7 +6,7 @@ Benjamini & Hochberg 1995; sign-flip test on yearly differences, because days of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -17,7 +17,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.metrics import roc_auc_score
 
 from configs import Region
-from features.hazards import LEVELS, Cell, Hazard, hazards
+from features.hazards import LEVELS, Hazard, hazards
 
 COLUMNS = (
     "region", "hazard", "level", "lead_days", "window_days", "n", "n_events", "n_event_years", "base_rate",
@@ -31,7 +31,6 @@ FLIPS = 10_000
 FALSE_DISCOVERIES = 0.10
 FEWEST_EVENT_DAYS = 10
 FEWEST_EVENT_YEARS = 5
-FEWEST_YEARS_FOR_FALLBACK = 3  # a bootstrap over fewer says nothing
 SKILFUL, KNOWN, USUAL, NOT_ASSESSED, PROVISIONAL = (
     "skilful",
     "known",
@@ -43,13 +42,15 @@ SKILFUL, KNOWN, USUAL, NOT_ASSESSED, PROVISIONAL = (
 
 @dataclass(frozen=True)
 class Sample:
-    """One cell's and level's out-of-fold days of all places: probabilities and outcome, each (day,).
+    """One cell's and level's out-of-fold days of all locations: probabilities, outcome; (day,).
 
-    ``block``: the stretch of time, a year or some days, that is kept whole when it is drawn or its sign flipped.
+    ``block``: the stretch of time, a year or some days, that is kept whole when it is drawn or its
+    sign flipped. ``published``: the number that readers get.
     """
 
     outcome: np.ndarray
     model: np.ndarray
+    published: np.ndarray
     persistence: np.ndarray
     climatology: np.ndarray
     climatology_smoothed: np.ndarray
@@ -87,23 +88,25 @@ class Sample:
         return len(self.event_days) >= FEWEST_EVENT_DAYS and self.event_years >= FEWEST_EVENT_YEARS
 
 
+FORECASTERS = ("model", "published", "persistence", "climatology", "climatology_smoothed")
+
+
 def sample(
     out_of_fold: xr.Dataset,
     cell: int,
     level: int,
-    speaker: str = "model",
+    names: Mapping[str, str] | None = None,
     block_days: int | None = None,
 ) -> Sample:
-    """The scored days of one cell and level, counted from 1, of the forecaster ``speaker``.
+    """The scored days of one cell and level, counted from 1.
 
-    Blocks are calendar years, or of ``block_days`` days.
+    ``names``: which variable stands for a forecaster, where it is not its own. Blocks are calendar
+    years, or of ``block_days`` days.
     """
-    names = {"outcome": "outcome", "model": speaker} | {
-        name: name for name in ("persistence", "climatology", "climatology_smoothed")
-    }
+    variables = {"outcome": "outcome"} | {name: name for name in FORECASTERS} | dict(names or {})
     part = {
         name: out_of_fold[variable].values[cell, level - 1].astype(np.float64)
-        for name, variable in names.items()
+        for name, variable in variables.items()
     }
     ok = np.all([np.isfinite(values) for values in part.values()], axis=0)
     days = np.broadcast_to(
@@ -115,6 +118,27 @@ def sample(
         else days.astype("datetime64[Y]").astype(int) + 1970
     )
     return Sample(**{name: values[ok] for name, values in part.items()}, block=block, day=days)
+
+
+def by_lead(hazard: Hazard, out_of_fold: xr.Dataset) -> xr.Dataset:
+    """Cells as they are judged: where they are windows of an index, those of one lead as one.
+
+    Its ``window_days`` is that which counts on most of its days.
+    """
+    if not hazard.windows_look_back:
+        return out_of_fold
+    of_lead = out_of_fold["lead_days"].values
+    groups = [np.flatnonzero(of_lead == lead) for lead in np.unique(of_lead)]
+    counts = np.isfinite(out_of_fold["outcome"].values[:, 0]).sum(axis=(1, 2))
+    fullest = [int(group[counts[group].argmax()]) for group in groups]
+    merged = {
+        name: (part.dims, np.stack([np.fmax.reduce(part.values[group]) for group in groups]))
+        for name, part in out_of_fold.data_vars.items()
+    }
+    windows = out_of_fold["window_days"].values[fullest]
+    coords = {name: out_of_fold[name] for name in ("level", "init_time", "location")}
+    cells = {"lead_days": ("cell", of_lead[fullest]), "window_days": ("cell", windows)}
+    return xr.Dataset(merged, {**coords, **cells}, out_of_fold.attrs)
 
 
 @cache
@@ -136,13 +160,6 @@ def skill_interval(own: np.ndarray, reference: np.ndarray) -> tuple[float, float
     return float(low), float(high)
 
 
-def beats_by_bootstrap(reference: np.ndarray, own: np.ndarray) -> bool:
-    """True if the lower 90 % bound of the yearly improvement (reference minus own squared error) is above 0."""
-    if len(own) < FEWEST_YEARS_FOR_FALLBACK:
-        return False
-    return bool(np.quantile(bootstrap_years(len(own)) @ (reference - own), 0.10) > 0)
-
-
 def sign_flip_p(difference: np.ndarray) -> float:
     """One-sided p that yearly improvements are centred on 0: share of FLIPS random signs with a mean at least as great."""
     if not np.any(difference):
@@ -152,14 +169,12 @@ def sign_flip_p(difference: np.ndarray) -> float:
     return float((reached.sum() + 1) / (FLIPS + 1))
 
 
-def discoveries(p_values: np.ndarray, q: float = FALSE_DISCOVERIES) -> np.ndarray:
-    """Which p-values Benjamini & Hochberg 1995 reject at false discovery rate ``q``."""
-    order = np.argsort(p_values)
-    passed = p_values[order] <= q * np.arange(1, len(p_values) + 1) / max(len(p_values), 1)
-    accepted = np.zeros(len(p_values), dtype=bool)
-    if passed.any():
-        accepted[order[: np.flatnonzero(passed).max() + 1]] = True
-    return accepted
+def discovery_limit(p_values: np.ndarray, q: float = FALSE_DISCOVERIES) -> float:
+    """The greatest p that Benjamini & Hochberg 1995 take for a discovery at rate ``q``; 0: none."""
+    ranks = np.arange(1, len(p_values) + 1)
+    limits = q * ranks / max(len(p_values), 1)
+    passed = np.sort(p_values) <= limits
+    return float(limits[passed].max()) if passed.any() else 0.0
 
 
 def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, float]:
@@ -177,70 +192,14 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
     return float(brier - best), float(uncertainty - best), uncertainty
 
 
-def persistence_by_fold(one: Sample) -> np.ndarray:
-    """True for each test year whose fallback is persistence, chosen on the years before it alone: (year,)."""
-    known, calendars = _squared_errors(one)
-    return np.array(
-        [
-            _beats_all(known[:fold], [part[:fold] for part in calendars])
-            for fold in range(len(one.blocks))
-        ],
-        dtype=bool,
-    )
-
-
-def knows_more_than_the_calendar(one: Sample) -> bool:
-    """Whether the known state beats the calendar, and a smoother calendar too.
-
-    A regression on a state that tells nothing still averages the noise of the calendar's frequencies away.
-    """
-    return _beats_all(*_squared_errors(one))
-
-
-def _squared_errors(one: Sample) -> tuple[np.ndarray, list[np.ndarray]]:
-    """By block, the known state's and both calendars'."""
-    return one.by_block(one.persistence), [
-        one.by_block(part) for part in (one.climatology, one.climatology_smoothed)
-    ]
-
-
-def _beats_all(own: np.ndarray, others: Sequence[np.ndarray]) -> bool:
-    return all(beats_by_bootstrap(other, own) for other in others)
-
-
-def nest(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Hold the levels that are not ``fixed`` between the nearest that are; level on axis 0, both (level, ...).
-
-    The result is nested where the fixed values are nested among themselves and the others among themselves.
-    """
-    upper = np.fmin.accumulate(np.where(fixed, values, np.inf), axis=0)
-    lower = np.fmax.accumulate(np.where(fixed, values, -np.inf)[::-1], axis=0)[::-1]
-    return np.where(fixed, values, np.clip(values, lower, upper))
-
-
-def publish(
-    model: np.ndarray,
-    known: np.ndarray,
-    climatology: np.ndarray,
-    use_model: np.ndarray,
-    use_known: np.ndarray,
-) -> np.ndarray:
-    """The number published for each level; all arrays (level, ...), level on axis 0.
-
-    The calendar's number is never altered. Where levels fall back on different baselines the known state's number is held
-    between the calendar's of its neighbours, so that the fallback itself is nested; the model's is held between those.
-    """
-    fallback = nest(np.where(use_known, known, climatology), ~use_known)
-    return nest(np.where(use_model, model, fallback), ~use_model)
-
-
 def assess(
     out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mapping[str, str]
 ) -> pd.DataFrame:
-    """The table of scores.csv for all hazards of a region together; verdicts are corrected over all its assessed cells.
+    """The table of scores.csv for all hazards of a region together.
 
-    ``out_of_fold``: backtests by hazard, as models.backtest makes them. ``missing``: hazards that cannot be assessed; their
-    rows say so. ``brier`` and the skills are the model's, ``brier_published`` is of what would have been published.
+    ``out_of_fold``: backtests by hazard, as models.backtest makes them. ``missing``: hazards that
+    cannot be assessed; their rows say so. ``brier`` and the skills are the model's,
+    ``brier_published`` and the verdict are of the published number.
     """
     rows = []
     for name in sorted({*out_of_fold, *missing}):
@@ -249,33 +208,36 @@ def assess(
             if name in out_of_fold
             else _blank_rows(hazards()[name])
         )
-    scores = pd.DataFrame(rows, columns=[*COLUMNS, "_assessed"]).assign(region=region.name)
-    scores = decide(scores)
-    for name, predictions in out_of_fold.items():
-        for _, rows_of_cell in scores[scores["hazard"] == name].groupby(
-            ["lead_days", "window_days"]
-        ):
-            scores.loc[rows_of_cell.index, "brier_published"] = _published_briers(
-                hazards()[name], predictions, rows_of_cell
-            )
-    return scores[list(COLUMNS)]
+    scores = pd.DataFrame(rows, columns=[*COLUMNS, "_assessed", "_p_persistence"])
+    return decide(scores.assign(region=region.name))[list(COLUMNS)]
 
 
 def decide(scores: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts from p-values: Benjamini-Hochberg over all assessed cells, and a lead counts only if every shorter one does."""
+    """Verdicts from p-values: ``known`` where the published number beats the climatologies, and
+    ``skilful`` where it beats persistence as well; false discoveries are limited over families.
+    """
     assessed = scores["_assessed"].fillna(False).astype(bool)
-    found = pd.Series(False, index=scores.index)
-    found[assessed] = discoveries(scores.loc[assessed, "p_value"].to_numpy(dtype=float))
-    ordered = scores[assessed].sort_values("lead_days")
-    unbroken = (
-        found[ordered.index]
-        .groupby([ordered["hazard"], ordered["level"], ordered["window_days"]])
-        .cummin()
-    )
-    skilful = found & unbroken.reindex(scores.index, fill_value=False)
-    known = scores["fallback"] == "persistence"
+    known = claimed(scores, assessed, "p_value")
+    skilful = known & claimed(scores, assessed, "_p_persistence")
     verdict = np.select([~assessed, skilful, known], [NOT_ASSESSED, SKILFUL, KNOWN], USUAL)
     return scores.assign(verdict=verdict)
+
+
+def claimed(scores: pd.DataFrame, assessed: pd.Series, column: str) -> pd.Series:
+    """Rows that may be called better by the p-values in ``column``.
+
+    A family is a hazard, level and window (of an index: a hazard and level). Its p is that of its
+    shortest assessed lead; the greatest p that Benjamini & Hochberg accept over all families is the
+    limit, and longer leads are claimed in turn while theirs is within it.
+    """
+    rows = scores[assessed].sort_values("lead_days", kind="stable")
+    index = [hazards()[name].windows_look_back for name in rows["hazard"]]
+    window = rows["window_days"].where(~np.array(index, dtype=bool), 0)
+    families = [rows["hazard"], rows["level"], window]
+    limit = discovery_limit(rows.groupby(families)[column].first().to_numpy(dtype=float))
+    within = (rows[column].astype(float) <= limit) & (limit > 0)
+    unbroken = within.groupby(families).cummin().astype(bool)
+    return unbroken.reindex(scores.index, fill_value=False)
 
 
 def _blank_rows(hazard: Hazard) -> list[dict]:
@@ -283,17 +245,17 @@ def _blank_rows(hazard: Hazard) -> list[dict]:
     cells = [
         cell for cell in hazard.cells if not hazard.windows_look_back or cell.window_days == first
     ]
-    return [_row(hazard, cell, level) for cell in cells for level in LEVELS]
+    return [
+        _row(hazard, cell.lead_days, cell.window_days, level) for cell in cells for level in LEVELS
+    ]
 
 
-def _row(hazard: Hazard, cell: Cell, level: int) -> dict:
-    where = {
+def _row(hazard: Hazard, lead_days: int, window_days: int, level: int) -> dict:
+    return {
         "hazard": hazard.name,
         "level": level,
-        "lead_days": cell.lead_days,
-        "window_days": cell.window_days,
-    }
-    return where | {
+        "lead_days": lead_days,
+        "window_days": window_days,
         "n": 0,
         "n_events": 0,
         "n_event_years": 0,
@@ -303,40 +265,41 @@ def _row(hazard: Hazard, cell: Cell, level: int) -> dict:
 
 
 def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset) -> list[dict]:
-    rows = []
-    for number, cell in enumerate(hazard.cells):
-        if (
-            hazard.windows_look_back
-            and not np.isfinite(out_of_fold["outcome"].values[number]).any()
-        ):
-            continue  # an index window that counts on no day of this record
+    judged, rows = by_lead(hazard, out_of_fold), []
+    for cell in range(judged.sizes["cell"]):
+        lead, window = (int(judged[name].values[cell]) for name in ("lead_days", "window_days"))
         for level in LEVELS:
-            one = sample(out_of_fold, number, level)
-            scored = _score(one, hazard) if len(one.outcome) else {}
-            rows.append(
-                _row(hazard, cell, level) | {"delay_days": out_of_fold.attrs["delay_days"]} | scored
-            )
+            one = sample(judged, cell, level)
+            scored = _score(one) if len(one.outcome) else {}
+            same = _row(hazard, lead, window, level)
+            rows.append(same | {"delay_days": out_of_fold.attrs["delay_days"]} | scored)
     return rows
 
 
-def _score(one: Sample, hazard: Hazard) -> dict:
-    own, usual, known = (
-        one.by_block(values) for values in (one.model, one.climatology, one.persistence)
-    )
-    by_fold = np.where(persistence_by_fold(one), known, usual)
-    p_value = max(
-        sign_flip_p(free - own) for free in (by_fold, known, one.by_block(one.climatology_smoothed))
-    )
-    fallback = knows_more_than_the_calendar(one) if one.assessed else bool(hazard.overlap)
+def _score(one: Sample) -> dict:
+    """The columns of scores.csv of one cell and level, and what its verdict is decided by."""
+    better = one.brier(one.persistence) < one.brier(one.climatology)
+    p_value, p_persistence = p_values(one)
     return describe(one) | {
         "p_value": p_value if one.assessed else np.nan,
-        "fallback": "persistence" if fallback else "climatology",
+        "_p_persistence": p_persistence if one.assessed else np.nan,
+        "fallback": "persistence" if better else "climatology",
         "_assessed": one.assessed,
     }
 
 
+def p_values(one: Sample) -> tuple[float, float]:
+    """One-sided p that the published number is no better than the climatologies, than persistence."""
+    own = one.by_block(one.published)
+    usual, smooth, known = (
+        sign_flip_p(one.by_block(part) - own)
+        for part in (one.climatology, one.climatology_smoothed, one.persistence)
+    )
+    return max(usual, smooth), known
+
+
 def describe(one: Sample) -> dict:
-    """The columns of scores.csv that are no decision: counts, Brier scores, skills with their intervals, discrimination."""
+    """The columns of scores.csv that are no decision: counts, Brier scores, skills, discrimination."""
     own, usual, known = (
         one.by_block(values) for values in (one.model, one.climatology, one.persistence)
     )
@@ -352,6 +315,7 @@ def describe(one: Sample) -> dict:
         "brier": one.brier(one.model),
         "brier_climatology": one.brier(one.climatology),
         "brier_persistence": one.brier(one.persistence),
+        "brier_published": one.brier(one.published),
         "bss_climatology": _skill(own, usual),
         "bss_climatology_low": low_usual,
         "bss_climatology_high": high_usual,
@@ -369,59 +333,11 @@ def _skill(own: np.ndarray, reference: np.ndarray) -> float:
     return 1 - own.sum() / reference.sum() if reference.sum() > 0 else np.nan
 
 
-def _published_briers(hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame) -> list[float]:
-    """Brier score of the published number by level; ``rows`` one cell's, by level."""
-    cell, said = published_numbers(hazard, out_of_fold, rows)
-    error = (said - out_of_fold["outcome"].values[cell]) ** 2
-    return [
-        float(np.nanmean(level)) if np.isfinite(level).any() else float("nan") for level in error
-    ]
-
-
-def published_numbers(
-    hazard: Hazard, out_of_fold: xr.Dataset, rows: pd.DataFrame
-) -> tuple[int, np.ndarray]:
-    """A cell's place, and what would have been published of it, its fallback as it was chosen fold by fold: (level, init_time, location).
-
-    ``rows`` are the cell's scores, by level.
-    """
-    cell = hazard.cells.index(
-        Cell(int(rows["lead_days"].iloc[0]), int(rows["window_days"].iloc[0]))
-    )
-    verdicts = rows["verdict"].to_numpy(dtype=object)
-    numbers = {
-        str(name): values.values[cell].astype(np.float64)
-        for name, values in out_of_fold.data_vars.items()
-    }
-    year = out_of_fold["init_time"].dt.year.values
-    use_known = np.zeros(numbers["outcome"].shape, dtype=bool)
-    for k, level in enumerate(LEVELS):
-        one = sample(out_of_fold, cell, level)
-        chosen = (
-            persistence_by_fold(one)
-            if verdicts[k] != NOT_ASSESSED
-            else np.full(len(one.blocks), bool(hazard.overlap))
-        )
-        use_known[k] = np.isin(year, one.blocks[chosen])[:, None]
-    known = known_numbers(numbers, verdicts)
-    use_model = np.broadcast_to((verdicts == SKILFUL)[:, None, None], use_known.shape)
-    return cell, publish(numbers["model"], known, numbers["climatology"], use_model, use_known)
-
-
-def known_numbers(numbers: Mapping[str, np.ndarray], verdicts: np.ndarray) -> np.ndarray:
-    """The known state's numbers (level, ...), and the overlap ensemble's own where a level is not assessed and has one."""
-    if "overlap" not in numbers:
-        return numbers["persistence"]
-    bare = (verdicts == NOT_ASSESSED).reshape(
-        -1, *[1] * (numbers["overlap"].ndim - 1)
-    ) & np.isfinite(numbers["overlap"])
-    return np.where(bare, numbers["overlap"], numbers["persistence"])
-
-
 def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
-    """Whether a challenger may take the champion's place, and why: its yearly paired Brier difference is not surely above 0.
+    """Whether a challenger may take the champion's place, and why.
 
-    Both are out-of-fold predictions; they are compared on the days, places, cells and levels both have.
+    It may unless its yearly paired Brier difference is surely above 0. Both are out-of-fold
+    predictions, compared on the days, locations, cells and levels that both have.
     """
     new, old = xr.align(challenger, champion, join="inner", exclude=("cell",))
     if (

@@ -1,8 +1,9 @@
-"""Stages K and N on the same days: what each is worth, and which of a region's numbers both together give.
+"""The state model (K), the weather model (N) and both combined, on the same days.
 
-Stage K learns from all years without weather forecasts, stage N from weather forecasts as they were issued (models.paths), and
-both together (models.blend) are what can be published instead of K's number. They are held against K and its fallback on the days
-with forecasts alone, in blocks of 15 days, because such archives hold too few years to draw years.
+The state model learns from all years without weather forecasts, the weather model speaks from
+forecasts as they were issued (models.paths), and both combined (models.blend) take the state
+model's place in the published number where they are no worse. They are held against each other on
+the days with forecasts alone, in blocks of 15 days: such archives hold too few years to draw years.
 """
 
 from __future__ import annotations
@@ -14,42 +15,48 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from features.hazards import LEVELS, Cell, Hazard, hazards
+from features.hazards import LEVELS, Hazard, hazards
 from models.blend import blend, learn_blend, speaks
+from models.publishing import laid_out, losses, publish, rolling_weights
 from models.scores import (
     COLUMNS,
     FEWEST_EVENT_DAYS,
+    NOT_ASSESSED,
     PROVISIONAL,
-    SKILFUL,
     Sample,
+    decide,
     describe,
-    discoveries,
-    nest,
-    published_numbers,
+    p_values,
     sample,
     sign_flip_p,
 )
 
 STAGES = {"K": "model", "N": "weather", "both": "both"}
 KEYS = ("hazard", "level", "lead_days", "window_days")
+COMBINED = {"model": "both"}
+"""What stands for the model in the published number where forecasts are at hand."""
 BLOCK_DAYS = 15
 FEWEST_SEASONS = 2
 FEWEST_SPELLS = 5
 APART = 3  # days between events of two spells, as between episodes of rain
 WHOLE_SEASON = 0.8  # of the days of a season, to count as one
 REFIT_GROWTH = 1.2  # weights are learnt anew when the days to learn from are so many times as many
+MONTHS_UNTIL_SCORED = (
+    2  # after a month's first day, what was forecast in the one before it is known
+)
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """How good a region's forecasts are: ``known``, stage K over all its years, and ``weather``, see ``assess_weather``."""
+    """How good forecasts are: ``known``, the state model's over all years; ``weather``, see
+    ``assess_weather``."""
 
     known: pd.DataFrame
     weather: pd.DataFrame
 
     @property
     def table(self) -> pd.DataFrame:
-        """scores.csv: of each cell and level the rows of what is published, on the days that was assessed on."""
+        """scores.csv: of each cell and level the row of what is published."""
         chosen = self.weather[
             self.weather["published"] & (self.weather["stage"] == "both")
         ].set_index(list(KEYS))
@@ -69,10 +76,25 @@ class Assessment:
         return both.reindex(kept.index).reset_index()[list(COLUMNS)]
 
 
-def together(hazard: Hazard, out_of_fold: xr.Dataset, delay_days: int) -> np.ndarray:
-    """Both stages' probability on each past day by weights learnt from what was known that day: (cell, level, init_time, location).
+def with_weather(hazard: Hazard, out_of_fold: xr.Dataset) -> xr.Dataset:
+    """A backtest with ``weather`` and, from it, ``both`` and ``published_with_weather``."""
+    dims = out_of_fold["weather"].dims
+    both = together(hazard, out_of_fold, out_of_fold.attrs["delay_days"]).astype(np.float32)
+    made = out_of_fold.assign(both=(dims, both))
+    months = made["init_time"].values.astype("datetime64[M]").astype(int)
+    months = months - months.min()
+    loss = losses(hazard, made, months, COMBINED)
+    late = np.concatenate([np.zeros_like(loss[:, : MONTHS_UNTIL_SCORED - 1]), loss], axis=1)
+    weights = laid_out(rolling_weights(late)[:, months])
+    published = publish(weights, made, COMBINED).astype(np.float32)
+    return made.assign(published_with_weather=(dims, published))
 
-    ``out_of_fold`` holds ``model``, ``weather`` and ``outcome``. NaN where stage N is silent.
+
+def together(hazard: Hazard, out_of_fold: xr.Dataset, delay_days: int) -> np.ndarray:
+    """Both models' probability on each past day by weights learnt from what was known that day.
+
+    (cell, level, init_time, location). ``out_of_fold`` holds ``model``, ``weather`` and
+    ``outcome``. NaN where the weather model is silent.
     """
     days = out_of_fold["init_time"].values
     known, weather, outcome = (
@@ -96,8 +118,8 @@ def together(hazard: Hazard, out_of_fold: xr.Dataset, delay_days: int) -> np.nda
     return np.where(speaks(weather), made, np.nan)
 
 
-def live_weights(out_of_fold: xr.Dataset | None, cells: int) -> xr.DataArray:
-    """The weights of the two stages from all that was backtested; those of trusting N alone where nothing was."""
+def blend_weights(out_of_fold: xr.Dataset | None, cells: int) -> xr.DataArray:
+    """Weights of the two models from all that was backtested; without any, the weather's alone."""
     if out_of_fold is None or "weather" not in out_of_fold:
         nothing = np.full((cells, len(LEVELS), 0, 1), np.nan)
         return learn_blend(nothing, nothing, nothing)
@@ -107,105 +129,90 @@ def live_weights(out_of_fold: xr.Dataset | None, cells: int) -> xr.DataArray:
 
 
 def assess_weather(out_of_fold: Mapping[str, xr.Dataset], known: pd.DataFrame) -> pd.DataFrame:
-    """A row for each cell, level and stage ("K", "N", "both") over the days with forecasts: columns of scores.csv, stage, published.
+    """A row for each cell, level and stage ("K", "N", "both") over the days with forecasts.
 
-    ``known``: stage K's scores over all years, models.scores.assess. Rows of "both" say what it beats (``p_value``), whether it is
-    ``published`` and as what: ``provisional`` until the archive holds FEWEST_SEASONS of the hazard's seasons and FEWEST_EVENT_DAYS
-    event days in FEWEST_SPELLS spells, and then only where its Brier score is no worse than that of what K publishes; afterwards
-    ``skilful`` where it beats K, what K publishes and the calendar. No rows where there are no forecasts.
+    Columns of scores.csv, ``stage`` and ``published``. ``known``: the state model's scores over all
+    years, models.scores.assess. Rows of "both" say whether the combined number is ``published``:
+    where its logarithmic loss, all levels of the cell together, is no worse than that of the number
+    without forecasts. Their verdict is ``provisional`` until the archive holds FEWEST_SEASONS of
+    the hazard's seasons and FEWEST_EVENT_DAYS event days in FEWEST_SPELLS spells. No rows where
+    there are no forecasts.
     """
-    spoken = {
-        name: _days_with_forecasts(hazards()[name], part, known)
-        for name, part in out_of_fold.items()
-        if "both" in part
-    }
-    rows = [
-        row
-        for name, part in spoken.items()
-        for row in _hazard_rows(hazards()[name], part, known[known["hazard"] == name])
-    ]
-    stages = pd.DataFrame(rows, columns=[*COLUMNS, "stage", "published", "_assessed"])
-    stages = _decide(stages.astype({"published": bool, "_assessed": bool})).drop(
-        columns="_assessed"
-    )
-    for _, of_cell in stages[stages["published"]].groupby(["hazard", "lead_days", "window_days"]):
-        row = of_cell.iloc[0]
-        cell = hazards()[row["hazard"]].cells.index(Cell(row["lead_days"], row["window_days"]))
-        briers = _published_briers(spoken[row["hazard"]], cell, of_cell["level"].to_numpy())
-        stages.loc[of_cell.index.to_numpy(), "brier_published"] = briers
-    return stages
-
-
-def _days_with_forecasts(
-    hazard: Hazard, out_of_fold: xr.Dataset, known: pd.DataFrame
-) -> xr.Dataset:
-    """The backtest where both stages speak, and ``said``, what K would have published there."""
-    said = np.full(out_of_fold["both"].shape, np.nan)
-    for _, rows in known[known["hazard"] == hazard.name].groupby(["lead_days", "window_days"]):
-        cell, numbers = published_numbers(hazard, out_of_fold, rows)
-        said[cell] = numbers
-    return out_of_fold.assign(said=(out_of_fold["both"].dims, said)).where(
-        np.isfinite(out_of_fold["both"])
-    )
-
-
-def _hazard_rows(hazard: Hazard, spoken: xr.Dataset, known: pd.DataFrame) -> list[dict]:
     rows = []
-    for before in known.to_dict("records"):
-        cell, level = (
-            hazard.cells.index(Cell(before["lead_days"], before["window_days"])),
-            before["level"],
-        )
-        ones = {
-            speaker: sample(spoken, cell, level, speaker, BLOCK_DAYS)
-            for speaker in (*STAGES.values(), "said")
-        }
-        if len(ones["both"].outcome):
-            same = {
-                name: before[name]
-                for name in ("region", *KEYS, "fallback", "verdict", "delay_days")
+    for name, part in out_of_fold.items():
+        if "both" in part:
+            rows += _hazard_rows(hazards()[name], part, known[known["hazard"] == name])
+    extra = ["stage", "published", "_assessed", "_p_persistence"]
+    stages = pd.DataFrame(rows, columns=[*COLUMNS, *extra]).astype(
+        {"published": bool, "_assessed": bool}
+    )
+    both = stages["stage"] == "both"
+    decided = decide(stages[both])["verdict"].replace({NOT_ASSESSED: PROVISIONAL})
+    stages.loc[both, "verdict"] = decided
+    return stages.drop(columns=extra[2:])
+
+
+def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset, known: pd.DataFrame) -> list[dict]:
+    spoken = out_of_fold.where(np.isfinite(out_of_fold["both"]))
+    keys = ["lead_days", "window_days", "level"]
+    before = {tuple(row[key] for key in keys): row for row in known.to_dict("records")}
+    gate, rows = _no_worse(spoken), []
+    for number, cell in enumerate(hazard.cells):
+        for level in LEVELS:
+            row = before.get((cell.lead_days, cell.window_days, level))
+            ones = {
+                stage: sample(
+                    spoken,
+                    number,
+                    level,
+                    {"model": name, "published": _published_by(stage)},
+                    BLOCK_DAYS,
+                )
+                for stage, name in STAGES.items()
             }
-            rows += [same | row for row in _rows(ones, _seasons(hazard, spoken, cell))]
+            if row is None or not len(ones["both"].outcome):
+                continue
+            same = {
+                name: row[name] for name in ("region", *KEYS, "fallback", "verdict", "delay_days")
+            }
+            seasons = _seasons(hazard, spoken, number)
+            rows += [
+                same | describe(one) | _judged(stage, ones, bool(gate[number]), seasons)
+                for stage, one in ones.items()
+            ]
     return rows
 
 
-def _rows(ones: Mapping[str, Sample], seasons: int) -> list[dict]:
-    """A cell's and level's rows of each stage, those of both undecided; ``ones`` by forecaster."""
-    said = ones["said"].brier(ones["said"].model)
-    nothing = {"published": False, "_assessed": False, "brier_published": said}
-    rows = [
-        describe(ones[speaker]) | nothing | {"stage": stage} for stage, speaker in STAGES.items()
-    ]
-    both = {
-        "p_value": _surely_better(ones),
-        "_assessed": long_enough(ones["both"], seasons),
-        "published": rows[-1]["brier"] <= said,
-    }
-    return [*rows[:-1], rows[-1] | both]
+def _published_by(stage: str) -> str:
+    return "published" if stage == "K" else "published_with_weather"
 
 
-def _published_briers(spoken: xr.Dataset, cell: int, published: np.ndarray) -> list[float]:
-    """Brier scores of the levels ``published`` as both stages' number, nested between the levels that are K's."""
-    use = np.isin(LEVELS, published)[:, None, None] & np.isfinite(spoken["both"].values[cell])
-    error = (
-        publish_both(spoken["said"].values[cell], spoken["both"].values[cell], use)
-        - spoken["outcome"].values[cell]
-    ) ** 2
-    return [float(np.nanmean(error[level - 1])) for level in published]
+def _no_worse(spoken: xr.Dataset) -> np.ndarray:
+    """Whether the number with forecasts has no greater logarithmic loss than that without: (cell,)."""
+    outcome = spoken["outcome"].values
+    with np.errstate(divide="ignore"):
+        loss = [
+            np.nansum(-np.log(np.clip(np.where(outcome == 1, p, 1 - p), 1e-3, 1)), axis=(1, 2, 3))
+            for p in (spoken["published_with_weather"].values, spoken["published"].values)
+        ]
+    return loss[0] <= loss[1]
 
 
-def _surely_better(ones: Mapping[str, Sample]) -> float:
-    """The greatest p that both stages are no better than K, what K publishes, the known state or a calendar."""
+def _judged(stage: str, ones: Mapping[str, Sample], published: bool, seasons: int) -> dict:
+    """Whether a stage's number is published, and what its verdict is decided by."""
+    if stage != "both":
+        return {"stage": stage, "published": False, "_assessed": False}
     one = ones["both"]
-    rivals = [
-        ones["said"].model,
-        ones["model"].model,
-        one.persistence,
-        one.climatology,
-        one.climatology_smoothed,
-    ]
-    own = one.by_block(one.model)
-    return max(sign_flip_p(one.by_block(rival) - own) for rival in rivals)
+    own, without = one.by_block(one.published), ones["K"]
+    usual, known = p_values(one)
+    rivals = [without.by_block(part) for part in (without.published, without.model)]
+    return {
+        "stage": stage,
+        "published": published,
+        "_assessed": long_enough(one, seasons),
+        "p_value": usual,
+        "_p_persistence": max(known, *(sign_flip_p(rival - own) for rival in rivals)),
+    }
 
 
 def long_enough(one: Sample, seasons: int) -> bool:
@@ -216,7 +223,10 @@ def long_enough(one: Sample, seasons: int) -> bool:
 
 
 def _seasons(hazard: Hazard, spoken: xr.Dataset, cell: int) -> int:
-    """How many of the hazard's seasons, the warm one or the rest of the year, are mostly covered by forecasts."""
+    """How many of the hazard's seasons are mostly covered by forecasts.
+
+    The warm season or the rest of the year.
+    """
     first, last = (int(month) for month in spoken.attrs["warm_season"])
     warm = (last - first) % 12 + 1
     begin, length = (first, warm) if hazard.seasonal else (last % 12 + 1, 12 - warm)
@@ -229,30 +239,3 @@ def _seasons(hazard: Hazard, spoken: xr.Dataset, cell: int) -> int:
     months = days - (begin - 1)
     counts = np.unique(months[months % 12 < length] // 12, return_counts=True)[1]
     return int((counts >= WHOLE_SEASON * length * 365.25 / 12 / hazard.issue_step_days).sum())
-
-
-def _decide(stages: pd.DataFrame) -> pd.DataFrame:
-    """Which rows of both stages are published, and their verdicts: false discoveries are limited over all of them together."""
-    both = stages["stage"] == "both"
-    ready = both & stages["_assessed"]
-    found = pd.Series(False, index=stages.index)
-    found[ready] = discoveries(stages.loc[ready, "p_value"].to_numpy(dtype=float))
-    ordered = stages[ready].sort_values("lead_days")
-    unbroken = (
-        found[ordered.index]
-        .groupby([ordered["hazard"], ordered["level"], ordered["window_days"]])
-        .cummin()
-    )
-    skilful = found & unbroken.reindex(stages.index, fill_value=False)
-    provisional = both & ~ready & stages["published"]
-    verdict = np.select([skilful, provisional], [SKILFUL, PROVISIONAL], stages["verdict"])
-    published = skilful | provisional
-    return stages.assign(verdict=verdict, published=published)
-
-
-def publish_both(said: np.ndarray, both: np.ndarray, use: np.ndarray) -> np.ndarray:
-    """What is published where ``use`` of both stages' numbers and else what K publishes; all (level, ...), level on axis 0.
-
-    K's number is never altered; both stages' are held between the published neighbours.
-    """
-    return nest(np.where(use, both, said), ~use)

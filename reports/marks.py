@@ -100,9 +100,8 @@ def _wanted(slot: Slot) -> bool:
 
 
 def _of(slot: Slot, colours: pd.DataFrame) -> pd.DataFrame:
-    return colours[
-        (colours["lead_days"] == slot.lead_days) & (colours["window_days"] == slot.window_days)
-    ]
+    same_window = (colours["window_days"] == slot.window_days) | (slot.kind == "index")
+    return colours[(colours["lead_days"] == slot.lead_days) & same_window]
 
 
 def _row(slot: Slot, colours: pd.DataFrame, lang: Language) -> MarkRow | None:

@@ -22,6 +22,8 @@ CALENDAR = ("no better than usual", "not assessed")
 """Verdicts of numbers that know no more than the calendar."""
 BY_VALUE = 2
 """A number differs from the usual one by value from twice of it on, or down to half of it."""
+TELLING = 0.01
+"""Numbers below it differ by value from none."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,12 @@ def tells_more(table: pd.DataFrame) -> pd.Series:
     By evidence (a verdict that claims it) or by the value of its number, at any level.
     """
     chance, usual = table["probability"], table["normal_probability"]
-    by_value = (chance != usual) & ((chance >= BY_VALUE * usual) | (chance <= usual / BY_VALUE))
+    apart = (chance >= BY_VALUE * usual) | (chance <= usual / BY_VALUE)
+    by_value = (
+        (chance != usual)
+        & apart
+        & (table[["probability", "normal_probability"]].max(axis=1) >= TELLING)
+    )
     by_evidence = ~table["verdict"].isin(("", *CALENDAR))
     more = chance.notna() & (by_evidence | by_value)
     cell = [table[name] for name in ("hazard", "location", "lead_days", "window_days")]

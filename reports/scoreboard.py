@@ -12,7 +12,7 @@ import pandas as pd
 from reports.archive import SCORES, Published
 from reports.language import Language
 from reports.outlook import Slot, hazard_title, slot_kind
-from reports.verdicts import grouped, published_skill, reading_order, which
+from reports.verdicts import grouped, judged_cell, published_skill, reading_order, which
 from reports.wording import VERDICT_WORDS, capital, signed
 
 BEATING = frozenset({"skilful", "known"})
@@ -78,11 +78,9 @@ def _row(hazard: str, scores: pd.DataFrame, day: date, lang: Language) -> Row:
 
 
 def _lines(scores: pd.DataFrame, day: date, lang: Language) -> tuple[Line, ...]:
-    rows = {
-        (int(row["lead_days"]), int(row["window_days"])): row for row in scores.to_dict("records")
-    }
+    rows = {judged_cell(row): row for row in scores.to_dict("records")}
     slots = [
-        Slot(slot_kind(*key), *key, day + timedelta(days=key[0]))
+        Slot(slot_kind(*key), key[0], key[1] or None, day + timedelta(days=key[0]))
         for key in sorted(rows, key=reading_order)
     ]
     groups = grouped(

@@ -86,9 +86,10 @@ def _panel(
             None,
             None,
         )
-    keys = sorted({_cell(row) for row in scores.to_dict("records")}, key=reading_order)
+    keys = sorted({judged_cell(row) for row in scores.to_dict("records")}, key=reading_order)
     slots = tuple(
-        Slot(slot_kind(*key), key[0], key[1], issued + timedelta(days=key[0])) for key in keys
+        Slot(slot_kind(*key), key[0], key[1] or None, issued + timedelta(days=key[0]))
+        for key in keys
     )
     levels = tuple(
         _level(int(level), slots, scores[scores["level"] == level], lang)
@@ -113,8 +114,10 @@ def reading_order(key: tuple[int, int]) -> tuple[int, int, int]:
     )
 
 
-def _cell(row: Mapping[Any, Any]) -> tuple[int, int]:
-    return int(row["lead_days"]), int(row["window_days"])
+def judged_cell(row: Mapping[Any, Any]) -> tuple[int, int]:
+    """Lead and window of a row of the scores; 0 for a window of an index, judged by lead alone."""
+    lead, window = int(row["lead_days"]), int(row["window_days"])
+    return lead, 0 if slot_kind(lead, window) == "index" else window
 
 
 def _key(slot: Slot) -> tuple[int, int]:
@@ -124,7 +127,7 @@ def _key(slot: Slot) -> tuple[int, int]:
 def _level(
     level: int, slots: tuple[Slot, ...], scores: pd.DataFrame, lang: Language
 ) -> LevelVerdict:
-    rows = {_cell(row): row for row in scores.to_dict("records")}
+    rows = {judged_cell(row): row for row in scores.to_dict("records")}
     found = tuple(_score(rows.get(_key(slot)), lang) for slot in slots)
     known = [score for score in found if score]
     return LevelVerdict(
@@ -193,7 +196,7 @@ def grouped(present: Sequence[tuple[Slot, str]]) -> list[tuple[list[Slot], str]]
 
 
 def _same_family(one: Slot, other: Slot) -> bool:
-    return one.kind == other.kind and (one.kind != "index" or one.window_days == other.window_days)
+    return one.kind == other.kind
 
 
 def which(slots: Sequence[Slot], everything: bool, lang: Language) -> str:
@@ -212,11 +215,7 @@ def which(slots: Sequence[Slot], everything: bool, lang: Language) -> str:
             "any of the next {days} or {last} days", days=join(days[:-1], lang), last=days[-1]
         )
     leads = listing([lang.number(slot.lead_days) for slot in slots], lang)
-    return lang.say(
-        "{leads} days ahead ({window}-day window)",
-        leads=leads,
-        window=lang.number(slots[0].window_days or 0),
-    )
+    return lang.say("{leads} days ahead", leads=leads)
 
 
 def _chart(
@@ -224,7 +223,11 @@ def _chart(
 ) -> SkillChart | None:
     """Skill of the lowest level by lead; the one with the most events and so the surest."""
     first = scores[scores["level"] == scores["level"].min()]
-    rows = {_cell(row): row for row in first.to_dict("records") if row["verdict"] != "not assessed"}
+    rows = {
+        judged_cell(row): row
+        for row in first.to_dict("records")
+        if row["verdict"] != "not assessed"
+    }
     found = [(slot, row) for slot in slots if (row := rows.get(_key(slot)))]
     return skill_chart(
         title,
@@ -242,12 +245,10 @@ def _model_skill(row: Mapping[Any, Any]) -> tuple[float, float, float]:
 
 
 def lead_label(slot: Slot, lang: Language) -> tuple[str, str]:
-    """Two short lines that name a lead without a date: "day 0", "+2 d", "next / 7 d", "+30 d / 90-d"."""
+    """Two short lines that name a lead without a date: "day 0", "+2 d", "next / 7 d"."""
     if slot.kind == "any":
         return slot_label(slot, lang)
     lead = (
         lang.say("+{n} d", n=lang.number(slot.lead_days)) if slot.lead_days else lang.say("day 0")
     )
-    return lead, "" if slot.kind == "day" else lang.say(
-        "{n}-d", n=lang.number(slot.window_days or 0)
-    )
+    return lead, ""

@@ -35,9 +35,11 @@ VERDICT_NAMES = {
 VERDICT_WORDS = {
     "skilful": mark("better than the calendar and than what is already known."),
     "known": mark(
-        "from what is already known: what has been measured so far gives the number; the model adds nothing proven to it."  #
+        "better than the calendar, from what has been measured so far; more than that is not proven."  #
     ),
-    "no better than usual": mark("no better than usual: the calendar’s own chance is shown."),
+    "no better than usual": mark(
+        "no better than usual: the number is not proven better than the calendar’s."
+    ),
     "not assessed": mark(
         "not assessed: fewer than 10 event days, or fewer than 5 years that have one."
     ),

@@ -86,7 +86,12 @@ LONGEST_FIRST = (
     "sources",
     "reports",
 )  # folders, so that no process has a long one left at the end
-FITTED = ("test_train", "test_predict", "test_explain")  # share models that take a minute to fit
+FITTED = (
+    "test_training",
+    "test_predict",
+    "test_explain",
+    "test_serving",
+)  # share models that take a minute to fit
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -264,9 +269,9 @@ def fitted_record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
 def fitted_models(fitted_record: xr.Dataset, made_region: Region) -> dict[str, Any]:
     """Every hazard's model of ``fitted_record``, fitted once for all tests that only read them."""
     from features.hazards import hazards
-    from models.train import fit
+    from models.training import fit_model
 
     return {
-        name: fit(hazard, fitted_record, made_region, "snapshot")
+        name: fit_model(hazard, fitted_record, made_region, "snapshot")
         for name, hazard in hazards().items()
     }

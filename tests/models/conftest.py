@@ -14,6 +14,8 @@ from scipy.signal import lfilter
 
 from configs import Region
 from features.hazards import Cell, Hazard, always, hazards
+from models.scores import COLUMNS
+from models.stages import Assessment
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +49,13 @@ def flat_record() -> Callable[..., xr.Dataset]:
 
 
 @pytest.fixture(scope="session")
+def unassessed() -> Assessment:
+    """No scores at all, as where nothing was backtested."""
+    stages = pd.DataFrame(columns=[*COLUMNS, "stage", "published"])
+    return Assessment(pd.DataFrame(columns=list(COLUMNS)), stages)
+
+
+@pytest.fixture(scope="session")
 def all_year(made_region: Region) -> Region:
     """A region whose warm season is the whole year."""
     return made_region.model_copy(update={"warm_season": (1, 12)})
@@ -57,7 +66,9 @@ def with_cells(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hazard]:
     """A function that gives a hazard other (fewer, hence quicker) cells for the time of a test."""
 
     def narrow(name: str, *cells: Cell) -> Hazard:
-        strikes_on_any_day = {"applies": always(cells)} if name == "flash_flood" else {}
+        strikes_on_any_day = (
+            {"applies": always(cells)} if name in ("flash_flood", "river_flood") else {}
+        )
         hazard = replace(hazards()[name], cells=cells, **strikes_on_any_day)
         monkeypatch.setattr(importlib.import_module(f"features.hazards.{name}"), "CELLS", cells)
         monkeypatch.setitem(hazards(), name, hazard)

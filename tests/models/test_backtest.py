@@ -11,7 +11,7 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.backtest import TooShort, backtest, folds, joined, reasons_missing
 from models.backtest import test_years as years_tested
-from models.train import forecasters, learn
+from models.training import build_training_set, forecasters, train_model
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_folds_test_whole_years_after_the_first_training(record: xr.Dataset) -> 
 
 def test_out_of_fold_numbers_are_probabilities_of_scored_days(tested: xr.Dataset) -> None:
     happened = tested["outcome"].values
-    for name in ("model", "persistence", "climatology"):
+    for name in ("model", "persistence", "climatology", "published"):
         values = tested[name].values
         assert np.array_equal(np.isfinite(values), np.isfinite(happened))
         assert values[np.isfinite(values)].min() >= 0 and values[np.isfinite(values)].max() <= 1
@@ -46,7 +46,7 @@ def test_out_of_fold_numbers_are_probabilities_of_scored_days(tested: xr.Dataset
 def test_a_test_year_changes_nothing_before_it(
     record: xr.Dataset, tested: xr.Dataset, made_region: Region
 ) -> None:
-    """Normals, baselines and model of a fold see neither its test year nor any later one."""
+    """Normals, baselines, model and weights of a fold see neither its test year nor a later one."""
     changed = record.copy(deep=True)
     late = changed["time"].dt.year >= 2002
     for name in changed.data_vars:
@@ -59,7 +59,7 @@ def test_a_test_year_changes_nothing_before_it(
     )
     assert set(again["init_time"].dt.year.values) == {2000, 2001, 2002}
     before = slice(None, "2001-12-01")
-    names = ["model", "persistence", "climatology"]
+    names = ["model", "persistence", "climatology", "climatology_smoothed", "published"]
     xr.testing.assert_equal(
         tested[names].sel(init_time=before).isel(cell=0),
         again[names].sel(init_time=before).isel(cell=0),
@@ -74,15 +74,27 @@ def test_a_test_year_changes_nothing_before_it(
     )
 
 
+def test_everything_is_learnt_anew_every_third_year(
+    record: xr.Dataset, made_region: Region
+) -> None:
+    tested = {fold.year: fold for fold in folds(hazards()["river_flood"], record, made_region)}
+    assert list(tested) == list(range(2000, 2007))
+    learnt = {year: fold.training.margins["init_time"].values[-1] for year, fold in tested.items()}
+    assert len(set(learnt.values())) == 3 and learnt[2000] == learnt[2002] < learnt[2003]
+    for year, last in learnt.items():
+        gap = np.datetime64(f"{year}-01-01") - last
+        assert gap > np.timedelta64(hazards()["river_flood"].gap_days, "D")
+
+
 def test_live_equals_backtest(record: xr.Dataset, tested: xr.Dataset, made_region: Region) -> None:
     """The model of a fold, asked on the morning of a test day with no later observation at hand, says what the backtest said."""
     hazard = hazards()["heat"]
     delays, options = delays_of(record), options_for(hazard, made_region, record)
     training = record.sel(
-        time=slice(None, pd.Timestamp(2003, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
+        time=slice(None, pd.Timestamp(2000, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
     )
-    model = learn(hazard, training, training, delays, options)
-    for day in ("2003-06-10", "2003-07-23", "2003-10-30"):
+    model = train_model(build_training_set(hazard, training, training, delays, options))
+    for day in ("2002-06-10", "2002-07-23", "2002-10-30"):
         known = record.sel(time=slice(None, np.datetime64(day) - np.timedelta64(1, "D")))
         live = forecasters(model, known, np.array([day], "datetime64[ns]"), delays, options)
         for name in ("model", "persistence", "climatology"):

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from features.build import build_features, build_outcome, delays_of
-from features.hazards import Options, hazards
-from models.baselines import conditional, fit_climatology, log_odds, overlap_of, predict_climatology
-from models.regression import fit_chain, known_state, predict_known
+from features.build import build_outcome, delays_of
+from features.hazards import Options, happened, hazards
+from models.baselines import conditional, fit_climatology, log_odds, overlap_of
+from models.training import TrainingSet, build_training_set, forecasters, train_model
 
 ALL = sorted(hazards())
 
@@ -18,34 +18,22 @@ def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
     return made_record(years=12, places=2, seed=5)
 
 
-def fitted(name: str, record: xr.Dataset):
-    hazard = hazards()[name]
-    normals = hazard.fit_normals(record, Options())
-    outcome = build_outcome(hazard, hazard.events(record, normals, Options()), normals, Options())
-    climatology = fit_climatology(outcome)
-    outcome = outcome.isel(init_time=slice(400, None, 5))
-    features = build_features(
-        hazard, record, normals, outcome["init_time"].values, delays_of(record), Options()
-    ).compute()
-    usual = predict_climatology(
-        climatology, outcome["init_time"].values, outcome["lead_days"].values
-    )
-    return (
-        hazard,
-        outcome,
-        features,
-        usual,
-        fit_chain(known_state(hazard), hazard, features, outcome.values, usual),
-    )
+def learnt(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.ndarray]:
+    """A training set of the record, every forecaster on its issue days, and what happened."""
+    hazard, delays = hazards()[name], delays_of(record)
+    training = build_training_set(hazard, record, record, delays, Options())
+    model = train_model(training, search_rounds=False)
+    days = training.features["init_time"].values[400 // hazard.issue_step_days :: 5]
+    made = forecasters(model, record, days, delays, Options())
+    return training, made, happened(training.issued.sel(init_time=days)).values
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) -> None:
-    hazard, outcome, features, usual, persistence = fitted(name, record)
-    known = predict_known(hazard, persistence, features, usual)
-    exists = np.isfinite(outcome.values).any(axis=1)
-    for chain in (usual, known):
-        rows = np.moveaxis(chain, 1, 0)[:, exists]
+    _, made, outcome = learnt(name, record)
+    exists = np.isfinite(outcome).all(axis=1)
+    for forecaster in ("climatology", "persistence"):
+        rows = np.moveaxis(made[forecaster].values, 1, 0)[:, exists]
         assert np.isfinite(rows).all() and (rows >= 0).all() and (rows <= 1).all()
         assert (np.diff(rows, axis=0) <= 1e-12).all()
 
@@ -54,12 +42,11 @@ def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) 
 def test_baselines_are_right_on_average_where_they_were_fitted(
     name: str, record: xr.Dataset
 ) -> None:
-    hazard, outcome, features, usual, persistence = fitted(name, record)
-    known = predict_known(hazard, persistence, features, usual)
-    happened = outcome.values[:, 0]
-    seen = np.isfinite(happened)
-    assert usual[:, 0][seen].mean() == pytest.approx(happened[seen].mean(), rel=0.15)
-    assert known[:, 0][seen].mean() == pytest.approx(happened[seen].mean(), rel=0.25)
+    _, made, outcome = learnt(name, record)
+    seen = np.isfinite(outcome[:, 0])
+    mean = outcome[:, 0][seen].mean()
+    for forecaster, within in (("climatology", 0.15), ("persistence", 0.25)):
+        assert made[forecaster].values[:, 0][seen].mean() == pytest.approx(mean, rel=within)
 
 
 def test_climatology_is_the_frequency_of_the_31_days_around(
@@ -69,13 +56,13 @@ def test_climatology_is_the_frequency_of_the_31_days_around(
     times = pd.date_range("1990-01-01", "1999-12-31").as_unit("ns")
     days = np.zeros((3, len(times), 1))
     days[0, (times.month == 1) & (times.day == 16)] = 1.0  # one day in each of 10 Januaries
-    happened = xr.DataArray(
+    daily = xr.DataArray(
         days,
         dims=("level", "time", "location"),
         coords={"level": [1, 2, 3], "time": times, "location": ["here"]},
     )
     normals = xr.Dataset(coords={"location": ["here"]})
-    usual = fit_climatology(build_outcome(hazard, happened, normals, Options()))
+    usual = fit_climatology(build_outcome(hazard, daily, normals, Options()))
     single = usual.isel(cell=0, location=0).sel(level=1)
     # 16 January is within 15 days of 1..31 January: 10 events of 310 days
     assert (
@@ -89,28 +76,41 @@ def test_climatology_is_the_frequency_of_the_31_days_around(
     assert window.values[15] == pytest.approx(30 / 310, rel=0.01)
 
 
+def test_a_climatology_needs_five_years_of_its_window() -> None:
+    hazard = hazards()["flash_flood"]
+    times = pd.date_range("1990-01-01", "1993-12-31").as_unit("ns")
+    longer = pd.date_range("1990-01-01", "1994-06-30").as_unit("ns")
+    normals = xr.Dataset(coords={"location": ["here"]})
+    for days, known in ((times, []), (longer, range(0, 366))):
+        daily = xr.DataArray(
+            np.zeros((3, len(days), 1)),
+            dims=("level", "time", "location"),
+            coords={"level": [1, 2, 3], "time": days, "location": ["here"]},
+        )
+        usual = fit_climatology(build_outcome(hazard, daily, normals, Options()))
+        finite = np.isfinite(usual.values[0, 0, :, 0])
+        # the fifth year ends in June: windows that reach a day of it, from 17 December to 15 July
+        expected = np.zeros(366, dtype=bool)
+        if known:
+            expected[:197], expected[-15:] = True, True
+        assert (finite == expected).all()
+
+
 def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
-    """A hot spell that has lasted two days makes the third likely, and a lead of nine days does not know."""
-    hazard, _, features, usual, persistence = fitted("heat", record)
-    known = predict_known(hazard, persistence, features, usual)
-    spell = features["spell_two_days"].values[:, 0, :] == 1
+    """A hot spell of two days makes the third likely; a lead of nine days does not know."""
+    training, made, _ = learnt("heat", record)
+    known, usual = made["persistence"].values, made["climatology"].values
+    at = np.isin(training.features["init_time"].values, made["init_time"].values)
+    spell = training.features["spell_two_days"].values[at] == 1
     assert spell.any()
     assert known[0, 1][spell].mean() > 5 * usual[0, 1][spell].mean()
     assert known[9, 1][spell].mean() < 3 * usual[9, 1][spell].mean()
 
 
-def test_a_state_that_is_not_known_says_so(record: xr.Dataset) -> None:
-    hazard, _, features, usual, persistence = fitted("heat", record)
-    blind = features.copy(deep=True)
-    blind["tmax_anomaly_1d"].values[:10] = np.nan
-    known = predict_known(hazard, persistence, blind, usual)
-    assert np.isnan(known[:, :, :10]).all() and np.isfinite(known[:, :, 10:]).all()
-
-
 def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(record: xr.Dataset) -> None:
-    """Drought 90 days ahead over 90 days is the calendar's; 30 days ahead over 365 days is nearly decided."""
-    hazard, outcome, features, _, _ = fitted("drought", record)
-    share = overlap_of(hazard, features)[:, 0]
+    """Drought 90 days ahead over 90 days is the calendar's; 30 days ahead over 365 nearly decided."""
+    training, _, _ = learnt("drought", record)
+    share = overlap_of(training.hazard, training.features)[:, 0]
     far, near = (share[number][np.isfinite(share[number])] for number in (2, 3))
     assert far.std() < 0.05
     if len(near):

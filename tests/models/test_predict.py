@@ -7,15 +7,18 @@ import pytest
 import xarray as xr
 
 from configs import Region
-from features.build import options_for
+from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.backtest import reasons_missing
 from models.predict import _colours, interval, predict
+from models.publishing import START, live_weights, publish
 from models.scores import COLUMNS
-from models.train import Model, fit
+from models.stages import Assessment
+from models.training import Model, fit_model, forecasters
 
 ISSUED = date(2005, 6, 20)
-NO_SCORES = pd.DataFrame(columns=list(COLUMNS))
+STAGES = pd.DataFrame(columns=[*COLUMNS, "stage", "published"])
+NO_SCORES = Assessment(pd.DataFrame(columns=list(COLUMNS)), STAGES)
 
 
 @pytest.fixture
@@ -28,21 +31,20 @@ def models(fitted_models: dict[str, Model]) -> dict[str, Model]:
     return fitted_models
 
 
-def scores_of(hazard: str, verdict: str, fallback: str) -> pd.DataFrame:
+def scores_of(hazard: str, verdict: str) -> Assessment:
     rows = [
-        (hazard, level, cell.lead_days, cell.window_days, verdict, fallback)
+        (hazard, level, cell.lead_days, cell.window_days, verdict)
         for cell in hazards()[hazard].cells
         for level in (1, 2, 3)
     ]
-    return pd.DataFrame(
-        rows, columns=["hazard", "level", "lead_days", "window_days", "verdict", "fallback"]
-    )
+    names = ["hazard", "level", "lead_days", "window_days", "verdict"]
+    return Assessment(pd.DataFrame(rows, columns=names), STAGES)
 
 
 def test_every_declared_cell_is_there_and_nested(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict(models, NO_SCORES, record, made_region, ISSUED, dict.fromkeys(models, "1"))
+    made = predict(models, {}, NO_SCORES, record, made_region, ISSUED, dict.fromkeys(models, "1"))
     assert made["probability"].dims == ("cell", "level", "init_time", "location")
     counted = made["hazard"].to_series().value_counts()
     assert counted.to_dict() == {name: len(hazard.cells) for name, hazard in hazards().items()}
@@ -61,34 +63,45 @@ def test_every_declared_cell_is_there_and_nested(
     )
 
 
-@pytest.mark.parametrize(
-    ("verdict", "fallback", "equals"),
-    [("no better than usual", "climatology", "normal"), ("known", "persistence", "other")],
-)
-def test_the_number_published_is_the_one_the_verdict_names(
-    verdict: str, fallback: str, equals: str, record: xr.Dataset, models: dict, made_region: Region
+@pytest.mark.parametrize("verdict", ["no better than usual", "known", "skilful"])
+def test_a_verdict_never_changes_the_number(
+    verdict: str, record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
     made = predict(
         {"heat": models["heat"]},
-        scores_of("heat", verdict, fallback),
+        {},
+        scores_of("heat", verdict),
         record,
         made_region,
         ISSUED,
         {},
     )
-    same = np.array_equal(made["probability"].values, made["normal_probability"].values)
-    assert same == (equals == "normal")
+    heat = hazards()["heat"]
+    said = forecasters(
+        models["heat"],
+        record,
+        np.array([ISSUED], "datetime64[ns]"),
+        delays_of(record),
+        options_for(heat, made_region, record),
+    )
+    weights = live_weights(heat, None)
+    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx(list(START.values()))
+    number = np.round(publish(weights, said), 4)
+    exists = made["probability"].values > 0
+    assert exists.any() and np.array_equal(made["probability"].values[exists], number[exists])
     assert set(np.unique(made["verdict"])) == {verdict}
 
 
 def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    known = scores_of("heat", "known", "persistence")
+    known = scores_of("heat", "known")
     widths = []
     for part in (record, record.sel(time=slice("1998-01-01", None))):
-        model = models["heat"] if part is record else fit(hazards()["heat"], part, made_region)
-        made = predict({"heat": model}, known, part, made_region, ISSUED, {})
+        model = (
+            models["heat"] if part is record else fit_model(hazards()["heat"], part, made_region)
+        )
+        made = predict({"heat": model}, {}, known, part, made_region, ISSUED, {})
         chance, low, high = (
             made[name].sel(level=1).values
             for name in ("probability", "probability_low", "probability_high")
@@ -103,10 +116,10 @@ def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
     assert widths[0] < widths[1]
 
 
-@pytest.mark.parametrize(("spread", "width"), [(0.0, 0.0), (1.0, 0.2142)])
+@pytest.mark.parametrize(("spread", "width"), [(0.0, 0.0), (1.0, 0.2457)])
 def test_the_jackknife_interval_is_that_of_its_replicas(spread: float, width: float) -> None:
     # 8 replicas at log-odds +-0.1 about 0: se = sqrt(7/8 * 8 * 0.01) = 0.2646,
-    # times 1.645 = 0.435, expit: .393 to .607
+    # times Student's t of 7 degrees of freedom, 1.895, = 0.501, expit: .377 to .623
     ends = 0.1 * spread * np.array([1, -1] * 4)
     low, high = interval(np.array([0.5]), [np.array([1 / (1 + np.exp(-end))]) for end in ends])
     assert (high - low)[0] == pytest.approx(width, abs=1e-3)
@@ -115,10 +128,11 @@ def test_the_jackknife_interval_is_that_of_its_replicas(spread: float, width: fl
 def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    old = record.sel(time=slice(None, "2005-06-16"))  # four days late at both places
+    old = record.sel(time=slice(None, "2005-06-15"))  # four days late at both places
     made = predict(
         {"heat": models["heat"]},
-        scores_of("heat", "known", "persistence"),
+        {},
+        scores_of("heat", "known"),
         old,
         made_region,
         ISSUED,
@@ -130,12 +144,72 @@ def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
     assert len(said) == 1 and "place_0, place_1" in said[0] and "calendar" in said[0]
 
 
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_a_late_value_leaves_what_was_known_before_it(
+    late: int, record: xr.Dataset, models: dict, made_region: Region
+) -> None:
+    """Of one location: the number for a day is that of the newest morning with a value at hand."""
+    part = record.copy(deep=True)
+    first = np.datetime64(ISSUED) - np.timedelta64(late, "D")
+    part["air_temperature_max"].values[record["time"].values >= first, 0] = np.nan
+    known = scores_of("heat", "known")
+    made = predict({"heat": models["heat"]}, {}, known, part, made_region, ISSUED, {})
+    before = predict(
+        {"heat": models["heat"]},
+        {},
+        known,
+        record,
+        made_region,
+        (pd.Timestamp(ISSUED) - pd.Timedelta(days=late)).date(),
+        {},
+    )
+    whole = predict({"heat": models["heat"]}, {}, known, record, made_region, ISSUED, {})
+    for lead in range(10 - late):
+        here, there = (part["probability"].values[:, :, 0, 0] for part in (made, before))
+        assert np.allclose(here[lead], there[lead + late], atol=2e-4)
+    other = made["probability"].values[..., 1]
+    assert np.array_equal(other, whole["probability"].values[..., 1])
+    assert set(np.unique(made["verdict"])) == {"known"}
+    days = "1 day" if late == 1 else f"{late} days"
+    sentence = f"late at place_0, so what was known {days} before stands there."
+    assert sentence in json.loads(made.attrs["degraded"])[0]
+
+
+def test_a_place_without_a_record_has_no_number_and_harms_no_other(
+    record: xr.Dataset, made_region: Region
+) -> None:
+    part = record.copy(deep=True)
+    for name in part.data_vars:
+        part[name].values[:, 1] = np.nan
+    alone = record.isel(location=[0])
+    heat = hazards()["heat"]
+    made, expected = (
+        predict(
+            {"heat": fit_model(heat, one, made_region)},
+            {},
+            scores_of("heat", "known"),
+            one,
+            made_region,
+            ISSUED,
+            {},
+        )
+        for one in (part, alone)
+    )
+    assert np.isnan(made["probability"].values[..., 1]).all()
+    assert np.isnan(made["normal_probability"].values[..., 1]).all()
+    assert set(np.unique(made["verdict"].values[..., 1])) == {"not assessed"}
+    assert set(np.unique(made["colour"].values[..., 1])) == {"grey"}
+    assert made["probability"].values[..., 0] == pytest.approx(
+        expected["probability"].values[..., 0], abs=2e-4
+    )
+
+
 def test_later_observations_change_nothing(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
     cut = record.sel(time=slice(None, np.datetime64(ISSUED) - np.timedelta64(1, "D")))
     xr.testing.assert_identical(
-        *(predict(models, NO_SCORES, part, made_region, ISSUED, {}) for part in (record, cut))
+        *(predict(models, {}, NO_SCORES, part, made_region, ISSUED, {}) for part in (record, cut))
     )
 
 
@@ -146,6 +220,7 @@ def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(
     assert reasons_missing(hazards()["flash_flood"], hot)
     made = predict(
         {"heat": None, "flash_flood": None, "river_flood": None},
+        {},
         NO_SCORES,
         hot,
         made_region,
@@ -160,7 +235,9 @@ def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(
         "not assessed"
     }
     assert set(np.unique(flash["colour"])) == {"grey"} and flash["data_until"].isnull().all()
-    assert np.array_equal(heat["probability"].values, heat["normal_probability"].values)
+    assert np.array_equal(
+        heat["probability"].values, heat["normal_probability"].values, equal_nan=True
+    )
     assert 0 < heat["probability"].sel(level=1).mean() < 0.5
     assert len(json.loads(made.attrs["degraded"])) == 1
 
@@ -171,6 +248,7 @@ def test_a_hazard_without_a_model_stands_beside_one_that_has_it(
     dry = record.drop_vars("precipitation")
     made = predict(
         {"heat": models["heat"], "flash_flood": None, "river_flood": None},
+        {},
         NO_SCORES,
         dry,
         made_region,
@@ -190,7 +268,8 @@ def test_heat_out_of_season_cannot_be(
 ) -> None:
     made = predict(
         {"heat": models["heat"]},
-        scores_of("heat", "known", "persistence"),
+        {},
+        scores_of("heat", "known"),
         record,
         made_region,
         date(2004, 10, 28),
@@ -212,7 +291,8 @@ def test_a_place_without_discharge_has_no_river_flood(
     dry = record.copy(deep=True)
     dry["river_discharge"].values[:, 1] = np.nan
     made = predict(
-        {"river_flood": fit(hazards()["river_flood"], dry, made_region)},
+        {"river_flood": fit_model(hazards()["river_flood"], dry, made_region)},
+        {},
         NO_SCORES,
         dry,
         made_region,
@@ -256,7 +336,10 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
         ("heat", [0.60, 0.50, 0.40], 0.05, "skilful", "red"),
         ("heat", [0.45, 0.1, 0.0], 0.30, "known", "green"),  # not twice the usual 0.30
         ("heat", [0.80, 0.1, 0.0], 0.60, "known", "yellow"),  # but from .80 on that is waived
-        ("heat", [0.90, 0.8, 0.7], 0.05, "no better than usual", "grey"),
+        ("heat", [0.09, 0.04, 0.04], 0.05, "no better than usual", "grey"),
+        ("heat", [0.90, 0.8, 0.7], 0.05, "no better than usual", "red"),  # told by its value
+        ("heat", [0.02, 0.04, 0.04], 0.05, "not assessed", "green"),  # half of the usual or less
+        ("heat", [0.008, 0.001, 0.0], 0.003, "no better than usual", "grey"),  # both next to none
         ("flash_flood", [0.25, 0.0, 0.0], 0.02, "known", "yellow"),
         ("flash_flood", [0.25, 0.12, 0.10], 0.02, "known", "orange"),
         ("river_flood", [0.5, 0.4, 0.30], 0.02, "known", "red"),
@@ -289,7 +372,7 @@ def test_a_colour_once_given_for_a_day_is_withdrawn_below_four_fifths_of_its_thr
     assert made.values.ravel().tolist() == [colour]
 
 
-NO_BETTER, NO_FORECAST = (0.05, "no better than usual"), (np.nan, "not assessed")
+NO_BETTER, NO_FORECAST = (0.04, "no better than usual"), (np.nan, "not assessed")
 DAYS_OF_A_COLOUR = {
     # chance of level 2 (orange from .30, kept down to .24) and verdict, day after day -> colours
     "one grey day": ([(0.4, "known"), NO_BETTER], ["orange", "orange"]),
@@ -320,7 +403,7 @@ def test_a_colour_once_given_stands_through_grey_until_a_number_can_tell(
 ) -> None:
     found, before = [], None
     for chance, verdict in days:
-        part = part_of([2 * chance, chance, 0.0 * chance], verdict=verdict)
+        part = part_of([2 * chance, chance, 0.65 * chance], verdict=verdict)
         made = _colours(hazards()["heat"], part, made_region, before)
         found += made.values.ravel().tolist()
         row = {"location": "here", "hazard": "heat", "valid": pd.Timestamp("2005-06-21")}
@@ -338,7 +421,7 @@ def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None
 def test_the_outlook_stands_beside_the_chances_in_its_own_units(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict(models, NO_SCORES, record, made_region, ISSUED, {})
+    made = predict(models, {}, NO_SCORES, record, made_region, ISSUED, {})
     assert made["outlook"].dims == ("quantile", "cell", "init_time", "location")
     units = {
         str(name): str(unit)
@@ -368,6 +451,6 @@ def test_the_outlook_stands_beside_the_chances_in_its_own_units(
 def test_a_hazard_without_a_model_has_no_outlook(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict({**models, "heat": None}, NO_SCORES, record, made_region, ISSUED, {})
+    made = predict({**models, "heat": None}, {}, NO_SCORES, record, made_region, ISSUED, {})
     assert np.isnan(made["outlook"].values[:, made["hazard"].values == "heat"]).all()
     assert np.isfinite(made["outlook"].values[:, made["hazard"].values == "flash_flood"]).any()

@@ -1,4 +1,4 @@
-"""Stages K and N on the same days: rows, verdicts, weights by rolling origin; and what is published of both."""
+"""State and weather model on the same days: rows, verdicts, weights by rolling origin."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from province import Made, make
 from scipy.special import expit
 
 from configs import Region
+from features.build import cell_coordinates
 from features.hazards import LEVELS, Cell, Hazard, hazards
 from models.backtest import backtest
-from models.predict import Weather, predict
+from models.predict import predict
+from models.publishing import publish, yearly_weights
 from models.scores import COLUMNS, assess
-from models.stages import Assessment, assess_weather, live_weights, publish_both, together
-from models.train import fit
+from models.stages import Assessment, assess_weather, blend_weights, together, with_weather
+from models.training import fit_model
 
 DIMS = ("cell", "level", "init_time", "location")
 
@@ -59,8 +61,15 @@ def backtested(
         for name, part in {**numbers, "outcome": outcome, "weather": weather}.items()
     }
     made = xr.Dataset(arrays, {"level": list(LEVELS), "init_time": days, "location": ["here"]})
-    made = made.assign_attrs(hazard="heat", delay_days=1, warm_season=[5, 10])
-    return made.assign(both=(DIMS, together(hazards()["heat"], made, 1).astype(np.float32)))
+    made = made.assign_coords(cell_coordinates(hazards()["heat"]))
+    return published(made.assign_attrs(hazard="heat", delay_days=1, warm_season=[5, 10]))
+
+
+def published(made: xr.Dataset) -> xr.Dataset:
+    """A backtest with the numbers published, without forecasts and with them."""
+    heat = hazards()["heat"]
+    number = publish(yearly_weights(heat, made), made).astype(np.float32)
+    return with_weather(heat, made.assign(published=(DIMS, number)))
 
 
 def judged(made: xr.Dataset, region: Region) -> Assessment:
@@ -101,9 +110,8 @@ def test_forecasts_that_know_nothing_are_left_out(made_region: Region, seed: int
     noise = np.where(
         np.isnan(noise), np.where(np.isnan(made["weather"].values), np.nan, 0.5), noise
     )
-    blind = made.assign(weather=(DIMS, noise))
-    blind = blind.assign(both=(DIMS, together(hazards()["heat"], blind, 1).astype(np.float32)))
-    assert "skilful" not in set(judged(blind, made_region).table["verdict"])
+    blind = published(made.assign(weather=(DIMS, noise)))
+    assert not {"skilful", "known"} & set(judged(blind, made_region).table["verdict"])
 
 
 def test_one_season_of_forecasts_is_provisional(made_region: Region) -> None:
@@ -116,12 +124,11 @@ def test_one_season_of_forecasts_is_provisional(made_region: Region) -> None:
 def test_few_events_are_provisional_however_long_the_archive(made_region: Region) -> None:
     found = judged(backtested(years=4, rare=4.0), made_region)
     both = found.weather.query("stage == 'both' and n_events < 10")
-    assert len(both) and "skilful" not in set(both["verdict"])
-    assert (both["published"] == (both["verdict"] == "provisional")).all()
+    assert len(both) and set(both["verdict"]) == {"provisional"}
 
 
 def test_without_forecasts_nothing_changes(made_region: Region) -> None:
-    plain = backtested().drop_vars(["weather", "both"])
+    plain = backtested().drop_vars(["weather", "both", "published_with_weather"])
     found = judged(plain, made_region)
     assert found.weather.empty
     pd.testing.assert_frame_equal(found.table, found.known)
@@ -143,19 +150,29 @@ def test_weights_are_learnt_from_the_past_alone() -> None:
     )
 
 
-def test_levels_of_both_stages_and_their_mixture_are_nested() -> None:
+def test_what_is_published_with_forecasts_weighs_what_was_known_by_then() -> None:
+    """What happens in a month changes nothing that is published in it or in the month after."""
     made = backtested()
-    both = made["both"].values[:, :, np.isfinite(made["both"].values).all(axis=(0, 1, 3))]
-    assert (np.diff(both, axis=1) <= 1e-6).all()
-    said = np.array([0.3, 0.2, 0.1])
-    np.testing.assert_array_equal(
-        publish_both(said, np.array([0.6, 0.5, 0.4]), np.array([False, True, False])),
-        [0.3, 0.3, 0.1],
-    )
-    np.testing.assert_array_equal(
-        publish_both(said, np.array([0.05, 0.04, 0.4]), np.array([True, False, False])),
-        [0.2, 0.2, 0.1],
-    )
+    cut = np.datetime64("2011-07-01", "ns")
+    late = made["init_time"].values >= cut
+    flipped = np.where(late[:, None], 1 - made["outcome"].values, made["outcome"].values)
+    other = with_weather(hazards()["heat"], made.assign(outcome=(DIMS, flipped)))
+    until = made["init_time"].values < np.datetime64("2011-07-18", "ns")
+    one, two = (part["published_with_weather"].values[:, :, until] for part in (made, other))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_levels_of_all_numbers_are_nested() -> None:
+    made = backtested()
+    for name in ("both", "published", "published_with_weather"):
+        values = made[name].values
+        whole = values[:, :, np.isfinite(values).all(axis=(0, 1, 3))]
+        assert whole.size and (np.diff(whole, axis=1) <= 1e-6).all()
+
+
+def test_the_gate_is_one_for_all_levels_of_a_cell(made_region: Region) -> None:
+    both = judged(backtested(), made_region).weather.query("stage == 'both'")
+    assert (both.groupby(["lead_days", "window_days"])["published"].nunique() == 1).all()
 
 
 # The whole of it, on an exercise of two places
@@ -192,7 +209,8 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
     record = located(rich)
     out_of_fold = backtest(heat, record, region, rich.forecasts)
     plain = backtest(heat, record, region)
-    xr.testing.assert_identical(out_of_fold.drop_vars(["weather", "both"]), plain)
+    added = ["weather", "both", "published_with_weather"]
+    xr.testing.assert_identical(out_of_fold.drop_vars(added), plain)
     found = Assessment(
         known := assess({"heat": out_of_fold}, region, {}),
         assess_weather({"heat": out_of_fold}, known),
@@ -203,20 +221,28 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
     assert stages.loc["both", "bss_climatology"] > stages.loc["K", "bss_climatology"] + 0.15
     assert stages.loc["both", "verdict"] in ("skilful", "provisional")
 
-    model = fit(heat, record, region)
-    weather = Weather(rich.forecasts, found.weather, {"heat": out_of_fold})
-    issued = date(2011, 7, 15)
+    model = fit_model(heat, record, region)
+    issued, tested = date(2011, 7, 15), {"heat": out_of_fold}
 
-    def said(part: Weather | None) -> xr.Dataset:
+    def said(forecasts: xr.Dataset | None) -> xr.Dataset:
         return predict(
-            {"heat": model}, found.known, record, region, issued, {"heat": "1"}, None, part
+            {"heat": model}, tested, found, record, region, issued, {"heat": "1"}, None, forecasts
         )
 
-    with_forecasts, without = said(weather), said(None)
+    with_forecasts, without = said(rich.forecasts), said(None)
     use = with_forecasts["stage"].values == "N"
     assert use[0, 0].all()
-    assert set(with_forecasts["verdict"].values[use]) <= {"skilful", "provisional"}
-    assert np.isnan(with_forecasts["probability_low"].values[use]).all()
+    assert set(with_forecasts["verdict"].values[use]) <= {
+        "skilful",
+        "known",
+        "no better than usual",
+        "provisional",
+    }
+    low, chance, high = (
+        with_forecasts[name].values[use]
+        for name in ("probability_low", "probability", "probability_high")
+    )
+    assert (low <= chance).all() and (chance <= high).all() and (high > low).any()
     np.testing.assert_array_equal(
         with_forecasts["probability"].values[~use], without["probability"].values[~use]
     )
@@ -225,12 +251,9 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
     assert (why[use] != 0).any()
     assert "have their say" in json.loads(with_forecasts.attrs["notes"])[0]
     cut = rich.forecasts.sel(init_time=slice(None, "2011-07-15"))
-    xr.testing.assert_identical(
-        said(Weather(cut, found.weather, weather.backtests)), with_forecasts
-    )
+    xr.testing.assert_identical(said(cut), with_forecasts)
 
-    dark = rich.forecasts.sel(init_time=slice(None, "2011-07-05"))
-    fallen = said(Weather(dark, found.weather, weather.backtests))
+    fallen = said(rich.forecasts.sel(init_time=slice(None, "2011-07-05")))
     np.testing.assert_array_equal(fallen["probability"].values, without["probability"].values)
     assert (
         "no weather forecast could be used at coast, plain"
@@ -238,10 +261,8 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
     )
 
 
-def test_before_anything_was_backtested_stage_n_is_trusted_and_provisional(
-    rich: Made, heat: Hazard, region: Region
-) -> None:
-    weights = live_weights(None, 3)
+def test_before_anything_was_backtested_the_weather_model_is_trusted() -> None:
+    weights = blend_weights(None, 3)
     np.testing.assert_array_equal(weights.sel(weight="weather").values, 1.0)
     np.testing.assert_array_equal(weights.sel(weight="known").values, 0.0)
 
@@ -251,7 +272,7 @@ def test_before_anything_was_backtested_stage_n_is_trusted_and_provisional(
 def test_where_forecasts_know_nothing_no_skill_is_claimed(
     seed: int, heat: Hazard, region: Region
 ) -> None:
-    """Weather without memory and forecasts without skill: nothing can be known, and nothing is published as skilful."""
+    """Weather without memory, forecasts without skill: nothing can be known or is claimed."""
     blind = make(
         seed,
         ("no_forecast_skill", "no_memory", "no_trend"),

@@ -162,6 +162,13 @@ def test_nothing_withheld_is_called_kept_and_no_date_to_come_an_end() -> None:
         "2026-03-01T05:00Z is 1 and 9; take one out there, or choose one sensor a place.",
         "sql: readings left out for an hour that clocks repeat or skip in Europe/Madrid: 2, such as "
         "TA of a at 2024-10-27 02:30; give times with their zone.",
+        "Heat: Forecasts of air temperature max, leads 0, 1, at plain, are left out: "
+        "there are 79-80 days of them with observations since 2026-03-01, 90 are needed.",
+        "Heat: Forecasts of air temperature max, lead 9, at 4 places, are left out: "
+        "there are 12 days of them with observations near this time of year, 30 are needed.",
+        "Flash flood: Forecasts of precipitation, leads 0, 1, at plain, are left out: the forecast "
+        "model changed on 2026-06-10 and there are 11-21 days of the new one with observations, "
+        "30 are needed.",
         "There is no model of heat, drought: train it with climate-risk train tunis",
     ],
 )

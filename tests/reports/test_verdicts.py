@@ -27,13 +27,15 @@ def test_neighbouring_leads_with_one_verdict_are_one_phrase(made):
     ]
 
 
-def test_index_windows_are_told_apart(made):
-    scores = made(hazards=("drought",)).scores
-    scores["verdict"] = ["known" if window == 90 else "skilful" for window in scores["window_days"]]
+def test_an_index_is_judged_by_lead_whatever_its_window(made):
+    scores = made(hazards=("drought",)).scores.drop_duplicates(["level", "lead_days"]).copy()
+    scores["window_days"] = scores["lead_days"].map({30: 90, 60: 365, 90: 365})
+    verdicts = {30: "known", 60: "known", 90: "no better than usual"}
+    scores["verdict"] = scores["lead_days"].map(verdicts)
     phrases = hazard_verdicts(scores, {}, ["drought"], {}, ISSUED, ENGLISH)[0].levels[0].phrases
-    assert [phrase[0] for phrase in phrases] == [
-        "30, 60 and 90 days ahead (90-day window)",
-        "30, 60 and 90 days ahead (365-day window)",
+    assert [phrase[:2] for phrase in phrases] == [
+        ("30 and 60 days ahead", "known"),
+        ("90 days ahead", "no better than usual"),
     ]
 
 

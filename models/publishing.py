@@ -1,0 +1,120 @@
+"""The number that is published: a weighted mean, in log-odds, of what the forecasters say.
+
+"The number is a weighted mean of the model, what is already known and the calendar; whoever did
+better in past years weighs more." Weights are exponential in past logarithmic loss (the aggregating
+forecaster: Vovk 1990; Cesa-Bianchi & Lugosi 2006, ch. 2). One weight holds for all levels of a
+cell, so that nested numbers stay nested and contributions add up in log-odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from scipy.special import expit
+
+from features.hazards import Hazard
+from models.baselines import log_odds
+
+START = {"model": 0.7, "persistence": 0.2, "climatology": 0.1}
+"""Weights before anything is scored."""
+RATE = 0.05
+"""Of learning: how much a unit of logarithmic loss takes from a weight."""
+CLIP = 1e-3
+"""Probabilities are scored within [CLIP, 1 - CLIP]."""
+
+
+def losses(
+    hazard: Hazard,
+    out_of_fold: xr.Dataset,
+    periods: np.ndarray,
+    names: Mapping[str, str] | None = None,
+) -> np.ndarray:
+    """Logarithmic loss summed over levels and days, averaged over locations.
+
+    (cell, period, forecaster). ``periods`` (init_time,): the number of each day's period. Where
+    cells are windows of an index, those of one lead are scored together. ``names``: which variable
+    stands for a forecaster, where it is not its own. Days on which any of them is missing count
+    for none.
+    """
+    outcome = out_of_fold["outcome"].values.astype(np.float64)
+    names = names or {}
+    said = [out_of_fold[names.get(name, name)].values.astype(np.float64) for name in START]
+    scored = np.isfinite(outcome) & np.all([np.isfinite(part) for part in said], axis=0)
+    count = int(periods.max(initial=-1)) + 1
+    made = np.zeros((len(hazard.cells), count, len(START)))
+    for number, part in enumerate(said):
+        p = np.clip(part, CLIP, 1 - CLIP)
+        loss = -np.where(outcome == 1, np.log(p), np.log1p(-p))
+        daily = np.where(scored, loss, 0.0).sum(axis=1)  # (cell, init_time, location)
+        there = scored.any(axis=(1, 2)).sum(axis=1)  # locations scored in each cell
+        daily = daily.sum(axis=2) / np.maximum(there, 1)[:, None]
+        for period in range(count):
+            made[:, period, number] = daily[:, periods == period].sum(axis=1)
+    return _by_lead(hazard, made)
+
+
+def _by_lead(hazard: Hazard, values: np.ndarray) -> np.ndarray:
+    """Where cells are windows of an index: the sum over the windows of each lead, for all of them."""
+    if not hazard.windows_look_back:
+        return values
+    leads = np.array([cell.lead_days for cell in hazard.cells])
+    return np.stack([values[leads == lead].sum(axis=0) for lead in leads])
+
+
+def weights_after(loss: np.ndarray) -> np.ndarray:
+    """Weights (..., forecaster) after so much loss; they sum to 1."""
+    start = np.log(list(START.values()))
+    odds = start - RATE * (loss - loss.min(axis=-1, keepdims=True))
+    weights = np.exp(odds - odds.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def yearly_weights(hazard: Hazard, out_of_fold: xr.Dataset) -> np.ndarray:
+    """Weights of each backtested day, by the calendar years before its own.
+
+    (forecaster, cell, 1, init_time, 1).
+    """
+    years = out_of_fold["init_time"].dt.year.values
+    periods = np.searchsorted(np.unique(years), years)
+    return laid_out(rolling_weights(losses(hazard, out_of_fold, periods))[:, periods])
+
+
+def laid_out(weights: np.ndarray) -> np.ndarray:
+    """Weights (cell, init_time, forecaster) as ``publish`` takes them: for all levels, locations."""
+    return np.moveaxis(weights, -1, 0)[:, :, None, :, None]
+
+
+def rolling_weights(loss: np.ndarray) -> np.ndarray:
+    """Weights in each period by the loss (cell, period, forecaster) of those before it."""
+    before = np.cumsum(loss, axis=1)[:, :-1]
+    return weights_after(np.concatenate([np.zeros_like(loss[:, :1]), before], axis=1))
+
+
+def live_weights(
+    hazard: Hazard, out_of_fold: xr.Dataset | None, names: Mapping[str, str] | None = None
+) -> np.ndarray:
+    """Weights by all that was backtested, those of the start where nothing was.
+
+    (forecaster, cell, 1, 1, 1).
+    """
+    loss = np.zeros((len(hazard.cells), 1, len(START)))
+    if out_of_fold is not None:
+        periods = np.zeros(out_of_fold.sizes["init_time"], dtype=int)
+        loss = losses(hazard, out_of_fold, periods, names)
+    return laid_out(weights_after(loss))
+
+
+def publish(
+    weights: np.ndarray,
+    said: xr.Dataset | Mapping[str, np.ndarray],
+    names: Mapping[str, str] | None = None,
+) -> np.ndarray:
+    """The published probability: (cell, level, init_time, location).
+
+    ``weights``: forecaster on axis 0, else as the result or of size 1. NaN where a forecaster is.
+    """
+    names = names or {}
+    values = [np.asarray(said[names.get(name, name)], dtype=np.float64) for name in START]
+    return expit(sum(weight * log_odds(p) for weight, p in zip(weights, values, strict=True)))

@@ -1,0 +1,427 @@
+"""Training: from a record to a model, and from a model to every forecaster's probability.
+
+The one path of backtest, live forecast and notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import xgboost as xgb
+
+from configs import Region
+from features.build import (
+    build_features,
+    build_margins,
+    delays_of,
+    options_for,
+)
+from features.calendar import year_blocks
+from features.hazards import LEVELS, Hazard, Options, happened, hazards
+from models.baselines import fit_climatology, overlap_of, predict_climatology
+from models.boosting import LaidOut, add_trees, fit_boosters
+from models.distribution_regression import PredictorSpec
+from models.explain import contributions
+from models.quantiles import fit_quantity
+from models.state_model import (
+    Inputs,
+    State,
+    calendar_spec,
+    chain,
+    fit_regression,
+    known,
+    lay_out,
+    model_spec,
+    persistence_spec,
+    step_log_odds,
+    steps_of,
+)
+
+REPLICAS = 8  # models learnt without one block of years each, for intervals
+LABEL_BLOCKS = 5  # of years, whose margins are by normals fitted without them
+REPLICA_ITERATIONS = 2  # of Newton's method, from the whole model's coefficients
+LATE_DAYS = 3  # that the newest value may be late by before the climatology stands
+DIMS = ("cell", "level", "init_time", "location")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A hazard's forecasters: climatology, persistence, the smoothed climatology, the state model.
+
+    ``regression``, ``persistence``, ``smoothed``: coefficients, see
+    models.distribution_regression.to_dataset; ``boosters`` by step. ``quantity``: the regression
+    of the hazard's quantity, None where there is none. ``meta`` is JSON-able. ``replicas`` are the
+    same learnt without one block of years each (``without`` in their meta).
+    """
+
+    hazard: str
+    normals: xr.Dataset
+    climatology: xr.DataArray
+    regression: xr.Dataset
+    persistence: xr.Dataset
+    smoothed: xr.Dataset
+    boosters: Mapping[int, xgb.Booster]
+    meta: Mapping[str, Any]
+    replicas: tuple[Model, ...] = ()
+    quantity: xr.Dataset | None = None
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a model learns from.
+
+    ``normals`` of the whole reference, and ``normals_without`` each block of years (by its first
+    and last). ``margins`` (cell, level, init_time, location) of every day of the record, each block
+    by normals fitted without it; ``features`` of the issue days trained on, likewise.
+    """
+
+    hazard: Hazard
+    options: Options
+    normals: xr.Dataset
+    normals_without: Mapping[tuple[int, int], xr.Dataset]
+    margins: xr.DataArray
+    features: xr.Dataset
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """The predictors, laid out."""
+        return Inputs.of(self.hazard, self.features, self.normals, self.options)
+
+    @cached_property
+    def issued(self) -> xr.DataArray:
+        """Margins on the issue days trained on."""
+        return self.margins.sel(init_time=self.features["init_time"])
+
+    @cached_property
+    def laid_out(self) -> LaidOut:
+        """Cases of every step and cell."""
+        return list(lay_out(self.hazard, self.inputs, self.issued.values))
+
+    def kept_without(self, first: int, last: int) -> np.ndarray:
+        """Whether each issue day x location is of other years than these."""
+        years = self.features["init_time"].dt.year.values
+        return np.repeat((years < first) | (years > last), self.features.sizes["location"])
+
+
+def learn_normals(hazard: Hazard, reference: xr.Dataset, options: Options) -> xr.Dataset:
+    """The hazard's normals, and ``shift`` (level, location): how far levels are below the first."""
+    normals = hazard.fit_normals(reference, options)
+    shift = np.zeros((len(LEVELS), normals.sizes["location"]))
+    if hazard.shifts is not None:
+        shift = hazard.shifts(normals, options)
+    return normals.assign(shift=(("level", "location"), shift))
+
+
+def build_training_set(
+    hazard: Hazard,
+    observations: xr.Dataset,
+    reference: xr.Dataset,
+    delays: Mapping[str, int],
+    options: Options,
+    label_blocks: int = LABEL_BLOCKS,
+) -> TrainingSet:
+    """Normals of ``reference``, margins and predictors of ``observations``; nothing else is read.
+
+    Each block of years gets its margins and predictors from normals fitted without it, as a test
+    year does: events by thresholds the same years were fitted to are rarer than those of years to
+    come, and an ensemble that draws of the very year it is asked about knows too much. The normals'
+    ``choices`` hold for every block.
+    """
+    normals = learn_normals(hazard, reference, options)
+    times = observations["time"].values
+    blocks = year_blocks(times, label_blocks)
+    own = blocks[np.searchsorted(times, reference["time"].values)]
+    years = pd.DatetimeIndex(times).year.to_numpy()
+    rests = {}
+    for block in np.unique(blocks):
+        rest = reference.where(xr.DataArray(own != block, dims="time"))
+        rests[block] = learn_normals(hazard, rest, options).assign(
+            {name: normals[name] for name in hazard.choices}
+        )
+    daily = xr.concat(
+        [
+            hazard.margins(observations, rest, options).isel(time=np.flatnonzero(blocks == block))
+            for block, rest in rests.items()
+        ],
+        dim="time",
+        join="override",
+        coords="minimal",
+        compat="override",
+    ).transpose("level", "time", "location")
+    margins = build_margins(hazard, daily, normals, options)
+    issued = margins.isel(init_time=slice(None, None, hazard.issue_step_days))
+    days = issued["init_time"].values[~np.isnan(issued.values).all(axis=(0, 1, 3))]
+    block_of = blocks[np.searchsorted(times, days)]
+    parts = []
+    for block, rest in rests.items():
+        here = days[block_of == block]
+        if len(here):
+            seen = observations.sel(time=slice(None, here[-1]))
+            parts.append(build_features(hazard, seen, rest, here, delays, options))
+    spans = {
+        block: (int(years[blocks == block].min()), int(years[blocks == block].max()))
+        for block in rests
+    }
+    return TrainingSet(
+        hazard,
+        options,
+        normals,
+        {spans[block]: rest for block, rest in rests.items()},
+        margins,
+        xr.concat(parts, dim="init_time").compute(),
+    )
+
+
+def train_model(
+    training: TrainingSet, near: Model | None = None, search_rounds: bool = True
+) -> Model:
+    """Every forecaster of a hazard.
+
+    ``near``: a model of nearly the same record, to begin at; without ``search_rounds`` its rounds
+    are taken over.
+    """
+    hazard, laid_out = training.hazard, training.laid_out
+    fits: dict[str, Any] = {}
+    for name, spec in _specs(hazard).items():
+        before = None if near is None else getattr(near, name)
+        fits[name] = fit_regression(hazard, laid_out, spec, before)
+    rounds = None
+    if not search_rounds and near is not None:
+        rounds = rounds_of(near.meta)
+    boosters = fit_boosters(
+        hazard,
+        laid_out,
+        fits["regression"],
+        training.features["init_time"].values,
+        training.features.sizes["location"],
+        rounds,
+    )
+    chosen = {
+        str(level): boosters[step].num_boosted_rounds() if step in boosters else 0
+        for step, level in enumerate(steps_of(hazard))
+    }
+    return Model(
+        hazard=hazard.name,
+        normals=training.normals,
+        climatology=fit_climatology(happened(training.margins)),
+        boosters=boosters,
+        meta={"rounds": chosen, "features": list(hazard.features)},
+        **fits,
+    )
+
+
+def rounds_of(meta: Mapping[str, Any]) -> dict[int, int]:
+    """Boosting rounds of each step, counted from 0, by a model's meta."""
+    return {int(level) - 1: int(count) for level, count in meta["rounds"].items()}
+
+
+def _specs(hazard: Hazard) -> dict[str, PredictorSpec]:
+    return {
+        "regression": model_spec(hazard),
+        "persistence": persistence_spec(hazard),
+        "smoothed": calendar_spec(hazard),
+    }
+
+
+def train_replica(training: TrainingSet, model: Model, span: tuple[int, int]) -> Model:
+    """The model as it would be without some years: their cases and their share of the normals."""
+    hazard, kept = training.hazard, training.kept_without(*span)
+    fits: dict[str, Any] = {
+        name: fit_regression(
+            hazard, training.laid_out, spec, getattr(model, name), REPLICA_ITERATIONS, kept
+        )
+        for name, spec in _specs(hazard).items()
+    }
+    boosters = {}
+    if model.boosters:
+        fewer = [
+            (number, cell, at[kept[at]], rows.take(kept[at]))
+            for number, cell, at, rows in training.laid_out
+        ]
+        boosters = fit_boosters(
+            hazard,
+            fewer,
+            fits["regression"],
+            training.features["init_time"].values,
+            training.features.sizes["location"],
+            rounds_of(model.meta),
+        )
+    first, last = span
+    years = training.margins["init_time"].dt.year
+    outcome = happened(training.margins.where((years < first) | (years > last)))
+    return Model(
+        hazard=hazard.name,
+        normals=training.normals_without[span],
+        climatology=fit_climatology(outcome),
+        boosters=boosters,
+        meta={**model.meta, "without": list(span)},
+        **fits,
+    )
+
+
+def fit_model(
+    hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str = ""
+) -> Model:
+    """A hazard's live model, from the whole record; normals from the reference period."""
+    delays, options = delays_of(observations), options_for(hazard, region, observations)
+    first, last = reference_years(region, observations)
+    observations = observations.load()
+    reference = observations.sel(time=slice(f"{first}-01-01", f"{last}-12-31"))
+    training = build_training_set(hazard, observations, reference, delays, options, REPLICAS)
+    model = train_model(training)
+    times = observations["time"].values
+    meta = {
+        "region": region.name,
+        "fingerprint": region.fingerprint,
+        "snapshot": snapshot,
+        "reference_years": [first, last],
+        "data_from": str(times[0])[:10],
+        "trained_until": str(times[-1])[:10],
+        "locations": [str(place) for place in observations["location"].values],
+        "delays": {name: delays[name] for name in sorted(delays)},
+        "delay_days": max(delays[name] for name in hazard.requires),
+    }
+    replicas = tuple(train_replica(training, model, span) for span in training.normals_without)
+    past = hazard.history(observations, training.normals, options)
+    quantity = fit_quantity(hazard, training.inputs, past)
+    return replace(model, meta={**model.meta, **meta}, replicas=replicas, quantity=quantity)
+
+
+def reference_years(region: Region, observations: xr.Dataset) -> tuple[int, int]:
+    """First and last year of the normals: the region's, else the record's complete years."""
+    times = pd.DatetimeIndex(observations["time"].values)
+    years = range(times[0].year, times[-1].year + 1)
+    complete = [
+        year
+        for year in years
+        if times[0] <= pd.Timestamp(year, 1, 1) and times[-1] >= pd.Timestamp(year, 12, 31)
+    ]
+    if region.reference_period:
+        return region.reference_period
+    return (complete[0], complete[-1]) if complete else (times[0].year, times[-1].year)
+
+
+def read_state(
+    model: Model,
+    observations: xr.Dataset,
+    init_times: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> State:
+    """Predictors and climatology on the given issue days, from what had been published by then."""
+    hazard = hazards()[model.hazard]
+    features = build_features(
+        hazard, observations, model.normals, init_times, delays, options
+    ).compute()
+    usual = predict_climatology(
+        model.climatology, features["init_time"].values, features["lead_days"].values
+    )
+    inputs = Inputs.of(hazard, features, model.normals, options)
+    return State(features, inputs, usual, known(hazard, features))
+
+
+def forecasters(
+    model: Model,
+    observations: xr.Dataset,
+    init_times: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+    explained: bool = False,
+) -> xr.Dataset:
+    """Every forecaster's probability for the given issue days: (cell, level, init_time, location).
+
+    ``model``, ``persistence``, ``climatology``, ``climatology_smoothed`` and, where the hazard has
+    one, ``overlap``. Where the newest value is late by up to LATE_DAYS, the first two are those
+    issued on the newest day with one, for the same valid day; later the climatology stands.
+    ``days_late``: 0 where the newest value was at hand, -1 where the climatology stands.
+    ``explained`` adds ``contribution_model`` and ``contribution_persistence`` (cause, ...), see
+    models.explain.
+    """
+    hazard = hazards()[model.hazard]
+    init_times = np.asarray(init_times, dtype="datetime64[ns]")
+    state = read_state(model, observations, init_times, delays, options)
+    made = _said(model, state, explained)
+    exists = hazard.applies(init_times, model.normals, options) == 1
+    late = np.where(state.known | ~exists, 0, -1)
+    for back in range(1, LATE_DAYS + 1):
+        days = np.flatnonzero((late == -1).any(axis=(0, 2)))
+        if not len(days):
+            break
+        earlier_days = init_times[days] - np.timedelta64(back, "D")
+        earlier = read_state(model, observations, earlier_days, delays, options)
+        older = _said(model, earlier, explained)
+        for number in range(len(hazard.cells)):
+            source = _cell_before(hazard, number, back)
+            fill = (late[number][days] == -1) & earlier.known[source]
+            for name in made.keys() - _OF_THE_DAY:
+                here, there = (np.moveaxis(part[name], -4, 0) for part in (made, older))
+                here[number][..., days, :] = np.where(
+                    fill, there[source], here[number][..., days, :]
+                )
+            late[number][days] = np.where(fill, back, late[number][days])
+    lost = (late == -1)[:, None]
+    for name in ("model", "persistence"):
+        made[name] = np.where(lost, state.climatology, made[name])
+    out: dict[str, Any] = {name: (DIMS, part) for name, part in made.items() if part.ndim == 4}
+    out |= {name: (("cause", *DIMS), part) for name, part in made.items() if part.ndim == 5}
+    out["days_late"] = (("cell", "init_time", "location"), late)
+    coords = {
+        name: state.features[name] for name in ("init_time", "location", "lead_days", "window_days")
+    }
+    return xr.Dataset(out, coords={**coords, "level": list(LEVELS)})
+
+
+_OF_THE_DAY = {"climatology", "climatology_smoothed", "overlap"}
+
+
+def _said(model: Model, state: State, explained: bool) -> dict[str, np.ndarray]:
+    made = probabilities(model, state)
+    if explained:
+        parts = contributions(
+            hazards()[model.hazard], model.regression, model.persistence, model.boosters, state
+        )
+        made |= {f"contribution_{name}": part for name, part in parts.items()}
+    return made
+
+
+def _cell_before(hazard: Hazard, number: int, back: int) -> int:
+    """The cell that spoke of the same day ``back`` days before; itself where there is none."""
+    cell = hazard.cells[number]
+    for other, candidate in enumerate(hazard.cells):
+        same_day = candidate.lead_days == cell.lead_days + back
+        if cell.window_days == 1 and candidate.window_days == 1 and same_day:
+            return other
+    return number
+
+
+def probabilities(model: Model, state: State) -> dict[str, np.ndarray]:
+    """What each forecaster makes of a state, whether it is known or not."""
+    hazard = hazards()[model.hazard]
+    made = {
+        "model": chain(hazard, model_log_odds(model, state)),
+        "climatology": state.climatology,
+        "climatology_smoothed": chain(
+            hazard, step_log_odds(hazard, calendar_spec(hazard), model.smoothed, state.inputs)
+        ),
+    }
+    if hazard.state:
+        odds = step_log_odds(hazard, persistence_spec(hazard), model.persistence, state.inputs)
+        made["persistence"] = chain(hazard, odds)
+    else:
+        made["persistence"] = overlap_of(hazard, state.features)
+    if hazard.overlap:
+        made["overlap"] = overlap_of(hazard, state.features)
+    return made
+
+
+def model_log_odds(model: Model, state: State) -> np.ndarray:
+    """Log-odds of the state model's steps: (cell, level, init_time, location)."""
+    hazard = hazards()[model.hazard]
+    odds = step_log_odds(hazard, model_spec(hazard), model.regression, state.inputs)
+    return add_trees(hazard, model.boosters, state.inputs, odds)
