@@ -32,7 +32,7 @@ forecast: $(RUN) $(PANGO) ## pull, check, learn and publish today's report (REGI
 	esac; \
 	if [ "$(REGION)" = tunis ]; then echo "That is a record of the past. With live weather, of Berkane:  make forecast REGION=berkane"; fi
 
-exercise: ## the whole chain for today on a simulated Berkane, with forecasts and sensors (the first run learns for half an hour)
+exercise: ## the whole chain for today on a simulated Berkane, with forecasts and sensors (the first run learns for minutes)
 	@$(MAKE) --no-print-directory forecast REGION=berkane-exercise
 
 ui: $(RUN) ## start MLflow, Prefect and the published reports on 127.0.0.1

@@ -27,7 +27,7 @@ TERMS = (
 FLAT = 10.0  # deviation of the intercept's and of c's prior: next to none
 CURVATURE = 1.0  # deviation of c squared's
 OF_ENSEMBLE = 0.3  # deviation of the intercept's where an ensemble has spoken
-OF_TERMS = 0.05  # and of the terms of c
+OF_TERMS = 0.01  # and of the terms of c
 WITH_NEWEST = 1.0  # deviation of the product of c and the newest value
 WITH_SEASON = 0.3  # and of those of c and the season waves, around an event's threshold
 LEAST_KNOWN = 0.5  # share of training days a predictor must be known on to be used
@@ -42,7 +42,8 @@ class PredictorSpec:
 
     ``ensemble``: log-odds start from the hazard's ensemble. ``bounded``: 0 where past days rule the
     event out. ``max_departure``: standard deviations from its mean that a predictor counts, at most.
-    ``with_season``: deviation of the products of c and the season waves.
+    ``with_season``: deviation of the products of c and the season waves. ``newest``: whether the
+    newest value may change what c and the season do.
     """
 
     deviations: Mapping[str, float]
@@ -50,6 +51,7 @@ class PredictorSpec:
     bounded: bool = True
     max_departure: float = 3.0
     with_season: float = WITH_SEASON
+    newest: bool = True
 
     @property
     def predictors(self) -> tuple[str, ...]:

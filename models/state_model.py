@@ -68,7 +68,8 @@ def persistence_spec(hazard: Hazard) -> PredictorSpec:
 
 def calendar_spec(hazard: Hazard) -> PredictorSpec:
     """The valid day alone: a climatology without the noise of its frequencies."""
-    return PredictorSpec(dict.fromkeys(hazard.calendar, STATE_DEVIATION), bounded=False)
+    deviations = dict.fromkeys(hazard.calendar, STATE_DEVIATION)
+    return PredictorSpec(deviations, bounded=False, newest=False)
 
 
 def steps_of(hazard: Hazard) -> tuple[int, ...]:
@@ -218,7 +219,8 @@ def for_spec(hazard: Hazard, rows: Rows, spec: PredictorSpec) -> Rows:
     weight = rows.weight
     if not spec.bounded:
         weight = np.full(weight.shape, weight.max(initial=0.0))
-    return Rows(rows.x[:, columns], rows.s, rows.c, rows.y, start, weight)
+    s = rows.s if spec.newest else np.where([True, False, False], np.nan, rows.s)
+    return Rows(rows.x[:, columns], s, rows.c, rows.y, start, weight)
 
 
 def fit_regression(

@@ -120,6 +120,30 @@ def test_what_past_days_rule_out_has_no_chance(
     assert (made["climatology"].sel(level=2).values[0] > 0).all()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_the_climatologies_know_nothing_of_the_day_before(
+    name: str, fitted_models: dict[str, Model], fitted_record: xr.Dataset, made_region: Region
+) -> None:
+    """Other weather until the issue day changes persistence and neither climatology."""
+    hazard, other = hazards()[name], fitted_record.copy(deep=True)
+    for variable in other.data_vars:
+        other[variable].values[-60:] += 5.0
+    issued = fitted_record["time"].values[-1:]
+    one, two = (
+        forecasters(
+            fitted_models[name],
+            part,
+            issued,
+            delays_of(fitted_record),
+            options_for(hazard, made_region, fitted_record),
+        )
+        for part in (fitted_record, other)
+    )
+    for forecaster in ("climatology", "climatology_smoothed"):
+        np.testing.assert_array_equal(one[forecaster].values, two[forecaster].values)
+    assert not np.array_equal(one["persistence"].values, two["persistence"].values, equal_nan=True)
+
+
 def test_replicas_leave_out_a_block_of_years_each(fitted_models: dict[str, Model]) -> None:
     for model in fitted_models.values():
         spans = [tuple(replica.meta["without"]) for replica in model.replicas]
