@@ -19,7 +19,7 @@ from scipy.special import expit
 from features.calendar import year_blocks
 from features.hazards import Hazard
 from models.distribution_regression import Rows, fits_of, standardised, terms
-from models.state_model import Inputs, fit_regression, model_spec, steps_of
+from models.state_model import Inputs, fit_regression, levels_of, model_spec, steps_of
 
 MOST_ROUNDS = 80
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
@@ -80,12 +80,12 @@ def fit_boosters(
         events = sum(float(rows.y[:, 0].sum()) for _, _, _, rows in parts)
         if events < FEWEST_EVENTS:
             continue
-        inside = _table(hazard, parts, regression)
         if rounds is None:
-            count = _choose_rounds(hazard, parts, regression, blocks, inside)
+            count = _choose_rounds(hazard, parts, regression, blocks)
         else:
             count = rounds.get(number, 0)
         if count:
+            inside = _table(hazard, parts, regression)
             data = xgb.QuantileDMatrix(
                 inside["x"], inside["y"], weight=inside["weight"], base_margin=inside["odds"],
                 nthread=1, max_bin=PARAMETERS["max_bin"],
@@ -111,7 +111,7 @@ def _table(hazard: Hazard, parts: LaidOut, regression: xr.Dataset) -> dict[str, 
         z = standardised(fitted, spec, case.x)
         odds = case.start + fitted.intercept + (z @ fitted.coefficient)[:, None]
         odds = odds + terms(fitted, case.c, case.s) @ fitted.slope
-        own = min(len(set(_own(hazard))), case.c.shape[1])
+        own = len(levels_of(hazard, number))
         others = case.c.shape[1] - own
         picks = [np.full(len(case), k) for k in range(own)]
         for k in range(min(THRESHOLDS, others)):
@@ -137,16 +137,11 @@ def _table(hazard: Hazard, parts: LaidOut, regression: xr.Dataset) -> dict[str, 
     return {name: np.concatenate([part[name] for part in made]) for name in made[0]}
 
 
-def _own(hazard: Hazard) -> tuple[int, ...]:
-    return (0,) if hazard.shifts is None else (0, 1, 2)
-
-
 def _choose_rounds(
     hazard: Hazard,
     parts: LaidOut,
     regression: xr.Dataset,
     blocks: np.ndarray,
-    inside: Mapping[str, np.ndarray],
 ) -> int:
     """Rounds with the least loss on years held out; 0 unless lower than none's on every block."""
     gains = []
@@ -221,7 +216,7 @@ def tree_inputs(
     everywhere = np.arange(days * locations)
     names = model_spec(hazard).predictors
     for number in boosters:
-        levels = [number] if hazard.shifts is None else [0, 1, 2]
+        levels = levels_of(hazard, number)
         blocks = []
         for cell in range(cells):
             x = inputs.predictors(names, cell, everywhere)

@@ -119,7 +119,8 @@ def _hazard_forecast(
     delays = delays_of(observations)
     made = forecasters(model, observations, issue, delays, options, explained=True)
     weather = _weather(hazard, model, made, assessed, observations, options, forecasts)
-    numbers = _published(hazard, made, assessed, weather)
+    weights = _weights(hazard, assessed, weather)
+    numbers = _published(weights, made, weather)
     exists = hazard.applies(issue, model.normals, options)
     if hazard.only_where_measured:
         exists = np.where(_measured(hazard, observations), exists, np.nan)
@@ -129,11 +130,11 @@ def _hazard_forecast(
     replicas = []
     for replica in model.replicas:
         said = forecasters(replica, observations, issue, delays, options)
-        replicas.append(_published(hazard, said, assessed, _moved(weather, said)))
+        replicas.append(_published(weights, said, _moved(weather, said)))
     low, high = interval(part["probability"].values, replicas)
     why = explain(
         made,
-        _weights(hazard, assessed, weather),
+        weights,
         weather.both,
         weather.used,
         part["probability"].values,
@@ -216,13 +217,11 @@ def _weights(hazard: Hazard, assessed: Assessed, weather: Weather) -> np.ndarray
     return np.where(weather.used, live_weights(hazard, tested, COMBINED), alone)
 
 
-def _published(
-    hazard: Hazard, made: xr.Dataset, assessed: Assessed, weather: Weather
-) -> np.ndarray:
+def _published(weights: np.ndarray, made: xr.Dataset, weather: Weather) -> np.ndarray:
     """The published probability: (cell, level, init_time, location)."""
     said = {str(name): part.values for name, part in made.data_vars.items()}
     said["model"] = np.where(weather.used, weather.both, said["model"])
-    return publish(_weights(hazard, assessed, weather), said)
+    return publish(weights, said)
 
 
 def _verdicts(
