@@ -84,7 +84,7 @@ $(VENV)/.made:
 $(RUN): $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing what climate-risk needs into $(VENV) (some 2 GB, once; it takes minutes)."
 	$(PIP) --editable .
-	@$(BIN)/python -m features >/dev/null
+	@$(BIN)/python -m models >/dev/null
 	@touch $@
 
 $(DEV): $(RUN)

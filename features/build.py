@@ -196,6 +196,35 @@ def values_of(features: xr.Dataset, name: str) -> np.ndarray:
     return np.moveaxis(values, 1, 0) if values.ndim == 3 else values[None]
 
 
+def existing(
+    hazard: Hazard,
+    observations: xr.Dataset,
+    init_times: np.ndarray,
+    normals: xr.Dataset,
+    options: Options,
+) -> np.ndarray:
+    """Which cells there are: 1, 0 where the event cannot be, NaN where there is no such cell.
+
+    (cell, init_time, location). No cell of a hazard that counts only where it was measured is at a
+    location that never had all it requires.
+    """
+    exists = hazard.applies(init_times, normals, options)
+    return np.where(measured(hazard, observations), exists, np.nan)
+
+
+def measured(hazard: Hazard, observations: xr.Dataset) -> np.ndarray:
+    """Whether the hazard counts at each location: (location,)."""
+    everywhere = np.ones(observations.sizes["location"], dtype=bool)
+    if not hazard.only_where_measured:
+        return everywhere
+    if any(name not in observations for name in hazard.requires):
+        return ~everywhere
+    record = observations[list(hazard.requires)].to_dataarray()
+    return (
+        np.isfinite(record.transpose("variable", "time", "location").values).any(axis=1).all(axis=0)
+    )
+
+
 def build_margins(
     hazard: Hazard, margins: xr.DataArray, normals: xr.Dataset, options: Options
 ) -> xr.DataArray:

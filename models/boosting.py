@@ -2,13 +2,13 @@
 
 Rows are the cases of all leads, windows and locations together, each at a few thresholds, with the
 threshold as a feature that a greater one never makes likelier. Trees start from the log-odds of the
-regression (``base_margin``) and must earn their rounds: a number of rounds stands only if it lowers
-the logarithmic loss on every block of years held out.
+regression (``base_margin``) and must earn their rounds: of blocks of years held out the mean gain in logarithmic loss, less its
+standard error, must be above 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,15 @@ from scipy.special import expit
 
 from features.calendar import year_blocks
 from features.hazards import Hazard
-from models.distribution_regression import Rows, fits_of, standardised, terms
-from models.state_model import Inputs, fit_regression, levels_of, model_spec, steps_of
+from models.distribution_regression import Fit, fit_without, fits_of, fitted_log_odds
+from models.state_model import Inputs, LaidOut, for_spec, levels_of, model_spec, steps_of
 
-MOST_ROUNDS = 80
+MAX_ROUNDS = 80
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
 BLOCKS = 4  # of consecutive years, for the choice of rounds
-FEWEST_EVENTS = 30  # of a step in training, for trees
-MOST_CASES = 20_000  # that trees learn from
+MIN_EVENTS = 30  # of a step in training, for trees
+MAX_CASES = 20_000  # that trees learn from
 THRESHOLDS = 3  # of each case, besides the event's own
-NEAR_ITERATIONS = 2  # of Newton's method from the whole regression to one without a block
 PARAMETERS: Mapping[str, Any] = {
     "objective": "binary:logistic",
     "eval_metric": "logloss",
@@ -56,9 +55,6 @@ def parameters(hazard: Hazard) -> dict[str, Any]:
     return {**PARAMETERS, "monotone_constraints": constraints}
 
 
-LaidOut = list[tuple[int, int, np.ndarray, Rows]]
-
-
 def fit_boosters(
     hazard: Hazard,
     laid_out: LaidOut,
@@ -74,18 +70,18 @@ def fit_boosters(
     if rounds is not None and not any(rounds.values()):
         return {}
     blocks = np.repeat(year_blocks(days, BLOCKS), locations)
-    boosters = {}
+    boosters, fits = {}, fits_of(regression)
     for number in range(len(steps_of(hazard))):
         parts = [part for part in laid_out if part[0] == number]
         events = sum(float(rows.y[:, 0].sum()) for _, _, _, rows in parts)
-        if events < FEWEST_EVENTS:
+        if events < MIN_EVENTS:
             continue
         if rounds is None:
-            count = _choose_rounds(hazard, parts, regression, blocks)
+            count = _choose_rounds(hazard, parts, fits[number], blocks)
         else:
             count = rounds.get(number, 0)
         if count:
-            inside = _table(hazard, parts, regression)
+            inside = _table(hazard, parts, fits[number])
             data = xgb.QuantileDMatrix(
                 inside["x"], inside["y"], weight=inside["weight"], base_margin=inside["odds"],
                 nthread=1, max_bin=PARAMETERS["max_bin"],
@@ -94,23 +90,21 @@ def fit_boosters(
     return boosters
 
 
-def _table(hazard: Hazard, parts: LaidOut, regression: xr.Dataset) -> dict[str, np.ndarray]:
+def _table(hazard: Hazard, parts: LaidOut, fits: Sequence[Fit]) -> dict[str, np.ndarray]:
     """Cases of a step in one matrix; ``at`` says which issue day x location each is of.
 
+    ``fits``: the regression's of each cell, which trees start from.
     Each case stands at the events' own thresholds, and in turn at some of the others.
     """
-    spec, fits, made = model_spec(hazard), fits_of(regression), []
+    spec, made = model_spec(hazard), []
     total = sum(len(rows) for _, _, _, rows in parts)
-    every = int(np.ceil(total * (1 + THRESHOLDS) / MOST_CASES)) or 1
+    every = int(np.ceil(total * (1 + THRESHOLDS) / MAX_CASES)) or 1
     for number, cell, at, rows in parts:
         chosen = np.flatnonzero((np.arange(len(rows)) + cell) % every == 0)
         case = rows.take(chosen)
         if not len(case):
             continue
-        fitted = fits[number][cell]
-        z = standardised(fitted, spec, case.x)
-        odds = case.start + fitted.intercept + (z @ fitted.coefficient)[:, None]
-        odds = odds + terms(fitted, case.c, case.s) @ fitted.slope
+        odds = case.start + fitted_log_odds(fits[cell], spec, case.x, case.c, case.s)
         own = len(levels_of(hazard, number))
         others = case.c.shape[1] - own
         picks = [np.full(len(case), k) for k in range(own)]
@@ -140,13 +134,15 @@ def _table(hazard: Hazard, parts: LaidOut, regression: xr.Dataset) -> dict[str, 
 def _choose_rounds(
     hazard: Hazard,
     parts: LaidOut,
-    regression: xr.Dataset,
+    fits: Sequence[Fit],
     blocks: np.ndarray,
 ) -> int:
-    """Rounds with the least loss on years held out; 0 unless lower than none's on every block."""
+    """Rounds of the greatest gain on years held out, less its standard error; 0 where none is > 0.
+
+    The standard error of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
+    """
     gains = []
-    for block in np.unique(blocks):
-        without = _without(hazard, parts, regression, blocks != block)
+    for block, without in _fits_without(hazard, parts, fits, blocks).items():
         table = _table(hazard, parts, without)
         held = blocks[table["at"]] == block
         if not held.any() or held.all():
@@ -162,7 +158,7 @@ def _choose_rounds(
         xgb.train(
             parameters(hazard),
             train,
-            MOST_ROUNDS,
+            MAX_ROUNDS,
             evals=[(test, "held")],
             evals_result=seen,
             early_stopping_rounds=PATIENCE,
@@ -171,24 +167,23 @@ def _choose_rounds(
         weight = table["weight"][held]
         none = _log_loss(table["y"][held], table["odds"][held], weight)
         gain = (none - np.array(seen["held"]["logloss"])) * weight.sum()
-        gains.append(np.pad(gain, (0, MOST_ROUNDS - len(gain)), mode="edge"))
-        if gains[-1].max() <= 0:
-            return 0
-    total = np.sum(gains, axis=0)
-    best = int(total.argmax())
-    return best + 1 if total[best] > 0 and all(gain[best] > 0 for gain in gains) else 0
+        gains.append(np.pad(gain, (0, MAX_ROUNDS - len(gain)), mode="edge"))
+    error = np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
+    sure = np.mean(gains, axis=0) - error
+    best = int(sure.argmax())
+    return best + 1 if sure[best] > 0 else 0
 
 
-def _without(
-    hazard: Hazard, parts: LaidOut, regression: xr.Dataset, kept: np.ndarray
-) -> xr.Dataset:
-    """The regression learnt without a block of years: a few steps of Newton's from the whole one."""
-    number = parts[0][0]
-    alone = regression.isel(step=[number])
-    moved = [(0, cell, at, rows) for _, cell, at, rows in parts]
-    spec = model_spec(hazard)
-    made = fit_regression(hazard, moved, spec, alone, NEAR_ITERATIONS, kept, steps=1)
-    return xr.concat([made] * (number + 1), dim="step")
+def _fits_without(
+    hazard: Hazard, parts: LaidOut, fits: Sequence[Fit], blocks: np.ndarray
+) -> dict[int, list[Fit]]:
+    """The regression of each cell without each block of years."""
+    spec, names = model_spec(hazard), np.unique(blocks)
+    by_cell = []
+    for _, cell, at, rows in parts:
+        out = [blocks[at] == block for block in names]
+        by_cell.append(fit_without(for_spec(hazard, rows, spec), spec, fits[cell], out))
+    return {int(block): [each[n] for each in by_cell] for n, block in enumerate(names)}
 
 
 def _log_loss(y: np.ndarray, odds: np.ndarray, weight: np.ndarray) -> float:

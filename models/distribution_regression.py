@@ -14,9 +14,10 @@ are fixed by what is learnt, in log-odds per standard deviation of a predictor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 import xarray as xr
 
@@ -30,9 +31,10 @@ OF_ENSEMBLE = 0.3  # deviation of the intercept's where an ensemble has spoken
 OF_TERMS = 0.01  # and of the terms of c
 WITH_NEWEST = 1.0  # deviation of the product of c and the newest value
 WITH_SEASON = 0.3  # and of those of c and the season waves, around an event's threshold
-LEAST_KNOWN = 0.5  # share of training days a predictor must be known on to be used
-FEWEST_ROWS = 20  # for a regression; with fewer the frequency at each threshold stands
-ITERATIONS = 12  # of Newton's method, at most
+MIN_KNOWN = 0.5  # share of training days a predictor must be known on to be used
+MIN_ROWS = 20  # for a regression; with fewer the frequency at each threshold stands
+MAX_ITERATIONS = 12  # of Newton's method
+FEW_ITERATIONS = 2  # from a fit to one of fewer rows
 CONVERGED = 1e-5  # largest change of a coefficient
 
 
@@ -102,32 +104,49 @@ class Fit:
     reach: np.ndarray
 
 
-def fit(
-    rows: Rows, spec: PredictorSpec, near: Fit | None = None, iterations: int = ITERATIONS
-) -> Fit:
+def fit(rows: Rows, spec: PredictorSpec, near: Fit | None = None) -> Fit:
     """Coefficients of greatest posterior density by Newton's method.
 
-    ``near``: a fit to begin at; with few ``iterations`` the result stays near it. Its
-    standardisation is taken over.
+    ``near``: a fit of nearly the same cases, to begin at. Its standardisation is taken over.
     """
     blank = near or _blank(rows, spec)
-    if len(rows) < FEWEST_ROWS or not rows.weight.any():
+    if len(rows) < MIN_ROWS or not rows.weight.any():
         return blank
     design = _Design(spec, rows, blank)
+    return design.fit(_newton(design, np.ascontiguousarray(rows.weight), MAX_ITERATIONS))
+
+
+def fit_without(
+    rows: Rows, spec: PredictorSpec, whole: Fit, left_out: Sequence[np.ndarray]
+) -> list[Fit]:
+    """The fit as it would be without some rows, once for each of ``left_out`` (row,) of bool.
+
+    FEW_ITERATIONS of Newton's method from the ``whole`` fit, whose standardisation stands: the
+    one-step jackknife, once more repeated (Efron 1982).
+    """
+    if len(rows) < MIN_ROWS or not rows.weight.any():
+        return [whole] * len(left_out)
+    design = _Design(spec, rows, whole)
+    weights = (np.where(out[:, None], 0.0, rows.weight) for out in left_out)
+    return [design.fit(_newton(design, weight, FEW_ITERATIONS)) for weight in weights]
+
+
+def _newton(design: _Design, weight: np.ndarray, iterations: int) -> np.ndarray:
+    """Where the loss is least, or the last of so many iterations; a step never raises the loss."""
     w = design.begin
+    loss, moments = design.at(w, weight)
     for _ in range(iterations):
-        gradient, curvature = design.derivatives(w)
+        gradient, curvature = design.derivatives(w, moments)
         step = np.linalg.solve(curvature, gradient)
-        before = design.loss
         for _ in range(20):
-            design.move(w - step)
-            if design.loss <= before + 1e-12:
+            after, moments = design.at(w - step, weight)
+            if after <= loss + 1e-12:
                 break
             step = step / 2
-        w = w - step
+        w, loss = w - step, after
         if np.abs(step).max() < CONVERGED:
             break
-    return design.fit(w)
+    return w
 
 
 class _Design:
@@ -140,12 +159,13 @@ class _Design:
     """
 
     def __init__(self, spec: PredictorSpec, rows: Rows, blank: Fit) -> None:
-        self.rows, self.blank = rows, blank
+        self.blank = blank
         x, away = standardised(blank, spec, rows.x), _modifiers(blank, rows.s)
         ones = np.ones((len(rows), 1))
         self.z = np.concatenate([ones, x, away[:, :1] * away[:, 1:]], axis=1)
         self.a = np.concatenate([ones, away], axis=1)
         self.u = rows.c / blank.reach[0]
+        self.y, self.start = np.ascontiguousarray(rows.y), np.ascontiguousarray(rows.start)
         names = [spec.deviations[name] for name in spec.predictors]
         if spec.ensemble:
             deviations = [OF_ENSEMBLE, *names, *[OF_TERMS] * len(TERMS)]
@@ -157,31 +177,18 @@ class _Design:
         self.begin = np.array(
             [blank.intercept, *blank.coefficient, *(slope[name] for name in _ORDER)]
         )
-        self.move(self.begin)
 
-    def move(self, w: np.ndarray) -> None:
-        """Log-odds and loss at ``w``."""
-        k, u = self.z.shape[1], self.u
-        eta = self.rows.start + (self.z @ w[:k])[:, None]
-        eta += u * (self.a @ w[k:-1])[:, None]
-        eta += u * u * w[-1]
-        small = np.exp(-np.abs(eta))  # logaddexp and expit of the same exponential
-        each = np.maximum(eta, 0.0) + np.log1p(small) - self.rows.y * eta
-        self.p = np.where(eta >= 0, 1.0, small) / (1.0 + small)
-        penalty = float((self.precision * w) @ w / 2)
-        self.loss = float(np.vdot(self.rows.weight, each)) + penalty
+    def at(self, w: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss at ``w``, and the moments that its derivatives are made of."""
+        k = self.z.shape[1]
+        base, slope = self.z @ w[:k], self.a @ w[k:-1]
+        loss, moments = _moments(self.u, self.y, weight, self.start, base, slope, w[-1])
+        return loss + float((self.precision * w) @ w / 2), moments
 
-    def derivatives(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient and curvature where ``move`` went last."""
-        z, a, u = self.z, self.a, self.u
-        error = self.rows.weight * (self.p - self.rows.y)
-        e = [(error * u**power).sum(axis=1) for power in range(3)]
+    def derivatives(self, w: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient and curvature at ``w``, whose ``moments`` are given."""
+        z, a, e, v = self.z, self.a, moments[:3], moments[3:]
         gradient = np.concatenate([z.T @ e[0], a.T @ e[1], [e[2].sum()]])
-        moment = self.rows.weight * self.p * (1.0 - self.p)
-        v = [moment.sum(axis=1)]
-        for _ in range(4):
-            moment = moment * u
-            v.append(moment.sum(axis=1))
         k, m = z.shape[1], z.shape[1] + a.shape[1]
         curvature = np.empty((m + 1, m + 1))
         curvature[:k, :k] = (z * v[0][:, None]).T @ z
@@ -207,6 +214,44 @@ class _Design:
         )
 
 
+@numba.njit(cache=True, nogil=True)
+def _moments(
+    u: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray,
+    start: np.ndarray,
+    base: np.ndarray,
+    slope: np.ndarray,
+    curve: float,
+) -> tuple[float, np.ndarray]:
+    """Logarithmic loss, and each row's sums over thresholds of errors and weights times powers of u.
+
+    (8, row): error x u^0 to u^2, then p (1 - p) x u^0 to u^4.
+    """
+    rows, thresholds = u.shape
+    moments = np.zeros((8, rows))
+    loss = 0.0
+    for i in range(rows):
+        for j in range(thresholds):
+            share = weight[i, j]
+            if share == 0.0:
+                continue
+            t = u[i, j]
+            odds = start[i, j] + base[i] + t * (slope[i] + t * curve)
+            small = np.exp(-abs(odds))
+            loss += share * (max(odds, 0.0) + np.log(1.0 + small) - y[i, j] * odds)
+            p = (1.0 if odds >= 0 else small) / (1.0 + small)
+            term = share * (p - y[i, j])
+            for power in range(3):
+                moments[power, i] += term
+                term *= t
+            term = share * p * (1.0 - p)
+            for power in range(3, 8):
+                moments[power, i] += term
+                term *= t
+    return loss, moments
+
+
 # The order of the terms in a fit: those of z, those of a, and c squared.
 _ORDER = (*TERMS[5:], "c", *TERMS[2:5], "c_squared")
 
@@ -216,7 +261,7 @@ def _blank(rows: Rows, spec: PredictorSpec) -> Fit:
     x, k = rows.x, len(spec.predictors)
     known = np.isfinite(x).mean(axis=0) if len(x) else np.zeros(k)
     mean, scale = np.zeros(k), np.full(k, np.inf)
-    used = known >= LEAST_KNOWN
+    used = known >= MIN_KNOWN
     if used.any():
         mean[used], deviation = np.nanmean(x[:, used], axis=0), np.nanstd(x[:, used], axis=0)
         varies = deviation > 1e-9 * np.maximum(1.0, np.abs(mean[used]))
@@ -264,6 +309,17 @@ def terms(fitted: Fit, c: np.ndarray, s: np.ndarray) -> np.ndarray:
     seasonal = np.broadcast_to((away[:, :1] * away[:, 1:])[:, None], (*c.shape, 2))
     parts = [(c / size)[..., None], (inside**2)[..., None], products, seasonal]
     return np.concatenate(parts, axis=-1)
+
+
+def fitted_log_odds(
+    fitted: Fit, spec: PredictorSpec, x: np.ndarray, c: np.ndarray, s: np.ndarray
+) -> np.ndarray:
+    """Log-odds of exceeding thresholds ``c``, before any start: (row, threshold).
+
+    ``x`` (row, predictor), ``c`` (row, threshold) and ``s`` (row, 3) as in Rows.
+    """
+    of_day = fitted.intercept + standardised(fitted, spec, x) @ fitted.coefficient
+    return of_day[:, None] + terms(fitted, c, s) @ fitted.slope
 
 
 FITTED = ("mean", "scale", "coefficient", "intercept", "slope", "centre", "spread", "reach")

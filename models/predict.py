@@ -14,7 +14,14 @@ from scipy.special import expit
 from scipy.stats import t as student_t
 
 from configs import Region
-from features.build import build_outcome, cell_coordinates, delays_of, options_for
+from features.build import (
+    build_outcome,
+    cell_coordinates,
+    delays_of,
+    existing,
+    measured,
+    options_for,
+)
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
@@ -121,9 +128,7 @@ def _hazard_forecast(
     weather = _weather(hazard, model, made, assessed, observations, options, forecasts)
     weights = _weights(hazard, assessed, weather)
     numbers = _published(weights, made, weather)
-    exists = hazard.applies(issue, model.normals, options)
-    if hazard.only_where_measured:
-        exists = np.where(_measured(hazard, observations), exists, np.nan)
+    exists = existing(hazard, observations, issue, model.normals, options)
     usual = made["climatology"].values
     verdict = _verdicts(hazard, assessed, made, weather, numbers)
     part = _assemble(hazard, numbers, usual, verdict, exists, observations, today)
@@ -414,7 +419,7 @@ def _climatology_alone(
     verdict = np.where(
         np.isnan(usual), NOT_ASSESSED, USUAL if len(assessed.known) else NOT_ASSESSED
     ).astype(object)
-    exists = hazard.applies(issue, normals, options)
+    exists = existing(hazard, observations, issue, normals, options)
     sentence = (
         f"{hazard.title}: no model could be used, so the calendar's chances since {first} stand."
     )
@@ -426,7 +431,8 @@ def _nothing(hazard: Hazard, observations: xr.Dataset, today: np.datetime64) -> 
     shape = (len(hazard.cells), len(LEVELS), 1, observations.sizes["location"])
     first = hazard.cells[0].window_days
     declared = [not hazard.windows_look_back or cell.window_days == first for cell in hazard.cells]
-    exists = np.broadcast_to(np.where(declared, 1.0, np.nan)[:, None, None], (shape[0], *shape[2:]))
+    exists = np.array(declared)[:, None, None] & measured(hazard, observations)
+    exists = np.where(exists, 1.0, np.nan)
     number, verdict = np.full(shape, np.nan), np.full(shape, NOT_ASSESSED, dtype=object)
     return _assemble(hazard, number, number, verdict, exists, observations, today)
 
@@ -440,9 +446,7 @@ def _assemble(
     observations: xr.Dataset,
     today: np.datetime64,
 ) -> xr.Dataset:
-    """A hazard's part of the forecast. ``exists`` (cell, init_time, location): 1, 0 (cannot be: chance 0) or NaN (no such cell)."""
-    if hazard.only_where_measured:
-        exists = np.where(_measured(hazard, observations), exists, np.nan)
+    """A hazard's part of the forecast; ``exists`` as features.build.existing gives it."""
     wide = np.broadcast_to(exists[:, None], probability.shape)
     chance, usual = (
         np.round(np.where(np.isnan(wide), np.nan, np.where(wide == 0, 0.0, part)), DECIMALS)
@@ -463,17 +467,6 @@ def _assemble(
     return xr.Dataset(
         {**numbers, "verdict": (DIMS, said), "stage": (DIMS, np.where(said == "", "", "K"))},
         coords=coords,
-    )
-
-
-def _measured(hazard: Hazard, observations: xr.Dataset) -> np.ndarray:
-    """Whether each place ever had all that the hazard requires: (location,)."""
-    if any(name not in observations for name in hazard.requires):
-        return np.zeros(observations.sizes["location"], dtype=bool)
-    return (
-        np.isfinite(observations[list(hazard.requires)].to_dataarray().values)
-        .any(axis=1)
-        .all(axis=0)
     )
 
 

@@ -45,14 +45,20 @@ def losses(
     count = int(periods.max(initial=-1)) + 1
     made = np.zeros((len(hazard.cells), count, len(START)))
     for number, part in enumerate(said):
-        p = np.clip(part, CLIP, 1 - CLIP)
-        loss = -np.where(outcome == 1, np.log(p), np.log1p(-p))
-        daily = np.where(scored, loss, 0.0).sum(axis=1)  # (cell, init_time, location)
+        daily = np.where(scored, log_loss(part, outcome), 0.0).sum(
+            axis=1
+        )  # (cell, init_time, location)
         there = scored.any(axis=(1, 2)).sum(axis=1)  # locations scored in each cell
         daily = daily.sum(axis=2) / np.maximum(there, 1)[:, None]
         for period in range(count):
             made[:, period, number] = daily[:, periods == period].sum(axis=1)
     return _by_lead(hazard, made)
+
+
+def log_loss(probability: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Logarithmic loss of each probability, clipped to [CLIP, 1 - CLIP]: Good 1952."""
+    p = np.clip(probability, CLIP, 1 - CLIP)
+    return -np.where(outcome == 1, np.log(p), np.log1p(-p))
 
 
 def _by_lead(hazard: Hazard, values: np.ndarray) -> np.ndarray:

@@ -23,8 +23,7 @@ from models.distribution_regression import (
     Rows,
     fit,
     fits_of,
-    standardised,
-    terms,
+    fitted_log_odds,
     to_dataset,
 )
 from models.state_model import DEVIATION, MOST_ROWS, STATE_DEVIATION, Inputs, State, model_spec
@@ -163,10 +162,9 @@ def _invert(one: Fit, spec: PredictorSpec, inputs: Inputs, cell: int) -> np.ndar
     _, low, high = one.reach
     room = BEYOND * (high - low)
     grid = np.linspace(low - room, high + room, GRID)
-    z = standardised(one, spec, inputs.predictors(spec.predictors, cell, everywhere))
+    x = inputs.predictors(spec.predictors, cell, everywhere)
     c = np.broadcast_to(grid, (len(everywhere), GRID))
-    slopes = terms(one, c, inputs.modifiers(cell, everywhere)) @ one.slope
-    odds = one.intercept + (z @ one.coefficient)[:, None] + slopes  # of exceedance, falling in c
+    odds = fitted_log_odds(one, spec, x, c, inputs.modifiers(cell, everywhere))  # falls in c
     odds = np.minimum.accumulate(odds, axis=1) - 1e-9 * np.arange(GRID)
     wanted = logit(1 - np.array(QUANTILES))
     return np.array([np.interp(-wanted, -row, grid) for row in odds]).T

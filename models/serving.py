@@ -19,7 +19,7 @@ import xarray as xr
 
 from configs import Region, RiskError
 from data_contracts.variables import VARIABLES
-from features.build import delays_of, options_for
+from features.build import delays_of, existing, options_for
 from features.hazards import Hazard, Options, hazards
 from models.manifest import check_manifest
 from models.model_files import load_model
@@ -63,7 +63,11 @@ class Served:
         made = forecasters(
             self.model, record, np.array([issued]), delays_of(record), self.options
         ).isel(init_time=0)
-        table = answer(made, existing(self.model, record, issued, self.options), issued)
+        hazard = hazards()[self.model.hazard]
+        exists = existing(hazard, record, np.array([issued]), self.model.normals, self.options)[
+            :, 0
+        ]
+        table = answer(made, exists, issued)
         table.insert(1, "hazard", self.model.hazard)
         asked = table["location"].isin(set(rows["location"].astype(str)))
         return table[asked].reset_index(drop=True)
@@ -195,21 +199,6 @@ def issue_day(record: xr.Dataset, asked: Any) -> np.datetime64:
             "expected a later day."
         )
     return day
-
-
-def existing(
-    model: Model, record: xr.Dataset, issued: np.datetime64, options: Options
-) -> np.ndarray:
-    """1 where there is such a cell, 0 where its event cannot be, NaN where there is none.
-
-    (cell, location).
-    """
-    hazard = hazards()[model.hazard]
-    exists = hazard.applies(np.array([issued]), model.normals, options)[:, 0]
-    if hazard.only_where_measured:
-        seen = np.isfinite(record[list(hazard.requires)].to_dataarray().values)
-        exists = np.where(seen.any(axis=1).all(axis=0), exists, np.nan)
-    return exists
 
 
 def answer(made: xr.Dataset, exists: np.ndarray, issued: np.datetime64) -> pd.DataFrame:

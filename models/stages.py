@@ -17,7 +17,7 @@ import xarray as xr
 
 from features.hazards import LEVELS, Hazard, hazards
 from models.blend import blend, learn_blend, speaks
-from models.publishing import laid_out, losses, publish, rolling_weights
+from models.publishing import laid_out, log_loss, losses, publish, rolling_weights
 from models.scores import (
     COLUMNS,
     FEWEST_EVENT_DAYS,
@@ -190,12 +190,11 @@ def _published_by(stage: str) -> str:
 def _no_worse(spoken: xr.Dataset) -> np.ndarray:
     """Whether the number with forecasts has no greater logarithmic loss than that without: (cell,)."""
     outcome = spoken["outcome"].values
-    with np.errstate(divide="ignore"):
-        loss = [
-            np.nansum(-np.log(np.clip(np.where(outcome == 1, p, 1 - p), 1e-3, 1)), axis=(1, 2, 3))
-            for p in (spoken["published_with_weather"].values, spoken["published"].values)
-        ]
-    return loss[0] <= loss[1]
+    with_forecasts, without = (
+        np.nansum(log_loss(spoken[name].values, outcome), axis=(1, 2, 3))
+        for name in ("published_with_weather", "published")
+    )
+    return with_forecasts <= without
 
 
 def _judged(stage: str, ones: Mapping[str, Sample], published: bool, seasons: int) -> dict:

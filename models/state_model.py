@@ -9,7 +9,7 @@ the smoothed climatology the same with those of the valid day alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +24,9 @@ from models.distribution_regression import (
     PredictorSpec,
     Rows,
     fit,
+    fit_without,
     fits_of,
-    standardised,
-    terms,
+    fitted_log_odds,
     to_dataset,
 )
 
@@ -149,6 +149,10 @@ class State:
     known: np.ndarray
 
 
+LaidOut = list[tuple[int, int, np.ndarray, Rows]]
+"""Cases of each step and cell: (step, cell, which of the issue days x locations, Rows)."""
+
+
 def lay_out(
     hazard: Hazard, inputs: Inputs, margins: np.ndarray
 ) -> Iterator[tuple[int, int, np.ndarray, Rows]]:
@@ -224,27 +228,38 @@ def for_spec(hazard: Hazard, rows: Rows, spec: PredictorSpec) -> Rows:
 
 
 def fit_regression(
-    hazard: Hazard,
-    laid_out: list[tuple[int, int, np.ndarray, Rows]],
-    spec: PredictorSpec,
-    near: xr.Dataset | None = None,
-    iterations: int | None = None,
-    kept: np.ndarray | None = None,
-    steps: int | None = None,
+    hazard: Hazard, laid_out: LaidOut, spec: PredictorSpec, near: xr.Dataset | None = None
 ) -> xr.Dataset:
     """Regressions of every step and cell, see distribution_regression.to_dataset.
 
-    ``near``: the same learnt from nearly the same cases, to begin at. ``kept``: whether each issue
-    day x location may be learnt from. ``steps``: how many there are, all of the hazard's unless given.
+    ``near``: the same learnt from nearly the same cases, to begin at.
     """
-    fits: list[list[Fit]] = [[] for _ in range(steps or len(steps_of(hazard)))]
-    limit = {} if iterations is None else {"iterations": iterations}
+    fits: list[list[Fit]] = [[] for _ in steps_of(hazard)]
     begins = None if near is None else fits_of(near)
-    for number, cell, at, rows in laid_out:
-        own = for_spec(hazard, rows if kept is None else rows.take(kept[at]), spec)
+    for number, cell, _, rows in laid_out:
         begin = None if begins is None else begins[number][cell]
-        fits[number].append(fit(own, spec, begin, **limit))
+        fits[number].append(fit(for_spec(hazard, rows, spec), spec, begin))
     return to_dataset(fits, spec)
+
+
+def fit_regressions_without(
+    hazard: Hazard,
+    laid_out: LaidOut,
+    spec: PredictorSpec,
+    whole: xr.Dataset,
+    left_out: Sequence[np.ndarray],
+) -> list[xr.Dataset]:
+    """The ``whole`` regressions as they would be without some cases, once for each of ``left_out``.
+
+    ``left_out`` (issue day x location,): whether each is left out.
+    """
+    wholes = fits_of(whole)
+    fits: list[list[list[Fit]]] = [[[] for _ in steps_of(hazard)] for _ in left_out]
+    for number, cell, at, rows in laid_out:
+        own, out = for_spec(hazard, rows, spec), [part[at] for part in left_out]
+        for each, one in zip(fits, fit_without(own, spec, wholes[number][cell], out), strict=True):
+            each[number].append(one)
+    return [to_dataset(each, spec) for each in fits]
 
 
 def step_log_odds(
@@ -264,9 +279,8 @@ def step_log_odds(
         levels = levels_of(hazard, number)
         for cell in range(cells):
             one = fits[number][cell]
-            z = standardised(one, spec, inputs.predictors(spec.predictors, cell, everywhere))
-            slopes = terms(one, c[:, levels], inputs.modifiers(cell, everywhere)) @ one.slope
-            total = one.intercept + (z @ one.coefficient)[:, None] + slopes
+            x = inputs.predictors(spec.predictors, cell, everywhere)
+            total = fitted_log_odds(one, spec, x, c[:, levels], inputs.modifiers(cell, everywhere))
             odds[cell, levels] = total.T.reshape(-1, days, locations)
             if level in inputs.bound and spec.bounded:
                 out = inputs.at(inputs.bound[level], cell)[None] <= c[:, levels].T

@@ -25,16 +25,18 @@ from features.build import (
 from features.calendar import year_blocks
 from features.hazards import LEVELS, Hazard, Options, happened, hazards
 from models.baselines import fit_climatology, overlap_of, predict_climatology
-from models.boosting import LaidOut, add_trees, fit_boosters
+from models.boosting import add_trees, fit_boosters
 from models.distribution_regression import PredictorSpec
 from models.explain import contributions
 from models.quantiles import fit_quantity
 from models.state_model import (
     Inputs,
+    LaidOut,
     State,
     calendar_spec,
     chain,
     fit_regression,
+    fit_regressions_without,
     known,
     lay_out,
     model_spec,
@@ -45,7 +47,6 @@ from models.state_model import (
 
 REPLICAS = 8  # models learnt without one block of years each, for intervals
 LABEL_BLOCKS = 5  # of years, whose margins are by normals fitted without them
-REPLICA_ITERATIONS = 2  # of Newton's method, from the whole model's coefficients
 LATE_DAYS = 3  # that the newest value may be late by before the climatology stands
 DIMS = ("cell", "level", "init_time", "location")
 
@@ -229,17 +230,28 @@ def _specs(hazard: Hazard) -> dict[str, PredictorSpec]:
     }
 
 
-def train_replica(training: TrainingSet, model: Model, span: tuple[int, int]) -> Model:
-    """The model as it would be without some years: their cases and their share of the normals."""
-    hazard, kept = training.hazard, training.kept_without(*span)
-    fits: dict[str, Any] = {
-        name: fit_regression(
-            hazard, training.laid_out, spec, getattr(model, name), REPLICA_ITERATIONS, kept
+def train_replicas(training: TrainingSet, model: Model) -> tuple[Model, ...]:
+    """The model as it would be without each block of years: their cases, their share of normals."""
+    hazard, spans = training.hazard, list(training.normals_without)
+    left_out = [~training.kept_without(*span) for span in spans]
+    fits = {
+        name: fit_regressions_without(
+            hazard, training.laid_out, spec, getattr(model, name), left_out
         )
         for name, spec in _specs(hazard).items()
     }
-    boosters = {}
+    return tuple(
+        _replica(training, model, span, {name: each[number] for name, each in fits.items()})
+        for number, span in enumerate(spans)
+    )
+
+
+def _replica(
+    training: TrainingSet, model: Model, span: tuple[int, int], fits: dict[str, Any]
+) -> Model:
+    hazard, boosters = training.hazard, {}
     if model.boosters:
+        kept = training.kept_without(*span)
         fewer = [
             (number, cell, at[kept[at]], rows.take(kept[at]))
             for number, cell, at, rows in training.laid_out
@@ -287,7 +299,7 @@ def fit_model(
         "delays": {name: delays[name] for name in sorted(delays)},
         "delay_days": max(delays[name] for name in hazard.requires),
     }
-    replicas = tuple(train_replica(training, model, span) for span in training.normals_without)
+    replicas = train_replicas(training, model)
     past = hazard.history(observations, training.normals, options)
     quantity = fit_quantity(hazard, training.inputs, past)
     return replace(model, meta={**model.meta, **meta}, replicas=replicas, quantity=quantity)

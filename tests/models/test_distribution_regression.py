@@ -14,9 +14,10 @@ from models.distribution_regression import (
     Rows,
     _Design,
     fit,
+    fit_without,
     fits_of,
+    fitted_log_odds,
     standardised,
-    terms,
     to_dataset,
 )
 
@@ -42,9 +43,7 @@ def made(
 
 
 def log_odds_of(fitted: Fit, spec: PredictorSpec, rows: Rows) -> np.ndarray:
-    z = standardised(fitted, spec, rows.x) @ fitted.coefficient
-    slopes = terms(fitted, rows.c, rows.s) @ fitted.slope
-    return rows.start + fitted.intercept + z[:, None] + slopes
+    return rows.start + fitted_log_odds(fitted, spec, rows.x, rows.c, rows.s)
 
 
 def test_planted_coefficients_are_found() -> None:
@@ -93,8 +92,7 @@ def test_the_fit_is_where_a_general_optimiser_finds_it() -> None:
     design = _Design(spec, rows, found)
 
     def loss(w: np.ndarray) -> float:
-        design.move(w)
-        return design.loss
+        return design.at(w, rows.weight)[0]
 
     best = minimize(loss, np.zeros(len(design.begin)), method="BFGS", options={"gtol": 1e-6})
     at = design.fit(best.x)
@@ -104,22 +102,20 @@ def test_the_fit_is_where_a_general_optimiser_finds_it() -> None:
 
 def test_derivatives_are_those_of_the_loss() -> None:
     rows = made(n=300)
-    design = _Design(WIDE, rows, fit(rows, WIDE, iterations=1))
+    design = _Design(WIDE, rows, fit(rows, WIDE))
     w = design.begin + 0.1
-    design.move(w)
-    gradient, curvature = design.derivatives(w)
+    here, moments = design.at(w, rows.weight)
+    gradient, curvature = design.derivatives(w, moments)
 
     def around(number: int, step: float) -> float:
         moved = w.copy()
         moved[number] += step
-        design.move(moved)
-        return design.loss
+        return design.at(moved, rows.weight)[0]
 
     for number in range(len(w)):
         up, down = around(number, 1e-4), around(number, -1e-4)
         assert (up - down) / 2e-4 == pytest.approx(gradient[number], rel=1e-4, abs=1e-4)
-        design.move(w)
-        second = (up + down - 2 * design.loss) / 1e-8
+        second = (up + down - 2 * here) / 1e-8
         assert second == pytest.approx(curvature[number, number], rel=0.01, abs=0.1)
     assert curvature == pytest.approx(curvature.T)
 
@@ -187,6 +183,15 @@ def test_a_fit_begun_near_another_ends_where_any_does() -> None:
     warm = fit(rows, WIDE, near=fit(rows.take(np.arange(4_000)), WIDE))
     p = [expit(log_odds_of(one, WIDE, rows)) for one in (cold, warm)]
     assert abs(p[0] - p[1]).max() < 0.02
+
+
+def test_fits_without_some_cases_are_near_those_learnt_anew() -> None:
+    rows, out = made(), np.arange(6_000) // 1_500
+    whole = fit(rows, WIDE)
+    for number, near in enumerate(fit_without(rows, WIDE, whole, [out == k for k in range(4)])):
+        anew = fit(rows.take(np.flatnonzero(out != number)), WIDE)
+        p, far, all_of_it = (expit(log_odds_of(one, WIDE, rows)) for one in (anew, near, whole))
+        assert abs(p - far).max() < 0.25 * abs(p - all_of_it).max()
 
 
 def test_fits_stand_side_by_side_in_a_dataset() -> None:
