@@ -26,7 +26,7 @@ from configs import CHECKOUT, load_region
 from features.build import build_outcome, delays_of
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.baselines import log_odds
-from models.paths import HISTORY_DAYS, read_archive, rolling_chances
+from models.paths import read_archive, rolling_chances
 from models.scores import corp
 from models.stages import BLOCK_DAYS, together
 from models.training import build_training_set, forecasters, train_model
@@ -191,7 +191,7 @@ def _era(
             lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids
         )
         for name, layers in (("right", True), ("right_known", False)):
-            found = truth(run, days, event, DRAWS, layers=layers, history=HISTORY_DAYS)
+            found = truth(run, days, event, DRAWS, layers=layers, history=hazard.margin_days)
             parts[name][: LAST_LEAD + 1] = np.moveaxis(found[:, :, : LAST_LEAD + 1], 2, 0)
         for lead in range(LAST_LEAD + 1):
             parts["raw"][lead, 0] = raw_share(hazard, forecasts, normals, days, lead)

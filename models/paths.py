@@ -44,7 +44,7 @@ from models.weather import (
     usable,
 )
 
-HISTORY_DAYS = 40  # before the issue day: no event looks further back
+OLDER_RUNS = 40  # days: an older run may stand in for the newest
 APART = np.timedelta64(30, "D")  # between two changes of the forecast model
 TOGETHER = 8  # issue days worked on at a time
 TEMPERATURES = ("air_temperature_max", "air_temperature_min", "air_temperature_mean")
@@ -224,7 +224,7 @@ def _recent(learnt: xr.Dataset, runs: xr.Dataset, changes: Sequence[str]) -> np.
 
 def _speaking(learnt: xr.Dataset, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:
     """Runs that may matter to the issue days, without what has no error model and what cannot be: an older run stands in for it."""
-    reach = HISTORY_DAYS + MEMORY_REACH + int(known_after(pairs).max())
+    reach = OLDER_RUNS + MEMORY_REACH + int(known_after(pairs).max())
     near = pairs.sel(init_time=slice(issued.min() - np.timedelta64(reach, "D"), issued.max()))
     known = np.isfinite(learnt["bias"])
     near = near.assign({name: near[name].where(known) for name in ISSUED})
@@ -280,14 +280,17 @@ def chances(
     normals: xr.Dataset,
     options: Options,
     issued: np.ndarray,
+    wanted: Sequence[str] | None = None,
 ) -> xr.DataArray:
     """The chance of every cell and level by forecasts at hand on the mornings ``issued``: (cell, level, init_time, location).
 
-    NaN where a day that counts is neither observed by then nor foretold, and where the hazard has no such cell that day; levels are
-    nested. Nothing later than an issue day is read for it.
+    ``wanted``: what ``read_by_events`` gives, where it is at hand. NaN where a day that counts is
+    neither observed by then nor foretold, and where the hazard has no such cell that day; levels
+    are nested. Nothing later than an issue day is read for it.
     """
     issued = np.asarray(issued, dtype="datetime64[ns]")
-    wanted = read_by_events(hazard, observations, normals, options)
+    if wanted is None:
+        wanted = read_by_events(hazard, observations, normals, options)
     shape = (len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"])
     made = np.full(shape, np.nan)
     exists = hazard.applies(issued, normals, options)
@@ -326,13 +329,14 @@ def _some_chances(
 ) -> np.ndarray:
     """As ``chances`` for a few issue days: the paths stand one behind the other in one long record, each with its past before it."""
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
-    fields = _whole_paths(errors, archive, observations, issued, wanted, reach)
+    before = hazard.margin_days
+    fields = _whole_paths(errors, archive, observations, issued, wanted, before, reach)
     if not all(name in fields for name in hazard.requires):
         return np.full(
             (len(hazard.cells), len(LEVELS), len(issued), observations.sizes["location"]), np.nan
         )
     paths, days, length, places = next(iter(fields.values())).shape
-    offsets = np.arange(-HISTORY_DAYS, reach).astype("timedelta64[D]")
+    offsets = np.arange(-before, reach).astype("timedelta64[D]")
     times = np.broadcast_to((issued[:, None] + offsets)[None], (paths, days, length)).reshape(-1)
     columns = {
         name: (("time", "location"), values.reshape(-1, places).astype(np.float32))
@@ -344,7 +348,7 @@ def _some_chances(
     happened = hazard.events(record, normals, options).values.reshape(
         len(LEVELS), paths, days, length, places
     )
-    return share_of_paths(hazard, happened[:, :, :, HISTORY_DAYS:])
+    return share_of_paths(hazard, happened[:, :, :, before:])
 
 
 def share_of_paths(hazard: Hazard, happened: np.ndarray) -> np.ndarray:
@@ -367,9 +371,10 @@ def _whole_paths(
     observations: xr.Dataset,
     issued: np.ndarray,
     wanted: Sequence[str],
+    before: int,
     reach: int,
 ) -> dict[str, np.ndarray]:
-    """Past and paths of each variable wanted: (path, issue, HISTORY_DAYS + reach, location)."""
+    """Past and paths of each variable wanted: (path, issue, before + reach, location)."""
     delays = delays_of(observations)
     drawn = {
         name: draw_paths(errors, archive[name], issued)
@@ -382,11 +387,11 @@ def _whole_paths(
     for name in wanted:
         if name not in ahead:
             continue
-        past = _past(observations[name], issued, delays[name], reach)
+        past = _past(observations[name], issued, delays[name], before, reach)
         whole = np.repeat(past[None], len(ahead[name]), axis=0)
         for number, lead in enumerate(leads):
             if -delays[name] < lead < reach:
-                whole[:, :, HISTORY_DAYS + lead] = ahead[name][:, :, number]
+                whole[:, :, before + lead] = ahead[name][:, :, number]
         made[name] = whole
     return made
 
@@ -418,10 +423,15 @@ def _with_tied(
     return drawn
 
 
-def _past(observed: xr.DataArray, issued: np.ndarray, delay: int, reach: int) -> np.ndarray:
-    """What was known of the HISTORY_DAYS days before each issue day: (issue, HISTORY_DAYS + reach, location), NaN for the rest."""
+def _past(
+    observed: xr.DataArray, issued: np.ndarray, delay: int, before: int, reach: int
+) -> np.ndarray:
+    """What was known of the days before each issue day, NaN for those to come.
+
+    (issue, before + reach, location).
+    """
     values, first = observed.transpose("time", "location").values, observed["time"].values[0]
-    offsets = np.arange(-HISTORY_DAYS, reach)
+    offsets = np.arange(-before, reach)
     rows = ((issued[:, None] - first) / np.timedelta64(1, "D")).astype(int) + offsets
     known = (rows >= 0) & (rows < len(values)) & (offsets <= -delay)
     return np.where(known[..., None], values[np.clip(rows, 0, len(values) - 1)], np.nan).astype(
@@ -448,8 +458,8 @@ def rolling_chances(
     backtest and live.
     """
     issued = np.asarray(issued, dtype="datetime64[ns]")
-    wanted = _needed(read_by_events(hazard, observations, normals, options))
-    archive = {name: part for name, part in archive.items() if name in wanted}
+    wanted = read_by_events(hazard, observations, normals, options)
+    archive = {name: part for name, part in archive.items() if name in _needed(wanted)}
     months, parts = issued.astype("datetime64[M]"), []
     errors: Errors | None = None
     before: Screened | None = None
@@ -459,7 +469,7 @@ def rolling_chances(
         if errors is None or before is None or not _serves(errors, before, seen):
             errors = _learn_from(seen, observations, _until_refit(months, month), paths)
             before = seen
-        parts.append(chances(hazard, errors, archive, observations, normals, options, days))
+        parts.append(chances(hazard, errors, archive, observations, normals, options, days, wanted))
     assert errors is not None
     return xr.concat(parts, dim="init_time").assign_attrs(
         {name: errors.meta[name] for name in ("changes", "left_out")}

@@ -89,7 +89,7 @@ class Hazard:
     the one that the margin cannot exceed, "" where there is none. ``newest``: the one that holds
     the newest value of the quantity. ``highest_rate``: margins are learnt from thresholds that are
     exceeded at most so often; less than most days where rare margins behave otherwise than common
-    ones. ``memory_days``: no predictor looks further back.
+    ones. ``memory_days``: no predictor looks further back; ``margin_days``: no margin does.
     ``causes``: what people call what drives a number, cause -> predictors; the rest is the
     calendar's.
     """
@@ -116,6 +116,7 @@ class Hazard:
     state: tuple[str, ...]
     newest: str
     memory_days: int
+    margin_days: int
     highest_rate: float = 0.6
     by_cell: tuple[str, ...] = SEASON
     calendar: tuple[str, ...] = SEASON
@@ -143,7 +144,8 @@ def single_days(last_lead: int) -> tuple[Cell, ...]:
 
 def happened(margins: xr.DataArray) -> xr.DataArray:
     """1.0 where a margin is above 0, 0.0 where it is not, NaN where it is not known."""
-    return (margins > 0).where(margins.notnull()).astype(np.float64)
+    values = margins.values
+    return margins.copy(data=np.where(np.isnan(values), np.nan, values > 0))
 
 
 def smallest(*margins: np.ndarray) -> np.ndarray:
@@ -151,9 +153,10 @@ def smallest(*margins: np.ndarray) -> np.ndarray:
 
     Where some are not known: the least of the others if that alone rules the event out, else NaN.
     """
-    together = np.stack(margins)
-    least = np.fmin.reduce(together)
-    return np.where(np.isnan(together).any(axis=0) & ~(least <= 0), np.nan, least)
+    least, unknown = margins[0], np.isnan(margins[0])
+    for margin in margins[1:]:
+        least, unknown = np.fmin(least, margin), unknown | np.isnan(margin)
+    return np.where(unknown & ~(least <= 0), np.nan, least)
 
 
 def at_least(margin: np.ndarray) -> np.ndarray:

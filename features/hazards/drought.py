@@ -482,6 +482,7 @@ HAZARD = Hazard(
     state=(),
     newest="index_90d",
     memory_days=480,
+    margin_days=455,
     by_cell=(*FEATURES[:3], "observed_part", "rain_share", *SEASON),
     overlap=FEATURES[:3],
     windows_look_back=True,

@@ -376,6 +376,7 @@ HAZARD = Hazard(
     state=("precipitation_sum_3d_root",),
     newest="precipitation_1d_root",
     memory_days=100,
+    margin_days=2,
     by_cell=(*FEATURES[:3], *SEASON),
     overlap=FEATURES[:3],
     causes={

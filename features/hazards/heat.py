@@ -288,6 +288,7 @@ HAZARD = Hazard(
     state=FEATURES[:7],
     newest="tmax_anomaly_1d",
     memory_days=400,
+    margin_days=33,
     by_cell=FEATURES[-4:],
     calendar=FEATURES[-4:-1],
     bounds=("", "spell_bound", "spell_bound"),

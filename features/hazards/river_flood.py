@@ -169,6 +169,7 @@ HAZARD = Hazard(
     newest="log_flow_over_level",
     highest_rate=0.2,
     memory_days=120,
+    margin_days=0,
     only_where_measured=True,
     causes={
         "the river's flow": (

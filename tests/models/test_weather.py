@@ -28,7 +28,6 @@ from models.errors import (
     save_errors,
 )
 from models.paths import (
-    HISTORY_DAYS,
     chances,
     changes_of,
     draw_paths,
@@ -583,11 +582,10 @@ def test_shares_of_paths_are_what_the_outcome_would_be() -> None:
 def test_no_event_looks_further_back_than_the_paths_do(made: Made, name: str) -> None:
     hazard, normals = hazards()[name], normals_of(name, made.observations)
     part = made.observations.sel(time=slice("2012-06-01", "2012-09-30"))
-    whole = hazard.events(made.observations, normals, SEASON).sel(
-        time=part["time"].values[HISTORY_DAYS:]
-    )
+    first = hazard.margin_days
+    whole = hazard.events(made.observations, normals, SEASON).sel(time=part["time"].values[first:])
     np.testing.assert_array_equal(
-        hazard.events(part, normals, SEASON).values[:, HISTORY_DAYS:], whole.values
+        hazard.events(part, normals, SEASON).values[:, first:], whole.values
     )
 
 
@@ -623,7 +621,9 @@ def skill_shares(
     event = event_of(
         lambda record, usual: hazard.events(record, usual, SEASON), normals, made.run.world.ids
     )
-    right = truth(made.run, days, event, draws, history=HISTORY_DAYS)[0, :, :leads].swapaxes(0, 1)
+    right = truth(made.run, days, event, draws, history=hazards()[name].margin_days)[
+        0, :, :leads
+    ].swapaxes(0, 1)
     said = rolling_chances(
         hazard,
         read_archive(made.forecasts, made.observations),
