@@ -166,16 +166,14 @@ def _apart(days: Sequence[np.datetime64]) -> list[np.datetime64]:
     return kept
 
 
-def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndarray:
-    """Values of a variable on the days from ``errors``' first lead on: (path, issue, lead, location), NaN where none are foretold."""
-    name, kind = pairs.attrs["variable"], KINDS[pairs.attrs["variable"]]
+def draw_paths(errors: Errors, runs: xr.Dataset, issued: np.ndarray) -> np.ndarray:
+    """Values of a variable on the days from ``errors``' first lead on, of ``ready_runs``.
+
+    (path, issue, lead, location), NaN where none are foretold.
+    """
+    name, kind = runs.attrs["variable"], KINDS[runs.attrs["variable"]]
     learnt = errors.learnt[name]
     leads = learnt["lead"].values
-    runs = _speaking(learnt, pairs, issued)
-    if kind.family == "normal":
-        runs = runs.assign(
-            recent=(runs["mean"].dims, _recent(learnt, runs, errors.meta["changes"]))
-        )
     made, horizon = as_issued(runs, issued, leads, int(errors.meta["run_delay"]))
     column = np.searchsorted(learnt["horizon"].values, horizon)
     month = pd.DatetimeIndex(issued).month.to_numpy()
@@ -185,7 +183,7 @@ def draw_paths(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> np.ndar
     score = learnt["score"].values[row[:, None, None, None], column[..., None], rank]
     score = np.moveaxis(np.where((horizon >= 0)[..., None], score, np.nan), -1, 0)
     days = issued[:, None] + leads.astype("timedelta64[D]")
-    place = np.arange(pairs.sizes["location"])
+    place = np.arange(runs.sizes["location"])
     local = {part: learnt[part].values[column, place] for part in LOCAL}
     terms = np.moveaxis(learnt["coefficient"].values[column], -1, 0)
     made["spread"] = np.where(np.isfinite(made["spread"]), made["spread"], local["usual_spread"])
@@ -222,13 +220,21 @@ def _recent(learnt: xr.Dataset, runs: xr.Dataset, changes: Sequence[str]) -> np.
     return np.stack(parts, axis=1)
 
 
-def _speaking(learnt: xr.Dataset, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:
-    """Runs that may matter to the issue days, without what has no error model and what cannot be: an older run stands in for it."""
+def ready_runs(errors: Errors, pairs: xr.Dataset, issued: np.ndarray) -> xr.Dataset:
+    """Runs that may matter to the issue days, with the ``recent`` errors known at each.
+
+    Without what has no error model and what cannot be: an older run stands in for it.
+    """
+    learnt = errors.learnt[pairs.attrs["variable"]]
     reach = OLDER_RUNS + MEMORY_REACH + int(known_after(pairs).max())
     near = pairs.sel(init_time=slice(issued.min() - np.timedelta64(reach, "D"), issued.max()))
     known = np.isfinite(learnt["bias"])
     near = near.assign({name: near[name].where(known) for name in ISSUED})
-    return possible(near, learnt["least"], learnt["most"])
+    runs = possible(near, learnt["least"], learnt["most"])
+    if KINDS[pairs.attrs["variable"]].family == "normal":
+        recent = _recent(learnt, runs, errors.meta["changes"])
+        runs = runs.assign(recent=(runs["mean"].dims, recent))
+    return runs
 
 
 def _rain_paths(
@@ -299,6 +305,11 @@ def chances(
         if not hazard.windows_look_back
         else np.array([], dtype=int)
     )
+    archive = {
+        name: ready_runs(errors, pairs, issued)
+        for name, pairs in archive.items()
+        if name in errors.learnt and len(worth)
+    }
     for begin in range(0, len(worth), TOGETHER):
         rows = worth[begin : begin + TOGETHER]
         made[:, :, rows] = _some_chances(

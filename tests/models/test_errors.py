@@ -19,7 +19,7 @@ from models.errors import (
     known_after,
     recent_error,
 )
-from models.paths import draw_paths, learn_by, read_archive
+from models.paths import draw_paths, learn_by, read_archive, ready_runs
 
 DAY = np.timedelta64(1, "D")
 NAME = "air_temperature_max"
@@ -115,7 +115,7 @@ def errors_of(
     for begin in np.arange("2005-04", "2006-04", 3, dtype="datetime64[M]"):
         days = np.arange(begin, begin + 1, dtype="datetime64[D]").astype("datetime64[ns]")
         errors = adapt(learnt(observations, forecasts, days[0]))
-        paths.append(draw_paths(errors, pairs, days)[:, :, 1])
+        paths.append(draw_paths(errors, ready_runs(errors, pairs, days), days)[:, :, 1])
         seen.append(pairs["observed"].sel(init_time=days, horizon=1).values)
     drawn, truth = np.concatenate(paths, axis=1), np.concatenate(seen)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
@@ -174,7 +174,7 @@ def test_nothing_published_after_the_issue_day_changes_a_number(
             errors.temperatures,
             errors.meta,
         )
-        told.append(draw_paths(errors, pairs, np.array([day])))
+        told.append(draw_paths(errors, ready_runs(errors, pairs, np.array([day])), np.array([day])))
     assert (shares(errors) > 0.3).all()
     assert np.isfinite(told[0]).any()
     np.testing.assert_array_equal(*told)
@@ -186,10 +186,14 @@ def test_the_day_before_matters_and_days_issued_together_are_as_alone() -> None:
     days = np.datetime64("2006-01-01", "ns") + np.arange(12) * DAY
     errors = learnt(observations, forecasts, days[0])
     pairs = read_archive(forecasts, observations, [NAME])[NAME]
-    together = draw_paths(errors, pairs, days)
-    alone = draw_paths(errors, pairs, days[7:8])
+    together = draw_paths(errors, ready_runs(errors, pairs, days), days)
+    alone = draw_paths(errors, ready_runs(errors, pairs, days[7:8]), days[7:8])
     np.testing.assert_array_equal(together[:, 7:8], alone)
     warmer = observations.copy(deep=True)
     warmer[NAME].loc[{"time": days[6]}] += 4.0
-    moved = draw_paths(errors, read_archive(forecasts, warmer, [NAME])[NAME], days[7:8])
+    moved = draw_paths(
+        errors,
+        ready_runs(errors, read_archive(forecasts, warmer, [NAME])[NAME], days[7:8]),
+        days[7:8],
+    )
     assert (moved[:, 0, 0] > alone[:, 0, 0]).all()

@@ -8,7 +8,7 @@ import xarray as xr
 from province import CHANGE, Made, make
 
 from models.errors import silent
-from models.paths import draw_paths, learn_by, read_archive, screen
+from models.paths import draw_paths, learn_by, read_archive, ready_runs, screen
 from models.silence import PASSING, WORDS, Fault, Reason, because, passing, sentences
 
 DAY = np.timedelta64(1, "D")
@@ -79,7 +79,9 @@ def test_each_lead_speaks_or_says_why_in_a_young_archive(
     if NAME not in errors.learnt:
         assert len(told) == 22
         return
-    drawn = draw_paths(errors, archive[NAME], np.array([day]))[0, 0]
+    drawn = draw_paths(errors, ready_runs(errors, archive[NAME], np.array([day])), np.array([day]))[
+        0, 0
+    ]
     spoken = {
         (lead, str(place))
         for lead in range(11)
@@ -99,7 +101,9 @@ def test_the_first_leads_speak_after_ninety_days_and_all_soon_after(
     for first, longest in (("2009-06-05", 3), ("2009-06-20", 10), ("2009-07-01", 10)):
         day = np.datetime64(first, "ns")
         errors = learn_by(archive, made.observations, day, months=(int(first[5:7]),))
-        drawn = draw_paths(errors, archive[NAME], np.array([day]))[0, 0]
+        drawn = draw_paths(
+            errors, ready_runs(errors, archive[NAME], np.array([day])), np.array([day])
+        )[0, 0]
         assert np.isfinite(drawn[: longest + 1]).all(), first
     assert not errors.meta["settled"]
 

@@ -34,6 +34,7 @@ from models.paths import (
     learn_by,
     read_archive,
     read_by_events,
+    ready_runs,
     rolling_chances,
     share_of_paths,
 )
@@ -152,7 +153,7 @@ def test_mean_and_spread_give_the_paths_that_members_give(made: Made) -> None:
         pairs = read_archive(issued, made.observations, names)
         errors = learn_by(pairs, made.observations, day[0], months=(7,))
         assert np.isfinite(pairs[names[0]]["spread"].values[0]).any()
-        drawn.append(draw_paths(errors, pairs[names[0]], day))
+        drawn.append(draw_paths(errors, ready_runs(errors, pairs[names[0]], day), day))
     np.testing.assert_allclose(drawn[0], drawn[1], atol=0.02)
 
 
@@ -313,7 +314,7 @@ def foretold(made: Made, pairs: xr.Dataset, months: np.ndarray) -> tuple[np.ndar
             changes=[CHANGE],
             months=(int(month.astype(int) % 12 + 1),),
         )
-        paths.append(draw_paths(errors, pairs, days))
+        paths.append(draw_paths(errors, ready_runs(errors, pairs, days), days))
         seen.append(pairs["observed"].sel(init_time=days).values)
     return np.concatenate(paths, axis=1), np.concatenate(seen)
 
@@ -418,7 +419,10 @@ def test_error_models_are_saved_and_read_again(
     assert not [path for path in tmp_path.iterdir() if path.suffix not in (".nc", ".json")]
     days = np.array(["2012-07-03"], dtype="datetime64[ns]")
     for pairs in archive.values():
-        np.testing.assert_array_equal(draw_paths(again, pairs, days), draw_paths(july, pairs, days))
+        before, after = (
+            draw_paths(errors, ready_runs(errors, pairs, days), days) for errors in (july, again)
+        )
+        np.testing.assert_array_equal(before, after)
 
 
 # Chances
