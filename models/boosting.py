@@ -139,7 +139,8 @@ def _choose_rounds(
 ) -> int:
     """Rounds of the greatest gain on years held out, less its standard error; 0 where none is > 0.
 
-    0 also where trees help at no number of rounds on more than one of the blocks. The standard error of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
+    0 also where on more than one of the blocks no number of rounds helps. The standard error is
+    that of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
     """
     gains = []
     for block, without in _fits_without(hazard, parts, fits, blocks).items():
