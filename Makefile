@@ -60,7 +60,7 @@ bench-exercise: $(DEV) ## hold chances against the true ones of the exercise, in
 
 constraints: $(RUN) ## choose newer versions of everything for every supported Python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
-	$(BIN)/python -m uv pip compile --universal --upgrade --python-version 3.11 --extra dev \
+	$(BIN)/python -m uv pip compile --universal --upgrade --python-version 3.11 --extra dev --extra docs \
 	  --no-header --no-annotate --no-emit-index-url --output-file constraints.txt pyproject.toml
 
 clean: ## remove .venv and caches; data/, mlruns/, published/ and prefect/ stay
@@ -89,7 +89,7 @@ $(RUN): $(VENV)/.made pyproject.toml constraints.txt
 
 $(DEV): $(RUN)
 	@echo "Installing the developers' tools into $(VENV)."
-	$(PIP) --editable ".[dev]"
+	$(PIP) --editable ".[dev,docs]"
 	@touch $@
 
 # What Python's packages cannot bring: Pango for the report as PDF; for tests a database and a browser. Where one is missing and
