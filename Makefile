@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise constraints clean
+.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise docs constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,13 +58,17 @@ bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every re
 bench-exercise: $(DEV) ## hold chances against the true ones of the exercise, into docs/exercise.md
 	@$(BIN)/python benchmarks/exercise.py --out docs/exercise.md
 
+docs: $(DEV) ## build the pages of docs/ into site/; they load nothing from elsewhere
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "site/index.html is the first page."
+
 constraints: $(RUN) ## choose newer versions of everything for every supported Python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
 	$(BIN)/python -m uv pip compile --universal --upgrade --python-version 3.11 --extra dev --extra docs \
 	  --no-header --no-annotate --no-emit-index-url --output-file constraints.txt pyproject.toml
 
 clean: ## remove .venv and caches; data/, mlruns/, published/ and prefect/ stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 # A virtual environment holds its own absolute path: one that has moved with its folder is made anew.

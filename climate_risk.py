@@ -1,7 +1,7 @@
 """The public names: from a region to observations, features, a model, probabilities and scores.
 
 Everything here calls one function of the packages and holds no science of its own. A notebook
-needs no other import::
+needs no other import:
 
     import climate_risk as cr
 
@@ -11,8 +11,8 @@ needs no other import::
     cr.predict(model, observations, tunis)
 
 Arrays are ``xarray`` objects, tables are ``pandas.DataFrame``. Days are the region's standard
-days. Units are those of :func:`variables`; probabilities are between 0 and 1. Missing is NaN.
-An error that a reader can cure is a :class:`RiskError` with one sentence: what was found, what
+days. Units are those of ``variables``; probabilities are between 0 and 1. Missing is NaN.
+An error that a reader can cure is a ``RiskError`` with one sentence: what was found, what
 was expected, and the cure.
 """
 
@@ -24,7 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from configs import Region, RiskError, Settings, load_region, region_names
+import configs
+from configs import Region, RiskError, Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,9 +59,25 @@ def regions() -> list[str]:
     """List the regions that come with the project.
 
     Returns:
-        Their names, each good for :func:`load_region`.
+        Their names, each good for ``load_region``.
     """
-    return region_names()
+    return configs.region_names()
+
+
+def load_region(name: str | Path) -> Region:
+    """Read a region file.
+
+    Args:
+        name: A name of ``regions``, or the path of a YAML file.
+
+    Returns:
+        The region, checked and frozen: its ``locations``, ``sources``, ``warm_season`` and
+        ``reference_period``, and the ``path`` it was read from.
+
+    Raises:
+        RiskError: There is no such file (near names are suggested), or it has a wrong key or value.
+    """
+    return configs.load_region(name)
 
 
 def variables() -> pd.DataFrame:
@@ -94,13 +111,13 @@ def load_observations(region: Region, home: str | Path | None = None) -> xr.Data
     """Pull a region's record through its sources, the contract and a store.
 
     Args:
-        region: What :func:`load_region` returned.
+        region: What ``load_region`` returned.
         home: The folder of a home, whose store keeps what was pulled. By default the store is
             temporary. Give a home for sources that ask a service, so that a day is asked for once.
 
     Returns:
         Dims ``(time, location)``, float32, one variable a quantity in the units of
-        :func:`variables`; each has the attribute ``delay_days``, the days by which it lags the
+        ``variables``; each has the attribute ``delay_days``, the days by which it lags the
         issue day. Coordinates: ``latitude``, ``longitude``, ``elevation``, ``name``.
 
     Raises:
@@ -134,8 +151,8 @@ def build_features(
     """Compute a hazard's predictors as they were known on the morning of each issue day.
 
     Args:
-        hazard: A name of :func:`hazards`, or the declaration itself.
-        observations: What :func:`load_observations` returned.
+        hazard: A name of ``hazards``, or the declaration itself.
+        observations: What ``load_observations`` returned.
         region: The same region.
         issued: One issue day or several. By default every day of the record.
         model: Take the normals of this model. By default they are learnt from the region's
@@ -162,8 +179,8 @@ def fit(hazard: str | Hazard, observations: xr.Dataset, region: Region) -> Model
     """Learn a hazard's forecasters from the whole record.
 
     Args:
-        hazard: A name of :func:`hazards`, or the declaration itself.
-        observations: What :func:`load_observations` returned; 15 years or more.
+        hazard: A name of ``hazards``, or the declaration itself.
+        observations: What ``load_observations`` returned; 15 years or more.
         region: The same region. Its ``reference_period`` gives the normals.
 
     Returns:
@@ -195,11 +212,11 @@ def predict(
     published on the morning of the issue day is not read.
 
     Args:
-        model: What :func:`fit` returned.
+        model: What ``fit`` returned.
         observations: The record; it may be longer than the one learnt from.
         region: The same region.
         issued: One issue day or several. By default the day after the newest observation.
-        backtested: What :func:`backtest` returned for the hazard. With it the column
+        backtested: What ``backtest`` returned for the hazard. With it the column
             ``published`` weighs the forecasters by their past years; without it by their first
             weights.
 
@@ -245,8 +262,8 @@ def backtest(hazard: str | Hazard, observations: xr.Dataset, region: Region) -> 
     normals too. It takes minutes.
 
     Args:
-        hazard: A name of :func:`hazards`, or the declaration itself.
-        observations: What :func:`load_observations` returned; 15 years or more.
+        hazard: A name of ``hazards``, or the declaration itself.
+        observations: What ``load_observations`` returned; 15 years or more.
         region: The same region.
 
     Returns:
@@ -271,7 +288,7 @@ def score(backtested: xr.Dataset | Mapping[str, xr.Dataset], region: Region) -> 
     """Score backtests and say what may be claimed of them.
 
     Args:
-        backtested: What :func:`backtest` returned, of one hazard or of several by name. Give all
+        backtested: What ``backtest`` returned, of one hazard or of several by name. Give all
             hazards of a region together: false discoveries are limited over all of them.
         region: The same region.
 
@@ -317,7 +334,7 @@ def to_table(observations: xr.Dataset) -> pd.DataFrame:
     """Lay observations out as the table that a registered model's ``predict`` takes in MLflow.
 
     Args:
-        observations: What :func:`load_observations` returned.
+        observations: What ``load_observations`` returned.
 
     Returns:
         One row a day and location: ``time``, ``location``, then one column a variable.
