@@ -1,6 +1,6 @@
 """The calendar: days of the year, seasons, and statistics pooled over windows of days of the year.
 
-Every day of the year has one index 0..365 on a leap calendar: 1 July is the same index in every year.
+Every day of the year has one index 0..365 on a leap calendar: 1 July is the same in every year.
 """
 
 from __future__ import annotations
