@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 
 from configs import RiskError
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, LOCATION_COLUMNS, Batch
 from data_contracts.variables import DETERMINISTIC, FILL_VALUES, SPREAD, VARIABLES, Variable
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
-
-    from sources import Batch
 
 MOST_BAD_CELLS = 5.0
 """Per cent of a variable's cells; more than this out of range means a wrong unit, not bad cells."""
@@ -35,15 +34,11 @@ FEW_BAD_CELLS = 10
 MOST_OF_FEW = 50.0
 """Per cent of such a small batch: a wrong unit spoils most of it, one bad sensor a smaller part."""
 
-EARLIEST, LATEST = pd.Timestamp("1700-01-01"), pd.Timestamp("2199-12-31")
-"""Days a record may hold: instrumental records begin after 1700, and 9999-12-31 is a fill value."""
-
 LONGEST_LEAD = 3_660
 """Days ahead that a forecast may be for: ten years, as the longest that are made."""
 
 OBSERVATION_KEYS = ("time", "location")
 FORECAST_KEYS = ("init_time", "lead_days", "location", "member")
-LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
 FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
 
 # Where the median of a refused variable lies tells the unit it is in: units -> (low, high, what it
@@ -184,7 +179,7 @@ def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectatio
         *(gxe.ExpectColumnValuesToNotBeNull(column=key, severity="critical") for key in keys),
         *(
             gxe.ExpectColumnValuesToBeBetween(
-                column=key, min_value=EARLIEST, max_value=LATEST, severity="critical"
+                column=key, min_value=EARLIEST_DAY, max_value=LATEST_DAY, severity="critical"
             )
             for key in days
         ),
@@ -299,8 +294,8 @@ def _schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
         elif kind == "expect_column_values_to_be_between":
             first = table[name].iloc[result["unexpected_index_list"][0]]
             found.append(
-                f"{name!r} holds {first.date()}, expected days from {EARLIEST.date()} to "
-                f"{LATEST.date()}"
+                f"{name!r} holds {first.date()}, expected days from {EARLIEST_DAY.date()} to "
+                f"{LATEST_DAY.date()}"
             )
         else:
             found.append(_duplicate(table, keys))

@@ -26,9 +26,9 @@ import xarray as xr
 import zarr
 
 from configs import Region, RiskError, Settings
+from data_contracts.batch import Batch, FetchRequest, Source, StoredRecord
 from data_contracts.contract import Checked, ContractBroken, check, no_cells, no_quality
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source
 
 __all__ = ["ContractBroken", "Store", "Stored", "newest_origins"]
 
@@ -71,7 +71,7 @@ class Store:
     """The data of one region."""
 
     def __init__(self, settings: Settings, region: Region) -> None:
-        self.region = region
+        self.region, self.settings = region, settings
         self.path = settings.data / "store" / region.name
         self.quarantine = settings.data / "quarantine" / f"{region.name}.csv"
         self.qualities = settings.data / "quality" / f"{region.name}.csv"
@@ -95,6 +95,15 @@ class Store:
             snapshot = session.commit(f"{source.name}") if changed else session.snapshot_id
             self._quarantine(source, checked)
         return Stored(snapshot, changed, checked.withheld)
+
+    def fetch_request(self, source: str) -> FetchRequest:
+        """What to ask a source for: this region, and what is stored from the source already."""
+        try:
+            session = self._session(None)
+        except RiskError:
+            return FetchRequest(self.region, self.settings)
+        stored = (_open(session, f"{source}/{what}") for what in ("observations", "forecasts"))
+        return FetchRequest(self.region, self.settings, StoredRecord(*stored))
 
     def observations(self, snapshot: str | None = None) -> xr.Dataset:
         """Daily observations, Dask-backed: dims (time, location), float32, contiguous days.

@@ -12,11 +12,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
+from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import Store, Stored
 from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, newest_day, task_options
-from sources import Batch, Source, SourceUnavailable, sources_of
+from sources import sources_of
 from sources.http import Closed, Refused
 
 
@@ -67,7 +68,7 @@ def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
 )
 def fetch(source: Source, region: Region, settings: Settings) -> Batch:
     """What the source delivers now."""
-    return source.fetch(region, settings)
+    return source.fetch(Store(settings, region).fetch_request(source.name))
 
 
 @task(name="check and store", task_run_name="check and store {source.name}", **task_options())

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from configs import Region, Settings
-from sources import Batch, Source
+from data_contracts.batch import Batch, FetchRequest, Source
 from sources.exercise import (
     last_day,
     locations_table,
@@ -30,13 +29,14 @@ POWER_ON_READING = 85.0  # degC, DS18B20 data sheet: the power-on reset value
 TIP = 0.2  # mm of rain that tip a gauge's bucket
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """All readings; where the store already holds them, only those from its newest day on."""
+    region = request.region
     world = world_of(region)
     runs = [simulate(part, last_day(region), layers=False) for part in parts_of(world)]
     stuck = world.ids[int(stream(world.seed, "stuck").integers(len(world.ids)))]
     table = pd.concat([readings(run, stuck) for run in runs], ignore_index=True)
-    stored = newest_stored(region, settings, NAME)["observations"]
+    stored = newest_stored(request.stored)["observations"]
     if same_values(stored, table.mask(table == POWER_ON_READING), "time"):
         table = table[table["time"] >= stored["time"].max()]
     return Batch(table, locations_table(region, world))

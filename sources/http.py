@@ -32,7 +32,7 @@ import httpx
 from pydantic import AfterValidator
 
 from configs import RiskError
-from sources import SourceUnavailable
+from data_contracts.batch import SourceUnavailable
 
 Answer = TypeVar("Answer")
 

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from configs import Region, Settings
-from sources import Batch, Source, options_of
+from configs import Region
+from data_contracts.batch import Batch, FetchRequest, Source
+from sources import options_of
 from sources.http import Address, Manners, Question, cache_folder, get_json
 from sources.open_meteo import held_by_store, locations_of
 from sources.open_meteo.cells import Cell, cells_of, named
@@ -68,9 +69,9 @@ class Options(BaseModel):
     url: Address = "https://power.larc.nasa.gov/api/temporal/daily/point"
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """The days the store lacks."""
-    return fetch_at(region, settings, datetime.now(UTC))
+    return fetch_at(request, datetime.now(UTC))
 
 
 SOURCE = Source(
@@ -86,12 +87,11 @@ SOURCE = Source(
 )
 
 
-def fetch_at(
-    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
-) -> Batch:
+def fetch_at(request: FetchRequest, now: datetime, manners: Manners = MANNERS) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable."""
-    options, held = options_of(region, NAME, Options), held_by_store(region, settings, NAME)
-    today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
+    region, held = request.region, held_by_store(request.stored)
+    options = options_of(region, NAME, Options)
+    today, kept = now.astimezone(region.zone).date(), cache_folder(request.settings.data, NAME)
     days = (
         max(EARLIEST, region.history_start or START),
         today - timedelta(days=DELAY_DAYS),

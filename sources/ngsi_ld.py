@@ -32,8 +32,9 @@ import httpx
 import pandas as pd
 from pydantic import Field, field_validator
 
-from configs import ConfigError, Region, RiskError, Settings
-from sources import Batch, Source, SourceUnavailable, options_of
+from configs import ConfigError, Region, RiskError
+from data_contracts.batch import Batch, FetchRequest, Source, SourceUnavailable
+from sources import options_of
 from sources.http import MANNERS, Address, Manners, Question, Refused, Reply, ask, same_origin
 from sources.readings import (
     Newest,
@@ -197,12 +198,13 @@ def _answered_until(reply: Reply, question: Question) -> pd.Timestamp | None:
         ) from None
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """The days that the broker's readings give, from the newest stored ones on.
 
     Raises SourceUnavailable, RiskError.
     """
-    return fetch_from(broker_of(region), region, newest_days(region, settings, NAME))
+    newest = newest_days(request.stored.observations)
+    return fetch_from(broker_of(request.region), request.region, newest)
 
 
 SOURCE = Source(

@@ -20,8 +20,9 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs import ConfigError, Region, Settings
-from sources import Batch, Source, options_of
+from configs import ConfigError, Region
+from data_contracts.batch import Batch, FetchRequest, Source
+from sources import options_of
 from sources.http import Address, Manners, Question, Refused, cache_folder, get_json, is_kept
 from sources.open_meteo import held_by_store, host_for, locations_of, or_nothing
 from sources.open_meteo.cells import Budget, Cell, in_parts, lacking, named, pay, weight
@@ -71,9 +72,9 @@ class Options(BaseModel):
     basins: dict[str, float] = {}
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """The days of discharge the store lacks, and today's forecast where it has none."""
-    return fetch_at(region, settings, datetime.now(UTC))
+    return fetch_at(request, datetime.now(UTC))
 
 
 SOURCE = Source(
@@ -86,17 +87,16 @@ SOURCE = Source(
 )
 
 
-def fetch_at(
-    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
-) -> Batch:
+def fetch_at(request: FetchRequest, now: datetime, manners: Manners = MANNERS) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable. A river point that is on no river cell is told in a remark."""
+    region = request.region
     options = options_of(region, NAME, Options)
     points = river_points(region, options.basins)
     held, budget = (
-        held_by_store(region, settings, NAME),
+        held_by_store(request.stored),
         Budget(options.calls, options.calls_a_minute),
     )
-    today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
+    today, kept = now.astimezone(region.zone).date(), cache_folder(request.settings.data, NAME)
     start = max(START, region.history_start or START)
     wanted = list(
         blocks(

@@ -19,18 +19,20 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from configs import Region, RiskError, Settings
-from data_contracts.contract import EARLIEST, LATEST
+from configs import Region, RiskError
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, SourceUnavailable
 from data_contracts.variables import FILL_VALUES, VARIABLES
-from sources import SourceUnavailable
 from sources.http import Closed, Refused
 from sources.units import Conversion
+
+if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
+    import xarray as xr
 
 LEAST_SHARE = 0.8
 DAY = pd.Timedelta(days=1)
@@ -112,7 +114,7 @@ def instant(text: Any) -> pd.Timestamp:
         moment = pd.Timestamp(text)
         if not isinstance(moment, pd.Timestamp) or moment.tzinfo is None:
             raise ValueError("no time with a zone")
-        if not EARLIEST.year <= moment.year <= LATEST.year:
+        if not EARLIEST_DAY.year <= moment.year <= LATEST_DAY.year:
             raise StrayTime(text)
         return moment.tz_convert("UTC").as_unit("ns")
     except StrayTime:
@@ -138,7 +140,7 @@ def number(value: Any) -> float:
 
 def are_stray(years: pd.Series) -> pd.Series:
     """Which years no record may hold."""
-    return ~years.between(EARLIEST.year, LATEST.year)
+    return ~years.between(EARLIEST_DAY.year, LATEST_DAY.year)
 
 
 def left_out(source: str, what: str, count: int, example: str, cure: str) -> str:
@@ -194,13 +196,9 @@ def gathered(
     return found
 
 
-def newest_days(region: Region, settings: Settings, source: str) -> Newest:
-    """The newest day with a value that the store holds from a source, by place and variable."""
-    from data_contracts.store import Store
-
-    try:
-        stored = Store(settings, region.model_copy(update={"sources": (source,)})).observations()
-    except RiskError:
+def newest_days(stored: xr.Dataset | None) -> Newest:
+    """The newest day with a value of stored observations, by location and variable."""
+    if stored is None:
         return {}
     days, places = pd.DatetimeIndex(stored["time"].values), stored["location"].values.tolist()
     newest: Newest = {}

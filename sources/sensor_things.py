@@ -33,8 +33,9 @@ import httpx
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from configs import ConfigError, Region, RiskError, Settings
-from sources import Batch, Source, SourceUnavailable, options_of
+from configs import ConfigError, Region, RiskError
+from data_contracts.batch import Batch, FetchRequest, Source, SourceUnavailable
+from sources import options_of
 from sources.http import MANNERS, Address, Manners, Question, Refused, ask, same_origin
 from sources.readings import (
     Newest,
@@ -186,12 +187,13 @@ def _leads_on(url: str, link: Any) -> bool:
         return False
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """The days that the service's readings give, of each Datastream from its newest stored day on.
 
     Raises SourceUnavailable.
     """
-    return fetch_from(service_of(region), region, newest_days(region, settings, NAME))
+    newest = newest_days(request.stored.observations)
+    return fetch_from(service_of(request.region), request.region, newest)
 
 
 SOURCE = Source(

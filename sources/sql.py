@@ -39,9 +39,10 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.pool import NullPool
 
-from configs import ConfigError, Region, RiskError, Settings
+from configs import ConfigError, Region, RiskError
+from data_contracts.batch import Batch, FetchRequest, Source, SourceUnavailable
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source, SourceUnavailable, options_of
+from sources import options_of
 from sources.readings import (
     DAY,
     Newest,
@@ -167,14 +168,15 @@ class Options(ReadingOptions):
         return {theirs: known_variable(ours) for theirs, ours in value.items()}
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """The days that the SELECT's rows give, those after the newest stored ones where some are.
 
     Raises SourceUnavailable, RiskError.
     """
+    region = request.region
     options = options_of(region, NAME, Options)
     offset = region.day_offset
-    first = first_wanted(region, options, newest_days(region, settings, NAME))
+    first = first_wanted(region, options, newest_days(request.stored.observations))
     # A day earlier, because the database may compare with times of another zone.
     rows = selected(options, region, begins(first, offset) - DAY)
     if rows.empty and first == EARLIEST:

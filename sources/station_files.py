@@ -30,9 +30,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import xarray as xr
 
-from configs import Region, RiskError, Settings
+from configs import Region, RiskError
+from data_contracts.batch import Batch, FetchRequest, Source
 from data_contracts.variables import DETERMINISTIC, SPREAD, VARIABLES
-from sources import Batch, Source
 from sources.units import SAME, conversion
 
 LOCATION_COLUMNS = ("location", "name", "latitude", "longitude", "elevation")
@@ -113,12 +113,13 @@ class _Record:
     places: pd.DataFrame | None
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """Read every file of the region's inbox.
 
     Raises RiskError: one sentence with the file, the line and the cure.
     """
-    inbox = region.inbox_path(settings)
+    region = request.region
+    inbox = region.inbox_path(request.settings)
     files = _files(region, inbox)
     places = _places(region, files["locations"])
     observations = [_read(path, OBSERVATIONS) for path in files["observations"]]

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs import ConfigError, Region, RiskError, Settings
-from sources import Batch, Source, options_of
+from configs import ConfigError, Region
+from data_contracts.batch import Batch, FetchRequest, Source, StoredRecord
+from sources import options_of
 from sources.exercise.ahead import FORECAST_VARIABLES, Forecasts, issue_forecasts
 from sources.exercise.world import Run, World, simulate, stream
 
@@ -112,13 +113,14 @@ def _years_after(day: date, years: int) -> date:
     return date(day.year + years, day.month, min(day.day, 28))
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """The record and the forecasts; where the store already holds this very world, only from its newest day and issue day on."""
+    region = request.region
     world, until = world_of(region), last_day(region)
     with_forecasts = options_of(region, NAME, Options).members > 0
     runs = [simulate(part, until, layers=with_forecasts) for part in parts_of(world)]
     record = pd.concat([record_table(run) for run in runs], ignore_index=True)
-    stored = newest_stored(region, settings, NAME)
+    stored = newest_stored(request.stored)
     since = (
         stored["observations"]["time"].max()
         if same_values(stored["observations"], record, "time")
@@ -238,19 +240,13 @@ def locations_table(region: Region, world: World) -> pd.DataFrame:
     )
 
 
-def newest_stored(region: Region, settings: Settings, source: str) -> dict[str, pd.DataFrame]:
+def newest_stored(stored: StoredRecord) -> dict[str, pd.DataFrame]:
     """What the store holds from a source on its newest day of ``observations`` and newest issue day of ``forecasts``."""
-    from data_contracts.store import Store
-
-    store = Store(settings, region.model_copy(update={"sources": (source,)}))
     nothing = {"observations": pd.DataFrame(), "forecasts": pd.DataFrame()}
-    try:
-        observed, issued = store.observations(), store.forecasts()
-    except RiskError:
+    observed, issued = stored.observations, stored.forecasts
+    if observed is None:
         return nothing
-    found = {
-        "observations": observed.isel(time=[-1]).drop_dims("variable").to_dataframe().reset_index()
-    }
+    found = {"observations": observed.isel(time=[-1]).to_dataframe().reset_index()}
     if issued is not None:
         rows = issued.isel(init_time=[-1]).to_dataframe().reset_index()
         rows["lead_days"] = rows["lead_time"].dt.days

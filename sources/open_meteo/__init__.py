@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -19,8 +18,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs import Region, RiskError, Settings
-from sources import Batch, Source, SourceUnavailable, options_of
+from configs import Region, Settings
+from data_contracts.batch import Batch, FetchRequest, Source, SourceUnavailable, StoredRecord
+from sources import options_of
 from sources.http import Address, Manners, cache_folder, is_kept
 from sources.open_meteo.cells import Budget, Cell, cells_of, in_parts, lacking
 from sources.open_meteo.history import (
@@ -114,9 +114,9 @@ def _together(spans: Sequence[Days]) -> Days:
     return min(first for first, _ in spans), min(last for _, last in spans if newest - last <= LATE)
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
+def fetch(request: FetchRequest) -> Batch:
     """What the store lacks: history until six days ago, today's forecast, and as many past forecasts as may be asked for today."""
-    return fetch_at(region, settings, datetime.now(UTC))
+    return fetch_at(request, datetime.now(UTC))
 
 
 SOURCE = Source(
@@ -132,15 +132,14 @@ SOURCE = Source(
 )
 
 
-def fetch_at(
-    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
-) -> Batch:
+def fetch_at(request: FetchRequest, now: datetime, manners: Manners = MANNERS) -> Batch:
     """``fetch`` as it is at a moment. Raises SourceUnavailable when the history cannot be had.
 
     A forecast that cannot be had now is told in a remark and asked for again by the next pull, as the service keeps its runs.
     """
+    region, settings = request.region, request.settings
     options, cells = options_of(region, NAME, Options), cells_of(region)
-    held, budget = held_by_store(region, settings), Budget(options.calls, options.calls_a_minute)
+    held, budget = held_by_store(request.stored), Budget(options.calls, options.calls_a_minute)
     today = now.astimezone(region.zone).date()
     archive, runs = (
         _archive(region, settings, options, manners),
@@ -299,18 +298,11 @@ def locations_of(region: Region) -> pd.DataFrame:
     )
 
 
-def held_by_store(region: Region, settings: Settings, source: str = NAME) -> Held:
+def held_by_store(stored: StoredRecord) -> Held:
     """What the region's store already has of a source."""
-    from data_contracts.store import Store
-
-    store = Store(settings, region.model_copy(update={"sources": (source,)}))
-    try:
-        issued = store.forecasts()
-    except RiskError:
-        return Held()
+    observed, issued = stored.observations, stored.forecasts
     days: dict[str, dict[str, Days]] = {}
-    with suppress(RiskError):
-        observed = store.observations()
+    if observed is not None:
         days = {str(name): _days(observed[name]) for name in observed.data_vars}
     return Held(days, _issue_days(issued, "== -1"), _issue_days(issued, ">= 0"))
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_contracts.contract import EARLIEST, LATEST
-from sources import SourceUnavailable
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, SourceUnavailable
 from sources.http import Manners, Question, Refused
 from sources.open_meteo.cells import Cell, named
 
@@ -284,7 +283,7 @@ def _stamps(texts: Sequence[Any], cell: Cell, question: Question) -> pd.Datetime
         stamps = pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601")).as_unit("ns")
     except (ValueError, TypeError, OverflowError):
         raise refuse(question, cell, "stamps that are no dates") from None
-    if ((stamps.year < EARLIEST.year) | (stamps.year > LATEST.year)).any():
+    if ((stamps.year < EARLIEST_DAY.year) | (stamps.year > LATEST_DAY.year)).any():
         raise refuse(question, cell, "stamps of years that no record holds")
     if stamps.tz is not None or stamps.hasnans:
         raise refuse(question, cell, "stamps with a zone or without a date")

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from configs import Region
-from sources import SourceUnavailable
+from data_contracts.batch import SourceUnavailable
 from sources.http import Manners, Question, Refused, get_json, is_kept
 from sources.open_meteo.cells import Budget, Cell, in_parts, pay, weight
 from sources.open_meteo.reply import (

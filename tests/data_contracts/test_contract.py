@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.batch import Batch
 from data_contracts.contract import Checked, ContractBroken, check
 from data_contracts.variables import FILL_VALUES, SPREAD, VARIABLES, Variable
-from sources import Batch
 
 DAYS = 100
 ROWS = pytest.mark.parametrize("row", VARIABLES.values(), ids=VARIABLES.keys())

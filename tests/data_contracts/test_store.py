@@ -16,9 +16,9 @@ import pytest
 import zarr
 
 from configs import CHECKOUT, Region, RiskError, Settings
+from data_contracts.batch import Batch, Source
 from data_contracts.store import ContractBroken, Store, Stored, newest_origins
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source
 
 
 def never(region: Region, settings: Settings) -> Batch:
@@ -401,7 +401,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from configs import Region, Settings
 from data_contracts.store import Store
-from sources import Batch, Source
+from data_contracts.batch import Batch, Source
 home = Path(sys.argv[1])
 store = Store(Settings(home), Region(name="r", title="R", sources=("whole",), path=home / "r.yaml"))
 source = Source("whole", 1, "test", "test", True, lambda region, settings: None)

@@ -17,11 +17,12 @@ import pytest
 import xarray as xr
 
 from configs import ConfigError, Region, Settings, load_region
+from data_contracts.batch import Batch, FetchRequest
 from data_contracts.contract import check
 from data_contracts.store import Store
 from features.hazards import Options as HazardOptions
 from features.hazards import hazards
-from sources import Batch, is_exercise, sources, sources_of
+from sources import is_exercise, sources, sources_of
 from sources.exercise import Options, climate, fetch, locations_table, record_table, world_of
 from sources.exercise.ahead import Forecasts, event_of, issue_forecasts, truth
 from sources.exercise.climate import (
@@ -570,14 +571,14 @@ def test_a_wrong_option_is_told_in_one_sentence(
     write_region: Callable[..., Region], tmp_path: Path, options: str, sentence: str
 ) -> None:
     with pytest.raises(ConfigError, match=sentence.replace("?", r"\?")):
-        fetch(write_region(options), Settings(tmp_path))
+        fetch(FetchRequest(write_region(options), Settings(tmp_path)))
 
 
 def test_a_place_without_coordinates_is_refused(
     write_region: Callable[..., Region], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="locations: 'a' has no latitude or longitude"):
-        fetch(write_region(more="locations: [{id: a}]\n"), Settings(tmp_path))
+        fetch(FetchRequest(write_region(more="locations: [{id: a}]\n"), Settings(tmp_path)))
 
 
 def test_options_of_a_source_the_region_does_not_name_are_refused(
@@ -631,18 +632,25 @@ def test_a_pull_adds_what_is_new_and_nothing_twice(
     options = "members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15, places: 3, until: "
     for end, days in (("1997-03-01", 426), ("1997-03-01", 1), ("1997-03-04", 4)):
         region = write_region(options + end)
-        batch = fetch(region, settings)
+        batch = fetch(Store(settings, region).fetch_request("exercise"))
         assert batch.observations["time"].nunique() == days
         assert batch.observations["time"].max() == pd.Timestamp(end)
         assert batch.forecasts["init_time"].max() == pd.Timestamp(end) + pd.Timedelta(1, "D")
         Store(settings, region).ingest(known["exercise"], batch)
         stored = Store(settings, region).ingest(
-            known["exercise_sensors"], fetch_sensors(region, settings)
+            known["exercise_sensors"],
+            fetch_sensors(Store(settings, region).fetch_request("exercise_sensors")),
         )
-    assert not Store(settings, region).ingest(known["exercise"], fetch(region, settings)).changed
+    assert (
+        not Store(settings, region)
+        .ingest(known["exercise"], fetch(Store(settings, region).fetch_request("exercise")))
+        .changed
+    )
     at_once = Settings(tmp_path / "once")
     for name in region.sources:
-        Store(at_once, region).ingest(known[name], known[name].fetch(region, at_once))
+        Store(at_once, region).ingest(
+            known[name], known[name].fetch(Store(at_once, region).fetch_request(name))
+        )
     assert stored.changed
     assert (
         Store(settings, region)
@@ -664,7 +672,7 @@ def test_another_seed_replaces_what_is_stored(
     )
     for seed in (1, 2):
         region = write_region(options + str(seed))
-        batch = fetch(region, settings)
+        batch = fetch(Store(settings, region).fetch_request("exercise"))
         assert (
             batch.observations["time"].nunique() == 398
             and batch.forecasts["init_time"].nunique() > 55
@@ -684,7 +692,7 @@ def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
         f"source_options: {{exercise: {{places: 2, members: 1, forecasts_from: {recent}}}}}\n"
     )
     before = pd.Timestamp.now("UTC").tz_localize(None).normalize()
-    batch = fetch(load_region(path), Settings(tmp_path))
+    batch = fetch(FetchRequest(load_region(path), Settings(tmp_path)))
     after = pd.Timestamp.now("UTC").tz_localize(None).normalize()
     newest = batch.observations["time"].max() + pd.Timedelta(1, "D")
     assert before <= newest <= after

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from replay import HASTY, Fault, Service, serve
 
 from configs import RiskError
-from sources import SourceUnavailable
+from data_contracts.batch import SourceUnavailable
 from sources.http import (
     Address,
     Closed,

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import Location, Region, RiskError
-from sources import Batch, SourceUnavailable
+from data_contracts.batch import Batch, SourceUnavailable
 from sources.ngsi_ld import MODEL, broker_of, fetch_from
 
 NOW = datetime(2026, 3, 5, 9, tzinfo=UTC)

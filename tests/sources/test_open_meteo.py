@@ -25,10 +25,12 @@ from open_meteo_service import OpenMeteo, hour_value, values
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import CHECKOUT, ConfigError, Location, Region, Settings, load_region
+from data_contracts.batch import Batch, SourceUnavailable
+from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import Batch, SourceUnavailable
-from sources.http import Closed
-from sources.open_meteo import LATER, SOURCE, Held, Options, fetch_at, held_by_store, host_for
+from sources.http import Closed, Manners
+from sources.open_meteo import LATER, SOURCE, Held, Options, held_by_store, host_for
+from sources.open_meteo import fetch_at as fetch_request_at
 from sources.open_meteo.cells import Budget, Cell, cells_of, named, weight
 from sources.open_meteo.history import blocks, spans
 from sources.open_meteo.reply import CORE, MANNERS, zone_name
@@ -43,6 +45,11 @@ EVENING = datetime(
 )  # the newest run that may be used: 7 hours before the issue at 05:30 UTC are 22:30
 HURRIED = dataclasses.replace(HASTY, hopeless=MANNERS.hopeless)
 ALL_COLUMNS = [*CORE, *LATER]
+
+
+def fetch_at(region: Region, home: Settings, now: datetime, manners: Manners) -> Batch:
+    """The fetch of a pull at a moment: it is told what the store of ``home`` holds."""
+    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, manners)
 
 
 @pytest.fixture
@@ -128,8 +135,6 @@ def calls(request: Asked) -> float:
 
 
 def ingest(region: Region, settings: Settings, batch: Batch) -> None:
-    from data_contracts.store import Store
-
     Store(settings, region).ingest(SOURCE, batch)
 
 
@@ -541,9 +546,10 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from configs import Region, Settings
+from data_contracts.batch import FetchRequest
 from sources.open_meteo import fetch_at
 region = Region.model_validate(json.loads(sys.argv[1]))
-fetch_at(region, Settings(Path(sys.argv[2])), datetime(2026, 11, 23, 8, tzinfo=UTC))
+fetch_at(FetchRequest(region, Settings(Path(sys.argv[2]))), datetime(2026, 11, 23, 8, tzinfo=UTC))
 """
 
 
@@ -597,7 +603,7 @@ def test_one_more_day_for_sixteen_places_costs_at_most_three_requests(
         pd.Timestamp(TODAY - timedelta(days=5))
     }
     ingest(region, home, batch)
-    held = held_by_store(region, home)
+    held = held_by_store(Store(home, region).fetch_request(SOURCE.name).stored)
     assert (
         set(held.days_of(CORE).values())
         == {(TODAY - timedelta(days=40), TODAY - timedelta(days=5))}
@@ -698,7 +704,7 @@ def test_forecasts_of_a_store_without_observations_are_held_too(
     region = town(service)
     batch = fetch_at(region, home, NOW, HASTY)
     ingest(region, home, dataclasses.replace(batch, observations=batch.observations.iloc[:0]))
-    held = held_by_store(region, home)
+    held = held_by_store(Store(home, region).fetch_request(SOURCE.name).stored)
     assert held.issued == {TODAY: frozenset({"town-0"})} and held.days == {}
 
 
@@ -1099,7 +1105,9 @@ def test_an_ensemble_is_archived_member_by_member(
     ] == pytest.approx(0.5)
     assert calls(asked(service, "/v1/ensemble")[0]) == pytest.approx(10.2)
     ingest(region, home, batch)
-    assert held_by_store(region, home).members == {TODAY: frozenset({"town-0"})}
+    assert held_by_store(Store(home, region).fetch_request(SOURCE.name).stored).members == {
+        TODAY: frozenset({"town-0"})
+    }
     service.asked.clear()
     fetch_at(region, home, NOW, HASTY)
     assert service.asked == []
@@ -1232,7 +1240,7 @@ def test_options_are_checked(
 
 
 def test_an_empty_store_holds_nothing(service: Service, home: Settings) -> None:
-    assert held_by_store(town(service), home) == Held()
+    assert held_by_store(Store(home, town(service)).fetch_request(SOURCE.name).stored) == Held()
 
 
 def test_many_places_are_named_briefly() -> None:

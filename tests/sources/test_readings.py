@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import Location, Region, RiskError, Settings
+from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.contract import LOCATION_COLUMNS, check
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source, SourceUnavailable
 from sources.http import Closed, Refused
 from sources.readings import (
     ReadingOptions,
@@ -332,12 +332,12 @@ def test_the_offset_is_told_or_follows_from_the_places(tmp_path: Path) -> None:
 
 def test_a_pull_asks_from_what_is_stored_on(tmp_path: Path) -> None:
     place, home = region(tmp_path), Settings(tmp_path)
-    assert newest_days(place, home, "sensors") == {}
+    assert newest_days(Store(home, place).fetch_request("sensors").stored.observations) == {}
     table = pd.DataFrame({"time": pd.date_range("2026-03-01", periods=5), "location": "a", "precipitation": [1.0, 2, 3, nan, nan],
                           "wind_speed": [nan, nan, nan, nan, 4.0]})  # fmt: skip
     source = Source("sensors", 1, "x", "x", complete=False, fetch=lambda *_: Batch(table, table))
     Store(home, place).ingest(source, Batch(table, locations_table(place, ["a"])))
-    newest = newest_days(place, home, "sensors")
+    newest = newest_days(Store(home, place).fetch_request("sensors").stored.observations)
     assert newest == {
         ("a", "precipitation"): pd.Timestamp("2026-03-03"),
         ("a", "wind_speed"): pd.Timestamp("2026-03-05"),
