@@ -60,7 +60,7 @@ class Batch:
     columns LOCATION_COLUMNS, elevation NaN where unknown, one row a location. ``remarks``: a
     sentence for each thing that could not be had though the rest was; they degrade the run.
     ``quality``: what the source says of its readings' quality, as
-    ``data_contracts.contract.no_quality``; or empty.
+    ``data_contracts.tables.no_quality``; or empty.
     """
 
     observations: pd.DataFrame

@@ -15,7 +15,8 @@ from prefect import flow, task
 import reports
 from configs import Region, RiskError, Settings
 from data_contracts.batch import Source
-from data_contracts.store import Store, newest_origins
+from data_contracts.merging import newest_origins
+from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region

@@ -51,8 +51,6 @@ HEAVY = (
     "scipy",
 )
 
-SHARED_BY_SOURCES = {"http", "readings", "units"}  # what several sources do in one way
-
 # Written in pieces, so that this file does not hold what it looks for.
 PLACES = "|".join(
     (
@@ -196,6 +194,15 @@ def test_no_module_and_no_package_imports_itself_by_a_detour() -> None:
     assert circles(packages) == []
 
 
+def test_no_source_imports_another() -> None:
+    for name, targets in arrows().items():
+        package, *rest = name.split(".")
+        if package == "sources" and rest:
+            known = {"sources.common", f"sources.{rest[0]}"}
+            others = {target for target in targets if within(target, {"sources"})}
+            assert {target for target in others if not within(target, known)} == set(), name
+
+
 def test_a_circle_is_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
     assert circles(graph) == [{"b", "c"}]
@@ -250,9 +257,8 @@ def test_every_hazard_module_declares_a_hazard_of_its_name() -> None:
 
 
 def test_every_source_module_declares_a_source_of_its_name() -> None:
-    assert {
-        info.name for info in pkgutil.iter_modules(sources.__path__)
-    } - SHARED_BY_SOURCES == set(sources.sources())
+    names = {info.name for info in pkgutil.iter_modules(sources.__path__)}
+    assert names - {"common"} == set(sources.sources())
 
 
 @pytest.mark.parametrize("name", region_names())

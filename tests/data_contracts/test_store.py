@@ -17,7 +17,9 @@ import zarr
 
 from configs import CHECKOUT, Region, RiskError, Settings
 from data_contracts.batch import Batch, Source
-from data_contracts.store import ContractBroken, Store, Stored, newest_origins
+from data_contracts.contract import ContractBroken
+from data_contracts.merging import newest_origins
+from data_contracts.store import IngestResult, Store
 from data_contracts.variables import VARIABLES
 
 
@@ -72,7 +74,7 @@ def put(
     observations: pd.DataFrame,
     forecasts: pd.DataFrame | None = None,
     **places: object,
-) -> Stored:
+) -> IngestResult:
     ids = observations["location"].unique()
     known = pd.DataFrame(
         {"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan}

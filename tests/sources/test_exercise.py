@@ -23,9 +23,8 @@ from data_contracts.store import Store
 from features.hazards import Options as HazardOptions
 from features.hazards import hazards
 from sources import is_exercise, sources, sources_of
-from sources.exercise import Options, climate, fetch, locations_table, record_table, world_of
-from sources.exercise.ahead import Forecasts, event_of, issue_forecasts, truth
-from sources.exercise.climate import (
+from sources.common.province import climate
+from sources.common.province.climate import (
     COAST_HEIGHT,
     COAST_LATITUDE,
     COAST_MAXIMUM,
@@ -38,7 +37,11 @@ from sources.exercise.climate import (
     INLAND_RAIN,
     WET_DAYS,
 )
-from sources.exercise.world import CHANNELS, LEADS, SYNOPTIC, Run, World, simulate
+from sources.common.province.region import ExerciseOptions, locations_table, world_of
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import CHANNELS, LEADS, SYNOPTIC, World
+from sources.exercise import fetch, record_table
+from sources.exercise.ahead import Forecasts, event_of, issue_forecasts, truth
 from sources.exercise_sensors import POWER_ON_READING, readings
 from sources.exercise_sensors import fetch as fetch_sensors
 
@@ -345,7 +348,7 @@ def test_a_change_of_model_changes_the_bias(run: Run, issued: Forecasts) -> None
 def test_what_a_forecast_knows_at_a_lead_is_what_has_been_revealed(run: Run) -> None:
     """The known part of a standard normal innovation has the variance 1 - unknown(lead); the rest is independent of it."""
     temperature = list(CHANNELS).index("temperature")
-    parts = run.known.place[:, :, temperature, 0].astype(float)
+    parts = run.known.local[:, :, temperature, 0].astype(float)
     whole, at_lead = parts[0], parts[1:]
     assert whole.std() == pytest.approx(1.0, abs=0.03)
     for lead in range(LEADS):
@@ -425,7 +428,7 @@ def test_the_truth_is_reliable_and_what_forecasts_know_adds_to_it(run: Run) -> N
 
 def test_without_forecast_skill_the_truth_is_that_of_the_past_alone() -> None:
     made = simulate(world(70_030, ("no_forecast_skill",)), np.datetime64("1995-12-31"))
-    assert (made.known.place[1:] == 0).all() and (made.known.heat[1:] == 0).all()
+    assert (made.known.local[1:] == 0).all() and (made.known.heat[1:] == 0).all()
     days = np.arange(np.datetime64("1994-06-01"), np.datetime64("1994-06-05"))
     warm = [
         truth(made, days, lambda fields, _: fields["air_temperature_max"] > 28, layers=layers)
@@ -702,9 +705,9 @@ def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
 
 
 def test_by_default_twelve_years_have_no_forecasts_and_the_model_changes_in_mid_archive() -> None:
-    from sources.exercise import forecast_days
+    from sources.common.province.region import forecast_days
 
-    assert Options().members > 1
+    assert ExerciseOptions().members > 1
     assert forecast_days(load_region("berkane-exercise")) == (
         np.datetime64("2008-01-01"),
         np.datetime64("2017-01-01"),

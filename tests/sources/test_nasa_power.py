@@ -23,7 +23,7 @@ from configs import Location, Region, Settings, load_region
 from data_contracts.batch import Batch, SourceUnavailable
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources.http import Manners
+from sources.common.http_messages import RetryPolicy
 from sources.nasa_power import COLUMNS, SOURCE
 from sources.nasa_power import fetch_at as fetch_request_at
 
@@ -31,9 +31,9 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
 
 
-def fetch_at(region: Region, home: Settings, now: datetime, manners: Manners) -> Batch:
+def fetch_at(region: Region, home: Settings, now: datetime, policy: RetryPolicy) -> Batch:
     """The fetch of a pull at a moment: it is told what the store of ``home`` holds."""
-    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, manners)
+    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, policy)
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from replay import HASTY, Asked, Fault, Service, serve
 from configs import ConfigError, Location, Region, Settings, load_region
 from data_contracts.batch import Batch, SourceUnavailable
 from data_contracts.store import Store
-from sources.http import Manners
-from sources.open_meteo import held_by_store
-from sources.open_meteo.cells import weight
+from sources.common.coverage import coverage_of
+from sources.common.http_messages import RetryPolicy
+from sources.common.open_meteo.budget import weight
 from sources.open_meteo_flood import SOURCE, distance, river_points
 from sources.open_meteo_flood import fetch_at as fetch_request_at
 
@@ -31,9 +31,9 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
 
 
-def fetch_at(region: Region, home: Settings, now: datetime, manners: Manners) -> Batch:
+def fetch_at(region: Region, home: Settings, now: datetime, policy: RetryPolicy) -> Batch:
     """The fetch of a pull at a moment: it is told what the store of ``home`` holds."""
-    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, manners)
+    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, policy)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_what_is_stored_is_not_asked_for_again_and_never_replaced(
     assert (
         set(batch.observations["time"]) == {pd.Timestamp("2026-11-22")} and len(asked(service)) == 2
     )
-    assert held_by_store(Store(home, region).fetch_request(SOURCE.name).stored).issued == {
+    assert coverage_of(Store(home, region).fetch_request(SOURCE.name).stored).issued == {
         TODAY: frozenset({"bank"})
     }
 

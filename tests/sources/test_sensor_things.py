@@ -22,7 +22,8 @@ from replay import HASTY, Asked, Fault, Service, serve
 from configs import ConfigError, Location, Region, RiskError, Settings
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from data_contracts.store import Store
-from sources.sensor_things import SOURCE, fetch_from, service_of
+from sources.sensor_things import SOURCE, fetch_from
+from sources.sensor_things.service import service_of
 
 HOURS = pd.date_range("2024-01-01", "2025-01-01", freq="h", tz="UTC", inclusive="left")
 DAYS = pd.date_range("2024-01-01", "2024-12-31")

@@ -23,8 +23,10 @@ import pytest
 from configs import ConfigError, Location, Region, RiskError, Settings
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from data_contracts.store import Store
-from sources import options_of
-from sources.sql import COLUMNS, SOURCE, Options, readings
+from sources.common.options import options_of
+from sources.sql import SOURCE
+from sources.sql.options import COLUMNS, SqlOptions
+from sources.sql.rows import readings
 
 PASSWORD = "p@ss/word:47"
 SELECT = "SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE ts >= :since"
@@ -540,7 +542,7 @@ TYPES: list[tuple[Any, float]] = [
 def test_a_number_of_any_type_is_read(tmp_path: Path, value: Any, expected: float) -> None:
     rows = pd.DataFrame([("2024-05-01", "s1", "RR", value)], columns=list(COLUMNS), dtype="object")
     place = region(tmp_path)
-    found = readings(rows, place, options_of(place, "sql", Options), 0, [])
+    found = readings(rows, place, options_of(place, "sql", SqlOptions), [])
     assert found["value"].tolist() == [expected]
 
 
@@ -549,7 +551,7 @@ def test_what_is_no_number_is_told(tmp_path: Path, value: Any) -> None:
     rows = pd.DataFrame([("2024-05-01", "s1", "RR", value)], columns=list(COLUMNS), dtype="object")
     place = region(tmp_path)
     with pytest.raises(RiskError, match="value: found .*, expected a number or NULL"):
-        readings(rows, place, options_of(place, "sql", Options), 0, [])
+        readings(rows, place, options_of(place, "sql", SqlOptions), [])
 
 
 @pytest.mark.parametrize(("rows", "options", "sentence"), WRONG.values(), ids=WRONG.keys())
