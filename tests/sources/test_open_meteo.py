@@ -462,9 +462,9 @@ def test_weight_is_that_of_the_pricing_page(
 
 def test_places_of_a_cell_are_fetched_once(service: Service) -> None:
     cells = cells_of(berkane(service), 0.25)
-    assert len(cells) == 6 and sorted(place for cell in cells for place in cell.places) == sorted(
-        place.id for place in load_region("berkane").locations
-    )
+    assert len(cells) == 6 and sorted(
+        location for cell in cells for location in cell.locations
+    ) == sorted(place.id for place in load_region("berkane").locations)
     assert all(abs(cell.latitude * 4 - round(cell.latitude * 4)) < 1e-9 for cell in cells)
 
 
