@@ -18,8 +18,8 @@ import reports
 from configs import Location, Region, Settings
 from features.hazards import hazards as declared
 from reports import publish
-from reports.exports import forecast_table, write_csv
-from reports.pdf import PdfUnavailable
+from reports.exports.table import forecast_table, write_csv
+from reports.render.pdf import PdfUnavailable
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -334,7 +334,7 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
 
 
 def no_paper(html: str) -> bytes:
-    """In the place of ``reports.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
+    """In the place of ``reports.publishing.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
     raise PdfUnavailable("the PDF was left out: this test reads none")
 
 
@@ -342,7 +342,7 @@ def no_paper(html: str) -> bytes:
 def without_paper() -> Iterator[None]:
     """Reports of a machine that cannot make PDFs, in a whole module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports, "pdf_of", no_paper)
+        patch.setattr(reports.publishing, "pdf_of", no_paper)
         yield
 
 

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports.archive import published
-from reports.feed import ATOM, MOST, feed
+from reports.site.feed import ATOM, MOST, feed
+from reports.storage.archive import published
 
 REQUIRED = ("id", "title", "updated")
 

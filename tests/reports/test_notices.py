@@ -11,8 +11,9 @@ from pypdf import PdfReader
 
 import reports
 from configs import RiskError, Settings
-from reports import archive, feed, notices
-from reports.pdf import PdfUnavailable, pdf_of
+from reports.render.pdf import PdfUnavailable, pdf_of
+from reports.site import feed, notices
+from reports.storage import archive
 
 DAY, AT = date(2003, 6, 12), datetime(2003, 6, 12, 9, 30, tzinfo=UTC)
 NASTY = '<script>alert(1)</script> "quoted" & \u202eright to left'
@@ -215,7 +216,7 @@ def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> No
 @pytest.fixture
 def spoken(pango: None, home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
     """A region that speaks three languages, its report published with PDFs, and the text of a PDF."""
-    monkeypatch.setattr(reports, "pdf_of", pdf_of)
+    monkeypatch.setattr(reports.publishing, "pdf_of", pdf_of)
     one = made(
         hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False
     )
@@ -312,7 +313,7 @@ def test_paper_that_cannot_be_made_again_does_not_stay(
     def none(html: str) -> bytes:
         raise PdfUnavailable("the PDF was left out")
 
-    for module in (reports, reports.pdf):
+    for module in (reports.publishing, reports.render.pdf):
         monkeypatch.setattr(module, "pdf_of", none)
     replace(one, forecast=one.forecast.assign(probability=one.forecast["probability"] * 0)).publish(
         folder, settings=home

@@ -18,9 +18,9 @@ from pypdf import PdfReader
 
 import reports
 from configs import Location, load_region
-from reports.maps import MOST_VERTICES
-from reports.outlines import outlines
-from reports.pdf import for_paper, pdf_of
+from reports.render.maps import MOST_VERTICES
+from reports.render.pdf import for_paper, pdf_of
+from reports.view.outlines import outlines
 
 pytestmark = pytest.mark.usefixtures("pango")
 SVG = "http://www.w3.org/2000/svg"
@@ -89,7 +89,7 @@ def test_the_sheets_hold_every_number_of_the_page(
 
 def test_equal_pages_are_equal_bytes_in_another_process_too(page: str, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    code = "import sys; from reports.pdf import pdf_of; sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
+    code = "import sys; from reports.render.pdf import pdf_of; sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
     other = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "page.html")], check=True, capture_output=True
     )
@@ -224,14 +224,14 @@ def test_a_place_inside_another_stays_in_front_of_it() -> None:
 def test_the_sheets_are_as_with_all_of_weasyprints_own_rules(
     page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weasyprint = reports.pdf._weasyprint()
+    weasyprint = reports.render.pdf._weasyprint()
     ours = pdf_of(page)
     every = weasyprint.CSS(
         string=(Path(weasyprint.__file__).parent / "css" / "html5_ua.css").read_text(
             encoding="utf-8"
         )
     )
-    monkeypatch.setattr(reports.pdf, "_own_stylesheet", lambda _: every)
+    monkeypatch.setattr(reports.render.pdf, "_own_stylesheet", lambda _: every)
     assert pdf_of(page) == ours
 
 
@@ -281,9 +281,9 @@ def dlopen(self, name, *rest):
         raise OSError(f"cannot load library {name!r}")
     return whole(self, name, *rest)
 cffi.FFI.dlopen = dlopen
-from reports.maps import MOST_VERTICES
-from reports.outlines import outlines
-from reports.pdf import PdfUnavailable, pdf_of
+from reports.render.maps import MOST_VERTICES
+from reports.view.outlines import outlines
+from reports.render.pdf import PdfUnavailable, pdf_of
 try:
     pdf_of("<p>x</p>")
 except PdfUnavailable as error:

@@ -1,0 +1,287 @@
+"""Maps of the places by day.
+
+Shapes in a small coordinate system, the colour of each, and what it says in words.
+
+Equirectangular, with longitudes shortened by the cosine of the middle latitude: exact enough for a
+province.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import shapely
+
+from configs import Region
+from reports.text.formatting import COLOUR_WORDS, frequency
+from reports.text.language import Language, isolate
+from reports.view.outlines import Outline, outlines
+from reports.view.outlook import HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
+from reports.view.slots import Slot, slot_title
+
+WIDTH, MOST_HEIGHT, MARGIN = 300.0, 420.0, 8.0
+MOST_VERTICES = 60
+DOT = 0.035  # of the width: the radius of a place without an outline
+LETTER, LINE = 6.4, 13.0  # width and height of a name's letters, user units
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A place on the map.
+
+    Its id there, its SVG path (user units), and the point its name or sign stands at.
+    """
+
+    id: str
+    path: str
+    at: Point
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The region drawn once.
+
+    ``shapes`` by location id, the largest first, in a box of WIDTH by ``height``.
+    """
+
+    height: float
+    shapes: Mapping[str, Shape]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A place in one map: which shape, its colour ("" for none), and what to say of it."""
+
+    shape: str
+    at: Point
+    colour: str
+    words: str
+
+
+@dataclass(frozen=True)
+class DayMap:
+    """One map: the day or window it is of in two lines, the same in words, and its patches."""
+
+    label: tuple[str, str]
+    description: str
+    patches: tuple[Patch, ...]
+
+
+@dataclass(frozen=True)
+class Name:
+    """A place's name on the large map."""
+
+    at: Point
+    text: str
+
+
+@dataclass(frozen=True)
+class HazardMap:
+    """A hazard's maps.
+
+    The highest colour of each place over all days, with names where there is room, then one for
+    each day.
+    """
+
+    title: str
+    worst: DayMap
+    names: tuple[Name, ...]
+    days: tuple[DayMap, ...]
+
+
+def sheet_of(region: Region) -> Sheet | None:
+    """The region's places as shapes.
+
+    Outlines where there are any, else dots; None for fewer than two places on the map.
+    """
+    drawn = outlines(region, MOST_VERTICES)
+    points = {place.id: (place.longitude, place.latitude) for place in region.locations}
+    dots = {
+        i: (x, y)
+        for i, (x, y) in points.items()
+        if i not in drawn and x is not None and y is not None
+    }
+    corners = [
+        corner for outline in drawn.values() for ring in outline.polygons for corner in ring
+    ] + list(dots.values())
+    if len(drawn) + len(dots) < 2 or len(set(corners)) < 2:
+        return None
+    project, height = _projection(corners, pad=0.0 if drawn else DOT * 2)
+    made = {i: _outlined(outline, project) for i, outline in drawn.items()} | {
+        i: _dotted(project(dot)) for i, dot in dots.items()
+    }
+    order = sorted(made, key=lambda i: (-made[i][2], i))
+    return Sheet(
+        height, {i: Shape(f"m{number}", made[i][0], made[i][1]) for number, i in enumerate(order)}
+    )
+
+
+def _projection(corners: Sequence[Point], pad: float):
+    """Degrees to user units, and the height of the map.
+
+    ``pad`` is left free around, as a share of the width.
+    """
+    xs, ys = zip(*corners, strict=True)
+    shrink = math.cos(math.radians((min(ys) + max(ys)) / 2))
+    wide, high = max((max(xs) - min(xs)) * shrink, 1e-6), max(max(ys) - min(ys), 1e-6)
+    free = MARGIN + pad * WIDTH
+    scale = min((WIDTH - 2 * free) / wide, (MOST_HEIGHT - 2 * free) / high)
+    left = (WIDTH - wide * scale) / 2
+
+    def project(corner: Point) -> Point:
+        return round(left + (corner[0] - min(xs)) * shrink * scale, 1), round(
+            free + (max(ys) - corner[1]) * scale, 1
+        )
+
+    return project, round(high * scale + 2 * free, 1)
+
+
+def _outlined(outline: Outline, project) -> tuple[str, Point, float]:
+    """Path, inner point and area."""
+    rings = [[project(corner) for corner in ring] for ring in outline.polygons]
+    path = "".join("M" + " ".join(f"{x:g} {y:g}" for x, y in ring[:-1]) + "Z" for ring in rings)
+    largest = max((shapely.Polygon(ring) for ring in rings), key=lambda polygon: polygon.area)
+    inside = (
+        shapely.maximum_inscribed_circle(largest) if largest.is_valid and largest.area else largest
+    )
+    centre = (
+        shapely.get_point(inside, 0)
+        if inside.geom_type == "LineString"
+        else largest.representative_point()
+    )
+    return path, (round(centre.x, 1), round(centre.y, 1)), largest.area
+
+
+def _dotted(at: Point) -> tuple[str, Point, float]:
+    radius = round(DOT * WIDTH, 1)
+    return (
+        f"M{at[0] - radius:g} {at[1]:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0"
+        f"a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z",
+        at,
+        0.0,
+    )
+
+
+def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> HazardMap | None:
+    """The hazard's maps; None without a sheet or where nothing has a colour."""
+    coloured = hazard.standing or any(cell.colour for _, _, cell in hazard.cells())
+    if sheet is None or not coloured:
+        return None
+    here = [(place, row) for place, row in hazard.rows if place.id in sheet.shapes]
+    title = hazard_title(hazard.name, lang)
+    rising = sorted(hazard.standing, key=lambda one: rank(one.colour))
+    stands = {one.place.id: one.colour for one in rising}
+    worst = DayMap(
+        (lang.say("Highest colour in the days ahead"), ""),
+        lang.say("{hazard}: the highest colour of each place in the days ahead.", hazard=title),
+        _ordered(
+            sheet,
+            [
+                _patch(place, _worst(row), sheet, lang, stands.get(place.id, ""))
+                for place, row in here
+            ],
+        ),
+    )
+    days = tuple(
+        _day(title, slot, [(place, row[i]) for place, row in here], sheet, lang)
+        for i, slot in enumerate(hazard.slots)
+    )
+    return HazardMap(
+        title,
+        worst,
+        _names(here, sheet),
+        tuple(day for day in days if any(patch.colour for patch in day.patches)),
+    )
+
+
+def _worst(row: Sequence[RiskCell | None]) -> RiskCell | None:
+    """The cell of the highest colour, and of those the highest chance.
+
+    Grey only where there is no other.
+    """
+    cells = [cell for cell in row if cell and cell.colour]
+    return max(
+        cells,
+        key=lambda cell: (
+            rank(cell.colour),
+            cell.chance[1] if not math.isnan(cell.chance[1]) else -1.0,
+        ),
+        default=None,
+    )
+
+
+def _day(
+    title: str,
+    slot: Slot,
+    cells: Sequence[tuple[NamedLocation, RiskCell | None]],
+    sheet: Sheet,
+    lang: Language,
+) -> DayMap:
+    label = slot_title(slot, lang)
+    return DayMap(
+        label,
+        lang.say("{hazard}, {day}: the colour of each place.", hazard=title, day=" ".join(label)),
+        _ordered(sheet, [_patch(place, cell, sheet, lang) for place, cell in cells]),
+    )
+
+
+def _patch(
+    place: NamedLocation, cell: RiskCell | None, sheet: Sheet, lang: Language, stands: str = ""
+) -> Patch:
+    """The place in the colour of a cell, or in that which ``stands`` where it is higher."""
+    shape = sheet.shapes[place.id]
+    if rank(stands) > rank(cell.colour if cell else ""):
+        return Patch(shape.id, shape.at, stands, _unconfirmed(place, stands, lang))
+    if cell and cell.stands:
+        return Patch(shape.id, shape.at, cell.colour, _unconfirmed(place, cell.colour, lang))
+    if cell is None or not cell.colour:
+        return Patch(
+            shape.id, shape.at, "", lang.say("{place}: no number", place=isolate(place.name, lang))
+        )
+    words = lang.say(
+        "{place}: {colour}, {chance} (usual: {usual})",
+        place=isolate(place.name, lang),
+        colour=lang.say(COLOUR_WORDS[cell.colour]),
+        chance=frequency(cell.chance[1], lang),
+        usual=frequency(cell.usual[1], lang),
+    )
+    return Patch(shape.id, shape.at, cell.colour, words)
+
+
+def _unconfirmed(place: NamedLocation, colour: str, lang: Language) -> str:
+    return lang.say(
+        "{place}: {colour}, not confirmed today",
+        place=isolate(place.name, lang),
+        colour=lang.say(COLOUR_WORDS[colour]),
+    )
+
+
+def _ordered(sheet: Sheet, patches: Sequence[Patch]) -> tuple[Patch, ...]:
+    """Large places first, so that a small one inside another is seen."""
+    order = [shape.id for shape in sheet.shapes.values()]
+    return tuple(sorted(patches, key=lambda patch: order.index(patch.shape)))
+
+
+def _names(
+    rows: Sequence[tuple[NamedLocation, Sequence[RiskCell | None]]], sheet: Sheet
+) -> tuple[Name, ...]:
+    """Names that do not run into each other or over the edge, of the places most at risk first."""
+    taken: list[tuple[float, float, float, float]] = []
+    found = []
+    for place, _ in rows:
+        (x, y), half = sheet.shapes[place.id].at, len(place.name) * LETTER / 2
+        x = min(max(x, half + 2), WIDTH - half - 2)
+        box = (x - half, y - LINE + 3, x + half, y + 3)
+        if half * 2 < WIDTH / 2 and not any(_overlap(box, other) for other in taken):
+            taken.append(box)
+            found.append(Name((round(x, 1), y), place.name))
+    return tuple(found)
+
+
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
