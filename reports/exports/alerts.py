@@ -24,7 +24,7 @@ class AlertPart:
 
     hazard: str
     colour: str
-    places: tuple[str, ...]
+    locations: tuple[str, ...]
     rows: pd.DataFrame
     first: date
     last: date
@@ -36,17 +36,20 @@ def alert_parts(
     table: pd.DataFrame, issued: date, claims: Sequence[Claim]
 ) -> dict[str, list[AlertPart]]:
     """Each hazard's parts, the highest colour first: what the table says and what claims go on."""
-    found = [_stands(claim, table.iloc[:0], issued) for claim in claims]
+    parts = [_stands(claim, table.iloc[:0], issued) for claim in claims]
     coloured = table.assign(confirmed=tells_more(table), rank=table["colour"].map(rank))
     for hazard, rows in coloured[coloured["rank"] > 0].groupby("hazard", sort=True):
-        found += _of_table(str(hazard), rows, issued)
+        parts += _of_table(str(hazard), rows, issued)
     order = sorted(
-        found,
+        parts,
         key=lambda part: (
-            part.hazard, -rank(part.colour), not part.confirmed, part.first, part.last, part.places
+            part.hazard, -rank(part.colour), not part.confirmed, part.first, part.last, part.locations
         ),
     )  # fmt: skip
-    return {hazard: list(parts) for hazard, parts in groupby(order, lambda part: part.hazard)}
+    return {
+        hazard: list(grouped_parts)
+        for hazard, grouped_parts in groupby(order, lambda part: part.hazard)
+    }
 
 
 def _of_table(hazard: str, rows: pd.DataFrame, issued: date) -> list[AlertPart]:
@@ -56,22 +59,22 @@ def _of_table(hazard: str, rows: pd.DataFrame, issued: date) -> list[AlertPart]:
     higher one without being confirmed, in a part of those too. Single days have their say on when;
     windows of several days only where no single day of the place has the colour.
     """
-    place = rows["location"]
-    sure = rows["rank"].where(rows["confirmed"], 0).groupby(place).transform("max")
-    kept = rows["rank"].where(~rows["confirmed"], 0).groupby(place).transform("max")
-    found = []
+    location = rows["location"]
+    sure = rows["rank"].where(rows["confirmed"], 0).groupby(location).transform("max")
+    kept = rows["rank"].where(~rows["confirmed"], 0).groupby(location).transform("max")
+    parts = []
     for confirmed, best in ((True, sure), (False, kept.where(kept >= sure, 0))):
         shown = rows[(rows["rank"] == best) & (rows["confirmed"] == confirmed)]
         alone = (shown["window_days"] == 1).groupby(shown["location"]).transform("any")
         for (colour, single), some in shown.groupby([shown["colour"], alone]):
-            found.append(_part(hazard, str(colour), some, issued, bool(single), confirmed))
-    return found
+            parts.append(_part(hazard, str(colour), some, issued, bool(single), confirmed))
+    return parts
 
 
 def _part(
     hazard: str, colour: str, rows: pd.DataFrame, issued: date, single: bool, confirmed: bool
 ) -> AlertPart:
-    places, window = tuple(sorted(set(rows["location"]))), 1
+    locations, window = tuple(sorted(set(rows["location"]))), 1
     days = rows[rows["window_days"] == 1] if single else rows
     first, last = days["valid"].min().date(), days["valid"].max().date()
     if hazards()[hazard].windows_look_back:
@@ -79,7 +82,7 @@ def _part(
     elif not single:
         window = int(rows["window_days"].min())
         last = first + timedelta(days=window - 1)
-    return AlertPart(hazard, colour, places, rows, first, last, window, confirmed)
+    return AlertPart(hazard, colour, locations, rows, first, last, window, confirmed)
 
 
 def _stands(claim: Claim, nothing: pd.DataFrame, issued: date) -> AlertPart:
@@ -92,7 +95,7 @@ def _stands(claim: Claim, nothing: pd.DataFrame, issued: date) -> AlertPart:
     return AlertPart(
         claim.hazard,
         claim.colour,
-        claim.places,
+        claim.locations,
         nothing,
         first,
         claim.last,

@@ -27,7 +27,7 @@ from reports.view.outlines import Outline
 EXERCISE = "EXERCISE"
 COLOURS = {"yellow": "Moderate", "orange": "Severe", "red": "Extreme"}
 LEVELS = {"yellow": 1, "orange": 2, "red": 3}
-MOST_NAMES, MOST_LETTERS = 3, 60
+MAX_NAMES, MAX_LETTERS = 3, 60
 SOON_DAYS, LIKELY = 2, 0.5
 """CAP's urgency is Expected up to so many days ahead, and its certainty Likely (over "~50%" in the
 standard) from this chance on."""
@@ -67,7 +67,7 @@ class AlertContext:
     issued: date
     sent: datetime
     outlines: Mapping[str, Outline]
-    places: Mapping[str, Location]
+    locations: Mapping[str, Location]
 
     @property
     def days(self) -> tzinfo:
@@ -99,7 +99,7 @@ def alert_message(
     add(root, "source", "climate-risk")
     add(root, "scope", "Public")
     if before:
-        add(root, "references", " ".join(one.reference for one in before))
+        add(root, "references", " ".join(message.reference for message in before))
     for number, part in enumerate(parts):
         for language in context.languages:
             _info(root, part, context, language, () if number else lifted)
@@ -152,8 +152,8 @@ def _info(
         add(info, "contact", issuer.contact)
     for name, value in _parameters(part, context, peak):
         _named(info, "parameter", name, value)
-    for place in part.places:
-        _area(info, context.places[place], context.outlines.get(place), language)
+    for location in part.locations:
+        _area(info, context.locations[location], context.outlines.get(location), language)
 
 
 def _ahead(part: AlertPart, issued: date) -> int:
@@ -184,56 +184,63 @@ def _headline(part: AlertPart, context: AlertContext, language: Language) -> str
     values = {
         "hazard": language.say(hazards()[part.hazard].title),
         "colour": language.say(_NAMES[part.colour]),
-        "places": _listing(part.places, context, language),
+        "places": _listing(part.locations, context, language),
         "first": language.dated(part.first, _DAY),
         "last": language.dated(part.last, _DAY),
     }
     if not part.confirmed:
-        said = language.say(
+        headline = language.say(
             "{hazard}: {colour} in {places} until {last}, not confirmed today", **values
         )
     elif hazards()[part.hazard].windows_look_back:
-        said = language.say("{hazard}: {colour} in {places} by {last}", **values)
+        headline = language.say("{hazard}: {colour} in {places} by {last}", **values)
     elif part.window_days > 1:
-        said = language.say(
+        headline = language.say(
             "{hazard}: {colour} in {places} on some day from {first} to {last}", **values
         )
     elif part.first == part.last:
-        said = language.say("{hazard}: {colour} in {places} on {first}", **values)
+        headline = language.say("{hazard}: {colour} in {places} on {first}", **values)
     else:
-        said = language.say("{hazard}: {colour} in {places} from {first} to {last}", **values)
+        headline = language.say("{hazard}: {colour} in {places} from {first} to {last}", **values)
     return (
-        language.say("EXERCISE: {headline}", headline=said) if context.label == EXERCISE else said
+        language.say("EXERCISE: {headline}", headline=headline)
+        if context.label == EXERCISE
+        else headline
     )
 
 
-def _listing(places: Sequence[str], context: AlertContext, language: Language) -> str:
+def _listing(locations: Sequence[str], context: AlertContext, language: Language) -> str:
     """A few names, and how many more there are."""
-    names = [_short(_name(context.places[place], language)) for place in places]
-    more = len(names) - MOST_NAMES
+    names = [_short(_name(context.locations[location], language)) for location in locations]
+    more = len(names) - MAX_NAMES
     if more > 0:
         rest = language.say_many("{n} more place", "{n} more places", more)
-        names = [*names[:MOST_NAMES], rest]
+        names = [*names[:MAX_NAMES], rest]
     return format_list(names, locale=language.locale)
 
 
-def _name(place: Location, language: Language) -> str:
+def _name(location: Location, language: Language) -> str:
     """The name in the language; a name told without one, or the English one; else the id."""
-    return place.names.get(language.tag) or place.names.get("") or place.names.get("en") or place.id
+    return (
+        location.names.get(language.tag)
+        or location.names.get("")
+        or location.names.get("en")
+        or location.id
+    )
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1].rstrip() + "…"
+    return name if len(name) <= MAX_LETTERS else name[: MAX_LETTERS - 1].rstrip() + "…"
 
 
 def _description(
     part: AlertPart, context: AlertContext, language: Language, lifted: Sequence[str]
 ) -> str:
-    said = [language.say(_MEANINGS[part.colour] if part.confirmed else UNCONFIRMED)]
+    sentences = [language.say(_MEANINGS[part.colour] if part.confirmed else UNCONFIRMED)]
     for level in range(1, LEVELS[part.colour] + 1):
         chance, usual = _peak(part, level)
         if not math.isnan(chance):
-            said.append(
+            sentences.append(
                 language.say(
                     _CHANCES[level],
                     chance=_percent(chance, language),
@@ -242,11 +249,11 @@ def _description(
             )
     if lifted:
         names = _listing(lifted, context, language)
-        said.append(language.say("No longer yellow or worse: {places}.", places=names))
-    said.append(language.say("Issued on {day}.", day=language.dated(context.issued)))
+        sentences.append(language.say("No longer yellow or worse: {places}.", places=names))
+    sentences.append(language.say("Issued on {day}.", day=language.dated(context.issued)))
     if context.label == EXERCISE:
-        said.append(language.say(SIMULATED))
-    return " ".join([*said, language.say(INDICATIVE)])
+        sentences.append(language.say(SIMULATED))
+    return " ".join([*sentences, language.say(INDICATIVE)])
 
 
 def _percent(chance: float, language: Language) -> str:
@@ -266,7 +273,7 @@ def _parameters(
     ``probability`` is the highest one of the colour's level. ``window_days``: that it is for some
     day among so many.
     """
-    told = [
+    parameters = [
         ("region", context.region.name),
         ("hazard", part.hazard),
         ("colour", part.colour),
@@ -274,9 +281,11 @@ def _parameters(
         ("confirmed", "yes" if part.confirmed else "no"),
     ]
     if part.window_days > 1:
-        told.append(("window_days", str(part.window_days)))
+        parameters.append(("window_days", str(part.window_days)))
     numbers = [("probability", peak[0]), ("normal_probability", peak[1])]
-    return told + [(name, f"{number:.4f}") for name, number in numbers if not math.isnan(number)]
+    return parameters + [
+        (name, f"{number:.4f}") for name, number in numbers if not math.isnan(number)
+    ]
 
 
 def _named(parent: ElementTree.Element, kind: str, name: str, value: str) -> None:
@@ -286,38 +295,38 @@ def _named(parent: ElementTree.Element, kind: str, name: str, value: str) -> Non
 
 
 def _area(
-    info: ElementTree.Element, place: Location, outline: Outline | None, language: Language
+    info: ElementTree.Element, location: Location, outline: Outline | None, language: Language
 ) -> None:
     area = add(info, "area")
-    add(area, "areaDesc", _name(place, language))
+    add(area, "areaDesc", _name(location, language))
     for ring in outline.polygons if outline else ():
         add(
             area,
             "polygon",
             " ".join(f"{latitude:.5f},{longitude:.5f}" for longitude, latitude in ring),
         )
-    if outline is None and place.latitude is not None and place.longitude is not None:
-        add(area, "circle", f"{place.latitude:.5f},{place.longitude:.5f} 0")
-    _named(area, "geocode", "location", place.id)
+    if outline is None and location.latitude is not None and location.longitude is not None:
+        add(area, "circle", f"{location.latitude:.5f},{location.longitude:.5f} 0")
+    _named(area, "geocode", "location", location.id)
 
 
 def cancel_message(
-    one: Message, identifier: str, sent: datetime, reason: Mapping[str, str] | str
+    message: Message, identifier: str, sent: datetime, reason: Mapping[str, str] | str
 ) -> str:
     """A Cancel that refers to a message and says that it no longer stands.
 
     In its languages, of its places and times, as far as they are not over.
     """
     root = ElementTree.Element("alert", xmlns=CAP)
-    _head(root, identifier, text_of(one.root, "sender"), sent, text_of(one.root, "status"))
+    _head(root, identifier, text_of(message.root, "sender"), sent, text_of(message.root, "status"))
     add(root, "msgType", "Cancel")
     add(root, "source", "climate-risk")
     add(root, "scope", "Public")
-    infos = one.root.findall(f"{{{CAP}}}info")
+    infos = message.root.findall(f"{{{CAP}}}info")
     infos = [info for info in infos if not _is_over(info, sent)] or infos
     reasons = [_reason(reason, language_of(text_of(info, "language"))) for info in infos]
     add(root, "note", " / ".join(dict.fromkeys(reasons)) or _reason(reason, language_of("en")))
-    add(root, "references", one.reference)
+    add(root, "references", message.reference)
     for info, why in zip(infos, reasons, strict=True):
         root.append(_withdrawn(info, why, sent))
     return to_xml(root)
@@ -347,7 +356,7 @@ def _withdrawn(info: ElementTree.Element, why: str, sent: datetime) -> ElementTr
     exercise = language.say("EXERCISE: {headline}", headline="")
     cancelled = language.say("Cancelled: {headline}", headline=headline.removeprefix(exercise))
     practised = headline.startswith(exercise)
-    said = _CHANGED | {
+    replaced = _CHANGED | {
         "effective": moment(sent),
         "headline": language.say("EXERCISE: {headline}", headline=cancelled)
         if practised
@@ -356,13 +365,13 @@ def _withdrawn(info: ElementTree.Element, why: str, sent: datetime) -> ElementTr
             [why, *([language.say(SIMULATED)] if practised else []), language.say(INDICATIVE)]
         ),
     }
-    made = ElementTree.Element("info")
+    withdrawn = ElementTree.Element("info")
     for child in info:
         name = child.tag.removeprefix(f"{{{CAP}}}")
         if name not in _LEFT_OUT:
-            made.append(without_namespace(deepcopy(child)))
-            made[-1].text = said.get(name, made[-1].text)
-    return made
+            withdrawn.append(without_namespace(deepcopy(child)))
+            withdrawn[-1].text = replaced.get(name, withdrawn[-1].text)
+    return withdrawn
 
 
 def without_namespace(element: ElementTree.Element) -> ElementTree.Element:

@@ -59,27 +59,34 @@ def alerts(
     folder = earlier or previous
     kept = {text_of(root, "identifier"): (name, raw) for name, raw, root in documents(earlier)}
     before: dict[str, list[Message]] = {}
-    for one in messages(folder, region.name):
-        if one.expires is None or one.expires > sent:
-            before.setdefault(one.hazard, []).append(one)
+    for message in messages(folder, region.name):
+        if message.expires is None or message.expires > sent:
+            before.setdefault(message.hazard, []).append(message)
     claimed = claims_of(folder, region.name)
     claims = still_claimed(table, read_published(folder), claimed, issued)
     below = taken_back(table, claimed, issued)
-    places = _places(table, (*claims, *below), region, names or {})
-    context = AlertContext(region, forecast_label, issued, sent, outlines, places)
+    locations = _locations(table, (*claims, *below), region, names or {})
+    context = AlertContext(region, forecast_label, issued, sent, outlines, locations)
     parts = alert_parts(table, issued, claims)
-    made = dict(kept.values())
+    files = dict(kept.values())
     for hazard in sorted({*parts, *before}):
-        out = sorted(before.get(hazard, ()), key=lambda one: (one.issued, one.identifier))
+        out = sorted(
+            before.get(hazard, ()), key=lambda message: (message.issued, message.identifier)
+        )
         if hazard not in parts:
-            made |= _cancels(out, sent, BELOW_YELLOW, kept, issued)
+            files |= _cancels(out, sent, BELOW_YELLOW, kept, issued)
             continue
         identifier = _identifier(region.name, hazard, parts[hazard][0].colour, issued, taken=kept)
-        lifted = [place for one in below if one.hazard == hazard for place in one.places]
+        lifted = [
+            location
+            for message in below
+            if message.hazard == hazard
+            for location in message.locations
+        ]
         root = alert_message(parts[hazard], context, out, identifier, sorted(set(lifted)))
         if not (earlier and len(out) == 1 and _says(out[0].root) == _says(root)):
-            made[_file(identifier)] = to_xml(root)
-    return dict(sorted(made.items()))
+            files[_file(identifier)] = to_xml(root)
+    return dict(sorted(files.items()))
 
 
 def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:
@@ -100,26 +107,29 @@ def _cancels(
     issued: date | None = None,
 ) -> dict[str, str]:
     """A Cancel for each message: named by the day it was issued where no other is given."""
-    made = {}
-    for one in out:
-        region = one.identifier.partition(".")[0]
+    files = {}
+    for message in out:
+        region = message.identifier.partition(".")[0]
         identifier = _identifier(
-            region, one.hazard, one.colour, issued or one.issued, CANCELLED, taken
+            region, message.hazard, message.colour, issued or message.issued, CANCELLED, taken
         )
-        made[_file(identifier)] = cancel_message(one, identifier, sent, reason)
-    return made
+        files[_file(identifier)] = cancel_message(message, identifier, sent, reason)
+    return files
 
 
-def _places(
+def _locations(
     table: pd.DataFrame, claims: Sequence[Claim], region: Region, names: Mapping[str, str]
 ) -> dict[str, Location]:
     """The places of the table and of claims, by id."""
-    known = {place.id: place for place in region.locations}
-    ids = [*table["location"].unique(), *(place for claim in claims for place in claim.places)]
-    spoken = {place: {"": names[place]} if names.get(place) else {} for place in ids}
+    known = {location.id: location for location in region.locations}
+    ids = [
+        *table["location"].unique(),
+        *(location for claim in claims for location in claim.locations),
+    ]
+    spoken = {location: {"": names[location]} if names.get(location) else {} for location in ids}
     return {
-        place: known.get(place) or Location.model_construct(id=place, names=told)
-        for place, told in spoken.items()
+        location: known.get(location) or Location.model_construct(id=location, names=names_told)
+        for location, names_told in spoken.items()
     }
 
 
@@ -137,7 +147,9 @@ def _identifier(
     """
     first = ".".join((region, hazard, colour, issued.isoformat()))
     return next(
-        found for n in count(1) if (found := first + (f".{n}" if n > 1 else "") + end) not in taken
+        identifier
+        for n in count(1)
+        if (identifier := first + (f".{n}" if n > 1 else "") + end) not in taken
     )
 
 

@@ -34,14 +34,14 @@ def write_geojson(
     boundaries where not given. ``names``: id -> name of locations that the region file does not
     name. Equal arguments give equal bytes. Raises RiskError, see ``outlines``.
     """
-    found = outlines(region) if shapes is None else shapes
-    known = {place.id: place for place in region.locations}
+    outline_of = outlines(region) if shapes is None else shapes
+    known = {location.id: location for location in region.locations}
     features = []
     for name, rows in table.groupby("location", sort=True):
-        place, spoken = known.get(str(name)), (names or {}).get(str(name))
-        said = dict(place.names) if place else {"en": spoken} if spoken else {}
-        geometry = _geometry(place, found.get(str(name)))
-        properties = {"id": str(name), "names": said, "forecast": _rows(rows)}
+        location, recorded = known.get(str(name)), (names or {}).get(str(name))
+        names_of = dict(location.names) if location else {"en": recorded} if recorded else {}
+        geometry = _geometry(location, outline_of.get(str(name)))
+        properties = {"id": str(name), "names": names_of, "forecast": _rows(rows)}
         features.append(
             {"type": "Feature", "id": str(name), "geometry": geometry, "properties": properties}
         )
@@ -60,15 +60,15 @@ def write_geojson(
     path.write_text(plain_text(text) + "\n", encoding="utf-8", newline="\n")
 
 
-def _geometry(place: Location | None, outline: Outline | None) -> dict[str, Any] | None:
+def _geometry(location: Location | None, outline: Outline | None) -> dict[str, Any] | None:
     if outline:
         rings = [[list(point) for point in ring] for ring in outline.polygons]
         if len(rings) == 1:
             return {"type": "Polygon", "coordinates": rings}
         return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
-    if place is None or place.latitude is None or place.longitude is None:
+    if location is None or location.latitude is None or location.longitude is None:
         return None
-    return {"type": "Point", "coordinates": [place.longitude, place.latitude]}
+    return {"type": "Point", "coordinates": [location.longitude, location.latitude]}
 
 
 def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:

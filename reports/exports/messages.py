@@ -37,14 +37,14 @@ class Message:
 def documents(folder: Path | None) -> list[tuple[str, str, ElementTree.Element]]:
     """The CAP documents of a published folder: file name, text and root."""
     paths = sorted((folder / ALERTS).glob("*.xml")) if folder else []
-    found = [
+    readable = [
         (path.name, raw, root)
         for path in paths
         if (root := read_xml(raw := path.read_bytes())) is not None
     ]
     return [
         (name, raw.decode("utf-8"), root)
-        for name, raw, root in found
+        for name, raw, root in readable
         if root.tag == f"{{{CAP}}}alert"
     ]
 
@@ -61,8 +61,8 @@ def messages(folder: Path | None, region: str | None) -> list[Message]:
         if text_of(root, "msgType") in ("Cancel", "Update")
         for reference in text_of(root, "references").split()
     }
-    found = [one for root in roots if (one := _message(root, region)) is not None]
-    return [one for one in found if one.reference not in replaced]
+    standing = [message for root in roots if (message := _message(root, region)) is not None]
+    return [message for message in standing if message.reference not in replaced]
 
 
 def _message(root: ElementTree.Element, region: str | None) -> Message | None:
@@ -96,16 +96,18 @@ def _claims(root: ElementTree.Element, hazard: str, colour: str) -> tuple[Claim,
 
 
 def _claim(info: ElementTree.Element, hazard: str, colour: str) -> Claim:
-    told = _named(info, "parameter")
-    places = [_named(area, "geocode").get("location", "") for area in info.iter(f"{{{CAP}}}area")]
+    parameters = _named(info, "parameter")
+    locations = [
+        _named(area, "geocode").get("location", "") for area in info.iter(f"{{{CAP}}}area")
+    ]
     first, end = (datetime.fromisoformat(text_of(info, name)) for name in ("onset", "expires"))
     return Claim(
         hazard,
-        told.get("colour", colour),
-        tuple(place for place in places if place),
+        parameters.get("colour", colour),
+        tuple(location for location in locations if location),
         first.date(),
         end.date() - timedelta(days=1),
-        int(told.get("window_days", 1)),
+        int(parameters.get("window_days", 1)),
     )
 
 

@@ -51,12 +51,12 @@ def _encoding(forecast: xr.Dataset) -> dict[Any, dict[str, Any]]:
     coordinate variable, which has to be a number.
     """
     axes = [name for name in forecast.coords if name in forecast.dims]
-    places = [name for name in _POSITION if name in forecast.coords]
+    locations = [name for name in _POSITION if name in forecast.coords]
     days = [name for name in forecast.variables if forecast[name].dtype.kind == "M"]
     return (
         {
             name: {"dtype": "S1"} if forecast[name].dtype.kind == "O" else {"_FillValue": None}
-            for name in [*axes, *places]
+            for name in [*axes, *locations]
         }
         | {
             name: {"units": "days since 1970-01-01", "dtype": "int32", "_FillValue": _NO_DAY}

@@ -95,8 +95,8 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
         encoding="utf-8",
     )
     if tuple(table.columns) != COLUMNS:
-        found = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
-        raise ValueError(f"{path}: {found}; make it again with climate-risk forecast.")
+        wrong = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
+        raise ValueError(f"{path}: {wrong}; make it again with climate-risk forecast.")
     for name in ("level", "lead_days", "window_days"):
         table[name] = table[name].astype("int64")
     for name in DATES:

@@ -91,7 +91,7 @@ def number(value: float, lang: Language) -> str:
 
 
 def chance_chart(
-    title: str, place: str, slots: Sequence[Slot], row: Sequence[RiskCell | None], lang: Language
+    title: str, location: str, slots: Sequence[Slot], row: Sequence[RiskCell | None], lang: Language
 ) -> ChanceChart | None:
     """Bars of the level-1 chance (its severe part darker) and marks of the usual chance; None without any number."""
     shown = [
@@ -109,7 +109,7 @@ def chance_chart(
         _bar(LEFT + (i + (gap if i >= first_window else 0)) * step, step, slot, cell, top, lang)
         for i, slot, cell in shown
     )
-    where = isolate(place, lang)
+    where = isolate(location, lang)
     return ChanceChart(
         lang.say("{hazard}: chance by day, {place}", hazard=title, place=where),
         lang.say(
@@ -123,13 +123,13 @@ def chance_chart(
 
 
 def _bar_words(shown: Sequence[tuple[int, Slot, RiskCell]], lang: Language) -> list[str]:
-    said = [
+    phrases = [
         (slot_words(slot, lang), frequency(cell.chance[1], lang), frequency(cell.usual[1], lang))
         for _, slot, cell in shown
     ]
     return [
         lang.say("{day} {chance} (usual {usual})", day=day, chance=chance, usual=usual)
-        for day, chance, usual in said
+        for day, chance, usual in phrases
     ]
 
 

@@ -34,7 +34,7 @@ class HistoryChart:
     beyond: str
     fan: str
     median: str
-    place: str
+    location_name: str
     bars: bool
     x_ticks: Ticks
     y_ticks: Ticks
@@ -43,7 +43,7 @@ class HistoryChart:
 def history_chart(
     history: xr.Dataset,
     location: str,
-    place: str,
+    location_name: str,
     lang: Language,
     fan: Fan | None = None,
     most: int = MAX_POINTS,
@@ -68,18 +68,18 @@ def history_chart(
     )
     y = round_ticks(min(finite.min(), 0) if bars else finite.min(), finite.max())
     days = pd.DatetimeIndex(here.time.values)
-    place_x = _time_axis(days, fan)
-    xs = place_x(days.values.astype("datetime64[D]")).tolist()
+    x_of = _time_axis(days, fan)
+    xs = x_of(days.values.astype("datetime64[D]")).tolist()
 
-    def place_y(values: Sequence[float] | np.ndarray) -> list[float | None]:
+    def y_of(values: Sequence[float] | np.ndarray) -> list[float | None]:
         placed = (
             np.round(BOTTOM + (np.asarray(values) - y[0]) / (y[-1] - y[0]) * (TOP - BOTTOM), 1)
             + 0.0
         )
         return [v if math.isfinite(v) else None for v in placed.tolist()]
 
-    ahead = place_x(np.array(fan.days, dtype="datetime64[D]")).tolist() if fan else []
-    ys = {name: place_y(array) for name, array in columns.items()}
+    ahead = x_of(np.array(fan.days, dtype="datetime64[D]")).tolist() if fan else []
+    ys = {name: y_of(array) for name, array in columns.items()}
     beyond = _beyond(columns)
     past = [point if hit else None for point, hit in zip(ys["value"], beyond, strict=True)]
     what = told(str(history.attrs.get("title", "")), lang)
@@ -87,16 +87,18 @@ def history_chart(
     return HistoryChart(
         title=what,
         description=" ".join(
-            _history_words(what, isolate(place, lang), days, columns, beyond, unit, fan, lang)
+            _history_words(
+                what, isolate(location_name, lang), days, columns, beyond, unit, fan, lang
+            )
         ),
         units=unit,
         value=columns_path(xs, ys["value"], base) if bars else line_path(xs, ys["value"], most),
         normal=line_path(xs, ys["normal"], most),
         threshold=line_path(xs, ys["threshold"], most),
         beyond=columns_path(xs, past, base) if bars else line_path(xs, past, most),
-        fan=_band(ahead, place_y(fan.low), place_y(fan.high)) if fan else "",
-        median=line_path(ahead, place_y(fan.median)) if fan else "",
-        place=place,
+        fan=_band(ahead, y_of(fan.low), y_of(fan.high)) if fan else "",
+        median=line_path(ahead, y_of(fan.median)) if fan else "",
+        location_name=location_name,
         bars=bars,
         x_ticks=_time_ticks(days, xs, lang),
         y_ticks=tuple((scale(tick, y[0], y[-1], BOTTOM, TOP), number(tick, lang)) for tick in y),
@@ -105,8 +107,8 @@ def history_chart(
 
 def told(text: str, lang: Language) -> str:
     """A text declared elsewhere in the language: as it stands in the catalogue, or by the pattern it follows, or itself."""
-    said = lang.say(text)
-    return said if said != text else lang.sentence(text) or text
+    translated = lang.say(text)
+    return translated if translated != text else lang.sentence(text) or text
 
 
 def _ends(fan: Fan | None) -> tuple[np.ndarray, ...]:
@@ -148,7 +150,7 @@ def _beyond(columns: dict[str, np.ndarray]) -> np.ndarray:
 
 def _history_words(
     what: str,
-    place: str,
+    location_name: str,
     days: pd.DatetimeIndex,
     columns: dict[str, np.ndarray],
     beyond: np.ndarray,
@@ -162,7 +164,11 @@ def _history_words(
     last = int(np.flatnonzero(np.isfinite(columns["value"]))[-1])
     first, end = (lang.dated(day.date(), "d MMM y") for day in (days[0], days[-1]))
     yield lang.say(
-        "{what} at {place} from {first} to {last}.", what=what, place=place, first=first, last=end
+        "{what} at {place} from {first} to {last}.",
+        what=what,
+        place=location_name,
+        first=first,
+        last=end,
     )
     newest = {
         "value": quantity(columns["value"][last]),

@@ -86,16 +86,16 @@ def _digest(text: str) -> str:
 @cache
 def environment() -> jinja2.Environment:
     """Templates with autoescape on and unknown names an error."""
-    found = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(labels=LABELS, label_names=LABEL_NAMES)
-    found.filters.update(bdi=as_bdi, svg=in_a_chart)
-    return found
+    templates.globals.update(labels=LABELS, label_names=LABEL_NAMES)
+    templates.filters.update(bdi=as_bdi, svg=in_a_chart)
+    return templates
 
 
 def as_bdi(text: str) -> Markup:

@@ -21,8 +21,8 @@ from reports.view.outlines import Outline, outlines
 from reports.view.outlook import HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
 from reports.view.slots import Slot, slot_title
 
-WIDTH, MOST_HEIGHT, MARGIN = 300.0, 420.0, 8.0
-MOST_VERTICES = 60
+WIDTH, MAX_HEIGHT, MARGIN = 300.0, 420.0, 8.0
+MAX_VERTICES = 60
 DOT = 0.035  # of the width: the radius of a place without an outline
 LETTER, LINE = 6.4, 13.0  # width and height of a name's letters, user units
 Point = tuple[float, float]
@@ -97,8 +97,8 @@ def sheet_of(region: Region) -> Sheet | None:
 
     Outlines where there are any, else dots; None for fewer than two places on the map.
     """
-    drawn = outlines(region, MOST_VERTICES)
-    points = {place.id: (place.longitude, place.latitude) for place in region.locations}
+    drawn = outlines(region, MAX_VERTICES)
+    points = {location.id: (location.longitude, location.latitude) for location in region.locations}
     dots = {
         i: (x, y)
         for i, (x, y) in points.items()
@@ -110,12 +110,13 @@ def sheet_of(region: Region) -> Sheet | None:
     if len(drawn) + len(dots) < 2 or len(set(corners)) < 2:
         return None
     project, height = _projection(corners, pad=0.0 if drawn else DOT * 2)
-    made = {i: _outlined(outline, project) for i, outline in drawn.items()} | {
+    drawings = {i: _outlined(outline, project) for i, outline in drawn.items()} | {
         i: _dotted(project(dot)) for i, dot in dots.items()
     }
-    order = sorted(made, key=lambda i: (-made[i][2], i))
+    order = sorted(drawings, key=lambda i: (-drawings[i][2], i))
     return Sheet(
-        height, {i: Shape(f"m{number}", made[i][0], made[i][1]) for number, i in enumerate(order)}
+        height,
+        {i: Shape(f"m{number}", drawings[i][0], drawings[i][1]) for number, i in enumerate(order)},
     )
 
 
@@ -128,7 +129,7 @@ def _projection(corners: Sequence[Point], pad: float):
     shrink = math.cos(math.radians((min(ys) + max(ys)) / 2))
     wide, high = max((max(xs) - min(xs)) * shrink, 1e-6), max(max(ys) - min(ys), 1e-6)
     free = MARGIN + pad * WIDTH
-    scale = min((WIDTH - 2 * free) / wide, (MOST_HEIGHT - 2 * free) / high)
+    scale = min((WIDTH - 2 * free) / wide, (MAX_HEIGHT - 2 * free) / high)
     left = (WIDTH - wide * scale) / 2
 
     def project(corner: Point) -> Point:
@@ -170,23 +171,23 @@ def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> Ha
     coloured = hazard.standing or any(cell.colour for _, _, cell in hazard.cells())
     if sheet is None or not coloured:
         return None
-    here = [(place, row) for place, row in hazard.rows if place.id in sheet.shapes]
+    here = [(location, row) for location, row in hazard.rows if location.id in sheet.shapes]
     title = hazard_title(hazard.name, lang)
-    rising = sorted(hazard.standing, key=lambda one: rank(one.colour))
-    stands = {one.place.id: one.colour for one in rising}
+    rising = sorted(hazard.standing, key=lambda standing: rank(standing.colour))
+    stands = {standing.location.id: standing.colour for standing in rising}
     worst = DayMap(
         (lang.say("Highest colour in the days ahead"), ""),
         lang.say("{hazard}: the highest colour of each place in the days ahead.", hazard=title),
         _ordered(
             sheet,
             [
-                _patch(place, _worst(row), sheet, lang, stands.get(place.id, ""))
-                for place, row in here
+                _patch(location, _worst(row), sheet, lang, stands.get(location.id, ""))
+                for location, row in here
             ],
         ),
     )
     days = tuple(
-        _day(title, slot, [(place, row[i]) for place, row in here], sheet, lang)
+        _day(title, slot, [(location, row[i]) for location, row in here], sheet, lang)
         for i, slot in enumerate(hazard.slots)
     )
     return HazardMap(
@@ -224,26 +225,29 @@ def _day(
     return DayMap(
         label,
         lang.say("{hazard}, {day}: the colour of each place.", hazard=title, day=" ".join(label)),
-        _ordered(sheet, [_patch(place, cell, sheet, lang) for place, cell in cells]),
+        _ordered(sheet, [_patch(location, cell, sheet, lang) for location, cell in cells]),
     )
 
 
 def _patch(
-    place: NamedLocation, cell: RiskCell | None, sheet: Sheet, lang: Language, stands: str = ""
+    location: NamedLocation, cell: RiskCell | None, sheet: Sheet, lang: Language, stands: str = ""
 ) -> Patch:
     """The place in the colour of a cell, or in that which ``stands`` where it is higher."""
-    shape = sheet.shapes[place.id]
+    shape = sheet.shapes[location.id]
     if rank(stands) > rank(cell.colour if cell else ""):
-        return Patch(shape.id, shape.at, stands, _unconfirmed(place, stands, lang))
+        return Patch(shape.id, shape.at, stands, _unconfirmed(location, stands, lang))
     if cell and cell.stands:
-        return Patch(shape.id, shape.at, cell.colour, _unconfirmed(place, cell.colour, lang))
+        return Patch(shape.id, shape.at, cell.colour, _unconfirmed(location, cell.colour, lang))
     if cell is None or not cell.colour:
         return Patch(
-            shape.id, shape.at, "", lang.say("{place}: no number", place=isolate(place.name, lang))
+            shape.id,
+            shape.at,
+            "",
+            lang.say("{place}: no number", place=isolate(location.name, lang)),
         )
     words = lang.say(
         "{place}: {colour}, {chance} (usual: {usual})",
-        place=isolate(place.name, lang),
+        place=isolate(location.name, lang),
         colour=lang.say(COLOUR_WORDS[cell.colour]),
         chance=frequency(cell.chance[1], lang),
         usual=frequency(cell.usual[1], lang),
@@ -251,10 +255,10 @@ def _patch(
     return Patch(shape.id, shape.at, cell.colour, words)
 
 
-def _unconfirmed(place: NamedLocation, colour: str, lang: Language) -> str:
+def _unconfirmed(location: NamedLocation, colour: str, lang: Language) -> str:
     return lang.say(
         "{place}: {colour}, not confirmed today",
-        place=isolate(place.name, lang),
+        place=isolate(location.name, lang),
         colour=lang.say(COLOUR_WORDS[colour]),
     )
 
@@ -270,18 +274,23 @@ def _names(
 ) -> tuple[Name, ...]:
     """Names that do not run into each other or over the edge, of the places most at risk first."""
     taken: list[tuple[float, float, float, float]] = []
-    found = []
-    for place, _ in rows:
-        (x, y), half = sheet.shapes[place.id].at, len(place.name) * LETTER / 2
+    names = []
+    for location, _ in rows:
+        (x, y), half = sheet.shapes[location.id].at, len(location.name) * LETTER / 2
         x = min(max(x, half + 2), WIDTH - half - 2)
         box = (x - half, y - LINE + 3, x + half, y + 3)
         if half * 2 < WIDTH / 2 and not any(_overlap(box, other) for other in taken):
             taken.append(box)
-            found.append(Name((round(x, 1), y), place.name))
-    return tuple(found)
+            names.append(Name((round(x, 1), y), location.name))
+    return tuple(names)
 
 
 def _overlap(
-    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+    first: tuple[float, float, float, float], second: tuple[float, float, float, float]
 ) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    return (
+        first[0] < second[2]
+        and second[0] < first[2]
+        and first[1] < second[3]
+        and second[1] < first[3]
+    )

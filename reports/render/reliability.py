@@ -45,12 +45,12 @@ def reliability_chart(
     """The diagram of a hazard's bins; None for fewer than two."""
     if len(bins) < 2:
         return None
-    shares = [share for one in bins for share in (one.forecast, one.observed, one.high)]
+    shares = [share for item in bins for share in (item.forecast, item.observed, item.high)]
     highest = max(share for share in shares if math.isfinite(share))
-    counts = [one.n for one in bins]
+    counts = [item.n for item in bins]
     top = next(top for top in (0.1, 0.2, 0.5, 1.0) if top == 1.0 or highest <= top)
     most = math.log(max(counts) + 1)
-    points = tuple(_bin(one, top, most, lang) for one in bins)
+    points = tuple(_bin(item, top, most, lang) for item in bins)
     ticks = [top * part for part in (0.0, 0.5, 1.0)]
     return ReliabilityChart(
         lang.say("{hazard}: chance given and share that happened", hazard=title),
@@ -78,13 +78,13 @@ def _y(share: float, top: float) -> float:
     return scale(share, 0, top, BOTTOM, TOP)
 
 
-def _bin(one: ReliabilityBin, top: float, most: float, lang: Language) -> Bin:
+def _bin(item: ReliabilityBin, top: float, most: float, lang: Language) -> Bin:
     words = lang.say(
         "Given {chance}: happened {share}, in {n} cases.",
-        chance=frequency(one.forecast, lang),
-        share=frequency(one.observed, lang),
-        n=lang.number(one.n),
+        chance=frequency(item.forecast, lang),
+        share=frequency(item.observed, lang),
+        n=lang.number(item.n),
     )
-    height = round(math.log(one.n + 1) / most * SIDE * 0.22, 1)
-    low, high = (_y(min(end, top), top) for end in (one.low, one.high))
-    return Bin(_x(one.forecast, top), _y(min(one.observed, top), top), low, high, height, words)
+    height = round(math.log(item.n + 1) / most * SIDE * 0.22, 1)
+    low, high = (_y(min(end, top), top) for end in (item.low, item.high))
+    return Bin(_x(item.forecast, top), _y(min(item.observed, top), top), low, high, height, words)

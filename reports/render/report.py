@@ -227,7 +227,9 @@ def _verdict_panels(
         VerdictPanel(
             verdict,
             skill_chart(verdict.title, verdict.skills, lang),
-            reliability_chart(verdict.title, verdict.marks.bins, lang) if verdict.marks else None,
+            reliability_chart(verdict.title, verdict.track_record.bins, lang)
+            if verdict.track_record
+            else None,
         )
         for verdict in verdicts
     )

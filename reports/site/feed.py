@@ -12,7 +12,7 @@ from reports.text.xml import add, to_xml
 
 ATOM = "http://www.w3.org/2005/Atom"
 FEED = "feed.xml"
-MOST = 30
+MAX_ENTRIES = 30
 NOBODY = "climate-risk.invalid"
 _SINCE = "2026"  # when the names of the feeds were chosen, which a tag URI must tell (RFC 4151)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +25,9 @@ def feed(reports: Sequence[ArchivedReport], region: str = "") -> str:
     relative, since where the files are served is not known here; ids are tag URIs and never change.
     An entry is as old as its report, or as its retraction. The same reports give the same text.
     """
-    newest = sorted(reports, key=lambda report: (report.day, report.region), reverse=True)[:MOST]
+    newest = sorted(reports, key=lambda report: (report.day, report.region), reverse=True)[
+        :MAX_ENTRIES
+    ]
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": "en"})
     add(
         root,
@@ -68,15 +70,17 @@ def _entry(root: ElementTree.Element, report: ArchivedReport, folder: str) -> No
 
 
 def _summary(report: ArchivedReport) -> str:
-    said = [f"{head.get('title', '')}: {head.get('sentence', '')}" for head in report.headlines]
+    sentences = [
+        f"{head.get('title', '')}: {head.get('sentence', '')}" for head in report.headlines
+    ]
     if report.retraction:
-        said = [f"Retracted: {report.retraction['reason']}", *said]
+        sentences = [f"Retracted: {report.retraction['reason']}", *sentences]
     else:
-        said = [
+        sentences = [
             f"{words} To do: {head['action']}" if head.get("action") else words
-            for words, head in zip(said, report.headlines, strict=True)
+            for words, head in zip(sentences, report.headlines, strict=True)
         ]
-    return " ".join([*said, "Indicative, not an official vigilance."])
+    return " ".join([*sentences, "Indicative, not an official vigilance."])
 
 
 def updated(report: ArchivedReport) -> datetime:
@@ -84,12 +88,12 @@ def updated(report: ArchivedReport) -> datetime:
 
     Else midnight UTC of its day.
     """
-    told = (
+    stamp = (
         report.retraction["at"]
         if report.retraction
         else report.provenance.get("sent") or report.day.isoformat()
     )
-    when = datetime.fromisoformat(str(told))
+    when = datetime.fromisoformat(str(stamp))
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 

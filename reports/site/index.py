@@ -80,10 +80,10 @@ def by_month(reports: Sequence[ArchivedReport], language: Language) -> list[tupl
         (
             year,
             [
-                (language.dated(found[0].day, "LLLL"), found)
-                for _, part in groupby(of_year, lambda one: one.day.month)
-                if (found := list(part))
+                (language.dated(of_month[0].day, "LLLL"), of_month)
+                for _, part in groupby(of_year, lambda report: report.day.month)
+                if (of_month := list(part))
             ],
         )
-        for year, of_year in groupby(reports, lambda one: one.day.year)
+        for year, of_year in groupby(reports, lambda report: report.day.year)
     ]

@@ -23,7 +23,7 @@ from reports.storage.archive import ALERTS, OURS, PROVENANCE, RETRACTION
 from reports.storage.atomic import publish_folder, write_whole
 from reports.text.language import Language, language_of
 
-MOST_OF_A_NOTE, MOST_OF_A_REASON = 2000, 500
+MAX_NOTE_LENGTH, MAX_REASON_LENGTH = 2000, 500
 Cancel = Callable[[Path, str, datetime], dict[str, str]]
 _BLOCK = re.compile(r"<!-- notices -->.*?<!-- /notices -->", re.DOTALL)
 _MAIN = re.compile(r"<main\b[^>]*>")
@@ -68,7 +68,7 @@ def note_path(region: Region, issued: date, settings: Settings) -> Path:
 
 def write_note(region: Region, issued: date, text: str, settings: Settings) -> Path:
     """Write the duty officer's note, or take it away where ``text`` is empty; returns its path. Raises RiskError, see ``checked``."""
-    path, plain = note_path(region, issued, settings), checked(text, "the note", MOST_OF_A_NOTE)
+    path, plain = note_path(region, issued, settings), checked(text, "the note", MAX_NOTE_LENGTH)
     if plain:
         write_whole(path, plain + "\n")
     else:
@@ -83,16 +83,17 @@ def read_note(region: Region, issued: date, settings: Settings) -> str:
     except OSError:
         return ""
     plain = "".join(char for char in text.replace("\r\n", "\n") if not _unprintable(char)).strip()
-    return plain if len(plain) <= MOST_OF_A_NOTE else plain[: MOST_OF_A_NOTE - 1] + "…"
+    return plain if len(plain) <= MAX_NOTE_LENGTH else plain[: MAX_NOTE_LENGTH - 1] + "…"
 
 
 def retractions(path: Path) -> tuple[Retraction, ...]:
     """The retractions a retraction.json tells of, the newest first; none where there is no such file."""
     if not path.is_file():
         return ()
-    said = json.loads(path.read_text(encoding="utf-8"))
+    newest = json.loads(path.read_text(encoding="utf-8"))
     return tuple(
-        Retraction(one["reason"], one["at"], one["forecast"]) for one in (said, *said["earlier"])
+        Retraction(stored["reason"], stored["at"], stored["forecast"])
+        for stored in (newest, *newest["earlier"])
     )
 
 
@@ -101,8 +102,8 @@ def retraction_of(folder: Path) -> Retraction | None:
     return _standing(retractions(folder / RETRACTION), _digest(folder))
 
 
-def _standing(told: tuple[Retraction, ...], digest: str) -> Retraction | None:
-    return next((one for one in told if one.forecast == digest), None)
+def _standing(known: tuple[Retraction, ...], digest: str) -> Retraction | None:
+    return next((retraction for retraction in known if retraction.forecast == digest), None)
 
 
 def _digest(folder: Path) -> str:
@@ -114,8 +115,10 @@ def _state_path(region: Region, issued: date, settings: Settings) -> Path:
     return settings.data / "retractions" / region.name / f"{issued}.json"
 
 
-def _state_text(told: tuple[Retraction, ...]) -> str:
-    state: dict[str, Any] = asdict(told[0]) | {"earlier": [asdict(one) for one in told[1:]]}
+def _state_text(known: tuple[Retraction, ...]) -> str:
+    state: dict[str, Any] = asdict(known[0]) | {
+        "earlier": [asdict(retraction) for retraction in known[1:]]
+    }
     return json.dumps(state, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -158,14 +161,14 @@ def retract(
     day, where it was retracted for another reason, and for a reason that is empty or too long.
     """
     folder = published_folder(region, issued, settings)
-    why = " ".join(checked(reason, "--reason", MOST_OF_A_REASON).split())
+    why = " ".join(checked(reason, "--reason", MAX_REASON_LENGTH).split())
     if not why:
         raise RiskError(
             "--reason: found nothing, expected a sentence that says why the report is retracted; give one."
         )
     path, digest = _state_path(region, issued, settings), _digest(folder)
-    told = retractions(path)
-    before = _standing(told, digest)
+    known = retractions(path)
+    before = _standing(known, digest)
     if before and before.reason != why:
         raise RiskError(
             f"{region.name} {issued}: found it retracted already because {before.reason!r}, expected the same reason; "
@@ -173,7 +176,7 @@ def retract(
         )
     if not before:
         write_whole(
-            path, _state_text((Retraction(why, now.isoformat(timespec="seconds"), digest), *told))
+            path, _state_text((Retraction(why, now.isoformat(timespec="seconds"), digest), *known))
         )
     return apply_notices(folder, region, settings, cancel)
 
@@ -201,10 +204,10 @@ def add_notices(
 
     Returns the pages that changed. The same state gives the same bytes, however often it is done.
     """
-    told, digest = retractions(_state_path(region, issued, settings)), _digest(folder)
-    if told:
-        (folder / RETRACTION).write_text(_state_text(told), encoding="utf-8", newline="\n")
-    if (standing := _standing(told, digest)) and (folder / ALERTS).is_dir():
+    known, digest = retractions(_state_path(region, issued, settings)), _digest(folder)
+    if known:
+        (folder / RETRACTION).write_text(_state_text(known), encoding="utf-8", newline="\n")
+    if (standing := _standing(known, digest)) and (folder / ALERTS).is_dir():
         for name, text in (cancel or _cancel_alerts())(
             folder, standing.reason, standing.moment
         ).items():
@@ -232,19 +235,19 @@ def _with_block(html: str, block: str) -> str:
     text = f"<!-- notices -->{block}<!-- /notices -->"
     if _BLOCK.search(html):
         return _BLOCK.sub(lambda _: text, html, count=1)
-    return _MAIN.sub(lambda found: f"{found[0]}\n{text}", html, count=1) if block else html
+    return _MAIN.sub(lambda tag: f"{tag[0]}\n{text}", html, count=1) if block else html
 
 
 def render_notices(
     region: Region, issued: date, settings: Settings, lang: str, forecast: str
 ) -> str:
     """The block of notices as HTML in a language, empty where nothing is said. ``forecast``: SHA-256 of the report's forecast.csv."""
-    told = retractions(_state_path(region, issued, settings))
-    standing, note = _standing(told, forecast), read_note(region, issued, settings)
-    if not told and not note:
+    known = retractions(_state_path(region, issued, settings))
+    standing, note = _standing(known, forecast), read_note(region, issued, settings)
+    if not known and not note:
         return ""
     language = language_of(lang, region.timezone)
-    shown = standing or (told[0] if told else None)
+    shown = standing or (known[0] if known else None)
     return render_template(
         "notices.html",
         language,

@@ -59,8 +59,8 @@ def scoreboard(reports: Sequence[ArchivedReport], lang: Language) -> Scoreboard 
         return None
     scores = pd.read_csv(newest.folder / SCORES, encoding="utf-8")
     rows = [
-        _row(str(name), found, newest.day, lang)
-        for name, found in scores.groupby("hazard", sort=True)
+        _row(str(name), hazard_scores, newest.day, lang)
+        for name, hazard_scores in scores.groupby("hazard", sort=True)
     ]
     return Scoreboard(newest.day, tuple(sorted(rows, key=lambda row: row.title)))
 
@@ -89,20 +89,20 @@ def _lines(scores: pd.DataFrame, day: date, lang: Language) -> tuple[Line, ...]:
     )
     return tuple(
         Line(
-            capital(which(found, len(groups) == 1, lang)),
+            capital(which(group, len(groups) == 1, lang)),
             verdict,
             lang.say(VERDICT_WORDS.get(verdict, "")),
-            _skill(found, rows, lang),
+            _skill(group, rows, lang),
         )
-        for found, verdict in groups
+        for group, verdict in groups
     )
 
 
 def _skill(
     slots: Sequence[Slot], rows: Mapping[tuple[int, int], Mapping[Any, Any]], lang: Language
 ) -> str:
-    found = [rows[slot.lead_days, slot.window_days or 0] for slot in slots]
-    skills = [published_skill(dict(row)) for row in found if row["verdict"] not in UNJUDGED]
+    shown = [rows[slot.lead_days, slot.window_days or 0] for slot in slots]
+    skills = [published_skill(dict(row)) for row in shown if row["verdict"] not in UNJUDGED]
     if not skills:
         return ""
     low, high = signed(min(skills), lang), signed(max(skills), lang)

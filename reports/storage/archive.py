@@ -42,10 +42,10 @@ class ArchivedReport:
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(
+        stored: Mapping[str, Any] = json.loads(
             (self.folder / PROVENANCE).read_text(encoding="utf-8")
         )
-        return found
+        return stored
 
     @property
     def title(self) -> str:
@@ -58,8 +58,8 @@ class ArchivedReport:
     @property
     def valid_until(self) -> datetime | None:
         """When the next report is due, as its provenance tells."""
-        told = self.provenance.get("valid_until")
-        return datetime.fromisoformat(str(told)) if told else None
+        stamp = self.provenance.get("valid_until")
+        return datetime.fromisoformat(str(stamp)) if stamp else None
 
     @property
     def label(self) -> str:
@@ -122,11 +122,13 @@ def retraction_against(folder: Path) -> Mapping[str, str] | None:
     path = folder / RETRACTION
     if not path.is_file():
         return None
-    said = json.loads(path.read_text(encoding="utf-8"))
+    newest = json.loads(path.read_text(encoding="utf-8"))
     forecast = folder / "forecast.csv"
     digest = hashlib.sha256(forecast.read_bytes()).hexdigest() if forecast.is_file() else ""
-    told = [said, *said.get("earlier", ())]
-    return next((one for one in told if one.get("forecast", digest) == digest), None)
+    known = [newest, *newest.get("earlier", ())]
+    return next(
+        (retraction for retraction in known if retraction.get("forecast", digest) == digest), None
+    )
 
 
 def html_name(tag: str) -> str:
@@ -147,19 +149,21 @@ def published(settings: Settings) -> dict[str, tuple[ArchivedReport, ...]]:
         for path in folders
         if path.is_dir() and path.name not in RESERVED and not path.name.startswith(".")
     ]
-    found = {
+    by_region = {
         path.name: tuple(sorted(_reports(path), key=lambda report: report.day, reverse=True))
         for path in regions
     }
-    return {name: reports for name, reports in found.items() if reports}
+    return {name: reports for name, reports in by_region.items() if reports}
 
 
 def _reports(region: Path) -> list[ArchivedReport]:
-    found = [
+    candidates = [
         ArchivedReport(region.name, day, path) for path in region.iterdir() if (day := _day(path))
     ]
     return [
-        report for report in found if (report.folder / PROVENANCE).is_file() and report.languages
+        report
+        for report in candidates
+        if (report.folder / PROVENANCE).is_file() and report.languages
     ]
 
 

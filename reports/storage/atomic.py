@@ -79,28 +79,30 @@ def _refuse_foreign(folder: Path, mark: str) -> None:
 
 def _holds(folder: Path, aside: Path, ours: Sequence[str]) -> bool:
     """Whether ``folder`` has every file of ``aside`` with the same bytes, nothing else in its subfolders, and nothing else that is ours."""
-    made = list(aside.iterdir())
-    return all(_same(folder / one.name, one) for one in made) and not _left(
-        folder, {one.name for one in made}, ours
+    written = list(aside.iterdir())
+    return all(_same(folder / item.name, item) for item in written) and not _left(
+        folder, {item.name for item in written}, ours
     )
 
 
-def _left(folder: Path, made: Container[str], ours: Sequence[str]) -> set[str]:
+def _left(folder: Path, written: Container[str], ours: Sequence[str]) -> set[str]:
     """Names in a folder that are ours and were not made again."""
     names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
     return {
-        name for name in names if name not in made and any(fnmatchcase(name, one) for one in ours)
+        name
+        for name in names
+        if name not in written and any(fnmatchcase(name, pattern) for pattern in ours)
     }
 
 
-def _same(one: Path, other: Path) -> bool:
-    if one.is_symlink() or one.is_dir() != other.is_dir() or not one.exists():
+def _same(first: Path, second: Path) -> bool:
+    if first.is_symlink() or first.is_dir() != second.is_dir() or not first.exists():
         return False
-    if not one.is_dir():
-        return one.read_bytes() == other.read_bytes()
-    names = {path.name for path in one.iterdir()}
-    return names == {path.name for path in other.iterdir()} and all(
-        _same(one / name, other / name) for name in names
+    if not first.is_dir():
+        return first.read_bytes() == second.read_bytes()
+    names = {path.name for path in first.iterdir()}
+    return names == {path.name for path in second.iterdir()} and all(
+        _same(first / name, second / name) for name in names
     )
 
 

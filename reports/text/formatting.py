@@ -55,7 +55,7 @@ UNITS = {
     "m3 m-3": mark("m³/m³"),
     "1": "",
 }
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 
 _FEW = (100, 50, 30, 20, 15, 10)
 
@@ -136,7 +136,7 @@ def listing(names: Sequence[str], lang: Language) -> str:
     )
 
 
-def place_listing(names: Sequence[str], lang: Language, most: int = 3) -> str:
+def location_listing(names: Sequence[str], lang: Language, most: int = 3) -> str:
     """``listing`` of place names, "A, B, C and 4 more places"; those over 60 characters are cut."""
     shown, rest = [isolate(shortened(name), lang) for name in names[:most]], len(names[most:])
     if not rest:
@@ -158,7 +158,7 @@ def day_listing(days: Sequence[str], lang: Language, most: int = 3) -> str:
 
 def shortened(name: str) -> str:
     """A name of at most 60 characters."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+    return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1].rstrip() + "…"
 
 
 def ahead(lead_days: int, lang: Language) -> str:
@@ -212,11 +212,11 @@ def capital(text: str) -> str:
 def words_of(lang: Language) -> SimpleNamespace:
     """These functions as templates call them, without naming the language."""
     spoken = (frequency, brief, long_date, short_date, weekday, ahead, units)
-    found = {function.__name__: partial(function, lang=lang) for function in spoken}
+    functions = {function.__name__: partial(function, lang=lang) for function in spoken}
     constants = {
         "COLOUR_WORDS": COLOUR_WORDS,
         "COLOUR_MEANINGS": COLOUR_MEANINGS,
         "LEVEL_WORDS": LEVEL_WORDS,
         "VERDICT_NAMES": VERDICT_NAMES,
     }
-    return SimpleNamespace(**found, **constants, capital=capital)
+    return SimpleNamespace(**functions, **constants, capital=capital)

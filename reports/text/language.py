@@ -59,17 +59,17 @@ class Language:
 
     def say(self, message: str, /, **values: Any) -> str:
         """``message`` in this language (itself where untranslated), its {names} filled in."""
-        found = self.catalogue.get(message) if self.catalogue and message else None
-        text = str(found.string) if found and found.string else message
+        entry = self.catalogue.get(message) if self.catalogue and message else None
+        text = str(entry.string) if entry and entry.string else message
         return text.format(**values) if values else text
 
-    def say_many(self, one: str, many: str, n: int, /, **values: Any) -> str:
+    def say_many(self, singular: str, plural: str, n: int, /, **values: Any) -> str:
         """The plural form of n things; ``{n}`` is the number as written here."""
-        found = self.catalogue.get(one) if self.catalogue else None
-        if found and isinstance(found.string, tuple) and all(found.string):
-            text = str(found.string[_plural_rule(self.tag)(n)])
+        entry = self.catalogue.get(singular) if self.catalogue else None
+        if entry and isinstance(entry.string, tuple) and all(entry.string):
+            text = str(entry.string[_plural_rule(self.tag)(n)])
         else:
-            text = one if n == 1 else many
+            text = singular if n == 1 else plural
         return text.format(n=self.number(n), **values)
 
     def sentence(self, text: str) -> str | None:
@@ -77,9 +77,9 @@ class Language:
         if self.catalogue is None:
             return without_isolates(text)
         for pattern, template in _patterns(self.tag):
-            if found := pattern.fullmatch(text):
+            if match := pattern.fullmatch(text):
                 return template.format(
-                    **{name: self._part(name, value) for name, value in found.groupdict().items()}
+                    **{name: self._part(name, value) for name, value in match.groupdict().items()}
                 )
         return None
 
@@ -173,11 +173,11 @@ def _plural_rule(tag: str) -> Callable[[int], int]:
 def _patterns(tag: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Patterns of sentences, the one with the most fixed text first."""
     catalogue = _catalogue(tag)
-    found: Mapping[str, str] = {
+    templates: Mapping[str, str] = {
         str(m.id): str(m.string) for m in catalogue or () if m.context == SENTENCE and m.string
     }
-    ordered = sorted(found, key=lambda text: -len(re.sub(r"{\w+}", "", text)))
-    return tuple((_pattern(text), found[text]) for text in ordered)
+    ordered = sorted(templates, key=lambda text: -len(re.sub(r"{\w+}", "", text)))
+    return tuple((_pattern(text), templates[text]) for text in ordered)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

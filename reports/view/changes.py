@@ -8,7 +8,7 @@ from datetime import date
 
 import pandas as pd
 
-from reports.text.formatting import day_listing, place_listing
+from reports.text.formatting import day_listing, location_listing
 from reports.text.language import Language
 from reports.view.outlook import HazardOutlook, NamedLocation, hazard_title, rank
 from reports.view.slots import Slot, slot_kind, slot_words
@@ -36,7 +36,7 @@ class _Move:
     ``stands``: this one does not confirm it.
     """
 
-    place: NamedLocation
+    location: NamedLocation
     slot: Slot
     before: str
     after: str
@@ -56,30 +56,30 @@ def changes(
     moves = {hazard.name: _moves(hazard, before) for hazard in hazards}
     return Changes(
         pd.Timestamp(previous["issued"].max()).date(),
-        {name: _moved(found, lang) for name, found in moves.items()},
+        {name: _moved(hazard_moves, lang) for name, hazard_moves in moves.items()},
         tuple(line for hazard in hazards if (line := _clear(hazard, moves[hazard.name], lang))),
         tuple(line for hazard in hazards for line in _cleared(hazard, moves[hazard.name], lang)),
     )
 
 
 def _colours(table: pd.DataFrame) -> Before:
-    found = {}
+    colours = {}
     for row in table[table["level"] == 1].to_dict("records"):
         lead, window = int(row["lead_days"]), int(row["window_days"])
         when: object = row["valid"].date() if slot_kind(lead, window) == "day" else lead
-        found[str(row["hazard"]), str(row["location"]), window, when] = str(row["colour"])
-    return found
+        colours[str(row["hazard"]), str(row["location"]), window, when] = str(row["colour"])
+    return colours
 
 
 def _moves(hazard: HazardOutlook, before: Before) -> list[_Move]:
     """Every place and slot that both reports speak of."""
-    found = []
-    for place, slot, cell in hazard.cells():
+    moves = []
+    for location, slot, cell in hazard.cells():
         when: object = slot.valid if slot.kind == "day" else slot.lead_days
-        colour = before.get((hazard.name, place.id, cell.window_days, when), "")
+        colour = before.get((hazard.name, location.id, cell.window_days, when), "")
         if colour:
-            found.append(_Move(place, slot, colour, cell.colour, cell.stands))
-    return found
+            moves.append(_Move(location, slot, colour, cell.colour, cell.stands))
+    return moves
 
 
 def _moved(moves: Sequence[_Move], lang: Language) -> tuple[str, ...]:
@@ -93,32 +93,34 @@ def _moved(moves: Sequence[_Move], lang: Language) -> tuple[str, ...]:
 
 
 def _where(moves: Sequence[_Move], lang: Language) -> dict[str, str]:
-    names = list(dict.fromkeys(move.place.name for move in moves))
+    names = list(dict.fromkeys(move.location.name for move in moves))
     slots = sorted(
         {move.slot for move in moves},
         key=lambda slot: (slot.kind == "any", slot.lead_days, slot.window_days or 0),
     )
     return {
-        "places": place_listing(names, lang),
+        "places": location_listing(names, lang),
         "days": day_listing([slot_words(slot, lang) for slot in slots], lang),
     }
 
 
 def _all_clear(hazard: HazardOutlook, moves: Sequence[_Move]) -> list[str]:
     """Ids of the places that were yellow or worse and are green again, on every day."""
-    was = {move.place.id for move in moves if rank(move.before) > 0}
-    still = {place.id for place, _, cell in hazard.cells() if rank(cell.colour) > 0}
-    still |= {one.place.id for one in hazard.standing}
-    unknown = {move.place.id for move in moves if rank(move.before) > 0 and move.after != "green"}
-    return [place.id for place, _ in hazard.rows if place.id in was - still - unknown]
+    was = {move.location.id for move in moves if rank(move.before) > 0}
+    still = {location.id for location, _, cell in hazard.cells() if rank(cell.colour) > 0}
+    still |= {standing.location.id for standing in hazard.standing}
+    unknown = {
+        move.location.id for move in moves if rank(move.before) > 0 and move.after != "green"
+    }
+    return [location.id for location, _ in hazard.rows if location.id in was - still - unknown]
 
 
 def _clear(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> str:
     clear = _all_clear(hazard, moves)
-    names = [place.name for place, _ in hazard.rows if place.id in clear]
+    names = [location.name for location, _ in hazard.rows if location.id in clear]
     title = hazard_title(hazard.name, lang)
     return (
-        lang.say("{hazard}: {places}", hazard=title, places=place_listing(names, lang))
+        lang.say("{hazard}: {places}", hazard=title, places=location_listing(names, lang))
         if names
         else ""
     )
@@ -131,24 +133,26 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
     """
     title, clear = hazard_title(hazard.name, lang), set(_all_clear(hazard, moves))
     down = [move for move in moves if rank(move.before) > 0 and move.slot.kind != "any"]
-    names = [place.name for place, _ in hazard.rows if place.id in clear]
-    partly = [move for move in down if move.after == "green" and move.place.id not in clear]
-    held = {one.place.id for one in hazard.standing}
+    names = [location.name for location, _ in hazard.rows if location.id in clear]
+    partly = [move for move in down if move.after == "green" and move.location.id not in clear]
+    held = {standing.location.id for standing in hazard.standing}
     stands = [
         move
         for move in moves
-        if move.stands or (rank(move.before) > 0 > rank(move.after) and move.place.id in held)
+        if move.stands or (rank(move.before) > 0 > rank(move.after) and move.location.id in held)
     ]
-    unknown = [move for move in down if rank(move.after) < 0 and move.place.id not in held]
-    said = []
+    unknown = [move for move in down if rank(move.after) < 0 and move.location.id not in held]
+    sentences = []
     if names:
-        said.append(
+        sentences.append(
             lang.say(
-                "{hazard}: all clear in {places}.", hazard=title, places=place_listing(names, lang)
+                "{hazard}: all clear in {places}.",
+                hazard=title,
+                places=location_listing(names, lang),
             )
         )
     if partly:
-        said.append(
+        sentences.append(
             lang.say(
                 "{hazard}: no longer yellow or worse in {places} ({days}).",
                 hazard=title,
@@ -156,7 +160,7 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
             )
         )
     if stands:
-        said.append(
+        sentences.append(
             lang.say(
                 "{hazard}: not confirmed today in {places} ({days}); this is no all-clear.",
                 hazard=title,
@@ -164,7 +168,7 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
             )
         )
     if unknown:
-        said.append(
+        sentences.append(
             lang.say(
                 "{hazard}: no colour can be told any more in {places} ({days}); "
                 "this is no all-clear.",
@@ -172,4 +176,4 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
                 **_where(unknown, lang),
             )
         )
-    return said
+    return sentences

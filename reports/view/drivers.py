@@ -14,8 +14,8 @@ from reports.text.language import Language, isolate
 from reports.view.outlook import HazardOutlook, NamedLocation, RiskCell, rank
 from reports.view.slots import Slot, slot_kind, slot_words
 
-MOST_CAUSES = 3
-LEAST = 0.05
+MAX_CAUSES = 3
+MIN_CONTRIBUTION = 0.05
 """Log-odds: a cause that moves the number by less, about one part in a hundred of an even chance, is left out."""
 BAND = (0.05, 0.5, 0.95)
 
@@ -40,16 +40,16 @@ class Drivers:
 
 def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Drivers | None:
     """What raises and what lowers the number of the place most at risk on its worst day; None where nothing is known of it."""
-    found = _worst(hazard)
-    if found is None or "contribution" not in forecast:
+    worst = _worst(hazard)
+    if worst is None or "contribution" not in forecast:
         return None
-    place, slot, cell = found
-    causes = _contributions(forecast, hazard.name, place.id, slot.lead_days, cell.window_days)
+    location, slot, cell = worst
+    causes = _contributions(forecast, hazard.name, location.id, slot.lead_days, cell.window_days)
     if not causes:
         return None
     subject = lang.say(
         "{place}, {day}: {chance} (usual {usual})",
-        place=isolate(shortened(place.name), lang),
+        place=isolate(shortened(location.name), lang),
         day=slot_words(slot, lang),
         chance=frequency(cell.chance[1], lang),
         usual=frequency(cell.usual[1], lang),
@@ -59,7 +59,7 @@ def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Driv
 
 def _worst(hazard: HazardOutlook) -> tuple[NamedLocation, Slot, RiskCell] | None:
     """The highest colour and chance of the place that stands first."""
-    place, row = hazard.rows[0]
+    location, row = hazard.rows[0]
     cells = [
         (slot, cell)
         for slot, cell in zip(hazard.slots, row, strict=True)
@@ -72,14 +72,14 @@ def _worst(hazard: HazardOutlook) -> tuple[NamedLocation, Slot, RiskCell] | None
     ] or cells
     if not alone:
         return None
-    return place, *max(
+    return location, *max(
         alone,
         key=lambda item: (rank(item[1].colour), item[1].chance[item[1].level], item[1].chance[1]),
     )
 
 
 def _contributions(
-    forecast: xr.Dataset, hazard: str, place: str, lead: int, window: int
+    forecast: xr.Dataset, hazard: str, location: str, lead: int, window: int
 ) -> dict[str, float]:
     """Cause -> log-odds it adds at level 1, the strongest first; empty where there is no number."""
     cells = (
@@ -87,22 +87,22 @@ def _contributions(
         & (forecast["lead_days"].values == lead)
         & (forecast["window_days"].values == window)
     )
-    found = (
+    contributions = (
         forecast["contribution"]
         .isel(cell=int(np.flatnonzero(cells)[0]), init_time=0)
-        .sel(level=1, location=place)
+        .sel(level=1, location=location)
     )
     known = {
         str(cause): float(value)
-        for cause, value in zip(found["cause"].values, found.values, strict=True)
+        for cause, value in zip(contributions["cause"].values, contributions.values, strict=True)
         if np.isfinite(value)
     }
     return dict(sorted(known.items(), key=lambda item: (-abs(item[1]), item[0])))
 
 
 def _sentences(causes: dict[str, float], lang: Language) -> tuple[str, ...]:
-    largest = [(cause, value) for cause, value in causes.items() if abs(value) >= LEAST][
-        :MOST_CAUSES
+    largest = [(cause, value) for cause, value in causes.items() if abs(value) >= MIN_CONTRIBUTION][
+        :MAX_CAUSES
     ]
     raises = [lang.say(cause) for cause, value in largest if value > 0]
     lowers = [lang.say(cause) for cause, value in largest if value < 0]
@@ -119,7 +119,8 @@ def fans(forecast: xr.Dataset, hazard: str) -> dict[str, Fan]:
         return {}
     lead, window = forecast["lead_days"].values, forecast["window_days"].values
     alone = [
-        slot_kind(int(one), int(days)) != "any" for one, days in zip(lead, window, strict=True)
+        slot_kind(int(days_ahead), int(days)) != "any"
+        for days_ahead, days in zip(lead, window, strict=True)
     ]
     cells = np.flatnonzero((forecast["hazard"].values == hazard) & alone)
     here = forecast.isel(init_time=0, cell=cells)
@@ -132,12 +133,12 @@ def fans(forecast: xr.Dataset, hazard: str) -> dict[str, Fan]:
         .values[:, :, order]
     )
     chances = here["probability"].sel(level=1).transpose("location", "cell").values[:, order]
-    found = {}
-    for place, band, chance in zip(here["location"].values, bands, chances, strict=True):
+    by_location = {}
+    for location, band, chance in zip(here["location"].values, bands, chances, strict=True):
         spoken = np.isfinite(band).all(axis=0) & np.isfinite(chance)
         if spoken.any():
             low, median, high = (tuple(row) for row in band[:, spoken].tolist())
-            found[str(place)] = Fan(
+            by_location[str(location)] = Fan(
                 tuple(day.date() for day in days[order][spoken]), low, median, high
             )
-    return found
+    return by_location

@@ -17,34 +17,40 @@ class Exposure:
 
     hazard: str
     title: str
-    places: tuple[str, ...]
+    locations: tuple[str, ...]
     people: tuple[str, ...]
 
 
 def exposures(hazards: Sequence[HazardOutlook], lang: Language) -> tuple[Exposure, ...]:
     """A row for each hazard that has a colour; nothing unless every place has a population."""
     coloured = [hazard for hazard in hazards if hazard.colour]
-    known = all(place.population is not None for hazard in coloured for place, _ in hazard.rows)
+    known = all(
+        location.population is not None for hazard in coloured for location, _ in hazard.rows
+    )
     return tuple(_exposure(hazard, lang) for hazard in coloured) if known else ()
 
 
 def _exposure(hazard: HazardOutlook, lang: Language) -> Exposure:
-    found = [_reached(hazard, colour) for colour in REACHED]
-    people = [sum(place.population or 0 for place in places) for places in found]
+    reached = [_reached(hazard, colour) for colour in REACHED]
+    people = [sum(location.population or 0 for location in locations) for locations in reached]
     return Exposure(
         hazard.name,
         hazard_title(hazard.name, lang),
-        tuple(lang.say_many("{n} place", "{n} places", len(places)) for places in found),
+        tuple(lang.say_many("{n} place", "{n} places", len(locations)) for locations in reached),
         tuple(lang.say_many("{n} person", "{n} people", count) for count in people),
     )
 
 
 def _reached(hazard: HazardOutlook, colour: str) -> list[NamedLocation]:
     """The places that reach the colour on any day, or where it stands."""
-    stands = {one.place.id for one in hazard.standing if rank(one.colour) >= rank(colour)}
+    stands = {
+        standing.location.id
+        for standing in hazard.standing
+        if rank(standing.colour) >= rank(colour)
+    }
     return [
-        place
-        for place, row in hazard.rows
-        if place.id in stands
+        location
+        for location, row in hazard.rows
+        if location.id in stands
         or max((rank(cell.colour) for cell in row if cell), default=-1) >= rank(colour)
     ]

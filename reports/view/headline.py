@@ -12,9 +12,9 @@ from reports.text.formatting import (
     LEVEL_WORDS,
     ends,
     frequency,
+    location_listing,
     long_date,
     month,
-    place_listing,
 )
 from reports.text.language import Language
 from reports.view.outlook import RISING, HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
@@ -80,12 +80,12 @@ def headline(
 
 def missing_headline(hazard: str, reason: str, lang: Language) -> Headline:
     """The headline of a hazard that cannot be assessed here, and why."""
-    said = lang.sentence(reason.rstrip("."))
+    translated = lang.sentence(reason.rstrip("."))
     title = hazard_title(hazard, lang)
-    if said is None:
+    if translated is None:
         return Headline(hazard, title, "", lang.say("Not available."), "", reason=reason)
     return Headline(
-        hazard, title, "", lang.say("Not available: {reason}.", reason=said.rstrip(".")), ""
+        hazard, title, "", lang.say("Not available: {reason}.", reason=translated.rstrip(".")), ""
     )
 
 
@@ -106,42 +106,44 @@ def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
     sure, kept = _highest(hazard)
     top = [item for item in hazard.cells() if item[2].colour == hazard.colour]
     lead = [item for item in top if sure.get(item[0]) == hazard.colour] or top
-    said = [_lead(hazard, lead, issued, lang) if lead else _stands(hazard, lang)]
-    led = {place for place, _, _ in lead} if lead else set(kept)
+    sentences = [_lead(hazard, lead, issued, lang) if lead else _stands(hazard, lang)]
+    led = {location for location, _, _ in lead} if lead else set(kept)
     for colour in reversed(RISING[1:]):
-        for found, chance in ((sure, ""), (kept, lang.say("not confirmed today"))):
-            new = [place for place in found if found[place] == colour]
+        for colours, chance in ((sure, ""), (kept, lang.say("not confirmed today"))):
+            new = [location for location in colours if colours[location] == colour]
             if colour == hazard.colour:
-                new = [place for place in new if place not in led]
-            said.append(_others(colour, new, chance, lang))
+                new = [location for location in new if location not in led]
+            sentences.append(_others(colour, new, chance, lang))
     if kept:
-        said.append(
+        sentences.append(
             lang.say(
                 "A colour that is not confirmed was given by an earlier report; today’s numbers "
                 "know no more than the calendar, so it stands until its day is over. "
                 "This is no all-clear."
             )
         )
-    return said
+    return sentences
 
 
 def _highest(hazard: HazardOutlook) -> tuple[dict[NamedLocation, str], dict[NamedLocation, str]]:
     """Each place's highest colour that its numbers give, and any higher one that only stands."""
     given: dict[bool, dict[NamedLocation, str]] = {True: {}, False: {}}
-    cells = [(place, cell.colour, cell.confirmed) for place, _, cell in hazard.cells()]
-    stands = [(one.place, one.colour, False) for one in hazard.standing]
-    for place, colour, confirmed in (*cells, *stands):
-        if rank(colour) > max(0, rank(given[confirmed].get(place, ""))):
-            given[confirmed][place] = colour
+    cells = [(location, cell.colour, cell.confirmed) for location, _, cell in hazard.cells()]
+    stands = [(standing.location, standing.colour, False) for standing in hazard.standing]
+    for location, colour, confirmed in (*cells, *stands):
+        if rank(colour) > max(0, rank(given[confirmed].get(location, ""))):
+            given[confirmed][location] = colour
     sure, kept = given[True], given[False]
     return sure, {
-        place: colour for place, colour in kept.items() if rank(colour) > rank(sure.get(place, ""))
+        location: colour
+        for location, colour in kept.items()
+        if rank(colour) > rank(sure.get(location, ""))
     }
 
 
-def _lead(hazard: HazardOutlook, found: Sequence[Found], issued: date, lang: Language) -> str:
-    shown = [item for item in found if item[1].kind != "any"] or found
-    names = place_listing(list(dict.fromkeys(place.name for place, _, _ in shown)), lang)
+def _lead(hazard: HazardOutlook, cells: Sequence[Found], issued: date, lang: Language) -> str:
+    shown = [item for item in cells if item[1].kind != "any"] or cells
+    names = location_listing(list(dict.fromkeys(location.name for location, _, _ in shown)), lang)
     confirmed = [cell for _, _, cell in shown if cell.confirmed]
     values = {
         "colour": lang.say(COLOUR_WORDS[hazard.colour]),
@@ -153,23 +155,25 @@ def _lead(hazard: HazardOutlook, found: Sequence[Found], issued: date, lang: Lan
 
 def _stands(hazard: HazardOutlook, lang: Language) -> str:
     """Of a colour that stands by a message alone."""
-    found = [one for one in hazard.standing if one.colour == hazard.colour]
+    shown = [standing for standing in hazard.standing if standing.colour == hazard.colour]
     return lang.say(
         "{colour} in {places} until {day}; {chance}.",
         colour=lang.say(COLOUR_WORDS[hazard.colour]),
-        places=place_listing(list(dict.fromkeys(one.place.name for one in found)), lang),
-        day=long_date(max(one.last for one in found), lang, year=False),
+        places=location_listing(
+            list(dict.fromkeys(standing.location.name for standing in shown)), lang
+        ),
+        day=long_date(max(standing.last for standing in shown), lang, year=False),
         chance=lang.say("not confirmed today"),
     )
 
 
-def _others(colour: str, found: Sequence[NamedLocation], chance: str, lang: Language) -> str:
+def _others(colour: str, locations: Sequence[NamedLocation], chance: str, lang: Language) -> str:
     """Of places that the first sentence does not name, empty where there are none."""
-    if not found:
+    if not locations:
         return ""
     values = {
         "colour": lang.say(COLOUR_WORDS[colour]),
-        "places": place_listing([place.name for place in found], lang),
+        "places": location_listing([location.name for location in locations], lang),
     }
     if chance:
         return lang.say("{colour} in {places}; {chance}.", **values, chance=chance)

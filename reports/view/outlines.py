@@ -30,12 +30,12 @@ class Outline:
     polygons: tuple[Ring, ...]
 
 
-def outlines(region: Region, most_vertices: int = 100) -> dict[str, Outline]:
+def outlines(region: Region, max_vertices: int = 100) -> dict[str, Outline]:
     """Outlines by location id; none where the region names no boundaries or no locations.
 
     A feature is a location's where its ``id`` or one property equals the location's id or one of its names, whatever case and
     accents; that property is the same for all: the one by which most locations are found. Several features may be one location.
-    Simplified as a coverage (Visvalingam and Whyatt 1993), as little as gives every location ``most_vertices`` at most, 5 or
+    Simplified as a coverage (Visvalingam and Whyatt 1993), as little as gives every location ``max_vertices`` at most, 5 or
     more, the repeated last one of each ring counted. Of many rings only the largest are kept, one for ten of the vertices;
     where that is not enough, fewer, and a single ring that is still too long becomes its convex hull or its bounding box.
     Raises RiskError: a file that cannot be read or is not GeoJSON in degrees, or a location without a polygon in it.
@@ -45,19 +45,19 @@ def outlines(region: Region, most_vertices: int = 100) -> dict[str, Outline]:
     path = region.path.parent / Path(region.boundaries).expanduser()
     shapes = _shapes(_features(path), region.locations, path)
     large = [
-        shapely.multipolygons(_rings(geometry)[: max(1, most_vertices // _RING)])
+        shapely.multipolygons(_rings(geometry)[: max(1, max_vertices // _RING)])
         for geometry in shapes.values()
     ]
-    simple = _simplified(large, most_vertices)
+    simple = _simplified(large, max_vertices)
     return {
-        place: Outline(place, _fit(geometry, most_vertices))
-        for place, geometry in zip(shapes, simple, strict=True)
+        location: Outline(location, _fit(geometry, max_vertices))
+        for location, geometry in zip(shapes, simple, strict=True)
     }
 
 
 def _features(path: Path) -> list[dict[str, Any]]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RiskError(
             f"boundaries {path}: it cannot be read ({error.strerror}); give the path of a GeoJSON file."
@@ -67,8 +67,8 @@ def _features(path: Path) -> list[dict[str, Any]]:
             f"boundaries {path}: it is not JSON in UTF-8, expected a GeoJSON FeatureCollection; save it as that."
         ) from None
     features = (
-        found.get("features")
-        if isinstance(found, dict) and found.get("type") == "FeatureCollection"
+        document.get("features")
+        if isinstance(document, dict) and document.get("type") == "FeatureCollection"
         else None
     )
     if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
@@ -88,21 +88,21 @@ def _shapes(
         raise RiskError(
             f"boundaries {path}: no feature has an id or a property that is text; add the location ids as property 'id'."
         )
-    by_key = [{place.id: _named(place, texts, key) for place in locations} for key in keys]
-    matches = max(by_key, key=lambda found: sum(map(bool, found.values())))
+    by_key = [{location.id: _named(location, texts, key) for location in locations} for key in keys]
+    matches = max(by_key, key=lambda matched: sum(map(bool, matched.values())))
     return {
-        place.id: _joined([features[i] for i in matches[place.id]], place.id, path)
-        for place in locations
+        location.id: _joined([features[i] for i in matches[location.id]], location.id, path)
+        for location in locations
     }
 
 
 def _texts(feature: Mapping[str, Any]) -> dict[str, str]:
     """What a feature says of itself, by property; its own id is under ""."""
     properties = feature.get("properties")
-    said = {"": feature.get("id"), **(properties if isinstance(properties, dict) else {})}
+    values = {"": feature.get("id"), **(properties if isinstance(properties, dict) else {})}
     return {
         str(key): plain(str(value))
-        for key, value in said.items()
+        for key, value in values.items()
         if isinstance(value, str | int) and not isinstance(value, bool)
     }
 
@@ -113,25 +113,25 @@ def plain(text: str) -> str:
     return " ".join("".join(sign for sign in apart if not unicodedata.combining(sign)).split())
 
 
-def _named(place: Location, texts: Sequence[Mapping[str, str]], key: str) -> list[int]:
+def _named(location: Location, texts: Sequence[Mapping[str, str]], key: str) -> list[int]:
     """The features whose ``key`` is the place's id, else those whose ``key`` is one of its names."""
-    for wanted in ({plain(place.id)}, {plain(name) for name in place.names.values()}):
-        if found := [i for i, text in enumerate(texts) if text.get(key) in wanted]:
-            return found
+    for wanted in ({plain(location.id)}, {plain(name) for name in location.names.values()}):
+        if matches := [i for i, text in enumerate(texts) if text.get(key) in wanted]:
+            return matches
     return []
 
 
-def _joined(features: Sequence[Mapping[str, Any]], place: str, path: Path) -> shapely.Geometry:
-    polygons = [polygon for feature in features for polygon in _polygons(feature, place, path)]
+def _joined(features: Sequence[Mapping[str, Any]], location: str, path: Path) -> shapely.Geometry:
+    polygons = [polygon for feature in features for polygon in _polygons(feature, location, path)]
     if not polygons:
         expected = "expected one polygon or more whose id or name is the location's"
         raise RiskError(
-            f"boundaries {path}: found no feature for location {place!r}, {expected}; add it or mend the name."
+            f"boundaries {path}: found no feature for location {location!r}, {expected}; add it or mend the name."
         )
     return polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)
 
 
-def _polygons(feature: Mapping[str, Any], place: str, path: Path) -> Iterator[shapely.Geometry]:
+def _polygons(feature: Mapping[str, Any], location: str, path: Path) -> Iterator[shapely.Geometry]:
     try:
         geometry = shape(feature["geometry"])
     except (
@@ -143,12 +143,12 @@ def _polygons(feature: Mapping[str, Any], place: str, path: Path) -> Iterator[sh
         shapely.errors.ShapelyError,
     ):
         raise RiskError(
-            f"boundaries {path}: the geometry of location {place!r} is not GeoJSON; save the file again."
+            f"boundaries {path}: the geometry of location {location!r} is not GeoJSON; save the file again."
         ) from None
     corners = shapely.get_coordinates(geometry)
     if not (np.isfinite(corners).all() and (np.abs(corners) <= (180, 90)).all()):
         raise RiskError(
-            f"boundaries {path}: location {place!r} lies outside of the world, expected degrees; save the file in WGS 84."
+            f"boundaries {path}: location {location!r} lies outside of the world, expected degrees; save the file in WGS 84."
         )
     for part in shapely.get_parts(geometry if geometry.is_valid else shapely.make_valid(geometry)):
         yield from (
@@ -158,15 +158,15 @@ def _polygons(feature: Mapping[str, Any], place: str, path: Path) -> Iterator[sh
         )
 
 
-def _simplified(shapes: list[shapely.Geometry], most_vertices: int) -> list[shapely.Geometry]:
-    """The shapes with the least simplification that gives each ``most_vertices``, as far as there is one."""
+def _simplified(shapes: list[shapely.Geometry], max_vertices: int) -> list[shapely.Geometry]:
+    """The shapes with the least simplification that gives each ``max_vertices``, as far as there is one."""
     west, south, east, north = shapely.total_bounds(shapes)
     extent = max(east - west, north - south)
-    tolerance, found = extent * _FIRST, shapes
-    while max(_vertices(geometry) for geometry in found) > most_vertices and tolerance < extent:
-        found = list(shapely.coverage_simplify(shapes, tolerance))
+    tolerance, simplified = extent * _FIRST, shapes
+    while max(_vertices(geometry) for geometry in simplified) > max_vertices and tolerance < extent:
+        simplified = list(shapely.coverage_simplify(shapes, tolerance))
         tolerance *= _GROWTH
-    return found
+    return simplified
 
 
 def _rings(geometry: shapely.Geometry) -> list[shapely.Polygon]:
@@ -181,9 +181,9 @@ def _vertices(geometry: shapely.Geometry) -> int:
     return sum(len(polygon.exterior.coords) for polygon in _rings(geometry))
 
 
-def _fit(geometry: shapely.Geometry, most_vertices: int) -> tuple[Ring, ...]:
+def _fit(geometry: shapely.Geometry, max_vertices: int) -> tuple[Ring, ...]:
     kept: list[Ring] = []
-    left = most_vertices
+    left = max_vertices
     for polygon in _rings(geometry):
         if not kept:
             polygon = next(

@@ -68,7 +68,7 @@ class RiskCell:
 class Standing:
     """A colour an earlier message gave a place until ``last``; no number of today tells of it."""
 
-    place: NamedLocation
+    location: NamedLocation
     colour: str
     last: date
 
@@ -98,8 +98,8 @@ class HazardOutlook:
     def cells(self) -> list[tuple[NamedLocation, Slot, RiskCell]]:
         """Every place, slot and outlook that exists, in reading order."""
         return [
-            (place, slot, cell)
-            for place, row in self.rows
+            (location, slot, cell)
+            for location, row in self.rows
             for slot, cell in zip(self.slots, row, strict=True)
             if cell
         ]
@@ -107,7 +107,7 @@ class HazardOutlook:
 
 def silent_outlook(hazard: str, standing: Sequence[Standing]) -> HazardOutlook:
     """A hazard that the forecast does not speak of."""
-    colour = max((one.colour for one in standing), key=rank, default="")
+    colour = max((item.colour for item in standing), key=rank, default="")
     title = hazard_title(hazard)
     return HazardOutlook(hazard, title, None, (), (), (), colour, tuple(standing))
 
@@ -128,20 +128,20 @@ def named_locations(
 
     Its name is the region file's in the language, else the record's, else the id.
     """
-    declared = {place.id: place for place in region.locations}
-    found = {}
-    for place_id, name in {**dict.fromkeys(declared, ""), **names}.items():
-        known = declared.get(place_id)
+    declared = {location.id: location for location in region.locations}
+    locations = {}
+    for location_id, name in {**dict.fromkeys(declared, ""), **names}.items():
+        known = declared.get(location_id)
         spoken = known.names.get(language) if known else None
-        found[place_id] = NamedLocation(
-            place_id, spoken or name or place_id, known.population if known else None
+        locations[location_id] = NamedLocation(
+            location_id, spoken or name or location_id, known.population if known else None
         )
-    return found
+    return locations
 
 
 def hazard_outlooks(
     table: pd.DataFrame,
-    places: Mapping[str, NamedLocation],
+    locations: Mapping[str, NamedLocation],
     warm: tuple[int, int],
     standing: Mapping[str, Sequence[Standing]] | None = None,
 ) -> list[HazardOutlook]:
@@ -149,13 +149,13 @@ def hazard_outlooks(
 
     ``warm``: the warm season's first and last month. ``standing``: by hazard.
     """
-    told = table.assign(confirmed=tells_more(table))
-    found = [
-        _hazard(str(name), rows, places, warm, (standing or {}).get(str(name), ()))
-        for name, rows in told.groupby("hazard", sort=True)
+    assessed = table.assign(confirmed=tells_more(table))
+    outlooks = [
+        _hazard(str(name), rows, locations, warm, (standing or {}).get(str(name), ()))
+        for name, rows in assessed.groupby("hazard", sort=True)
     ]
     return sorted(
-        found, key=lambda hazard: (-rank(hazard.colour), hazard.colour == "", hazard.title)
+        outlooks, key=lambda hazard: (-rank(hazard.colour), hazard.colour == "", hazard.title)
     )
 
 
@@ -180,20 +180,22 @@ def tells_more(table: pd.DataFrame) -> pd.Series:
 def _hazard(
     name: str,
     table: pd.DataFrame,
-    places: Mapping[str, NamedLocation],
+    locations: Mapping[str, NamedLocation],
     warm: tuple[int, int],
     standing: Sequence[Standing],
 ) -> HazardOutlook:
     cells = _cells(name, table, warm)
     slots = _slots(table)
-    found = [
-        (places[place], tuple(cells.get((place, *_key(slot))) for slot in slots))
-        for place in sorted({key[0] for key in cells})
+    unsorted_rows = [
+        (locations[location], tuple(cells.get((location, *_key(slot))) for slot in slots))
+        for location in sorted({key[0] for key in cells})
     ]
-    rising = sorted(standing, key=lambda one: rank(one.colour))
-    stands = {one.place.id: rank(one.colour) for one in rising}
+    rising = sorted(standing, key=lambda item: rank(item.colour))
+    stands = {item.location.id: rank(item.colour) for item in rising}
     rows = tuple(
-        sorted(found, key=lambda row: (*_danger(row[1], stands.get(row[0].id, -1)), row[0].id))
+        sorted(
+            unsorted_rows, key=lambda row: (*_danger(row[1], stands.get(row[0].id, -1)), row[0].id)
+        )
     )
     colours = tuple(
         region_colour([cell for _, row in rows if (cell := row[i])]) for i in range(len(slots))
@@ -205,7 +207,7 @@ def _hazard(
         slots,
         rows,
         colours,
-        max((_overall(slots, colours), *(one.colour for one in standing)), key=rank),
+        max((_overall(slots, colours), *(item.colour for item in standing)), key=rank),
         tuple(standing),
     )
 
@@ -223,17 +225,17 @@ def _cells(
 
     Of two index windows for one lead, the one that has a number.
     """
-    found: dict[tuple[str, str, int, int], RiskCell] = {}
+    cells: dict[tuple[str, str, int, int], RiskCell] = {}
     levels: dict[tuple[str, int, int], list[dict[Any, Any]]] = {}
     for row in table.to_dict("records"):
         levels.setdefault((row["location"], row["lead_days"], row["window_days"]), []).append(row)
-    for (place, lead, window), rows in levels.items():
+    for (location, lead, window), rows in levels.items():
         kind = slot_kind(lead, window)
         cell = _outlook(name, rows, window, warm)
-        at = (place, kind, lead, 0 if kind == "index" else window)
-        if at not in found or found[at].state == "none":
-            found[at] = cell
-    return found
+        at = (location, kind, lead, 0 if kind == "index" else window)
+        if at not in cells or cells[at].state == "none":
+            cells[at] = cell
+    return cells
 
 
 def _outlook(name: str, rows: list[dict[Any, Any]], window: int, warm: tuple[int, int]) -> RiskCell:

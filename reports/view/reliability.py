@@ -20,7 +20,7 @@ OR_WORSE = {
 
 
 @dataclass(frozen=True)
-class ColourMark:
+class ColourCounts:
     """A colour (or worse) at a lead, days a year at a place, as text: ``shown``, ``hits``, ``false`` alarms, ``missed``."""
 
     colour: str
@@ -32,12 +32,12 @@ class ColourMark:
 
 
 @dataclass(frozen=True)
-class MarkRow:
+class ColourCountsRow:
     """A lead or window; ``grey``: no colour is shown there since the calendar knows as much."""
 
     slot: Slot
     grey: bool
-    marks: tuple[ColourMark, ...]
+    counts: tuple[ColourCounts, ...]
 
 
 @dataclass(frozen=True)
@@ -52,28 +52,28 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True)
-class Marks:
+class TrackRecord:
     """A hazard's panel: sentences first, then the table, then the diagram."""
 
     sentences: tuple[str, ...]
-    rows: tuple[MarkRow, ...]
+    rows: tuple[ColourCountsRow, ...]
     bins: tuple[ReliabilityBin, ...]
 
 
-def marks_of(
+def track_record_of(
     hazard: str,
     colours: pd.DataFrame,
     reliability: pd.DataFrame,
     slots: tuple[Slot, ...],
     lang: Language,
-) -> Marks | None:
+) -> TrackRecord | None:
     """The panel of a hazard; None where nothing was counted. ``slots``: the columns of its verdicts, in reading order."""
     mine = colours[colours["hazard"] == hazard] if len(colours) else colours
     if not len(mine):
         return None
     rows = tuple(row for slot in slots if _wanted(slot) and (row := _row(slot, mine, lang)))
     bins = reliability[reliability["hazard"] == hazard] if len(reliability) else reliability
-    return Marks(_sentences(mine, slots, lang), rows, _bins(bins)) if rows else None
+    return TrackRecord(_sentences(mine, slots, lang), rows, _bins(bins)) if rows else None
 
 
 def _bins(table: pd.DataFrame) -> tuple[ReliabilityBin, ...]:
@@ -90,18 +90,18 @@ def _of(slot: Slot, colours: pd.DataFrame) -> pd.DataFrame:
     return colours[(colours["lead_days"] == slot.lead_days) & same_window]
 
 
-def _row(slot: Slot, colours: pd.DataFrame, lang: Language) -> MarkRow | None:
+def _row(slot: Slot, colours: pd.DataFrame, lang: Language) -> ColourCountsRow | None:
     mine = _of(slot, colours).to_dict("records")
     if not mine:
         return None
-    marks = tuple(_mark(one, lang) for one in mine)
-    return MarkRow(slot, bool(mine[0]["grey"]), marks)
+    counts = tuple(_counts(row, lang) for row in mine)
+    return ColourCountsRow(slot, bool(mine[0]["grey"]), counts)
 
 
-def _mark(one: dict, lang: Language) -> ColourMark:
-    title = OR_WORSE[one["colour"]]
-    numbers = [days(float(one[name]), lang) for name in ("shown", "hits", "false", "missed")]
-    return ColourMark(str(one["colour"]), lang.say(title), *numbers)
+def _counts(row: dict, lang: Language) -> ColourCounts:
+    title = OR_WORSE[row["colour"]]
+    numbers = [days(float(row[name]), lang) for name in ("shown", "hits", "false", "missed")]
+    return ColourCounts(str(row["colour"]), lang.say(title), *numbers)
 
 
 def days(value: float, lang: Language) -> str:
@@ -120,7 +120,7 @@ def _sentences(colours: pd.DataFrame, slots: tuple[Slot, ...], lang: Language) -
         key=lambda slot: (slot.lead_days != 1, slot.lead_days),
     )
     slot = next(
-        (slot for slot in order if len(found := _of(slot, colours)) and not found["grey"].all()),
+        (slot for slot in order if len(rows := _of(slot, colours)) and not rows["grey"].all()),
         None,
     )
     years = lang.say_many(
@@ -136,14 +136,14 @@ def _sentences(colours: pd.DataFrame, slots: tuple[Slot, ...], lang: Language) -
         if slot.lead_days
         else lang.say("on the day itself")
     )
-    return (*(_sentence(one, ahead, lang) for one in _of(slot, colours).to_dict("records")), years)
+    return (*(_sentence(row, ahead, lang) for row in _of(slot, colours).to_dict("records")), years)
 
 
-def _sentence(one: dict, ahead: str, lang: Language) -> str:
-    numbers = {name: days(one[name], lang) for name in ("shown", "hits", "false", "missed")}
-    title = OR_WORSE[one["colour"]]
+def _sentence(row: dict, ahead: str, lang: Language) -> str:
+    numbers = {name: days(row[name], lang) for name in ("shown", "hits", "false", "missed")}
+    title = OR_WORSE[row["colour"]]
     values = {"colour": lang.say(title), "ahead": ahead, **numbers}
-    if one["shown"] == 0:
+    if row["shown"] == 0:
         return lang.say(
             "{colour}, {ahead}: never reached; {missed} event days a year at a place came without it.",
             **values,

@@ -27,7 +27,7 @@ class Claim:
 
     hazard: str
     colour: str
-    places: tuple[str, ...]
+    locations: tuple[str, ...]
     first: date
     last: date
     window_days: int
@@ -48,8 +48,8 @@ def still_claimed(
     claims = _to_come(claims, issued)
     today, before = _cells(table, claims), _cells(earlier, claims)
 
-    def stands(claim: Claim, place: str) -> bool:
-        at = claim.hazard, place
+    def stands(claim: Claim, location: str) -> bool:
+        at = claim.hazard, location
         return not (
             _has(claim.colour, today.get(at))
             or _told(claim, today.get(at), issued)
@@ -64,8 +64,8 @@ def taken_back(table: pd.DataFrame, claims: Sequence[Claim], issued: date) -> tu
     claims = _to_come(claims, issued)
     today = _cells(table, claims)
 
-    def below(claim: Claim, place: str) -> bool:
-        cells = today.get((claim.hazard, place))
+    def below(claim: Claim, location: str) -> bool:
+        cells = today.get((claim.hazard, location))
         return _told(claim, cells, issued) and not _has("yellow", cells)
 
     return _narrowed(claims, below)
@@ -78,11 +78,14 @@ def _to_come(claims: Sequence[Claim], issued: date) -> list[Claim]:
 
 def _narrowed(claims: Sequence[Claim], wanted: Callable[[Claim, str], bool]) -> tuple[Claim, ...]:
     """Each claim with the places that are wanted; without those where none is."""
-    found = [
-        replace(claim, places=tuple(place for place in claim.places if wanted(claim, place)))
+    narrowed = [
+        replace(
+            claim,
+            locations=tuple(location for location in claim.locations if wanted(claim, location)),
+        )
         for claim in claims
     ]
-    return tuple(dict.fromkeys(claim for claim in found if claim.places))
+    return tuple(dict.fromkeys(claim for claim in narrowed if claim.locations))
 
 
 def _cells(
@@ -94,14 +97,14 @@ def _cells(
     """
     if table is None or table.empty or not claims:
         return {}
-    claimed = {place for claim in claims for place in claim.places}
+    claimed = {location for claim in claims for location in claim.locations}
     cells = table[table["location"].isin(claimed)]
     sure = tells_more(cells) & cells["colour"].isin(COLOURS)
     cells = cells.assign(tells=sure | (cells["colour"] == "green"))
     cells = cells[cells["level"] == 1]
     return {
-        (str(hazard), str(place)): rows
-        for (hazard, place), rows in cells.groupby(["hazard", "location"])
+        (str(hazard), str(location)): rows
+        for (hazard, location), rows in cells.groupby(["hazard", "location"])
     }
 
 
@@ -149,10 +152,10 @@ def standing_colours(
     """What stands by earlier messages alone, by hazard."""
     standing: dict[str, list[Standing]] = {}
     for claim in claims:
-        for location in claim.places:
+        for location in claim.locations:
             known = locations.get(location) or NamedLocation(location, location, None)
             standing.setdefault(claim.hazard, []).append(Standing(known, claim.colour, claim.last))
     return {
-        hazard: tuple(sorted(rows, key=lambda row: (row.place.id, rank(row.colour), row.last)))
+        hazard: tuple(sorted(rows, key=lambda row: (row.location.id, rank(row.colour), row.last)))
         for hazard, rows in standing.items()
     }

@@ -13,7 +13,7 @@ import pandas as pd
 from reports.text.formatting import LEVEL_WORDS, VERDICT_WORDS, ahead_range, join, listing, signed
 from reports.text.language import Language
 from reports.view.outlook import hazard_title
-from reports.view.reliability import Marks, marks_of
+from reports.view.reliability import TrackRecord, track_record_of
 from reports.view.slots import Slot, reading_order, slot_kind
 
 
@@ -62,7 +62,7 @@ class HazardVerdict:
     slots: tuple[Slot, ...]
     levels: tuple[LevelVerdict, ...]
     skills: tuple[SkillByLead, ...]
-    marks: Marks | None
+    track_record: TrackRecord | None
 
 
 def hazard_verdicts(
@@ -106,10 +106,12 @@ def _panel(
         _level(int(level), slots, scores[scores["level"] == level], lang)
         for level in sorted(scores["level"].unique())
     )
-    marks = (
-        marks_of(name, record["colours"], record["reliability"], slots, lang) if record else None
+    track_record = (
+        track_record_of(name, record["colours"], record["reliability"], slots, lang)
+        if record
+        else None
     )
-    return HazardVerdict(name, title, "", slots, levels, _skills(slots, scores), marks)
+    return HazardVerdict(name, title, "", slots, levels, _skills(slots, scores), track_record)
 
 
 def judged_cell(row: Mapping[Any, Any]) -> tuple[int, int]:
@@ -126,13 +128,13 @@ def _level(
     level: int, slots: tuple[Slot, ...], scores: pd.DataFrame, lang: Language
 ) -> LevelVerdict:
     rows = {judged_cell(row): row for row in scores.to_dict("records")}
-    found = tuple(_score(rows.get(_key(slot)), lang) for slot in slots)
-    known = [score for score in found if score]
+    cell_scores = tuple(_score(rows.get(_key(slot)), lang) for slot in slots)
+    known = [score for score in cell_scores if score]
     return LevelVerdict(
         level,
         lang.say(LEVEL_WORDS[level]),
-        _phrases(slots, found, lang),
-        found,
+        _phrases(slots, cell_scores, lang),
+        cell_scores,
         _range([score.n_events for score in known], lang),
         _range([score.n_event_years for score in known], lang),
     )
@@ -193,8 +195,8 @@ def grouped(present: Sequence[tuple[Slot, str]]) -> list[tuple[list[Slot], str]]
     return groups
 
 
-def _same_family(one: Slot, other: Slot) -> bool:
-    return one.kind == other.kind
+def _same_family(first: Slot, second: Slot) -> bool:
+    return first.kind == second.kind
 
 
 def which(slots: Sequence[Slot], everything: bool, lang: Language) -> str:

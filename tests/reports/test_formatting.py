@@ -12,10 +12,10 @@ from reports.text.formatting import (
     day_listing,
     ends,
     frequency,
+    location_listing,
     long_date,
     month,
     natural,
-    place_listing,
     signed,
     units,
 )
@@ -88,7 +88,7 @@ def test_dates_and_lists():
         "3 to 9 days ahead",
     ]
     assert [
-        place_listing(list(names), ENGLISH) for names in ("A", "AB", "ABC", "ABCD", "ABCDE")
+        location_listing(list(names), ENGLISH) for names in ("A", "AB", "ABC", "ABCD", "ABCDE")
     ] == [
         "A",
         "A and B",
@@ -97,7 +97,7 @@ def test_dates_and_lists():
         "A, B, C and 2 more places",
     ]
     assert day_listing(list("ABCDE"), ENGLISH) == "A, B, C and 2 more days"
-    assert len(place_listing(["W" * 200], ENGLISH)) == 60
+    assert len(location_listing(["W" * 200], ENGLISH)) == 60
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_words_are_those_of_the_language_and_the_place(tag, zone, expected):
         frequency(0.7, lang),
         long_date(day, lang),
         month(8, lang),
-        place_listing(names, lang),
+        location_listing(names, lang),
         ahead_range(2, 2, lang),
     ]
     assert [*found[:4], signed(0.31, lang), units("m3 s-1", lang)] == [*expected[:4], *expected[5:]]

@@ -110,7 +110,10 @@ def test_a_map_shows_what_is_not_confirmed_as_that(made, berkane: Region) -> Non
     found = hazard_map(replace(outlook, standing=stands), sheet, ENGLISH)
     assert found is not None and sheet is not None
     (patch,) = [one for one in found.worst.patches if one.shape == sheet.shapes[place.id].id]
-    assert (patch.colour, patch.words) == ("orange", f"{place.name}: Orange, not confirmed today")
+    assert (patch.colour, patch.words) == (
+        "orange",
+        f"{place.name}: Orange, not confirmed today",
+    )
     kept = outlook_of(made, berkane, colour="red")  # beyond 5 days the numbers are the calendar's
     found = hazard_map(kept, sheet, ENGLISH)
     assert found is not None

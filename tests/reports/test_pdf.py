@@ -18,7 +18,7 @@ from pypdf import PdfReader
 
 import reports
 from configs import Location, load_region
-from reports.render.maps import MOST_VERTICES
+from reports.render.maps import MAX_VERTICES
 from reports.render.pdf import for_paper, pdf_of
 from reports.view.outlines import outlines
 
@@ -174,8 +174,7 @@ def test_drawings_carry_their_own_style_and_no_more_than_they_need(
     assert paper.count("<details") == paper.count("<svg") == 0 and 'id="h-heat"' in paper
     drawn = pictures(page)
     rings = sum(
-        len(outline.polygons)
-        for outline in outlines(load_region("berkane"), MOST_VERTICES).values()
+        len(outline.polygons) for outline in outlines(load_region("berkane"), MAX_VERTICES).values()
     )
     charts = [one for one in drawn if one.get("class") == "chart"]
     maps = [one for one in drawn if one.get("class") == "map"]
@@ -281,7 +280,7 @@ def dlopen(self, name, *rest):
         raise OSError(f"cannot load library {name!r}")
     return whole(self, name, *rest)
 cffi.FFI.dlopen = dlopen
-from reports.render.maps import MOST_VERTICES
+from reports.render.maps import MAX_VERTICES
 from reports.view.outlines import outlines
 from reports.render.pdf import PdfUnavailable, pdf_of
 try:

@@ -10,7 +10,7 @@ import pytest
 from reports.render.charts import BOTTOM, LEFT, RIGHT, TOP
 from reports.render.reliability import reliability_chart
 from reports.text.language import language_of
-from reports.view.reliability import Marks, days, marks_of
+from reports.view.reliability import TrackRecord, days, track_record_of
 from reports.view.slots import Slot
 
 ENGLISH = language_of("en")
@@ -57,8 +57,8 @@ def colours(grey: tuple[int, ...] = ()) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def panel(grey: tuple[int, ...] = (), language: str = "en") -> Marks:
-    found = marks_of("heat", colours(grey), BINS, SLOTS, language_of(language))
+def panel(grey: tuple[int, ...] = (), language: str = "en") -> TrackRecord:
+    found = track_record_of("heat", colours(grey), BINS, SLOTS, language_of(language))
     assert found is not None
     return found
 
@@ -92,7 +92,7 @@ def test_the_table_shows_some_leads_and_every_window() -> None:
         (3, 1),
         (0, 7),
     ]
-    assert [mark.shown for mark in panel().rows[0].marks] == ["12", "2.0", "0"]
+    assert [mark.shown for mark in panel().rows[0].counts] == ["12", "2.0", "0"]
     assert panel(grey=(3,)).rows[2].grey
 
 
@@ -118,5 +118,5 @@ def test_days_a_year_have_the_decimals_they_need(value: float, said: str) -> Non
 
 
 def test_nothing_counted_is_no_panel() -> None:
-    assert marks_of("heat", pd.DataFrame(), pd.DataFrame(), SLOTS, ENGLISH) is None
-    assert marks_of("drought", colours(), BINS, SLOTS, ENGLISH) is None
+    assert track_record_of("heat", pd.DataFrame(), pd.DataFrame(), SLOTS, ENGLISH) is None
+    assert track_record_of("drought", colours(), BINS, SLOTS, ENGLISH) is None
