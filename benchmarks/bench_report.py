@@ -19,7 +19,7 @@ from reports.exports.chain import alerts
 from reports.exports.geojson import write_geojson
 from reports.exports.netcdf import write_netcdf
 from reports.exports.table import write_csv
-from reports.render.html import to_html
+from reports.render.html import to_html, to_print
 from reports.render.pdf import pdf_of
 from reports.render.report import ReportInputs, build_page, languages_of
 from reports.view.outlines import outlines
@@ -58,7 +58,7 @@ def main() -> None:
     told = one.forecast, one.scores, one.history, one.region, one.provenance
     inputs = ReportInputs(one.forecast, table, one.scores, one.history, one.region, one.provenance)
     languages = languages_of(one.region)
-    pages = [to_html(build_page(inputs, lang)) for lang in languages]
+    sheets = [to_print(build_page(inputs, lang)) for lang in languages]
     chances = table[table["level"] == 1].pivot(
         index="location", columns=["hazard", "lead_days", "window_days"], values="probability"
     )
@@ -80,7 +80,10 @@ def main() -> None:
             lambda: [to_html(build_page(inputs, lang)) for lang in languages],
             lambda: [chances.to_html() for _ in languages],
         ),
-        "PDFs": (lambda: [pdf_of(page) for page in pages], lambda: [pdf_of(plain) for _ in pages]),
+        "PDFs": (
+            lambda: [pdf_of(sheet) for sheet in sheets],
+            lambda: [pdf_of(plain) for _ in pages],
+        ),
         "other files": (files, plain_files),
     }
     print(

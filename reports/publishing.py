@@ -21,10 +21,10 @@ from reports.exports.messages import claims_of
 from reports.exports.netcdf import write_netcdf
 from reports.exports.provenance import write_provenance
 from reports.exports.table import forecast_table, read_published, write_csv, write_scores
-from reports.render.html import to_html
+from reports.render.html import to_html, to_print
 from reports.render.pdf import PdfUnavailable, pdf_of
 from reports.render.report import Page, ReportInputs, build_page, languages_of
-from reports.site.notices import add_notices
+from reports.site.notices import add_notices, with_notices
 from reports.storage.archive import (
     ALERTS,
     CSV,
@@ -34,8 +34,10 @@ from reports.storage.archive import (
     PROVENANCE,
     SCORES,
     html_name,
+    pdf_name,
 )
 from reports.storage.atomic import publish_folder
+from reports.storage.print_pages import save_print_page
 from reports.view.outlines import Outline, outlines
 from reports.view.standing import still_claimed
 
@@ -148,7 +150,7 @@ def _write(edition: _Edition, aside: Path) -> list[str]:
         (aside / html_name(tag)).write_text(to_html(page), encoding="utf-8", newline="\n")
     if edition.settings is not None:
         add_notices(aside, inputs.region, inputs.issued, edition.settings)
-    return _write_pdfs(aside, folder)
+    return _write_pdfs(edition, aside)
 
 
 def _sent(edition: _Edition, again: bool) -> datetime:
@@ -205,22 +207,27 @@ def _sent_before(folder: Path) -> datetime | None:
     return datetime.fromisoformat(sent) if sent and (folder / CSV).is_file() else None
 
 
-def _write_pdfs(aside: Path, published: Path) -> list[str]:
+def _write_pdfs(edition: _Edition, aside: Path) -> list[str]:
     """Each page as PDF beside it, that of an equal page already published taken over.
 
     Says why where none can be made.
     """
-    for page in sorted(aside.glob("report.*.html")):
-        known, path = published / page.with_suffix(".pdf").name, page.with_suffix(".pdf")
-        if (
-            known.is_file()
-            and (published / page.name).is_file()
-            and (published / page.name).read_bytes() == page.read_bytes()
-        ):
+    inputs, settings = edition.inputs, edition.settings
+    for tag, page in edition.pages.items():
+        html = to_print(page)
+        if settings is not None:
+            save_print_page(html, inputs.region.name, inputs.issued, tag, settings)
+            html = with_notices(html, aside, inputs.region, inputs.issued, settings, tag)
+        known, path = edition.folder / pdf_name(tag), aside / pdf_name(tag)
+        if known.is_file() and _same(edition.folder / html_name(tag), aside / html_name(tag)):
             shutil.copyfile(known, path)
             continue
         try:
-            path.write_bytes(pdf_of(page.read_text(encoding="utf-8")))
+            path.write_bytes(pdf_of(html))
         except PdfUnavailable as why:
             return [str(why)]
     return []
+
+
+def _same(published: Path, new: Path) -> bool:
+    return published.is_file() and published.read_bytes() == new.read_bytes()

@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from reports.render.drawings import drawing, in_order_of_the_eye, layers
 from reports.render.report import Page
 from reports.text.formatting import words_of
 from reports.text.language import END, ENGLISH, FOREIGN, ISOLATE, Language, isolate, mark
@@ -42,13 +43,19 @@ def to_html(page: Page) -> str:
     return render_template("report.html", page.lang, script=script, page=page)
 
 
+def to_print(page: Page) -> str:
+    """The page on paper as one HTML text, for ``pdf_of``. Equal pages give equal bytes."""
+    style = asset("print.css")
+    return render_template("print.html", page.lang, page=page, paper=True, print_style=style)
+
+
 def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **values: Any) -> str:
     """Fill a template in a language.
 
     Everything is escaped, control characters are left out, and the stylesheet and the script are
     allowed by their hashes alone.
     """
-    style = asset("style.css")
+    style = stylesheet()
     spoken = {
         "lang": lang,
         "say": lang.say,
@@ -59,8 +66,17 @@ def render_template(name: str, lang: Language = ENGLISH, /, script: str = "", **
         "isolate": partial(isolate, language=lang),
         "stored_day": lambda text: lang.dated(date.fromisoformat(text), "d MMMM y") if text else "",
     }
-    page = {"style": style, "script": script, "policy": _policy(style, script)}
-    return plain_text(environment().get_template(name).render(**{**spoken, **page, **values}))
+    look = {"style": style, "script": script, "policy": _policy(style, script), "paper": False}
+    return plain_text(environment().get_template(name).render(**{**spoken, **look, **values}))
+
+
+@cache
+def stylesheet() -> str:
+    """The style of pages on a screen: style.css, and the rules of charts and maps it imports."""
+    lines = asset("style.css").splitlines()
+    return "\n".join(
+        asset(line.split('"')[1]) if line.startswith("@import") else line for line in lines
+    )
 
 
 @cache
@@ -93,7 +109,13 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(labels=LABELS, label_names=LABEL_NAMES)
+    templates.globals.update(
+        labels=LABELS,
+        label_names=LABEL_NAMES,
+        patterns=asset("patterns.svg"),
+        drawing=drawing,
+        layers=layers,
+    )
     templates.filters.update(bdi=as_bdi, svg=in_a_chart)
     return templates
 
@@ -111,11 +133,14 @@ def as_bdi(text: str) -> Markup:
     return marked.replace(END, Markup("</bdi>"))
 
 
-def in_a_chart(text: str, lang: Language) -> str:
+@jinja2.pass_context
+def in_a_chart(context: jinja2.runtime.Context, text: str, lang: Language) -> str:
     """A text for a chart, which is drawn from left to right.
 
     Words of a language that is not keep their own order.
     """
+    if context["paper"]:
+        return in_order_of_the_eye(text)
     return (
         f"\u2067{text}{END}"
         if lang.direction == "rtl" and any("\u0590" <= char <= "\u08ff" for char in text)

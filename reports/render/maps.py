@@ -9,7 +9,7 @@ province.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import shapely
@@ -26,18 +26,21 @@ MAX_VERTICES = 60
 DOT = 0.035  # of the width: the radius of a place without an outline
 LETTER, LINE = 6.4, 13.0  # width and height of a name's letters, user units
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Shape:
     """A place on the map.
 
-    Its id there, its SVG path (user units), and the point its name or sign stands at.
+    Its id there, its SVG path (user units), the point its name or sign stands at, and its bounds
+    (west, north, east, south; of a dot its westernmost point).
     """
 
     id: str
     path: str
     at: Point
+    box: Box
 
 
 @dataclass(frozen=True)
@@ -113,14 +116,24 @@ def sheet_of(region: Region) -> Sheet | None:
     drawings = {i: _outlined(outline, project) for i, outline in drawn.items()} | {
         i: _dotted(project(dot)) for i, dot in dots.items()
     }
-    order = sorted(drawings, key=lambda i: (-drawings[i][2], i))
-    return Sheet(
-        height,
-        {i: Shape(f"m{number}", drawings[i][0], drawings[i][1]) for number, i in enumerate(order)},
-    )
+    order = sorted(drawings, key=lambda i: (-drawings[i].area, i))
+    return Sheet(height, {i: drawings[i].named(f"m{n}") for n, i in enumerate(order)})
 
 
-def _projection(corners: Sequence[Point], pad: float):
+@dataclass(frozen=True)
+class _Drawn:
+    """A shape before it has an id; ``area`` in square user units."""
+
+    path: str
+    at: Point
+    box: Box
+    area: float
+
+    def named(self, name: str) -> Shape:
+        return Shape(name, self.path, self.at, self.box)
+
+
+def _projection(corners: Sequence[Point], pad: float) -> tuple[Callable[[Point], Point], float]:
     """Degrees to user units, and the height of the map.
 
     ``pad`` is left free around, as a share of the width.
@@ -140,8 +153,8 @@ def _projection(corners: Sequence[Point], pad: float):
     return project, round(high * scale + 2 * free, 1)
 
 
-def _outlined(outline: Outline, project) -> tuple[str, Point, float]:
-    """Path, inner point and area."""
+def _outlined(outline: Outline, project: Callable[[Point], Point]) -> _Drawn:
+    """The shape of an outline; its area is that of the largest ring."""
     rings = [[project(corner) for corner in ring] for ring in outline.polygons]
     path = "".join("M" + " ".join(f"{x:g} {y:g}" for x, y in ring[:-1]) + "Z" for ring in rings)
     largest = max((shapely.Polygon(ring) for ring in rings), key=lambda polygon: polygon.area)
@@ -153,17 +166,19 @@ def _outlined(outline: Outline, project) -> tuple[str, Point, float]:
         if inside.geom_type == "LineString"
         else largest.representative_point()
     )
-    return path, (round(centre.x, 1), round(centre.y, 1)), largest.area
+    xs, ys = zip(*(corner for ring in rings for corner in ring), strict=True)
+    box = (min(xs), min(ys), max(xs), max(ys))
+    return _Drawn(path, (round(centre.x, 1), round(centre.y, 1)), box, largest.area)
 
 
-def _dotted(at: Point) -> tuple[str, Point, float]:
-    radius = round(DOT * WIDTH, 1)
-    return (
-        f"M{at[0] - radius:g} {at[1]:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0"
-        f"a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z",
-        at,
-        0.0,
+def _dotted(at: Point) -> _Drawn:
+    """A dot, for a location without an outline."""
+    radius, (x, y) = round(DOT * WIDTH, 1), at
+    path = (
+        f"M{x - radius:g} {y:g}a{radius} {radius} 0 1 0 {2 * radius:g} 0"
+        f"a{radius} {radius} 0 1 0 {-2 * radius:g} 0Z"
     )
+    return _Drawn(path, at, (x - radius, y, x - radius, y), 0.0)
 
 
 def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> HazardMap | None:

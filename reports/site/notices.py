@@ -21,6 +21,7 @@ from configs import Region, RiskError, Settings
 from reports.render.html import render_template
 from reports.storage.archive import ALERTS, OURS, PROVENANCE, RETRACTION
 from reports.storage.atomic import publish_folder, write_whole
+from reports.storage.print_pages import print_page
 from reports.text.language import Language, language_of
 
 MAX_NOTE_LENGTH, MAX_REASON_LENGTH = 2000, 500
@@ -192,7 +193,8 @@ def apply_notices(
 
     def write(aside: Path) -> None:
         shutil.copytree(folder, aside, dirs_exist_ok=True)
-        _pdfs_again(add_notices(aside, region, issued, settings, cancel))
+        for page in add_notices(aside, region, issued, settings, cancel):
+            _make_pdf_again(page, region, issued, settings)
 
     return publish_folder(folder, write, PROVENANCE, OURS)
 
@@ -215,13 +217,18 @@ def add_notices(
     changed = []
     for page in sorted(folder.glob("report.*.html")):
         before = page.read_text(encoding="utf-8")
-        after = _with_block(
-            before, render_notices(region, issued, settings, page.name.split(".")[1], digest)
-        )
+        after = with_notices(before, folder, region, issued, settings, page.name.split(".")[1])
         if after != before:
             page.write_text(after, encoding="utf-8", newline="\n")
             changed.append(page)
     return changed
+
+
+def with_notices(
+    html: str, folder: Path, region: Region, issued: date, settings: Settings, tag: str
+) -> str:
+    """A page, or a print page, of the report in a folder with its notices in a language."""
+    return _with_block(html, render_notices(region, issued, settings, tag, _digest(folder)))
 
 
 def _cancel_alerts() -> Cancel:
@@ -279,14 +286,17 @@ def _banner(shown: Retraction, stands: bool, region: Region, language: Language)
     }
 
 
-def _pdfs_again(changed: list[Path]) -> None:
-    """Make the PDFs of the changed pages again where they had one, and take away those that cannot be made."""
+def _make_pdf_again(page: Path, region: Region, issued: date, settings: Settings) -> None:
+    """Make the PDF of a changed page again where it had one; take away one that cannot be made."""
     from reports.render.pdf import PdfUnavailable, pdf_of
 
-    for page in changed:
-        path = page.with_suffix(".pdf")
-        if path.is_file():
-            try:
-                path.write_bytes(pdf_of(page.read_text(encoding="utf-8")))
-            except PdfUnavailable:
-                path.unlink()
+    path, tag = page.with_suffix(".pdf"), page.name.split(".")[1]
+    if not path.is_file():
+        return
+    html = print_page(region.name, issued, tag, settings)
+    try:
+        if html is None:
+            raise PdfUnavailable("the PDF was taken away: its print page was not kept.")
+        path.write_bytes(pdf_of(with_notices(html, page.parent, region, issued, settings, tag)))
+    except PdfUnavailable:
+        path.unlink()

@@ -165,12 +165,12 @@ def _exchange(first: Path, second: Path) -> bool:
     raise OSError(code, os.strerror(code), str(second))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that readers see either as it was or as it is, never half."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text in UTF-8, that readers see either as it was or as it is, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.parent / f".{path.name}.new"
-    with open(aside, "w", encoding="utf-8", newline="\n") as handle:
-        handle.write(text)
+    with open(aside, "wb") as handle:
+        handle.write(content.encode() if isinstance(content, str) else content)
         handle.flush()
         os.fsync(handle.fileno())
     os.replace(aside, path)

@@ -19,7 +19,10 @@ from configs import Location, Region, Settings
 from features.hazards import hazards as declared
 from reports import publish
 from reports.exports.table import forecast_table, write_csv
+from reports.render.html import to_print
 from reports.render.pdf import PdfUnavailable
+from reports.render.report import ReportInputs, build_page
+from reports.text.language import language_of
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -64,6 +67,11 @@ class Made:
             write_csv(previous, before / "forecast.csv")
         told = self.forecast, self.scores, self.history, self.region, self.provenance
         return publish(*told, folder, hindcast, before, settings, now=now).folder
+
+    def print_page(self, tag: str = "en") -> str:
+        """The page on paper in a language."""
+        told = self.forecast, self.table(), self.scores, self.history, self.region, self.provenance
+        return to_print(build_page(ReportInputs(*told), language_of(tag, self.region.timezone)))
 
     def table(self) -> pd.DataFrame:
         """What forecast.csv of it holds."""
