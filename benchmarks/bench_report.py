@@ -82,7 +82,7 @@ def main() -> None:
         ),
         "PDFs": (
             lambda: [pdf_of(sheet) for sheet in sheets],
-            lambda: [pdf_of(plain) for _ in pages],
+            lambda: [pdf_of(plain) for _ in sheets],
         ),
         "other files": (files, plain_files),
     }

@@ -43,9 +43,14 @@ def alert_parts(
     order = sorted(
         parts,
         key=lambda part: (
-            part.hazard, -rank(part.colour), not part.confirmed, part.first, part.last, part.locations
+            part.hazard,
+            -rank(part.colour),
+            not part.confirmed,
+            part.first,
+            part.last,
+            part.locations,
         ),
-    )  # fmt: skip
+    )
     return {
         hazard: list(grouped_parts)
         for hazard, grouped_parts in groupby(order, lambda part: part.hazard)

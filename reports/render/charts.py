@@ -1,6 +1,9 @@
-"""Geometry of the report's charts: numbers become paths in a small coordinate system, the template draws them.
+"""Geometry of the report's charts.
 
-Coordinates are SVG user units with two decimals at most, so that the same data are the same bytes everywhere.
+Numbers become paths in a small coordinate system, the template draws them.
+
+Coordinates are SVG user units with two decimals at most, so that the same data are the same bytes
+everywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +26,10 @@ Ticks = tuple[tuple[float, str], ...]
 
 @dataclass(frozen=True)
 class Bar:
-    """One column of the outlook chart; heights are in user units, ``usual`` is the height of the calendar's chance."""
+    """One column of the outlook chart.
+
+    Heights are in user units, ``usual`` is the height of the calendar's chance.
+    """
 
     x: float
     width: float
@@ -46,7 +52,10 @@ class ChanceChart:
 
 @dataclass(frozen=True)
 class SkillPoint:
-    """Skill against the calendar at one lead: of the published number, and the model's with its interval (user units)."""
+    """Skill against the calendar at one lead.
+
+    Of the published number, and the model's with its interval (user units).
+    """
 
     x: float
     published: float | None
@@ -73,7 +82,7 @@ def scale(value: float, low: float, high: float, start: float, end: float) -> fl
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Up to ``most`` round numbers (1, 2 or 5 times a power of ten apart) that enclose low..high."""
+    """Up to ``most`` round numbers that enclose low..high: 1, 2 or 5 times a power of ten apart."""
     width = max(high - low, 1e-6)
     power = 10.0 ** math.floor(math.log10(width / most))
     step = next(
@@ -93,7 +102,10 @@ def number(value: float, lang: Language) -> str:
 def chance_chart(
     title: str, location: str, slots: Sequence[Slot], row: Sequence[RiskCell | None], lang: Language
 ) -> ChanceChart | None:
-    """Bars of the level-1 chance (its severe part darker) and marks of the usual chance; None without any number."""
+    """Bars of the level-1 chance (its severe part darker) and marks of the usual chance.
+
+    None without any number.
+    """
     shown = [
         (i, slot, cell)
         for i, (slot, cell) in enumerate(zip(slots, row, strict=True))

@@ -22,7 +22,8 @@ MAX_POINTS = 366
 class HistoryChart:
     """The recent past at one place: SVG paths, and what they say in words.
 
-    ``fan`` is the band that holds 9 in 10 of the coming days, ``median`` its middle; empty where nothing is foretold.
+    ``fan`` is the band that holds 9 in 10 of the coming days, ``median`` its middle; empty where
+    nothing is foretold.
     """
 
     title: str
@@ -48,7 +49,9 @@ def history_chart(
     fan: Fan | None = None,
     most: int = MAX_POINTS,
 ) -> HistoryChart | None:
-    """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place; None where nothing was measured.
+    """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place.
+
+    None where nothing was measured.
 
     Lines are thinned to ``most`` points. ``fan`` goes on where the past ends.
     """
@@ -106,7 +109,10 @@ def history_chart(
 
 
 def told(text: str, lang: Language) -> str:
-    """A text declared elsewhere in the language: as it stands in the catalogue, or by the pattern it follows, or itself."""
+    """A text declared elsewhere in the language.
+
+    As it stands in the catalogue, or by the pattern it follows, or itself.
+    """
     translated = lang.say(text)
     return translated if translated != text else lang.sentence(text) or text
 
@@ -140,7 +146,10 @@ def _band(xs: Sequence[float], low: Sequence[float | None], high: Sequence[float
 
 
 def _beyond(columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Days on the far side of the level-1 threshold; the far side is below where the threshold is below normal."""
+    """Days on the far side of the level-1 threshold.
+
+    The far side is below where the threshold is below normal.
+    """
     value, normal, threshold = columns["value"], columns["normal"], columns["threshold"]
     both = np.isfinite(normal) & np.isfinite(threshold)
     below = bool(both.any() and np.median((threshold - normal)[both]) < 0)
@@ -200,7 +209,10 @@ def _history_words(
 
 
 def line_path(xs: Sequence[float], ys: Sequence[float | None], most: int = MAX_POINTS) -> str:
-    """An SVG path through the points, broken where one is missing, without points that lie on a flat stretch."""
+    """An SVG path through the points.
+
+    It is broken where one is missing, and leaves out points on a flat stretch.
+    """
     step = max(1, math.ceil(len(xs) / most))
     points = [(xs[i], ys[i]) for i in range(0, len(xs), step)]
     parts: list[str] = []
@@ -216,7 +228,10 @@ def line_path(xs: Sequence[float], ys: Sequence[float | None], most: int = MAX_P
 
 
 def columns_path(xs: Sequence[float], ys: Sequence[float | None], base: float) -> str:
-    """An SVG path of one vertical stroke per value from ``base``; days without rain and missing days have none."""
+    """An SVG path of one vertical stroke per value from ``base``.
+
+    Days without rain and missing days have none.
+    """
     return "".join(
         f"M{_n(x)} {_n(base)}V{_n(y)}"
         for x, y in zip(xs, ys, strict=True)

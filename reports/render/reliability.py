@@ -16,7 +16,7 @@ SIDE = BOTTOM - TOP
 
 @dataclass(frozen=True)
 class Bin:
-    """A point of the reliability diagram and the bar of its count, in user units, and what it says."""
+    """A point of the reliability diagram, the bar of its count (user units), and what it says."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""The front pages of what is published: each region's latest report, the archive by date, the scoreboard, and the feeds."""
+"""The front pages: each region's latest report, the archive by date, the scoreboard, feeds."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ def front(tag: str) -> str:
 
 
 def latest(tag: str) -> str:
-    """The file name, in a region's folder, of the page that leads on to its newest report in a language."""
+    """The file name, in a region's folder, of the page that leads to its newest report."""
     return "latest.html" if tag == "en" else f"latest.{tag}.html"
 
 
 def write_index(settings: Settings) -> Path:
-    """Write index.html and feed.xml, and for each region latest.html (which leads on to the newest report) and feed.xml; returns the index.
+    """Write the front pages and feeds of all that is published; returns the index.
 
-    The index and the leading pages are in English and in every language that a region's newest report has. Only whole folders
-    named by a date count; hindcasts lie elsewhere and are left out. A report that was retracted stays where it is, and the
-    pages say why. Regions that publish at the same time take turns.
+    These are index.html and feed.xml, and for each region latest.html (which leads to the newest
+    report) and feed.xml. The index and the leading pages are in English and in every language of a
+    region's newest report. Only whole folders named by a date count; hindcasts lie elsewhere and are
+    left out. A report that was retracted stays where it is, and the pages say why. Regions that
+    publish at the same time take turns.
     """
     settings.published.mkdir(parents=True, exist_ok=True)
     with alone_in(settings.published):

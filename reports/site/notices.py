@@ -1,4 +1,6 @@
-"""What people say of a report after the model has spoken: the duty officer's note, and retractions. No graded number changes.
+"""What people say of a report after the model has spoken.
+
+The duty officer's note, and retractions. No graded number changes.
 
 The state lies under the home: data/notes/<region>/<day>.txt, which anyone may write by hand, and
 data/retractions/<region>/<day>.json. A report made again shows it again.
@@ -32,7 +34,10 @@ _MAIN = re.compile(r"<main\b[^>]*>")
 
 @dataclass(frozen=True)
 class Retraction:
-    """Why and when (UTC) a report was retracted, and the SHA-256 of its forecast.csv: another forecast is another report."""
+    """Why and when (UTC) a report was retracted, and the SHA-256 of its forecast.csv.
+
+    Another forecast is another report.
+    """
 
     reason: str
     at: str
@@ -45,7 +50,10 @@ class Retraction:
 
 
 def checked(text: str, what: str, most: int) -> str:
-    """``text`` with plain line ends and no space around it. Raises RiskError where it is too long or holds control characters."""
+    """``text`` with plain line ends and no space around it.
+
+    Raises RiskError where it is too long or holds control characters.
+    """
     plain = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(plain) > most:
         raise RiskError(
@@ -53,7 +61,8 @@ def checked(text: str, what: str, most: int) -> str:
         )
     if odd := next((char for char in plain if _unprintable(char)), None):
         raise RiskError(
-            f"{what}: found the control character U+{ord(odd):04X}, expected plain text in UTF-8; take it out."
+            f"{what}: found the control character U+{ord(odd):04X}, expected plain text in "
+            "UTF-8; take it out."
         )
     return plain
 
@@ -68,7 +77,10 @@ def note_path(region: Region, issued: date, settings: Settings) -> Path:
 
 
 def write_note(region: Region, issued: date, text: str, settings: Settings) -> Path:
-    """Write the duty officer's note, or take it away where ``text`` is empty; returns its path. Raises RiskError, see ``checked``."""
+    """Write the duty officer's note, or take it away where ``text`` is empty.
+
+    Returns its path. Raises RiskError, see ``checked``.
+    """
     path, plain = note_path(region, issued, settings), checked(text, "the note", MAX_NOTE_LENGTH)
     if plain:
         write_whole(path, plain + "\n")
@@ -78,7 +90,10 @@ def write_note(region: Region, issued: date, text: str, settings: Settings) -> P
 
 
 def read_note(region: Region, issued: date, settings: Settings) -> str:
-    """The duty officer's note, empty where there is none. One written by hand stops no report: what cannot be shown is left out."""
+    """The duty officer's note, empty where there is none.
+
+    One written by hand stops no report: what cannot be shown is left out.
+    """
     try:
         text = note_path(region, issued, settings).read_bytes().decode("utf-8-sig", "replace")
     except OSError:
@@ -88,7 +103,10 @@ def read_note(region: Region, issued: date, settings: Settings) -> str:
 
 
 def retractions(path: Path) -> tuple[Retraction, ...]:
-    """The retractions a retraction.json tells of, the newest first; none where there is no such file."""
+    """The retractions a retraction.json tells of, the newest first.
+
+    None where there is no such file.
+    """
     if not path.is_file():
         return ()
     newest = json.loads(path.read_text(encoding="utf-8"))
@@ -99,7 +117,10 @@ def retractions(path: Path) -> tuple[Retraction, ...]:
 
 
 def retraction_of(folder: Path) -> Retraction | None:
-    """The retraction that stands against the report in a published folder; None where there is none or it has been corrected."""
+    """The retraction that stands against the report in a published folder.
+
+    None where there is none or it has been corrected.
+    """
     return _standing(retractions(folder / RETRACTION), _digest(folder))
 
 
@@ -156,23 +177,28 @@ def retract(
     now: datetime,
     cancel: Cancel | None = None,
 ) -> Path:
-    """Retract a published report: its pages say why, its alerts are cancelled, nothing disappears; returns its folder.
+    """Retract a published report.
 
-    ``now``: the time, UTC. For the reason already given nothing changes. Raises RiskError where nothing was published that
-    day, where it was retracted for another reason, and for a reason that is empty or too long.
+    Its pages say why, its alerts are cancelled, nothing disappears; returns its folder.
+
+    ``now``: the time, UTC. For the reason already given nothing changes. Raises RiskError where
+    nothing was published that day, where it was retracted for another reason, and for a reason that
+    is empty or too long.
     """
     folder = published_folder(region, issued, settings)
     why = " ".join(checked(reason, "--reason", MAX_REASON_LENGTH).split())
     if not why:
         raise RiskError(
-            "--reason: found nothing, expected a sentence that says why the report is retracted; give one."
+            "--reason: found nothing, expected a sentence that says why the report is retracted; "
+            "give one."
         )
     path, digest = _state_path(region, issued, settings), _digest(folder)
     known = retractions(path)
     before = _standing(known, digest)
     if before and before.reason != why:
         raise RiskError(
-            f"{region.name} {issued}: found it retracted already because {before.reason!r}, expected the same reason; "
+            f"{region.name} {issued}: found it retracted already because {before.reason!r}, "
+            "expected the same reason; "
             "add to it with climate-risk note."
         )
     if not before:
@@ -185,9 +211,12 @@ def retract(
 def apply_notices(
     folder: Path, region: Region, settings: Settings, cancel: Cancel | None = None
 ) -> Path:
-    """Show what is said of a published report, all at once for its readers: in pages, PDFs, alerts and retraction.json.
+    """Show what is said of a published report, all at once for its readers.
 
-    PDFs that this machine cannot make again are taken away, since they would still say what is no longer so.
+    In pages, PDFs, alerts and retraction.json.
+
+    PDFs that this machine cannot make again are taken away, since they would still say what is no
+    longer so.
     """
     issued = date.fromisoformat(folder.name)
 
@@ -202,9 +231,10 @@ def apply_notices(
 def add_notices(
     folder: Path, region: Region, issued: date, settings: Settings, cancel: Cancel | None = None
 ) -> list[Path]:
-    """Put the notices into the pages of a folder that is being made, and retraction.json and cancelled alerts beside them.
+    """Put the notices into the pages of a folder that is being made.
 
-    Returns the pages that changed. The same state gives the same bytes, however often it is done.
+    Writes retraction.json and cancelled alerts beside them. Returns the pages that changed. The
+    same state gives the same bytes, however often it is done.
     """
     known, digest = retractions(_state_path(region, issued, settings)), _digest(folder)
     if known:
@@ -238,7 +268,10 @@ def _cancel_alerts() -> Cancel:
 
 
 def _with_block(html: str, block: str) -> str:
-    """The page with its block of notices replaced; a page without one gets it at the start of what it says."""
+    """The page with its block of notices replaced.
+
+    A page without one gets it at the start of what it says.
+    """
     text = f"<!-- notices -->{block}<!-- /notices -->"
     if _BLOCK.search(html):
         return _BLOCK.sub(lambda _: text, html, count=1)
@@ -248,7 +281,10 @@ def _with_block(html: str, block: str) -> str:
 def render_notices(
     region: Region, issued: date, settings: Settings, lang: str, forecast: str
 ) -> str:
-    """The block of notices as HTML in a language, empty where nothing is said. ``forecast``: SHA-256 of the report's forecast.csv."""
+    """The block of notices as HTML in a language, empty where nothing is said.
+
+    ``forecast``: SHA-256 of the report's forecast.csv.
+    """
     known = retractions(_state_path(region, issued, settings))
     standing, note = _standing(known, forecast), read_note(region, issued, settings)
     if not known and not note:

@@ -1,4 +1,4 @@
-"""The scoreboard: how the published numbers of a region's hazards fare against the calendar, by its newest backtest."""
+"""The scoreboard: published numbers against the calendar, by a region's newest backtest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ UNJUDGED = frozenset({"not assessed", "provisional"})
 
 @dataclass(frozen=True)
 class Line:
-    """Days ahead that share a verdict, what it means, and the skill of the published number on them ("" where not computed)."""
+    """Days ahead that share a verdict, what it means, and the published number's skill on them.
+
+    ``skill`` is empty where it was not computed.
+    """
 
     which: str
     verdict: str
@@ -33,8 +36,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
-    """A hazard. ``lines`` are of its lowest level, which has the most events; of all levels' ``assessed`` chances, ``beats`` beat the
-    calendar."""
+    """A hazard's row.
+
+    ``lines`` are of its lowest level, which has the most events. Of all levels' ``assessed``
+    chances, ``beats`` beat the calendar.
+    """
 
     title: str
     lines: tuple[Line, ...]

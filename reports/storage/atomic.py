@@ -25,10 +25,11 @@ def publish_folder(
 ) -> Path:
     """Let ``write`` fill a folder aside, then put it at ``folder`` in one step; returns ``folder``.
 
-    One that exists is left alone when its content is equal, else exchanged. Files in it that ``write`` did not make are kept,
-    unless their name matches one of ``ours`` (as "report.*"): then they would contradict what it made, and go;
-    a subfolder that ``write`` makes is its own, and takes the place of the one there, whole.
-    Raises RiskError when ``folder`` holds files but not ``mark``, since then it is not ours to replace.
+    One that exists is left alone when its content is equal, else exchanged. Files in it that
+    ``write`` did not make are kept, unless their name matches one of ``ours`` (as "report.*"): then
+    they would contradict what it made, and go; a subfolder that ``write`` makes is its own, and
+    takes the place of the one there, whole. Raises RiskError when ``folder`` holds files but not
+    ``mark``, since then it is not ours to replace.
     """
     folder = Path(os.path.abspath(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,10 @@ def alone_in(parent: Path) -> Iterator[None]:
 
 
 def _clean(parent: Path) -> None:
-    """Remove what a killed publisher left; a folder it had moved away and not yet replaced comes back."""
+    """Remove what a killed publisher left.
+
+    A folder it had moved away and not yet replaced comes back.
+    """
     for leftover in sorted(parent.glob(f"{PREFIX}*")):
         home = parent / leftover.name.removeprefix(OLD)
         if leftover.name.startswith(OLD) and not home.exists():
@@ -73,12 +77,16 @@ def _refuse_foreign(folder: Path, mark: str) -> None:
         raise RiskError(f"{folder}: found a file, expected a folder to publish to; choose another.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
         raise RiskError(
-            f"{folder}: found files but no {mark}, expected an empty folder or a report's; choose another."
+            f"{folder}: found files but no {mark}, expected an empty folder or a report's; "
+            "choose another."
         )
 
 
 def _holds(folder: Path, aside: Path, ours: Sequence[str]) -> bool:
-    """Whether ``folder`` has every file of ``aside`` with the same bytes, nothing else in its subfolders, and nothing else that is ours."""
+    """Whether ``folder`` holds every file of ``aside`` with the same bytes.
+
+    And nothing else in its subfolders, and nothing else that is ours.
+    """
     written = list(aside.iterdir())
     return all(_same(folder / item.name, item) for item in written) and not _left(
         folder, {item.name for item in written}, ours
@@ -119,7 +127,10 @@ def _keep_others(folder: Path, aside: Path, ours: Sequence[str]) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Flush a folder and all in it to the disk, so that a power cut after the rename finds them whole."""
+    """Flush a folder and all in it to the disk.
+
+    A power cut after the rename then finds them whole.
+    """
     for path in [
         *sorted(
             item

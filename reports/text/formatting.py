@@ -1,4 +1,4 @@
-"""The words of the report: dates, chances as natural frequencies, verdicts. Every sentence a reader sees starts here or in a template."""
+"""Formatting: dates, chances as natural frequencies, skills and verdicts as readers see them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ VERDICT_NAMES = {
 VERDICT_WORDS = {
     "skilful": mark("better than the calendar and than what is already known."),
     "known": mark(
-        "better than the calendar, from what has been measured so far; more than that is not proven."  #
+        "better than the calendar, from what has been measured so far; "
+        "more than that is not proven."
     ),
     "no better than usual": mark(
         "no better than usual: the number is not proven better than the calendar’s."
@@ -70,7 +71,10 @@ def natural(chance: float) -> tuple[int, int]:
 
 
 def frequency(chance: float, lang: Language) -> str:
-    """A chance as a natural frequency: "7 in 10", "1 in 50", "less than 1 in 100"; "no number" for NaN."""
+    """A chance as a natural frequency.
+
+    "7 in 10", "1 in 50", "less than 1 in 100"; "no number" for NaN.
+    """
     if chance < 0.01:
         return lang.say("less than {n} in {many}", n=lang.number(1), many=lang.number(100))
     if chance > 0.99:
@@ -118,7 +122,10 @@ def ends(first: date, last: date, lang: Language) -> dict[str, str]:
 
 
 def month(number: int, lang: Language) -> str:
-    """The name of a month, "May", as it stands in dates: some countries' Arabic names stand in CLDR nowhere else."""
+    """The name of a month, "May", as it stands in dates.
+
+    Some countries' Arabic names stand in CLDR nowhere else.
+    """
     return lang.dated(date(2000, number, 1), "MMMM")
 
 
@@ -205,7 +212,7 @@ def signed(value: float, lang: Language) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with its first letter as at the start of a sentence, but for a name as programs write it, such as open_meteo."""
+    """The text with a capital first letter; a program's name, such as open_meteo, stays as it is."""
     return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 

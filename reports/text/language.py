@@ -1,4 +1,4 @@
-"""The report's languages: gettext catalogues, and dates and numbers as people there write them (Unicode CLDR, through Babel)."""
+"""The report's languages: gettext catalogues, and dates and numbers by Unicode CLDR (Babel)."""
 
 from __future__ import annotations
 
@@ -22,26 +22,38 @@ from babel.numbers import format_decimal
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 SENTENCE = "sentence"
-"""Context of catalogue messages that are patterns of sentences made elsewhere, as "{hazard}: no model could be used"."""
+"""Context of catalogue messages that are patterns of sentences made elsewhere.
+
+As in "{hazard}: no model could be used".
+"""
 ISOLATE, END = "\u2068", "\u2069"
-"""Around a text of another direction in a sentence: Unicode's first strong isolate and its end; a page shows them as <bdi>."""
+"""Around a text of another direction in a sentence.
+
+Unicode's first strong isolate and its end; a page shows them as <bdi>.
+"""
 FOREIGN = "\u2066"
-"""Before English in a sentence of another language, until END: Unicode's left-to-right isolate; a page marks it as English."""
+"""Before English in a sentence of another language, until END.
+
+Unicode's left-to-right isolate; a page marks it as English.
+"""
 PROSE = frozenset({"cure", "found", "reason", "what", "why"})
-"""Parts of sentences that are English prose where no pattern fits them; all other parts are names."""
+"""Parts of sentences that are English prose where no pattern fits; all others are names."""
 _ISOLATES = re.compile("[\u2066-\u2069]")
 _DIRECTIONS = {"ltr": {"L"}, "rtl": {"R", "AL"}}
 _EITHER = {"EN", "ES", "ET", "CS", "WS", "ON", "NSM", "B", "S"}
 
 
 def mark(message: str) -> str:
-    """Marks a text for translation where it is written down; ``Language.say`` translates it where it is shown."""
+    """Marks a text for translation where it is written; ``Language.say`` translates it."""
     return message
 
 
 @dataclass(frozen=True)
 class Language:
-    """One language of one place. ``tag`` is the language's own ("en", "fr", "ar"), ``locale`` has the territory too."""
+    """One language as it is written in one territory.
+
+    ``tag`` is the language's own ("en", "fr", "ar"), ``locale`` has the territory too.
+    """
 
     tag: str
     locale: Locale = field(repr=False, compare=False)
@@ -73,7 +85,10 @@ class Language:
         return text.format(n=self.number(n), **values)
 
     def sentence(self, text: str) -> str | None:
-        """A sentence made in English elsewhere, by the first pattern it matches; None where there is none."""
+        """A sentence made in English elsewhere, by the first pattern it matches.
+
+        None where there is none.
+        """
         if self.catalogue is None:
             return without_isolates(text)
         for pattern, template in _patterns(self.tag):
@@ -84,7 +99,11 @@ class Language:
         return None
 
     def _part(self, name: str, text: str) -> str:
-        """A part of a sentence: a date, a fraction, a phrase that has a pattern, prose that has none, or names with commas between."""
+        """A part of a sentence in this language.
+
+        It is a date, a fraction, a phrase that has a pattern, prose that has none, or names with commas
+        between.
+        """
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return self.dated(date.fromisoformat(text), "d MMMM y")
         if re.fullmatch(r"\d+\.\d+", text):
@@ -100,7 +119,10 @@ class Language:
         )
 
     def number(self, value: float, decimals: int = 0, trim: bool = False) -> str:
-        """A number with the digits and separators of the place; ``trim``: no more decimals than it needs."""
+        """A number with the digits and separators of the place.
+
+        ``trim``: no more decimals than it needs.
+        """
         return _number(float(value), ("#" if trim else "0") * decimals, str(self.locale))
 
     def dated(self, day: date, form: str = "EEEE d MMMM y") -> str:

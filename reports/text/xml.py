@@ -1,4 +1,4 @@
-"""XML as this project writes and reads it: built from parts, never from text, and read without entities."""
+"""XML: built from parts, never from text, and read without entities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _NO_XML = re.compile(
 def add(
     parent: ElementTree.Element, name: str, text: str | None = None, **attributes: str
 ) -> ElementTree.Element:
-    """A new last child of ``parent``; signs that XML cannot hold are left out of its text and attributes."""
+    """A new last child of ``parent``.
+
+    Signs that XML cannot hold are left out of its text and attributes.
+    """
     child = ElementTree.SubElement(
         parent, name, {key: plain_text(value) for key, value in attributes.items()}
     )
@@ -37,11 +40,14 @@ def to_xml(root: ElementTree.Element) -> str:
 
 
 def read_xml(raw: bytes) -> ElementTree.Element | None:
-    """The root of a document in UTF-8; None for what is no XML, or declares a document type or entities of its own."""
+    """The root of a document in UTF-8.
+
+    None for what is no XML, or declares a document type or entities of its own.
+    """
     try:
         text = raw.decode("utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             return None
-        return ElementTree.fromstring(text)  # noqa: S314 (entities are declared nowhere but in a document type)
+        return ElementTree.fromstring(text)  # noqa: S314 (no document type, so no entities)
     except (UnicodeDecodeError, ValueError, ElementTree.ParseError):
         return None

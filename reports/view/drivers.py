@@ -1,4 +1,4 @@
-"""Why a number is what it is: the causes behind its distance from the calendar's, and what the coming days may bring."""
+"""What drives a number: causes of its distance from the calendar's, and the days ahead."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from reports.view.slots import Slot, slot_kind, slot_words
 
 MAX_CAUSES = 3
 MIN_CONTRIBUTION = 0.05
-"""Log-odds: a cause that moves the number by less, about one part in a hundred of an even chance, is left out."""
+"""Log-odds: a cause that moves the number by less is left out.
+
+It is about one part in a hundred of an even chance.
+"""
 BAND = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
 class Fan:
-    """What the coming days may bring at one place: quantiles on the valid days, in the units of the history."""
+    """What the coming days may bring at one place.
+
+    Quantiles on the valid days, in the units of the history.
+    """
 
     days: tuple[date, ...]
     low: tuple[float, ...]
@@ -39,7 +45,10 @@ class Drivers:
 
 
 def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Drivers | None:
-    """What raises and what lowers the number of the place most at risk on its worst day; None where nothing is known of it."""
+    """What raises and what lowers the number of the place most at risk on its worst day.
+
+    None where nothing is known of it.
+    """
     worst = _worst(hazard)
     if worst is None or "contribution" not in forecast:
         return None
@@ -114,7 +123,10 @@ def _sentences(causes: dict[str, float], lang: Language) -> tuple[str, ...]:
 
 
 def fans(forecast: xr.Dataset, hazard: str) -> dict[str, Fan]:
-    """What the hazard's quantity may be on the days ahead, 9 times in 10, by place; without those where it is not foretold."""
+    """What the hazard's quantity may be on the days ahead, 9 times in 10, by place.
+
+    Without those where it is not foretold.
+    """
     if "outlook" not in forecast:
         return {}
     lead, window = forecast["lead_days"].values, forecast["window_days"].values

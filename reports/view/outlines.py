@@ -1,4 +1,7 @@
-"""Outlines of places for maps and alerts: read from a region's boundaries file and simplified so that neighbours still fit."""
+"""Outlines of places for maps and alerts.
+
+Read from a region's boundaries file and simplified so that neighbours still fit.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _RING = 10  # vertices that a ring should have on average to still look like its
 
 @dataclass(frozen=True)
 class Outline:
-    """A location's outer rings, each closed and counter-clockwise, as (longitude, latitude) in degrees; holes are left out."""
+    """A location's outer rings, as (longitude, latitude) in degrees.
+
+    Each is closed and counter-clockwise; holes are left out.
+    """
 
     location: str
     polygons: tuple[Ring, ...]
@@ -33,12 +39,14 @@ class Outline:
 def outlines(region: Region, max_vertices: int = 100) -> dict[str, Outline]:
     """Outlines by location id; none where the region names no boundaries or no locations.
 
-    A feature is a location's where its ``id`` or one property equals the location's id or one of its names, whatever case and
-    accents; that property is the same for all: the one by which most locations are found. Several features may be one location.
-    Simplified as a coverage (Visvalingam and Whyatt 1993), as little as gives every location ``max_vertices`` at most, 5 or
-    more, the repeated last one of each ring counted. Of many rings only the largest are kept, one for ten of the vertices;
-    where that is not enough, fewer, and a single ring that is still too long becomes its convex hull or its bounding box.
-    Raises RiskError: a file that cannot be read or is not GeoJSON in degrees, or a location without a polygon in it.
+    A feature is a location's where its ``id`` or one property equals the location's id or one of
+    its names, whatever case and accents; that property is the same for all: the one by which most
+    locations are found. Several features may be one location. Simplified as a coverage (Visvalingam
+    and Whyatt 1993), as little as gives every location ``max_vertices`` at most, 5 or more, the
+    repeated last one of each ring counted. Of many rings only the largest are kept, one for ten of
+    the vertices; where that is not enough, fewer, and a single ring that is still too long becomes
+    its convex hull or its bounding box. Raises RiskError: a file that cannot be read or is not
+    GeoJSON in degrees, or a location without a polygon in it.
     """
     if not region.boundaries or not region.locations:
         return {}
@@ -60,11 +68,13 @@ def _features(path: Path) -> list[dict[str, Any]]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RiskError(
-            f"boundaries {path}: it cannot be read ({error.strerror}); give the path of a GeoJSON file."
+            f"boundaries {path}: it cannot be read ({error.strerror}); give the path of a "
+            "GeoJSON file."
         ) from None
     except (ValueError, RecursionError):
         raise RiskError(
-            f"boundaries {path}: it is not JSON in UTF-8, expected a GeoJSON FeatureCollection; save it as that."
+            f"boundaries {path}: it is not JSON in UTF-8, expected a GeoJSON FeatureCollection; "
+            "save it as that."
         ) from None
     features = (
         document.get("features")
@@ -73,7 +83,8 @@ def _features(path: Path) -> list[dict[str, Any]]:
     )
     if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
         raise RiskError(
-            f"boundaries {path}: found no features, expected a GeoJSON FeatureCollection; save it as that."
+            f"boundaries {path}: found no features, expected a GeoJSON FeatureCollection; save "
+            "it as that."
         )
     return features
 
@@ -86,7 +97,8 @@ def _shapes(
     keys = sorted({key for text in texts for key in text}, key=lambda key: (key != "", key))
     if not keys:
         raise RiskError(
-            f"boundaries {path}: no feature has an id or a property that is text; add the location ids as property 'id'."
+            f"boundaries {path}: no feature has an id or a property that is text; add the "
+            "location ids as property 'id'."
         )
     by_key = [{location.id: _named(location, texts, key) for location in locations} for key in keys]
     matches = max(by_key, key=lambda matched: sum(map(bool, matched.values())))
@@ -114,7 +126,7 @@ def plain(text: str) -> str:
 
 
 def _named(location: Location, texts: Sequence[Mapping[str, str]], key: str) -> list[int]:
-    """The features whose ``key`` is the place's id, else those whose ``key`` is one of its names."""
+    """The features whose ``key`` is the location's id, else those where it is one of its names."""
     for wanted in ({plain(location.id)}, {plain(name) for name in location.names.values()}):
         if matches := [i for i, text in enumerate(texts) if text.get(key) in wanted]:
             return matches
@@ -126,7 +138,8 @@ def _joined(features: Sequence[Mapping[str, Any]], location: str, path: Path) ->
     if not polygons:
         expected = "expected one polygon or more whose id or name is the location's"
         raise RiskError(
-            f"boundaries {path}: found no feature for location {location!r}, {expected}; add it or mend the name."
+            f"boundaries {path}: found no feature for location {location!r}, {expected}; add it "
+            "or mend the name."
         )
     return polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)
 
@@ -143,12 +156,14 @@ def _polygons(feature: Mapping[str, Any], location: str, path: Path) -> Iterator
         shapely.errors.ShapelyError,
     ):
         raise RiskError(
-            f"boundaries {path}: the geometry of location {location!r} is not GeoJSON; save the file again."
+            f"boundaries {path}: the geometry of location {location!r} is not GeoJSON; save the "
+            "file again."
         ) from None
     corners = shapely.get_coordinates(geometry)
     if not (np.isfinite(corners).all() and (np.abs(corners) <= (180, 90)).all()):
         raise RiskError(
-            f"boundaries {path}: location {location!r} lies outside of the world, expected degrees; save the file in WGS 84."
+            f"boundaries {path}: location {location!r} lies outside of the world, expected "
+            "degrees; save the file in WGS 84."
         )
     for part in shapely.get_parts(geometry if geometry.is_valid else shapely.make_valid(geometry)):
         yield from (
@@ -159,7 +174,7 @@ def _polygons(feature: Mapping[str, Any], location: str, path: Path) -> Iterator
 
 
 def _simplified(shapes: list[shapely.Geometry], max_vertices: int) -> list[shapely.Geometry]:
-    """The shapes with the least simplification that gives each ``max_vertices``, as far as there is one."""
+    """The shapes with the least simplification that gives each ``max_vertices``, where there is one."""
     west, south, east, north = shapely.total_bounds(shapes)
     extent = max(east - west, north - south)
     tolerance, simplified = extent * _FIRST, shapes

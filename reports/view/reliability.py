@@ -1,4 +1,4 @@
-"""How good is this, for those who act: how often each colour came and what came of it, and whether chances mean what they say."""
+"""The track record: how often each colour came, what came of it, what chances were worth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ OR_WORSE = {
 
 @dataclass(frozen=True)
 class ColourCounts:
-    """A colour (or worse) at a lead, days a year at a place, as text: ``shown``, ``hits``, ``false`` alarms, ``missed``."""
+    """A colour (or worse) at a lead, days a year at a place, as text.
+
+    ``shown``, ``hits``, ``false`` alarms, ``missed``.
+    """
 
     colour: str
     title: str
@@ -42,7 +45,7 @@ class ColourCountsRow:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Cases of about one probability: its mean, the share that happened with its range, how many."""
+    """Cases of about one probability: its mean, the share that happened, its range, how many."""
 
     forecast: float
     observed: float
@@ -67,7 +70,10 @@ def track_record_of(
     slots: tuple[Slot, ...],
     lang: Language,
 ) -> TrackRecord | None:
-    """The panel of a hazard; None where nothing was counted. ``slots``: the columns of its verdicts, in reading order."""
+    """The panel of a hazard.
+
+    None where nothing was counted. ``slots``: the columns of its verdicts, in reading order.
+    """
     mine = colours[colours["hazard"] == hazard] if len(colours) else colours
     if not len(mine):
         return None
@@ -145,11 +151,13 @@ def _sentence(row: dict, ahead: str, lang: Language) -> str:
     values = {"colour": lang.say(title), "ahead": ahead, **numbers}
     if row["shown"] == 0:
         return lang.say(
-            "{colour}, {ahead}: never reached; {missed} event days a year at a place came without it.",
+            "{colour}, {ahead}: never reached; {missed} event days a year at a place came "
+            "without it.",
             **values,
         )
     return lang.say(
-        "{colour}, {ahead}: {shown} days a year at a place. It came true on {hits} of them, {false} were false alarms; "
+        "{colour}, {ahead}: {shown} days a year at a place. It came true on {hits} of them, "
+        "{false} were false alarms; "
         "{missed} event days came without it.",
         **values,
     )

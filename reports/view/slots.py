@@ -39,7 +39,10 @@ def slot_kind(lead_days: int, window_days: int) -> str:
 
 
 def slot_label(slot: Slot, lang: Language) -> tuple[str, str]:
-    """Two short lines under a column: weekday and day; the window's length; or the lead of an index."""
+    """Two short lines under a column.
+
+    Weekday and day; the window's length; or the lead of an index.
+    """
     if slot.kind == "day":
         return lang.dated(slot.valid, "EEEEEE"), lang.dated(slot.valid, "d")
     if slot.kind == "any":

@@ -19,7 +19,10 @@ from reports.view.slots import Slot, reading_order, slot_kind
 
 @dataclass(frozen=True)
 class Score:
-    """One cell of the table. ``published`` is the skill of the number shown, ``model`` the model's with its 95 % interval."""
+    """One cell of the table.
+
+    ``published`` is the skill of the number shown, ``model`` the model's with its 95 % interval.
+    """
 
     verdict: str
     published: str
@@ -31,7 +34,10 @@ class Score:
 
 @dataclass(frozen=True)
 class SkillByLead:
-    """Skill against climatology at one lead: of the published number, and the model's with its interval."""
+    """Skill against climatology at one lead.
+
+    Of the published number, and the model's with its interval.
+    """
 
     slot: Slot
     published: float
@@ -42,7 +48,10 @@ class SkillByLead:
 
 @dataclass(frozen=True)
 class LevelVerdict:
-    """A level in words: (which days, which verdict, what it means), and its row of scores (None where not computed)."""
+    """A level in words.
+
+    (which days, which verdict, what it means), and its row of scores (None where not computed).
+    """
 
     level: int
     name: str
@@ -73,7 +82,10 @@ def hazard_verdicts(
     issued: date,
     lang: Language,
 ) -> list[HazardVerdict]:
-    """One panel per hazard, from the scores table of the whole region and its record, see ``reports.publish``."""
+    """One panel per hazard.
+
+    ``scores``: of the whole region. ``record``: see ``reports.publish``.
+    """
     of = {name: scores[scores["hazard"] == name] if len(scores) else scores for name in hazards}
     return [_panel(name, of[name], record, missing.get(name, ""), issued, lang) for name in hazards]
 
@@ -155,7 +167,10 @@ def _score(row: dict[Any, Any] | None, lang: Language) -> Score | None:
 
 
 def published_skill(row: dict[Any, Any]) -> float:
-    """Brier skill of the published number against the calendar: 1 - brier_published / brier_climatology."""
+    """Brier skill of the published number against the calendar.
+
+    1 - brier_published / brier_climatology.
+    """
     reference = float(row["brier_climatology"])
     return 1 - float(row["brier_published"]) / reference if reference > 0 else math.nan
 
@@ -183,7 +198,10 @@ def _phrases(
 
 
 def grouped(present: Sequence[tuple[Slot, str]]) -> list[tuple[list[Slot], str]]:
-    """Slots and verdicts with neighbours of one verdict together; all of them where there is but one verdict."""
+    """Slots and verdicts with neighbours of one verdict together.
+
+    All of them where there is but one verdict.
+    """
     if len({verdict for _, verdict in present}) == 1:
         return [([slot for slot, _ in present], present[0][1])]
     groups: list[tuple[list[Slot], str]] = []
