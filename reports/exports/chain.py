@@ -58,10 +58,7 @@ def alerts(
     sent = sent or region.issue_time(issued)
     folder = earlier or previous
     kept = {text_of(root, "identifier"): (name, raw) for name, raw, root in documents(earlier)}
-    before: dict[str, list[Message]] = {}
-    for message in messages(folder, region.name):
-        if message.expires is None or message.expires > sent:
-            before.setdefault(message.hazard, []).append(message)
+    before = _not_expired(folder, region.name, sent)
     claimed = claims_of(folder, region.name)
     claims = still_claimed(table, read_published(folder), claimed, issued)
     below = taken_back(table, claimed, issued)
@@ -70,23 +67,26 @@ def alerts(
     parts = alert_parts(table, issued, claims)
     files = dict(kept.values())
     for hazard in sorted({*parts, *before}):
-        out = sorted(
-            before.get(hazard, ()), key=lambda message: (message.issued, message.identifier)
-        )
+        out = before.get(hazard, [])
         if hazard not in parts:
             files |= _cancels(out, sent, BELOW_YELLOW, kept, issued)
             continue
         identifier = _identifier(region.name, hazard, parts[hazard][0].colour, issued, taken=kept)
-        lifted = [
-            location
-            for message in below
-            if message.hazard == hazard
-            for location in message.locations
-        ]
-        root = alert_message(parts[hazard], context, out, identifier, sorted(set(lifted)))
+        lifted = {one for claim in below if claim.hazard == hazard for one in claim.locations}
+        root = alert_message(parts[hazard], context, out, identifier, sorted(lifted))
         if not (earlier and len(out) == 1 and _says(out[0].root) == _says(root)):
             files[_file(identifier)] = to_xml(root)
     return dict(sorted(files.items()))
+
+
+def _not_expired(folder: Path | None, region: str, sent: datetime) -> dict[str, list[Message]]:
+    """The messages of a folder that stand and have not expired, by hazard, the oldest first."""
+    standing: dict[str, list[Message]] = {}
+    order = sorted(messages(folder, region), key=lambda message: message.identifier)
+    for message in sorted(order, key=lambda message: message.issued):
+        if message.expires is None or message.expires > sent:
+            standing.setdefault(message.hazard, []).append(message)
+    return standing
 
 
 def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -74,13 +75,7 @@ def history_chart(
     x_of = _time_axis(days, fan)
     xs = x_of(days.values.astype("datetime64[D]")).tolist()
 
-    def y_of(values: Sequence[float] | np.ndarray) -> list[float | None]:
-        placed = (
-            np.round(BOTTOM + (np.asarray(values) - y[0]) / (y[-1] - y[0]) * (TOP - BOTTOM), 1)
-            + 0.0
-        )
-        return [v if math.isfinite(v) else None for v in placed.tolist()]
-
+    y_of = partial(_heights, y=y)
     ahead = x_of(np.array(fan.days, dtype="datetime64[D]")).tolist() if fan else []
     ys = {name: y_of(array) for name, array in columns.items()}
     beyond = _beyond(columns)
@@ -115,6 +110,13 @@ def told(text: str, lang: Language) -> str:
     """
     translated = lang.say(text)
     return translated if translated != text else lang.sentence(text) or text
+
+
+def _heights(values: Sequence[float] | np.ndarray, y: Sequence[float]) -> list[float | None]:
+    """Where values lie on the axis of the ticks ``y``; None for a missing one."""
+    share = (np.asarray(values) - y[0]) / (y[-1] - y[0])
+    placed = np.round(BOTTOM + share * (TOP - BOTTOM), 1) + 0.0
+    return [value if math.isfinite(value) else None for value in placed.tolist()]
 
 
 def _ends(fan: Fan | None) -> tuple[np.ndarray, ...]:

@@ -36,8 +36,8 @@ def write_index(settings: Settings) -> Path:
 
     These are index.html and feed.xml, and for each region latest.html (which leads to the newest
     report) and feed.xml. The index and the leading pages are in English and in every language of a
-    region's newest report. Only whole folders named by a date count; hindcasts lie elsewhere and are
-    left out. A report that was retracted stays where it is, and the pages say why. Regions that
+    region's newest report. Only whole folders named by a date count; hindcasts lie elsewhere and
+    are left out. A report that was retracted stays where it is, and the pages say why. Regions that
     publish at the same time take turns.
     """
     settings.published.mkdir(parents=True, exist_ok=True)

@@ -212,7 +212,7 @@ def signed(value: float, lang: Language) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with a capital first letter; a program's name, such as open_meteo, stays as it is."""
+    """The text with a capital first letter; a program's name, as open_meteo, stays as it is."""
     return text if "_" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 

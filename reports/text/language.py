@@ -101,8 +101,8 @@ class Language:
     def _part(self, name: str, text: str) -> str:
         """A part of a sentence in this language.
 
-        It is a date, a fraction, a phrase that has a pattern, prose that has none, or names with commas
-        between.
+        It is a date, a fraction, a phrase that has a pattern, prose that has none, or names with
+        commas between.
         """
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return self.dated(date.fromisoformat(text), "d MMMM y")

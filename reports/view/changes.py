@@ -142,38 +142,32 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
         if move.stands or (rank(move.before) > 0 > rank(move.after) and move.location.id in held)
     ]
     unknown = [move for move in down if rank(move.after) < 0 and move.location.id not in held]
-    sentences = []
-    if names:
-        sentences.append(
-            lang.say(
-                "{hazard}: all clear in {places}.",
-                hazard=title,
-                places=location_listing(names, lang),
-            )
+    sentences = [
+        lang.say(
+            "{hazard}: all clear in {places}.", hazard=title, places=location_listing(names, lang)
         )
-    if partly:
-        sentences.append(
-            lang.say(
-                "{hazard}: no longer yellow or worse in {places} ({days}).",
-                hazard=title,
-                **_where(partly, lang),
-            )
+        if names
+        else "",
+        lang.say(
+            "{hazard}: no longer yellow or worse in {places} ({days}).",
+            hazard=title,
+            **_where(partly, lang),
         )
-    if stands:
-        sentences.append(
-            lang.say(
-                "{hazard}: not confirmed today in {places} ({days}); this is no all-clear.",
-                hazard=title,
-                **_where(stands, lang),
-            )
+        if partly
+        else "",
+        lang.say(
+            "{hazard}: not confirmed today in {places} ({days}); this is no all-clear.",
+            hazard=title,
+            **_where(stands, lang),
         )
-    if unknown:
-        sentences.append(
-            lang.say(
-                "{hazard}: no colour can be told any more in {places} ({days}); "
-                "this is no all-clear.",
-                hazard=title,
-                **_where(unknown, lang),
-            )
+        if stands
+        else "",
+        lang.say(
+            "{hazard}: no colour can be told any more in {places} ({days}); this is no all-clear.",
+            hazard=title,
+            **_where(unknown, lang),
         )
-    return sentences
+        if unknown
+        else "",
+    ]
+    return [sentence for sentence in sentences if sentence]

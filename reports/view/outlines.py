@@ -174,7 +174,7 @@ def _polygons(feature: Mapping[str, Any], location: str, path: Path) -> Iterator
 
 
 def _simplified(shapes: list[shapely.Geometry], max_vertices: int) -> list[shapely.Geometry]:
-    """The shapes with the least simplification that gives each ``max_vertices``, where there is one."""
+    """The shapes with the least simplification that gives each ``max_vertices``, if any does."""
     west, south, east, north = shapely.total_bounds(shapes)
     extent = max(east - west, north - south)
     tolerance, simplified = extent * _FIRST, shapes

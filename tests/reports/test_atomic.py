@@ -158,7 +158,7 @@ def test_a_reader_finds_every_file_at_all_times(tmp_path: Path):
 KILLED = """
 import sys, time
 from pathlib import Path
-from reports import folders
+from reports.storage import atomic
 folder, moment = Path(sys.argv[1]), sys.argv[2]
 def wait(*ignored):
     print("here", flush=True)
@@ -169,17 +169,17 @@ def write(aside):
         wait()
     (aside / "part0").write_text("two")
 if moment == "before the exchange":
-    folders._put = wait
+    atomic._put = wait
 if moment == "between two renames":
-    folders._exchange = lambda first, second: False
-    rename, count = folders.os.rename, []
+    atomic._exchange = lambda first, second: False
+    rename, count = atomic.os.rename, []
     def once(one, other):
         count.append(1)
         wait() if len(count) == 2 else rename(one, other)
-    folders.os.rename = once
+    atomic.os.rename = once
 if moment == "cleaning up":
-    folders.shutil.rmtree = wait
-folders.publish_folder(folder, write, "provenance.json")
+    atomic.shutil.rmtree = wait
+atomic.publish_folder(folder, write, "provenance.json")
 """
 
 
