@@ -82,8 +82,8 @@ def alerts(
 def _not_expired(folder: Path | None, region: str, sent: datetime) -> dict[str, list[Message]]:
     """The messages of a folder that stand and have not expired, by hazard, the oldest first."""
     standing: dict[str, list[Message]] = {}
-    order = sorted(messages(folder, region), key=lambda message: message.identifier)
-    for message in sorted(order, key=lambda message: message.issued):
+    order = sorted(messages(folder, region), key=lambda one: (one.issued, one.identifier))
+    for message in order:
         if message.expires is None or message.expires > sent:
             standing.setdefault(message.hazard, []).append(message)
     return standing

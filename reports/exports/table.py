@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from reports.storage.archive import retraction_against
+from reports.storage.retraction import retraction_of
 
 COLUMNS = (
     "region", "location", "hazard", "level", "issued", "valid", "lead_days", "window_days",
@@ -112,7 +112,7 @@ def read_published(folder: Path | None) -> pd.DataFrame | None:
     Nothing is held against a retracted report: its colours are no longer given.
     """
     try:
-        if folder is None or retraction_against(folder) is not None:
+        if folder is None or retraction_of(folder) is not None:
             return None
         return read_forecast_csv(folder / "forecast.csv")
     except (OSError, ValueError):

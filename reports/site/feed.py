@@ -74,7 +74,7 @@ def _summary(report: ArchivedReport) -> str:
         f"{head.get('title', '')}: {head.get('sentence', '')}" for head in report.headlines
     ]
     if report.retraction:
-        sentences = [f"Retracted: {report.retraction['reason']}", *sentences]
+        sentences = [f"Retracted: {report.retraction.reason}", *sentences]
     else:
         sentences = [
             f"{words} To do: {head['action']}" if head.get("action") else words
@@ -89,7 +89,7 @@ def updated(report: ArchivedReport) -> datetime:
     Else midnight UTC of its day.
     """
     stamp = (
-        report.retraction["at"]
+        report.retraction.at
         if report.retraction
         else report.provenance.get("sent") or report.day.isoformat()
     )

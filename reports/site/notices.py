@@ -8,45 +8,34 @@ data/retractions/<region>/<day>.json. A report made again shows it again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 import unicodedata
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from configs import Region, RiskError, Settings
 from reports.render.html import render_template
-from reports.storage.archive import ALERTS, OURS, PROVENANCE, RETRACTION
+from reports.storage.archive import ALERTS, OURS, PROVENANCE
 from reports.storage.atomic import publish_folder, write_whole
 from reports.storage.print_pages import print_page
+from reports.storage.retraction import (
+    RETRACTION,
+    Retraction,
+    forecast_digest,
+    retractions,
+    standing_retraction,
+)
 from reports.text.language import Language, language_of
 
 MAX_NOTE_LENGTH, MAX_REASON_LENGTH = 2000, 500
 Cancel = Callable[[Path, str, datetime], dict[str, str]]
 _BLOCK = re.compile(r"<!-- notices -->.*?<!-- /notices -->", re.DOTALL)
 _MAIN = re.compile(r"<main\b[^>]*>")
-
-
-@dataclass(frozen=True)
-class Retraction:
-    """Why and when (UTC) a report was retracted, and the SHA-256 of its forecast.csv.
-
-    Another forecast is another report.
-    """
-
-    reason: str
-    at: str
-    forecast: str
-
-    @property
-    def moment(self) -> datetime:
-        """When it was retracted."""
-        return datetime.fromisoformat(self.at)
 
 
 def checked(text: str, what: str, most: int) -> str:
@@ -100,37 +89,6 @@ def read_note(region: Region, issued: date, settings: Settings) -> str:
         return ""
     plain = "".join(char for char in text.replace("\r\n", "\n") if not _unprintable(char)).strip()
     return plain if len(plain) <= MAX_NOTE_LENGTH else plain[: MAX_NOTE_LENGTH - 1] + "…"
-
-
-def retractions(path: Path) -> tuple[Retraction, ...]:
-    """The retractions a retraction.json tells of, the newest first.
-
-    None where there is no such file.
-    """
-    if not path.is_file():
-        return ()
-    newest = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(
-        Retraction(stored["reason"], stored["at"], stored["forecast"])
-        for stored in (newest, *newest["earlier"])
-    )
-
-
-def retraction_of(folder: Path) -> Retraction | None:
-    """The retraction that stands against the report in a published folder.
-
-    None where there is none or it has been corrected.
-    """
-    return _standing(retractions(folder / RETRACTION), _digest(folder))
-
-
-def _standing(known: tuple[Retraction, ...], digest: str) -> Retraction | None:
-    return next((retraction for retraction in known if retraction.forecast == digest), None)
-
-
-def _digest(folder: Path) -> str:
-    path = folder / "forecast.csv"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _state_path(region: Region, issued: date, settings: Settings) -> Path:
@@ -192,9 +150,9 @@ def retract(
             "--reason: found nothing, expected a sentence that says why the report is retracted; "
             "give one."
         )
-    path, digest = _state_path(region, issued, settings), _digest(folder)
+    path, digest = _state_path(region, issued, settings), forecast_digest(folder)
     known = retractions(path)
-    before = _standing(known, digest)
+    before = standing_retraction(known, digest)
     if before and before.reason != why:
         raise RiskError(
             f"{region.name} {issued}: found it retracted already because {before.reason!r}, "
@@ -236,10 +194,10 @@ def add_notices(
     Writes retraction.json and cancelled alerts beside them. Returns the pages that changed. The
     same state gives the same bytes, however often it is done.
     """
-    known, digest = retractions(_state_path(region, issued, settings)), _digest(folder)
+    known, digest = retractions(_state_path(region, issued, settings)), forecast_digest(folder)
     if known:
         (folder / RETRACTION).write_text(_state_text(known), encoding="utf-8", newline="\n")
-    if (standing := _standing(known, digest)) and (folder / ALERTS).is_dir():
+    if (standing := standing_retraction(known, digest)) and (folder / ALERTS).is_dir():
         for name, text in (cancel or _cancel_alerts())(
             folder, standing.reason, standing.moment
         ).items():
@@ -258,7 +216,7 @@ def with_notices(
     html: str, folder: Path, region: Region, issued: date, settings: Settings, tag: str
 ) -> str:
     """A page, or a print page, of the report in a folder with its notices in a language."""
-    return _with_block(html, render_notices(region, issued, settings, tag, _digest(folder)))
+    return _with_block(html, render_notices(region, issued, settings, tag, forecast_digest(folder)))
 
 
 def _cancel_alerts() -> Cancel:
@@ -286,7 +244,7 @@ def render_notices(
     ``forecast``: SHA-256 of the report's forecast.csv.
     """
     known = retractions(_state_path(region, issued, settings))
-    standing, note = _standing(known, forecast), read_note(region, issued, settings)
+    standing, note = standing_retraction(known, forecast), read_note(region, issued, settings)
     if not known and not note:
         return ""
     language = language_of(lang, region.timezone)

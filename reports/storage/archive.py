@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from configs import RESERVED, TAGS, Settings
+from reports.storage.retraction import Retraction, retraction_of
 from reports.text.language import Language, language_of
 
 PROVENANCE = "provenance.json"
-RETRACTION = "retraction.json"
 CSV, GEOJSON, NETCDF = "forecast.csv", "forecast.geojson", "forecast.nc"
 SCORES = "scores.csv"
 ALERTS = "alerts"
@@ -104,31 +103,14 @@ class ArchivedReport:
         return (*(name for name in FILES if (self.folder / name).is_file()), *alerts)
 
     @cached_property
-    def retraction(self) -> Mapping[str, str] | None:
-        """See ``retraction_against``."""
-        return retraction_against(self.folder)
+    def retraction(self) -> Retraction | None:
+        """See ``retraction_of``."""
+        return retraction_of(self.folder)
 
     @property
     def retracted_on(self) -> date | None:
         """The day of the retraction that stands against it, in UTC."""
-        return datetime.fromisoformat(self.retraction["at"]).date() if self.retraction else None
-
-
-def retraction_against(folder: Path) -> Mapping[str, str] | None:
-    """``reason`` and ``at`` of the retraction that stands against the report in a folder.
-
-    None where there is none or another forecast took its place.
-    """
-    path = folder / RETRACTION
-    if not path.is_file():
-        return None
-    newest = json.loads(path.read_text(encoding="utf-8"))
-    forecast = folder / "forecast.csv"
-    digest = hashlib.sha256(forecast.read_bytes()).hexdigest() if forecast.is_file() else ""
-    known = [newest, *newest.get("earlier", ())]
-    return next(
-        (retraction for retraction in known if retraction.get("forecast", digest) == digest), None
-    )
+        return self.retraction.moment.date() if self.retraction else None
 
 
 def html_name(tag: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs import RiskError
-from reports.storage import atomic as folders
+from reports.storage import atomic
 from reports.storage.atomic import publish_folder
 
 MARK = "provenance.json"
@@ -31,7 +31,7 @@ def _texts(folder: Path) -> set[str]:
 def way(request, monkeypatch):
     """Both ways to replace a folder: the system's exchange, and two renames where it has none."""
     if request.param == "two renames":
-        monkeypatch.setattr(folders, "_exchange", lambda first, second: False)
+        monkeypatch.setattr(atomic, "_exchange", lambda first, second: False)
 
 
 def test_a_folder_is_made_replaced_and_left_clean(way, tmp_path: Path):
