@@ -16,7 +16,9 @@ from reports.view.standing import Claim
 
 @dataclass(frozen=True)
 class AlertPart:
-    """A part of a hazard's alert: one colour, its places, its rows of the forecast table, and when.
+    """A part of a hazard's alert.
+
+    One colour, its locations, its rows of the forecast table, and when.
 
     ``first`` and ``last`` are the days it holds. ``window_days``: 1, or of how many days it is one
     of. ``confirmed``: today's numbers give the colour; else an earlier message did, and it stands.
@@ -60,9 +62,9 @@ def alert_parts(
 def _of_table(hazard: str, rows: pd.DataFrame, issued: date) -> list[AlertPart]:
     """The parts of a hazard's coloured rows.
 
-    A place is in the part of its highest colour, and, where other days have that colour or a still
-    higher one without being confirmed, in a part of those too. Single days have their say on when;
-    windows of several days only where no single day of the place has the colour.
+    A location is in the part of its highest colour, and, where other days have that colour or a
+    still higher one without being confirmed, in a part of those too. Single days have their say on
+    when; windows of several days only where no single day of the location has the colour.
     """
     location = rows["location"]
     sure = rows["rank"].where(rows["confirmed"], 0).groupby(location).transform("max")

@@ -92,7 +92,7 @@ def alert_message(
     identifier: str,
     lifted: Sequence[str],
 ) -> ElementTree.Element:
-    """The message; its first part tells which places of earlier ones are ``lifted``."""
+    """The message; its first part tells which locations of earlier ones are ``lifted``."""
     root = ElementTree.Element("alert", xmlns=CAP)
     _head(root, identifier, context.region.sender, context.sent, context.status)
     add(root, "msgType", "Update" if before else "Alert")
@@ -170,7 +170,7 @@ def _action(actions: Mapping[str, str], colour: str) -> str:
 
 
 def _peak(part: AlertPart, level: int) -> tuple[float, float]:
-    """The highest chance of a level and the usual one of the same place and day; NaN for none."""
+    """The highest chance of a level, and the usual one there and then; NaN for none."""
     if not part.confirmed:
         return math.nan, math.nan
     here = part.rows[(part.rows["level"] == level) & part.rows["probability"].notna()]
@@ -315,7 +315,7 @@ def cancel_message(
 ) -> str:
     """A Cancel that refers to a message and says that it no longer stands.
 
-    In its languages, of its places and times, as far as they are not over.
+    In its languages, of its locations and times, as far as they are not over.
     """
     root = ElementTree.Element("alert", xmlns=CAP)
     _head(root, identifier, text_of(message.root, "sender"), sent, text_of(message.root, "status"))

@@ -39,13 +39,13 @@ def alerts(
 ) -> dict[str, str]:
     """The messages to send with a forecast table, as file name -> CAP 1.2 document.
 
-    One message a hazard, with a part for each colour; a place is in the part of the highest colour
-    that any of its cells has. The same arguments give the same text. ``previous`` is the published
-    folder before this one: where messages of the hazard stand there and have not expired, the new
-    one is an Update that refers to all of them; it carries on what this forecast cannot tell, and
-    is a Cancel only where no place has a colour any more and the numbers can tell.
-    ``names``: id -> name of places that the region file does not name. ``earlier`` is the folder in
-    which this day's report was published already, with other numbers, and ``sent`` when this one
+    One message a hazard, with a part for each colour; a location is in the part of the highest
+    colour that any of its cells has. The same arguments give the same text. ``previous`` is the
+    published folder before this one: where messages of the hazard stand there and have not expired,
+    the new one is an Update that refers to all of them; it carries on what this forecast cannot
+    tell, and is a Cancel only where no location has a colour any more and the numbers can tell.
+    ``names``: id -> name of locations that the region file does not name. ``earlier`` is the folder
+    in which this day's report was published already, with other numbers, and ``sent`` when this one
     is: what was sent then stays as it is and is held against this forecast in place of
     ``previous``, so that a message that is out never changes.
     """
@@ -120,7 +120,7 @@ def _cancels(
 def _locations(
     table: pd.DataFrame, claims: Sequence[Claim], region: Region, names: Mapping[str, str]
 ) -> dict[str, Location]:
-    """The places of the table and of claims, by id."""
+    """The locations of the table and of claims, by id."""
     known = {location.id: location for location in region.locations}
     ids = [
         *table["location"].unique(),

@@ -42,7 +42,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class ChanceChart:
-    """The chance by day against the usual chance at one place."""
+    """The chance by day against the usual chance at one location."""
 
     title: str
     description: str

@@ -21,7 +21,7 @@ MAX_POINTS = 366
 
 @dataclass(frozen=True)
 class HistoryChart:
-    """The recent past at one place: SVG paths, and what they say in words.
+    """The recent past at one location: SVG paths, and what they say in words.
 
     ``fan`` is the band that holds 9 in 10 of the coming days, ``median`` its middle; empty where
     nothing is foretold.
@@ -50,7 +50,7 @@ def history_chart(
     fan: Fan | None = None,
     most: int = MAX_POINTS,
 ) -> HistoryChart | None:
-    """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a place.
+    """The chart of ``value``, ``normal`` and ``threshold`` (time, location) at a location.
 
     None where nothing was measured.
 

@@ -1,4 +1,4 @@
-"""Maps of the places by day.
+"""Maps of the locations by day.
 
 Shapes in a small coordinate system, the colour of each, and what it says in words.
 
@@ -31,7 +31,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """A place on the map.
+    """A location on the map.
 
     Its id there, its SVG path (user units), the point its name or sign stands at, and its bounds
     (west, north, east, south; of a dot its westernmost point).
@@ -56,7 +56,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Patch:
-    """A place in one map: which shape, its colour ("" for none), and what to say of it."""
+    """A location in one map: which shape, its colour ("" for none), and what to say of it."""
 
     shape: str
     at: Point
@@ -75,7 +75,7 @@ class DayMap:
 
 @dataclass(frozen=True)
 class Name:
-    """A place's name on the large map."""
+    """A location's name on the large map."""
 
     at: Point
     text: str
@@ -85,7 +85,7 @@ class Name:
 class HazardMap:
     """A hazard's maps.
 
-    The highest colour of each place over all days, with names where there is room, then one for
+    The highest colour of each location over all days, with names where there is room, then one for
     each day.
     """
 
@@ -96,9 +96,9 @@ class HazardMap:
 
 
 def sheet_of(region: Region) -> Sheet | None:
-    """The region's places as shapes.
+    """The region's locations as shapes.
 
-    Outlines where there are any, else dots; None for fewer than two places on the map.
+    Outlines where there are any, else dots; None for fewer than two locations on the map.
     """
     drawn = outlines(region, MAX_VERTICES)
     points = {location.id: (location.longitude, location.latitude) for location in region.locations}
@@ -247,7 +247,7 @@ def _day(
 def _patch(
     location: NamedLocation, cell: RiskCell | None, sheet: Sheet, lang: Language, stands: str = ""
 ) -> Patch:
-    """The place in the colour of a cell, or in that which ``stands`` where it is higher."""
+    """The location in the colour of a cell, or in that which ``stands`` where it is higher."""
     shape = sheet.shapes[location.id]
     if rank(stands) > rank(cell.colour if cell else ""):
         return Patch(shape.id, shape.at, stands, _unconfirmed(location, stands, lang))
@@ -279,7 +279,7 @@ def _unconfirmed(location: NamedLocation, colour: str, lang: Language) -> str:
 
 
 def _ordered(sheet: Sheet, patches: Sequence[Patch]) -> tuple[Patch, ...]:
-    """Large places first, so that a small one inside another is seen."""
+    """Large locations first, so that a small one inside another is seen."""
     order = [shape.id for shape in sheet.shapes.values()]
     return tuple(sorted(patches, key=lambda patch: order.index(patch.shape)))
 
@@ -287,7 +287,7 @@ def _ordered(sheet: Sheet, patches: Sequence[Patch]) -> tuple[Patch, ...]:
 def _names(
     rows: Sequence[tuple[NamedLocation, Sequence[RiskCell | None]]], sheet: Sheet
 ) -> tuple[Name, ...]:
-    """Names that do not run into each other or over the edge, of the places most at risk first."""
+    """Names that do not run into each other or over the edge, the most at risk first."""
     taken: list[tuple[float, float, float, float]] = []
     names = []
     for location, _ in rows:

@@ -20,7 +20,7 @@ Before = Mapping[tuple[str, str, int, object], str]
 class Changes:
     """Sentences by hazard: what rose or fell, and what is no longer yellow or worse.
 
-    ``clear``: hazard and places in a line each.
+    ``clear``: hazard and locations in a line each.
     """
 
     since: date
@@ -31,7 +31,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class _Move:
-    """The colour of a place and slot in the report before and in this one.
+    """The colour of a location and slot in the report before and in this one.
 
     ``stands``: this one does not confirm it.
     """
@@ -72,7 +72,7 @@ def _colours(table: pd.DataFrame) -> Before:
 
 
 def _moves(hazard: HazardOutlook, before: Before) -> list[_Move]:
-    """Every place and slot that both reports speak of."""
+    """Every location and slot that both reports speak of."""
     moves = []
     for location, slot, cell in hazard.cells():
         when: object = slot.valid if slot.kind == "day" else slot.lead_days
@@ -105,7 +105,7 @@ def _where(moves: Sequence[_Move], lang: Language) -> dict[str, str]:
 
 
 def _all_clear(hazard: HazardOutlook, moves: Sequence[_Move]) -> list[str]:
-    """Ids of the places that were yellow or worse and are green again, on every day."""
+    """Ids of the locations that were yellow or worse and are green again, on every day."""
     was = {move.location.id for move in moves if rank(move.before) > 0}
     still = {location.id for location, _, cell in hazard.cells() if rank(cell.colour) > 0}
     still |= {standing.location.id for standing in hazard.standing}
@@ -127,7 +127,7 @@ def _clear(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> str
 
 
 def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> list[str]:
-    """Sentences: all clear in places, cleared on days of others, and what is no all-clear.
+    """Sentences: all clear in locations, cleared on days of others, and what is no all-clear.
 
     Neither a colour that is not confirmed nor one that can no longer be told is one.
     """

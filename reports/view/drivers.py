@@ -25,7 +25,7 @@ BAND = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True)
 class Fan:
-    """What the coming days may bring at one place.
+    """What the coming days may bring at one location.
 
     Quantiles on the valid days, in the units of the history.
     """
@@ -38,14 +38,14 @@ class Fan:
 
 @dataclass(frozen=True)
 class Drivers:
-    """Which number of which place and day is explained, and the sentences that explain it."""
+    """Which number of which location and day is explained, and the sentences that explain it."""
 
     subject: str
     sentences: tuple[str, ...]
 
 
 def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Drivers | None:
-    """What raises and what lowers the number of the place most at risk on its worst day.
+    """What raises and what lowers the number of the location most at risk on its worst day.
 
     None where nothing is known of it.
     """
@@ -67,7 +67,7 @@ def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Driv
 
 
 def _worst(hazard: HazardOutlook) -> tuple[NamedLocation, Slot, RiskCell] | None:
-    """The highest colour and chance of the place that stands first."""
+    """The highest colour and chance of the location that stands first."""
     location, row = hazard.rows[0]
     cells = [
         (slot, cell)
@@ -123,7 +123,7 @@ def _sentences(causes: dict[str, float], lang: Language) -> tuple[str, ...]:
 
 
 def fans(forecast: xr.Dataset, hazard: str) -> dict[str, Fan]:
-    """What the hazard's quantity may be on the days ahead, 9 times in 10, by place.
+    """What the hazard's quantity may be on the days ahead, 9 times in 10, by location.
 
     Without those where it is not foretold.
     """

@@ -1,4 +1,4 @@
-"""How many places and people each colour reaches, by the populations of the region file."""
+"""How many locations and people each colour reaches, by the populations of the region file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REACHED = ("yellow", "orange", "red")
 
 @dataclass(frozen=True)
 class Exposure:
-    """A hazard's places and people at each colour of ``REACHED`` or worse on any day, in words."""
+    """In words, how many locations and people reach each colour of ``REACHED`` or worse."""
 
     hazard: str
     title: str
@@ -22,7 +22,7 @@ class Exposure:
 
 
 def exposures(hazards: Sequence[HazardOutlook], lang: Language) -> tuple[Exposure, ...]:
-    """A row for each hazard that has a colour; nothing unless every place has a population."""
+    """A row for each hazard that has a colour; nothing unless every location has a population."""
     coloured = [hazard for hazard in hazards if hazard.colour]
     known = all(
         location.population is not None for hazard in coloured for location, _ in hazard.rows
@@ -42,7 +42,7 @@ def _exposure(hazard: HazardOutlook, lang: Language) -> Exposure:
 
 
 def _reached(hazard: HazardOutlook, colour: str) -> list[NamedLocation]:
-    """The places that reach the colour on any day, or where it stands."""
+    """The locations that reach the colour on any day, or where it stands."""
     stands = {
         standing.location.id
         for standing in hazard.standing

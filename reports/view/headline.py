@@ -47,7 +47,7 @@ def headline(
     missing: str = "",
     actions: Mapping[str, str] | None = None,
 ) -> Headline:
-    """The hazard's headline from its places and days, led by the highest colour that any has.
+    """The hazard's headline from its locations and days, led by the highest colour that any has.
 
     ``missing`` says why it has no numbers, if it has none. ``actions``: colour -> what the region
     file asks to do.
@@ -99,7 +99,7 @@ Found = tuple[NamedLocation, Slot, RiskCell]
 
 
 def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
-    """Sentences: the highest colour, then which colours other places have.
+    """Sentences: the highest colour, then which colours other locations have.
 
     A colour that today's numbers do not confirm is told apart from one that they give.
     """
@@ -126,7 +126,7 @@ def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
 
 
 def _highest(hazard: HazardOutlook) -> tuple[dict[NamedLocation, str], dict[NamedLocation, str]]:
-    """Each place's highest colour that its numbers give, and any higher one that only stands."""
+    """Each location's highest colour that its numbers give, and any higher one that only stands."""
     given: dict[bool, dict[NamedLocation, str]] = {True: {}, False: {}}
     cells = [(location, cell.colour, cell.confirmed) for location, _, cell in hazard.cells()]
     stands = [(standing.location, standing.colour, False) for standing in hazard.standing]
@@ -168,7 +168,7 @@ def _stands(hazard: HazardOutlook, lang: Language) -> str:
 
 
 def _others(colour: str, locations: Sequence[NamedLocation], chance: str, lang: Language) -> str:
-    """Of places that the first sentence does not name, empty where there are none."""
+    """Of locations that the first sentence does not name, empty where there are none."""
     if not locations:
         return ""
     values = {

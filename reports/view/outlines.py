@@ -1,4 +1,4 @@
-"""Outlines of places for maps and alerts.
+"""Outlines of locations for maps and alerts.
 
 Read from a region's boundaries file and simplified so that neighbours still fit.
 """

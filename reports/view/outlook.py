@@ -1,6 +1,6 @@
 """What a report shows of a forecast, free of any language.
 
-Hazards, their places and days, and the region's colour.
+Hazards, their locations and days, and the region's colour.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class NamedLocation:
 
 @dataclass(frozen=True)
 class RiskCell:
-    """One place and slot; chances are by level.
+    """One location and slot; chances are by level.
 
     ``state`` is "number", "season" (out of season) or "none" (no number). ``confirmed``: its
     numbers tell more than the calendar; a colour that they do not was given by an earlier report
@@ -66,7 +66,7 @@ class RiskCell:
 
 @dataclass(frozen=True)
 class Standing:
-    """A colour an earlier message gave a place until ``last``; no number of today tells of it."""
+    """A colour an earlier message gave a location until ``last``; no number of today tells."""
 
     location: NamedLocation
     colour: str
@@ -75,10 +75,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class HazardOutlook:
-    """A hazard over all places, the most at risk first.
+    """A hazard over all locations, the most at risk first.
 
-    ``rows`` holds an RiskCell or None per slot for each place. ``slot_colours`` is the region's
-    colour for each slot. ``colour`` is the highest that any place has, ``standing`` included.
+    ``rows`` holds a RiskCell or None per slot for each location. ``slot_colours`` is the region's
+    colour for each slot. ``colour`` is the highest that any location has, ``standing`` included.
     """
 
     name: str
@@ -92,11 +92,11 @@ class HazardOutlook:
 
     @property
     def assessed(self) -> bool:
-        """Whether any place and day has a number."""
+        """Whether any location and day has a number."""
         return any(cell.state == "number" for _, _, cell in self.cells())
 
     def cells(self) -> list[tuple[NamedLocation, Slot, RiskCell]]:
-        """Every place, slot and outlook that exists, in reading order."""
+        """Every location, slot and outlook that exists, in reading order."""
         return [
             (location, slot, cell)
             for location, row in self.rows
@@ -124,7 +124,7 @@ def hazard_title(name: str, lang: Language = ENGLISH) -> str:
 def named_locations(
     names: Mapping[str, str], region: Region, language: str = "en"
 ) -> dict[str, NamedLocation]:
-    """Every place by id, those that the region file declares included.
+    """Every location by id, those that the region file declares included.
 
     Its name is the region file's in the language, else the record's, else the id.
     """
@@ -221,7 +221,7 @@ def newest(table: pd.DataFrame) -> date | None:
 def _cells(
     name: str, table: pd.DataFrame, warm: tuple[int, int]
 ) -> dict[tuple[str, str, int, int], RiskCell]:
-    """Outlooks by place, kind, lead and window.
+    """Outlooks by location, kind, lead and window.
 
     Of two index windows for one lead, the one that has a number.
     """
@@ -308,10 +308,10 @@ def rank(colour: str) -> int:
 
 
 def region_colour(cells: Sequence[RiskCell]) -> str:
-    """The region's colour of a slot: the highest that any place has.
+    """The region's colour of a slot: the highest that any location has.
 
-    Below yellow it is green only where every place is; one the calendar knows as much about makes
-    it grey.
+    Below yellow it is green only where every location is; one the calendar knows as much about
+    makes it grey.
     """
     colours = {cell.colour for cell in cells if cell.colour}
     worst = max(colours, key=rank, default="")

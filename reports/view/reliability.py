@@ -21,7 +21,7 @@ OR_WORSE = {
 
 @dataclass(frozen=True)
 class ColourCounts:
-    """A colour (or worse) at a lead, days a year at a place, as text.
+    """A colour (or worse) at a lead, days a year at a location, as text.
 
     ``shown``, ``hits``, ``false`` alarms, ``missed``.
     """

@@ -15,7 +15,7 @@ class Slot:
 
     ``kind``: "day" (the event on that day), "any" (on any of ``window_days`` days from the issue
     day on) or "index" (an index whose window ends on the valid day; its length may differ between
-    places and is then not in the slot).
+    locations and is then not in the slot).
     """
 
     kind: str

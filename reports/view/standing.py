@@ -1,6 +1,6 @@
 """The alerts that are out and still stand, and what of them today's forecast cannot tell.
 
-Grey is no all-clear: what a message says of a place stands until a number tells otherwise or its
+Grey is no all-clear: what a message says of a location stands until a number tells otherwise or its
 last day is over.
 """
 
@@ -20,7 +20,7 @@ COLOURS = RISING[1:]
 
 @dataclass(frozen=True)
 class Claim:
-    """What a message says: that places have a colour from ``first`` to ``last``.
+    """What a message says: that locations have a colour from ``first`` to ``last``.
 
     ``window_days``: 1 where it speaks of single days, more where of some day among so many.
     """
@@ -42,7 +42,7 @@ def still_claimed(
     """What messages that are out say that today's forecast table cannot tell.
 
     ``earlier``: the forecast table that lies beside the messages. Each claim with those of its
-    places that have no such colour in the table, nor numbers there
+    locations that have no such colour in the table, nor numbers there
     that could take it back. Claims whose last day is over are left out.
     """
     claims = _to_come(claims, issued)
@@ -60,7 +60,7 @@ def still_claimed(
 
 
 def taken_back(table: pd.DataFrame, claims: Sequence[Claim], issued: date) -> tuple[Claim, ...]:
-    """What messages that are out say of places that the numbers put below yellow."""
+    """What messages that are out say of locations that the numbers put below yellow."""
     claims = _to_come(claims, issued)
     today = _cells(table, claims)
 
@@ -77,7 +77,7 @@ def _to_come(claims: Sequence[Claim], issued: date) -> list[Claim]:
 
 
 def _narrowed(claims: Sequence[Claim], wanted: Callable[[Claim, str], bool]) -> tuple[Claim, ...]:
-    """Each claim with the places that are wanted; without those where none is."""
+    """Each claim with the locations that are wanted; without those where none is."""
     narrowed = [
         replace(
             claim,
@@ -91,7 +91,7 @@ def _narrowed(claims: Sequence[Claim], wanted: Callable[[Claim, str], bool]) -> 
 def _cells(
     table: pd.DataFrame | None, claims: Sequence[Claim]
 ) -> Mapping[tuple[str, str], pd.DataFrame]:
-    """A row for each cell of the hazards and places of claims, by hazard and place.
+    """A row for each cell of the hazards and locations of claims, by hazard and location.
 
     ``tells``: its colour is one that numbers give.
     """
@@ -109,12 +109,12 @@ def _cells(
 
 
 def _has(colour: str, cells: pd.DataFrame | None) -> bool:
-    """Whether a place has the colour, or a higher one, on any day."""
+    """Whether a location has the colour, or a higher one, on any day."""
     return cells is not None and max(map(rank, cells["colour"])) >= rank(colour)
 
 
 def _told(claim: Claim, cells: pd.DataFrame | None, issued: date) -> bool:
-    """Whether a place's numbers tell of all that is claimed of the days to come."""
+    """Whether a location's numbers tell of all that is claimed of the days to come."""
     if cells is None:
         return False
     if hazards()[claim.hazard].windows_look_back:
@@ -128,9 +128,9 @@ def _told(claim: Claim, cells: pd.DataFrame | None, issued: date) -> bool:
 
 
 def _over(claim: Claim, cells: pd.DataFrame | None, issued: date) -> bool:
-    """Whether the table beside the message gave a place the colour on days that are all over.
+    """Whether the table beside the message gave a location the colour on days that are all over.
 
-    A message tells one first and last day for all its places; the table tells the days of each.
+    A message tells one first and last day for all its locations; the table tells the days of each.
     """
     if cells is None or claim.window_days > 1 or hazards()[claim.hazard].windows_look_back:
         return False
