@@ -28,7 +28,7 @@ from models.record import record_of
 from models.registry import Champion, Registry, code_version
 from models.stages import Assessment
 from models.training import Model, reference_years
-from reports.exports import read_published
+from reports.exports.table import read_published
 from sources import is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
@@ -112,7 +112,7 @@ def backtests_of(issue: Issue) -> dict[str, xr.Dataset]:
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
 def publish(
     issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]
-) -> reports.Published:
+) -> reports.Publication:
     """The report's folder; an official forecast also enters the index and MLflow."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
     before, settings = (
@@ -290,7 +290,7 @@ def make_forecast(issue: Issue) -> Outcome:
     }
     with stage("publish"):
         made = cast(
-            reports.Published,
+            reports.Publication,
             publish(issue, forecast, assessment, provenance_of(issue, degraded, told)),
         )
     return Outcome(

@@ -16,8 +16,8 @@ import reports
 from configs import CHECKOUT
 from features.hazards import LEVEL_NAMES, hazards
 from models.explain import causes_of
-from reports.language import END, FOREIGN, SENTENCE, language_of
-from reports.report import as_bdi
+from reports.render.html import as_bdi
+from reports.text.language import END, FOREIGN, SENTENCE, language_of
 from sources.common.http_exchange import LATER
 from sources.common.http_messages import Request
 
@@ -29,10 +29,10 @@ LANGUAGES = ("fr", "ar")
 def used() -> set[str]:
     """All messages written in the package's modules and templates; of plurals the singular."""
     found: set[str] = set()
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(FOLDER.rglob("*.py")):
         rows = extract("python", io.BytesIO(path.read_bytes()), KEYWORDS)
         found |= {row[1] if isinstance(row[1], str) else row[1][0] for row in rows}
-    for path in sorted((FOLDER / "templates").glob("*.html")):
+    for path in sorted((FOLDER / "render" / "templates").glob("*.html")):
         for _, _, message, _ in babel_extract(
             io.BytesIO(path.read_bytes()), ("say", "say_many"), [], {}
         ):
@@ -54,7 +54,7 @@ def declared() -> set[str]:
 
 @pytest.fixture(params=LANGUAGES)
 def catalogue(request: pytest.FixtureRequest):
-    with open(FOLDER / "translations" / f"{request.param}.po", "rb") as handle:
+    with open(FOLDER / "text" / "translations" / f"{request.param}.po", "rb") as handle:
         return read_po(handle, locale=request.param)
 
 
