@@ -42,7 +42,8 @@ def stages_path(path: Path) -> Path:
 def backtest(region: str, out: str = "scores.csv") -> Outcome:
     """Pulls a region's record, forecasts every past year from the years before it, and writes the scores to ``out``.
 
-    Where the record has weather forecasts, a second table beside it, scores_stages.csv for scores.csv, holds the stages apart.
+    Where the record has weather forecasts, a second table beside it, scores_stages.csv for
+    scores.csv, holds the state, the weather and the combined model apart.
     """
     settings, place, path = (
         Settings.from_environment(),
@@ -75,6 +76,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
         if len(assessment.weather):
             write_scores(assessment.weather, stages_path(path))
             notes.append(
-                f"With weather forecasts (N), without (K), and both, on the same days: {stages_path(path).name}"
+                "The state model, the weather model and both combined, on the same days: "
+                f"{stages_path(path).name}"
             )
         return concluded(Outcome(place.name, path, pulled.degraded, tuple(notes), scores))
