@@ -35,7 +35,7 @@ class ErrorModel:
     family: str
     scale: Callable[[np.ndarray], np.ndarray] = np.asarray
     back: Callable[[np.ndarray], np.ndarray] = np.asarray
-    spread_on_scale: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda spread, mean: spread
+    spread_on_scale: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda spread, _: spread
     temperature: bool = False
 
 

@@ -38,6 +38,7 @@ class EventContext:
 
     @property
     def locations(self) -> np.ndarray:
+        """Ids of the locations of the record."""
         return self.observations["location"].values
 
     def events(self, record: xr.Dataset) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""From what was known on one morning to a calibration: screen the pairs, fit, say what is silent."""
+"""From what was known on one morning to a calibration: screen, fit, flag what is silent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ from models.postprocessing.silence import (
 
 @dataclass(frozen=True)
 class Screened:
-    """What can be calibrated on the morning of ``today``: usable pairs by variable, flags, changes."""
+    """What can be calibrated on the morning of ``today``.
+
+    Usable pairs by variable, flags of the rest, changes of the forecast model, days a run is late.
+    """
 
     today: np.datetime64
     usable: Mapping[str, xr.Dataset]

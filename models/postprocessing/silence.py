@@ -40,6 +40,7 @@ class Reason:
     values: tuple[tuple[str, Value], ...] = ()
 
     def __str__(self) -> str:
+        """The text, which ends a sentence."""
         return REASON_TEXTS[self.key].format(**dict(self.values))
 
 

@@ -7,11 +7,7 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.special import gammaincinv, ndtr
 
-from features.hazards import Options
 from models.postprocessing.csgd import CSGD_TERMS, csgd_loss, gamma_quantile
-
-SEASON = Options((5, 10))
-DAY = np.timedelta64(1, "D")
 
 
 @pytest.mark.parametrize("seed", [81_011, 81_012])

@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 from province import Province
 
-from features.hazards import Options
 from models.postprocessing.forecast_pairs import (
     known_by,
     latest_available,
@@ -17,7 +16,6 @@ from models.postprocessing.forecast_pairs import (
 from models.postprocessing.screening import calibrate_on
 from models.postprocessing.trajectories import prepare_runs, sample_trajectories
 
-SEASON = Options((5, 10))
 DAY = np.timedelta64(1, "D")
 
 

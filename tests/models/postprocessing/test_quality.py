@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from features.hazards import Options
 from models.postprocessing.forecast_pairs import (
     plausible_range,
     within_range,
 )
 from models.postprocessing.quality import quality_flags, usable_pairs
 from models.postprocessing.silence import describe_flags
-
-SEASON = Options((5, 10))
-DAY = np.timedelta64(1, "D")
 
 
 def spoilt(

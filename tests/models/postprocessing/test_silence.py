@@ -20,7 +20,6 @@ from models.postprocessing.silence import (
 )
 from models.postprocessing.trajectories import prepare_runs, sample_trajectories
 
-DAY = np.timedelta64(1, "D")
 NAME = "air_temperature_max"
 BEGIN = np.datetime64("2009-03-01")
 
