@@ -42,9 +42,10 @@ from models.postprocessing.stacking_evaluation import (
 )
 from models.scores import corp
 from models.training import build_training_set, forecasters, train_model
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import LEADS
 from sources.exercise import world_of
 from sources.exercise.ahead import event_of, issue_forecasts, truth
-from sources.exercise.world import LEADS, Run, simulate
 
 OPTIONS = Options((5, 10))
 FIRST_FORECAST, MODEL_CHANGE, UNTIL = (

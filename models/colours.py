@@ -31,14 +31,14 @@ def colour_ranks(
     ``chance`` and ``usual``: probabilities (cell, level, ...). ``before`` (cell, ...): the rank
     given to the same valid day by the forecast before, which is withdrawn with a margin only.
     """
-    rules = region.colours.get(hazard.name) or hazard.colours
+    rules = region.colours.get(hazard.name) or hazard.colours.least
     rank = np.zeros(chance[:, 0].shape, dtype=int)
     given = np.zeros(rank.shape, dtype=int) if before is None else before
     for number, name in enumerate(COLOURS[1:], start=1):
         for level, least in rules.get(name, {}).items():
             p, q = chance[:, level - 1], usual[:, level - 1]
             with np.errstate(invalid="ignore"):
-                reached = (p >= least) & ((p >= hazard.colour_over_normal * q) | (p >= CERTAIN))
+                reached = (p >= least) & ((p >= hazard.colours.over_normal * q) | (p >= CERTAIN))
                 kept = (given >= number) & (p >= WITHDRAWN_BELOW * least)
             rank = np.where(reached | kept, np.maximum(rank, number), rank)
     return rank

@@ -91,7 +91,7 @@ def _terms(hazard: Hazard, spec: PredictorSpec, fitted: xr.Dataset, state: State
     if inputs.start is not None and spec.ensemble:
         chained = hazard.shifts is None
         usual = log_odds(conditional(state.climatology) if chained else state.climatology)
-        made[_cause(hazard, "overlap")] += np.nan_to_num(inputs.start - usual)
+        made[_cause(hazard, hazard.overlap[0])] += np.nan_to_num(inputs.start - usual)
     everywhere = np.arange(days * locations)
     c = np.repeat(inputs.shifts[:, None], days, axis=1).reshape(len(LEVELS), -1).T
     modifiers, fits = (

@@ -82,7 +82,7 @@ def colour_marks(
             shown = (rank[number] >= level)[ok]
             event = outcome[number, level - 1][ok] == 1
             of_years = np.unique(np.broadcast_to(years[:, None], ok.shape)[ok])
-            spans = _place_years(ok, years) / hazard.issue_step_days
+            spans = _place_years(ok, years) / hazard.backtesting.step_days
             yield {
                 "hazard": hazard.name, "lead_days": lead, "window_days": window, "colour": colour,
                 "shown": shown.sum() / spans, "hits": (shown & event).sum() / spans,

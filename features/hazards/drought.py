@@ -1,14 +1,15 @@
 """Drought: a standardised water balance far below what is usual for the date.
 
-SPEI over 90 days; on valid days where rain's share of the variance of the 90-day balance is below 0.6 (Mediterranean
-summers, where SPEI-90 is a thermometer) over 365 days instead. Balance = precipitation - PET; PET measured, else
-Hargreaves. SPI over 90 days where there is neither. Vicente-Serrano et al. 2010; Begueria et al. 2014; McKee et al. 1993.
+SPEI over 90 days; on valid days where rain's share of the variance of the 90-day balance is below
+0.6 (Mediterranean summers, where SPEI-90 is a thermometer) over 365 days instead. Balance =
+precipitation - PET; PET measured, else Hargreaves. SPI over 90 days where there is neither.
+Vicente-Serrano et al. 2010; Begueria et al. 2014; McKee et al. 1993.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numba
 import numpy as np
@@ -28,15 +29,18 @@ from features.calendar import (
 from features.evapotranspiration import hargreaves
 from features.hazards import (
     LEVELS,
-    SEASON,
+    SEASON_WAVES,
+    Backtesting,
     Cell,
+    Colours,
     Hazard,
     Options,
+    Predictor,
     Quantity,
     at_least,
     lagged,
     optional,
-    season_waves,
+    overlap_predictors,
     share_known,
     valid_index,
 )
@@ -60,7 +64,7 @@ ENSEMBLE_HALF_WINDOW = 10
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
-    """Distribution of the 90- and 365-day balance by day of year, what reaches each level, the record.
+    """Distribution of the 90- and 365-day balance by day of year, each level's limit, the record.
 
     ``limit`` (window, level, dayofyear, location) mm: at most this much is the level.
     ``index_window`` (dayofyear, location): 90 or 365, the window whose index counts on that valid
@@ -111,7 +115,8 @@ NO_PET, MEASURED, HARGREAVES = 0, 1, 2
 def _pet_source(observations: xr.Dataset) -> np.ndarray:
     """Where each location's PET comes from.
 
-    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else none.
+    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else
+    none.
     """
     wet = optional(observations, "precipitation")
     pet, tmax, tmin = (
@@ -134,7 +139,9 @@ def _latitude(observations: xr.Dataset) -> np.ndarray:
 
 
 def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> np.ndarray:
-    """Precipitation minus PET of each day, mm; precipitation alone where the place has no PET. (time, location).
+    """Precipitation minus PET of each day, mm; precipitation alone where the place has no PET.
+
+    (time, location).
 
     ``times`` are the days the values are of.
     """
@@ -157,7 +164,10 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
 
 
 def _fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
-    """Season and distribution of a window's sums by day of year, and why there is none: each (366, location)."""
+    """Season and distribution of a window's sums by day of year, and why there is none.
+
+    Each (366, location).
+    """
     season = np.where(spi, 0.0, seasonal_mean(total, times))
     apart = total - season[day_index(times)]
     fitted = {name: np.full(season.shape, np.nan) for name in _FITTED[1:]}
@@ -194,7 +204,10 @@ def _distributions(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamm
 
 
 def _limits(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
-    """Sums (level, 366, location), mm, whose index is the level's; NaN where the index is undefined."""
+    """Sums (level, 366, location), mm, whose index is the level's.
+
+    NaN where the index is undefined.
+    """
     logistic, gamma = _distributions(fit)
     at = [probability_of(standard) for standard in standards]
     return np.stack(
@@ -208,7 +221,10 @@ def _limits(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
 
 
 def _rain_share(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Rain's share of the variance of the 90-day balance in each doy window: cov(rain, balance) / var(balance)."""
+    """Rain's share of the variance of the 90-day balance in each window of days of the year.
+
+    cov(rain, balance) / var(balance), (366, location).
+    """
     index = day_index(times)
     both = np.isfinite(rain) & np.isfinite(balance)
     r, b = (
@@ -220,7 +236,10 @@ def _rain_share(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.
 
 
 def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Dataset) -> np.ndarray:
-    """SPEI (or SPI) of window sums (time, location) on days of year ``index``: standard normal, clipped to [-3, 3]."""
+    """SPEI (or SPI) of window sums (time, location) on days of year ``index``.
+
+    Standard normal, clipped to [-3, 3].
+    """
     number = _number(window, normals)
     fit = {name: normals[name].values[number][index] for name in _FITTED}
     logistic, gamma = _distributions(fit)
@@ -275,79 +294,16 @@ def index_that_counts(balance: np.ndarray, times: np.ndarray, normals: xr.Datase
 
 
 def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
-    """1 where the cell's window is the one that counts on its valid day, else NaN: (cell, time, location)."""
+    """1 where the cell's window is the one that counts on its valid day, else NaN.
+
+    (cell, time, location).
+    """
     window = normals["index_window"].values
     cells = [
         window[day_index(times + np.timedelta64(cell.lead_days, "D"))] == cell.window_days
         for cell in CELLS
     ]
     return np.where(np.stack(cells), 1.0, np.nan)
-
-
-FEATURES = (
-    "overlap_1",
-    "overlap_2",
-    "overlap_3",
-    "index_90d",
-    "index_365d",
-    "index_change_30d",
-    "balance_anomaly_sum_30d",
-    "observed_part",
-    "rain_share",
-    "air_temperature_anomaly_mean_90d",
-    "season_sine",
-    "season_cosine",
-)
-
-
-def predictors(
-    known: xr.Dataset,
-    normals: xr.Dataset,
-    rows: np.ndarray,
-    delays: Mapping[str, int],
-    options: Options,
-) -> dict[str, np.ndarray]:
-    """The overlap ensemble and where the indices stand; (row, cell, location)."""
-    latest = max(delays[str(name)] for name in known.data_vars)
-    behind = {str(name): latest - delays[str(name)] for name in known.data_vars}
-    together = known.assign(
-        {
-            name: (known[name].dims, lagged(known[name].values, days))
-            for name, days in behind.items()
-            if days
-        }
-    )
-    issued = known["init_time"].values
-    times = issued - np.timedelta64(latest, "D")
-    index = day_index(times)
-    balance = daily_balance(together, normals, times)
-    quarter, year = (trailing_sum(balance, window) for window in WINDOWS)
-    short, long = (
-        index_of(total[rows], index[rows], window, normals)
-        for total, window in zip((quarter, year), WINDOWS, strict=True)
-    )
-    before = index_of(lagged(quarter, 30)[rows], index[rows - 30], WINDOWS[0], normals)
-    recent = trailing_sum(balance, 30)
-    tmax = optional(together, "air_temperature_max")
-    state = {
-        "balance_anomaly_sum_30d": recent - normals["sum_30d_mean"].values[index],
-        "air_temperature_anomaly_mean_90d": trailing_mean(
-            tmax - normals["tmax_mean"].values[index], 90
-        ),
-    }
-    made = {name: values[rows] for name, values in state.items()}
-    made |= {"index_90d": short, "index_365d": long, "index_change_30d": short - before}
-    made = {name: values[:, None, :] for name, values in made.items()}
-    valid = valid_index(issued[rows], CELLS)
-    unknown = np.array([cell.lead_days + latest for cell in CELLS])
-    observed = 1 - np.minimum(unknown / np.array([cell.window_days for cell in CELLS]), 1.0)
-    shares = overlap_shares(balance, normals, issued, rows, latest)
-    made |= {f"overlap_{level}": shares[:, :, number] for number, level in enumerate(LEVELS)}
-    made |= {
-        "observed_part": observed[None, :, None],
-        "rain_share": normals["rain_share"].values[valid],
-    }
-    return made | season_waves(valid)
 
 
 def overlap_shares(
@@ -425,8 +381,104 @@ def _shares(
     return shares
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What predictors are read from: (day, location) as known on each day.
+
+    ``short``, ``long``, ``before``: the 90-day and the 365-day index, and the 90-day one 30 days
+    earlier, on the issue days alone. ``recent``: balance of 30 days, mm. ``unknown`` (cell,): days
+    of the window that no observation can tell of. ``shares`` (row, cell, level, location): the
+    overlap ensemble.
+    """
+
+    normals: xr.Dataset
+    index: np.ndarray
+    valid: np.ndarray
+    short: np.ndarray
+    long: np.ndarray
+    before: np.ndarray
+    recent: np.ndarray
+    tmax: np.ndarray
+    unknown: np.ndarray
+    shares: np.ndarray
+
+
+def observe(
+    known: xr.Dataset,
+    normals: xr.Dataset,
+    rows: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> Observed:
+    """Where the indices stand, and the overlap ensemble of where they may go."""
+    latest = max(delays[str(name)] for name in known.data_vars)
+    behind = {str(name): latest - delays[str(name)] for name in known.data_vars}
+    together = known.assign(
+        {
+            name: (known[name].dims, lagged(known[name].values, days))
+            for name, days in behind.items()
+            if days
+        }
+    )
+    issued = known["init_time"].values
+    times = issued - np.timedelta64(latest, "D")
+    index = day_index(times)
+    balance = daily_balance(together, normals, times)
+    quarter, year = (trailing_sum(balance, window) for window in WINDOWS)
+
+    def on_issue_days(total: np.ndarray, days: np.ndarray, window: int) -> np.ndarray:
+        values = np.full(total.shape, np.nan)
+        values[rows] = index_of(total[rows], days, window, normals)
+        return values
+
+    return Observed(
+        normals=normals,
+        index=index,
+        valid=valid_index(issued[rows], CELLS),
+        short=on_issue_days(quarter, index[rows], WINDOWS[0]),
+        long=on_issue_days(year, index[rows], WINDOWS[1]),
+        before=on_issue_days(lagged(quarter, 30), index[rows - 30], WINDOWS[0]),
+        recent=trailing_sum(balance, 30),
+        tmax=optional(together, "air_temperature_max"),
+        unknown=np.array([cell.lead_days + latest for cell in CELLS]),
+        shares=overlap_shares(balance, normals, issued, rows, latest),
+    )
+
+
+def _observed_part(seen: Observed) -> np.ndarray:
+    """Share of each cell's index window that is already observed: (row, cell, 1)."""
+    length = np.array([cell.window_days for cell in CELLS])
+    return (1 - np.minimum(seen.unknown / length, 1.0))[None, :, None]
+
+
+def _warmth(seen: Observed) -> np.ndarray:
+    return trailing_mean(seen.tmax - seen.normals["tmax_mean"].values[seen.index], 90)
+
+
+OBSERVED, MOVES = "the weather already observed", "how the index moves"
+
+PREDICTORS = (
+    *overlap_predictors(OBSERVED),
+    Predictor("index_90d", lambda s: s.short, MOVES),
+    Predictor("index_365d", lambda s: s.long, MOVES),
+    Predictor("index_change_30d", lambda s: s.short - s.before, MOVES),
+    Predictor(
+        "balance_anomaly_sum_30d",
+        lambda s: s.recent - s.normals["sum_30d_mean"].values[s.index],
+        MOVES,
+    ),
+    Predictor("observed_part", _observed_part, MOVES, by_cell=True),
+    Predictor("rain_share", lambda s: s.normals["rain_share"].values[s.valid], MOVES, by_cell=True),
+    Predictor("air_temperature_anomaly_mean_90d", _warmth, "temperature"),
+    *SEASON_WAVES,
+)
+
+
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
-    """The index that counts on each day and the level 1 threshold; standard normal units. The title says why days lack it."""
+    """The index that counts on each day and the level 1 threshold; standard normal units.
+
+    The title says why days lack it.
+    """
     times = observations["time"].values
     value = index_that_counts(daily_balance(observations, normals, times), times, normals)
     coords = {"time": times, "location": observations["location"].values}
@@ -449,7 +501,10 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 
 
 def reasons(normals: xr.Dataset) -> list[str]:
-    """Why the index that counts is undefined at some time of the year at some place; empty where it never is."""
+    """Why the index that counts is undefined at some time of the year at some place.
+
+    Empty where it never is.
+    """
     codes = normals["undefined"].sel(window=normals["index_window"])
     return [WHY_UNDEFINED[code] for code in np.unique(codes) if code]
 
@@ -465,38 +520,20 @@ HAZARD = Hazard(
         "air_temperature_mean",
     ),
     cells=CELLS,
-    gap_days=180,
-    first_training_years=20,
-    issue_step_days=5,
     thresholds={"level_1": "index", "level_2": "index", "level_3": "index"},
-    colours={"yellow": {1: 0.50}, "orange": {2: 0.40}, "red": {3: 0.40}},
-    colour_over_normal=1.5,
+    backtesting=Backtesting(gap_days=180, first_years=20, step_days=5),
+    colours=Colours({"yellow": {1: 0.50}, "orange": {2: 0.40}, "red": {3: 0.40}}, 1.5),
     fit_normals=fit_normals,
     margins=margins,
+    margin_days=455,
     shifts=shifts,
     applies=applies,
-    predictors=predictors,
     history=history,
-    features=FEATURES,
-    outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
-    state=(),
+    observe=observe,
+    predictors=PREDICTORS,
     newest="index_90d",
     memory_days=480,
-    margin_days=455,
-    by_cell=(*FEATURES[:3], "observed_part", "rain_share", *SEASON),
-    overlap=FEATURES[:3],
-    windows_look_back=True,
+    outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
     choices=("pet_source", "index_window"),
-    causes={
-        "the weather already observed": ("overlap",),
-        "how the index moves": (
-            "index_90d",
-            "index_365d",
-            "index_change_30d",
-            "balance_anomaly_sum_30d",
-            "observed_part",
-            "rain_share",
-        ),
-        "temperature": ("air_temperature_anomaly_mean_90d",),
-    },
+    windows_look_back=True,
 )

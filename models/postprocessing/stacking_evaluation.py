@@ -232,5 +232,5 @@ def _count_seasons(hazard: Hazard, with_forecasts: xr.Dataset, cell: int) -> int
     days = with_forecasts["init_time"].values[covered]
     months = days.astype("datetime64[M]").astype(int) - (begin - 1)
     counts = np.unique(months[months % 12 < length] // 12, return_counts=True)[1]
-    enough = MIN_SEASON_SHARE * length * 365.25 / 12 / hazard.issue_step_days
+    enough = MIN_SEASON_SHARE * length * 365.25 / 12 / hazard.backtesting.step_days
     return int((counts >= enough).sum())

@@ -9,8 +9,9 @@ import xarray as xr
 
 from features.hazards import Options, hazards
 from models.postprocessing.probabilities import EventContext
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import World
 from sources.exercise.ahead import issue_forecasts
-from sources.exercise.world import Run, World, simulate
 
 SEASON = Options((5, 10))
 START, END = np.datetime64("1996-01-01"), np.datetime64("2012-12-31")
