@@ -24,9 +24,9 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
 from models import predict as prediction
+from models.postprocessing.stacking_evaluation import Assessment
 from models.record import record_of
 from models.registry import Champion, Registry, code_version
-from models.stages import Assessment
 from models.training import Model, reference_years
 from reports.exports.table import read_published
 from sources import is_exercise, sources_of
@@ -120,7 +120,7 @@ def publish(
         issue.settings if issue.official else None,
     )
     backtests = backtests_of(issue)
-    past = record_of(backtests, assessment.known, issue.region)
+    past = record_of(backtests, assessment.state, issue.region)
     made = reports.publish(
         forecast,
         assessment.table,

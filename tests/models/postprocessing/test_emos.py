@@ -1,4 +1,4 @@
-"""Error models adapt to the newest errors that are known, and only to these."""
+"""EMOS models adapt to the newest errors that are known, and only to these."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from models.errors import (
+from models.postprocessing.calibration import Calibration
+from models.postprocessing.emos import (
+    MAX_MEMORY_DAYS,
     MEMORY_DAYS,
-    MEMORY_REACH,
-    RECENT_WORTH,
-    Errors,
-    known_after,
+    RECENT_PRIOR_ERRORS,
     recent_error,
 )
-from models.paths import draw_paths, learn_by, read_archive, ready_runs
+from models.postprocessing.forecast_pairs import known_after, pair_archive
+from models.postprocessing.screening import calibrate_on
+from models.postprocessing.trajectories import prepare_runs, sample_trajectories
 
 DAY = np.timedelta64(1, "D")
 NAME = "air_temperature_max"
@@ -56,44 +57,44 @@ def drifting(
     return observations, forecasts
 
 
-def learnt(observations: xr.Dataset, forecasts: xr.Dataset, day: np.datetime64) -> Errors:
-    archive = read_archive(forecasts, observations, [NAME])
-    return learn_by(archive, observations, day, changes=[], months=(month_of(day),))
+def calibrated(observations: xr.Dataset, forecasts: xr.Dataset, day: np.datetime64) -> Calibration:
+    archive = pair_archive(forecasts, observations, [NAME])
+    return calibrate_on(archive, observations, day, changes=[], months=(month_of(day),))
 
 
 def month_of(day: np.datetime64) -> int:
     return int(day.astype("datetime64[M]").astype(int) % 12 + 1)
 
 
-def shares(errors: Errors) -> np.ndarray:
-    return errors.learnt[NAME]["coefficient"].sel(term="recent").values
+def shares(calibration: Calibration) -> np.ndarray:
+    return calibration.by_variable[NAME]["coefficient"].sel(term="recent").values
 
 
 def test_recent_errors_are_a_decaying_mean_of_those_known() -> None:
-    """Errors 2 and 1 of the days 3 and 2 before, and 1000 of the day before, not known yet.
+    """Calibration 2 and 1 of the days 3 and 2 before, and 1000 of the day before, not known yet.
 
-    With d = exp(-1 / 15): (2 + 0 * d + ...) by step 2: (1 + 2 d) / (1 + d + 2).
+    With d = exp(-1 / 15): (2 + 0 * d + ...) known after 2 days: (1 + 2 d) / (1 + d + 2).
     """
     error = np.array([2.0, 1.0, 1000.0, np.nan])[:, None]
     d = np.exp(-1 / MEMORY_DAYS)
-    found = recent_error(error, np.zeros(4, int), step=2)[:, 0]
-    expected = [0, 0, 2 / (1 + RECENT_WORTH), (1 + 2 * d) / (1 + d + RECENT_WORTH)]
-    np.testing.assert_allclose(found, expected)
+    recent = recent_error(error, np.zeros(4, int), known_after=2)[:, 0]
+    expected = [0, 0, 2 / (1 + RECENT_PRIOR_ERRORS), (1 + 2 * d) / (1 + d + RECENT_PRIOR_ERRORS)]
+    np.testing.assert_allclose(recent, expected)
 
 
 def test_errors_of_another_forecast_model_count_nothing() -> None:
     error = np.array([5.0, 5.0, 5.0, 1.0, 0.0])[:, None]
-    found = recent_error(error, np.array([0, 0, 0, 1, 1]), step=1)[:, 0]
-    assert found[3] == 0
-    assert found[4] == pytest.approx(1 / (1 + RECENT_WORTH))
+    recent = recent_error(error, np.array([0, 0, 0, 1, 1]), known_after=1)[:, 0]
+    assert recent[3] == 0
+    assert recent[4] == pytest.approx(1 / (1 + RECENT_PRIOR_ERRORS))
 
 
 def test_errors_beyond_the_reach_count_nothing() -> None:
-    error = np.zeros((MEMORY_REACH + 2, 1))
+    error = np.zeros((MAX_MEMORY_DAYS + 2, 1))
     error[0] = 9.0
-    found = recent_error(error, np.zeros(len(error), int), step=1)[:, 0]
-    assert found[MEMORY_REACH] > 0
-    assert found[MEMORY_REACH + 1] == 0
+    recent = recent_error(error, np.zeros(len(error), int), known_after=1)[:, 0]
+    assert recent[MAX_MEMORY_DAYS] > 0
+    assert recent[MAX_MEMORY_DAYS + 1] == 0
 
 
 @pytest.mark.parametrize(
@@ -102,43 +103,48 @@ def test_errors_beyond_the_reach_count_nothing() -> None:
 def test_an_error_is_known_when_its_day_is(delay: int, run_delay: int, expected: list[int]) -> None:
     """Of lead 2, seen a day late, when the run is 3 days old; a run a day late knows one more."""
     observations, forecasts = drifting(0.0, 83_001, 200, delay, run_delay)
-    pairs = read_archive(forecasts, observations, [NAME])[NAME]
+    pairs = pair_archive(forecasts, observations, [NAME])[NAME]
     assert known_after(pairs).tolist() == expected
 
 
 def errors_of(
-    observations: xr.Dataset, forecasts: xr.Dataset, adapt: Callable[[Errors], Errors]
+    observations: xr.Dataset, forecasts: xr.Dataset, adapt: Callable[[Calibration], Calibration]
 ) -> tuple[float, float]:
     """RMSE (degC) of lead 1 over a year of fits each quarter, and the cover of 90 % intervals."""
-    pairs = read_archive(forecasts, observations, [NAME])[NAME]
-    paths, seen = [], []
+    pairs = pair_archive(forecasts, observations, [NAME])[NAME]
+    trajectories, seen = [], []
     for begin in np.arange("2005-04", "2006-04", 3, dtype="datetime64[M]"):
         days = np.arange(begin, begin + 1, dtype="datetime64[D]").astype("datetime64[ns]")
-        errors = adapt(learnt(observations, forecasts, days[0]))
-        paths.append(draw_paths(errors, ready_runs(errors, pairs, days), days)[:, :, 1])
+        calibration = adapt(calibrated(observations, forecasts, days[0]))
+        trajectories.append(
+            sample_trajectories(calibration, prepare_runs(calibration, pairs, days), days)[:, :, 1]
+        )
         seen.append(pairs["observed"].sel(init_time=days, horizon=1).values)
-    drawn, truth = np.concatenate(paths, axis=1), np.concatenate(seen)
+    drawn, truth = np.concatenate(trajectories, axis=1), np.concatenate(seen)
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     error = drawn.mean(axis=0) - truth
     return float(np.sqrt((error**2).mean())), float(((low <= truth) & (truth <= high)).mean())
 
 
-def unadapted(errors: Errors) -> Errors:
-    coefficient = errors.learnt[NAME]["coefficient"].copy()
+def unadapted(calibration: Calibration) -> Calibration:
+    coefficient = calibration.by_variable[NAME]["coefficient"].copy()
     coefficient.loc[{"term": "recent"}] = 0.0
-    return Errors({NAME: errors.learnt[NAME].assign(coefficient=coefficient)}, errors.temperatures, errors.meta)  # fmt: skip
+    changed = {NAME: calibration.by_variable[NAME].assign(coefficient=coefficient)}
+    return Calibration(changed, calibration.temperatures, calibration.meta)
 
 
 def test_a_bias_that_drifts_is_followed_and_intervals_stay_right() -> None:
-    """Drift of 1 degC beside errors of 1.2: from 1.34 on average, with sqrt(1 + 1.44) = 1.56 at worst.
+    """Drift of 1 degC beside errors of 1.2: 1.34 on average, sqrt(1 + 1.44) = 1.56 at worst.
 
     Less than 1.2 nobody can reach; the mean over 15 days leaves about half of the drift.
     """
     worlds = [drifting(1.0, seed) for seed in (83_021, 83_022, 83_023, 83_024)]
     still = np.mean([errors_of(*world, unadapted) for world in worlds], axis=0)
-    moved = np.mean([errors_of(*world, lambda errors: errors) for world in worlds], axis=0)
+    moved = np.mean(
+        [errors_of(*world, lambda calibration: calibration) for world in worlds], axis=0
+    )
     for world in worlds:
-        assert (shares(learnt(*world, np.datetime64("2006-01-01"))) > 0.5).all()
+        assert (shares(calibrated(*world, np.datetime64("2006-01-01"))) > 0.5).all()
     assert moved[0] < 0.94 * still[0]
     assert moved[1] == pytest.approx(0.89, abs=0.03)
     assert moved[1] >= still[1]
@@ -146,7 +152,7 @@ def test_a_bias_that_drifts_is_followed_and_intervals_stay_right() -> None:
 
 @pytest.mark.parametrize("seed", [83_003, 83_004, 83_005])
 def test_errors_that_do_not_persist_are_not_followed(seed: int) -> None:
-    assert (shares(learnt(*drifting(0.0, seed), np.datetime64("2006-06-01"))) < 0.15).all()
+    assert (shares(calibrated(*drifting(0.0, seed), np.datetime64("2006-06-01"))) < 0.15).all()
 
 
 @settings(max_examples=15, deadline=None)
@@ -158,7 +164,7 @@ def test_nothing_published_after_the_issue_day_changes_a_number(
     fitted = np.datetime64("2006-01-01", "ns")
     day = fitted + after * DAY
     observations, forecasts = drifting(1.0, 83_006, 800, delay, run_delay)
-    told = []
+    drawn = []
     for spoilt in (False, True):
         if spoilt:
             late = observations["time"] <= day - delay * DAY
@@ -167,33 +173,37 @@ def test_nothing_published_after_the_issue_day_changes_a_number(
             observations[NAME].attrs["delay_days"] = delay
             forecasts = forecasts.where(runs, nonsense)
             forecasts[NAME].attrs["delay_days"] = run_delay
-        errors = learnt(observations, forecasts, fitted)
-        pairs = read_archive(forecasts, observations, [NAME])[NAME]
-        errors = Errors(
-            {NAME: errors.learnt[NAME].assign_coords(month=[month_of(day)])},
-            errors.temperatures,
-            errors.meta,
+        calibration = calibrated(observations, forecasts, fitted)
+        pairs = pair_archive(forecasts, observations, [NAME])[NAME]
+        calibration = Calibration(
+            {NAME: calibration.by_variable[NAME].assign_coords(month=[month_of(day)])},
+            calibration.temperatures,
+            calibration.meta,
         )
-        told.append(draw_paths(errors, ready_runs(errors, pairs, np.array([day])), np.array([day])))
-    assert (shares(errors) > 0.3).all()
-    assert np.isfinite(told[0]).any()
-    np.testing.assert_array_equal(*told)
+        drawn.append(
+            sample_trajectories(
+                calibration, prepare_runs(calibration, pairs, np.array([day])), np.array([day])
+            )
+        )
+    assert (shares(calibration) > 0.3).all()
+    assert np.isfinite(drawn[0]).any()
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_the_day_before_matters_and_days_issued_together_are_as_alone() -> None:
     """An error that became known this morning moves the number; other issue days do not."""
     observations, forecasts = drifting(1.0, 83_007, 800)
     days = np.datetime64("2006-01-01", "ns") + np.arange(12) * DAY
-    errors = learnt(observations, forecasts, days[0])
-    pairs = read_archive(forecasts, observations, [NAME])[NAME]
-    together = draw_paths(errors, ready_runs(errors, pairs, days), days)
-    alone = draw_paths(errors, ready_runs(errors, pairs, days[7:8]), days[7:8])
+    calibration = calibrated(observations, forecasts, days[0])
+    pairs = pair_archive(forecasts, observations, [NAME])[NAME]
+    together = sample_trajectories(calibration, prepare_runs(calibration, pairs, days), days)
+    alone = sample_trajectories(calibration, prepare_runs(calibration, pairs, days[7:8]), days[7:8])
     np.testing.assert_array_equal(together[:, 7:8], alone)
     warmer = observations.copy(deep=True)
     warmer[NAME].loc[{"time": days[6]}] += 4.0
-    moved = draw_paths(
-        errors,
-        ready_runs(errors, read_archive(forecasts, warmer, [NAME])[NAME], days[7:8]),
+    moved = sample_trajectories(
+        calibration,
+        prepare_runs(calibration, pair_archive(forecasts, warmer, [NAME])[NAME], days[7:8]),
         days[7:8],
     )
     assert (moved[:, 0, 0] > alone[:, 0, 0]).all()
