@@ -15,11 +15,14 @@ from timing import REPEATS
 
 from configs import load_region
 from reports import publish
-from reports.alerts import alerts
-from reports.exports import write_csv, write_geojson, write_netcdf
-from reports.outlines import outlines
-from reports.pdf import pdf_of
-from reports.report import build, languages_of, to_html
+from reports.exports.chain import alerts
+from reports.exports.geojson import write_geojson
+from reports.exports.netcdf import write_netcdf
+from reports.exports.table import write_csv
+from reports.render.html import to_html, to_print
+from reports.render.pdf import pdf_of
+from reports.render.report import ReportInputs, build_page, languages_of
+from reports.view.outlines import outlines
 
 HAZARDS = ("heat", "flash_flood", "river_flood", "drought")
 MOST = 20.0
@@ -53,8 +56,9 @@ def main() -> None:
     one = forecasts().make_for(load_region("berkane"), hazards=HAZARDS)
     table, shapes, folder = one.table(), outlines(one.region), Path(tempfile.mkdtemp())
     told = one.forecast, one.scores, one.history, one.region, one.provenance
+    inputs = ReportInputs(one.forecast, table, one.scores, one.history, one.region, one.provenance)
     languages = languages_of(one.region)
-    pages = [to_html(build(*told, False, lang)) for lang in languages]
+    sheets = [to_print(build_page(inputs, lang)) for lang in languages]
     chances = table[table["level"] == 1].pivot(
         index="location", columns=["hazard", "lead_days", "window_days"], values="probability"
     )
@@ -73,10 +77,13 @@ def main() -> None:
 
     parts = {
         "pages": (
-            lambda: [to_html(build(*told, False, lang)) for lang in languages],
+            lambda: [to_html(build_page(inputs, lang)) for lang in languages],
             lambda: [chances.to_html() for _ in languages],
         ),
-        "PDFs": (lambda: [pdf_of(page) for page in pages], lambda: [pdf_of(plain) for _ in pages]),
+        "PDFs": (
+            lambda: [pdf_of(sheet) for sheet in sheets],
+            lambda: [pdf_of(plain) for _ in sheets],
+        ),
         "other files": (files, plain_files),
     }
     print(

@@ -1,13 +1,17 @@
-"""How much of the skill there can be the forecasts have, on the exercise, whose true chances are known; into docs/exercise.md.
+"""How much of the possible skill forecasts have on the exercise, whose truth is known.
 
-Of each cell: the skill of the truth (of what is known on the issue day, and of that without the weather forecasts: K-truth) over the
-calendar; the share of K-truth's that stage K has; the share of the truth's that stage N, both together, and the raw ensemble's own
-share of members over the threshold have; and whether both stages' chances are calibrated on what then happened. Skills are in
-expectation over outcomes: a Brier score is the mean squared distance to the true chance plus what nobody can know, so that rare events
-need no luck. Sums go over all seeds before any ratio is taken.
+Made for docs/exercise.md. For each level and lead: the skill of the truth over the climatology, and
+the share of it that each model has. *Truth* is the true probability by all that is known on the
+issue day; *state truth* that without the weather forecasts. The state model's share is of the state
+truth's skill. The shares of the weather model, the combined model and the raw ensemble (share of
+members over the threshold) are of the truth's. Beside them: whether the combined probabilities are
+calibrated on what then happened. Skills are in expectation over outcomes: a Brier score is the mean
+squared distance to the true probability plus what nobody can know, so that rare events need no
+luck. Sums go over all seeds before any ratio is taken.
 
-Calendar, thresholds and K are learnt at the begin of each of ERAS from all that was before it, N by quarter and the mixture by
-rolling origin from what was then past; all are held against the truth in the eras from TESTED on.
+Climatology, thresholds and the state model are learnt at the begin of each of ERAS from all that
+was before it, the weather model by quarter and the stacking weights by rolling origin from what was
+then past. All are held against the truth in the eras from TESTED on.
 """
 
 from __future__ import annotations
@@ -26,13 +30,22 @@ from configs import CHECKOUT, load_region
 from features.build import build_outcome, delays_of
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.baselines import log_odds
-from models.paths import read_archive, rolling_chances
+from models.postprocessing.forecast_pairs import pair_archive
+from models.postprocessing.probabilities import EventContext, rolling_event_probabilities
+from models.postprocessing.stacking_evaluation import (
+    BLOCK_DAYS,
+    COMBINED,
+    STAGES,
+    STATE,
+    WEATHER,
+    combined_probabilities,
+)
 from models.scores import corp
-from models.stages import BLOCK_DAYS, together
 from models.training import build_training_set, forecasters, train_model
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import LEADS
 from sources.exercise import world_of
 from sources.exercise.ahead import event_of, issue_forecasts, truth
-from sources.exercise.world import LEADS, Run, simulate
 
 OPTIONS = Options((5, 10))
 FIRST_FORECAST, MODEL_CHANGE, UNTIL = (
@@ -44,8 +57,8 @@ ERAS = ((2012, 2015), (2016, 2020), (2021, 2025))  # first and last year
 TESTED = 2016
 DRAWS = 400
 LAST_LEAD = 6
-FEWEST_EVENTS = 100  # for calibration
-SPEAKERS = ("K", "N", "both", "raw")
+MIN_EVENTS = 100  # for calibration
+FORECASTERS = (STATE, WEATHER, COMBINED, "raw")
 CALIBRATION = (
     "of the truth's mean",
     "in the large",
@@ -60,7 +73,10 @@ CALIBRATION = (
 def province(
     seed: int, variants: Sequence[str], members: int, since: int
 ) -> tuple[Run, xr.Dataset, xr.Dataset]:
-    """A run of the 16 communes from the year ``since`` on, its record, and its forecasts, as the store would give them."""
+    """A run of the 16 communes from the year ``since`` on, its record and its forecasts.
+
+    As the store would give them.
+    """
     rules = {
         "seed": seed,
         "variants": frozenset(variants),
@@ -93,7 +109,10 @@ def province(
 
 
 def issue_days(hazard: Hazard, normals: xr.Dataset, era: tuple[int, int], step: int) -> np.ndarray:
-    """Days the hazard has a cell on, every ``step``-th; none within 15 days of the era's begin, which K's training ends at."""
+    """Days the hazard has a cell on, every ``step``-th.
+
+    None within 15 days of the era's begin, where the state model's training ends.
+    """
     days = np.arange(
         f"{era[0]}-01-16", np.datetime64(f"{era[1]}-12-31") - 16, dtype="datetime64[D]"
     ).astype("datetime64[ns]")
@@ -103,7 +122,10 @@ def issue_days(hazard: Hazard, normals: xr.Dataset, era: tuple[int, int], step: 
 def raw_share(
     hazard: Hazard, forecasts: xr.Dataset, normals: xr.Dataset, days: np.ndarray, lead: int
 ) -> np.ndarray:
-    """Share of the members above the level 1 threshold of the valid day: (init_time, location); NaN for rain, which has none."""
+    """Share of the members above the level 1 threshold of the valid day: (init_time, location).
+
+    NaN for rain, which has none.
+    """
     name = hazard.requires[0]
     members = forecasts[name].sel(init_time=days).isel(lead_time=lead).values
     if hazard.name == "flash_flood":
@@ -126,7 +148,10 @@ def raw_share(
 
 @dataclasses.dataclass(frozen=True)
 class Said:
-    """What each forecaster said in the test years, what was right, and what happened: arrays (cell, level, init_time, location)."""
+    """Each forecaster's probabilities in the test years, the true ones, and what happened.
+
+    Arrays (cell, level, init_time, location).
+    """
 
     days: np.ndarray
     numbers: dict[str, np.ndarray]
@@ -146,10 +171,10 @@ def rehearse(
     )
     eras = [_era(hazard, run, observations, forecasts, era, step) for era in ERAS]
     whole = xr.concat(eras, dim="init_time")
-    whole = whole.assign(both=(whole["model"].dims, together(hazard, whole, 1))).sel(
+    whole = whole.assign(both=(whole["model"].dims, combined_probabilities(hazard, whole, 1))).sel(
         init_time=slice(str(TESTED), None)
     )
-    numbers = {"K": "model", "N": "weather", "both": "both", "raw": "raw"}
+    numbers = STAGES | {"raw": "raw"}
     rest = (whole[part].values for part in ("calendar", "right", "right_known", "outcome"))
     return Said(
         whole["init_time"].values,
@@ -175,9 +200,8 @@ def _era(
         hazard, hazard.events(observations, normals, OPTIONS), normals, OPTIONS
     ).sel(init_time=days)
     said = forecasters(model, observations, days, delays, OPTIONS)
-    weather = rolling_chances(
-        hazard, read_archive(forecasts, observations), observations, normals, OPTIONS, days
-    )
+    context = EventContext(hazard, observations, normals, OPTIONS)
+    weather = rolling_event_probabilities(context, pair_archive(forecasts, observations), days)
     parts = {
         "model": said["model"].values,
         "calendar": said["climatology"].values,
@@ -201,11 +225,14 @@ def _era(
 
 
 def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
-    """What adds up over seeds, of one level and lead, over the days and places where N speaks; the noise of the truth's draws taken off."""
+    """What adds up over seeds, of one level and lead, where the weather model has a number.
+
+    The noise of the truth's draws is taken off.
+    """
     k = level - 1
     right, known, calendar = one.right[lead, k], one.right_known[lead, k], one.calendar[lead, k]
     said = {name: part[lead, k] for name, part in one.numbers.items()}
-    ok = np.isfinite(right + known + calendar + said["N"])
+    ok = np.isfinite(right + known + calendar + said[WEATHER])
     if np.isfinite(said["raw"]).any():
         ok &= np.isfinite(said["raw"])
 
@@ -216,7 +243,7 @@ def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
         "n": float(ok.sum()),
         "calendar": far(calendar, right),
         "calendar_known": far(calendar, known),
-        "K_known": far(said["K"], known),
+        "state_known": far(said[STATE], known),
     }
     made |= {name: far(part, right) for name, part in said.items()}
     unknowable = [float((to * (1 - to))[ok].sum() * DRAWS / (DRAWS - 1)) for to in (right, known)]
@@ -225,14 +252,16 @@ def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
 
 
 def calibration(seeds: list[Said], level: int, lead: int) -> dict[str, float]:
-    """Of both stages' chances beside what happened: events, ratio in the large, logistic slope and its 90 % interval, CORP's share.
+    """Calibration of the combined probabilities on what happened.
 
-    And beside the true chances, which luck does not touch: their ratio, and the CORP share that luck leaves to the truth itself.
+    Events, ratio in the large, logistic slope and its 90 % interval, CORP's share. And on the true
+    probabilities, which luck does not touch: their ratio, and the CORP share that luck leaves to
+    the truth itself.
     """
     p, y, t, block = [], [], [], []
     for number, one in enumerate(seeds):
         said, happened, right = (
-            one.numbers["both"][lead, level - 1],
+            one.numbers[COMBINED][lead, level - 1],
             one.outcome[lead, level - 1],
             one.right[lead, level - 1],
         )
@@ -247,7 +276,7 @@ def calibration(seeds: list[Said], level: int, lead: int) -> dict[str, float]:
             [*block, days + 10**6 * number],
         )
     chance, event, true, blocks = (np.concatenate(part) for part in (p, y, t, block))
-    if event.sum() < FEWEST_EVENTS:
+    if event.sum() < MIN_EVENTS:
         return {"events": event.sum(), "of the truth's mean": chance.sum() / true.sum()}
     unreliable, _, uncertainty = corp(chance, event)
     low, slope, high = slope_interval(chance, event, blocks)
@@ -295,11 +324,13 @@ def table(seeds: list[Said]) -> pd.DataFrame:
             row = {
                 "level": level,
                 "lead": lead,
-                "K-truth's skill": _skill(total, "_known"),
-                "K": 1 - total["K_known"] / total["calendar_known"],
+                "state truth's skill": _skill(total, "_known"),
+                STATE: 1 - total["state_known"] / total["calendar_known"],
             }
             row["truth's skill"] = _skill(total, "")
-            row |= {name: 1 - total.get(name, np.nan) / total["calendar"] for name in SPEAKERS[1:]}
+            row |= {
+                name: 1 - total.get(name, np.nan) / total["calendar"] for name in FORECASTERS[1:]
+            }
             rows.append(row | calibration(seeds, level, lead))
     blank = dict.fromkeys(CALIBRATION, np.nan)
     return pd.DataFrame([blank | row for row in rows])[
@@ -319,8 +350,8 @@ def requirements(name: str, found: pd.DataFrame) -> list[str]:
     ].set_index("lead")
     lines = []
     for stage, truth_name, least in (
-        ("K", "K-truth's skill", 0.80),
-        ("both", "truth's skill", 0.85),
+        (STATE, "state truth's skill", 0.80),
+        (COMBINED, "truth's skill", 0.85),
     ):
         shares, weights = first[stage], first[truth_name]
         words, whole = (
@@ -331,23 +362,26 @@ def requirements(name: str, found: pd.DataFrame) -> list[str]:
         lines.append(f"{which} (all together {whole:.2f}; {least:.2f} is asked for)")
     if first["raw"].notna().any():
         lines.append(
-            f"no less than the raw ensemble's share at every lead: {bool((first['both'] >= first['raw']).all())}"
+            "no less than the raw ensemble's share at every lead: "
+            f"{bool((first[COMBINED] >= first['raw']).all())}"
         )
-    sure = found[found["events"] >= FEWEST_EVENTS]
+    sure = found[found["events"] >= MIN_EVENTS]
     large, touch = (
         (sure["in the large"] - 1).abs() <= 0.15,
         (sure["slope low"] <= 1.25) & (sure["slope high"] >= 0.8),
     )
     near, sharp = (sure["of the truth's mean"] - 1).abs() <= 0.15, sure["miscalibration"] <= 0.05
     words = [
-        f"{large.sum()} right in the large within 15 % of what happened and {near.sum()} of what the truth expected"
+        f"{large.sum()} right in the large within 15 % of what happened and {near.sum()} of what "
+        "the truth expected"
     ]
     words.append(f"slopes of {touch.sum()} touch [0.8, 1.25]")
     perfect = (sure["the truth's own"] <= 0.05).sum()
     words.append(
-        f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty (of the truth's own chances on the same days: {perfect})"
+        f"CORP miscalibration of {sharp.sum()} within 5 % of uncertainty (of the truth's own "
+        f"chances on the same days: {perfect})"
     )
-    lines.append(f"of {len(sure)} cells with {FEWEST_EVENTS} events or more: {', '.join(words)}")
+    lines.append(f"of {len(sure)} cells with {MIN_EVENTS} events or more: {', '.join(words)}")
     return lines
 
 
@@ -382,7 +416,7 @@ def main() -> None:
         "--since",
         type=int,
         default=1996,
-        help="first year of the record: K learns more from a longer one",
+        help="first year of the record: the state model learns more from a longer one",
     )
     parser.add_argument("--out", type=Path, help="a file to write to, such as docs/exercise.md")
     asked = parser.parse_args()
@@ -392,7 +426,10 @@ def main() -> None:
             rehearse(name, seed, asked.step, asked.variants, asked.members, asked.since)
             for seed in asked.seed
         ]
-        what = f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED} to {ERAS[-1][1]}, {asked.members} members"
+        what = (
+            f"{len(seeds)} histories of 16 communes, every {asked.step} days of {TESTED} to "
+            f"{ERAS[-1][1]}, {asked.members} members"
+        )
         parts.append(
             markdown(
                 name,

@@ -14,7 +14,9 @@ from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
-from data_contracts.store import Store, newest_origins
+from data_contracts.batch import Source
+from data_contracts.merging import newest_origins
+from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
@@ -22,12 +24,12 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
 from models import predict as prediction
+from models.postprocessing.stacking_evaluation import Assessment
 from models.record import record_of
 from models.registry import Champion, Registry, code_version
-from models.stages import Assessment
 from models.training import Model, reference_years
-from reports.exports import read_published
-from sources import Source, is_exercise, sources_of
+from reports.exports.table import read_published
+from sources import is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 """Days of recent past the report shows: of a hazard of days, and of one of months."""
@@ -110,7 +112,7 @@ def backtests_of(issue: Issue) -> dict[str, xr.Dataset]:
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
 def publish(
     issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]
-) -> reports.Published:
+) -> reports.Publication:
     """The report's folder; an official forecast also enters the index and MLflow."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
     before, settings = (
@@ -118,7 +120,7 @@ def publish(
         issue.settings if issue.official else None,
     )
     backtests = backtests_of(issue)
-    past = record_of(backtests, assessment.known, issue.region)
+    past = record_of(backtests, assessment.state, issue.region)
     made = reports.publish(
         forecast,
         assessment.table,
@@ -288,7 +290,7 @@ def make_forecast(issue: Issue) -> Outcome:
     }
     with stage("publish"):
         made = cast(
-            reports.Published,
+            reports.Publication,
             publish(issue, forecast, assessment, provenance_of(issue, degraded, told)),
         )
     return Outcome(

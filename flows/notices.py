@@ -12,7 +12,8 @@ from flows.run import alone
 
 def retract(name: str, issued: date, reason: str) -> Path:
     """Retracts a region's published report for a reason that its pages and the index then tell; returns its folder. Raises RiskError."""
-    from reports import notices, write_index
+    from reports import write_index
+    from reports.site import notices
 
     settings, region = Settings.from_environment(), open_region(name)
     with alone(region, settings):
@@ -26,7 +27,7 @@ def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path |
 
     Returns the day, and the folder of its report where it is published already. Raises RiskError.
     """
-    from reports import notices
+    from reports.site import notices
 
     settings, region = Settings.from_environment(), open_region(name)
     with alone(region, settings):

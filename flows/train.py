@@ -19,6 +19,7 @@ from flows.run import Outcome, alone, concluded, known_before, task_options, tod
 from models import backtest as backtests
 from models import scores as scoring
 from models import training
+from models.postprocessing.stacking_evaluation import Assessment, assess_weather
 from models.registry import (
     Admission,
     Champion,
@@ -27,7 +28,6 @@ from models.registry import (
     Training,
     code_version,
 )
-from models.stages import Assessment, assess_weather
 
 
 @dataclass(frozen=True)

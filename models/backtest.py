@@ -15,9 +15,13 @@ import xarray as xr
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
-from models.paths import archive_for, rolling_chances
+from models.postprocessing.probabilities import (
+    EventContext,
+    pairs_for_hazard,
+    rolling_event_probabilities,
+)
+from models.postprocessing.stacking_evaluation import add_combined
 from models.publishing import publish, yearly_weights
-from models.stages import with_weather
 from models.training import (
     DIMS,
     Model,
@@ -32,7 +36,7 @@ LEAST_VALID = 0.8  # share of a test year's issue days that must have an outcome
 SHARE_FIRST = 0.6  # of the record, at most, for the first training
 RETRAIN_YEARS = 3  # after which everything is refitted; every year costs three times as much
 SEARCH_GROWTH = 1.5  # of the record, after which boosting rounds are chosen anew
-WEATHER_YEARS = 8  # the newest test years, which stage N is assessed on: older forecasts are of other forecast models
+WEATHER_YEARS = 8  # newest test years, with the weather model: older forecasts are of other models
 
 
 class TooShort(RiskError):
@@ -117,9 +121,8 @@ class Fold:
     def weather(self, archive: Mapping[str, xr.Dataset]) -> np.ndarray:
         """The weather model's probability by rolling origin, NaN where it is silent."""
         days = self.outcome["init_time"].values
-        return rolling_chances(
-            self.hazard, archive, self.observations, self.model.normals, self.options, days
-        ).values
+        context = EventContext(self.hazard, self.observations, self.model.normals, self.options)
+        return rolling_event_probabilities(context, archive, days).values
 
 
 def backtest(
@@ -135,7 +138,7 @@ def backtest(
     """
     require_years(observations, region)
     observations = observations.load()
-    archive = archive_for(hazard, forecasts, observations)
+    archive = pairs_for_hazard(hazard, forecasts, observations)
     since = (test_years(hazard, observations) or [0])[-WEATHER_YEARS:][0]
     tested = [
         fold.predictions(archive if fold.year >= since else {})
@@ -152,7 +155,7 @@ def backtest(
     )
     if "weather" not in made or not np.isfinite(made["weather"].values).any():
         return made.drop_vars("weather", errors="ignore")
-    return with_weather(hazard, made)
+    return add_combined(hazard, made)
 
 
 def joined(hazard: Hazard, tested: Sequence[xr.Dataset], delays: Mapping[str, int]) -> xr.Dataset:

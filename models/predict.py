@@ -25,14 +25,24 @@ from features.build import (
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.backtest import reasons_missing
 from models.baselines import fit_climatology, log_odds, predict_climatology
-from models.blend import blend, speaks
 from models.colours import COLOURS, colour_ranks, name_colours, tells_more
 from models.explain import causes_of, explain
-from models.paths import archive_for, rolling_chances
+from models.postprocessing.probabilities import (
+    EventContext,
+    pairs_for_hazard,
+    rolling_event_probabilities,
+)
+from models.postprocessing.stacking import combine, has_weather
+from models.postprocessing.stacking_evaluation import (
+    COMBINED,
+    STATE,
+    WITH_WEATHER,
+    Assessment,
+    stacking_weights,
+)
 from models.publishing import live_weights, publish
 from models.quantiles import QUANTILES, predict_quantiles
 from models.scores import KNOWN, NOT_ASSESSED, PROVISIONAL, SKILFUL, USUAL
-from models.stages import COMBINED, Assessment, blend_weights
 from models.training import DIMS, Model, forecasters, read_state, reference_years
 
 DECIMALS = 4
@@ -41,7 +51,8 @@ DECIMALS = 4
 class Assessed(NamedTuple):
     """What is known of a hazard's forecasts: its backtest, and its rows of the scores.
 
-    ``known``: models.scores.assess; ``weather``: models.stages.assess_weather.
+    ``known``: models.scores.assess; ``weather``:
+    models.postprocessing.stacking_evaluation.assess_weather.
     """
 
     backtest: xr.Dataset | None
@@ -66,8 +77,8 @@ def predict(
     ``probability_low`` and ``probability_high``, a 90 % interval for the years the number was
     learnt from; ``contribution`` (cause, ...): log-odds that sum to those of the probability less
     those of the normal one; ``outlook`` (quantile, cell, init_time, location) in ``outlook_units``:
-    how hot, wet, high or dry it may be; and ``stage``, "N" where weather forecasts are in the
-    number, else "K".
+    how hot, wet, high or dry it may be; and ``stage``, "combined" where weather forecasts
+    are in the number, else "state".
 
     A hazard whose model is None gets the climatology of the record, or nothing where the record
     lacks what it needs. ``backtests`` by hazard and ``assessment`` give weights and verdicts.
@@ -80,7 +91,7 @@ def predict(
     parts, degraded, notes = [], list[str](), list[str]()
     for name in sorted(models):
         hazard = hazards()[name]
-        rows = [table[table["hazard"] == name] for table in (assessment.known, assessment.weather)]
+        rows = [table[table["hazard"] == name] for table in (assessment.state, assessment.weather)]
         assessed = Assessed(backtests.get(name), *rows)
         part, sentences, said = _hazard_forecast(
             hazard, models[name], assessed, observations, region, today, forecasts
@@ -150,7 +161,7 @@ def _hazard_forecast(
         **ends,
         contribution=(("cause", *DIMS), why),
         outlook=(OUTLOOK_DIMS, _outlook(hazard, model, observations, issue, delays, options)),
-        stage=(DIMS, np.where(weather.used & (verdict != ""), "N", part["stage"].values)),
+        stage=(DIMS, np.where(weather.used & (verdict != ""), COMBINED, part["stage"].values)),
     ).assign_coords(cause=causes_of(hazard), **_outlook_coordinates(hazard, model))
     there = (exists == 1)[:, None] & np.isfinite(usual)
     sentences = _late(hazard, made, (exists == 1) & np.isfinite(usual[:, 0]))
@@ -184,18 +195,19 @@ def _weather(
     forecasts: xr.Dataset | None,
 ) -> Weather:
     shape, issue = made["model"].shape, made["init_time"].values
-    archive = archive_for(hazard, forecasts, observations)
-    weights = blend_weights(assessed.backtest, len(hazard.cells))
+    archive = pairs_for_hazard(hazard, forecasts, observations)
+    weights = stacking_weights(assessed.backtest, len(hazard.cells))
     never, silent = np.zeros(shape, dtype=bool), np.full(shape, np.nan)
     if not archive:
         nothing = np.full(shape[:2], NOT_ASSESSED, dtype=object)
         return Weather(silent, silent, never, never, nothing, weights, [])
-    ahead = rolling_chances(hazard, archive, observations, model.normals, options, issue)
-    both = blend(weights, made["model"].values, ahead.values)
+    context = EventContext(hazard, observations, model.normals, options)
+    ahead = rolling_event_probabilities(context, archive, issue)
+    both = combine(weights, made["model"].values, ahead.values)
     decided, verdict = _decided(hazard, assessed.weather)
     wanted = np.array(np.broadcast_to(decided[:, None, None, None], shape))
     assessable = np.asarray(np.isfinite(made["climatology"].values))
-    whole = (speaks(ahead.values) | ~assessable).all(axis=1, keepdims=True)
+    whole = (has_weather(ahead.values) | ~assessable).all(axis=1, keepdims=True)
     used: np.ndarray = wanted & whole & assessable
     return Weather(both, ahead.values, wanted, used, verdict, weights, ahead.attrs["left_out"])
 
@@ -204,7 +216,7 @@ def _moved(weather: Weather, said: xr.Dataset) -> Weather:
     """The combined number where the state model says something else."""
     if not weather.used.any():
         return weather
-    both = blend(weather.combination, said["model"].values, weather.chance)
+    both = combine(weather.combination, said["model"].values, weather.chance)
     return weather._replace(both=both)
 
 
@@ -219,7 +231,7 @@ def _weights(hazard: Hazard, assessed: Assessed, weather: Weather) -> np.ndarray
     tested = assessed.backtest
     if tested is not None and "both" not in tested:
         tested = None
-    return np.where(weather.used, live_weights(hazard, tested, COMBINED), alone)
+    return np.where(weather.used, live_weights(hazard, tested, WITH_WEATHER), alone)
 
 
 def _published(weights: np.ndarray, made: xr.Dataset, weather: Weather) -> np.ndarray:
@@ -287,7 +299,7 @@ def _decided(hazard: Hazard, stages: pd.DataFrame) -> tuple[np.ndarray, np.ndarr
 
     Provisionally where no day with forecasts was ever backtested.
     """
-    both = stages[stages["stage"] == "both"]
+    both = stages[stages["stage"] == COMBINED]
     rows = both.set_index(["lead_days", "window_days", "level"])["verdict"].to_dict()
     decided = both.groupby(["lead_days", "window_days"])["published"].first().to_dict()
     published = [decided.get((cell.lead_days, cell.window_days), True) for cell in hazard.cells]
@@ -465,7 +477,7 @@ def _assemble(
     said = np.where(np.isnan(wide), "", verdict)
     numbers = {"probability": (DIMS, chance), "normal_probability": (DIMS, usual)}
     return xr.Dataset(
-        {**numbers, "verdict": (DIMS, said), "stage": (DIMS, np.where(said == "", "", "K"))},
+        {**numbers, "verdict": (DIMS, said), "stage": (DIMS, np.where(said == "", "", STATE))},
         coords=coords,
     )
 

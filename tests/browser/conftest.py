@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     maker = _forecasts()
     region = load_region("berkane").model_copy(update={"name": REGION})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports, "pdf_of", maker.no_paper)  # a browser opens pages
+        patch.setattr(reports.publishing, "pdf_of", maker.no_paper)  # a browser opens pages
         maker.make_for(region, hazards=HAZARDS).publish(folder)
     write_index(settings)
     pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))

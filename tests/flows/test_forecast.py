@@ -42,7 +42,7 @@ def test_a_day_to_come_cannot_be_issued() -> None:
 
 
 def test_the_forecast_before_is_the_newest_of_an_earlier_day(tmp_path: Path) -> None:
-    from reports.exports import COLUMNS, read_published
+    from reports.exports.table import COLUMNS, read_published
 
     assert folder_before(tmp_path, date(2001, 3, 10)) is None
     for day in ("2001-03-01", "2001-03-09", "2001-03-10", "hindcast"):

@@ -196,7 +196,7 @@ def test_a_backtest_writes_the_stages_apart_and_why_nothing_else_is_assessed(
         .query("level == 1 and lead_days == 0 and window_days == 1")
         .set_index("stage")
     )
-    assert stages.loc["both", "bss_climatology"] > stages.loc["K", "bss_climatology"] + 0.1
+    assert stages.loc["combined", "bss_climatology"] > stages.loc["state", "bss_climatology"] + 0.1
     scores = pd.read_csv(tmp_path / "out/scores.csv")
     assert list(scores.columns[:7]) == [
         "region",

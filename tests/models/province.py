@@ -1,4 +1,4 @@
-"""A small exercise province, in memory, for tests of what learns from weather forecasts; seeds used nowhere else."""
+"""A small exercise province in memory, for tests of what learns from weather forecasts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from features.hazards import Options, hazards
+from models.postprocessing.probabilities import EventContext
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import World
 from sources.exercise.ahead import issue_forecasts
-from sources.exercise.world import Run, World, simulate
 
+SEASON = Options((5, 10))
 START, END = np.datetime64("1996-01-01"), np.datetime64("2012-12-31")
 FIRST, CHANGE = np.datetime64("2007-01-01"), np.datetime64("2010-06-10")
 PLACES = {
@@ -22,7 +26,7 @@ IDS = tuple(PLACES)
 
 
 @dataclass(frozen=True)
-class Made:
+class Province:
     """A run, its record and its forecasts as the store would give them."""
 
     run: Run
@@ -37,8 +41,11 @@ def make(
     until: np.datetime64 = END,
     ids: tuple[str, ...] = IDS,
     first: np.datetime64 = FIRST,
-) -> Made:
-    """A province of the places ``ids`` from START on, with forecasts from ``first`` on, by another model from CHANGE on."""
+) -> Province:
+    """A province of the locations ``ids`` from START on, with forecasts from ``first`` on.
+
+    Another forecast model issues them from CHANGE on. Tests use a seed nobody else uses.
+    """
     where = dict(
         zip(
             ("latitude", "longitude", "elevation"),
@@ -76,4 +83,13 @@ def make(
     observations = xr.Dataset(
         record, coords={"time": run.days.astype("datetime64[ns]"), "location": list(ids)}
     )
-    return Made(run, observations, xr.Dataset(runs, coords=axes))
+    return Province(run, observations, xr.Dataset(runs, coords=axes))
+
+
+def context_of(name: str, observations: xr.Dataset) -> EventContext:
+    """What decides a hazard's events on a record, with its normals of 1996 to 2006."""
+    return EventContext(hazards()[name], observations, normals_of(name, observations), SEASON)
+
+
+def normals_of(name: str, observations: xr.Dataset) -> xr.Dataset:
+    return hazards()[name].fit_normals(observations.sel(time=slice("1996", "2006")), SEASON)

@@ -8,8 +8,8 @@ from configs import Region
 from features.hazards import hazards
 from models.baselines import log_odds
 from models.explain import CALENDAR, LIMITS, causes_of, through_the_chain
+from models.postprocessing.stacking_evaluation import Assessment
 from models.predict import predict
-from models.stages import Assessment
 from models.training import Model
 
 ISSUED = (date(2005, 6, 20), date(2004, 12, 4))

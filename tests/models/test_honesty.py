@@ -18,11 +18,11 @@ from features.hazards import LEVELS, Cell, Hazard, Options
 from models.backtest import RETRAIN_YEARS, backtest
 from models.backtest import test_years as years_tested
 from models.baselines import log_odds
+from models.postprocessing.stacking_evaluation import Assessment, assess_weather
 from models.predict import predict
 from models.publishing import live_weights, publish
 from models.registry import Registry
 from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, Sample, assess, corp, no_worse, sample
-from models.stages import Assessment, assess_weather
 from models.training import fit_model, forecasters
 
 TMAX, RAIN, SIGNAL = "air_temperature_max", "precipitation", "relative_humidity"

@@ -10,10 +10,10 @@ from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.backtest import reasons_missing
+from models.postprocessing.stacking_evaluation import Assessment
 from models.predict import _colours, interval, predict
 from models.publishing import START, live_weights, publish
 from models.scores import COLUMNS
-from models.stages import Assessment
 from models.training import Model, fit_model, forecasters
 
 ISSUED = date(2005, 6, 20)

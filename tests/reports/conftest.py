@@ -18,8 +18,11 @@ import reports
 from configs import Location, Region, Settings
 from features.hazards import hazards as declared
 from reports import publish
-from reports.exports import forecast_table, write_csv
-from reports.pdf import PdfUnavailable
+from reports.exports.table import forecast_table, write_csv
+from reports.render.html import to_print
+from reports.render.pdf import PdfUnavailable
+from reports.render.report import ReportInputs, build_page
+from reports.text.language import language_of
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -64,6 +67,11 @@ class Made:
             write_csv(previous, before / "forecast.csv")
         told = self.forecast, self.scores, self.history, self.region, self.provenance
         return publish(*told, folder, hindcast, before, settings, now=now).folder
+
+    def print_page(self, tag: str = "en") -> str:
+        """The page on paper in a language."""
+        told = self.forecast, self.table(), self.scores, self.history, self.region, self.provenance
+        return to_print(build_page(ReportInputs(*told), language_of(tag, self.region.timezone)))
 
     def table(self) -> pd.DataFrame:
         """What forecast.csv of it holds."""
@@ -334,7 +342,7 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
 
 
 def no_paper(html: str) -> bytes:
-    """In the place of ``reports.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
+    """In the place of ``reports.publishing.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
     raise PdfUnavailable("the PDF was left out: this test reads none")
 
 
@@ -342,7 +350,7 @@ def no_paper(html: str) -> bytes:
 def without_paper() -> Iterator[None]:
     """Reports of a machine that cannot make PDFs, in a whole module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports, "pdf_of", no_paper)
+        patch.setattr(reports.publishing, "pdf_of", no_paper)
         yield
 
 

@@ -8,9 +8,11 @@ import pytest
 from lxml import etree
 
 from configs import Issuer, Location, Region, load_region
-from reports.alerts import CAP, FOLDER, alerts, cancel_alerts
-from reports.exports import COLUMNS, forecast_table, write_csv
-from reports.outlines import Outline, outlines
+from reports.exports.chain import alerts, cancel_alerts
+from reports.exports.messages import CAP
+from reports.exports.table import COLUMNS, forecast_table, write_csv
+from reports.storage.archive import ALERTS
+from reports.view.outlines import Outline, outlines
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -69,9 +71,9 @@ def one(element: ElementTree.Element, name: str) -> str:
 
 
 def save(folder: Path, made: dict[str, str]) -> Path:
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / ALERTS).mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
-        (folder / FOLDER / name).write_text(text, encoding="utf-8")
+        (folder / ALERTS / name).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -325,7 +327,7 @@ def test_an_update_refers_to_every_message_that_stands_and_to_none_that_expired(
     for cells in ([HEAT[3]], HEAT[:3], [("saidia", "heat", "red", 0, 1, 0.6)]):
         save(folder, alerts(table_of("2026-07-08", *cells), berkane, "", None, shapes))
     names = ["heat-orange.xml", "heat-red.xml", "heat-yellow.xml"]
-    assert sorted(path.name for path in (folder / FOLDER).iterdir()) == names
+    assert sorted(path.name for path in (folder / ALERTS).iterdir()) == names
     table = table_of("2026-07-09", ("berkane", "heat", "red", 1, 1, 0.6))
     made = alerts(table, berkane, "", folder, shapes)
     check(schema, made)
@@ -782,8 +784,8 @@ def test_strange_files_are_passed_over(shared, berkane, shapes, tmp_path: Path):
         },
     )
     for path in sorted((shared / "cap").glob("*.cap")):
-        (folder / FOLDER / f"{path.stem}.xml").write_bytes(path.read_bytes())
-    (folder / FOLDER / "utf16.xml").write_bytes(
+        (folder / ALERTS / f"{path.stem}.xml").write_bytes(path.read_bytes())
+    (folder / ALERTS / "utf16.xml").write_bytes(
         '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'.encode("utf-16")
     )
     made = alerts(table_of("2026-07-08", *HEAT), berkane, "", folder, shapes)

@@ -1,23 +1,18 @@
+from datetime import date
+from math import nan
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.charts import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TOP,
-    Fan,
-    columns_path,
-    history_chart,
-    line_path,
-    number,
-    round_ticks,
-    skill_chart,
-)
-from reports.language import ENGLISH
+from reports.render.charts import BOTTOM, LEFT, RIGHT, TOP, number, round_ticks, skill_chart
+from reports.render.history import columns_path, history_chart, line_path
+from reports.text.language import ENGLISH
+from reports.view.drivers import Fan
+from reports.view.slots import Slot
+from reports.view.verdicts import SkillByLead
 
 
 @given(st.floats(-500, 500), st.floats(0, 1000))
@@ -102,8 +97,8 @@ def test_skills_far_out_are_held_at_the_edge():
     chart = skill_chart(
         "T",
         [
-            (("today", ""), -4.0, 0.2, -9.0, 0.4),
-            (("+1 d", ""), float("nan"), float("nan"), float("nan"), float("nan")),
+            SkillByLead(Slot("day", 0, 1, date(2003, 6, 12)), -4.0, 0.2, -9.0, 0.4),
+            SkillByLead(Slot("day", 1, 1, date(2003, 6, 13)), nan, nan, nan, nan),
         ],
         ENGLISH,
     )

@@ -9,16 +9,10 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite
 
 from configs import Location, Region, load_region
-from reports.exports import (
-    COLUMNS,
-    ORDER,
-    forecast_table,
-    read_forecast_csv,
-    write_csv,
-    write_geojson,
-    write_netcdf,
-    write_provenance,
-)
+from reports.exports.geojson import write_geojson
+from reports.exports.netcdf import write_netcdf
+from reports.exports.provenance import write_provenance
+from reports.exports.table import COLUMNS, ORDER, forecast_table, read_forecast_csv, write_csv
 
 
 def test_table_has_the_declared_columns_and_order(made):

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports.archive import published
-from reports.feed import ATOM, MOST, feed
+from reports.site.feed import ATOM, MAX_ENTRIES, feed
+from reports.storage.archive import published
 
 REQUIRED = ("id", "title", "updated")
 
@@ -104,11 +104,14 @@ def test_the_newest_come_first_in_every_language(home):
 
 
 def test_only_the_newest_are_told(home):
-    days = [(datetime(2003, 6, 1) + timedelta(days=i)).date().isoformat() for i in range(MOST + 5)]
+    days = [
+        (datetime(2003, 6, 1) + timedelta(days=i)).date().isoformat()
+        for i in range(MAX_ENTRIES + 5)
+    ]
     for day in days:
         write(home, "a", day)
     assert [said(entry, "id").rpartition("/")[2] for entry in entries(read(home))] == days[::-1][
-        :MOST
+        :MAX_ENTRIES
     ]
 
 

@@ -18,11 +18,11 @@ import xarray as xr
 from pypdf import PdfReader
 
 from configs import load_region
-from reports.alerts import CAP
-from reports.exports import forecast_table, read_forecast_csv
-from reports.language import language_of
-from reports.markup import read_xml
-from reports.wording import brief
+from reports.exports.messages import CAP
+from reports.exports.table import forecast_table, read_forecast_csv
+from reports.text.formatting import brief
+from reports.text.language import language_of
+from reports.text.xml import read_xml
 
 HAZARDS = ("heat", "flash_flood", "river_flood", "drought")
 TAGS = ("en", "fr", "ar")

@@ -3,10 +3,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from reports.exports import forecast_table
-from reports.headline import headline
-from reports.language import ENGLISH
-from reports.outlook import Standing, in_season, outlooks, places
+from reports.exports.table import forecast_table
+from reports.text.language import ENGLISH
+from reports.view.headline import headline
+from reports.view.outlook import Standing, hazard_outlooks, in_season, named_locations
 
 ISSUED = date(2003, 6, 12)
 
@@ -44,10 +44,10 @@ def _said(
                     np.nan if missing else forecast["normal_probability"][i, :, 0, j]
                 )
     names = dict(zip(forecast.location.values, forecast.name.values, strict=True))
-    found = places(names, one.region)
+    found = named_locations(names, one.region)
     stands = [Standing(list(found.values())[at], *told) for at, *told in standing]
     table = forecast_table(forecast)
-    outlook = outlooks(table, found, (5, 10), {hazard: stands})[0]
+    outlook = hazard_outlooks(table, found, (5, 10), {hazard: stands})[0]
     return headline(outlook, ISSUED, (5, 10), lang, missing, actions)
 
 

@@ -13,10 +13,10 @@ import pytest
 from markupsafe import escape
 
 from reports import write_index
-from reports.archive import published
-from reports.folders import alone_in
-from reports.language import language_of
-from reports.scoreboard import scoreboard
+from reports.site.scoreboard import scoreboard
+from reports.storage.archive import published
+from reports.storage.atomic import alone_in
+from reports.text.language import language_of
 
 pytestmark = pytest.mark.usefixtures("without_paper")
 
@@ -320,7 +320,7 @@ spec.loader.exec_module(made)
 def wait(*ignored):
     print("here", flush=True)
     time.sleep(60)
-made.reports.pdf_of = wait
+made.reports.publishing.pdf_of = wait
 made.make(issued="2003-06-13").publish(Path(sys.argv[2]))
 """
 

@@ -12,10 +12,10 @@ import pytest
 import shapely
 
 from configs import Location, Region, load_region
-from reports.exports import forecast_table
-from reports.language import language_of
-from reports.maps import MARGIN, WIDTH, HazardMap, hazard_map, sheet_of
-from reports.outlook import HazardOutlook, Standing, outlooks, places
+from reports.exports.table import forecast_table
+from reports.render.maps import MARGIN, WIDTH, HazardMap, hazard_map, sheet_of
+from reports.text.language import language_of
+from reports.view.outlook import HazardOutlook, Standing, hazard_outlooks, named_locations
 
 ENGLISH = language_of("en")
 
@@ -36,7 +36,7 @@ def outlook_of(made, region: Region, hazard: str = "heat", **shape: object) -> H
         location=ids
     )
     table = forecast_table(forecast)
-    return outlooks(table, places({i: i for i in ids}, region), (5, 10))[0]
+    return hazard_outlooks(table, named_locations({i: i for i in ids}, region), (5, 10))[0]
 
 
 def test_every_commune_of_berkane_is_drawn_inside_the_sheet_with_the_large_ones_first(
@@ -110,7 +110,10 @@ def test_a_map_shows_what_is_not_confirmed_as_that(made, berkane: Region) -> Non
     found = hazard_map(replace(outlook, standing=stands), sheet, ENGLISH)
     assert found is not None and sheet is not None
     (patch,) = [one for one in found.worst.patches if one.shape == sheet.shapes[place.id].id]
-    assert (patch.colour, patch.words) == ("orange", f"{place.name}: Orange, not confirmed today")
+    assert (patch.colour, patch.words) == (
+        "orange",
+        f"{place.name}: Orange, not confirmed today",
+    )
     kept = outlook_of(made, berkane, colour="red")  # beyond 5 days the numbers are the calendar's
     found = hazard_map(kept, sheet, ENGLISH)
     assert found is not None

@@ -11,8 +11,9 @@ from pypdf import PdfReader
 
 import reports
 from configs import RiskError, Settings
-from reports import archive, feed, notices
-from reports.pdf import PdfUnavailable, pdf_of
+from reports.render.pdf import PdfUnavailable, pdf_of
+from reports.site import feed, notices
+from reports.storage import archive, retraction
 
 DAY, AT = date(2003, 6, 12), datetime(2003, 6, 12, 9, 30, tzinfo=UTC)
 NASTY = '<script>alert(1)</script> "quoted" & \u202eright to left'
@@ -68,8 +69,8 @@ def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> N
         != html
     )
     assert json.loads((folder / "retraction.json").read_text())["at"] == "2003-06-12T09:30:00+00:00"
-    assert notices.retraction_of(folder) == notices.Retraction(
-        "The rain gauge was blocked", AT.isoformat(), notices._digest(folder)
+    assert retraction.retraction_of(folder) == retraction.Retraction(
+        "The rain gauge was blocked", AT.isoformat(), retraction.forecast_digest(folder)
     )
 
 
@@ -121,10 +122,10 @@ def test_the_same_forecast_again_stays_retracted_and_another_one_corrects_it(
         in html
     )
     assert "Do not act" not in html and 'retracted" role="alert"' not in html
-    assert notices.retraction_of(folder) is None and (folder / "retraction.json").is_file()
+    assert retraction.retraction_of(folder) is None and (folder / "retraction.json").is_file()
     notices.retract(one.region, DAY, "the other gauge", home, AT + timedelta(hours=1))
     assert "<bdi>the other gauge.</bdi> <b>Do not act" in page(folder)
-    assert [told.reason for told in notices.retractions(folder / "retraction.json")] == [
+    assert [told.reason for told in retraction.retractions(folder / "retraction.json")] == [
         "the other gauge",
         "wrong gauge",
     ]
@@ -208,14 +209,14 @@ def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> No
     """In the language's own dates."""
     one, folder = out
     notices.retract(one.region, DAY, NASTY, home, AT)
-    block = notices.render_notices(one.region, DAY, home, tag, notices._digest(folder))
+    block = notices.render_notices(one.region, DAY, home, tag, retraction.forecast_digest(folder))
     assert {"fr": "12 juin 2003", "ar": "يونيو"}[tag] in block and "<script" not in block
 
 
 @pytest.fixture
 def spoken(pango: None, home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
     """A region that speaks three languages, its report published with PDFs, and the text of a PDF."""
-    monkeypatch.setattr(reports, "pdf_of", pdf_of)
+    monkeypatch.setattr(reports.publishing, "pdf_of", pdf_of)
     one = made(
         hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False
     )
@@ -312,9 +313,20 @@ def test_paper_that_cannot_be_made_again_does_not_stay(
     def none(html: str) -> bytes:
         raise PdfUnavailable("the PDF was left out")
 
-    for module in (reports, reports.pdf):
+    for module in (reports.publishing, reports.render.pdf):
         monkeypatch.setattr(module, "pdf_of", none)
     replace(one, forecast=one.forecast.assign(probability=one.forecast["probability"] * 0)).publish(
         folder, settings=home
     )
     assert not list(folder.glob("*.pdf")) and len(list(folder.glob("*.html"))) == 3
+
+
+def test_paper_whose_print_page_was_not_kept_does_not_stay(spoken, home: Settings) -> None:
+    """As of a report that a version before published: its PDF would say what is no longer so."""
+    one, folder, _ = spoken
+    kept = sorted((home.data / "print" / one.region.name).iterdir())
+    assert [path.name for path in kept] == [f"{DAY}.{tag}.html.gz" for tag in ("ar", "en", "fr")]
+    kept[1].unlink()
+    notices.write_note(one.region, DAY, "Wadi checked.", home)
+    notices.apply_notices(folder, one.region, home)
+    assert sorted(path.name for path in folder.glob("*.pdf")) == ["report.ar.pdf", "report.fr.pdf"]

@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from configs import Location, Region, RiskError, load_region
-from reports.outlines import outlines
+from reports.view.outlines import outlines
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
 

@@ -11,28 +11,32 @@ from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from unicodedata import normalize
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
+from markupsafe import Markup
 from pypdf import PdfReader
 
 import reports
 from configs import Location, load_region
-from reports.maps import MOST_VERTICES
-from reports.outlines import outlines
-from reports.pdf import for_paper, pdf_of
+from reports.render.drawings import SVG_ADDRESS, drawing, in_order_of_the_eye, layers
+from reports.render.maps import MAX_VERTICES, DayMap, Patch, Shape, Sheet
+from reports.render.pdf import pdf_of
+from reports.view.outlines import outlines
 
 pytestmark = pytest.mark.usefixtures("pango")
 SVG = "http://www.w3.org/2000/svg"
 FOUR = ("heat", "flash_flood", "river_flood", "drought")
-ARABIC = """<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>x</title><style>p{color:#000}</style></head>
-<body><main><p>السلام عليكم</p></main><footer><p>صالح إلى غاية الجمعة</p></footer></body></html>"""
+ARABIC = """<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>x</title>
+<style>body{font-family:Report} img{display:block} @page{size:A4;@bottom-left{content:counter(page) " / " counter(pages)}}</style></head>
+<body><main><p>السلام عليكم</p></main></body></html>"""
 
 
 @pytest.fixture
-def page(made: Callable, without_paper: None, tmp_path: Path) -> str:
-    """The English page of a made-up report."""
-    return (made().publish(tmp_path / "day") / "report.en.html").read_text(encoding="utf-8")
+def page(made: Callable) -> str:
+    """The English print page of a made-up report."""
+    return made().print_page()
 
 
 def text_of(html: str) -> str:
@@ -60,9 +64,10 @@ def embedded(reader: PdfReader) -> dict[str, bool]:
 def test_the_sheets_hold_every_number_of_the_page(
     made_for: Callable, without_paper: None, tmp_path: Path
 ) -> None:
-    folder = made_for(load_region("berkane"), hazards=FOUR).publish(tmp_path / "day")
+    one = made_for(load_region("berkane"), hazards=FOUR)
+    folder = one.publish(tmp_path / "day")
     html = (folder / "report.en.html").read_text(encoding="utf-8")
-    document = pdf_of(html)
+    document = pdf_of(one.print_page())
     reader = PdfReader(BytesIO(document))
     texts = [squeezed(sheet.extract_text()) for sheet in reader.pages]
     assert 8 <= len(texts) <= 26, "a hazard's maps share a sheet with its table"
@@ -89,7 +94,7 @@ def test_the_sheets_hold_every_number_of_the_page(
 
 def test_equal_pages_are_equal_bytes_in_another_process_too(page: str, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    code = "import sys; from reports.pdf import pdf_of; sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
+    code = "import sys; from reports.render.pdf import pdf_of; sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
     other = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "page.html")], check=True, capture_output=True
     )
@@ -115,14 +120,12 @@ def test_arabic_is_shaped_and_its_sheet_runs_from_the_right() -> None:
 
 def test_arabic_in_a_drawing_is_joined_and_in_the_order_of_the_eye() -> None:
     """WeasyPrint draws a drawing's text letter by letter from the left; other scripts stay as they are."""
-    words = "<text>\u2067٨ من 10\u2069</text><text>خميس &amp; &lt;b&gt;</text><text>Saïdia &amp; 7</text>"
-    page = ARABIC.replace(
-        "</main>", f'<svg class="chart" viewBox="0 0 100 50">{words}</svg></main>'
-    )
-    (drawn,) = pictures(page)
-    said = [one.text for one in drawn.iter(f"{{{SVG}}}text")]
-    assert said == ["10 ﻦﻣ ٨", "<b> & ﺲﻴﻤﺧ", "Saïdia & 7"]
-    (sheet,) = PdfReader(BytesIO(pdf_of(page))).pages
+    words = ["\u2067٨ من 10\u2069", "خميس & <b>", "Saïdia & 7"]
+    seen = [in_order_of_the_eye(text) for text in words]
+    assert seen == ["10 ﻦﻣ ٨", "<b> & ﺲﻴﻤﺧ", "Saïdia & 7"]
+    lines = Markup("").join(Markup("<text y='9'>{}</text>").format(text) for text in seen)
+    image = drawing("chart", "x", "0 0 100 50", lines)
+    (sheet,) = PdfReader(BytesIO(pdf_of(ARABIC.replace("</main>", f"{image}</main>")))).pages
     assert {"ﻦ", "ﻣ", "ﺲ", "ﺧ"} <= set(_glyphs(sheet)), "the sheet's font has the joined forms"
 
 
@@ -134,55 +137,55 @@ def _glyphs(sheet) -> list[str]:
     return [bytes.fromhex(code).decode("utf-16-be") for code in codes]
 
 
-def test_nothing_outside_the_page_is_read_or_linked(tmp_path: Path) -> None:
+def test_nothing_outside_the_page_is_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.css"
     secret.write_text("p::before{content:'SECRET'}")
     page = (
         f'<html lang="en"><head><style>p{{color:#000}}</style><link rel="stylesheet" href="{secret.as_uri()}"></head><body><main>'
         f'<p>Seen</p><img alt="none" src="http://127.0.0.1:9/a.png"><img alt="none" src="{secret.as_uri()}">'
-        '<a href="forecast.csv">table</a></main></body></html>'
+        "</main></body></html>"
     )
     document = pdf_of(page)
     reader = PdfReader(BytesIO(document))
     text = reader.pages[0].extract_text()
-    assert "Seen" in text and "table" in text and "SECRET" not in text
-    assert "/Annots" not in reader.pages[0]
+    assert "Seen" in text and "SECRET" not in text
     assert b"file:" not in document and str(tmp_path).encode() not in document
 
 
-def test_a_footer_cannot_leave_its_style() -> None:
-    start = '<html lang="en"><head><style></style></head><body><p>Seen</p>'
-    page = start + '<footer>until "}&lt;/style&gt; \\ *{display:none}</footer></body></html>'
-    text = PdfReader(BytesIO(pdf_of(page))).pages[0].extract_text()
-    assert "Seen" in text
-    assert squeezed(text).count(squeezed('until "}</style> \\ *{display:none}')) == 2
+def test_files_beside_the_page_are_named_and_not_linked(page: str) -> None:
+    assert "forecast.csv" in page and all(
+        address.startswith("#") for address in re.findall(r'href="([^"]*)"', page)
+    )
+
+
+def test_the_footer_stands_below_every_sheet_and_at_the_end(page: str) -> None:
+    sheets = [squeezed(one.extract_text()) for one in PdfReader(BytesIO(pdf_of(page))).pages]
+    below = "ValiduntilFriday13June2003"
+    assert all(below in sheet for sheet in sheets) and sheets[-1].count(below) == 2
 
 
 def pictures(page: str) -> list[ElementTree.Element]:
-    """The drawings of a page on paper, those that are equal once."""
-    paper, drawn = for_paper(page)
-    assert set(re.findall(r'<img [^>]*src="([^"]*)"', paper)) == set(drawn)
-    return [ElementTree.fromstring(one) for one in drawn.values()]  # noqa: S314 (our own drawings)
+    """The drawings of a print page."""
+    assert "<svg" not in page
+    drawn = re.findall(r'<img [^>]*src="([^"]*)"', page)
+    assert all(one.startswith(SVG_ADDRESS) for one in drawn)
+    whole = [unquote(unescape(one)).removeprefix(SVG_ADDRESS) for one in drawn]
+    return [ElementTree.fromstring(one) for one in whole]  # noqa: S314 (our own drawings)
 
 
-def test_drawings_carry_their_own_style_and_no_more_than_they_need(
-    made_for: Callable, without_paper: None, tmp_path: Path
-) -> None:
-    folder = made_for(load_region("berkane"), hazards=("heat",)).publish(tmp_path / "day")
-    page = (folder / "report.fr.html").read_text(encoding="utf-8")
-    paper = for_paper(page)[0]
-    assert paper.count("<details") == paper.count("<svg") == 0 and 'id="h-heat"' in paper
+def test_drawings_carry_their_own_style_and_the_patterns_it_names(made_for: Callable) -> None:
+    page = made_for(load_region("berkane"), hazards=("heat",)).print_page("fr")
+    assert page.count("<details") == page.count("<script") == 0 and 'id="h-heat"' in page
     drawn = pictures(page)
     rings = sum(
-        len(outline.polygons)
-        for outline in outlines(load_region("berkane"), MOST_VERTICES).values()
+        len(outline.polygons) for outline in outlines(load_region("berkane"), MAX_VERTICES).values()
     )
     charts = [one for one in drawn if one.get("class") == "chart"]
     maps = [one for one in drawn if one.get("class") == "map"]
     assert len(maps) == 13 and len(charts) >= 3
     for one in drawn:
         style, defs = (one.findtext(f"{{{SVG}}}style") or ""), one.find(f"{{{SVG}}}defs")
-        assert "var(" not in style and defs is not None
+        assert "var(" not in style and ".value{" in style and defs is not None
         assert {shape.attrib["id"] for shape in defs} == set(re.findall(r"url\(#([\w-]+)\)", style))
     for one in maps:
         patches = [
@@ -196,43 +199,26 @@ def test_drawings_carry_their_own_style_and_no_more_than_they_need(
         assert all(a.get("class") != b.get("class") for a, b in pairwise(patches)), (
             "neighbours of one colour"
         )
-    assert ".value{" in (charts[0].findtext(f"{{{SVG}}}style") or "")
 
 
-def test_a_place_inside_another_stays_in_front_of_it() -> None:
-    """Of a map's places those of one colour are one shape, as far as none is hidden by it."""
-    shapes = {
-        "a": "M0 0 9 0 9 9 0 9Z",
-        "b": "M9 0 19 0 19 9Z",
-        "c": "M2 2 4 2 4 4Z",
-        "d": "M19 0 29 0 29 9Z",
-        "e": "M12 1a1 1 0 1 0 2 0Z",
+def test_a_location_inside_another_stays_in_front_of_it() -> None:
+    """Of a map's locations those of one colour are one shape, as far as none is hidden by it."""
+    boxes = {
+        "a": (0, 0, 9, 9),
+        "b": (9, 0, 19, 9),
+        "c": (2, 2, 4, 4),
+        "d": (19, 0, 29, 9),
+        "e": (12, 1, 12, 1),
     }
-    defs = "".join(f'<path id="{name}" d="{shape}"/>' for name, shape in shapes.items())
-    colours = {"a": "f-green", "b": "f-red", "c": "f-red", "d": "f-green", "e": "f-green"}
-    uses = "".join(
-        f'<use href="#{name}" class="{colour}"><title>x</title></use>'
-        for name, colour in colours.items()
-    )
-    page = f'<html><head><style></style></head><body><svg class="defs"><defs>{defs}</defs></svg><svg class="map">{uses}</svg></body></html>'
-    (drawn,) = pictures(page)
-    paths = [(one.get("class"), one.get("d")) for one in drawn.iter(f"{{{SVG}}}path")]
-    a, b, c, d, e = shapes.values()
-    assert paths == [("patch f-green", a + d), ("patch f-red", b + c), ("patch f-green", e)]
-
-
-def test_the_sheets_are_as_with_all_of_weasyprints_own_rules(
-    page: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weasyprint = reports.pdf._weasyprint()
-    ours = pdf_of(page)
-    every = weasyprint.CSS(
-        string=(Path(weasyprint.__file__).parent / "css" / "html5_ua.css").read_text(
-            encoding="utf-8"
-        )
-    )
-    monkeypatch.setattr(reports.pdf, "_own_stylesheet", lambda _: every)
-    assert pdf_of(page) == ours
+    colours = {"a": "green", "b": "red", "c": "red", "d": "green", "e": "green"}
+    shapes = {name: Shape(name, name.upper(), (0, 0), box) for name, box in boxes.items()}
+    patches = tuple(Patch(name, (0, 0), colour, "") for name, colour in colours.items())
+    stacked = layers(Sheet(10, shapes), DayMap(("", ""), "", patches))
+    assert [(one.colour, one.path) for one in stacked] == [
+        ("green", "AD"),
+        ("red", "BC"),
+        ("green", "E"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -246,9 +232,7 @@ def test_the_sheets_are_as_with_all_of_weasyprints_own_rules(
         "عين",
     ],
 )
-def test_a_name_spoils_no_sheet(
-    made: Callable, without_paper: None, name: str, tmp_path: Path
-) -> None:
+def test_a_name_spoils_no_sheet(made: Callable, name: str) -> None:
     """Drawings are XML, which a stray sign would empty; a name is text on the sheet, as far as paper can hold it."""
     places = tuple(
         Location(id=f"p{i:02d}", names={"en": f"{name}{i}"}, latitude=34 + i, longitude=-2 - i)
@@ -261,10 +245,8 @@ def test_a_name_spoils_no_sheet(
         scored=False,
         names=[place.names["en"] for place in places],
     )
-    folder = replace(
-        one, region=one.region.model_copy(update={"locations": places, "title": name})
-    ).publish(tmp_path / "day")
-    html = (folder / "report.en.html").read_text(encoding="utf-8")
+    region = one.region.model_copy(update={"locations": places, "title": name})
+    html = replace(one, region=region).print_page()
     assert len(pictures(html)) > 13
     text = squeezed(
         "".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf_of(html))).pages)
@@ -281,9 +263,7 @@ def dlopen(self, name, *rest):
         raise OSError(f"cannot load library {name!r}")
     return whole(self, name, *rest)
 cffi.FFI.dlopen = dlopen
-from reports.maps import MOST_VERTICES
-from reports.outlines import outlines
-from reports.pdf import PdfUnavailable, pdf_of
+from reports.render.pdf import PdfUnavailable, pdf_of
 try:
     pdf_of("<p>x</p>")
 except PdfUnavailable as error:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.exports import read_forecast_csv
-from reports.language import ENGLISH
-from reports.wording import brief
+from reports.exports.table import read_forecast_csv
+from reports.text.formatting import brief
+from reports.text.language import ENGLISH
 
 ALL = ("heat", "flash_flood", "river_flood", "drought")
 SHAPES = {

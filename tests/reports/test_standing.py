@@ -18,10 +18,11 @@ from features.hazards import hazards
 from flows.forecast import folder_before
 from models.predict import _colours
 from reports import publish, write_index
-from reports.alerts import CAP, FOLDER
-from reports.exports import read_forecast_csv, read_published
-from reports.feed import ATOM
-from reports.notices import retract
+from reports.exports.messages import CAP
+from reports.exports.table import read_forecast_csv, read_published
+from reports.site.feed import ATOM
+from reports.site.notices import retract
+from reports.storage.archive import ALERTS
 
 pytestmark = pytest.mark.usefixtures("without_paper")
 ACTIONS = {"heat": {"orange": "Open the halls.", "red": "Close the schools."}}
@@ -59,7 +60,7 @@ class City:
         told = forecast, one.scores, one.history, region, one.provenance
         folder.parent.mkdir(parents=True, exist_ok=True)
         publish(*told, folder, before=before, settings=self.home, now=now)
-        for path in (folder / FOLDER).iterdir():
+        for path in (folder / ALERTS).iterdir():
             self.schema.assertValid(etree.parse(path))
         return folder
 
@@ -111,7 +112,7 @@ def chip(folder: Path, tag: str) -> tuple[str, str]:
 
 def messages(folder: Path) -> dict[str, ElementTree.Element]:
     """Heat's messages by file name."""
-    paths = sorted((folder / FOLDER).glob("heat-*.xml"))
+    paths = sorted((folder / ALERTS).glob("heat-*.xml"))
     return {path.name: ElementTree.parse(path).getroot() for path in paths}  # noqa: S314 (ours)
 
 

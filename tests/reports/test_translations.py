@@ -16,9 +16,10 @@ import reports
 from configs import CHECKOUT
 from features.hazards import LEVEL_NAMES, hazards
 from models.explain import causes_of
-from reports.language import END, FOREIGN, SENTENCE, language_of
-from reports.report import as_bdi
-from sources.http import LATER, Question
+from reports.render.html import as_bdi
+from reports.text.language import END, FOREIGN, SENTENCE, language_of
+from sources.common.http_exchange import LATER
+from sources.common.http_messages import Request
 
 FOLDER = Path(reports.__file__).parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "mark": None}
@@ -28,10 +29,10 @@ LANGUAGES = ("fr", "ar")
 def used() -> set[str]:
     """All messages written in the package's modules and templates; of plurals the singular."""
     found: set[str] = set()
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(FOLDER.rglob("*.py")):
         rows = extract("python", io.BytesIO(path.read_bytes()), KEYWORDS)
         found |= {row[1] if isinstance(row[1], str) else row[1][0] for row in rows}
-    for path in sorted((FOLDER / "templates").glob("*.html")):
+    for path in sorted((FOLDER / "render" / "templates").glob("*.html")):
         for _, _, message, _ in babel_extract(
             io.BytesIO(path.read_bytes()), ("say", "say_many"), [], {}
         ):
@@ -53,7 +54,7 @@ def declared() -> set[str]:
 
 @pytest.fixture(params=LANGUAGES)
 def catalogue(request: pytest.FixtureRequest):
-    with open(FOLDER / "translations" / f"{request.param}.po", "rb") as handle:
+    with open(FOLDER / "text" / "translations" / f"{request.param}.po", "rb") as handle:
         return read_po(handle, locale=request.param)
 
 
@@ -218,7 +219,7 @@ def written() -> set[str]:
 def test_what_a_source_complains_of_is_translated_as_far_as_known_and_the_rest_is_english(
     tag: str,
 ) -> None:
-    why = Question(
+    why = Request(
         "open_meteo", "https://api.example.org/v1", "the weather, of 16 places"
     ).unavailable("no answer within 30 s in 3 tries", LATER)
     said = language_of(tag).sentence(

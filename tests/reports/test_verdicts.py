@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from reports.language import ENGLISH
-from reports.verdicts import hazard_verdicts, published_skill
+from reports.text.language import ENGLISH
+from reports.view.verdicts import hazard_verdicts, published_skill
 
 ISSUED = date(2003, 6, 12)
 
@@ -47,7 +47,7 @@ def test_no_scores_and_a_missing_hazard_say_why(made):
         "not assessed: the record is too short for a backtest",
         "no river_discharge in the record",
     ]
-    assert not found[0].levels and found[0].chart is None
+    assert not found[0].levels and found[0].skills == ()
 
 
 @pytest.mark.parametrize(

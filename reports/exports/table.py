@@ -1,0 +1,127 @@
+"""Files for other programs.
+
+The forecast as a table and where it comes from. Every number equals the Dataset's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from reports.storage.retraction import retraction_of
+
+COLUMNS = (
+    "region", "location", "hazard", "level", "issued", "valid", "lead_days", "window_days",
+    "probability", "normal_probability", "verdict", "colour", "data_until", "model_version",
+)  # fmt: skip
+ORDER = ["location", "hazard", "level", "lead_days", "window_days"]
+DATES = ["issued", "valid", "data_until"]
+DIMS = ("cell", "level", "init_time", "location")
+
+
+def forecast_table(forecast: xr.Dataset) -> pd.DataFrame:
+    """The forecast as rows, sorted as forecast.csv is.
+
+    One per hazard, level, lead, window and location that can have it.
+
+    Dates are datetime64, probabilities float (NaN where missing), the rest text and whole numbers.
+    A row with neither a number nor a verdict is a cell its location cannot have, and is left out.
+    """
+    shape = tuple(forecast.sizes[dim] for dim in DIMS)
+    columns = {name: _flat(forecast, source, shape) for name, source in _SOURCES.items()}
+    table = pd.DataFrame({"region": str(forecast.attrs["region"]), **columns})
+    for name in DATES:
+        table[name] = pd.to_datetime(table[name]).astype("datetime64[ns]")
+    for name in ("region", "location", "hazard", "verdict", "colour", "model_version"):
+        table[name] = table[name].astype(str)
+    for name in ("level", "lead_days", "window_days"):
+        table[name] = table[name].astype("int64")
+    applicable = table["probability"].notna() | (table["verdict"] != "")
+    return (
+        table.loc[applicable, list(COLUMNS)]
+        .sort_values(ORDER, kind="stable")
+        .reset_index(drop=True)
+    )
+
+
+_SOURCES = {
+    "location": "location", "hazard": "hazard", "level": "level", "issued": "init_time",
+    "valid": "valid_time", "lead_days": "lead_days", "window_days": "window_days",
+    "probability": "probability",
+    "normal_probability": "normal_probability", "verdict": "verdict", "colour": "colour",
+    "data_until": "data_until", "model_version": "model_version",
+}  # fmt: skip
+
+
+def _flat(forecast: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    array = forecast[name]
+    present = [dim for dim in DIMS if dim in array.dims]
+    wide = array.transpose(*present).values.reshape(
+        [forecast.sizes[dim] if dim in present else 1 for dim in DIMS]
+    )
+    return np.broadcast_to(wide, shape).ravel()
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a forecast table.
+
+    4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8.
+    """
+    table.to_csv(
+        path,
+        index=False,
+        float_format="%.4f",
+        date_format="%Y-%m-%d",
+        lineterminator="\n",
+        encoding="utf-8",
+    )
+
+
+def read_forecast_csv(path: Path) -> pd.DataFrame:
+    """Read what ``write_csv`` wrote: the same columns, types and values as ``forecast_table``.
+
+    Raises FileNotFoundError, and ValueError for a file that is not a forecast table.
+    """
+    numbers = dict.fromkeys(("probability", "normal_probability"), float)
+    types = dict.fromkeys(COLUMNS, str) | numbers
+    table = pd.read_csv(
+        path,
+        dtype=types,
+        keep_default_na=False,
+        na_values=dict.fromkeys(numbers, [""]),
+        encoding="utf-8",
+    )
+    if tuple(table.columns) != COLUMNS:
+        wrong = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
+        raise ValueError(f"{path}: {wrong}; make it again with climate-risk forecast.")
+    for name in ("level", "lead_days", "window_days"):
+        table[name] = table[name].astype("int64")
+    for name in DATES:
+        table[name] = pd.to_datetime(table[name].replace("", None), format="%Y-%m-%d").astype(
+            "datetime64[ns]"
+        )
+    return table
+
+
+def read_published(folder: Path | None) -> pd.DataFrame | None:
+    """The forecast table of a published folder; None where none reads, or it is retracted.
+
+    Nothing is held against a retracted report: its colours are no longer given.
+    """
+    try:
+        if folder is None or retraction_of(folder) is not None:
+            return None
+        return read_forecast_csv(folder / "forecast.csv")
+    except (OSError, ValueError):
+        return None
+
+
+def write_scores(scores: pd.DataFrame, path: Path) -> None:
+    """Write a scores table as climate-risk backtest does.
+
+    6 significant digits, an empty field for what is missing.
+    """
+    scores.to_csv(path, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")

@@ -1,0 +1,233 @@
+"""Publishing: a forecast becomes a folder of pages, PDFs, alerts and tables, all of it at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from configs import Region, Settings
+from reports.exports.cap import moment
+from reports.exports.chain import alerts
+from reports.exports.geojson import write_geojson
+from reports.exports.messages import claims_of
+from reports.exports.netcdf import write_netcdf
+from reports.exports.provenance import write_provenance
+from reports.exports.table import forecast_table, read_published, write_csv, write_scores
+from reports.render.html import to_html, to_print
+from reports.render.pdf import PdfUnavailable, pdf_of
+from reports.render.report import Page, ReportInputs, build_page, languages_of
+from reports.site.notices import add_notices, with_notices
+from reports.storage.archive import (
+    ALERTS,
+    CSV,
+    GEOJSON,
+    NETCDF,
+    OURS,
+    PROVENANCE,
+    SCORES,
+    html_name,
+    pdf_name,
+)
+from reports.storage.atomic import publish_folder
+from reports.storage.print_pages import save_print_page
+from reports.view.outlines import Outline, outlines
+from reports.view.standing import still_claimed
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Where a report is, and sentences on what this machine could not make and was left out."""
+
+    folder: Path
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Edition:
+    """The report to be written, and what surrounds it.
+
+    ``before``: the folder of the forecast before. ``sent_before``: when the report that
+    ``folder`` holds was sent, None where none is there. ``settings``: None for a report that is
+    not official.
+    """
+
+    inputs: ReportInputs
+    pages: Mapping[str, Page]
+    folder: Path
+    before: Path | None
+    sent_before: datetime | None
+    settings: Settings | None
+    now: datetime | None
+
+    @property
+    def label(self) -> str:
+        return "HINDCAST" if self.inputs.hindcast else self.inputs.label
+
+
+def publish(
+    forecast: xr.Dataset,
+    scores: pd.DataFrame,
+    history: Mapping[str, xr.Dataset],
+    region: Region,
+    provenance: Mapping[str, Any],
+    folder: Path,
+    hindcast: bool = False,
+    before: Path | None = None,
+    settings: Settings | None = None,
+    record: Mapping[str, pd.DataFrame] | None = None,
+    now: datetime | None = None,
+) -> Publication:
+    """Write a report into ``folder``, all of it at once.
+
+    For each of the region's languages and English report.<language>.html and .pdf; forecast.csv,
+    forecast.nc, forecast.geojson, alerts/, provenance.json, and scores.csv where there are scores.
+
+    ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's
+    scores table, possibly empty. ``history``: by hazard, dims (time, location), variables value,
+    normal, threshold. ``before``: the published folder of the forecast before, whose colours and
+    alerts this one is held against. ``settings``: where notes and retractions of the region's
+    official reports lie; None for a report that is none. ``record``: what past days' colours and
+    chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
+    days a year at a location: shown, hits, false, missed) and ``reliability`` (hazard, forecast,
+    observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
+    when it is valid, and the headlines of the English one. The same arguments write the same bytes;
+    only where ``folder`` holds a report of other numbers is this one sent ``now`` (with a time
+    zone, the clock's where not given) and not at the region's hour, and its alerts refer to those
+    that are out. Raises RiskError when ``folder`` holds files that are no report.
+    """
+    table = forecast_table(forecast)
+    issued = pd.Timestamp(forecast["init_time"].values[0]).date()
+    sent_before = None if settings is None else _sent_before(folder)
+    out = None if hindcast else folder if sent_before else before
+    inputs = ReportInputs(
+        forecast,
+        table,
+        scores,
+        history,
+        region,
+        provenance,
+        hindcast,
+        read_published(before),
+        record or {},
+        still_claimed(table, read_published(out), claims_of(out, region.name), issued),
+    )
+    pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
+    edition = _Edition(inputs, pages, folder, before, sent_before, settings, now)
+    left_out: list[str] = []
+
+    def write(aside: Path) -> None:
+        left_out.extend(_write(edition, aside))
+
+    whole = publish_folder(folder, write, PROVENANCE, OURS)
+    return Publication(whole, tuple(dict.fromkeys(left_out)))
+
+
+def _write(edition: _Edition, aside: Path) -> list[str]:
+    """Write all files into a folder aside; returns sentences on what was left out."""
+    inputs, folder = edition.inputs, edition.folder
+    shapes = outlines(inputs.region)
+    write_csv(inputs.table, aside / CSV)
+    again = (
+        edition.sent_before is not None
+        and (folder / CSV).read_bytes() == (aside / CSV).read_bytes()
+    )
+    sent = _sent(edition, again)
+    if len(inputs.scores):
+        write_scores(inputs.scores, aside / SCORES)
+    write_netcdf(inputs.forecast, aside / NETCDF)
+    write_geojson(inputs.table, inputs.region, aside / GEOJSON, edition.label, shapes, inputs.names)
+    write_provenance(_provenance(edition) | {"sent": moment(sent)}, aside / PROVENANCE)
+    _write_alerts(edition, aside, shapes, sent, again)
+    for tag, page in edition.pages.items():
+        (aside / html_name(tag)).write_text(to_html(page), encoding="utf-8", newline="\n")
+    if edition.settings is not None:
+        add_notices(aside, inputs.region, inputs.issued, edition.settings)
+    return _write_pdfs(edition, aside)
+
+
+def _sent(edition: _Edition, again: bool) -> datetime:
+    """When the report is sent: at the region's hour; again when it was; corrected, now."""
+    if edition.sent_before is None:
+        return edition.inputs.region.issue_time(edition.inputs.issued)
+    return edition.sent_before if again else edition.now or datetime.now(UTC)
+
+
+def _provenance(edition: _Edition) -> dict[str, Any]:
+    """What provenance.json holds but the time it was sent."""
+    english = edition.pages["en"]
+    return {
+        **edition.inputs.provenance,
+        "sender": edition.inputs.region.sender,
+        "titles": {tag: page.title for tag, page in edition.pages.items()},
+        "valid_until": english.valid_until.isoformat(),
+        "headlines": [asdict(head) for head in english.headlines],
+    }
+
+
+def _write_alerts(
+    edition: _Edition, aside: Path, shapes: Mapping[str, Outline], sent: datetime, again: bool
+) -> None:
+    """Write alerts/: those that are out already where the numbers are the same."""
+    inputs, folder = edition.inputs, edition.folder
+    if again and (folder / ALERTS).is_dir():
+        shutil.copytree(folder / ALERTS, aside / ALERTS)
+        return
+    (aside / ALERTS).mkdir()
+    if inputs.hindcast:
+        return
+    earlier = folder if edition.sent_before else None
+    messages = alerts(
+        inputs.table,
+        inputs.region,
+        edition.label,
+        edition.before,
+        shapes,
+        inputs.names,
+        earlier,
+        sent,
+    )
+    for name, text in messages.items():
+        (aside / ALERTS / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _sent_before(folder: Path) -> datetime | None:
+    """When the report that a folder holds was sent; None where it holds none that tells."""
+    try:
+        sent = json.loads((folder / PROVENANCE).read_text(encoding="utf-8")).get("sent")
+    except FileNotFoundError:
+        return None
+    return datetime.fromisoformat(sent) if sent and (folder / CSV).is_file() else None
+
+
+def _write_pdfs(edition: _Edition, aside: Path) -> list[str]:
+    """Each page as PDF beside it, that of an equal page already published taken over.
+
+    Says why where none can be made.
+    """
+    inputs, settings = edition.inputs, edition.settings
+    for tag, page in edition.pages.items():
+        html = to_print(page)
+        if settings is not None:
+            save_print_page(html, inputs.region.name, inputs.issued, tag, settings)
+            html = with_notices(html, aside, inputs.region, inputs.issued, settings, tag)
+        known, path = edition.folder / pdf_name(tag), aside / pdf_name(tag)
+        if known.is_file() and _same(edition.folder / html_name(tag), aside / html_name(tag)):
+            shutil.copyfile(known, path)
+            continue
+        try:
+            path.write_bytes(pdf_of(html))
+        except PdfUnavailable as why:
+            return [str(why)]
+    return []
+
+
+def _same(published: Path, new: Path) -> bool:
+    return published.is_file() and published.read_bytes() == new.read_bytes()

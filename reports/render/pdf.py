@@ -1,0 +1,108 @@
+"""The report on paper: its print page as PDF, by WeasyPrint, with the one font it needs inside."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from configs import RiskError
+from reports.render.drawings import FAMILY, SVG_ADDRESS
+
+FACES = {"DejaVuSans.ttf": "normal", "DejaVuSans-Bold.ttf": "bold"}
+"""Font files that matplotlib brings, and their weight.
+
+They hold Latin, Arabic and the signs of the report (free licence).
+"""
+
+
+class PdfUnavailable(RiskError):
+    """This machine cannot make PDFs; its text says why and what helps."""
+
+
+def pdf_of(html: str) -> bytes:
+    """A print page, see ``reports.render.html.to_print``, as PDF: A4, fonts embedded.
+
+    Nothing is read but ``html`` and the font files, whatever the page asks for. Equal pages give
+    equal bytes. Raises PdfUnavailable where WeasyPrint or its Pango is missing.
+    """
+    weasyprint = _weasyprint()
+    fonts = weasyprint.text.fonts.FontConfiguration()
+    fetcher = _fetcher(weasyprint)
+    faces = weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=fetcher)
+    page = weasyprint.HTML(string=html, url_fetcher=fetcher, media_type="print")
+    identifier = hashlib.sha256(html.encode()).hexdigest()[:32].encode()
+    with _no_collection():
+        return bytes(
+            page.write_pdf(stylesheets=[faces], font_config=fonts, pdf_identifier=identifier)
+        )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for cycles: a quarter of the time among the boxes of a layout."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@cache
+def _faces() -> str:
+    return "\n".join(
+        f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};src:url("{path.as_uri()}")}}'
+        for path, weight in _font_files().items()
+    )
+
+
+@cache
+def _font_files() -> dict[Path, str]:
+    import matplotlib
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return {folder / name: weight for name, weight in FACES.items()}
+
+
+def _fetcher(weasyprint: Any) -> Any:
+    """Opens the font files and the page's own drawings, and refuses everything else."""
+    allowed = {path.as_uri() for path in _font_files()}
+
+    class OnlyOurs(weasyprint.urls.URLFetcher):
+        def fetch(self, url: str, headers: Any = None) -> Any:
+            if url.startswith(SVG_ADDRESS):
+                svg = unquote_to_bytes(url.removeprefix(SVG_ADDRESS))
+                kind = {"Content-Type": "image/svg+xml"}
+                return weasyprint.urls.URLFetcherResponse(url, svg, kind)
+            if url not in allowed:
+                raise ValueError(f"{url}: found an address outside the page, expected none")
+            return super().fetch(url, headers)
+
+    return OnlyOurs(allowed_protocols=("file",), allow_redirects=False)
+
+
+@cache
+def _weasyprint() -> Any:
+    try:
+        with redirect_stdout(io.StringIO()):  # it prints advice of its own where Pango is missing
+            import weasyprint
+            import weasyprint.text.fonts
+            import weasyprint.urls
+    except (ImportError, OSError) as error:
+        why = str(error).splitlines()[0]
+        raise PdfUnavailable(
+            f"the PDF was left out: WeasyPrint cannot be used here ({why}), expected it and Pango; "
+            "install libpango-1.0-0, libpangoft2-1.0-0 and libharfbuzz-subset0."
+        ) from None
+    # It remarks on each CSS property meant for screens.
+    logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
+    return weasyprint

@@ -1,0 +1,272 @@
+"""The report a risk officer reads: everything that a page says and draws, in one language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from configs import Region
+from features.build import warm_season
+from reports.render.charts import ChanceChart, SkillChart, chance_chart, skill_chart
+from reports.render.history import MAX_POINTS, HistoryChart, history_chart
+from reports.render.maps import HazardMap, Sheet, hazard_map, sheet_of
+from reports.render.reliability import ReliabilityChart, reliability_chart
+from reports.text.language import ENGLISH, Language, language_of
+from reports.view.changes import Changes, changes
+from reports.view.drivers import Drivers, drivers, fans
+from reports.view.exposure import Exposure, exposures
+from reports.view.headline import Headline, headline
+from reports.view.outlook import (
+    HazardOutlook,
+    hazard_outlooks,
+    named_locations,
+    newest,
+    rank,
+    silent_outlook,
+)
+from reports.view.standing import Claim, standing_colours
+from reports.view.verdicts import HazardVerdict, hazard_verdicts
+
+MAX_OTHER_LOCATIONS, SMALL_CHART_POINTS = 15, 130
+NO_VALUE = "there is no value"
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """What a report is made from, whatever the language.
+
+    ``forecast``: dims (cell, level, init_time, location), one init_time; ``table``: its rows.
+    ``scores``, ``history``, ``record``: see ``reports.publish``. ``previous``: the table of the
+    forecast before, which the report is held against. ``claims``: what earlier messages say that
+    this forecast cannot tell.
+    """
+
+    forecast: xr.Dataset
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    history: Mapping[str, xr.Dataset]
+    region: Region
+    provenance: Mapping[str, Any]
+    hindcast: bool = False
+    previous: pd.DataFrame | None = None
+    record: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    claims: Sequence[Claim] = ()
+
+    @property
+    def issued(self) -> date:
+        """The day the forecast was issued."""
+        return pd.Timestamp(self.forecast["init_time"].values[0]).date()
+
+    @property
+    def label(self) -> str:
+        """EXERCISE or another label of the forecast, else empty."""
+        return str(self.forecast.attrs.get("label", ""))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names by location id, where the record tells any."""
+        if "name" not in self.forecast.coords:
+            return {}
+        return dict(zip(self.location_ids, map(str, self.forecast["name"].values), strict=True))
+
+    @property
+    def location_ids(self) -> list[str]:
+        return [str(location) for location in self.forecast["location"].values]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Hazard -> why it has no numbers."""
+        missing = dict(self.provenance.get("missing") or {})
+        return {str(hazard): str(reason) for hazard, reason in missing.items()}
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """Sentences on what the forecast had to do without."""
+        sentences = [
+            *json.loads(self.forecast.attrs.get("degraded") or "[]"),
+            *(self.provenance.get("degraded") or []),
+        ]
+        return tuple(dict.fromkeys(str(sentence) for sentence in sentences))
+
+
+@dataclass(frozen=True)
+class HazardSection:
+    """A hazard's part of the page.
+
+    Its table, and the charts of the location most at risk, whose name is ``location``; ``others``
+    holds the other locations' past.
+    """
+
+    outlook: HazardOutlook
+    headline: Headline
+    location: str
+    chance: ChanceChart | None
+    history: HistoryChart | None
+    others: tuple[HistoryChart, ...]
+    drivers: Drivers | None
+    map: HazardMap | None
+
+
+@dataclass(frozen=True)
+class VerdictPanel:
+    """How good a hazard's numbers are: words and tables, and the charts of them."""
+
+    verdict: HazardVerdict
+    skill: SkillChart | None
+    reliability: ReliabilityChart | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything a report says in one language, before it has a look.
+
+    ``languages`` are all it is written in.
+    """
+
+    lang: Language
+    languages: tuple[Language, ...]
+    title: str
+    labels: tuple[str, ...]
+    issued: date
+    valid_until: datetime
+    data_until: date | None
+    degraded: tuple[str, ...]
+    notes: tuple[str, ...]
+    headlines: tuple[Headline, ...]
+    sections: tuple[HazardSection, ...]
+    verdicts: tuple[VerdictPanel, ...]
+    exposures: tuple[Exposure, ...]
+    changes: Changes | None
+    sheet: Sheet | None
+    provenance: Mapping[str, Any]
+
+
+def languages_of(region: Region) -> tuple[Language, ...]:
+    """The languages a region's reports are written in: its own, and English."""
+    return tuple(
+        language_of(tag, region.timezone) for tag in dict.fromkeys((*region.languages, "en"))
+    )
+
+
+def build_page(inputs: ReportInputs, lang: Language = ENGLISH) -> Page:
+    """Gather what the report says in a language."""
+    region, issued = inputs.region, inputs.issued
+    locations = named_locations(
+        inputs.names or dict(zip(inputs.location_ids, inputs.location_ids, strict=True)),
+        region,
+        lang.tag,
+    )
+    standing = standing_colours(inputs.claims, locations)
+    warm = warm_season(region, inputs.forecast)
+    hazards = hazard_outlooks(inputs.table, locations, warm, standing)
+    headlines = [_headline(inputs, hazard, lang) for hazard in hazards]
+    sheet = sheet_of(region)
+    shown = [hazard.name for hazard in hazards]
+    absent = [name for name in sorted({*inputs.missing, *standing}) if name not in shown]
+    silent = [silent_outlook(name, standing.get(name, ())) for name in absent]
+    all_headlines = [*headlines, *(_headline(inputs, hazard, lang, NO_VALUE) for hazard in silent)]
+    return Page(
+        lang=lang,
+        languages=languages_of(region),
+        title=region.title_in(lang.tag),
+        labels=tuple(
+            label for label in ("HINDCAST" if inputs.hindcast else "", inputs.label) if label
+        ),
+        issued=issued,
+        valid_until=region.issue_time(issued + timedelta(days=1)),
+        data_until=newest(inputs.table),
+        degraded=inputs.degraded,
+        notes=tuple(str(note) for note in inputs.provenance.get("notes") or ()),
+        headlines=tuple(sorted(all_headlines, key=lambda head: -max(rank(head.colour), 0))),
+        sections=tuple(
+            _section(inputs, hazard, head, sheet, lang)
+            for hazard, head in zip(hazards, headlines, strict=True)
+        ),
+        verdicts=_verdict_panels(inputs, _judged(shown, inputs, standing), lang),
+        exposures=exposures(hazards, lang),
+        changes=changes(hazards, inputs.previous, lang),
+        sheet=sheet,
+        provenance=inputs.provenance,
+    )
+
+
+def _judged(
+    shown: Sequence[str], inputs: ReportInputs, standing: Mapping[str, object]
+) -> list[str]:
+    """The hazards that have a panel, those with numbers first."""
+    return list(dict.fromkeys([*shown, *sorted({*inputs.missing, *standing})]))
+
+
+def _headline(
+    inputs: ReportInputs, hazard: HazardOutlook, lang: Language, reason: str = ""
+) -> Headline:
+    """A hazard's headline; ``reason`` is why it has no numbers where nobody says so."""
+    return headline(
+        hazard,
+        inputs.issued,
+        warm_season(inputs.region, inputs.forecast),
+        lang,
+        inputs.missing.get(hazard.name, reason),
+        inputs.region.actions.get(hazard.name),
+    )
+
+
+def _verdict_panels(
+    inputs: ReportInputs, hazards: Sequence[str], lang: Language
+) -> tuple[VerdictPanel, ...]:
+    verdicts = hazard_verdicts(
+        inputs.scores, inputs.record, hazards, inputs.missing, inputs.issued, lang
+    )
+    return tuple(
+        VerdictPanel(
+            verdict,
+            skill_chart(verdict.title, verdict.skills, lang),
+            reliability_chart(verdict.title, verdict.track_record.bins, lang)
+            if verdict.track_record
+            else None,
+        )
+        for verdict in verdicts
+    )
+
+
+def _section(
+    inputs: ReportInputs,
+    hazard: HazardOutlook,
+    head: Headline,
+    sheet: Sheet | None,
+    lang: Language,
+) -> HazardSection:
+    worst, row = hazard.rows[0]
+    past = _history_charts(inputs, hazard, lang)
+    return HazardSection(
+        hazard,
+        head,
+        worst.name,
+        chance_chart(head.title, worst.name, hazard.slots, row, lang),
+        past[0],
+        tuple(chart for chart in past[1:] if chart),
+        drivers(inputs.forecast, hazard, lang),
+        hazard_map(hazard, sheet, lang),
+    )
+
+
+def _history_charts(
+    inputs: ReportInputs, hazard: HazardOutlook, lang: Language
+) -> list[HistoryChart | None]:
+    """The past of the location most at risk, and smaller those of the next ones."""
+    history = inputs.history.get(hazard.name)
+    if history is None:
+        return [None]
+    shown = [location for location, _ in hazard.rows[: 1 + MAX_OTHER_LOCATIONS]]
+    points = [MAX_POINTS] + [SMALL_CHART_POINTS] * MAX_OTHER_LOCATIONS
+    ahead = fans(inputs.forecast, hazard.name)
+    return [
+        history_chart(history, location.id, location.name, lang, ahead.get(location.id), max_points)
+        for location, max_points in zip(shown, points, strict=False)
+    ]

@@ -1,0 +1,1 @@
+"""The pages around the reports: index, archive, scoreboard, feeds, notices."""

@@ -1,0 +1,1 @@
+"""ArchivedReport folders on disk: written whole or not at all, and listed."""

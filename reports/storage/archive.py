@@ -1,0 +1,157 @@
+"""What has been published: the reports of every region by day, as index and feeds list them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from configs import RESERVED, TAGS, Settings
+from reports.storage.retraction import Retraction, retraction_of
+from reports.text.language import Language, language_of
+
+PROVENANCE = "provenance.json"
+CSV, GEOJSON, NETCDF = "forecast.csv", "forecast.geojson", "forecast.nc"
+SCORES = "scores.csv"
+ALERTS = "alerts"
+FILES = (CSV, GEOJSON, NETCDF, SCORES, PROVENANCE)
+OURS = ("report.*", "forecast.*", SCORES)
+"""Names in a report's folder that belong to a report.
+
+What of them is not made again is no longer true.
+"""
+
+
+@dataclass(frozen=True)
+class ArchivedReport:
+    """A published report: the folder published/<region>/<day>/, whole and not a hindcast."""
+
+    region: str
+    day: date
+    folder: Path
+
+    @property
+    def path(self) -> str:
+        """Its folder seen from published/."""
+        return f"{self.region}/{self.day}"
+
+    @cached_property
+    def provenance(self) -> Mapping[str, Any]:
+        stored: Mapping[str, Any] = json.loads(
+            (self.folder / PROVENANCE).read_text(encoding="utf-8")
+        )
+        return stored
+
+    @property
+    def title(self) -> str:
+        return str(self.provenance.get("title") or self.region)
+
+    def title_in(self, tag: str) -> str:
+        """What the region is called in a language."""
+        return str((self.provenance.get("titles") or {}).get(tag) or self.title)
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """When the next report is due, as its provenance tells."""
+        stamp = self.provenance.get("valid_until")
+        return datetime.fromisoformat(str(stamp)) if stamp else None
+
+    @property
+    def label(self) -> str:
+        """EXERCISE where it is one, else empty."""
+        return "EXERCISE" if self.provenance.get("exercise") else ""
+
+    @property
+    def headlines(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self.provenance.get("headlines") or ())
+
+    @cached_property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages it can be read in, English first."""
+        return tuple(language_of(tag) for tag in TAGS if (self.folder / html_name(tag)).is_file())
+
+    @property
+    def first(self) -> str:
+        """The page to lead to where no language is asked for."""
+        return html_name(self.languages[0].tag)
+
+    def page_in(self, tag: str) -> str:
+        """The page to lead to from a page in a language."""
+        return (
+            html_name(tag)
+            if any(language.tag == tag for language in self.languages)
+            else self.first
+        )
+
+    @property
+    def papers(self) -> tuple[Language, ...]:
+        """The languages it has a PDF in."""
+        return tuple(
+            language
+            for language in self.languages
+            if (self.folder / pdf_name(language.tag)).is_file()
+        )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its files for other programs, alerts last, seen from its folder."""
+        alerts = sorted(f"alerts/{path.name}" for path in (self.folder / "alerts").glob("*.xml"))
+        return (*(name for name in FILES if (self.folder / name).is_file()), *alerts)
+
+    @cached_property
+    def retraction(self) -> Retraction | None:
+        """See ``retraction_of``."""
+        return retraction_of(self.folder)
+
+    @property
+    def retracted_on(self) -> date | None:
+        """The day of the retraction that stands against it, in UTC."""
+        return self.retraction.moment.date() if self.retraction else None
+
+
+def html_name(tag: str) -> str:
+    """The file name of a report in a language."""
+    return f"report.{tag}.html"
+
+
+def pdf_name(tag: str) -> str:
+    """The file name of a report on paper in a language."""
+    return f"report.{tag}.pdf"
+
+
+def published(settings: Settings) -> dict[str, tuple[ArchivedReport, ...]]:
+    """Every region's reports by its name, the newest first; regions without one are left out."""
+    folders = sorted(settings.published.iterdir()) if settings.published.is_dir() else []
+    regions = [
+        path
+        for path in folders
+        if path.is_dir() and path.name not in RESERVED and not path.name.startswith(".")
+    ]
+    by_region = {
+        path.name: tuple(sorted(_reports(path), key=lambda report: report.day, reverse=True))
+        for path in regions
+    }
+    return {name: reports for name, reports in by_region.items() if reports}
+
+
+def _reports(region: Path) -> list[ArchivedReport]:
+    candidates = [
+        ArchivedReport(region.name, day, path) for path in region.iterdir() if (day := _day(path))
+    ]
+    return [
+        report
+        for report in candidates
+        if (report.folder / PROVENANCE).is_file() and report.languages
+    ]
+
+
+def _day(path: Path) -> date | None:
+    try:
+        day = date.fromisoformat(path.name)
+    except ValueError:
+        return None
+    return day if path.name == day.isoformat() else None

@@ -1,0 +1,1 @@
+"""Words and signs: languages, dates and numbers as readers write them, XML."""

@@ -1,0 +1,1 @@
+"""What a report says, in words and numbers, before it has a look."""
