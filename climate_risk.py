@@ -137,7 +137,7 @@ def _pull(region: Region, settings: Settings) -> xr.Dataset:
 
     store = Store(settings, region)
     for source in sources_of(region):
-        store.ingest(source, source.fetch(region, settings))
+        store.ingest(source, source.fetch(store.fetch_request(source.name)))
     return store.observations().load()
 
 
