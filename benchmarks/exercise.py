@@ -27,9 +27,9 @@ from features.build import build_outcome, delays_of
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.baselines import log_odds
 from models.paths import read_archive, rolling_chances
-from models.scores import corp
 from models.stages import BLOCK_DAYS, together
 from models.training import build_training_set, forecasters, train_model
+from models.verification.scores import corp
 from sources.exercise import world_of
 from sources.exercise.ahead import event_of, issue_forecasts, truth
 from sources.exercise.world import LEADS, Run, simulate

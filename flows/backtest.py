@@ -16,7 +16,7 @@ from flows.progress import stage
 from flows.pull import pull_sources
 from flows.run import Outcome, alone, concluded
 from flows.train import assess, backtest_hazards, forecasts_of, listed, sort_hazards
-from models import backtest as backtests
+from models.verification import backtest as backtests
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
@@ -54,7 +54,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
             f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file."
         )
     with alone(place, settings):
-        pulled = pull_sources(place, settings, least_years=backtests.LEAST_YEARS)
+        pulled = pull_sources(place, settings, least_years=backtests.MIN_YEARS)
         store = Store(settings, place)
         observations = store.observations()
         possible = sort_hazards(observations)

@@ -16,18 +16,18 @@ from features.hazards import Hazard, hazards
 from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, task_options, today
-from models import backtest as backtests
-from models import scores as scoring
 from models import training
 from models.registry import (
     Admission,
     Champion,
     Registered,
     Registry,
-    Training,
+    TrainingRun,
     code_version,
 )
 from models.stages import Assessment, assess_weather
+from models.verification import backtest as backtests
+from models.verification import scores as scoring
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def register_model(
     model: training.Model,
     out_of_fold: xr.Dataset,
     scores: pd.DataFrame,
-    training: Training,
+    training: TrainingRun,
     admission: Admission,
 ) -> Registered:
     """The model in MLflow, champion if the gate lets it."""
@@ -179,7 +179,7 @@ def train_hazards(
                 model,
                 out_of_fold,
                 scores[scores["hazard"] == name],
-                Training(observations, seconds, started),
+                TrainingRun(observations, seconds, started),
                 admission,
             )
             say(told(registered[name]))

@@ -18,18 +18,12 @@ import xarray as xr
 from features.hazards import LEVELS, Hazard, hazards
 from models.blend import blend, learn_blend, speaks
 from models.publishing import laid_out, log_loss, losses, publish, rolling_weights
-from models.scores import (
-    COLUMNS,
-    FEWEST_EVENT_DAYS,
-    NOT_ASSESSED,
-    PROVISIONAL,
-    Sample,
-    decide,
-    describe,
-    p_values,
-    sample,
-    sign_flip_p,
-)
+from models.verdicts import NOT_ASSESSED, PROVISIONAL
+from models.verification.inference import sign_flip_p
+from models.verification.samples import MIN_EVENT_DAYS as FEWEST_EVENT_DAYS
+from models.verification.samples import Sample, sample
+from models.verification.scores import COLUMNS, decide, p_values
+from models.verification.scores import score_sample as describe
 
 STAGES = {"K": "model", "N": "weather", "both": "both"}
 KEYS = ("hazard", "level", "lead_days", "window_days")

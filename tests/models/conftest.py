@@ -14,8 +14,8 @@ from scipy.signal import lfilter
 
 from configs import Region
 from features.hazards import Cell, Hazard, always, hazards
-from models.scores import COLUMNS
 from models.stages import Assessment
+from models.verification.scores import COLUMNS
 
 
 @pytest.fixture(scope="session")

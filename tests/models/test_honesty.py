@@ -15,15 +15,18 @@ from sklearn.linear_model import LogisticRegression
 from configs import Region, Settings
 from features.build import delays_of, options_for
 from features.hazards import LEVELS, Cell, Hazard, Options
-from models.backtest import RETRAIN_YEARS, backtest
-from models.backtest import test_years as years_tested
 from models.baselines import log_odds
-from models.predict import predict
+from models.predict import ForecastRequest, predict
 from models.publishing import live_weights, publish
 from models.registry import Registry
-from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, Sample, assess, corp, no_worse, sample
 from models.stages import Assessment, assess_weather
 from models.training import fit_model, forecasters
+from models.verdicts import KNOWN, NOT_ASSESSED, SKILFUL
+from models.verification.backtest import RETRAIN_YEARS, backtest
+from models.verification.backtest import test_years as years_tested
+from models.verification.comparison import no_worse
+from models.verification.samples import Sample, sample
+from models.verification.scores import assess, corp
 
 TMAX, RAIN, SIGNAL = "air_temperature_max", "precipitation", "relative_humidity"
 HEAT_CELLS = (Cell(0, 1), Cell(1, 1), Cell(0, 3))
@@ -99,7 +102,16 @@ def test_a_forecast_learnt_from_shuffled_labels_claims_nothing_and_has_no_trees(
     model, issued = fit_model(hazard, record, all_year), date(2004, 7, 20)
     assert not model.boosters
     assessment = Assessment(known, assess_weather(tested, known))
-    forecast = predict({"heat": model}, tested, assessment, record, all_year, issued, {})
+    forecast = predict(
+        ForecastRequest(
+            all_year,
+            issued,
+            record,
+            models={"heat": model},
+            backtests=tested,
+            assessment=assessment,
+        )
+    )
     said = forecasters(
         model,
         record,

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from features.hazards import hazards
-from models.plots import binned, reliability_diagram, skill_by_lead
+from models.verification.plots import binned, reliability_diagram, skill_by_lead
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

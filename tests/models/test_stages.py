@@ -16,12 +16,12 @@ from scipy.special import expit
 from configs import Region
 from features.build import cell_coordinates
 from features.hazards import LEVELS, Cell, Hazard, hazards
-from models.backtest import backtest
-from models.predict import predict
+from models.predict import ForecastRequest, predict
 from models.publishing import publish, yearly_weights
-from models.scores import COLUMNS, assess
 from models.stages import Assessment, assess_weather, blend_weights, together, with_weather
 from models.training import fit_model
+from models.verification.backtest import backtest
+from models.verification.scores import COLUMNS, assess
 
 DIMS = ("cell", "level", "init_time", "location")
 
@@ -226,7 +226,16 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
 
     def said(forecasts: xr.Dataset | None) -> xr.Dataset:
         return predict(
-            {"heat": model}, tested, found, record, region, issued, {"heat": "1"}, None, forecasts
+            ForecastRequest(
+                region,
+                issued,
+                record,
+                models={"heat": model},
+                backtests=tested,
+                assessment=found,
+                versions={"heat": "1"},
+                forecasts=forecasts,
+            )
         )
 
     with_forecasts, without = said(rich.forecasts), said(None)
