@@ -20,7 +20,10 @@ from models.verification import backtest as backtests
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Writes scores.csv; it appears whole or not at all. Numbers keep 6 significant digits, missing is an empty field."""
+    """Writes scores.csv, whole or not at all.
+
+    Numbers keep 6 significant digits; a missing one is an empty field.
+    """
     with NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline=""
     ) as file:
@@ -40,9 +43,10 @@ def stages_path(path: Path) -> Path:
 
 @flow(name="backtest", flow_run_name="backtest {region}", persist_result=False)
 def backtest(region: str, out: str = "scores.csv") -> Outcome:
-    """Pulls a region's record, forecasts every past year from the years before it, and writes the scores to ``out``.
+    """Pulls a region's record, forecasts every past year from those before it, scores to ``out``.
 
-    Where the record has weather forecasts, a second table beside it, scores_stages.csv for scores.csv, holds the stages apart.
+    Where the record has weather forecasts, a second table beside it, scores_stages.csv for
+    scores.csv, holds the stages apart.
     """
     settings, place, path = (
         Settings.from_environment(),
@@ -51,7 +55,8 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
     )
     if not path.parent.is_dir() or path.is_dir():
         raise RiskError(
-            f"--out {out}: found no folder {path.parent} to write the file in; make it or name another file."
+            f"--out {out}: found no folder {path.parent} to write the file in; "
+            "make it or name another file."
         )
     with alone(place, settings):
         pulled = pull_sources(place, settings, least_years=backtests.MIN_YEARS)
@@ -75,6 +80,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
         if len(assessment.weather):
             write_scores(assessment.weather, stages_path(path))
             notes.append(
-                f"With weather forecasts (N), without (K), and both, on the same days: {stages_path(path).name}"
+                "With weather forecasts (N), without (K), and both, on the same days: "
+                f"{stages_path(path).name}"
             )
         return concluded(Outcome(place.name, path, pulled.degraded, tuple(notes), scores))

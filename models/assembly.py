@@ -57,6 +57,11 @@ class HazardIssue:
         """Variable -> days until it is published."""
         return delays_of(self.observations)
 
+    @property
+    def asked(self) -> tuple[xr.Dataset, np.ndarray, Mapping[str, int], Options]:
+        """What training.read_state and training.forecasters take besides a model."""
+        return self.observations, self.init_times, self.delays, self.options
+
 
 def assemble(
     issue: HazardIssue,
@@ -65,10 +70,11 @@ def assemble(
     verdict: np.ndarray,
     exists: np.ndarray,
 ) -> xr.Dataset:
-    """Probabilities, verdicts and stages with their coordinates: (cell, level, init_time, location).
+    """Probabilities, verdicts and stages of a hazard, with their coordinates.
 
-    Arrays have these dimensions; ``exists`` (cell, init_time, location) is features.build.existing:
-    where it is 0 the event cannot be and its probability is 0, where it is NaN there is no cell.
+    Arrays (cell, level, init_time, location); ``exists`` (cell, init_time, location) is
+    features.build.existing: where it is 0 the event cannot be and its probability is 0, where it
+    is NaN there is no cell.
     """
     hazard = issue.hazard
     wide = np.broadcast_to(exists[:, None], probability.shape)

@@ -37,7 +37,7 @@ class Combined(NamedTuple):
     left_out: list[str]
 
 
-def combine(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Combined:
+def combine_live(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Combined:
     """The combined model of an issue day; ``forecasts`` as training.forecasters makes them."""
     hazard, shape = issue.hazard, forecasts["model"].shape
     archive = archive_for(hazard, issue.forecasts, issue.observations)

@@ -35,7 +35,7 @@ from models.assembly import (
 from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.combined import (
     Combined,
-    combine,
+    combine_live,
     publish_combined,
     weights_with_weather,
     with_state_of,
@@ -163,45 +163,44 @@ def _forecast_climatology(issue: HazardIssue, region: Region) -> HazardForecast:
 
 
 def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
-    hazard, options, observations = issue.hazard, issue.options, issue.observations
-    asked = (observations, issue.init_times, issue.delays, options)
+    """The published probability, its interval, contributions and the outlook."""
+    hazard, asked = issue.hazard, issue.asked
     state = read_state(model, *asked)
     forecasts = forecasters(model, *asked, explained=True, state=state)
-    combined = combine(issue, model, forecasts)
+    combined = combine_live(issue, model, forecasts)
     weights = weights_with_weather(hazard, issue.backtest, combined.used)
     probability = publish_combined(weights, forecasts, combined)
-    exists = existing(hazard, observations, issue.init_times, model.normals, options)
-    climatology = forecasts["climatology"].values
+    exists = existing(hazard, issue.observations, issue.init_times, model.normals, issue.options)
     verdict = _verdicts(issue, forecasts, combined, probability)
-    part = assemble(issue, probability, climatology, verdict, exists)
-    replicas = []
-    for replica in model.replicas:
-        of_replica = forecasters(replica, *asked)
-        moved = with_state_of(combined, of_replica)
-        replicas.append(publish_combined(weights, of_replica, moved))
-    published = part["probability"].values
-    low, high = interval(published, replicas)
+    part = assemble(issue, probability, forecasts["climatology"].values, verdict, exists)
+    published, normal = (part[name].values for name in ("probability", "normal_probability"))
+    low, high = interval(published, _replicas(issue, model, combined, weights))
     contribution = explain(
-        forecasts,
-        weights,
-        combined.probability,
-        combined.used,
-        published,
-        part["normal_probability"].values,
+        forecasts, weights, combined.probability, combined.used, published, normal
     )
-    quantiles = predict_quantiles(hazard, model.quantity, state, model.normals, options)
-    stage = np.where(combined.used & (verdict != ""), "N", part["stage"].values)
+    outlook = predict_quantiles(hazard, model.quantity, state, model.normals, issue.options)
     variables: dict[str, Any] = {
         "probability_low": (DIMS, low),
         "probability_high": (DIMS, high),
         "contribution": (("cause", *DIMS), contribution),
-        "outlook": (OUTLOOK_DIMS, quantiles.values),
-        "stage": (DIMS, stage),
+        "outlook": (OUTLOOK_DIMS, outlook.values),
+        "stage": (DIMS, np.where(combined.used & (verdict != ""), "N", part["stage"].values)),
     }
-    part = part.assign(variables).assign_coords(
-        cause=causes_of(hazard), **outlook_coordinates(hazard, model)
-    )
+    coords = {"cause": causes_of(hazard), **outlook_coordinates(hazard, model)}
+    part = part.assign(variables).assign_coords(coords)
     return HazardForecast(part, *_remarks(issue, forecasts, combined, exists))
+
+
+def _replicas(
+    issue: HazardIssue, model: Model, combined: Combined, weights: np.ndarray
+) -> list[np.ndarray]:
+    """The published probability by each model that was learnt without a block of years."""
+    probabilities = []
+    for replica in model.replicas:
+        forecasts = forecasters(replica, *issue.asked)
+        moved = with_state_of(combined, forecasts)
+        probabilities.append(publish_combined(weights, forecasts, moved))
+    return probabilities
 
 
 def _verdicts(

@@ -104,9 +104,8 @@ def _require_readable(rows: pd.DataFrame, locations: list[str]) -> None:
         )
     odd = rows["time"] != rows["time"].dt.normalize()
     if odd.any():
-        raise RiskError(
-            f"record: found the time {rows.loc[odd, 'time'].iloc[0]}, expected days without an hour."
-        )
+        time = rows.loc[odd, "time"].iloc[0]
+        raise RiskError(f"record: found the time {time}, expected days without an hour.")
     twice = rows.duplicated(["time", "location"])
     if twice.any():
         day, location = rows.loc[twice, ["time", "location"]].iloc[0]

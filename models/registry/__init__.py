@@ -116,9 +116,7 @@ class Registry:
             folder = Path(scratch)
             options = signature.options_of(model, region, training.observations)
             digest = _write_model(model, out_of_fold, options, run_id, folder / "model")
-            rows.to_csv(folder / "scores.csv", index=False)
-            skill_by_lead(rows, folder / "plots" / "skill_by_lead.png")
-            reliability_diagram(out_of_fold, rows, folder / "plots" / "reliability.png")
+            _write_scores(rows, out_of_fold, folder)
             database.client.log_artifacts(run_id, str(folder))
         challenger = Challenger(region, model, out_of_fold, code_version, admission)
         with database.locked():
@@ -192,3 +190,10 @@ def _write_model(
     signature.save_options(options, folder)
     signature.write_mlmodel(model, run_id, folder)
     return write_manifest(folder)
+
+
+def _write_scores(rows: pd.DataFrame, out_of_fold: xr.Dataset, folder: Path) -> None:
+    """Write the hazard's scores and their two plots."""
+    rows.to_csv(folder / "scores.csv", index=False)
+    skill_by_lead(rows, folder / "plots" / "skill_by_lead.png")
+    reliability_diagram(out_of_fold, rows, folder / "plots" / "reliability.png")

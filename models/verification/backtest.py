@@ -190,7 +190,7 @@ def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[
 
 
 def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.Dataset:
-    """The record a model that is tested in ``year`` may learn from: until ``gap_days`` before it."""
+    """What a model that is tested in ``year`` may learn from: until ``gap_days`` before it."""
     return observations.sel(
         time=slice(None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
     )

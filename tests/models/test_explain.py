@@ -120,7 +120,7 @@ def test_hot_days_before_make_heat_likelier_by_their_own_cause(
 
 
 def test_a_single_step_is_not_reweighted() -> None:
-    """Level 1 is one step, whose contributions stand as they are; level 2 adds up to the log-odds of the product."""
+    """Level 1 is one step, whose contributions stand; level 2 adds up to the product's log-odds."""
     rng = np.random.default_rng(0)
     steps, usual = rng.normal(size=(3, 4, 3, 1, 1)), rng.normal(-2, 1, size=(4, 3, 1, 1))
     made = through_the_chain(steps, usual)

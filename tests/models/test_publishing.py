@@ -62,7 +62,8 @@ def test_a_unit_of_loss_takes_its_share_of_a_weight() -> None:
     # model 10 units better than persistence, 20 than the calendar
     weights = weights_after(np.array([0.0, 10.0, 20.0]))
     own = np.array([INITIAL_WEIGHTS["model"], *(
-        INITIAL_WEIGHTS[name] * np.exp(-LEARNING_RATE * loss) for name, loss in (("persistence", 10), ("climatology", 20))
+        INITIAL_WEIGHTS[name] * np.exp(-LEARNING_RATE * loss)
+        for name, loss in (("persistence", 10), ("climatology", 20))
     )])  # fmt: skip
     assert weights == pytest.approx(own / own.sum())
 

@@ -67,7 +67,7 @@ def model(record) -> Model:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Settings:
-    """One home for the module: making MLflow's tables takes seconds. Each test has regions of its own."""
+    """One home: making MLflow's tables takes seconds. Each test has regions of its own."""
     return Settings(tmp_path_factory.mktemp("a home with spaces and é"))
 
 
@@ -450,7 +450,7 @@ def test_a_registry_that_another_process_has_locked_is_not_taken_for_a_damaged_o
 
 @pytest.mark.slow
 def test_a_registry_locked_in_the_middle_of_a_run_is_told_too(registry, first, capfd) -> None:
-    """MLflow waits 20 s, then raises an error of its own and prints a traceback, which is not shown."""
+    """MLflow waits 20 s, then raises an error and prints a traceback, which is not shown."""
     assert registry.champion(first, "heat").version == "1"
     with held(registry.database):
         assert "locked by another process" in told(lambda: registry.champion(first, "heat"))
@@ -496,7 +496,7 @@ def test_a_registry_that_cannot_be_opened_is_told_at_once(tmp_path) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_to_be_trained_anew(tmp_path, home) -> None:
-    """SQLite's own error, of a database that may not grow; and the system's, of a file that may not."""
+    """SQLite's error, of a database that may not grow; the system's, of a file that may not."""
     settings = Settings(tmp_path / "copy")
     shutil.copytree(home.mlruns, settings.mlruns)
     registry = Registry(settings)
@@ -621,7 +621,8 @@ def test_scores_that_are_missing_make_no_metric(scores) -> None:
 
 def test_opening_a_new_registry_prints_nothing(tmp_path) -> None:
     script = (
-        "from pathlib import Path\nfrom configs import Settings\nfrom models.registry import Registry\n"
+        "from pathlib import Path\nfrom configs import Settings\n"
+        "from models.registry import Registry\n"
         f"Registry(Settings(Path({str(tmp_path)!r}))).client"
     )
     done = subprocess.run(

@@ -16,7 +16,7 @@ from models.verification.scores import COLUMNS, assess, claimed, corp
 def made_out_of_fold(
     truth_known: float, years: int = 12, seed: int = 0, hazard: str = "heat"
 ) -> xr.Dataset:
-    """Out-of-fold predictions whose model knows the share ``truth_known`` of the log-odds of what happened; 120 days a year."""
+    """Out-of-fold predictions of a model that knows the share ``truth_known``; 120 days a year."""
     rng = np.random.default_rng(seed)
     days = np.concatenate(
         [pd.date_range(f"{1990 + y}-06-01", periods=120).values for y in range(years)]
