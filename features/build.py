@@ -179,14 +179,14 @@ def _predict_block(
     delays: Mapping[str, int],
     options: Options,
 ) -> dict[str, np.ndarray]:
-    made = hazard.predictors(known, normals, rows, delays, options)
+    observed = hazard.observe(known, normals, rows, delays, options)
     size = {"init_time": len(rows), "cell": len(hazard.cells), "location": known.sizes["location"]}
     out = {}
-    for name in hazard.features:
-        dims = dims_of(hazard, name)
-        values = made[name] if "cell" in dims else made[name][:, 0]
-        shape = tuple(size[dim] for dim in dims)
-        out[name] = np.broadcast_to(values, shape).astype(np.float32)
+    for predictor in hazard.predictors:
+        values = predictor.value(observed)
+        shape = tuple(size[dim] for dim in dims_of(hazard, predictor.name))
+        values = values if predictor.by_cell else values[rows]
+        out[predictor.name] = np.broadcast_to(values, shape).astype(np.float32)
     return out
 
 

@@ -139,7 +139,8 @@ def _choose_rounds(
 ) -> int:
     """Rounds of the greatest gain on years held out, less its standard error; 0 where none is > 0.
 
-    The standard error of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
+    0 also where on more than one of the blocks no number of rounds helps. The standard error is
+    that of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
     """
     gains = []
     for block, without in _fits_without(hazard, parts, fits, blocks).items():
@@ -168,6 +169,8 @@ def _choose_rounds(
         none = _log_loss(table["y"][held], table["odds"][held], weight)
         gain = (none - np.array(seen["held"]["logloss"])) * weight.sum()
         gains.append(np.pad(gain, (0, MAX_ROUNDS - len(gain)), mode="edge"))
+        if sum(each.max() <= 0 for each in gains) > 1:
+            return 0
     error = np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
     sure = np.mean(gains, axis=0) - error
     best = int(sure.argmax())

@@ -35,14 +35,14 @@ def colour_ranks(
     ``probability`` and ``climatology``: (cell, level, ...). ``before`` (cell, ...): the rank given
     to the same valid day by the forecast before, which is withdrawn with a margin only.
     """
-    rules = region.colours.get(hazard.name) or hazard.colours
+    rules = region.colours.get(hazard.name) or hazard.colours.least
     rank = np.zeros(probability[:, 0].shape, dtype=int)
     given = np.zeros(rank.shape, dtype=int) if before is None else before
     for number, name in enumerate(COLOURS[1:], start=1):
         for level, threshold in rules.get(name, {}).items():
             p, q = probability[:, level - 1], climatology[:, level - 1]
             with np.errstate(invalid="ignore"):
-                unusual = (p >= hazard.colour_over_normal * q) | (p >= CERTAIN)
+                unusual = (p >= hazard.colours.over_normal * q) | (p >= CERTAIN)
                 reached = (p >= threshold) & unusual
                 kept = (given >= number) & (p >= WITHDRAWN_BELOW * threshold)
             rank = np.where(reached | kept, np.maximum(rank, number), rank)

@@ -91,7 +91,7 @@ def _terms(hazard: Hazard, spec: PredictorSpec, fitted: xr.Dataset, state: State
     if inputs.start is not None and spec.ensemble:
         chained = hazard.shifts is None
         climatology = log_odds(conditional(state.climatology) if chained else state.climatology)
-        added[_cause(hazard, "overlap")] += np.nan_to_num(inputs.start - climatology)
+        added[_cause(hazard, hazard.overlap[0])] += np.nan_to_num(inputs.start - climatology)
     if not spec.predictors:
         return added
     fits = fits_of(fitted)

@@ -231,4 +231,4 @@ def _seasons(hazard: Hazard, spoken: xr.Dataset, cell: int) -> int:
     )
     months = days - (begin - 1)
     counts = np.unique(months[months % 12 < length] // 12, return_counts=True)[1]
-    return int((counts >= WHOLE_SEASON * length * 365.25 / 12 / hazard.issue_step_days).sum())
+    return int((counts >= WHOLE_SEASON * length * 365.25 / 12 / hazard.backtesting.step_days).sum())

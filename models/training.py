@@ -156,7 +156,7 @@ def build_training_set(
         compat="override",
     ).transpose("level", "time", "location")
     margins = build_margins(hazard, daily, normals, options)
-    issued = margins.isel(init_time=slice(None, None, hazard.issue_step_days))
+    issued = margins.isel(init_time=slice(None, None, hazard.backtesting.step_days))
     days = issued["init_time"].values[~np.isnan(issued.values).all(axis=(0, 1, 3))]
     block_of = blocks[np.searchsorted(times, days)]
     parts = []

@@ -6,7 +6,8 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -36,9 +37,6 @@ class Options:
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
-SEASON = ("season_sine", "season_cosine")
-
-
 @dataclass(frozen=True)
 class Quantity:
     """How the ``value`` of a hazard's history is foretold in quantiles, see models.quantiles.
@@ -52,16 +50,59 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Predictor:
+    """One predictor of a hazard: a row of its table.
+
+    ``value`` gives it from what the hazard's ``observe`` made: (day, location) as known on each
+    day, or, where ``by_cell``, (row, cell, location). ``cause``: what people call what drives a number, "" for the
+    calendar. ``state``: persistence reads it. ``calendar``: it belongs to the valid day alone.
+    ``overlap``: the level whose ensemble probability it is, 0 for none. ``bounds``: the levels
+    whose margin it is never below; no model reads it.
+    """
+
+    name: str
+    value: Callable[[Any], np.ndarray]
+    cause: str = ""
+    state: bool = False
+    by_cell: bool = False
+    calendar: bool = False
+    overlap: int = 0
+    bounds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backtesting:
+    """How a hazard is trained and tested.
+
+    ``gap_days`` keep training and test years apart. The first training takes ``first_years`` at
+    most. Every ``step_days``-th issue day is used.
+    """
+
+    gap_days: int
+    first_years: int
+    step_days: int = 1
+
+
+@dataclass(frozen=True)
+class Colours:
+    """When a risk cell is coloured.
+
+    ``least``: colour -> level -> least probability, which must also be ``over_normal`` times the
+    normal one.
+    """
+
+    least: Mapping[str, Mapping[int, float]]
+    over_normal: float
+
+
+@dataclass(frozen=True)
 class Hazard:
     """Declaration of a hazard. Arrays are numpy unless said otherwise; CONTRIBUTING has the recipe.
 
     ``requires``: variables it cannot do without; ``uses``: variables that help where they exist.
     Without ``requires`` a hazard is not assessed, or, where ``only_where_measured``, a location
-    cannot have it at all (no rows). ``gap_days`` keep training and test years apart; the first
-    training takes ``first_training_years`` at most; training and backtest use every
-    ``issue_step_days``-th day. ``thresholds``: the absolute ones a region file may set, with units.
-    ``colours``: colour -> level -> least probability, which must also be ``colour_over_normal``
-    times the normal one. ``seasonal``: only in the warm season.
+    cannot have it at all (no rows). ``thresholds``: the absolute ones a region file may set, with
+    units. ``seasonal``: only in the warm season.
 
     What happens
     ``fit_normals(observations, options)`` -> Dataset: what is usual, learnt from those observations
@@ -69,7 +110,7 @@ class Hazard:
     ``margins(observations, normals, options)`` -> DataArray (level, time, location): a signed
     distance to the event of each level, > 0 exactly where the event is, -inf where it cannot be,
     NaN where it is not known. Levels are nested: no margin is > 0 where the one of the level below
-    is not.
+    is not. ``margin_days``: no margin looks further back.
     ``shifts(normals, options)`` -> array (level, location): where levels share one quantity, how
     far the margin of each level is below that of level 1; None where each level has its own.
     ``applies(times, normals, options)`` -> array (cell, time, location): 1 where a forecast issued
@@ -82,16 +123,11 @@ class Hazard:
     measure rather than thresholds.
 
     What foretells it
-    ``predictors(known, normals, rows, delays, options)`` -> name -> array (row, 1, location), or
-    (row, cell, location) for those named in ``by_cell``; see features.build. ``features``: their
-    names. ``state``: those that persistence reads. ``calendar``: those of the valid day alone.
-    ``overlap``: level by level, those that are an ensemble probability. ``bounds``: level by level,
-    the one that the margin cannot exceed, "" where there is none. ``newest``: the one that holds
-    the newest value of the quantity. ``highest_rate``: margins are learnt from thresholds that are
-    exceeded at most so often; less than most days where rare margins behave otherwise than common
-    ones. ``memory_days``: no predictor looks further back; ``margin_days``: no margin does.
-    ``causes``: what people call what drives a number, cause -> predictors; the rest is the
-    calendar's.
+    ``observe(known, normals, rows, delays, options)`` -> what the ``predictors`` are read from;
+    ``known``, ``rows`` and ``delays`` as features.build.build_features makes them.
+    ``newest``: the predictor that holds the newest value of the quantity. ``highest_rate``: margins
+    are learnt from thresholds that are exceeded at most so often; less than most days where rare
+    margins behave otherwise than common ones. ``memory_days``: no predictor looks further back.
     """
 
     name: str
@@ -99,42 +135,71 @@ class Hazard:
     requires: tuple[str, ...]
     uses: tuple[str, ...]
     cells: tuple[Cell, ...]
-    gap_days: int
-    first_training_years: int
-    issue_step_days: int
     thresholds: Mapping[str, str]
-    colours: Mapping[str, Mapping[int, float]]
-    colour_over_normal: float
+    backtesting: Backtesting
+    colours: Colours
     fit_normals: Callable[[xr.Dataset, Options], xr.Dataset]
     margins: Callable[[xr.Dataset, xr.Dataset, Options], xr.DataArray]
+    margin_days: int
     applies: Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]
-    predictors: Callable[
-        [xr.Dataset, xr.Dataset, np.ndarray, Mapping[str, int], Options], dict[str, np.ndarray]
-    ]
     history: Callable[[xr.Dataset, xr.Dataset, Options], xr.Dataset]
-    features: tuple[str, ...]
-    state: tuple[str, ...]
+    observe: Callable[[xr.Dataset, xr.Dataset, np.ndarray, Mapping[str, int], Options], Any]
+    predictors: tuple[Predictor, ...]
     newest: str
     memory_days: int
-    margin_days: int
     highest_rate: float = 0.6
-    by_cell: tuple[str, ...] = SEASON
-    calendar: tuple[str, ...] = SEASON
-    overlap: tuple[str, ...] = ()
-    bounds: tuple[str, ...] = ("", "", "")
     shifts: Callable[[xr.Dataset, Options], np.ndarray] | None = None
+    outlook: Quantity | None = None
+    choices: tuple[str, ...] = ()
     only_where_measured: bool = False
     windows_look_back: bool = False
-    choices: tuple[str, ...] = ()
-    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seasonal: bool = False
-    outlook: Quantity | None = None
 
     def events(
         self, observations: xr.Dataset, normals: xr.Dataset, options: Options
     ) -> xr.DataArray:
         """Levels of each day: (level, time, location), 1.0, 0.0, or NaN where it is not known."""
         return happened(self.margins(observations, normals, options))
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """Names of all predictors."""
+        return tuple(row.name for row in self.predictors)
+
+    @cached_property
+    def state(self) -> tuple[str, ...]:
+        """Names of those that persistence reads."""
+        return tuple(row.name for row in self.predictors if row.state)
+
+    @cached_property
+    def by_cell(self) -> tuple[str, ...]:
+        """Names of those that differ by cell."""
+        return tuple(row.name for row in self.predictors if row.by_cell)
+
+    @cached_property
+    def calendar(self) -> tuple[str, ...]:
+        """Names of those of the valid day alone."""
+        return tuple(row.name for row in self.predictors if row.calendar)
+
+    @cached_property
+    def overlap(self) -> tuple[str, ...]:
+        """Names of those that are an ensemble probability, level by level."""
+        return tuple(row.name for row in self.predictors if row.overlap)
+
+    @cached_property
+    def bounds(self) -> tuple[str, ...]:
+        """Level by level the name of what the margin cannot exceed, "" where there is nothing."""
+        by_level = {level: row.name for row in self.predictors for level in row.bounds}
+        return tuple(by_level.get(level, "") for level in LEVELS)
+
+    @cached_property
+    def causes(self) -> Mapping[str, tuple[str, ...]]:
+        """Cause -> names of its predictors; the rest is the calendar's."""
+        names = dict.fromkeys(row.cause for row in self.predictors if row.cause)
+        return {
+            cause: tuple(row.name for row in self.predictors if row.cause == cause)
+            for cause in names
+        }
 
 
 def single_days(last_lead: int) -> tuple[Cell, ...]:
@@ -194,10 +259,28 @@ def valid_index(issued: np.ndarray, cells: tuple[Cell, ...]) -> np.ndarray:
     return day_index(issued[:, None] + leads.astype("timedelta64[D]"))
 
 
-def season_waves(valid: np.ndarray) -> dict[str, np.ndarray]:
-    """Where a valid day (row, cell) stands in the year, as predictors: (row, cell, 1)."""
-    angle = (2 * np.pi * valid / DAYS)[:, :, None]
-    return {"season_sine": np.sin(angle), "season_cosine": np.cos(angle)}
+def _angle(valid: np.ndarray) -> np.ndarray:
+    return (2 * np.pi * valid / DAYS)[:, :, None]
+
+
+SEASON_WAVES = (
+    Predictor("season_sine", lambda s: np.sin(_angle(s.valid)), by_cell=True, calendar=True),
+    Predictor("season_cosine", lambda s: np.cos(_angle(s.valid)), by_cell=True, calendar=True),
+)
+"""Where the valid day stands in the year; read from ``valid`` (row, cell), see valid_index."""
+SEASON = tuple(row.name for row in SEASON_WAVES)
+
+
+def overlap_predictors(cause: str) -> tuple[Predictor, ...]:
+    """The overlap ensemble's probability of each level; read from ``shares``, level on axis 2."""
+
+    def share_of(level: int) -> Callable[[Any], np.ndarray]:
+        return lambda s: s.shares[:, :, level - 1]
+
+    return tuple(
+        Predictor(f"overlap_{level}", share_of(level), cause, by_cell=True, overlap=level)
+        for level in LEVELS
+    )
 
 
 def always(cells: tuple[Cell, ...]) -> Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]:

@@ -8,7 +8,7 @@ Hargreaves. SPI over 90 days where there is neither. Vicente-Serrano et al. 2010
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numba
 import numpy as np
@@ -28,15 +28,18 @@ from features.calendar import (
 from features.evapotranspiration import hargreaves
 from features.hazards import (
     LEVELS,
-    SEASON,
+    SEASON_WAVES,
+    Backtesting,
     Cell,
+    Colours,
     Hazard,
     Options,
+    Predictor,
     Quantity,
     at_least,
     lagged,
     optional,
-    season_waves,
+    overlap_predictors,
     share_known,
     valid_index,
 )
@@ -284,72 +287,6 @@ def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndar
     return np.where(np.stack(cells), 1.0, np.nan)
 
 
-FEATURES = (
-    "overlap_1",
-    "overlap_2",
-    "overlap_3",
-    "index_90d",
-    "index_365d",
-    "index_change_30d",
-    "balance_anomaly_sum_30d",
-    "observed_part",
-    "rain_share",
-    "air_temperature_anomaly_mean_90d",
-    "season_sine",
-    "season_cosine",
-)
-
-
-def predictors(
-    known: xr.Dataset,
-    normals: xr.Dataset,
-    rows: np.ndarray,
-    delays: Mapping[str, int],
-    options: Options,
-) -> dict[str, np.ndarray]:
-    """The overlap ensemble and where the indices stand; (row, cell, location)."""
-    latest = max(delays[str(name)] for name in known.data_vars)
-    behind = {str(name): latest - delays[str(name)] for name in known.data_vars}
-    together = known.assign(
-        {
-            name: (known[name].dims, lagged(known[name].values, days))
-            for name, days in behind.items()
-            if days
-        }
-    )
-    issued = known["init_time"].values
-    times = issued - np.timedelta64(latest, "D")
-    index = day_index(times)
-    balance = daily_balance(together, normals, times)
-    quarter, year = (trailing_sum(balance, window) for window in WINDOWS)
-    short, long = (
-        index_of(total[rows], index[rows], window, normals)
-        for total, window in zip((quarter, year), WINDOWS, strict=True)
-    )
-    before = index_of(lagged(quarter, 30)[rows], index[rows - 30], WINDOWS[0], normals)
-    recent = trailing_sum(balance, 30)
-    tmax = optional(together, "air_temperature_max")
-    state = {
-        "balance_anomaly_sum_30d": recent - normals["sum_30d_mean"].values[index],
-        "air_temperature_anomaly_mean_90d": trailing_mean(
-            tmax - normals["tmax_mean"].values[index], 90
-        ),
-    }
-    made = {name: values[rows] for name, values in state.items()}
-    made |= {"index_90d": short, "index_365d": long, "index_change_30d": short - before}
-    made = {name: values[:, None, :] for name, values in made.items()}
-    valid = valid_index(issued[rows], CELLS)
-    unknown = np.array([cell.lead_days + latest for cell in CELLS])
-    observed = 1 - np.minimum(unknown / np.array([cell.window_days for cell in CELLS]), 1.0)
-    shares = overlap_shares(balance, normals, issued, rows, latest)
-    made |= {f"overlap_{level}": shares[:, :, number] for number, level in enumerate(LEVELS)}
-    made |= {
-        "observed_part": observed[None, :, None],
-        "rain_share": normals["rain_share"].values[valid],
-    }
-    return made | season_waves(valid)
-
-
 def overlap_shares(
     balance: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
 ) -> np.ndarray:
@@ -425,6 +362,99 @@ def _shares(
     return shares
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What predictors are read from: (day, location) as known on each day.
+
+    ``short``, ``long``, ``before``: the 90-day and the 365-day index, and the 90-day one 30 days
+    earlier, on the issue days alone. ``recent``: balance of 30 days, mm. ``unknown`` (cell,): days
+    of the window that no observation can tell of. ``shares`` (row, cell, level, location): the
+    overlap ensemble.
+    """
+
+    normals: xr.Dataset
+    index: np.ndarray
+    valid: np.ndarray
+    short: np.ndarray
+    long: np.ndarray
+    before: np.ndarray
+    recent: np.ndarray
+    tmax: np.ndarray
+    unknown: np.ndarray
+    shares: np.ndarray
+
+
+def observe(
+    known: xr.Dataset,
+    normals: xr.Dataset,
+    rows: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> Observed:
+    """Where the indices stand, and the overlap ensemble of where they may go."""
+    latest = max(delays[str(name)] for name in known.data_vars)
+    behind = {str(name): latest - delays[str(name)] for name in known.data_vars}
+    together = known.assign(
+        {
+            name: (known[name].dims, lagged(known[name].values, days))
+            for name, days in behind.items()
+            if days
+        }
+    )
+    issued = known["init_time"].values
+    times = issued - np.timedelta64(latest, "D")
+    index = day_index(times)
+    balance = daily_balance(together, normals, times)
+    quarter, year = (trailing_sum(balance, window) for window in WINDOWS)
+
+    def on_issue_days(total: np.ndarray, days: np.ndarray, window: int) -> np.ndarray:
+        values = np.full(total.shape, np.nan)
+        values[rows] = index_of(total[rows], days, window, normals)
+        return values
+
+    return Observed(
+        normals=normals,
+        index=index,
+        valid=valid_index(issued[rows], CELLS),
+        short=on_issue_days(quarter, index[rows], WINDOWS[0]),
+        long=on_issue_days(year, index[rows], WINDOWS[1]),
+        before=on_issue_days(lagged(quarter, 30), index[rows - 30], WINDOWS[0]),
+        recent=trailing_sum(balance, 30),
+        tmax=optional(together, "air_temperature_max"),
+        unknown=np.array([cell.lead_days + latest for cell in CELLS]),
+        shares=overlap_shares(balance, normals, issued, rows, latest),
+    )
+
+
+def _observed_part(seen: Observed) -> np.ndarray:
+    """Share of each cell's index window that is already observed: (row, cell, 1)."""
+    length = np.array([cell.window_days for cell in CELLS])
+    return (1 - np.minimum(seen.unknown / length, 1.0))[None, :, None]
+
+
+def _warmth(seen: Observed) -> np.ndarray:
+    return trailing_mean(seen.tmax - seen.normals["tmax_mean"].values[seen.index], 90)
+
+
+OBSERVED, MOVES = "the weather already observed", "how the index moves"
+
+PREDICTORS = (
+    *overlap_predictors(OBSERVED),
+    Predictor("index_90d", lambda s: s.short, MOVES),
+    Predictor("index_365d", lambda s: s.long, MOVES),
+    Predictor("index_change_30d", lambda s: s.short - s.before, MOVES),
+    Predictor(
+        "balance_anomaly_sum_30d",
+        lambda s: s.recent - s.normals["sum_30d_mean"].values[s.index],
+        MOVES,
+    ),
+    Predictor("observed_part", _observed_part, MOVES, by_cell=True),
+    Predictor("rain_share", lambda s: s.normals["rain_share"].values[s.valid], MOVES, by_cell=True),
+    Predictor("air_temperature_anomaly_mean_90d", _warmth, "temperature"),
+    *SEASON_WAVES,
+)
+
+
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """The index that counts on each day and the level 1 threshold; standard normal units. The title says why days lack it."""
     times = observations["time"].values
@@ -465,38 +495,20 @@ HAZARD = Hazard(
         "air_temperature_mean",
     ),
     cells=CELLS,
-    gap_days=180,
-    first_training_years=20,
-    issue_step_days=5,
     thresholds={"level_1": "index", "level_2": "index", "level_3": "index"},
-    colours={"yellow": {1: 0.50}, "orange": {2: 0.40}, "red": {3: 0.40}},
-    colour_over_normal=1.5,
+    backtesting=Backtesting(gap_days=180, first_years=20, step_days=5),
+    colours=Colours({"yellow": {1: 0.50}, "orange": {2: 0.40}, "red": {3: 0.40}}, 1.5),
     fit_normals=fit_normals,
     margins=margins,
+    margin_days=455,
     shifts=shifts,
     applies=applies,
-    predictors=predictors,
     history=history,
-    features=FEATURES,
-    outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
-    state=(),
+    observe=observe,
+    predictors=PREDICTORS,
     newest="index_90d",
     memory_days=480,
-    margin_days=455,
-    by_cell=(*FEATURES[:3], "observed_part", "rain_share", *SEASON),
-    overlap=FEATURES[:3],
-    windows_look_back=True,
+    outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
     choices=("pet_source", "index_window"),
-    causes={
-        "the weather already observed": ("overlap",),
-        "how the index moves": (
-            "index_90d",
-            "index_365d",
-            "index_change_30d",
-            "balance_anomaly_sum_30d",
-            "observed_part",
-            "rain_share",
-        ),
-        "temperature": ("air_temperature_anomaly_mean_90d",),
-    },
+    windows_look_back=True,
 )

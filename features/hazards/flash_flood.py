@@ -8,7 +8,8 @@ without the 5 mm rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -17,15 +18,18 @@ import xarray as xr
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
 from features.hazards import (
     LEVELS,
-    SEASON,
+    SEASON_WAVES,
+    Backtesting,
+    Colours,
     Hazard,
     Options,
+    Predictor,
     Quantity,
     always,
     at_least,
     lagged,
     optional,
-    season_waves,
+    overlap_predictors,
     single_days,
     smallest,
     valid_index,
@@ -252,57 +256,6 @@ def _overlap(
     return shares
 
 
-FEATURES = (
-    "overlap_1",
-    "overlap_2",
-    "overlap_3",
-    "precipitation_sum_3d_root",
-    "precipitation_1d_root",
-    "precipitation_sum_7d_root",
-    "precipitation_sum_30d_root",
-    "precipitation_sum_90d_root",
-    "wet_days_10d",
-    "air_temperature_max_change_1d",
-    "air_temperature_range_1d",
-    "relative_humidity_1d",
-    "wind_speed_1d",
-    "air_pressure_1d",
-    "air_pressure_change_1d",
-    "season_sine",
-    "season_cosine",
-)
-
-
-def predictors(
-    known: xr.Dataset,
-    normals: xr.Dataset,
-    rows: np.ndarray,
-    delays: Mapping[str, int],
-    options: Options,
-) -> dict[str, np.ndarray]:
-    """The overlap ensemble, rain before, and the state of the air; (row, cell, location)."""
-    issued, rain = known["init_time"].values, known["precipitation"].values.astype(np.float64)
-    tmax, pressure = optional(known, "air_temperature_max"), optional(known, "air_pressure")
-    state = {
-        "precipitation_sum_3d_root": _root(trailing_sum(rain, 3)),
-        "precipitation_1d_root": _root(rain),
-        "precipitation_sum_7d_root": _root(trailing_sum(rain, 7)),
-        "precipitation_sum_30d_root": _root(trailing_sum(rain, 30)),
-        "precipitation_sum_90d_root": _root(trailing_sum(rain, 90)),
-        "wet_days_10d": trailing_mean(np.where(np.isnan(rain), np.nan, rain >= WET_SUM), 10),
-        "air_temperature_max_change_1d": tmax - lagged(tmax, 1),
-        "air_temperature_range_1d": tmax - optional(known, "air_temperature_min"),
-        "relative_humidity_1d": optional(known, "relative_humidity"),
-        "wind_speed_1d": optional(known, "wind_speed"),
-        "air_pressure_1d": pressure,
-        "air_pressure_change_1d": pressure - lagged(pressure, 1),
-    }
-    made = {name: values[rows][:, None, :] for name, values in state.items()}
-    shares = overlap_shares(rain, normals, issued, rows, delays["precipitation"])
-    ensemble = {f"overlap_{level}": shares[:, :, number] for number, level in enumerate(LEVELS)}
-    return made | ensemble | season_waves(valid_index(issued[rows], CELLS))
-
-
 def overlap_shares(
     rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
 ) -> np.ndarray:
@@ -328,6 +281,78 @@ def overlap_shares(
         for place in range(rain.shape[1])
     ]
     return np.stack(locations, axis=-1)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What predictors are read from: (day, location) as known on each day.
+
+    ``rain`` mm, ``tmax`` degC; ``shares`` (row, cell, level, location): the overlap ensemble.
+    """
+
+    known: xr.Dataset
+    valid: np.ndarray
+    rain: np.ndarray
+    tmax: np.ndarray
+    shares: np.ndarray
+
+    def of(self, name: str) -> np.ndarray:
+        """A variable as known on each day, NaN where the record does not have it."""
+        return optional(self.known, name)
+
+
+def observe(
+    known: xr.Dataset,
+    normals: xr.Dataset,
+    rows: np.ndarray,
+    delays: Mapping[str, int],
+    options: Options,
+) -> Observed:
+    """Rain before, and the overlap ensemble of the rain to come."""
+    issued, rain = known["init_time"].values, known["precipitation"].values.astype(np.float64)
+    return Observed(
+        known=known,
+        valid=valid_index(issued[rows], CELLS),
+        rain=rain,
+        tmax=optional(known, "air_temperature_max"),
+        shares=overlap_shares(rain, normals, issued, rows, delays["precipitation"]),
+    )
+
+
+def _wet_days(seen: Observed) -> np.ndarray:
+    wet = np.where(np.isnan(seen.rain), np.nan, seen.rain >= WET_SUM)
+    return trailing_mean(wet, 10)
+
+
+def _rain_root(days: int) -> Callable[[Observed], np.ndarray]:
+    return lambda seen: _root(trailing_sum(seen.rain, days))
+
+
+OBSERVED, MONTHS = "rain already observed", "rain of the last months"
+TEMPERATURE, AIR = "temperature", "humidity, wind and pressure"
+
+PREDICTORS = (
+    *overlap_predictors(OBSERVED),
+    Predictor("precipitation_sum_3d_root", _rain_root(3), OBSERVED, state=True),
+    Predictor("precipitation_1d_root", lambda s: _root(s.rain), OBSERVED),
+    Predictor("precipitation_sum_7d_root", _rain_root(7), MONTHS),
+    Predictor("precipitation_sum_30d_root", _rain_root(30), MONTHS),
+    Predictor("precipitation_sum_90d_root", _rain_root(90), MONTHS),
+    Predictor("wet_days_10d", _wet_days, MONTHS),
+    Predictor("air_temperature_max_change_1d", lambda s: s.tmax - lagged(s.tmax, 1), TEMPERATURE),
+    Predictor(
+        "air_temperature_range_1d", lambda s: s.tmax - s.of("air_temperature_min"), TEMPERATURE
+    ),
+    Predictor("relative_humidity_1d", lambda s: s.of("relative_humidity"), AIR),
+    Predictor("wind_speed_1d", lambda s: s.of("wind_speed"), AIR),
+    Predictor("air_pressure_1d", lambda s: s.of("air_pressure"), AIR),
+    Predictor(
+        "air_pressure_change_1d",
+        lambda s: s.of("air_pressure") - lagged(s.of("air_pressure"), 1),
+        AIR,
+    ),
+    *SEASON_WAVES,
+)
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
@@ -360,39 +385,17 @@ HAZARD = Hazard(
         "air_pressure",
     ),
     cells=CELLS,
-    gap_days=9,
-    first_training_years=10,
-    issue_step_days=1,
     thresholds={"level_1": "mm in 3 days", "level_2": "rain severity", "level_3": "rain severity"},
-    colours={"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}},
-    colour_over_normal=2.0,
+    backtesting=Backtesting(gap_days=9, first_years=10),
+    colours=Colours({"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}}, 2.0),
     fit_normals=fit_normals,
     margins=margins,
+    margin_days=2,
     applies=always(CELLS),
-    predictors=predictors,
     history=history,
-    features=FEATURES,
-    outlook=Quantity(scale=_root, back=lambda root: np.maximum(root, 0.0) ** 2),
-    state=("precipitation_sum_3d_root",),
+    observe=observe,
+    predictors=PREDICTORS,
     newest="precipitation_1d_root",
     memory_days=100,
-    margin_days=2,
-    by_cell=(*FEATURES[:3], *SEASON),
-    overlap=FEATURES[:3],
-    causes={
-        "rain already observed": ("overlap", "precipitation_sum_3d_root", "precipitation_1d_root"),
-        "rain of the last months": (
-            "precipitation_sum_7d_root",
-            "precipitation_sum_30d_root",
-            "precipitation_sum_90d_root",
-            "wet_days_10d",
-        ),
-        "temperature": ("air_temperature_max_change_1d", "air_temperature_range_1d"),
-        "humidity, wind and pressure": (
-            "relative_humidity_1d",
-            "wind_speed_1d",
-            "air_pressure_1d",
-            "air_pressure_change_1d",
-        ),
-    },
+    outlook=Quantity(scale=_root, back=lambda root: np.maximum(root, 0.0) ** 2),
 )

@@ -7,6 +7,7 @@ level 2: level 1 on the day and on each of the 2 days before; level 3: level 2 a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -22,13 +23,16 @@ from features.calendar import (
 )
 from features.hazards import (
     LEVELS,
+    SEASON_WAVES,
+    Backtesting,
+    Colours,
     Hazard,
     Options,
+    Predictor,
     Quantity,
     at_least,
     lagged,
     optional,
-    season_waves,
     share_known,
     single_days,
     smallest,
@@ -156,78 +160,120 @@ def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndar
     return np.repeat(season.astype(float)[:, :, None], normals.sizes["location"], axis=2)
 
 
-FEATURES = (
-    "tmax_anomaly_1d",
-    "tmax_anomaly_mean_30d",
-    "tmax_anomaly_mean_365d",
-    "spell_one_day",
-    "spell_two_days",
-    "ehi_significance",
-    "ehi_acclimatisation",
-    "tmax_anomaly_change_1d",
-    "tmax_anomaly_mean_7d",
-    "tmin_anomaly_1d",
-    "precipitation_sum_30d",
-    "precipitation_sum_90d",
-    "relative_humidity_1d",
-    "wind_speed_1d",
-    "air_pressure_change_1d",
-    "margin_to_threshold",
-    "season_sine",
-    "season_cosine",
-    "spell_bound",
-)
+@dataclass(frozen=True)
+class Observed:
+    """What predictors are read from: (day, location) as known on each day, and the issue days.
+
+    ``anomaly`` of Tmax, K; ``above``: Tmax over its threshold, K, -inf out of season; ``one`` and
+    ``two``: whether the newest day, the newest two, were above, NaN where not known.
+    """
+
+    known: xr.Dataset
+    normals: xr.Dataset
+    rows: np.ndarray
+    delay: int
+    index: np.ndarray
+    valid: np.ndarray
+    anomaly: np.ndarray
+    above: np.ndarray
+    one: np.ndarray
+    two: np.ndarray
+    significance: np.ndarray
+    acclimatisation: np.ndarray
+
+    def of(self, name: str) -> np.ndarray:
+        """A variable as known on each day, NaN where the record does not have it."""
+        return optional(self.known, name)
 
 
-def predictors(
+def observe(
     known: xr.Dataset,
     normals: xr.Dataset,
     rows: np.ndarray,
     delays: Mapping[str, int],
     options: Options,
-) -> dict[str, np.ndarray]:
-    """Newest and running anomalies, the running spell, and the state of soil and air.
-
-    (row, 1, location), and by cell what belongs to the valid day.
-    """
+) -> Observed:
+    """Newest anomalies, the running spell, and excess heat."""
     issued, delay = known["init_time"].values, delays["air_temperature_max"]
     times = issued - np.timedelta64(delay, "D")
     index = day_index(times)
     tmax = known["air_temperature_max"].values.astype(np.float64)
-    anomaly = tmax - normals["tmax_mean"].values[index]
-    above = np.where(
-        in_season(times, options.warm_season)[:, None],
-        _above_threshold(tmax, index, normals),
-        -np.inf,
-    )
-    running = smallest(above, lagged(above, 1))
-    one, both = (np.where(np.isnan(part), np.nan, part > 0) for part in (above, running))
+    season = in_season(times, options.warm_season)[:, None]
+    above = np.where(season, _above_threshold(tmax, index, normals), -np.inf)
+    spells = above, smallest(above, lagged(above, 1))
+    one, two = (np.where(np.isnan(part), np.nan, part > 0) for part in spells)
     _, significance, acclimatisation = excess_heat_factor(
         _mean_temperature(known, normals["measured_tmean"].values), normals["tmean_p95"].values
     )
-    state = {
-        "tmax_anomaly_1d": anomaly,
-        "tmax_anomaly_mean_30d": trailing_mean(anomaly, 30),
-        "tmax_anomaly_mean_365d": trailing_mean(anomaly, 365),
-        "spell_one_day": np.where(np.isnan(both), np.nan, one - both),
-        "spell_two_days": both,
-        "ehi_significance": significance,
-        "ehi_acclimatisation": acclimatisation,
-        "tmax_anomaly_change_1d": anomaly - lagged(anomaly, 1),
-        "tmax_anomaly_mean_7d": trailing_mean(anomaly, 7),
-        "tmin_anomaly_1d": optional(known, "air_temperature_min")
-        - normals["tmin_mean"].values[index],
-        "precipitation_sum_30d": trailing_sum(optional(known, "precipitation"), 30),
-        "precipitation_sum_90d": trailing_sum(optional(known, "precipitation"), 90),
-        "relative_humidity_1d": optional(known, "relative_humidity"),
-        "wind_speed_1d": optional(known, "wind_speed"),
-        "air_pressure_change_1d": np.diff(optional(known, "air_pressure"), axis=0, prepend=np.nan),
-    }
-    made = {name: values[rows][:, None, :] for name, values in state.items()}
-    valid = valid_index(issued[rows], CELLS)
-    made["margin_to_threshold"] = _threshold(valid, normals) - normals["tmax_mean"].values[valid]
-    made["spell_bound"] = _spell_bound(above, rows, delay)
-    return made | season_waves(valid)
+    return Observed(
+        known=known,
+        normals=normals,
+        rows=rows,
+        delay=delay,
+        index=index,
+        valid=valid_index(issued[rows], CELLS),
+        anomaly=tmax - normals["tmax_mean"].values[index],
+        above=above,
+        one=one,
+        two=two,
+        significance=significance,
+        acclimatisation=acclimatisation,
+    )
+
+
+def _threshold_anomaly(seen: Observed) -> np.ndarray:
+    """The threshold of each valid day over its usual Tmax, K: (row, cell, location)."""
+    return _threshold(seen.valid, seen.normals) - seen.normals["tmax_mean"].values[seen.valid]
+
+
+def _tmin_anomaly(seen: Observed) -> np.ndarray:
+    return seen.of("air_temperature_min") - seen.normals["tmin_mean"].values[seen.index]
+
+
+YESTERDAY = "yesterday's temperature"
+SPELL = "the running hot spell"
+BUILT_UP = "built-up heat"
+WARMTH = "the warmth of the last months"
+GROUND = "dry or wet ground"
+AIR = "humidity, wind and pressure"
+
+PREDICTORS = (
+    Predictor("tmax_anomaly_1d", lambda s: s.anomaly, YESTERDAY, state=True),
+    Predictor("tmax_anomaly_mean_30d", lambda s: trailing_mean(s.anomaly, 30), WARMTH, state=True),
+    Predictor(
+        "tmax_anomaly_mean_365d", lambda s: trailing_mean(s.anomaly, 365), WARMTH, state=True
+    ),
+    Predictor(
+        "spell_one_day",
+        lambda s: np.where(np.isnan(s.two), np.nan, s.one - s.two),
+        SPELL,
+        state=True,
+    ),
+    Predictor("spell_two_days", lambda s: s.two, SPELL, state=True),
+    Predictor("ehi_significance", lambda s: s.significance, BUILT_UP, state=True),
+    Predictor("ehi_acclimatisation", lambda s: s.acclimatisation, BUILT_UP, state=True),
+    Predictor("tmax_anomaly_change_1d", lambda s: s.anomaly - lagged(s.anomaly, 1), YESTERDAY),
+    Predictor("tmax_anomaly_mean_7d", lambda s: trailing_mean(s.anomaly, 7), BUILT_UP),
+    Predictor("tmin_anomaly_1d", _tmin_anomaly, YESTERDAY),
+    Predictor("precipitation_sum_30d", lambda s: trailing_sum(s.of("precipitation"), 30), GROUND),
+    Predictor("precipitation_sum_90d", lambda s: trailing_sum(s.of("precipitation"), 90), GROUND),
+    Predictor("relative_humidity_1d", lambda s: s.of("relative_humidity"), AIR),
+    Predictor("wind_speed_1d", lambda s: s.of("wind_speed"), AIR),
+    Predictor(
+        "air_pressure_change_1d",
+        lambda s: np.diff(s.of("air_pressure"), axis=0, prepend=np.nan),
+        AIR,
+    ),
+    Predictor("margin_to_threshold", _threshold_anomaly, by_cell=True, calendar=True),
+    *SEASON_WAVES,
+    Predictor(
+        "spell_bound",
+        lambda s: _spell_bound(s.above, s.rows, s.delay),
+        SPELL,
+        by_cell=True,
+        bounds=(2, 3),
+    ),
+)
 
 
 def _spell_bound(above: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:
@@ -273,38 +319,19 @@ HAZARD = Hazard(
         "air_pressure",
     ),
     cells=CELLS,
-    gap_days=42,
-    first_training_years=10,
-    issue_step_days=1,
     thresholds={"level_1": "degC", "heat_floor": "degC", "level_3": "EHF severity"},
-    colours={"yellow": {1: 0.40}, "orange": {2: 0.30, 3: 0.20}, "red": {3: 0.40}},
-    colour_over_normal=2.0,
+    backtesting=Backtesting(gap_days=42, first_years=10),
+    colours=Colours({"yellow": {1: 0.40}, "orange": {2: 0.30, 3: 0.20}, "red": {3: 0.40}}, 2.0),
     fit_normals=fit_normals,
     margins=margins,
+    margin_days=33,
     applies=applies,
-    predictors=predictors,
     history=history,
-    features=FEATURES,
-    state=FEATURES[:7],
+    observe=observe,
+    predictors=PREDICTORS,
     newest="tmax_anomaly_1d",
     memory_days=400,
-    margin_days=33,
-    by_cell=FEATURES[-4:],
-    calendar=FEATURES[-4:-1],
-    bounds=("", "spell_bound", "spell_bound"),
     outlook=Quantity(scale=np.asarray, back=np.asarray),
     choices=("measured_tmean",),
     seasonal=True,
-    causes={
-        "yesterday's temperature": ("tmax_anomaly_1d", "tmax_anomaly_change_1d", "tmin_anomaly_1d"),
-        "the running hot spell": ("spell_one_day", "spell_two_days", "spell_bound"),
-        "built-up heat": ("ehi_significance", "ehi_acclimatisation", "tmax_anomaly_mean_7d"),
-        "the warmth of the last months": ("tmax_anomaly_mean_30d", "tmax_anomaly_mean_365d"),
-        "dry or wet ground": ("precipitation_sum_30d", "precipitation_sum_90d"),
-        "humidity, wind and pressure": (
-            "relative_humidity_1d",
-            "wind_speed_1d",
-            "air_pressure_change_1d",
-        ),
-    },
 )

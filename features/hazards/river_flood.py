@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -10,13 +11,16 @@ import xarray as xr
 from features.calendar import DAYS, day_index, trailing_mean, trailing_sum, window_mean
 from features.hazards import (
     LEVELS,
+    SEASON_WAVES,
+    Backtesting,
+    Colours,
     Hazard,
     Options,
+    Predictor,
     Quantity,
     always,
     lagged,
     optional,
-    season_waves,
     single_days,
     valid_index,
 )
@@ -79,52 +83,66 @@ def shifts(normals: xr.Dataset, options: Options) -> np.ndarray:
     return log_level - log_level[0]
 
 
-FEATURES = (
-    "log_flow",
-    "log_flow_over_level",
-    "precipitation_1d",
-    "log_flow_change_1d",
-    "log_flow_change_3d",
-    "log_flow_anomaly_mean_7d",
-    "precipitation_sum_3d",
-    "precipitation_sum_30d",
-    "air_temperature_max_1d",
-    "melt_degrees_sum_7d",
-    "freezing_degrees_sum_90d",
-    "season_sine",
-    "season_cosine",
-)
+@dataclass(frozen=True)
+class Observed:
+    """What predictors are read from: (day, location) as known on each day.
+
+    ``flow``: logarithm of discharge; ``rain`` mm; ``tmax`` degC.
+    """
+
+    normals: xr.Dataset
+    index: np.ndarray
+    valid: np.ndarray
+    flow: np.ndarray
+    rain: np.ndarray
+    tmax: np.ndarray
 
 
-def predictors(
+def observe(
     known: xr.Dataset,
     normals: xr.Dataset,
     rows: np.ndarray,
     delays: Mapping[str, int],
     options: Options,
-) -> dict[str, np.ndarray]:
-    """The newest flow, how it moves, the rain and melt on the way to it; (row, cell, location)."""
+) -> Observed:
+    """The newest flow, and the rain and melt on the way to it."""
     issued = known["init_time"].values
-    index = day_index(issued - np.timedelta64(delays["river_discharge"], "D"))
-    log_flow = _log(known["river_discharge"].values.astype(np.float64))
-    rain, tmax = optional(known, "precipitation"), optional(known, "air_temperature_max")
-    state = {
-        "log_flow": log_flow,
-        "log_flow_over_level": log_flow - _log(normals["return_level"].values[0]),
-        "precipitation_1d": rain,
-        "log_flow_change_1d": log_flow - lagged(log_flow, 1),
-        "log_flow_change_3d": log_flow - lagged(log_flow, 3),
-        "log_flow_anomaly_mean_7d": trailing_mean(
-            log_flow - normals["log_flow_mean"].values[index], 7
-        ),
-        "precipitation_sum_3d": trailing_sum(rain, 3),
-        "precipitation_sum_30d": trailing_sum(rain, 30),
-        "air_temperature_max_1d": tmax,
-        "melt_degrees_sum_7d": trailing_sum(np.maximum(tmax, 0.0), 7),
-        "freezing_degrees_sum_90d": trailing_sum(np.maximum(-tmax, 0.0), 90),
-    }
-    made = {name: values[rows][:, None, :] for name, values in state.items()}
-    return made | season_waves(valid_index(issued[rows], CELLS))
+    return Observed(
+        normals=normals,
+        index=day_index(issued - np.timedelta64(delays["river_discharge"], "D")),
+        valid=valid_index(issued[rows], CELLS),
+        flow=_log(known["river_discharge"].values.astype(np.float64)),
+        rain=optional(known, "precipitation"),
+        tmax=optional(known, "air_temperature_max"),
+    )
+
+
+def _flow_over_level(seen: Observed) -> np.ndarray:
+    return seen.flow - _log(seen.normals["return_level"].values[0])
+
+
+def _flow_anomaly(seen: Observed) -> np.ndarray:
+    return seen.flow - seen.normals["log_flow_mean"].values[seen.index]
+
+
+FLOW, RAIN, MELT = "the river's flow", "recent rain", "melt and frost"
+
+PREDICTORS = (
+    Predictor("log_flow", lambda s: s.flow, FLOW),
+    Predictor("log_flow_over_level", _flow_over_level, FLOW, state=True),
+    Predictor("precipitation_1d", lambda s: s.rain, RAIN, state=True),
+    Predictor("log_flow_change_1d", lambda s: s.flow - lagged(s.flow, 1), FLOW),
+    Predictor("log_flow_change_3d", lambda s: s.flow - lagged(s.flow, 3), FLOW),
+    Predictor("log_flow_anomaly_mean_7d", lambda s: trailing_mean(_flow_anomaly(s), 7), FLOW),
+    Predictor("precipitation_sum_3d", lambda s: trailing_sum(s.rain, 3), RAIN),
+    Predictor("precipitation_sum_30d", lambda s: trailing_sum(s.rain, 30), RAIN),
+    Predictor("air_temperature_max_1d", lambda s: s.tmax, MELT),
+    Predictor("melt_degrees_sum_7d", lambda s: trailing_sum(np.maximum(s.tmax, 0.0), 7), MELT),
+    Predictor(
+        "freezing_degrees_sum_90d", lambda s: trailing_sum(np.maximum(-s.tmax, 0.0), 90), MELT
+    ),
+    *SEASON_WAVES,
+)
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
@@ -148,42 +166,23 @@ HAZARD = Hazard(
     requires=("river_discharge",),
     uses=("precipitation", "air_temperature_max"),
     cells=CELLS,
-    gap_days=9,
-    first_training_years=10,
-    issue_step_days=1,
     thresholds={"level_1": "m3 s-1", "level_2": "m3 s-1", "level_3": "m3 s-1"},
-    colours={"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}},
-    colour_over_normal=2.0,
+    backtesting=Backtesting(gap_days=9, first_years=10),
+    colours=Colours({"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}}, 2.0),
     fit_normals=fit_normals,
     margins=margins,
+    margin_days=0,
     shifts=shifts,
     applies=always(CELLS),
-    predictors=predictors,
     history=history,
-    features=FEATURES,
+    observe=observe,
+    predictors=PREDICTORS,
+    newest="log_flow_over_level",
+    highest_rate=0.2,
+    memory_days=120,
     outlook=Quantity(
         scale=_log,
         back=lambda logarithm: np.maximum(np.exp(logarithm) - SMALLEST_FLOW, 0.0),
     ),
-    state=("log_flow_over_level", "precipitation_1d"),
-    newest="log_flow_over_level",
-    highest_rate=0.2,
-    memory_days=120,
-    margin_days=0,
     only_where_measured=True,
-    causes={
-        "the river's flow": (
-            "log_flow",
-            "log_flow_over_level",
-            "log_flow_change_1d",
-            "log_flow_change_3d",
-            "log_flow_anomaly_mean_7d",
-        ),
-        "recent rain": ("precipitation_1d", "precipitation_sum_3d", "precipitation_sum_30d"),
-        "melt and frost": (
-            "air_temperature_max_1d",
-            "melt_degrees_sum_7d",
-            "freezing_degrees_sum_90d",
-        ),
-    },
 )

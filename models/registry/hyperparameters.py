@@ -70,10 +70,12 @@ def constants_of(module: ModuleType) -> tuple[str, ...]:
 
 
 def _entries(key: str, value: Any, with_text: bool = True) -> dict[str, Any]:
-    """Key -> value; of a mapping one entry a key; none of what is no parameter.
+    """Key -> value; of a mapping or a declaration one entry a key; none of what is no parameter.
 
     ``with_text``: whether text counts, which in a declaration is a name.
     """
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         entries: dict[str, Any] = {}
         for inner, part in value.items():

@@ -73,10 +73,10 @@ def require_years(observations: xr.Dataset, region: Region) -> None:
 def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
     """Calendar years a fold may test: complete ones after the first training.
 
-    The first training takes the hazard's ``first_training_years``, at most MAX_FIRST of the record.
+    The first training takes the hazard's ``first_years``, at most MAX_FIRST of the record.
     """
     times = pd.DatetimeIndex(observations["time"].values)
-    years = min(hazard.first_training_years, MAX_FIRST * record_years(observations))
+    years = min(hazard.backtesting.first_years, MAX_FIRST * record_years(observations))
     first = times[0] + pd.Timedelta(days=365.25 * years)
     return [
         year
@@ -192,7 +192,9 @@ def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[
 def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.Dataset:
     """What a model that is tested in ``year`` may learn from: until ``gap_days`` before it."""
     return observations.sel(
-        time=slice(None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
+        time=slice(
+            None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.backtesting.gap_days + 1)
+        )
     )
 
 
@@ -207,7 +209,7 @@ def _outcome(
     outcome = build_outcome(hazard, margins, model.normals, options).sel(init_time=str(year))
     measured = ~np.isnan(margins.values).all(axis=(0, 1))
     issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[
-        :: hazard.issue_step_days
+        :: hazard.backtesting.step_days
     ].astype("datetime64[ns]")
     outcome = outcome.sel(init_time=np.isin(outcome["init_time"].values, issue_days))
     expected = (hazard.applies(issue_days, model.normals, options) == 1)[..., measured].sum()

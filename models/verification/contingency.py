@@ -74,7 +74,7 @@ def contingency_rows(
             if scored.any():
                 shown, event = rank[cell] >= level, outcome[cell, level - 1] == 1
                 counts = _counts(shown[scored], event[scored])
-                per = _location_years(scored, years) / hazard.issue_step_days
+                per = _location_years(scored, years) / hazard.backtesting.step_days
                 yield {
                     **of_cell,
                     "colour": colour,

@@ -450,7 +450,11 @@ def alone(
     delays = {name: delay for name, delay in delays_of(record).items() if name in names}
     known = as_known_at(record[names], day, delays)
     rows = np.array([known.sizes["init_time"] - 1])
-    return hazard.predictors(known, normals, rows, delays, options)
+    seen = hazard.observe(known, normals, rows, delays, options)
+    return {
+        row.name: row.value(seen) if row.by_cell else row.value(seen)[rows]
+        for row in hazard.predictors
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)

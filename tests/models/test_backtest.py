@@ -83,7 +83,7 @@ def test_everything_is_learnt_anew_every_third_year(
     assert len(set(learnt.values())) == 3 and learnt[2000] == learnt[2002] < learnt[2003]
     for year, last in learnt.items():
         gap = np.datetime64(f"{year}-01-01") - last
-        assert gap > np.timedelta64(hazards()["river_flood"].gap_days, "D")
+        assert gap > np.timedelta64(hazards()["river_flood"].backtesting.gap_days, "D")
 
 
 def test_live_equals_backtest(record: xr.Dataset, tested: xr.Dataset, made_region: Region) -> None:
@@ -91,7 +91,9 @@ def test_live_equals_backtest(record: xr.Dataset, tested: xr.Dataset, made_regio
     hazard = hazards()["heat"]
     delays, options = delays_of(record), options_for(hazard, made_region, record)
     training = record.sel(
-        time=slice(None, pd.Timestamp(2000, 1, 1) - pd.Timedelta(days=hazard.gap_days + 1))
+        time=slice(
+            None, pd.Timestamp(2000, 1, 1) - pd.Timedelta(days=hazard.backtesting.gap_days + 1)
+        )
     )
     model = train_model(build_training_set(hazard, training, training, delays, options))
     for day in ("2002-06-10", "2002-07-23", "2002-10-30"):

@@ -23,7 +23,7 @@ def learnt(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.n
     hazard, delays = hazards()[name], delays_of(record)
     training = build_training_set(hazard, record, record, delays, Options())
     model = train_model(training, search_rounds=False)
-    days = training.features["init_time"].values[400 // hazard.issue_step_days :: 5]
+    days = training.features["init_time"].values[400 // hazard.backtesting.step_days :: 5]
     made = forecasters(model, record, days, delays, Options())
     return training, made, happened(training.issued.sel(init_time=days)).values
 

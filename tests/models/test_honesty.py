@@ -237,7 +237,7 @@ def test_normals_do_not_see_the_years_they_are_tested_on(
         return heat.fit_normals(observations, options)
 
     tested = backtest(replace(heat, fit_normals=watched), record, all_year)
-    gap = pd.Timedelta(days=heat.gap_days + 1)
+    gap = pd.Timedelta(days=heat.backtesting.gap_days + 1)
     assert sorted(set(newest)) == [
         pd.Timestamp(year, 1, 1) - gap for year in years_tested(heat, record)[::RETRAIN_YEARS]
     ]

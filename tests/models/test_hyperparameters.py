@@ -19,10 +19,9 @@ from models.registry.hyperparameters import LEARNING, _entries, constants_of, hy
 def test_every_hazard_has_its_own_and_those_of_all(name: str) -> None:
     found = hyperparameters(hazards()[name])
     own = f"features.hazards.{name}"
-    assert {found[f"{own}.gap_days"], found[f"{own}.issue_step_days"]} == {
-        hazards()[name].gap_days,
-        hazards()[name].issue_step_days,
-    }
+    backtesting = hazards()[name].backtesting
+    assert found[f"{own}.backtesting.gap_days"] == backtesting.gap_days
+    assert found[f"{own}.backtesting.step_days"] == backtesting.step_days
     assert found[f"{own}.cells"] == [
         [cell.lead_days, cell.window_days] for cell in hazards()[name].cells
     ]

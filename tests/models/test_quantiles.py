@@ -60,7 +60,7 @@ def _taught(hazard: Hazard, record: xr.Dataset, until: str, options: Options) ->
     training = build_training_set(hazard, train, train, delays, options)
     model = train_model(training, search_rounds=False)
     fitted = fit_quantity(hazard, training.inputs, hazard.history(train, training.normals, options))
-    after = record["time"].values[train.sizes["time"] :: hazard.issue_step_days]
+    after = record["time"].values[train.sizes["time"] :: hazard.backtesting.step_days]
     state = read_state(model, record, after, delays, options)
     made = predict_quantiles(hazard, fitted, state, training.normals, options)
     return Taught(training, made, hazard.history(record, training.normals, options))
