@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from timing import REPEATS, best
 
+from data_contracts.batch import Batch
 from data_contracts.contract import check
 from data_contracts.variables import FILL_VALUES, VARIABLES
-from sources import Batch
 
 ROWS, PLACES = 1_000_000, 100
 

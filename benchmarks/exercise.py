@@ -30,9 +30,10 @@ from models.paths import read_archive, rolling_chances
 from models.stages import BLOCK_DAYS, together
 from models.training import build_training_set, forecasters, train_model
 from models.verification.scores import corp
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import LEADS
 from sources.exercise import world_of
 from sources.exercise.ahead import event_of, issue_forecasts, truth
-from sources.exercise.world import LEADS, Run, simulate
 
 OPTIONS = Options((5, 10))
 FIRST_FORECAST, MODEL_CHANGE, UNTIL = (

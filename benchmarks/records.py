@@ -35,7 +35,7 @@ def records(names: list[str]) -> Iterator[tuple[Region, xr.Dataset]]:
             )
             store = Store(home, region)
             for source in sources_of(region):
-                store.ingest(source, source.fetch(region, home))
+                store.ingest(source, source.fetch(store.fetch_request(source.name)))
             observations = store.observations().load()
         yield region, observations
 

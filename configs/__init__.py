@@ -1,4 +1,4 @@
-"""Settings and regions: where run-time state lives, and the one YAML file that describes a place."""
+"""Settings and regions: where run-time state lives, and the one YAML file of a region."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ TAGS: tuple[Tag, ...] = get_args(Tag)
 
 
 class RiskError(Exception):
-    """An error its reader can cure. Its text is one sentence: the thing, what was found, what was expected, the cure."""
+    """An error its reader can cure.
+
+    Its text is one sentence: the thing, what was found, what was expected, the cure.
+    """
 
 
 class ConfigError(RiskError):
@@ -35,7 +38,10 @@ class ConfigError(RiskError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Where run-time state lives; every path is below ``home``, so a home may be moved or copied."""
+    """Where run-time state lives.
+
+    Every path is below ``home``, so a home may be moved or copied.
+    """
 
     home: Path
 
@@ -66,7 +72,10 @@ class _Strict(BaseModel):
 
 
 class Location(_Strict):
-    """A place forecasts are made for. ``names`` maps a language tag to the name in that language."""
+    """A place forecasts are made for.
+
+    ``names`` maps a language tag to the name in that language.
+    """
 
     id: str = Field(min_length=1, max_length=200)
     names: dict[str, str] = {}
@@ -94,7 +103,9 @@ class Schedule(_Strict):
 
 
 class Issuer(_Strict):
-    """Who issues alerts. Without ``authorised``, which needs a name and a sender, they are sent with the status Test.
+    """Who issues alerts.
+
+    Without ``authorised``, which needs a name and a sender, they are sent with the status Test.
 
     ``sender``: what identifies the issuer worldwide, an e-mail address or a domain of its own.
     """
@@ -126,8 +137,8 @@ class Region(_Strict):
     """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
 
     ``names``: a language tag -> what the region is called there, where that is not its title.
-    ``attribution``: whom to credit for the region's own station files.
-    ``sources``: in order of preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
+    ``attribution``: whom to credit for the region's own station files. ``sources``: in order of
+    preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
     ``source_options``: a source's name -> its own options, which that source explains and checks.
     """
 
@@ -194,7 +205,8 @@ class Region(_Strict):
         for variable, names in self.source_order.items():
             if strangers := [name for name in names if name not in self.sources]:
                 raise ValueError(
-                    f"source_order: {variable}: found {strangers[0]!r}, expected one of the sources {', '.join(self.sources)}"
+                    f"source_order: {variable}: found {strangers[0]!r}, expected one of the sources"
+                    f" {', '.join(self.sources)}"
                 )
         return self
 
@@ -203,7 +215,8 @@ class Region(_Strict):
         ids = [place.id for place in self.locations]
         if len(set(ids)) != len(ids):
             raise ValueError(
-                f"location ids must differ, found {sorted({i for i in ids if ids.count(i) > 1})} twice"
+                "location ids must differ, found"
+                f" {sorted({i for i in ids if ids.count(i) > 1})} twice"
             )
         return self
 
@@ -213,7 +226,10 @@ class Region(_Strict):
 
     @property
     def day_offset(self) -> int:
-        """Hours of the region's standard days east of Greenwich: ``utc_offset``, else the places' mean longitude / 15."""
+        """Hours of the region's standard days east of Greenwich.
+
+        ``utc_offset``, else the locations' mean longitude / 15.
+        """
         longitudes = [place.longitude for place in self.locations if place.longitude is not None]
         if self.utc_offset is not None:
             return self.utc_offset
@@ -233,7 +249,10 @@ class Region(_Strict):
         return self.issuer.sender or f"climate-risk@{self.name}.invalid"
 
     def inbox_path(self, settings: Settings) -> Path:
-        """The folder ``station_files`` reads: ``inbox:`` relative to the region file, else data/inbox/<region>."""
+        """The folder ``station_files`` reads.
+
+        ``inbox:`` relative to the region file, else data/inbox/<region>.
+        """
         return (
             (self.path.parent / Path(self.inbox).expanduser()).resolve()
             if self.inbox
@@ -241,13 +260,18 @@ class Region(_Strict):
         )
 
     def sources_for(self, variable: str) -> tuple[str, ...]:
-        """The region's sources in order of preference for a variable: those of ``source_order``, then the others."""
+        """The region's sources in order of preference for a variable.
+
+        Those of ``source_order``, then the others.
+        """
         first = self.source_order.get(variable, ())
         return (*first, *(name for name in self.sources if name not in first))
 
     @property
     def learnt_with(self) -> dict[str, Any]:
-        """What a model of this region depends on, JSON-able; texts, colours and actions are not in it.
+        """What a model of this region depends on, JSON-able.
+
+        Texts, colours and actions are not in it.
 
         ``coordinates``: latitude, longitude, elevation and river point by place.
         """
@@ -289,7 +313,8 @@ def region_names() -> list[str]:
 def load_region(name: str | Path) -> Region:
     """Read a region by its name under configs/regions/ or by the path of its YAML file.
 
-    Raises ConfigError: no such region (near names are suggested), not YAML, a key or a value that is wrong.
+    Raises ConfigError: no such region (near names are suggested), not YAML, a key or a value that
+    is wrong.
     """
     text = str(name)
     path = (
@@ -300,7 +325,8 @@ def load_region(name: str | Path) -> Region:
         known = f"known regions: {', '.join(region_names())}, or give the path of a YAML file."
         hint = f"did you mean {' or '.join(near)}?" if near else known
         raise ConfigError(
-            f"region {text!r}: there is no file {path.name if path.parent == REGIONS else path}; {hint}"
+            f"region {text!r}: there is no file"
+            f" {path.name if path.parent == REGIONS else path}; {hint}"
         )
     try:
         found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
@@ -311,7 +337,8 @@ def load_region(name: str | Path) -> Region:
     if not isinstance(found, dict):
         what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), f"{found!r}")
         raise ConfigError(
-            f"region file {path}: found {what}, expected keys such as name, title and sources; see regions/tunis.yaml."
+            f"region file {path}: found {what}, expected keys such as name, title and sources;"
+            " see regions/tunis.yaml."
         )
     try:
         region = Region.model_validate(
@@ -326,7 +353,8 @@ def load_region(name: str | Path) -> Region:
         raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
     if path.resolve().parent == REGIONS and region.name != path.stem:
         raise ConfigError(
-            f"region file {path}: name: found {region.name!r}, expected {path.stem!r}, the name of the file."
+            f"region file {path}: name: found {region.name!r}, expected {path.stem!r}, the name of"
+            " the file."
         )
     return region
 
@@ -381,7 +409,10 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:
-    """One thing that is wrong: where, what was found, what was expected. ``models``: whose keys stand how deep in the file."""
+    """One thing that is wrong: where, what was found, what was expected.
+
+    ``models``: whose keys stand how deep in the file.
+    """
     steps = [str(step) for step in item["loc"] if step != "[key]"]
     where = ".".join(steps)
     if item["type"] == "extra_forbidden":

@@ -1,7 +1,8 @@
 """The variables table: every quantity this project knows, its unit and what is physically possible.
 
-One row is one variable. Sources convert to these units once; the contract derives its checks from these
-ranges; nothing else in the project states a unit or a range. Standard names are CF 1.11's where CF has one.
+One row is one variable. Sources convert to these units once; the contract derives its checks from
+these ranges; nothing else in the project states a unit or a range. Standard names are CF 1.11's
+where CF has one.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Variable:
-    """A canonical variable: what it means, its unit, and the range outside which a value cannot be real.
+    """A canonical variable: what it means, its unit, and the range of values that can be real.
 
-    ``low`` and ``high`` are in ``units`` and enclose every value ever recorded on earth, so that a record
-    extreme passes and a unit error does not. ``cell_methods`` says what a day's value is (CF 7.3).
+    ``low`` and ``high`` are in ``units`` and enclose every value ever recorded on earth, so that a
+    record extreme passes and a unit error does not. ``cell_methods`` says what a day's value is (CF
+    7.3).
     """
 
     name: str
@@ -151,4 +153,4 @@ SPREAD = -2
 """The member number of an ensemble's standard deviation, in each variable's units, 0 or more."""
 
 FILL_VALUES = (-999.0, -9999.0, -99999.0, -999.9, -99.9, 9999.0, 99999.0, 9.96921e36)
-"""Numbers that services write where they mean "missing"; here missing is NaN, so each is a breach."""
+"""Numbers that services write for "missing". Here missing is NaN, so each is a breach."""

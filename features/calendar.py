@@ -1,6 +1,6 @@
-"""The calendar: days of the year on a leap calendar, seasons, and statistics pooled over a window of days of the year.
+"""The calendar: days of the year, seasons, and statistics pooled over windows of days of the year.
 
-Every day of the year has one index 0..365 on a leap calendar, so that 1 July is the same index in every year.
+Every day of the year has one index 0..365 on a leap calendar: 1 July is the same in every year.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def _indices() -> np.ndarray:
 
 
 def in_season(times: np.ndarray, months: tuple[int, int]) -> np.ndarray:
-    """True on days from the first of month ``months[0]`` to the end of ``months[1]``, over the new year if need be."""
+    """True on days from the first of month ``months[0]`` to the end of ``months[1]``.
+
+    Over the new year where the second comes before the first.
+    """
     month = np.searchsorted(MONTH_BEGINS, day_index(times), side="right")
     first, last = months
     return (
@@ -65,7 +68,8 @@ def ordered_samples(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As window_samples, of one location's values (time,), in rising order.
 
-    ``index``: their days of the year. (366, sample), of which the first (366,) of a row are values; NaN is left out.
+    ``index``: their days of the year. (366, sample), of which the first (366,) of a row are values;
+    NaN is left out.
     """
     known = np.flatnonzero(np.isfinite(values))
     order = known[np.argsort(values[known])]

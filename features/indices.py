@@ -1,22 +1,21 @@
 """Indices of drought, heat and heavy rain: pure functions on arrays (time, location).
 
-Sources: Hosking & Wallis 1997 (L-moments, GEV, generalised logistic); Vicente-Serrano et al. 2010 and Begueria et
-al. 2014 (SPEI); McKee et al. 1993 and Thom 1958 (SPI); Nairn & Fawcett 2013 (EHF); Kohler & Linsley 1951.
+Sources: Hosking & Wallis 1997 (L-moments, GEV, generalised logistic); Vicente-Serrano et al. 2010
+and Begueria et al. 2014 (SPEI); McKee et al. 1993 and Thom 1958 (SPI); Nairn & Fawcett 2013 (EHF).
 
-Largest differences from references not written here, bounds of tests/features/test_indices_peers.py and test_indices.py
-(an index is compared within [-3, 3], where ours is clipped):
+Largest differences from references not written here, bounds of tests/features/test_indices_peers.py
+and test_indices.py (an index is compared within [-3, 3], where ours is clipped):
 
-monthly SPI-1, -6         the climate_indices project's published series; climate-indices and xclim run    2e-11
-monthly SPEI-1, -6, -12   climate-indices run on the R package SPEI's eleven cities                        2e-11
-monthly SPEI-6            xclim: the same distribution by maximum likelihood                               0.19
-monthly SPEI-6            the climate_indices project's published series by Pearson III (0.05 on average)  0.52
-daily SPI, SPEI 90, 365   climate-indices, each day of the year alone                                      2e-11
-drought's SPEI 90, 365    eq. 8-13 of Vicente-Serrano et al. 2010, doy windows pooled as here              2e-11
-EHF                       thermofeel, degC2                                                                1e-9
-L-moments, log-logistic   Hosking's LMOMENTS on his example                                                1e-6
-return levels             GEV of exactly the sample's L-moments, 1.5 to 5 years, seven real series         0.04 %
-rain severity             storms counted by scipy above what one in 2, 5 years exceeds, three real series  1 storm
-antecedent rain           xclim, 30 days: 1e-12 mm; climate-indices, which forgets no day, 90 days         0.02 mm
+SPI by the month   climate_indices' published series; climate-indices and xclim run: 2e-11
+SPEI by the month  climate-indices run on the R package SPEI's eleven cities: 2e-11
+SPEI by the month  xclim: the same distribution by maximum likelihood: 0.19
+SPEI by the month  climate_indices' published series by Pearson III (0.05 on average): 0.52
+daily SPI, SPEI    climate-indices, 90 and 365 days, each day of the year alone: 2e-11
+drought's SPEI     eq. 8-13 of Vicente-Serrano et al. 2010, doy windows pooled as here: 2e-11
+EHF                thermofeel, degC2: 1e-9
+L-moments          Hosking's LMOMENTS on his example, and his log-logistic: 1e-6
+return levels      GEV of exactly the sample's L-moments, seven real series: 0.04 %
+rain severity      storms counted by scipy above what one in 2, 5 years exceeds: 1 storm
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ import pandas as pd
 from scipy.special import gamma as gamma_function
 from scipy.special import gammainc, gammaincinv, ndtr, ndtri
 
-from features.calendar import trailing_mean, trailing_sum
+from features.calendar import trailing_mean
 
 INDEX_LIMIT = 3.0
 FIRST_HYDROLOGICAL_MONTH = 9
@@ -37,7 +36,9 @@ LEAST_WET = 0.005  # mm: half of the finest step in which services give rain; a 
 
 
 def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """First two L-moments, L-skewness and sample size along axis 0, from unbiased probability-weighted moments.
+    """First two L-moments, L-skewness and sample size along axis 0.
+
+    From unbiased probability-weighted moments.
 
     NaN is left out. Fewer than 4 values give NaN.
     """
@@ -77,7 +78,9 @@ def ordered_l_moments(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
-    """Level exceeded on average once in ``years`` by the GEV fitted by L-moments to annual maxima along axis 0.
+    """Level exceeded on average once in ``years``, by a GEV fitted to annual maxima along axis 0.
+
+    Fitted by L-moments.
 
     Hosking's approximation for the shape (Hosking & Wallis 1997, A.52-A.56). Units of ``maxima``.
     """
@@ -107,7 +110,9 @@ def annual_maxima(values: np.ndarray, times: np.ndarray, least_days: int = 330) 
 def rain_severity(
     rain: np.ndarray, sum_3d: np.ndarray, level_1d: np.ndarray, level_3d: np.ndarray
 ) -> np.ndarray:
-    """The greater of the day's rain over its 2-year return level and the 3-day sum over its own: (time, location); mm, mm -> 1.
+    """The greater of the day's rain over its 2-year return level and the 3-day sum over its own.
+
+    (time, location); mm, mm -> 1.
 
     One of the two missing leaves the other.
     """
@@ -115,10 +120,13 @@ def rain_severity(
 
 
 def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
-    """Rain severity that one episode in ``years`` exceeds; ``severity`` is one place's daily series.
+    """Rain severity that one episode in ``years`` exceeds.
 
-    Episodes are maxima of S at least 3 days apart. With N years of record the value lies between the episodes of rank
-    N/years and N/years + 1, so that N/years of them exceed it. NaN with fewer than 5 years of days.
+    ``severity`` is one place's daily series.
+
+    Episodes are maxima of S at least 3 days apart. With N years of record the value lies between
+    the episodes of rank N/years and N/years + 1, so that N/years of them exceed it. NaN with fewer
+    than 5 years of days.
     """
     record_years = np.isfinite(severity).sum() / 365.25
     peaks = episode_peaks(severity)
@@ -128,7 +136,7 @@ def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
 
 
 def episode_peaks(severity: np.ndarray, apart: int = 3) -> np.ndarray:
-    """Values of the maxima of a series that are at least ``apart`` days from a higher one already taken."""
+    """Maxima of a series that are at least ``apart`` days from a higher one already taken."""
     values = np.where(np.isfinite(severity), severity, 0.0)
     order = np.argsort(-values, kind="stable")
     order = order[: np.count_nonzero(values > 0)]
@@ -150,20 +158,6 @@ def _apart(order: np.ndarray, days: int, apart: int) -> np.ndarray:
     return kept[:count]
 
 
-def antecedent_precipitation(rain: np.ndarray, window: int, decay: float = 0.90) -> np.ndarray:
-    """Antecedent precipitation index of Kohler & Linsley 1951, mm: rain of the day and of the days before it, each day
-    further back counting ``decay`` times less; 0.85 to 0.90 in their basins.
-
-    ``rain`` (time, location) mm. Only the ``window`` days ending with each day count, so that a missing day (NaN) is
-    forgotten after them.
-    """
-    index = np.full(rain.shape, np.nan)
-    index[window - 1 :] = sum(
-        decay**back * rain[window - 1 - back : len(rain) - back] for back in range(window)
-    )
-    return index
-
-
 WHY_UNDEFINED = (
     "",
     "fewer than 4 values",
@@ -173,7 +167,9 @@ WHY_UNDEFINED = (
 
 
 def why_undefined(sample: np.ndarray, rain: np.ndarray | bool = False) -> np.ndarray:
-    """Why no index can be fitted to a sample along axis 0: a position in WHY_UNDEFINED, 0 where one can.
+    """Why no index can be fitted to a sample along axis 0: a position in WHY_UNDEFINED.
+
+    0 where one can.
 
     ``rain``: the sums are of rain alone, of which the wet ones are fitted.
     """
@@ -201,8 +197,9 @@ def _why(n: np.ndarray, known: np.ndarray, low: np.ndarray, high: np.ndarray) ->
 class LogLogistic:
     """Three-parameter log-logistic fitted by unbiased probability-weighted moments along axis 0.
 
-    Kept as the generalised logistic it is (Hosking & Wallis 1997, A.7), which also holds where skewness is negative or
-    nil: location ``xi`` and scale ``alpha`` in the sample's units, shape ``k`` = -1/beta of Vicente-Serrano et al. 2010.
+    Kept as the generalised logistic it is (Hosking & Wallis 1997, A.7), which also holds where
+    skewness is negative or nil: location ``xi`` and scale ``alpha`` in the sample's units, shape
+    ``k`` = -1/beta of Vicente-Serrano et al. 2010.
     """
 
     xi: np.ndarray
@@ -234,10 +231,11 @@ class LogLogistic:
 
 @dataclass(frozen=True)
 class ZeroGamma:
-    """Gamma distribution of the wet sums with a probability of none, for SPI (Thom 1958's maximum likelihood).
+    """Gamma distribution of the wet sums with a probability of none, for SPI.
 
-    ``dry`` is the share of zero sums. Where why_undefined says why, every field is NaN: with more than half of the sums
-    zero no rain at all would come out wet. ``quantile`` is -inf where even no rain at all is more probable than asked.
+    By Thom 1958's maximum likelihood. ``dry`` is the share of zero sums. Where why_undefined says
+    why, every field is NaN: with more than half of the sums zero no rain at all would come out wet.
+    ``quantile`` is -inf where even no rain at all is more probable than asked.
     """
 
     shape: np.ndarray
@@ -267,37 +265,6 @@ class ZeroGamma:
     def probability(self, value: np.ndarray) -> np.ndarray:
         amount = np.where(value < LEAST_WET, 0.0, value)
         return self.dry + (1 - self.dry) * gammainc(self.shape, amount / self.scale)
-
-
-def monthly_spi(rain: np.ndarray, window: int, reference: np.ndarray | None = None) -> np.ndarray:
-    """SPI of the ``window`` months ending with each month, fitted for each calendar month; (month, location).
-
-    ``rain`` mm, consecutive months from any one on. ``reference`` (month,): True for the months that are fitted, all
-    unless given. NaN where a month of the window is missing, and where why_undefined says why.
-    """
-    return _monthly(rain, window, reference, ZeroGamma)
-
-
-def monthly_spei(
-    balance: np.ndarray, window: int, reference: np.ndarray | None = None
-) -> np.ndarray:
-    """SPEI of the ``window`` months ending with each month from precipitation minus PET, mm; as monthly_spi."""
-    return _monthly(balance, window, reference, LogLogistic)
-
-
-def _monthly(
-    values: np.ndarray,
-    window: int,
-    reference: np.ndarray | None,
-    distribution: type[LogLogistic] | type[ZeroGamma],
-) -> np.ndarray:
-    totals = trailing_sum(values, window, least=1.0)
-    learnt = totals if reference is None else np.where(reference[:, None], totals, np.nan)
-    index = np.full(totals.shape, np.nan)
-    for month in range(12):
-        fitted = distribution.fit(learnt[month::12])
-        index[month::12] = standardised(fitted.probability(totals[month::12]))
-    return index
 
 
 def standardised(probability: np.ndarray) -> np.ndarray:

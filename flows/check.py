@@ -15,7 +15,7 @@ from configs import ConfigError, Region, RiskError, Settings, load_region
 from features.hazards import LEVELS, Hazard, hazards
 
 if TYPE_CHECKING:
-    from sources import Source
+    from data_contracts.batch import Source
 
 COLOURS = ("yellow", "orange", "red")
 RECENT = timedelta(days=10)  # what a service is asked for: longer than every source's delay
@@ -136,13 +136,14 @@ def _inbox(region: Region, settings: Settings) -> Finding:
 
 def _source(region: Region, settings: Settings, name: str) -> Finding:
     from data_contracts.contract import check as check_contract
+    from data_contracts.store import Store
     from sources import sources_of
 
     what = f"source {name}"
     try:
         source = {one.name: one for one in sources_of(region)}[name]
         with _briefly(source, region, settings) as (part, home):
-            batch = source.fetch(part, home)
+            batch = source.fetch(Store(home, part).fetch_request(name))
         withheld = check_contract(batch, name, source.complete, source.readings).withheld
     except RiskError as error:
         return Finding(what, problem=str(error))

@@ -14,7 +14,9 @@ from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
-from data_contracts.store import Store, newest_origins
+from data_contracts.batch import Source
+from data_contracts.merging import newest_origins
+from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
@@ -28,7 +30,7 @@ from models.training import Model, reference_years
 from models.verification.contingency import contingency_table
 from models.verification.reliability import reliability_table
 from reports.exports import read_published
-from sources import Source, is_exercise, sources_of
+from sources import is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 """Days of recent past the report shows: of a hazard of days, and of one of months."""

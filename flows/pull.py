@@ -12,12 +12,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
-from data_contracts.store import Store, Stored
+from data_contracts.batch import Batch, Source, SourceUnavailable
+from data_contracts.store import IngestResult, Store
 from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, newest_day, task_options
-from sources import Batch, Source, SourceUnavailable, sources_of
-from sources.http import Closed, Refused
+from sources import sources_of
+from sources.common.http_messages import BadResponse, Throttled
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def degraded_by(source: str, error: RiskError) -> str:
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """True for a source that is down; whatever else is wrong stays as it is."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, SourceUnavailable) and not isinstance(error, Refused | Closed)
+    return isinstance(error, SourceUnavailable) and not isinstance(error, BadResponse | Throttled)
 
 
 @task(
@@ -67,11 +68,11 @@ def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
 )
 def fetch(source: Source, region: Region, settings: Settings) -> Batch:
     """What the source delivers now."""
-    return source.fetch(region, settings)
+    return source.fetch(Store(settings, region).fetch_request(source.name))
 
 
 @task(name="check and store", task_run_name="check and store {source.name}", **task_options())
-def check_and_store(source: Source, batch: Batch, store: Store) -> Stored:
+def check_and_store(source: Source, batch: Batch, store: Store) -> IngestResult:
     """The contract first, then the store; raises ContractBroken with nothing stored."""
     return store.ingest(source, batch)
 
@@ -173,7 +174,7 @@ def _fetched(source: Source, region: Region, settings: Settings) -> Batch:
     return batch
 
 
-def _stored(source: Source, batch: Batch, store: Store) -> Stored:
+def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
     with stage(f"check and store {source.name}") as say:
         stored = check_and_store(source, batch, store)
         say("stored" if stored.changed else "nothing new")

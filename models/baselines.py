@@ -1,4 +1,4 @@
-"""What needs no learning: the calendar's frequencies, the overlap ensemble, and the arithmetic of chained probabilities.
+"""Climatology, the overlap ensemble, and the arithmetic of chained probabilities.
 
 Every forecaster is a chain over levels: P(L1), P(L2 | L1), P(L3 | L2), multiplied, so that levels are nested.
 """
@@ -23,7 +23,10 @@ def log_odds(probability: np.ndarray | float) -> np.ndarray:
 
 
 def conditional(chain: np.ndarray) -> np.ndarray:
-    """P(L1), P(L2 | L1), P(L3 | L2) from P(L1), P(L2), P(L3) along the level axis 1; where P is 0 the next is 0."""
+    """P(L1), P(L2 | L1), P(L3 | L2) from P(L1), P(L2), P(L3) along the level axis 1.
+
+    Where P is 0 the next is 0.
+    """
     above = np.concatenate([np.ones_like(chain[:, :1]), chain[:, :-1]], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(above > 0, chain / above, np.where(np.isnan(above + chain), np.nan, 0.0))

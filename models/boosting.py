@@ -2,8 +2,8 @@
 
 Rows are the cases of all leads, windows and locations together, each at a few thresholds, with the
 threshold as a feature that a greater one never makes likelier. Trees start from the log-odds of the
-regression (``base_margin``) and must earn their rounds: of blocks of years held out the mean gain in logarithmic loss, less its
-standard error, must be above 0.
+regression (``base_margin``) and must earn their rounds: of blocks of years held out the mean gain
+in logarithmic loss, less its standard error, must be above 0.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def fit_boosters(
 ) -> dict[int, xgb.Booster]:
     """A booster for each step that trees help on years held out, by step.
 
-    ``days``: the issue days the cases are of. ``rounds`` by step are taken as they are, where given.
+    ``days``: the issue days the cases are of. ``rounds`` by step are taken as they are, where
+    given.
     """
     if rounds is not None and not any(rounds.values()):
         return {}

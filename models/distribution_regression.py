@@ -43,9 +43,9 @@ class PredictorSpec:
     """What a regression reads: predictors, and the deviation of each one's prior.
 
     ``ensemble``: log-odds start from the hazard's ensemble. ``bounded``: 0 where past days rule the
-    event out. ``max_departure``: standard deviations from its mean that a predictor counts, at most.
-    ``with_season``: deviation of the products of c and the season waves. ``newest``: whether the
-    newest value may change what c and the season do.
+    event out. ``max_departure``: standard deviations from its mean that a predictor counts, at
+    most. ``with_season``: deviation of the products of c and the season waves. ``newest``: whether
+    the newest value may change what c and the season do.
     """
 
     deviations: Mapping[str, float]
@@ -90,8 +90,8 @@ class Fit:
     """Coefficients of one cell and step.
 
     ``mean``, ``scale``, ``coefficient`` (predictor,); ``slope`` (term,); ``centre`` and ``spread``
-    (3,) standardise the newest value and the season waves; ``reach`` (3,): what c is divided by, and
-    the least and greatest threshold learnt from, beyond which only c itself goes on.
+    (3,) standardise the newest value and the season waves; ``reach`` (3,): what c is divided by,
+    and the least and greatest threshold learnt from, beyond which only c itself goes on.
     """
 
     mean: np.ndarray
@@ -224,7 +224,7 @@ def _moments(
     slope: np.ndarray,
     curve: float,
 ) -> tuple[float, np.ndarray]:
-    """Logarithmic loss, and each row's sums over thresholds of errors and weights times powers of u.
+    """Logarithmic loss, and each row's sums over thresholds of what derivatives are made of.
 
     (8, row): error x u^0 to u^2, then p (1 - p) x u^0 to u^4.
     """

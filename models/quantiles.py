@@ -139,7 +139,10 @@ def predict_quantiles(
 def _thresholds(
     hazard: Hazard, inputs: Inputs, normals: xr.Dataset, options: Options
 ) -> np.ndarray:
-    """The level 1 threshold of each valid day on the quantity's scale: (cell, init_time, location)."""
+    """The level 1 threshold of each valid day on the quantity's scale.
+
+    (cell, init_time, location).
+    """
     assert hazard.outlook is not None
     made = []
     for cell in hazard.cells:
@@ -203,6 +206,9 @@ def grade_quantiles(made: xr.DataArray, past: xr.Dataset) -> pd.DataFrame:
 
 
 def pinball(quantiles: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Quantile loss, mean over QUANTILES (last axis), units of ``actual``: Koenker & Bassett 1978."""
+    """Quantile loss, mean over QUANTILES (last axis); units of ``actual``.
+
+    Koenker & Bassett 1978.
+    """
     error, level = actual[..., None] - quantiles, np.array(QUANTILES)
     return np.maximum(level * error, (level - 1) * error).mean(axis=-1)

@@ -1,17 +1,18 @@
-"""River discharge of GloFAS (Copernicus) by Open-Meteo's flood service: history from 1984 on and today's forecast, no key needed.
+"""River discharge of GloFAS (Copernicus) by Open-Meteo's flood service, without a key.
 
-Only places whose region file names a ``river_point`` have any; the service takes the nearest cell of its grid of 0.05 degrees, and a
-cell further than 5 km from the point is refused, and that place goes without. GloFAS is not made for basins under 250 km2 and the
-service does not tell a cell's basin: name it in the option ``basins``, or no river_point on a wadi that small. Its days are UTC days.
+History from 1984 on and today's forecast. Only locations whose region file names a ``river_point``
+have any. The service takes the nearest cell of its grid of 0.05 degrees; a cell further than 5 km
+from the point is refused, and that location goes without. GloFAS is not made for basins under 250
+km2 and the service does not tell a cell's basin: name it in the option ``basins``, or no
+river_point on a wadi that small. Its days are UTC days.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,44 +21,50 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs import ConfigError, Region, Settings
-from sources import Batch, Source, options_of
-from sources.http import Address, Manners, Question, Refused, cache_folder, get_json, is_kept
-from sources.open_meteo import held_by_store, host_for, locations_of, or_nothing
-from sources.open_meteo.cells import Budget, Cell, in_parts, lacking, named, pay, weight
-from sources.open_meteo.history import Block, blocks
-from sources.open_meteo.reply import (
-    KEY,
-    MANNERS,
-    Column,
-    Section,
+from configs import ConfigError, Region
+from data_contracts.batch import Batch, FetchRequest, Source
+from sources.common.coverage import Block, Period, coverage_of, missing_blocks, published
+from sources.common.gathering import joined, log_progress, no_days, or_nothing
+from sources.common.grid import GridCell, cells_without, per_location, shortened, shortened_of
+from sources.common.http import Address, get_json, is_kept
+from sources.common.http_messages import BadResponse, Request, RetryPolicy
+from sources.common.kept_answers import cache_folder
+from sources.common.locations import locations_of
+from sources.common.open_meteo.budget import Budget, cells_a_request, in_parts, pay, weight
+from sources.common.open_meteo.responses import (
+    CellSeries,
+    ExpectedSeries,
     coordinates,
     daily_table,
-    per_place,
-    sections,
+    series_of_cells,
 )
-from sources.open_meteo.runs import Newest
+from sources.common.open_meteo.service import RETRY_POLICY, NewestRun, cells_request, host_for
+from sources.common.options import options_of
+from sources.common.series import DailySeries
 
 NAME = "open_meteo_flood"
 START = date(1984, 1, 1)
-DELAY_DAYS = 2  # the run of 00 UTC comes in the course of its day, so yesterday's first day is still a forecast in the morning
-SETTLED = (
-    730  # days after which the reanalysis no longer replaces what the forecasts' first days said
-)
+DELAY_DAYS = 2
+"""The run of 00 UTC comes in the course of its day: in the morning yesterday's first day is still a
+forecast."""
+SETTLED_DAYS = 730
+"""Days after which the reanalysis no longer replaces what the forecasts' first days said."""
 LEADS = 10
-FURTHEST_SNAP = 5.0  # km
-LEAST_BASIN = 250.0  # km2
-EARTH = 6371.0  # km, mean radius
-DISCHARGE = Column("river_discharge", "m³/s", "river_discharge")
+MAX_SNAP = 5.0  # km
+MIN_BASIN = 250.0  # km2
+EARTH_RADIUS = 6371.0  # km, mean
+DISCHARGE = DailySeries("river_discharge", "m³/s", "river_discharge")
 
 log = logging.getLogger(__name__)
 
 
-class Options(BaseModel):
-    """What a region may choose: the address of the service, the one model version pinned, weighted calls that a pull may spend.
+class FloodOptions(BaseModel):
+    """What a region may choose.
 
-    ``about_url`` tells the newest run, which is usable ``run_delay_hours`` after its initialisation.
-    ``basins``: place -> km2 that drain to its river point; a place of less than 250 has no discharge here.
+    ``model``: the one version pinned; ``url``: the service; ``calls``: weighted calls that a pull
+    may spend. ``about_url`` tells the newest run, which is usable ``run_delay_hours`` after its
+    initialisation. ``basins``: location -> km2 that drain to its river point; a location of less
+    than 250 has no discharge here.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,263 +78,244 @@ class Options(BaseModel):
     basins: dict[str, float] = {}
 
 
-def fetch(region: Region, settings: Settings) -> Batch:
-    """The days of discharge the store lacks, and today's forecast where it has none."""
-    return fetch_at(region, settings, datetime.now(UTC))
+@dataclass(frozen=True)
+class FloodService:
+    """The service as a region's options describe it. ``kept``: the folder of kept answers."""
+
+    region: Region
+    options: FloodOptions
+    budget: Budget
+    kept: Path
+    policy: RetryPolicy
+
+    def request(self, points: Sequence[GridCell], first: date, last: date) -> Request:
+        """The request for days of some points; the service takes no time zone."""
+        params = {
+            "daily": DISCHARGE.parameter,
+            "models": self.options.model,
+            "start_date": first.isoformat(),
+            "end_date": last.isoformat(),
+        }
+        url = host_for(self.options.url)
+        return cells_request(NAME, url, points, f"{first} to {last}", params)
+
+
+def fetch(request: FetchRequest) -> Batch:
+    """The days of discharge the store lacks, and today's forecast where it has none.
+
+    Raises SourceUnavailable.
+    """
+    return fetch_at(request, datetime.now(UTC))
 
 
 SOURCE = Source(
     name=NAME,
     delay_days=DELAY_DAYS,
-    attribution="River discharge: GloFAS, Copernicus Emergency Management Service, by Open-Meteo.com",
+    attribution="River discharge: GloFAS, Copernicus Emergency Management Service, "
+    "by Open-Meteo.com",
     licence="CC BY 4.0; the free service is for non-commercial use",
     complete=False,
     fetch=fetch,
 )
 
 
-def fetch_at(
-    region: Region, settings: Settings, now: datetime, manners: Manners = MANNERS
-) -> Batch:
-    """``fetch`` as it is at a moment. Raises SourceUnavailable. A river point that is on no river cell is told in a remark."""
-    options = options_of(region, NAME, Options)
+def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_POLICY) -> Batch:
+    """``fetch`` as it is at a moment. A river point that is on no river cell is a remark.
+
+    Raises SourceUnavailable.
+    """
+    region, coverage = request.region, coverage_of(request.stored)
+    options = options_of(region, NAME, FloodOptions)
     points = river_points(region, options.basins)
-    held, budget = (
-        held_by_store(region, settings, NAME),
-        Budget(options.calls, options.calls_a_minute),
+    budget = Budget(options.calls, options.calls_a_minute)
+    kept = cache_folder(request.settings.data, NAME)
+    service = FloodService(region, options, budget, kept, policy)
+    today = now.astimezone(region.zone).date()
+    period = Period(
+        max(START, region.history_start or START),
+        today - timedelta(days=DELAY_DAYS),
+        today - timedelta(days=SETTLED_DAYS),
     )
-    today, kept = now.astimezone(region.zone).date(), cache_folder(settings.data, NAME)
-    start = max(START, region.history_start or START)
-    wanted = list(
-        blocks(
-            points,
-            held.days_of([DISCHARGE]),
-            start,
-            today - timedelta(days=DELAY_DAYS),
-            today - timedelta(days=SETTLED),
-            1,
-        )
-    )
-    tables, strays, remarks = list[pd.DataFrame](), dict[str, str](), list[str]()
-    for number, block in enumerate(wanted, 1):
-        what = f"{named([place for point in block.cells for place in point.places])}, {block.first} to {block.last}"
-        log.info(
-            "%s: history %d of %d, %s",
-            NAME,
-            number,
-            len(wanted),
-            what,
-            extra={"done": number, "of": len(wanted)},
-        )
-        tables.append(
-            _without_strays(
-                partial(_history, region, options, block, budget, kept, manners),
-                block.cells,
-                strays,
-            )
-        )
-    ask = partial(in_parts, partial(_forecast, region, options, today, budget, manners))
-    without = lacking(points, held.issued.get(today, frozenset()))
-    issued = or_nothing(lambda: _without_strays(ask, without, strays), remarks)
-    tables = [table for table in tables if len(table)]
-    places = locations_of(region)
-    measured = places[
-        places["location"].isin([place for point in points for place in point.places])
-    ].reset_index(drop=True)
-    told = tuple(dict.fromkeys([*strays.values(), *remarks]))
+    spans = coverage.span_of([DISCHARGE.variable])
+    blocks = list(missing_blocks(points, spans, period, partial(cells_a_request, 1)))
+    off_river: dict[str, str] = {}
+    tables = _history(service, blocks, off_river)
+    without = cells_without(points, coverage.issued.get(today, frozenset()))
+    ask = partial(in_parts, partial(_forecast, service, today))
+    remarks: list[str] = []
+    issued = or_nothing(lambda: _without_off_river(ask, without, off_river), remarks)
+    observations = joined(tables)
     return Batch(
-        pd.concat(tables, ignore_index=True) if tables else _no_days(), measured, issued, told
+        observations if len(observations) else no_days(),
+        _locations(region, points),
+        issued,
+        tuple(dict.fromkeys([*off_river.values(), *remarks])),
     )
 
 
-def river_points(region: Region, basins: dict[str, float]) -> list[Cell]:
-    """The places' river points, but for those with too small a basin. Raises ConfigError where the region names none."""
-    named_points = {
-        place.id: place.river_point for place in region.locations if place.river_point is not None
+def _locations(region: Region, points: Sequence[GridCell]) -> pd.DataFrame:
+    """The locations that have a river point, as a Batch's."""
+    table = locations_of(region)
+    with_point = [name for point in points for name in point.locations]
+    return table[table["location"].isin(with_point)].reset_index(drop=True)
+
+
+def river_points(region: Region, basins: dict[str, float]) -> list[GridCell]:
+    """The locations' river points, but for those with too small a basin.
+
+    Raises ConfigError where the region names none.
+    """
+    points = {
+        location.id: location.river_point
+        for location in region.locations
+        if location.river_point is not None
     }
-    if not named_points:
-        cure = (
-            f"name a place's `river_point: [latitude, longitude]`, or take {NAME} out of `sources:`"
-        )
+    if not points:
         raise ConfigError(
-            f"region file {region.path}: locations: found no river_point, {NAME} needs at least one; {cure}."
+            f"region file {region.path}: locations: found no river_point, {NAME} needs at least "
+            "one; name a place's `river_point: [latitude, longitude]`, or take "
+            f"{NAME} out of `sources:`."
         )
-    for place, area in basins.items():
-        if place not in named_points:
-            where, expected = (
-                f"region file {region.path}: source_options: {NAME}: basins",
-                ", ".join(named_points),
-            )
+    for name, area in basins.items():
+        if name not in points:
             raise ConfigError(
-                f"{where}: found {place!r}, expected a place with a river_point: {expected}."
+                f"region file {region.path}: source_options: {NAME}: basins: found {name!r}, "
+                f"expected a place with a river_point: {', '.join(points)}."
             )
-        if area < LEAST_BASIN:
-            log.info(
-                "%s: not applicable to %s, its basin of %g km2 is under %g km2",
-                NAME,
-                place,
-                area,
-                LEAST_BASIN,
-            )
+        if area < MIN_BASIN:
+            text = "%s: not applicable to %s, its basin of %g km2 is under %g km2"
+            log.info(text, NAME, name, area, MIN_BASIN)
     inside: dict[tuple[float, float], list[str]] = {}
-    for place, point in named_points.items():
-        if basins.get(place, LEAST_BASIN) >= LEAST_BASIN:
-            inside.setdefault(point, []).append(place)
-    return [Cell(*point, tuple(places)) for point, places in inside.items()]
+    for name, point in points.items():
+        if basins.get(name, MIN_BASIN) >= MIN_BASIN:
+            inside.setdefault(point, []).append(name)
+    return [GridCell(*point, tuple(names)) for point, names in inside.items()]
 
 
-class _Stray(Refused):
+class OffRiver(BadResponse):
     """A river point that is on no river cell."""
 
-    def __init__(self, region: Region, point: Cell, found: str) -> None:
+    def __init__(self, region: Region, point: GridCell, found: str) -> None:
         shown = f"[{point.latitude:g}, {point.longitude:g}]"
         super().__init__(
-            f"{NAME}: river_point {shown} of {named(point.places)} {found}; move it onto the river in {region.path}."
+            f"{NAME}: river_point {shown} of {shortened(point.locations)} {found}; move it onto "
+            f"the river in {region.path}."
         )
         self.point = point
 
 
-def _without_strays(
-    ask: Callable[[Sequence[Cell]], pd.DataFrame], points: Sequence[Cell], strays: dict[str, str]
+def _without_off_river(
+    ask: Callable[[Sequence[GridCell]], pd.DataFrame],
+    points: Sequence[GridCell],
+    off_river: dict[str, str],
 ) -> pd.DataFrame:
-    """What ``ask`` brings for the points but for those on no river cell: they are told in ``strays``, place by place, and left out."""
-    while left := lacking(points, strays):
+    """What ``ask`` brings for the points but for those on no river cell.
+
+    Those are left out, and ``off_river`` gets a sentence for each of their locations.
+    """
+    while rest := cells_without(points, off_river):
         try:
-            return ask(left)
-        except _Stray as error:
-            strays |= dict.fromkeys(error.point.places, str(error))
+            return ask(rest)
+        except OffRiver as error:
+            off_river |= dict.fromkeys(error.point.locations, str(error))
     return pd.DataFrame()
 
 
-def distance(one: tuple[float, float], other: tuple[float, float]) -> float:
+def distance(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Kilometres between two points given in degrees north and east (haversine formula)."""
-    (north, east), (north_2, east_2) = (
-        (math.radians(degrees) for degrees in point) for point in (one, other)
-    )
+    north, east, other_north, other_east = map(math.radians, (*first, *second))
     half = (
-        math.sin((north_2 - north) / 2) ** 2
-        + math.cos(north) * math.cos(north_2) * math.sin((east_2 - east) / 2) ** 2
+        math.sin((other_north - north) / 2) ** 2
+        + math.cos(north) * math.cos(other_north) * math.sin((other_east - east) / 2) ** 2
     )
-    return 2 * EARTH * math.asin(math.sqrt(half))
-
-
-def question_of(options: Options, points: Sequence[Cell], first: date, last: date) -> Question:
-    """The request for days of some points; the service takes no time zone."""
-    key = os.environ.get(KEY, "")
-    return Question(
-        NAME,
-        host_for(options.url),
-        f"{named([place for point in points for place in point.places])}, {first} to {last}",
-        {
-            "latitude": ",".join(f"{point.latitude:g}" for point in points),
-            "longitude": ",".join(f"{point.longitude:g}" for point in points),
-            "daily": DISCHARGE.parameter,
-            "models": options.model,
-            "start_date": first.isoformat(),
-            "end_date": last.isoformat(),
-        },
-        secrets={"apikey": key} if key else {},
-    )
+    return 2 * EARTH_RADIUS * math.asin(math.sqrt(half))
 
 
 def _history(
-    region: Region,
-    options: Options,
-    block: Block,
-    budget: Budget,
-    kept: Path,
-    manners: Manners,
-    points: Sequence[Cell],
-) -> pd.DataFrame:
-    """A block's days of some of its points; days at the end without a value are not published yet and are left out."""
+    service: FloodService, blocks: Sequence[Block], off_river: dict[str, str]
+) -> list[pd.DataFrame]:
+    """The blocks' days, a table each."""
+    tables = []
+    for number, block in enumerate(blocks, 1):
+        what = f"{shortened_of(block.cells)}, {block.first} to {block.last}"
+        log_progress(log, NAME, number, len(blocks), what, "history")
+        ask = partial(_fetch_block, service, block)
+        tables.append(_without_off_river(ask, block.cells, off_river))
+    return tables
+
+
+def _fetch_block(service: FloodService, block: Block, points: Sequence[GridCell]) -> pd.DataFrame:
+    """A block's days of some of its points, without those at the end not published yet."""
     block = replace(block, cells=tuple(points))
-    question = question_of(options, block.cells, block.first, block.last)
-    if not is_kept(kept, question):
-        pay(question, weight(len(block.cells), 1, block.days), budget)
+    request = service.request(block.cells, block.first, block.last)
+    if not is_kept(service.kept, request):
+        pay(request, weight(len(block.cells), 1, block.days), service.budget)
 
     def read(body: Any) -> pd.DataFrame:
-        return pd.concat(
-            [
-                _days(region, section, block)
-                for section in _sections(region, body, block.cells, question)
-            ],
-            ignore_index=True,
-        )
+        series = _series(service.region, body, block.cells, request)
+        days = [_days(service.region, each, block) for each in series]
+        return pd.concat(days, ignore_index=True)
 
-    return get_json(question, read, manners, kept, keep=block.final)
+    return get_json(request, read, service.policy, service.kept, keep=block.final)
 
 
-def _days(region: Region, section: Section, block: Block) -> pd.DataFrame:
-    table = daily_table(section, [DISCHARGE], block.first, block.last)
-    measured = table[DISCHARGE.variable].notna()
-    if block.final and not measured.any():
-        raise _Stray(
+def _days(region: Region, series: CellSeries, block: Block) -> pd.DataFrame:
+    table = daily_table(series, [DISCHARGE], block.first, block.last)
+    if block.final and not table[DISCHARGE.variable].notna().any():
+        raise OffRiver(
             region,
-            section.cell,
-            f"lies in a cell without a river, found no discharge from {block.first} to {block.last}",
+            series.cell,
+            f"lies in a cell without a river, found no discharge from {block.first} to "
+            f"{block.last}",
         )
-    return per_place(table[measured[::-1].cummax()[::-1]], section.cell)
+    return per_location(published(table, [DISCHARGE.variable]), series.cell)
 
 
-def _forecast(
-    region: Region,
-    options: Options,
-    today: date,
-    budget: Budget,
-    manners: Manners,
-    points: Sequence[Cell],
-) -> pd.DataFrame:
-    """Today's forecast as a Batch's forecasts, none where its run is too new for the issue time. Raises SourceUnavailable."""
-    last = today + timedelta(days=LEADS - 1)
-    latest = region.issue_time(today).astimezone(UTC) - timedelta(hours=options.run_delay_hours)
-    newest = Newest(
-        Question(NAME, host_for(options.about_url), f"the newest run of GloFAS on {today}"),
-        latest,
-        manners,
-    )
+def _forecast(service: FloodService, today: date, points: Sequence[GridCell]) -> pd.DataFrame:
+    """Today's forecast as a Batch's forecasts, none where its run is too new for the issue time.
+
+    Raises SourceUnavailable.
+    """
+    options, last = service.options, today + timedelta(days=LEADS - 1)
+    latest = service.region.issue_time(today).astimezone(UTC)
+    about = Request(NAME, host_for(options.about_url), f"the newest run of GloFAS on {today}")
+    delay = timedelta(hours=options.run_delay_hours)
+    newest = NewestRun(about, latest - delay, service.policy)
     if not newest.is_usable():
         log.info("%s: the newest run of GloFAS is too new for the issue time of %s", NAME, today)
         return pd.DataFrame()
-    question = question_of(options, points, today, last)
-    pay(question, weight(len(points), 1, LEADS), budget)
+    request = service.request(points, today, last)
+    pay(request, weight(len(points), 1, LEADS), service.budget)
 
     def read(body: Any) -> pd.DataFrame:
-        found = _sections(region, body, points, question)
-        return pd.concat(
-            [
-                per_place(daily_table(one, [DISCHARGE], today, last).dropna(), one.cell)
-                for one in found
-            ],
-            ignore_index=True,
-        )
+        series = _series(service.region, body, points, request)
+        tables = [
+            per_location(daily_table(each, [DISCHARGE], today, last).dropna(), each.cell)
+            for each in series
+        ]
+        return pd.concat(tables, ignore_index=True)
 
-    table = get_json(question, read, manners)
+    table = get_json(request, read, service.policy)
     newest.require_usable()
     leads = (table["time"] - pd.Timestamp(today)).dt.days.astype("int64")
     issued = pd.Timestamp(today).as_unit("ns")
     return table.assign(init_time=issued, lead_days=leads, member=-1).drop(columns="time")
 
 
-def _sections(
-    region: Region, body: Any, points: Sequence[Cell], question: Question
-) -> list[Section]:
-    """A reply's sections, each of a cell near enough to its river point. Raises _Stray for a point that is not."""
+def _series(
+    region: Region, body: Any, points: Sequence[GridCell], request: Request
+) -> list[CellSeries]:
+    """A response's series, each of a cell near enough to its river point.
 
-    def check(one: Mapping[str, Any], point: Cell, asked: Question) -> None:
-        found = coordinates(one, point, asked)
-        apart = distance(found, (point.latitude, point.longitude))
-        if not apart <= FURTHEST_SNAP:
-            expected = f"{apart:.1f} km away, expected at most {FURTHEST_SNAP:g} km"
-            raise _Stray(
-                region, point, f"snaps to the river cell {found[0]:g}, {found[1]:g}, {expected}"
-            )
+    Raises OffRiver for a point that is not.
+    """
 
-    return sections(
-        body, "daily", {DISCHARGE.parameter: DISCHARGE.unit}, points, question, 0, check
-    )
+    def check(answer: Mapping[str, Any], point: GridCell, asked: Request) -> None:
+        latitude, longitude = coordinates(answer, point, asked)
+        apart = distance((latitude, longitude), (point.latitude, point.longitude))
+        if not apart <= MAX_SNAP:
+            snapped = f"snaps to the river cell {latitude:g}, {longitude:g}, {apart:.1f} km away"
+            raise OffRiver(region, point, f"{snapped}, expected at most {MAX_SNAP:g} km")
 
-
-def _no_days() -> pd.DataFrame:
-    return pd.DataFrame(
-        {"time": pd.Series(dtype="datetime64[ns]"), "location": pd.Series(dtype="str")}
-    )
+    units = {DISCHARGE.parameter: DISCHARGE.unit}
+    return series_of_cells(body, ExpectedSeries("daily", units, 0, check), points, request)

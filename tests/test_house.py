@@ -7,6 +7,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +21,15 @@ from data_contracts.variables import VARIABLES
 
 PACKAGES = ("configs", "data_contracts", "features", "flows", "models", "reports", "sources")
 
-# Who may import whom (besides itself). Nobody imports flows.
+# Who may import whom, besides itself: each arrow once, from a package to a package or to one of
+# its modules. An arrow that nobody uses any more must go.
 MAY_IMPORT = {
-    "configs": set(),
-    "data_contracts": {"configs", "sources", "features"},
-    "sources": {"configs", "data_contracts"},
-    "features": {"configs", "data_contracts.variables"},
-    "models": {"configs", "features", "data_contracts.variables"},
-    "reports": {"configs", "features", "data_contracts.variables"},
-    "flows": {"configs", "data_contracts", "features", "models", "reports", "sources"},
+    "data_contracts": ("configs",),
+    "sources": ("configs", "data_contracts.batch", "data_contracts.variables"),
+    "features": ("configs",),
+    "models": ("configs", "features", "data_contracts.variables"),
+    "reports": ("configs", "features"),
+    "flows": ("configs", "data_contracts", "features", "models", "reports", "sources"),
 }
 ONLY_IN = {
     "prefect": "flows/",
@@ -49,8 +50,6 @@ HEAVY = (
     "icechunk",
     "scipy",
 )
-
-SHARED_BY_SOURCES = {"http", "readings", "units"}  # what several sources do in one way
 
 # Written in pieces, so that this file does not hold what it looks for.
 PLACES = "|".join(
@@ -131,17 +130,82 @@ def found(pattern: str, paths: list[Path]) -> list[str]:
     return hits
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(CHECKOUT).as_posix())
-def test_imports_point_one_way(path: Path) -> None:
-    package = path.relative_to(CHECKOUT).parts[0]
-    ours = {
-        name
-        for name in imported(path)
-        if within(name, set(PACKAGES)) and not within(name, {package})
+def name_of(path: Path) -> str:
+    """The module that a file is: "sources.common.http", or "sources" for its ``__init__.py``."""
+    return ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def arrows() -> dict[str, set[str]]:
+    """The modules of ours that each module of ours imports, at its top, inside a function, or for
+    types alone: a name that only types need is an arrow like any other."""
+    ours = {name_of(path): path for path in modules()}
+
+    def targets(path: Path) -> Iterator[str]:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                yield from (name if name in ours else str(node.module) for name in names)
+
+    return {name: (set(targets(path)) & set(ours)) - {name} for name, path in ours.items()}
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of nodes each of which leads to all others of its group."""
+
+    def reached(start: str) -> frozenset[str]:
+        seen: set[str] = set()
+        queue = [start]
+        while queue:
+            new = graph.get(queue.pop(), set()) - seen
+            seen |= new
+            queue += new
+        return frozenset(seen)
+
+    leads_to = {node: reached(node) for node in graph}
+    within_circle = [node for node in graph if node in leads_to[node]]
+    groups = {
+        frozenset(other for other in within_circle if leads_to[other] == leads_to[node])
+        for node in within_circle
     }
-    # ``from data_contracts import variables`` is the row below it, not the whole package.
-    ours -= {name for name in ours if any(other.startswith(name + ".") for other in ours)}
-    assert not {name for name in ours if not within(name, MAY_IMPORT[package])}
+    return [set(group) for group in groups]
+
+
+def test_imports_follow_the_allowed_arrows_and_each_is_used() -> None:
+    used, strays = set(), []
+    for name, targets in arrows().items():
+        package = name.split(".")[0]
+        for target in (target for target in targets if not within(target, {package})):
+            allowed = [arrow for arrow in MAY_IMPORT.get(package, ()) if within(target, {arrow})]
+            used |= {(package, arrow) for arrow in allowed}
+            strays += [] if allowed else [f"{name} imports {target}"]
+    assert strays == []
+    assert {(package, arrow) for package in MAY_IMPORT for arrow in MAY_IMPORT[package]} == used
+
+
+def test_no_module_and_no_package_imports_itself_by_a_detour() -> None:
+    graph = arrows()
+    packages = {package: set[str]() for package in PACKAGES}
+    for name, targets in graph.items():
+        package = name.split(".")[0]
+        packages[package] |= {target.split(".")[0] for target in targets} - {package}
+    assert circles(graph) == []
+    assert circles(packages) == []
+
+
+def test_no_source_imports_another() -> None:
+    for name, targets in arrows().items():
+        package, *rest = name.split(".")
+        if package == "sources" and rest:
+            known = {"sources.common", f"sources.{rest[0]}"}
+            others = {target for target in targets if within(target, {"sources"})}
+            assert {target for target in others if not within(target, known)} == set(), name
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert circles(graph) == [{"b", "c"}]
 
 
 @pytest.mark.parametrize(("library", "home"), ONLY_IN.items())
@@ -193,9 +257,8 @@ def test_every_hazard_module_declares_a_hazard_of_its_name() -> None:
 
 
 def test_every_source_module_declares_a_source_of_its_name() -> None:
-    assert {
-        info.name for info in pkgutil.iter_modules(sources.__path__)
-    } - SHARED_BY_SOURCES == set(sources.sources())
+    names = {info.name for info in pkgutil.iter_modules(sources.__path__)}
+    assert names - {"common"} == set(sources.sources())
 
 
 @pytest.mark.parametrize("name", region_names())

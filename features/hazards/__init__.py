@@ -1,4 +1,7 @@
-"""Hazards. A hazard is one module here that defines HAZARD: its event, what is normal, and what foretells it."""
+"""Hazards.
+
+A hazard is one module here that defines HAZARD: its event, what is normal, and what foretells it.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ LEVEL_NAMES = {1: "unusual", 2: "severe", 3: "extreme"}
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """What one probability speaks of: the event on day init + ``lead_days``, or on any of ``window_days`` days from it on.
+    """What one probability is of: the event on day init + ``lead_days``.
 
-    Drought is the exception: its ``window_days`` is the length of the index window that ends on the valid day.
+    Or on any of ``window_days`` days from it on. Drought is the exception: its ``window_days`` is
+    the length of the index window that ends on the valid day.
     """
 
     lead_days: int
@@ -31,7 +35,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Options:
-    """What a region's file says about a hazard: first and last month of the warm season, absolute thresholds by name."""
+    """What a region's file says about a hazard.
+
+    First and last month of the warm season, and absolute thresholds by name.
+    """
 
     warm_season: tuple[int, int] = (5, 10)
     thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -54,10 +61,10 @@ class Predictor:
     """One predictor of a hazard: a row of its table.
 
     ``value`` gives it from what the hazard's ``observe`` made: (day, location) as known on each
-    day, or, where ``by_cell``, (row, cell, location). ``cause``: what people call what drives a number, "" for the
-    calendar. ``state``: persistence reads it. ``calendar``: it belongs to the valid day alone.
-    ``overlap``: the level whose ensemble probability it is, 0 for none. ``bounds``: the levels
-    whose margin it is never below; no model reads it.
+    day, or, where ``by_cell``, (row, cell, location). ``cause``: what people call what drives a
+    number, "" for the calendar. ``state``: persistence reads it. ``calendar``: it belongs to the
+    valid day alone. ``overlap``: the level whose ensemble probability it is, 0 for none.
+    ``bounds``: the levels whose margin it is never below; no model reads it.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """Drought: a standardised water balance far below what is usual for the date.
 
-SPEI over 90 days; on valid days where rain's share of the variance of the 90-day balance is below 0.6 (Mediterranean
-summers, where SPEI-90 is a thermometer) over 365 days instead. Balance = precipitation - PET; PET measured, else
-Hargreaves. SPI over 90 days where there is neither. Vicente-Serrano et al. 2010; Begueria et al. 2014; McKee et al. 1993.
+SPEI over 90 days; on valid days where rain's share of the variance of the 90-day balance is below
+0.6 (Mediterranean summers, where SPEI-90 is a thermometer) over 365 days instead. Balance =
+precipitation - PET; PET measured, else Hargreaves. SPI over 90 days where there is neither.
+Vicente-Serrano et al. 2010; Begueria et al. 2014; McKee et al. 1993.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ ENSEMBLE_HALF_WINDOW = 10
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
-    """Distribution of the 90- and 365-day balance by day of year, what reaches each level, the record.
+    """Distribution of the 90- and 365-day balance by day of year, each level's limit, the record.
 
     ``limit`` (window, level, dayofyear, location) mm: at most this much is the level.
     ``index_window`` (dayofyear, location): 90 or 365, the window whose index counts on that valid
@@ -114,7 +115,8 @@ NO_PET, MEASURED, HARGREAVES = 0, 1, 2
 def _pet_source(observations: xr.Dataset) -> np.ndarray:
     """Where each location's PET comes from.
 
-    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else none.
+    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else
+    none.
     """
     wet = optional(observations, "precipitation")
     pet, tmax, tmin = (
@@ -137,7 +139,9 @@ def _latitude(observations: xr.Dataset) -> np.ndarray:
 
 
 def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> np.ndarray:
-    """Precipitation minus PET of each day, mm; precipitation alone where the place has no PET. (time, location).
+    """Precipitation minus PET of each day, mm; precipitation alone where the place has no PET.
+
+    (time, location).
 
     ``times`` are the days the values are of.
     """
@@ -160,7 +164,10 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
 
 
 def _fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
-    """Season and distribution of a window's sums by day of year, and why there is none: each (366, location)."""
+    """Season and distribution of a window's sums by day of year, and why there is none.
+
+    Each (366, location).
+    """
     season = np.where(spi, 0.0, seasonal_mean(total, times))
     apart = total - season[day_index(times)]
     fitted = {name: np.full(season.shape, np.nan) for name in _FITTED[1:]}
@@ -197,7 +204,10 @@ def _distributions(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamm
 
 
 def _limits(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
-    """Sums (level, 366, location), mm, whose index is the level's; NaN where the index is undefined."""
+    """Sums (level, 366, location), mm, whose index is the level's.
+
+    NaN where the index is undefined.
+    """
     logistic, gamma = _distributions(fit)
     at = [probability_of(standard) for standard in standards]
     return np.stack(
@@ -211,7 +221,10 @@ def _limits(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
 
 
 def _rain_share(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Rain's share of the variance of the 90-day balance in each doy window: cov(rain, balance) / var(balance)."""
+    """Rain's share of the variance of the 90-day balance in each window of days of the year.
+
+    cov(rain, balance) / var(balance), (366, location).
+    """
     index = day_index(times)
     both = np.isfinite(rain) & np.isfinite(balance)
     r, b = (
@@ -223,7 +236,10 @@ def _rain_share(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.
 
 
 def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Dataset) -> np.ndarray:
-    """SPEI (or SPI) of window sums (time, location) on days of year ``index``: standard normal, clipped to [-3, 3]."""
+    """SPEI (or SPI) of window sums (time, location) on days of year ``index``.
+
+    Standard normal, clipped to [-3, 3].
+    """
     number = _number(window, normals)
     fit = {name: normals[name].values[number][index] for name in _FITTED}
     logistic, gamma = _distributions(fit)
@@ -278,7 +294,10 @@ def index_that_counts(balance: np.ndarray, times: np.ndarray, normals: xr.Datase
 
 
 def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
-    """1 where the cell's window is the one that counts on its valid day, else NaN: (cell, time, location)."""
+    """1 where the cell's window is the one that counts on its valid day, else NaN.
+
+    (cell, time, location).
+    """
     window = normals["index_window"].values
     cells = [
         window[day_index(times + np.timedelta64(cell.lead_days, "D"))] == cell.window_days
@@ -456,7 +475,10 @@ PREDICTORS = (
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
-    """The index that counts on each day and the level 1 threshold; standard normal units. The title says why days lack it."""
+    """The index that counts on each day and the level 1 threshold; standard normal units.
+
+    The title says why days lack it.
+    """
     times = observations["time"].values
     value = index_that_counts(daily_balance(observations, normals, times), times, normals)
     coords = {"time": times, "location": observations["location"].values}
@@ -479,7 +501,10 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 
 
 def reasons(normals: xr.Dataset) -> list[str]:
-    """Why the index that counts is undefined at some time of the year at some place; empty where it never is."""
+    """Why the index that counts is undefined at some time of the year at some place.
+
+    Empty where it never is.
+    """
     codes = normals["undefined"].sel(window=normals["index_window"])
     return [WHY_UNDEFINED[code] for code in np.unique(codes) if code]
 

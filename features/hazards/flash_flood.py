@@ -1,9 +1,9 @@
 """Flash flood: heavy rain that can flood dry wadis.
 
-At least 5 mm on the valid day and: level 1, 3-day rain above the 95th percentile of wet 3-day sums, or level 2; levels 2
-and 3, rain severity S above what one episode in 2, in 5 years exceeds. S = max(1-day rain / its 2-year level, 3-day
-rain / its 2-year level), levels by GEV on annual maxima. Half of all such days would be certain before they begin
-without the 5 mm rule.
+At least 5 mm on the valid day and: level 1, 3-day rain above the 95th percentile of wet 3-day sums,
+or level 2; levels 2 and 3, rain severity S above what one episode in 2, in 5 years exceeds. S =
+max(1-day rain / its 2-year level, 3-day rain / its 2-year level), levels by GEV on annual maxima.
+Half of all such days would be certain before they begin without the 5 mm rule.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ YEARS_BETWEEN = {2: 2.0, 3: 5.0}
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
-    """Thresholds of rain (mm) and of severity, usual rain, and the record itself, of which the overlap ensemble draws."""
+    """Thresholds of rain (mm) and of severity, usual rain, and the record.
+
+    The overlap ensemble draws of the record.
+    """
     times, rain = (
         observations["time"].values,
         observations["precipitation"].values.astype(np.float64),
@@ -259,7 +262,10 @@ def _overlap(
 def overlap_shares(
     rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
 ) -> np.ndarray:
-    """Overlap ensemble of each cell and level from rain as known at each issue day: (row, cell, level, location)."""
+    """Overlap ensemble of each cell and level from rain as known at each issue day.
+
+    (row, cell, level, location).
+    """
     first_unknown = day_index(issued[rows] - np.timedelta64(delay - 1, "D"))
     observed = np.stack([lagged(rain, 1)[rows], rain[rows]], axis=1)
     first = np.array([delay - 1 + cell.lead_days for cell in CELLS])

@@ -1,7 +1,8 @@
 """Heat: days far above what is usual for the date, heat waves, and excess heat.
 
-Level 1: warm season, Tmax above the 90th percentile of its doy window (season days only) and above ``heat_floor``;
-level 2: level 1 on the day and on each of the 2 days before; level 3: level 2 and EHF severity >= 1 (Nairn & Fawcett 2013).
+Level 1: warm season, Tmax above the 90th percentile of its doy window (season days only) and above
+``heat_floor``; level 2: level 1 on the day and on each of the 2 days before; level 3: level 2 and
+EHF severity >= 1 (Nairn & Fawcett 2013).
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ CELLS = single_days(9)
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
-    """Percentiles and means of Tmax by day of year, the floor, T95 and EHF85 of the observations; degC."""
+    """Percentiles and means of Tmax by day of year, the floor, T95 and EHF85 of the observations.
+
+    DegC.
+    """
     times = observations["time"].values
     tmax = observations["air_temperature_max"].values.astype(np.float64)
     season = in_season(times, options.warm_season)[:, None]

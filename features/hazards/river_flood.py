@@ -1,4 +1,7 @@
-"""River flood: daily discharge above the 1.5-, 2- and 5-year return levels, where discharge is measured."""
+"""River flood: daily discharge above the 1.5-, 2- and 5-year return levels.
+
+Where discharge is measured.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""What lies ahead of an issue day: weather forecasts as they would have been issued, and the true chance of any event.
+"""What lies ahead of an issue day: weather forecasts as they would have been issued, and the true
+chance of any event.
 
-Both start from the state at the end of the day before the issue day and keep the layers already revealed; they differ in what
-becomes of the rest. A forecast's members draw it at half its spread and add the forecast model's bias. The truth draws it whole.
+Both start from the state at the end of the day before the issue day and keep the layers already
+revealed; they differ in what becomes of the rest. A forecast's members draw it at half its spread
+and add the forecast model's bias. The truth draws it whole.
 """
 
 from __future__ import annotations
@@ -12,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sources.exercise.world import (
+from sources.common.province.simulation import Run
+from sources.common.province.weather import weather_of
+from sources.common.province.world import (
     LEADS,
     NAMES,
     WAVES,
     Grounds,
     Innovations,
-    Run,
-    State,
+    ProvinceState,
     joined,
     stream,
-    weather_of,
 )
 
 if TYPE_CHECKING:
@@ -40,12 +42,14 @@ FORECAST_VARIABLES = (
 CHUNK = 64  # issue days worked on together, so that memory stays small
 
 Event = Callable[[Mapping[str, np.ndarray], np.ndarray], np.ndarray]
-"""Whether an event happens: from fields by variable, each (draw, time, location), and the days, to (..., draw, time, location)."""
+"""Whether an event happens: from fields by variable, each (draw, time, location), and the days, to
+(..., draw, time, location)."""
 
 
 @dataclass(frozen=True)
 class ForecastModel:
-    """The errors a forecast model always makes: ``warm`` degC, ``warm_lead`` degC a day of lead, ``place`` their spread over places.
+    """The errors a forecast model always makes: ``warm`` degC, ``warm_lead`` degC a day of lead,
+    ``location_spread`` their spread over locations.
 
     ``rain`` and ``flow`` are factors, to the power of 1 plus a tenth a day of lead.
     """
@@ -53,18 +57,25 @@ class ForecastModel:
     name: str
     warm: float
     warm_lead: float
-    place: float
+    location_spread: float
     rain: float
     flow: float
 
 
-OLD_MODEL = ForecastModel("old", warm=-0.9, warm_lead=-0.06, place=0.8, rain=1.25, flow=0.80)
-NEW_MODEL = ForecastModel("new", warm=0.5, warm_lead=0.04, place=0.5, rain=0.90, flow=1.10)
+OLD_MODEL = ForecastModel(
+    "old", warm=-0.9, warm_lead=-0.06, location_spread=0.8, rain=1.25, flow=0.80
+)
+NEW_MODEL = ForecastModel(
+    "new", warm=0.5, warm_lead=0.04, location_spread=0.5, rain=0.90, flow=1.10
+)
 
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts as issued: ``values`` by variable, (init, lead, place, member); ``init`` days; NaN where none arrived."""
+    """Forecasts as issued.
+
+    ``values`` by variable, (init, lead, location, member); ``init`` days; NaN where none arrived.
+    """
 
     init: np.ndarray
     values: dict[str, np.ndarray]
@@ -72,7 +83,8 @@ class Forecasts:
 
 @dataclass(frozen=True)
 class Draws:
-    """Standard normal numbers, (lead, issue, draw, ...): two of the province, channel by spatial wave, channel by place."""
+    """Standard normal numbers, (lead, issue, draw, ...): two of the province, channel by spatial
+    wave, channel by location."""
 
     province: np.ndarray
     waves: np.ndarray
@@ -82,32 +94,37 @@ class Draws:
 def ahead(
     run: Run, index: np.ndarray, draws: Draws, known: bool, spread: float = 1.0
 ) -> dict[str, np.ndarray]:
-    """Fields of the LEADS days from each issue day on: variable -> (lead, issue, draw, place).
+    """Fields of the LEADS days from each issue day on: variable -> (lead, issue, draw, location).
 
-    ``index``: rows of ``run.days``, or the one after the last, from 1 on. With ``known`` the layers revealed by the morning of the
-    issue day are kept and the rest is drawn at ``spread`` of its spread; without, everything is drawn.
+    ``index``: rows of ``run.days``, or the one after the last, from 1 on. With ``known`` the layers
+    revealed by the morning of the issue day are kept and the rest is drawn at ``spread`` of its
+    spread; without, everything is drawn.
     """
     grounds, leads = run.grounds, np.arange(LEADS)
     if known and len(run.known.slow) == 1:
         raise ValueError("the run was simulated without layers, nothing is known ahead")
-    before = State(
-        **{one.name: getattr(run.states, one.name)[index - 1][:, None] for one in fields(State)}
+    before = ProvinceState(
+        **{
+            field.name: getattr(run.states, field.name)[index - 1][:, None]
+            for field in fields(ProvinceState)
+        }
     )
     new = _unknown(grounds, draws, known, spread)
     if known:
         entry, row = leads[:, None] + 1, index[None, :] + leads[:, None]
         kept = {
-            one.name: getattr(run.known, one.name)[entry, row][:, :, None]
-            for one in fields(Innovations)
+            field.name: getattr(run.known, field.name)[entry, row][:, :, None]
+            for field in fields(Innovations)
         }
         new = Innovations(**{name: getattr(new, name) + part for name, part in kept.items()})
     days = run.world.start + (index[None, :] + leads[:, None])[:, :, None]
-    found, _ = weather_of(grounds, days, before, new)
-    return {name: values[..., : len(run.world.ids)] for name, values in found.items()}
+    weather, _ = weather_of(grounds, days, before, new)
+    return {name: values[..., : len(run.world.ids)] for name, values in weather.items()}
 
 
 def _unknown(grounds: Grounds, draws: Draws, known: bool, spread: float) -> Innovations:
-    """Drawn innovations, each with the variance that is unknown at its lead (all of it where nothing is known)."""
+    """Drawn innovations, each with the variance that is unknown at its lead (all of it where
+    nothing is known)."""
     shared = np.sqrt(grounds.unknown_shared) if known else np.ones(LEADS)
     channels = np.sqrt(grounds.unknown.T) if known else np.ones((LEADS, len(NAMES)))
     province = draws.province * (spread * shared).astype(np.float32)[:, None, None, None]
@@ -127,12 +144,15 @@ def truth(
     layers: bool = True,
     history: int = 0,
 ) -> np.ndarray:
-    """The true chance of an event on the LEADS days from each issue day on: (..., issue, lead, location).
+    """The true chance of an event on the LEADS days from each issue day on: (..., issue, lead,
+    location).
 
-    Given the state at the end of the day before and, with ``layers``, all that weather forecasts could know that morning; without
-    (K-truth), the past alone. ``issued``: issue days (datetime64), from the day after the run's first to the day after its last.
-    ``event`` is called once an issue day with the fields of ``history`` past days (as they were, in every draw) and the days ahead;
-    it returns yes or no, or several of these, for each. Its noise is that of ``draws`` draws, which are the same for every event.
+    Given the state at the end of the day before and, with ``layers``, all that weather forecasts
+    could know that morning; without (K-truth), the past alone. ``issued``: issue days (datetime64),
+    from the day after the run's first to the day after its last. ``event`` is called once an issue
+    day with the fields of ``history`` past days (as they were, in every draw) and the days ahead;
+    it returns yes or no, or several of these, for each. Its noise is that of ``draws`` draws, which
+    are the same for every event.
     """
     index = _rows(run, issued, least=max(1, history))
     return np.stack(
@@ -154,14 +174,15 @@ def _rows(run: Run, issued: np.ndarray, least: int) -> np.ndarray:
 def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history: int) -> np.ndarray:
     """One issue day's chances: (..., lead, location)."""
     random = stream(run.world.seed, "truth", row)
-    found = ahead(
+    fields_ahead = ahead(
         run, np.array([row]), draw(random, (LEADS, 1, draws), len(run.world.ids) + 1), layers
     )
     past = slice(row - history, row)
-    # float32, as the store would hold them: a value on a threshold falls on the same side of it in the record and in the draws
+    # float32, as the store would hold them: a value on a threshold falls on the same side of it in
+    # the record and in the draws
     whole = {
         name: _with_past(run.fields[name][past], values[:, 0]).astype(np.float32)
-        for name, values in found.items()
+        for name, values in fields_ahead.items()
     }
     days = run.world.start + np.arange(row - history, row + LEADS)
     happens = np.asarray(event(whole, days), dtype=np.float64)
@@ -169,7 +190,8 @@ def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history:
 
 
 def _with_past(past: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """(draw, day, place) from days that were, (day, place), the same in every draw, and days ahead, (lead, draw, place)."""
+    """(draw, day, location) from days that were, (day, location), the same in every draw, and days
+    ahead, (lead, draw, location)."""
     ahead_of = draws.swapaxes(0, 1)
     return np.concatenate([np.broadcast_to(past, (len(ahead_of), *past.shape)), ahead_of], axis=1)
 
@@ -179,43 +201,45 @@ def event_of(
     normals: xr.Dataset,
     ids: Sequence[str],
 ) -> Event:
-    """An Event from a function of a record and its normals, both with a location dimension, to (..., time, location).
+    """An Event from a function of a record and its normals, both with a location dimension, to
+    (..., time, location).
 
-    ``events`` sees each draw of a place as a place of its own, with that place's normals; ``ids`` are the run's places in order.
+    ``events`` sees each draw of a location as a location of its own, with that location's normals;
+    ``ids`` are the run's locations in order.
     """
     import xarray as xr
 
     mine = normals.sel(location=list(ids))
 
     def event(values: Mapping[str, np.ndarray], days: np.ndarray) -> np.ndarray:
-        draws, length, places = next(iter(values.values())).shape
-        label = np.arange(draws * places)
+        draws, length, locations = next(iter(values.values())).shape
+        label = np.arange(draws * locations)
         columns = {
             name: (("time", "location"), array.swapaxes(0, 1).reshape(length, -1))
             for name, array in values.items()
         }
         record = xr.Dataset(columns, {"time": days.astype("datetime64[ns]"), "location": label})
-        found = events(
-            record, mine.isel(location=label % places).assign_coords(location=label)
-        ).values
-        return np.moveaxis(found.reshape(*found.shape[:-1], draws, places), -2, -3)
+        of_draws = mine.isel(location=label % locations).assign_coords(location=label)
+        happens = events(record, of_draws).values
+        return np.moveaxis(happens.reshape(*happens.shape[:-1], draws, locations), -2, -3)
 
     return event
 
 
-def draw(random: np.random.Generator, shape: tuple[int, ...], places: int) -> Draws:
+def draw(random: np.random.Generator, shape: tuple[int, ...], locations: int) -> Draws:
     """Fresh numbers of the given (lead, issue, draw) shape."""
 
     def normal(*sizes: int) -> np.ndarray:
         return random.standard_normal((*shape, *sizes), dtype=np.float32)
 
-    return Draws(normal(2), normal(len(NAMES), 2 * WAVES), normal(len(NAMES), places))
+    return Draws(normal(2), normal(len(NAMES), 2 * WAVES), normal(len(NAMES), locations))
 
 
 def issue_forecasts(
     run: Run, first: np.datetime64, last: np.datetime64, members: int, change: np.datetime64
 ) -> Forecasts:
-    """The forecasts issued on the days ``first`` to ``last``, both included; from ``change`` on by another model."""
+    """The forecasts issued on the days ``first`` to ``last``, both included; from ``change`` on by
+    another model."""
     day = np.timedelta64(1, "D")
     first = max(first, run.world.start + day)
     index = _rows(run, np.arange(first, last + day), least=1)
@@ -232,15 +256,17 @@ def issue_forecasts(
 def _issue(
     run: Run, index: np.ndarray, members: int, change: np.datetime64
 ) -> dict[str, np.ndarray]:
-    """(issue, lead, place, member) of each forecast variable, with the model's errors and gaps."""
-    found = ahead(run, index, _member_draws(run, index, members), known=True, spread=MEMBER_SPREAD)
+    """Each forecast variable with errors and gaps: (issue, lead, location, member)."""
+    fields_ahead = ahead(
+        run, index, _member_draws(run, index, members), known=True, spread=MEMBER_SPREAD
+    )
     issued = run.world.start + index
     lost = np.stack([_lost(run, day, members) for day in issued])
     new = (issued >= change)[:, None, None, None]
     old_errors, new_errors = _errors(run, OLD_MODEL), _errors(run, NEW_MODEL)
     values = {}
     for name in FORECAST_VARIABLES:
-        raw = found[name].transpose(1, 0, 3, 2)
+        raw = fields_ahead[name].transpose(1, 0, 3, 2)
         with_error = np.where(new, _wrong(name, raw, new_errors), _wrong(name, raw, old_errors))
         values[name] = np.where(lost[:, None, None, :], np.nan, np.round(with_error, 2))
     values["air_temperature_min"] = np.minimum(
@@ -250,7 +276,8 @@ def _issue(
 
 
 def _member_draws(run: Run, index: np.ndarray, members: int) -> Draws:
-    """The members' numbers, a stream for each issue day and place, so that no day or place depends on another."""
+    """The members' numbers, a stream for each issue day and location, so that no day or location
+    depends on another."""
     shape = (LEADS, members)
     parts = []
     for row in index:
@@ -277,16 +304,16 @@ def _lost(run: Run, day: np.datetime64, members: int) -> np.ndarray:
 
 
 def _errors(run: Run, model: ForecastModel) -> tuple[ForecastModel, np.ndarray]:
-    """The model and each place's own warm error, degC."""
-    places = [
+    """The model and each location's own warm error, degC."""
+    locations = [
         stream(run.world.seed, f"model {model.name}", name).standard_normal()
         for name in run.world.ids
     ]
-    return model, model.warm + model.place * np.array(places)
+    return model, model.warm + model.location_spread * np.array(locations)
 
 
 def _wrong(name: str, values: np.ndarray, errors: tuple[ForecastModel, np.ndarray]) -> np.ndarray:
-    """A forecast model's values with its errors: (issue, lead, place, member)."""
+    """A forecast model's values with its errors: (issue, lead, location, member)."""
     model, warm = errors
     lead = np.arange(LEADS)[None, :, None, None]
     if name.startswith("air_temperature"):

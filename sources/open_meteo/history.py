@@ -1,131 +1,80 @@
-"""ERA5 as Open-Meteo's archive gives it: what is missing, in blocks of years that are kept once they can no longer change."""
+"""ERA5 as Open-Meteo's archive gives it, in blocks of years kept once they can no longer change."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from sources.http import Manners, Question, get_json, is_kept
-from sources.open_meteo.cells import Budget, Cell, batches, pay, together, weight
-from sources.open_meteo.reply import Column, ask_for, daily_table, per_place, sections
-
-YEARS = 5  # of a block; blocks end at calendar dates, so that they are the same on every day
-SETTLED = (
-    100  # days; ERA5's preliminary values are replaced by final ones after two to three months
-)
-
-Days = tuple[date, date]
+from sources.common.coverage import Block, published
+from sources.common.gathering import log_progress
+from sources.common.grid import per_location
+from sources.common.http import get_json, is_kept
+from sources.common.http_messages import Request, RetryPolicy
+from sources.common.open_meteo.budget import Budget, pay, weight
+from sources.common.open_meteo.responses import ExpectedSeries, daily_table, series_of_cells
+from sources.common.series import DailySeries
+from sources.open_meteo.parameters import weather_request
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Where history comes from and how: the endpoint, the one model pinned, hours of standard time, the folder of kept answers."""
+    """Where history comes from and how.
+
+    ``url``: the endpoint; ``model``: the one pinned; ``offset``: hours of standard time; ``kept``:
+    the folder of kept answers.
+    """
 
     source: str
     url: str
     model: str
     offset: int
     kept: Path
-    manners: Manners
-
-
-@dataclass(frozen=True)
-class Block:
-    """Days of some cells that one request brings. ``final``: none of them will change, so that the answer may be kept."""
-
-    cells: tuple[Cell, ...]
-    first: date
-    last: date
-    final: bool
-
-    @property
-    def days(self) -> int:
-        return (self.last - self.first).days + 1
-
-
-def blocks(
-    cells: Sequence[Cell],
-    held: Mapping[str, Days],
-    start: date,
-    end: date,
-    settled: date,
-    variables: int,
-) -> Iterator[Block]:
-    """What is missing between ``start`` and ``end``, the oldest first, in requests for so many ``variables``.
-
-    ``held``: a place's first and last day at hand, if it has any. ``settled``: the last day whose values are final.
-    """
-    windows: dict[Days, list[Cell]] = {}
-    for cell in cells:
-        for window in missing(cell, held, start, end):
-            windows.setdefault(window, []).append(cell)
-    for (first, last), group in sorted(windows.items()):
-        for begin, until in spans(first, last, settled):
-            for part in batches(group, together(variables, (until - begin).days + 1)):
-                yield Block(tuple(part), begin, until, until <= settled)
-
-
-def missing(cell: Cell, held: Mapping[str, Days], start: date, end: date) -> list[Days]:
-    """The days that some place of a cell lacks: before its first, after its last, or all."""
-    known = [held[place] for place in cell.places if place in held]
-    if len(known) < len(cell.places):
-        return [(start, end)]
-    first, last = max(days[0] for days in known), min(days[1] for days in known)
-    around = [(start, first - timedelta(days=1)), (last + timedelta(days=1), end)]
-    return [(begin, until) for begin, until in around if begin <= until]
-
-
-def spans(first: date, end: date, settled: date) -> Iterator[Days]:
-    """The days from ``first`` to ``end`` in the longest stretches that are final: of five years, then quarters, then what is not."""
-    while first <= end:
-        years = date(first.year - first.year % YEARS + YEARS, 1, 1) - timedelta(days=1)
-        quarter = (
-            date(first.year, first.month - (first.month - 1) % 3, 28) + timedelta(days=66)
-        ).replace(day=1) - timedelta(days=1)
-        last = min(end, next((each for each in (years, quarter) if each <= settled), end))
-        yield first, last
-        first = last + timedelta(days=1)
+    policy: RetryPolicy
 
 
 def fetch_blocks(
-    archive: Archive, wanted: Sequence[Block], columns: Sequence[Column], budget: Budget
+    archive: Archive, blocks: Sequence[Block], columns: Sequence[DailySeries], budget: Budget
 ) -> pd.DataFrame:
     """The blocks' days as a Batch's observations.
 
-    Raises SourceUnavailable when the budget ends before the blocks do; those fetched until then are kept.
+    Raises SourceUnavailable when the budget ends before the blocks do; those fetched until then are
+    kept.
     """
     tables = []
-    for number, block in enumerate(wanted, 1):
-        question = question_of(archive, block, columns)
-        if not is_kept(archive.kept, question):
-            pay(
-                question,
-                cost(block, columns),
-                budget,
-                f" with {len(wanted) - number + 1} blocks of history to go",
-            )
-        log.info(
-            "%s: history %d of %d, %s",
-            archive.source,
-            number,
-            len(wanted),
-            question.what,
-            extra={"done": number, "of": len(wanted)},
-        )
-        tables.append(_fetch(archive, question, block, columns))
+    for number, block in enumerate(blocks, 1):
+        request = block_request(archive, block, columns)
+        if not is_kept(archive.kept, request):
+            to_go = f" with {len(blocks) - number + 1} blocks of history to go"
+            pay(request, cost(block, columns), budget, to_go)
+        log_progress(log, archive.source, number, len(blocks), request.what, "history")
+        read = partial(_read, block=block, columns=columns, request=request, offset=archive.offset)
+        tables.append(get_json(request, read, archive.policy, archive.kept, keep=block.final))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def question_of(archive: Archive, block: Block, columns: Sequence[Column]) -> Question:
+def affordable(
+    archive: Archive, blocks: Iterable[Block], columns: Sequence[DailySeries], budget: Budget
+) -> list[Block]:
+    """The first of the blocks that the budget is enough for."""
+    left, chosen = budget.left, []
+    for block in blocks:
+        if not is_kept(archive.kept, block_request(archive, block, columns)):
+            left -= cost(block, columns)
+        if left < 0:
+            break
+        chosen.append(block)
+    return chosen
+
+
+def block_request(archive: Archive, block: Block, columns: Sequence[DailySeries]) -> Request:
     """The request for a block."""
     params = {
         "daily": ",".join(column.parameter for column in columns),
@@ -133,38 +82,27 @@ def question_of(archive: Archive, block: Block, columns: Sequence[Column]) -> Qu
         "start_date": block.first.isoformat(),
         "end_date": block.last.isoformat(),
     }
-    return ask_for(
-        archive.source,
-        archive.url,
-        block.cells,
-        f"{block.first} to {block.last}",
-        archive.offset,
-        params,
-    )
+    what = f"{block.first} to {block.last}"
+    return weather_request(archive.source, archive.url, block.cells, what, archive.offset, params)
 
 
-def cost(block: Block, columns: Sequence[Column]) -> float:
+def cost(block: Block, columns: Sequence[DailySeries]) -> float:
     """Calls that a block counts as."""
     return weight(len(block.cells), len(columns), block.days)
 
 
-def _fetch(
-    archive: Archive, question: Question, block: Block, columns: Sequence[Column]
-) -> pd.DataFrame:
-    read = partial(_read, block=block, columns=columns, question=question, offset=archive.offset)
-    return get_json(question, read, archive.manners, archive.kept, keep=block.final)
-
-
 def _read(
-    body: Any, block: Block, columns: Sequence[Column], question: Question, offset: int
+    body: Any, block: Block, columns: Sequence[DailySeries], request: Request, offset: int
 ) -> pd.DataFrame:
-    """A block's reply as observations. Days at the end without any value are not published yet and are left out."""
-    units = {column.parameter: column.unit for column in columns}
+    """A block's response as observations, without days at the end that are not published yet."""
+    expected = ExpectedSeries(
+        "daily", {column.parameter: column.unit for column in columns}, offset
+    )
+    variables = [column.variable for column in columns]
     tables = []
-    for section in sections(body, "daily", units, block.cells, question, offset):
-        table = daily_table(section, columns, block.first, block.last)
-        measured = table.drop(columns="time").notna().any(axis=1)
-        if block.final and not measured.any():
-            raise section.refuse("no value at all")
-        tables.append(per_place(table[measured[::-1].cummax()[::-1]], section.cell))
+    for series in series_of_cells(body, expected, block.cells, request):
+        table = daily_table(series, columns, block.first, block.last)
+        if block.final and not table[variables].notna().any(axis=None):
+            raise series.bad("no value at all")
+        tables.append(per_location(published(table, variables), series.cell))
     return pd.concat(tables, ignore_index=True)

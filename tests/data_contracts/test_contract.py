@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_contracts.contract import Checked, ContractBroken, check
+from data_contracts.batch import Batch
+from data_contracts.contract import CheckedBatch, ContractBroken, check
 from data_contracts.variables import FILL_VALUES, SPREAD, VARIABLES, Variable
-from sources import Batch
 
 DAYS = 100
 ROWS = pytest.mark.parametrize("row", VARIABLES.values(), ids=VARIABLES.keys())
@@ -46,7 +46,7 @@ def issued(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(plain | columns)
 
 
-def checked(observations: pd.DataFrame, forecasts: pd.DataFrame | None = None) -> Checked:
+def checked(observations: pd.DataFrame, forecasts: pd.DataFrame | None = None) -> CheckedBatch:
     return check(
         Batch(observations, places("a"), pd.DataFrame() if forecasts is None else forecasts), "test"
     )

@@ -16,9 +16,11 @@ import pytest
 import zarr
 
 from configs import CHECKOUT, Region, RiskError, Settings
-from data_contracts.store import ContractBroken, Store, Stored, newest_origins
+from data_contracts.batch import Batch, Source
+from data_contracts.contract import ContractBroken
+from data_contracts.merging import newest_origins
+from data_contracts.store import IngestResult, Store
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source
 
 
 def never(region: Region, settings: Settings) -> Batch:
@@ -72,7 +74,7 @@ def put(
     observations: pd.DataFrame,
     forecasts: pd.DataFrame | None = None,
     **places: object,
-) -> Stored:
+) -> IngestResult:
     ids = observations["location"].unique()
     known = pd.DataFrame(
         {"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": np.nan}
@@ -401,7 +403,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from configs import Region, Settings
 from data_contracts.store import Store
-from sources import Batch, Source
+from data_contracts.batch import Batch, Source
 home = Path(sys.argv[1])
 store = Store(Settings(home), Region(name="r", title="R", sources=("whole",), path=home / "r.yaml"))
 source = Source("whole", 1, "test", "test", True, lambda region, settings: None)

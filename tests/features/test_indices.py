@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from monthly_indices import monthly_spei, monthly_spi
 from scipy import stats
 
 from features.calendar import trailing_mean
@@ -11,13 +12,10 @@ from features.indices import (
     LogLogistic,
     ZeroGamma,
     annual_maxima,
-    antecedent_precipitation,
     episode_peaks,
     excess_heat_factor,
     gev_return_level,
     l_moments,
-    monthly_spei,
-    monthly_spi,
     ordered_l_moments,
     severity_exceeded_every,
     standardised,
@@ -144,18 +142,6 @@ def test_l_moments_and_fits_are_those_of_hoskings_own_routines() -> None:
     # his GEV is exact, ours the approximation: levels of 1.25, 2 and 5 years
     levels = [float(gev_return_level(HOSKING, years)[0]) for years in (1.25, 2.0, 5.0)]
     assert levels == pytest.approx([1.539112, 2.705672, 4.537048], abs=0.0012)
-
-
-def test_antecedent_rain_fades_and_forgets_a_missing_day() -> None:
-    rain = np.array([[8.0], [0.0], [4.0], [0.0], [np.nan], [0.0], [0.0], [2.0]])
-    found = antecedent_precipitation(rain, 3, decay=0.5)[:, 0]
-    # day 2: 4 + 0.5 * 0 + 0.25 * 8; day 3: 0.5 * 4; days 4 to 6 lack day 4
-    assert (
-        np.isnan(found[:2]).all()
-        and found[2:4].tolist() == [6.0, 2.0]
-        and np.isnan(found[4:7]).all()
-        and found[7] == 2.0
-    )
 
 
 def test_a_rainless_month_never_comes_out_wet() -> None:

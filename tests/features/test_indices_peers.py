@@ -9,24 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from monthly_indices import monthly_spei, monthly_spi
 from scipy.optimize import brentq
 from scipy.signal import find_peaks
 from scipy.special import binom, gamma, ndtri
 
 from features.calendar import DAYS, by_year, day_index, trailing_sum
-from features.evapotranspiration import hargreaves, penman_monteith, vapour_pressure_of, wind_at_2m
+from features.evapotranspiration import hargreaves
 from features.hazards import Options, drought
 from features.indices import (
     INDEX_LIMIT,
     LogLogistic,
     ZeroGamma,
     annual_maxima,
-    antecedent_precipitation,
     excess_heat_factor,
     gev_return_level,
     l_moments,
-    monthly_spei,
-    monthly_spi,
     severity_exceeded_every,
     standardised,
 )
@@ -88,25 +86,8 @@ def sums(melilla: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def weather(shared: Path) -> dict[str, np.ndarray]:
-    """Measured temperatures and radiation of ten years of CAMELS with made-up humidity and wind: (day,)."""
-    record = station(shared, "camels_01031500").loc["1990":"1999"]
-    random = np.random.default_rng(0)
-    return {
-        "pm_tmax": record["air_temperature_max"].to_numpy(),
-        "pm_tmin": record["air_temperature_min"].to_numpy(),
-        "radiation": record["surface_downwelling_shortwave"].to_numpy(),
-        "humidity": random.uniform(15.0, 100.0, len(record)),
-        "wind": random.gamma(2.0, 1.5, len(record)),
-        "pm_day": record.index.day_of_year.to_numpy(),
-        "pm_latitude": np.array(45.175),
-        "pm_elevation": np.array(318.0),
-    }
-
-
-@pytest.fixture(scope="module")
 def peer(
-    reference, balances, melilla, sums, weather, tmp_path_factory: pytest.TempPathFactory
+    reference, balances, melilla, sums, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, np.ndarray]:
     """What climate-indices makes of the same inputs, in a process of its own."""
     folder = tmp_path_factory.mktemp("peer")
@@ -119,7 +100,7 @@ def peer(
         "leap_year_tmin": leap["air_temperature_min"].to_numpy(),
         "latitude": np.array(35.28),
     }
-    np.savez(folder / "given.npz", **inputs, **sums, **weather)
+    np.savez(folder / "given.npz", **inputs, **sums)
     script = Path(__file__).with_name("run_climate_indices.py")
     subprocess.run(
         [sys.executable, str(script), folder / "given.npz", folder / "found.npz"],
@@ -228,29 +209,11 @@ def test_the_drought_index_is_that_of_the_published_formulas(shared, window: int
     assert largest(found, clipped(ndtri(expected))) <= 2e-11
 
 
-def test_hargreaves_penman_monteith_and_antecedent_rain_are_those_of_climate_indices(
-    peer, melilla, weather
-) -> None:
+def test_hargreaves_is_that_of_climate_indices(peer, melilla) -> None:
     leap = melilla.loc["2000"]
     tmax, tmin = (leap[f"air_temperature_{name}"].to_numpy()[:, None] for name in ("max", "min"))
     pet = hargreaves(tmax, tmin, (tmax + tmin) / 2, np.arange(1, 367), np.array([35.28]))[:, 0]
     assert largest(pet, peer["hargreaves"]) <= 1e-13
-    tmax, tmin, radiation, humidity, wind = (
-        weather[name][:, None] for name in ("pm_tmax", "pm_tmin", "radiation", "humidity", "wind")
-    )
-    place = {"latitude": np.array([45.175]), "elevation": np.array([318.0])}
-    vapour = vapour_pressure_of(humidity, tmax, tmin)
-    found = penman_monteith(
-        tmax, tmin, vapour, wind_at_2m(wind), radiation, weather["pm_day"], **place
-    )[:, 0]
-    assert largest(found, peer["penman_monteith"]) <= 1e-13
-    rain = melilla["precipitation"].fillna(0.0).to_numpy()[:, None]
-    assert (
-        np.nanmax(np.abs(antecedent_precipitation(rain, 90)[:, 0] - peer["antecedent"])) <= 0.02
-    )  # which forgets no day
-    assert (
-        np.nanmax(np.abs(antecedent_precipitation(rain, 365)[:, 0] - peer["antecedent"])) <= 1e-12
-    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -276,15 +239,8 @@ def test_indices_are_those_of_xclim(xclim, reference, balances) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_hargreaves_and_antecedent_rain_are_those_of_xclim(xclim, melilla) -> None:
+def test_hargreaves_is_that_of_xclim(xclim, melilla) -> None:
     time = {"time": melilla.index}
-    rain = xr.DataArray(
-        melilla["precipitation"].fillna(0.0).to_numpy(), time, attrs={"units": "mm/d"}
-    )
-    expected = xclim.antecedent_precipitation_index(rain, window=30, p_exp=0.9)
-    assert (
-        largest(antecedent_precipitation(rain.values[:, None], 30)[:, 0], expected.values) <= 1e-12
-    )
     tmax, tmin = (
         xr.DataArray(melilla[f"air_temperature_{name}"], time, attrs={"units": "degC"})
         for name in ("max", "min")

@@ -146,10 +146,11 @@ def test_a_source_that_is_down_leaves_yesterdays_record_in_use(
 ) -> None:
     """The source's own door is shut (its fetch raises what a dead service raises); everything else is real."""
     import sources
+    from data_contracts.batch import SourceUnavailable
     from flows import pull
 
     def fetch(*_: Any) -> Any:
-        raise sources.SourceUnavailable("no answer")
+        raise SourceUnavailable("no answer")
 
     dead = replace(sources.sources()["station_files"], fetch=fetch)
     monkeypatch.setattr(pull, "sources_of", lambda region: [dead])

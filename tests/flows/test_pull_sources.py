@@ -19,10 +19,11 @@ from replay import Asked, Fault, Service, serve
 
 import flows.pull
 from configs import Region, RiskError, Settings, load_region
-from data_contracts.store import Store, newest_origins
+from data_contracts.batch import Batch
+from data_contracts.merging import newest_origins
+from data_contracts.store import Store
 from flows.pull import Pulled, pull_sources
-from sources import Batch
-from sources.readings import locations_table
+from sources.common.locations import locations_table
 
 DAYS = [datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=number) for number in range(6)]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import World
 from sources.exercise.ahead import issue_forecasts
-from sources.exercise.world import Run, World, simulate
 
 START, END = np.datetime64("1996-01-01"), np.datetime64("2012-12-31")
 FIRST, CHANGE = np.datetime64("2007-01-01"), np.datetime64("2010-06-10")

@@ -18,7 +18,8 @@ from features.hazards import LEVEL_NAMES, hazards
 from models.explain import causes_of
 from reports.language import END, FOREIGN, SENTENCE, language_of
 from reports.report import as_bdi
-from sources.http import LATER, Question
+from sources.common.http_exchange import LATER
+from sources.common.http_messages import Request
 
 FOLDER = Path(reports.__file__).parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "mark": None}
@@ -218,7 +219,7 @@ def written() -> set[str]:
 def test_what_a_source_complains_of_is_translated_as_far_as_known_and_the_rest_is_english(
     tag: str,
 ) -> None:
-    why = Question(
+    why = Request(
         "open_meteo", "https://api.example.org/v1", "the weather, of 16 places"
     ).unavailable("no answer within 30 s in 3 tries", LATER)
     said = language_of(tag).sentence(

@@ -12,9 +12,11 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sources.http import Manners
+from sources.common.http_messages import RetryPolicy
 
-HASTY = Manners(tries=3, wait=0.01, longest_wait=0.2, timeout=0.3, whole=0.6, most_bytes=4_000_000)
+HASTY = RetryPolicy(
+    tries=3, wait=0.01, max_wait=0.2, timeout=0.3, max_seconds=0.6, max_bytes=4_000_000
+)
 
 
 @dataclass(frozen=True)

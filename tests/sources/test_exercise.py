@@ -17,14 +17,14 @@ import pytest
 import xarray as xr
 
 from configs import ConfigError, Region, Settings, load_region
+from data_contracts.batch import Batch, FetchRequest
 from data_contracts.contract import check
 from data_contracts.store import Store
 from features.hazards import Options as HazardOptions
 from features.hazards import hazards
-from sources import Batch, is_exercise, sources, sources_of
-from sources.exercise import Options, climate, fetch, locations_table, record_table, world_of
-from sources.exercise.ahead import Forecasts, event_of, issue_forecasts, truth
-from sources.exercise.climate import (
+from sources import is_exercise, sources, sources_of
+from sources.common.province import climate
+from sources.common.province.climate import (
     COAST_HEIGHT,
     COAST_LATITUDE,
     COAST_MAXIMUM,
@@ -37,7 +37,11 @@ from sources.exercise.climate import (
     INLAND_RAIN,
     WET_DAYS,
 )
-from sources.exercise.world import CHANNELS, LEADS, SYNOPTIC, Run, World, simulate
+from sources.common.province.region import ExerciseOptions, locations_table, world_of
+from sources.common.province.simulation import Run, simulate
+from sources.common.province.world import CHANNELS, LEADS, SYNOPTIC, World
+from sources.exercise import fetch, record_table
+from sources.exercise.ahead import Forecasts, event_of, issue_forecasts, truth
 from sources.exercise_sensors import POWER_ON_READING, readings
 from sources.exercise_sensors import fetch as fetch_sensors
 
@@ -344,7 +348,7 @@ def test_a_change_of_model_changes_the_bias(run: Run, issued: Forecasts) -> None
 def test_what_a_forecast_knows_at_a_lead_is_what_has_been_revealed(run: Run) -> None:
     """The known part of a standard normal innovation has the variance 1 - unknown(lead); the rest is independent of it."""
     temperature = list(CHANNELS).index("temperature")
-    parts = run.known.place[:, :, temperature, 0].astype(float)
+    parts = run.known.local[:, :, temperature, 0].astype(float)
     whole, at_lead = parts[0], parts[1:]
     assert whole.std() == pytest.approx(1.0, abs=0.03)
     for lead in range(LEADS):
@@ -424,7 +428,7 @@ def test_the_truth_is_reliable_and_what_forecasts_know_adds_to_it(run: Run) -> N
 
 def test_without_forecast_skill_the_truth_is_that_of_the_past_alone() -> None:
     made = simulate(world(70_030, ("no_forecast_skill",)), np.datetime64("1995-12-31"))
-    assert (made.known.place[1:] == 0).all() and (made.known.heat[1:] == 0).all()
+    assert (made.known.local[1:] == 0).all() and (made.known.heat[1:] == 0).all()
     days = np.arange(np.datetime64("1994-06-01"), np.datetime64("1994-06-05"))
     warm = [
         truth(made, days, lambda fields, _: fields["air_temperature_max"] > 28, layers=layers)
@@ -570,14 +574,14 @@ def test_a_wrong_option_is_told_in_one_sentence(
     write_region: Callable[..., Region], tmp_path: Path, options: str, sentence: str
 ) -> None:
     with pytest.raises(ConfigError, match=sentence.replace("?", r"\?")):
-        fetch(write_region(options), Settings(tmp_path))
+        fetch(FetchRequest(write_region(options), Settings(tmp_path)))
 
 
 def test_a_place_without_coordinates_is_refused(
     write_region: Callable[..., Region], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="locations: 'a' has no latitude or longitude"):
-        fetch(write_region(more="locations: [{id: a}]\n"), Settings(tmp_path))
+        fetch(FetchRequest(write_region(more="locations: [{id: a}]\n"), Settings(tmp_path)))
 
 
 def test_options_of_a_source_the_region_does_not_name_are_refused(
@@ -631,18 +635,25 @@ def test_a_pull_adds_what_is_new_and_nothing_twice(
     options = "members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15, places: 3, until: "
     for end, days in (("1997-03-01", 426), ("1997-03-01", 1), ("1997-03-04", 4)):
         region = write_region(options + end)
-        batch = fetch(region, settings)
+        batch = fetch(Store(settings, region).fetch_request("exercise"))
         assert batch.observations["time"].nunique() == days
         assert batch.observations["time"].max() == pd.Timestamp(end)
         assert batch.forecasts["init_time"].max() == pd.Timestamp(end) + pd.Timedelta(1, "D")
         Store(settings, region).ingest(known["exercise"], batch)
         stored = Store(settings, region).ingest(
-            known["exercise_sensors"], fetch_sensors(region, settings)
+            known["exercise_sensors"],
+            fetch_sensors(Store(settings, region).fetch_request("exercise_sensors")),
         )
-    assert not Store(settings, region).ingest(known["exercise"], fetch(region, settings)).changed
+    assert (
+        not Store(settings, region)
+        .ingest(known["exercise"], fetch(Store(settings, region).fetch_request("exercise")))
+        .changed
+    )
     at_once = Settings(tmp_path / "once")
     for name in region.sources:
-        Store(at_once, region).ingest(known[name], known[name].fetch(region, at_once))
+        Store(at_once, region).ingest(
+            known[name], known[name].fetch(Store(at_once, region).fetch_request(name))
+        )
     assert stored.changed
     assert (
         Store(settings, region)
@@ -664,7 +675,7 @@ def test_another_seed_replaces_what_is_stored(
     )
     for seed in (1, 2):
         region = write_region(options + str(seed))
-        batch = fetch(region, settings)
+        batch = fetch(Store(settings, region).fetch_request("exercise"))
         assert (
             batch.observations["time"].nunique() == 398
             and batch.forecasts["init_time"].nunique() > 55
@@ -684,7 +695,7 @@ def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
         f"source_options: {{exercise: {{places: 2, members: 1, forecasts_from: {recent}}}}}\n"
     )
     before = pd.Timestamp.now("UTC").tz_localize(None).normalize()
-    batch = fetch(load_region(path), Settings(tmp_path))
+    batch = fetch(FetchRequest(load_region(path), Settings(tmp_path)))
     after = pd.Timestamp.now("UTC").tz_localize(None).normalize()
     newest = batch.observations["time"].max() + pd.Timedelta(1, "D")
     assert before <= newest <= after
@@ -694,9 +705,9 @@ def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
 
 
 def test_by_default_twelve_years_have_no_forecasts_and_the_model_changes_in_mid_archive() -> None:
-    from sources.exercise import forecast_days
+    from sources.common.province.region import forecast_days
 
-    assert Options().members > 1
+    assert ExerciseOptions().members > 1
     assert forecast_days(load_region("berkane-exercise")) == (
         np.datetime64("2008-01-01"),
         np.datetime64("2017-01-01"),

@@ -21,18 +21,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from replay import HASTY, Fault, Service, serve
 
 from configs import RiskError
-from sources import SourceUnavailable
-from sources.http import (
-    Address,
-    Closed,
-    Manners,
-    Question,
-    Refused,
-    ask,
-    cache_folder,
-    get_json,
+from data_contracts.batch import SourceUnavailable
+from sources.common.http import Address, get_json, send
+from sources.common.http_messages import (
+    BadResponse,
+    Request,
+    RetryPolicy,
+    Throttled,
     same_origin,
 )
+from sources.common.kept_answers import cache_folder
 
 GOOD = {"value": 1.5}
 JSON = {"Content-Type": "application/json"}
@@ -45,8 +43,8 @@ def service() -> Iterator[Service]:
         yield running
 
 
-def question(service: Service, **changes: Any) -> Question:
-    plain = Question(
+def request_to(service: Service, **changes: Any) -> Request:
+    plain = Request(
         "weather_service",
         f"{service.url}/v1/data",
         "berkane, 2026-11-01 to 2026-11-10",
@@ -92,7 +90,7 @@ PASSING = {
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 def test_a_passing_fault_is_tried_again(service: Service, fault: Fault) -> None:
     service.faults = [fault]
-    assert get_json(question(service), plain, HASTY) == GOOD
+    assert get_json(request_to(service), plain, HASTY) == GOOD
     assert len(service.asked) == 2
 
 
@@ -100,7 +98,7 @@ def test_a_passing_fault_is_tried_again(service: Service, fault: Fault) -> None:
 def test_a_fault_that_stays_is_told_in_one_sentence(service: Service, fault: Fault) -> None:
     service.faults = [fault] * 3
     with pytest.raises(SourceUnavailable) as error:
-        get_json(question(service), plain, HASTY)
+        get_json(request_to(service), plain, HASTY)
     text = str(error.value)
     assert len(service.asked) == 3
     assert text.startswith(
@@ -113,31 +111,31 @@ LASTING: dict[str, tuple[Fault, str, type[SourceUnavailable]]] = {
     "a day too far back": (
         Fault(400, JSON, b'{"error": true, "reason": "start_date is out of range."}'),
         "start_date is out of range",
-        Refused,
+        BadResponse,
     ),
     "a wrong key": (
         Fault(401, JSON, b'{"message": "no such key"}'),
         "check the key or token in the environment",
-        Closed,
+        Throttled,
     ),
-    "a forbidden place": (Fault(403), "check the key or token in the environment", Closed),
-    "no such address": (Fault(404), "check the address", Refused),
-    "a list as a reason": (Fault(400, JSON, b"[1, 2]"), "HTTP 400;", Refused),
-    "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s", Closed),
+    "a forbidden place": (Fault(403), "check the key or token in the environment", Throttled),
+    "no such address": (Fault(404), "check the address", BadResponse),
+    "a list as a reason": (Fault(400, JSON, b"[1, 2]"), "HTTP 400;", BadResponse),
+    "a wait of an hour": (Fault(429, {"Retry-After": "3600"}), "asks to wait 3600 s", Throttled),
     "a wait until an hour later": (
         Fault(429, {"Retry-After": an_hour_later()}),
         "asks to wait",
-        Closed,
+        Throttled,
     ),
     "a daily limit": (
         Fault(429, JSON, b'{"reason": "Daily API request limit exceeded."}'),
         "Daily API request limit exceeded",
-        Closed,
+        Throttled,
     ),
     "a text that says it for good": (
         Fault(200, {}, b"Daily bread is sold out"),
         "found the text 'Daily bread is sold out'",
-        Refused,
+        BadResponse,
     ),
     "a redirect to another host": (
         Fault(302, {"Location": "http://example.invalid/login"}),
@@ -164,18 +162,18 @@ def test_a_lasting_fault_is_told_at_once(
 ) -> None:
     service.faults = [fault]
     with pytest.raises(SourceUnavailable, match="berkane, 2026-11-01 to 2026-11-10") as error:
-        get_json(question(service), plain, dataclasses.replace(HASTY, hopeless=("daily",)))
+        get_json(request_to(service), plain, dataclasses.replace(HASTY, hopeless=("daily",)))
     assert told in str(error.value) and type(error.value) is kind
     assert len(service.asked) == 1
 
 
 def test_redirects_within_the_service_are_followed_but_not_for_ever(service: Service) -> None:
     service.faults = [Fault(301, {"Location": "/v2/data?days=10"})]
-    assert get_json(question(service), plain, HASTY) == GOOD
+    assert get_json(request_to(service), plain, HASTY) == GOOD
     assert [asked.path for asked in service.asked] == ["/v1/data", "/v2/data"]
     service.faults = [Fault(301, {"Location": "/again"})] * 5
     with pytest.raises(SourceUnavailable, match="more than 3 redirects"):
-        get_json(question(service), plain, HASTY)
+        get_json(request_to(service), plain, HASTY)
 
 
 def test_a_reply_that_does_not_end_or_is_too_large_is_refused(service: Service) -> None:
@@ -183,11 +181,11 @@ def test_a_reply_that_does_not_end_or_is_too_large_is_refused(service: Service) 
     with pytest.raises(
         SourceUnavailable, match="more than 1,000 bytes; ask for fewer places or days"
     ):
-        get_json(question(service), plain, dataclasses.replace(HASTY, most_bytes=1_000))
+        get_json(request_to(service), plain, dataclasses.replace(HASTY, max_bytes=1_000))
 
 
 def test_a_service_that_is_not_there_is_told(service: Service) -> None:
-    away = question(service, url="http://127.0.0.1:9/v1")
+    away = request_to(service, url="http://127.0.0.1:9/v1")
     with pytest.raises(SourceUnavailable, match="no connection in 2 tries; check the network"):
         get_json(away, plain, dataclasses.replace(HASTY, unreachable_tries=2))
 
@@ -195,18 +193,20 @@ def test_a_service_that_is_not_there_is_told(service: Service) -> None:
 def test_retry_after_is_obeyed_and_waits_grow(service: Service) -> None:
     service.faults = [Fault(429, {"Retry-After": "1"})]
     began = time.monotonic()
-    get_json(question(service), plain, dataclasses.replace(HASTY, longest_wait=2.0))
+    get_json(request_to(service), plain, dataclasses.replace(HASTY, max_wait=2.0))
     assert time.monotonic() - began >= 1.0
     service.faults = [Fault(500)] * 4
     began = time.monotonic()
-    get_json(question(service), plain, dataclasses.replace(HASTY, tries=5, wait=0.02))
+    get_json(request_to(service), plain, dataclasses.replace(HASTY, tries=5, wait=0.02))
     assert time.monotonic() - began >= 0.02 + 0.04 + 0.08 + 0.16
 
 
 def test_a_key_is_sent_but_never_said_and_never_kept(
     service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    secret = question(service, secrets={"apikey": KEY}, headers={"Authorization": f"Bearer {KEY}"})
+    secret = request_to(
+        service, secrets={"apikey": KEY}, headers={"Authorization": f"Bearer {KEY}"}
+    )
     with caplog.at_level(logging.INFO):
         get_json(secret, plain, HASTY, kept=tmp_path, keep=True)
         assert service.asked[0].params["apikey"] == KEY
@@ -219,14 +219,16 @@ def test_a_key_is_sent_but_never_said_and_never_kept(
         KEY not in path.name and KEY.encode() not in path.read_bytes()
         for path in tmp_path.iterdir()
     )
-    assert get_json(question(service), plain, HASTY, kept=tmp_path) == GOOD
+    assert get_json(request_to(service), plain, HASTY, kept=tmp_path) == GOOD
     assert len(service.asked) == 2, "what is kept is the same with another key"
 
 
 def test_a_token_is_not_said_when_the_service_repeats_it_and_other_headers_are_no_secret(
     service: Service,
 ) -> None:
-    told = question(service, headers={"Authorization": f"Bearer {KEY}", "NGSILD-Tenant": "berkane"})
+    told = request_to(
+        service, headers={"Authorization": f"Bearer {KEY}", "NGSILD-Tenant": "berkane"}
+    )
     service.faults = [Fault(400, JSON, f'{{"detail": "token {KEY} is out of date"}}'.encode())]
     with pytest.raises(
         SourceUnavailable,
@@ -241,14 +243,14 @@ def test_an_answer_is_kept_only_when_asked_to_and_accepted(
     def refuse(body: Any) -> Any:
         raise RiskError("not this one")
 
-    get_json(question(service), plain, HASTY, kept=tmp_path)
+    get_json(request_to(service), plain, HASTY, kept=tmp_path)
     with pytest.raises(RiskError, match="not this one"):
-        get_json(question(service), refuse, HASTY, kept=tmp_path, keep=True)
+        get_json(request_to(service), refuse, HASTY, kept=tmp_path, keep=True)
     assert list(tmp_path.iterdir()) == []
-    get_json(question(service), plain, HASTY, kept=tmp_path, keep=True)
-    assert get_json(question(service), plain, HASTY, kept=tmp_path) == GOOD
+    get_json(request_to(service), plain, HASTY, kept=tmp_path, keep=True)
+    assert get_json(request_to(service), plain, HASTY, kept=tmp_path) == GOOD
     assert len(service.asked) == 3
-    get_json(question(service, params={"days": "11"}), plain, HASTY, kept=tmp_path)
+    get_json(request_to(service, params={"days": "11"}), plain, HASTY, kept=tmp_path)
     assert len(service.asked) == 4
 
 
@@ -260,12 +262,12 @@ def test_a_damaged_or_unfit_kept_answer_is_asked_for_again(
             raise RiskError("an answer of old")
         return body
 
-    get_json(question(service), plain, HASTY, kept=tmp_path, keep=True)
+    get_json(request_to(service), plain, HASTY, kept=tmp_path, keep=True)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:12])
-    assert get_json(question(service), plain, HASTY, kept=tmp_path, keep=True) == GOOD
+    assert get_json(request_to(service), plain, HASTY, kept=tmp_path, keep=True) == GOOD
     service.answer = lambda asked: {"value": 2.0}
-    assert get_json(question(service), only_new, HASTY, kept=tmp_path) == {"value": 2.0}
+    assert get_json(request_to(service), only_new, HASTY, kept=tmp_path) == {"value": 2.0}
 
 
 def test_one_request_at_a_time(service: Service) -> None:
@@ -279,7 +281,7 @@ def test_one_request_at_a_time(service: Service) -> None:
         return GOOD
 
     service.answer = slow
-    threads = [Thread(target=get_json, args=(question(service), plain, HASTY)) for _ in range(4)]
+    threads = [Thread(target=get_json, args=(request_to(service), plain, HASTY)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -293,15 +295,15 @@ def test_no_test_reaches_past_the_loopback_address(
 ) -> None:
     with pytest.raises(SourceUnavailable, match="no connection"):
         get_json(
-            question(service, url=f"http://{host}/v1"), plain, dataclasses.replace(HASTY, tries=1)
+            request_to(service, url=f"http://{host}/v1"), plain, dataclasses.replace(HASTY, tries=1)
         )
     assert len(loopback_only) == 1 and host.strip("[]") in loopback_only.pop()
 
 
 def test_a_reply_has_its_headers(service: Service) -> None:
     service.faults = [Fault(206, {**JSON, "Content-Range": "items 0-9/25"}, b"[]")]
-    reply = ask(question(service), HASTY)
-    assert (reply.body, reply.headers["content-range"]) == ([], "items 0-9/25")
+    response = send(request_to(service), HASTY)
+    assert (response.body, response.headers["content-range"]) == ([], "items 0-9/25")
 
 
 class _Options(BaseModel):
@@ -337,5 +339,5 @@ def test_the_origin_is_scheme_host_and_port() -> None:
 
 
 def test_waits_are_a_setting_and_answers_are_kept_below_the_home(tmp_path: Path) -> None:
-    assert Manners().tries >= 5 and Manners().wait >= 1
+    assert RetryPolicy().tries >= 5 and RetryPolicy().wait >= 1
     assert cache_folder(tmp_path, "weather_service") == tmp_path / "cache" / "weather_service"

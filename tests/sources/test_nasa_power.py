@@ -20,12 +20,20 @@ from nasa_power_service import FILL, answer
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import Location, Region, Settings, load_region
+from data_contracts.batch import Batch, SourceUnavailable
+from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import SourceUnavailable
-from sources.nasa_power import COLUMNS, SOURCE, fetch_at
+from sources.common.http_messages import RetryPolicy
+from sources.nasa_power import COLUMNS, SOURCE
+from sources.nasa_power import fetch_at as fetch_request_at
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
+
+
+def fetch_at(region: Region, home: Settings, now: datetime, policy: RetryPolicy) -> Batch:
+    """The fetch of a pull at a moment: it is told what the store of ``home`` holds."""
+    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, policy)
 
 
 @pytest.fixture
@@ -77,8 +85,6 @@ def test_days_are_local_solar_where_standard_time_is_not_utc(
 
 
 def test_what_is_stored_is_not_asked_for_again(service: Service, home: Settings) -> None:
-    from data_contracts.store import Store
-
     region = town(service)
     Store(home, region).ingest(SOURCE, fetch_at(region, home, NOW, HASTY))
     service.asked.clear()
@@ -151,8 +157,6 @@ def test_days_not_published_are_left_out(service: Service, home: Settings) -> No
 
 
 def test_radiation_that_comes_later_is_asked_for_again(service: Service, home: Settings) -> None:
-    from data_contracts.store import Store
-
     def change(asked: Asked) -> Any:
         reply = answer(asked)
         series = reply["properties"]["parameter"]["ALLSKY_SFC_SW_DWN"]

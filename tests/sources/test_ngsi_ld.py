@@ -18,8 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import Location, Region, RiskError
-from sources import Batch, SourceUnavailable
-from sources.ngsi_ld import MODEL, broker_of, fetch_from
+from data_contracts.batch import Batch, SourceUnavailable
+from sources.ngsi_ld import fetch_from
+from sources.ngsi_ld.broker import broker_of
+from sources.ngsi_ld.options import MODEL
 
 NOW = datetime(2026, 3, 5, 9, tzinfo=UTC)
 HOURS = [pd.Timestamp("2026-03-01", tz="UTC") + pd.Timedelta(hours=hour) for hour in range(96)]

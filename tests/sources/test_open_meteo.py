@@ -25,15 +25,19 @@ from open_meteo_service import OpenMeteo, hour_value, values
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import CHECKOUT, ConfigError, Location, Region, Settings, load_region
+from data_contracts.batch import Batch, SourceUnavailable
+from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import Batch, SourceUnavailable
-from sources.http import Closed
-from sources.open_meteo import LATER, SOURCE, Held, Options, fetch_at, held_by_store, host_for
-from sources.open_meteo.cells import Budget, Cell, cells_of, named, weight
-from sources.open_meteo.history import blocks, spans
-from sources.open_meteo.reply import CORE, MANNERS, zone_name
-from sources.open_meteo.runs import Runs
-from sources.open_meteo_flood import Options as FloodOptions
+from sources.common.coverage import Coverage, Period, coverage_of, final_spans, missing_blocks
+from sources.common.grid import GridCell, cells_of, shortened
+from sources.common.http_messages import RetryPolicy, Throttled
+from sources.common.open_meteo.budget import Budget, weight
+from sources.common.open_meteo.service import RETRY_POLICY, host_for
+from sources.open_meteo import LATER, SOURCE, OpenMeteoOptions
+from sources.open_meteo import fetch_at as fetch_request_at
+from sources.open_meteo.parameters import CORE, zone_name
+from sources.open_meteo.run_times import RunTimes
+from sources.open_meteo_flood import FloodOptions
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
@@ -41,8 +45,13 @@ NEWEST = datetime(2026, 11, 23, tzinfo=UTC)
 EVENING = datetime(
     2026, 11, 22, 18, tzinfo=UTC
 )  # the newest run that may be used: 7 hours before the issue at 05:30 UTC are 22:30
-HURRIED = dataclasses.replace(HASTY, hopeless=MANNERS.hopeless)
+HURRIED = dataclasses.replace(HASTY, hopeless=RETRY_POLICY.hopeless)
 ALL_COLUMNS = [*CORE, *LATER]
+
+
+def fetch_at(region: Region, home: Settings, now: datetime, policy: RetryPolicy) -> Batch:
+    """The fetch of a pull at a moment: it is told what the store of ``home`` holds."""
+    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, policy)
 
 
 @pytest.fixture
@@ -128,8 +137,6 @@ def calls(request: Asked) -> float:
 
 
 def ingest(region: Region, settings: Settings, batch: Batch) -> None:
-    from data_contracts.store import Store
-
     Store(settings, region).ingest(SOURCE, batch)
 
 
@@ -162,7 +169,8 @@ def test_the_model_the_zone_and_the_units_are_pinned(service: Service, home: Set
     assert {request.params["models"] for request in asked(service, "/v1/archive")} == {"era5"}
     assert {request.params["models"] for request in asked(service, "/v1/runs")} == {"ecmwf_ifs"}
     assert not any(
-        "historical-forecast" in str(field.default) for field in Options.model_fields.values()
+        "historical-forecast" in str(field.default)
+        for field in OpenMeteoOptions.model_fields.values()
     )
 
 
@@ -453,7 +461,7 @@ def test_weight_is_that_of_the_pricing_page(
 
 
 def test_places_of_a_cell_are_fetched_once(service: Service) -> None:
-    cells = cells_of(berkane(service))
+    cells = cells_of(berkane(service), 0.25)
     assert len(cells) == 6 and sorted(place for cell in cells for place in cell.places) == sorted(
         place.id for place in load_region("berkane").locations
     )
@@ -463,20 +471,20 @@ def test_places_of_a_cell_are_fetched_once(service: Service) -> None:
 def test_a_place_without_coordinates_is_told(service: Service) -> None:
     region = town(service).model_copy(update={"locations": (Location(id="lost"),)})
     with pytest.raises(ConfigError, match="'lost' has no latitude or longitude"):
-        cells_of(region)
+        cells_of(region, 0.25)
     with pytest.raises(ConfigError, match="found none"):
-        cells_of(region.model_copy(update={"locations": ()}))
+        cells_of(region.model_copy(update={"locations": ()}), 0.25)
 
 
 def test_a_first_pull_of_berkane_is_affordable_and_resumes(
     world: OpenMeteo, service: Service, home: Settings
 ) -> None:
-    assert Options().calls + FloodOptions().calls <= 5000, (
+    assert OpenMeteoOptions().calls + FloodOptions().calls <= 5000, (
         "whatever the region, a pull of both spends no more"
     )
     world.newest_run = EVENING
     region = berkane(service, past_runs_from=date(2024, 3, 15), ensemble="ecmwf_ifs025", calls=4080)
-    patient = dataclasses.replace(HASTY, timeout=20.0, whole=20.0)
+    patient = dataclasses.replace(HASTY, timeout=20.0, max_seconds=20.0)
     batch = fetch_at(region, home, NOW, patient)
     spent = sum(
         calls(request) for request in service.asked if not request.path.startswith("/data/")
@@ -522,7 +530,7 @@ def test_a_pull_never_spends_more_than_it_may(
     )
     if allowed < 1.5:
         with pytest.raises(
-            Closed, match="weighted calls are used up with 1 blocks of history to go"
+            Throttled, match="weighted calls are used up with 1 blocks of history to go"
         ):
             fetch_at(region, home, NOW, HURRIED)
     else:
@@ -541,9 +549,10 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from configs import Region, Settings
+from data_contracts.batch import FetchRequest
 from sources.open_meteo import fetch_at
 region = Region.model_validate(json.loads(sys.argv[1]))
-fetch_at(region, Settings(Path(sys.argv[2])), datetime(2026, 11, 23, 8, tzinfo=UTC))
+fetch_at(FetchRequest(region, Settings(Path(sys.argv[2]))), datetime(2026, 11, 23, 8, tzinfo=UTC))
 """
 
 
@@ -597,11 +606,11 @@ def test_one_more_day_for_sixteen_places_costs_at_most_three_requests(
         pd.Timestamp(TODAY - timedelta(days=5))
     }
     ingest(region, home, batch)
-    held = held_by_store(region, home)
+    held = coverage_of(Store(home, region).fetch_request(SOURCE.name).stored)
     assert (
-        set(held.days_of(CORE).values())
+        set(held.span_of(column.variable for column in CORE).values())
         == {(TODAY - timedelta(days=40), TODAY - timedelta(days=5))}
-        and len(held.days_of(CORE)) == 16
+        and len(held.span_of(column.variable for column in CORE)) == 16
     )
     assert set(held.issued) == {TODAY, TODAY + timedelta(days=1)} and all(
         len(places) == 16 for places in held.issued.values()
@@ -686,10 +695,10 @@ def test_days_held_are_those_that_no_variable_is_still_to_fill(
     def days(pair: tuple[int, int]) -> tuple[date, date]:
         return date(2026, 11, pair[0]), date(2026, 11, pair[1])
 
-    held = Held(
+    held = Coverage(
         {column.variable: {"a": days(pair)} for column, pair in zip(CORE, columns, strict=False)}
     )
-    assert held.days_of(CORE) == {"a": days(expected)}
+    assert held.span_of(column.variable for column in CORE) == {"a": days(expected)}
 
 
 def test_forecasts_of_a_store_without_observations_are_held_too(
@@ -698,7 +707,7 @@ def test_forecasts_of_a_store_without_observations_are_held_too(
     region = town(service)
     batch = fetch_at(region, home, NOW, HASTY)
     ingest(region, home, dataclasses.replace(batch, observations=batch.observations.iloc[:0]))
-    held = held_by_store(region, home)
+    held = coverage_of(Store(home, region).fetch_request(SOURCE.name).stored)
     assert held.issued == {TODAY: frozenset({"town-0"})} and held.days == {}
 
 
@@ -729,7 +738,7 @@ def test_a_pull_that_may_not_spend_enough_says_so_and_keeps_what_it_fetched(
 def test_a_large_region_comes_over_several_pulls(service: Service, home: Settings) -> None:
     """55 cells from February on weigh 55 x 0.7 x 290 / 14 = 800 calls, more than a pull may spend here."""
     region = town(service, 55, calls=650).model_copy(update={"history_start": date(2026, 2, 1)})
-    patient = dataclasses.replace(HASTY, timeout=20.0, whole=20.0)
+    patient = dataclasses.replace(HASTY, timeout=20.0, max_seconds=20.0)
     with pytest.raises(SourceUnavailable, match="weighted calls are used up"):
         fetch_at(region, home, NOW, patient)
     assert fetch_at(region, home, NOW, patient).observations["location"].nunique() == 55
@@ -759,7 +768,7 @@ def test_weight_is_spent_no_faster_than_a_minute_allows() -> None:
 
 def test_blocks_are_the_same_on_every_day() -> None:
     today = [
-        list(spans(date(1991, 1, 1), date(2026, 11, day), date(2026, 8, day - 2)))
+        list(final_spans(date(1991, 1, 1), date(2026, 11, day), date(2026, 8, day - 2)))
         for day in (17, 18)
     ]
     assert today[0][:-1] == today[1][:-1] and today[0][0] == (date(1991, 1, 1), date(1994, 12, 31))
@@ -776,7 +785,7 @@ def test_blocks_are_the_same_on_every_day() -> None:
         "2026-11-17",
     ]
     assert sum((last - begin).days + 1 for begin, last in today[0]) == 13105
-    assert list(spans(date(2026, 11, 17), date(2026, 11, 17), date(2026, 8, 15))) == [
+    assert list(final_spans(date(2026, 11, 17), date(2026, 11, 17), date(2026, 8, 15))) == [
         (date(2026, 11, 17), date(2026, 11, 17))
     ]
 
@@ -804,36 +813,21 @@ def test_blocks_are_the_same_on_every_day() -> None:
 def test_only_missing_days_are_asked_for(
     held: dict[str, tuple[str, str]], windows: list[tuple[str, str]]
 ) -> None:
-    cell = Cell(35.0, -2.25, ("a", "b"))
+    cell = GridCell(35.0, -2.25, ("a", "b"))
     days = {
         place: (date.fromisoformat(first), date.fromisoformat(last))
         for place, (first, last) in held.items()
     }
-    found = list(blocks([cell], days, date(2026, 10, 1), date(2026, 11, 17), date(2026, 8, 15), 7))
+    period = Period(date(2026, 10, 1), date(2026, 11, 17), date(2026, 8, 15))
+    found = list(missing_blocks([cell], days, period, lambda days: 50))
     assert [(block.first.isoformat(), block.last.isoformat()) for block in found] == windows
 
 
 # --- forecasts
 
 
-def runs_of(region: Region, hour: int = 0, delay: int = 7, offset: int = 0) -> Runs:
-    return Runs(
-        "open_meteo",
-        region,
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "ecmwf_ifs",
-        hour,
-        delay,
-        6,
-        offset,
-        Path("kept"),
-        HASTY,
-    )
+def runs_of(region: Region, hour: int = 0, delay: int = 7, offset: int = 0) -> RunTimes:
+    return RunTimes(region, hour, delay, 6, offset)
 
 
 @pytest.mark.parametrize("hour", [0, 6, 12, 18])
@@ -868,7 +862,7 @@ def test_no_previous_hour_is_used_that_was_initialised_too_late(
         age = runs.age_for(lead, TODAY)
         assert age >= lead + 1
         for hour in range(24):
-            valid = runs.begins(TODAY + timedelta(days=lead)) + timedelta(hours=hour)
+            valid = runs.day_start(TODAY + timedelta(days=lead)) + timedelta(hours=hour)
             oldest = valid - timedelta(
                 days=age
             )  # previous_dayN was predicted N x 24 hours before, by a run of 00, 06, 12 or 18 UTC
@@ -1099,7 +1093,9 @@ def test_an_ensemble_is_archived_member_by_member(
     ] == pytest.approx(0.5)
     assert calls(asked(service, "/v1/ensemble")[0]) == pytest.approx(10.2)
     ingest(region, home, batch)
-    assert held_by_store(region, home).members == {TODAY: frozenset({"town-0"})}
+    assert coverage_of(Store(home, region).fetch_request(SOURCE.name).stored).members == {
+        TODAY: frozenset({"town-0"})
+    }
     service.asked.clear()
     fetch_at(region, home, NOW, HASTY)
     assert service.asked == []
@@ -1191,7 +1187,7 @@ def test_a_key_goes_to_the_customer_hosts_and_into_no_file(
         == "https://customer-archive-api.open-meteo.com/v1/archive"
     )
     assert (
-        host_for(Options().ensemble_about_url)
+        host_for(OpenMeteoOptions().ensemble_about_url)
         == "https://customer-ensemble-api.open-meteo.com/data"
     )
     assert host_for("http://127.0.0.1:1/open-meteo.com") == "http://127.0.0.1:1/open-meteo.com"
@@ -1232,12 +1228,12 @@ def test_options_are_checked(
 
 
 def test_an_empty_store_holds_nothing(service: Service, home: Settings) -> None:
-    assert held_by_store(town(service), home) == Held()
+    assert coverage_of(Store(home, town(service)).fetch_request(SOURCE.name).stored) == Coverage()
 
 
 def test_many_places_are_named_briefly() -> None:
-    assert named(["a", "b", "c"]) == "a, b, c"
-    assert named(["a", "b", "c", "d"]) == "a, b and 2 more"
+    assert shortened(["a", "b", "c"]) == "a, b, c"
+    assert shortened(["a", "b", "c", "d"]) == "a, b and 2 more"
 
 
 def test_the_stand_in_answers_in_the_shape_that_was_recorded(

@@ -19,13 +19,21 @@ from open_meteo_service import OpenMeteo, values
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import ConfigError, Location, Region, Settings, load_region
-from sources import SourceUnavailable
-from sources.open_meteo import held_by_store
-from sources.open_meteo.cells import weight
-from sources.open_meteo_flood import SOURCE, distance, fetch_at, river_points
+from data_contracts.batch import Batch, SourceUnavailable
+from data_contracts.store import Store
+from sources.common.coverage import coverage_of
+from sources.common.http_messages import RetryPolicy
+from sources.common.open_meteo.budget import weight
+from sources.open_meteo_flood import SOURCE, distance, river_points
+from sources.open_meteo_flood import fetch_at as fetch_request_at
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = NOW.date()
+
+
+def fetch_at(region: Region, home: Settings, now: datetime, policy: RetryPolicy) -> Batch:
+    """The fetch of a pull at a moment: it is told what the store of ``home`` holds."""
+    return fetch_request_at(Store(home, region).fetch_request(SOURCE.name), now, policy)
 
 
 @pytest.fixture
@@ -87,8 +95,6 @@ def test_discharge_is_that_of_the_river_points(service: Service, home: Settings)
 def test_what_is_stored_is_not_asked_for_again_and_never_replaced(
     service: Service, home: Settings
 ) -> None:
-    from data_contracts.store import Store
-
     region = river_town(service)
     Store(home, region).ingest(SOURCE, fetch_at(region, home, NOW, HASTY))
     service.asked.clear()
@@ -98,7 +104,9 @@ def test_what_is_stored_is_not_asked_for_again_and_never_replaced(
     assert (
         set(batch.observations["time"]) == {pd.Timestamp("2026-11-22")} and len(asked(service)) == 2
     )
-    assert held_by_store(region, home, "open_meteo_flood").issued == {TODAY: frozenset({"bank"})}
+    assert coverage_of(Store(home, region).fetch_request(SOURCE.name).stored).issued == {
+        TODAY: frozenset({"bank"})
+    }
 
 
 def test_a_first_pull_of_berkanes_rivers_is_affordable_and_resumes(

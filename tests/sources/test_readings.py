@@ -14,27 +14,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import Location, Region, RiskError, Settings
-from data_contracts.contract import LOCATION_COLUMNS, check
+from data_contracts.batch import LOCATION_COLUMNS, Batch, Source, SourceUnavailable
+from data_contracts.contract import check
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import Batch, Source, SourceUnavailable
-from sources.http import Closed, Refused
-from sources.readings import (
+from sources.common.daily import daily
+from sources.common.gathering import gather
+from sources.common.http_messages import BadResponse, Throttled
+from sources.common.locations import locations_table
+from sources.common.readings import (
     ReadingOptions,
     StrayTime,
-    begins,
     converted,
-    daily,
-    first_day,
-    gathered,
     instant,
-    locations_table,
-    newest_days,
     number,
     parts_of,
-    resumed,
 )
-from sources.units import conversion
+from sources.common.sensors import day_start, first_day, newest_days, resumed
+from sources.common.units import conversion
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = pd.Timestamp("2026-03-01")
@@ -327,17 +324,17 @@ def region(folder: Path, **rest: Any) -> Region:
 def test_the_offset_is_told_or_follows_from_the_places(tmp_path: Path) -> None:
     assert region(tmp_path).day_offset == 0  # (-2.3 + 16) / 2 / 15 = 0.46
     assert region(tmp_path, utc_offset=3).day_offset == 3
-    assert begins(DAY, 1).isoformat() == "2026-02-28T23:00:00+00:00"
+    assert day_start(DAY, 1).isoformat() == "2026-02-28T23:00:00+00:00"
 
 
 def test_a_pull_asks_from_what_is_stored_on(tmp_path: Path) -> None:
     place, home = region(tmp_path), Settings(tmp_path)
-    assert newest_days(place, home, "sensors") == {}
+    assert newest_days(Store(home, place).fetch_request("sensors").stored.observations) == {}
     table = pd.DataFrame({"time": pd.date_range("2026-03-01", periods=5), "location": "a", "precipitation": [1.0, 2, 3, nan, nan],
                           "wind_speed": [nan, nan, nan, nan, 4.0]})  # fmt: skip
     source = Source("sensors", 1, "x", "x", complete=False, fetch=lambda *_: Batch(table, table))
     Store(home, place).ingest(source, Batch(table, locations_table(place, ["a"])))
-    newest = newest_days(place, home, "sensors")
+    newest = newest_days(Store(home, place).fetch_request("sensors").stored.observations)
     assert newest == {
         ("a", "precipitation"): pd.Timestamp("2026-03-03"),
         ("a", "wind_speed"): pd.Timestamp("2026-03-05"),
@@ -389,13 +386,11 @@ def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(
         return one
 
     def all_of(*asks: Callable[[], list[int]]) -> list[int]:
-        return gathered(
-            {f"sensor {number}": one for number, one in enumerate(asks, 1)}, remarks, "s"
-        )
+        return gather({f"sensor {number}": one for number, one in enumerate(asks, 1)}, remarks, "s")
 
     good, refused, down = (
         ask(None),
-        ask(Refused("no such sensor.")),
+        ask(BadResponse("no such sensor.")),
         ask(SourceUnavailable("no answer.")),
     )
     remarks: list[str] = []
@@ -403,14 +398,14 @@ def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(
         assert all_of(refused, good, refused, refused, down, good) == [1, 1]
     assert "s: 6 of 6, sensor 6" in caplog.text
     assert remarks == ["no such sensor."] * 3 + ["no answer."]
-    with pytest.raises(Refused, match="no such sensor"):
+    with pytest.raises(BadResponse, match="no such sensor"):
         all_of(refused, refused, refused)
     asked.clear()
     with pytest.raises(SourceUnavailable, match="no answer"):
         all_of(good, down, down, good, good)
     assert len(asked) == 3, "a service that is down is not asked for every sensor"
     asked.clear()
-    with pytest.raises(Closed, match="come back in an hour"):
-        all_of(good, ask(Closed("come back in an hour.")), good)
+    with pytest.raises(Throttled, match="come back in an hour"):
+        all_of(good, ask(Throttled("come back in an hour.")), good)
     assert len(asked) == 2, "a service that is closed is not asked again"
     assert len(remarks) == 4

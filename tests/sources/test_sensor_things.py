@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import ConfigError, Location, Region, RiskError, Settings
+from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from data_contracts.store import Store
-from sources import Batch, SourceUnavailable
-from sources.sensor_things import SOURCE, fetch_from, service_of
+from sources.sensor_things import SOURCE, fetch_from
+from sources.sensor_things.service import service_of
 
 HOURS = pd.date_range("2024-01-01", "2025-01-01", freq="h", tz="UTC", inclusive="left")
 DAYS = pd.date_range("2024-01-01", "2024-12-31")
@@ -143,7 +144,7 @@ def test_a_year_of_a_real_server_is_pulled_value_by_value(
     real: dict[str, Any], tmp_path: Path
 ) -> None:
     """Its Things' Datastreams are told apart by the service's own filter: expanded, it gives all of them one ObservedProperty."""
-    batch = SOURCE.fetch(of_real(tmp_path, real), Settings(tmp_path))
+    batch = SOURCE.fetch(FetchRequest(of_real(tmp_path, real), Settings(tmp_path)))
     check(batch, 366)
     assert len(batch.remarks) == 2 and "air_temperature of a (Datastreams(" in batch.remarks[0]
     assert all("readings left out for their resultQuality: 3" in remark for remark in batch.remarks)
@@ -153,11 +154,13 @@ def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(
     real: dict[str, Any], tmp_path: Path
 ) -> None:
     place, home = of_real(tmp_path, real, since="2024-12-24", page=50), Settings(tmp_path)
-    batch = SOURCE.fetch(place, home)
+    batch = SOURCE.fetch(Store(home, place).fetch_request(SOURCE.name))
     check(batch, 8)
     store = Store(home, place)
     store.ingest(SOURCE, batch)
-    again = SOURCE.fetch(of_real(tmp_path, real, late_days=1), home)
+    again = SOURCE.fetch(
+        Store(home, of_real(tmp_path, real, late_days=1)).fetch_request(SOURCE.name)
+    )
     assert [str(day.date()) for day in again.observations["time"].unique()] == [
         "2024-12-30",
         "2024-12-31",
@@ -173,9 +176,8 @@ def test_a_real_server_refuses_what_it_does_not_know(real: dict[str, Any], tmp_p
     with pytest.raises(
         SourceUnavailable, match="asked 127.0.0.1 for the Datastreams of a; found HTTP 404"
     ):
-        SOURCE.fetch(
-            place.model_copy(update={"source_options": {"sensor_things": gone}}), Settings(tmp_path)
-        )
+        moved = place.model_copy(update={"source_options": {"sensor_things": gone}})
+        SOURCE.fetch(FetchRequest(moved, Settings(tmp_path)))
 
 
 # A small service of one Thing, its answers as the standard's section 9 has them; a case changes one thing about it.

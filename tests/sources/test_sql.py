@@ -21,9 +21,12 @@ import psycopg
 import pytest
 
 from configs import ConfigError, Location, Region, RiskError, Settings
+from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from data_contracts.store import Store
-from sources import Batch, SourceUnavailable, options_of
-from sources.sql import COLUMNS, SOURCE, Options, readings
+from sources.common.options import options_of
+from sources.sql import SOURCE
+from sources.sql.options import COLUMNS, SqlOptions
+from sources.sql.rows import readings
 
 PASSWORD = "p@ss/word:47"
 SELECT = "SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE ts >= :since"
@@ -181,20 +184,20 @@ def city(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 def test_a_year_in_postgresql_is_pulled_value_by_value(city: Cluster, tmp_path: Path) -> None:
-    batch = SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+    batch = SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
     check_year(batch)
     assert batch.locations["location"].tolist() == ["a", "b"]
 
 
 def test_a_daily_pull_asks_for_what_is_new(city: Cluster, tmp_path: Path) -> None:
     place, home = region(tmp_path), Settings(tmp_path)
-    Store(home, place).ingest(SOURCE, SOURCE.fetch(place, home))
+    Store(home, place).ingest(SOURCE, SOURCE.fetch(Store(home, place).fetch_request(SOURCE.name)))
     before = Store(home, place).snapshot()
     newer = [(datetime(2025, 1, 1, hour, tzinfo=UTC), "s1", "RR", 1.0) for hour in range(24)]
     with city.connect() as connection:
         connection.cursor().executemany("INSERT INTO readings VALUES (%s, %s, %s, %s)", newer)
     try:
-        again = SOURCE.fetch(place, home)
+        again = SOURCE.fetch(Store(home, place).fetch_request(SOURCE.name))
         # 3 days before the newest stored one, that one, and the new one.
         assert [str(day.date()) for day in again.observations["time"].unique()] == [
             f"2024-12-{day}" for day in (28, 29, 30, 31)
@@ -204,7 +207,11 @@ def test_a_daily_pull_asks_for_what_is_new(city: Cluster, tmp_path: Path) -> Non
         np.testing.assert_allclose(
             stored, [*YEAR["s1"][1].reshape(366, 24).sum(axis=1), 24.0], rtol=1e-6
         )
-        assert not Store(home, place).ingest(SOURCE, SOURCE.fetch(place, home)).changed
+        assert (
+            not Store(home, place)
+            .ingest(SOURCE, SOURCE.fetch(Store(home, place).fetch_request(SOURCE.name)))
+            .changed
+        )
     finally:
         with city.connect() as connection:
             connection.execute("DELETE FROM readings WHERE ts >= '2025-01-01Z'")
@@ -212,10 +219,10 @@ def test_a_daily_pull_asks_for_what_is_new(city: Cluster, tmp_path: Path) -> Non
 
 def test_a_station_that_was_cut_off_is_asked_for_its_past(city: Cluster, tmp_path: Path) -> None:
     place, home = region(tmp_path), Settings(tmp_path)
-    table = SOURCE.fetch(place, home)
+    table = SOURCE.fetch(Store(home, place).fetch_request(SOURCE.name))
     cut = (table.observations["location"] == "b") & (table.observations["time"] > "2024-12-15")
     Store(home, place).ingest(SOURCE, Batch(table.observations[~cut], table.locations))
-    again = SOURCE.fetch(place, home)
+    again = SOURCE.fetch(Store(home, place).fetch_request(SOURCE.name))
     assert again.observations["time"].min() == pd.Timestamp("2024-12-12"), (
         "3 days before its newest"
     )
@@ -229,15 +236,13 @@ def test_times_without_a_zone_are_of_the_one_told(city: Cluster, tmp_path: Path)
         SELECT.replace("readings", "local")
         + " AND NOT ts BETWEEN '2024-03-09' AND '2024-03-12' AND station = 's1'"
     )
-    found = SOURCE.fetch(
-        region(
-            tmp_path,
-            select=select,
-            time_zone="Africa/Casablanca",
-            variables={"RR": "precipitation"},
-        ),
-        Settings(tmp_path),
+    place = region(
+        tmp_path,
+        select=select,
+        time_zone="Africa/Casablanca",
+        variables={"RR": "precipitation"},
     )
+    found = SOURCE.fetch(FetchRequest(place, Settings(tmp_path)))
     table = found.observations.set_index("time")["precipitation"].reindex(DAYS)
     apart = (DAYS < "2024-03-08") | (DAYS > "2024-03-12")
     np.testing.assert_allclose(table[apart], YEAR["s1"][1].reshape(366, 24).sum(axis=1)[apart])
@@ -254,7 +259,9 @@ def test_postgresql_is_only_read(city: Cluster, tmp_path: Path, words: str) -> N
         )
     )
     with pytest.raises(RiskError, match="sql: "):
-        SOURCE.fetch(region(tmp_path, select=select, variables={}), Settings(tmp_path))
+        SOURCE.fetch(
+            FetchRequest(region(tmp_path, select=select, variables={}), Settings(tmp_path))
+        )
     with city.connect() as connection:
         assert connection.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchone() == (0,)
         assert connection.execute(
@@ -280,7 +287,7 @@ def test_a_database_out_of_reach_is_told_without_its_password(
         SourceUnavailable,
         match=f"asked the database 127.0.0.1:.*(?:{words}).*check CITY_DB, or run it again",
     ) as caught:
-        SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+        SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
     assert secret not in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -288,7 +295,7 @@ def test_a_database_that_stops_is_unavailable(city: Cluster, tmp_path: Path) -> 
     city.stop()
     try:
         with pytest.raises(SourceUnavailable, match="asked the database"):
-            SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+            SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
     finally:
         city.start()
 
@@ -299,7 +306,7 @@ def test_a_select_that_hangs_up_on_us_is_unavailable(city: Cluster, tmp_path: Pa
         "pg_terminate_backend(pg_backend_pid())::int AS value FROM readings"
     )
     with pytest.raises(SourceUnavailable, match="terminating connection|closed"):
-        SOURCE.fetch(region(tmp_path, select=select), Settings(tmp_path))
+        SOURCE.fetch(FetchRequest(region(tmp_path, select=select), Settings(tmp_path)))
 
 
 @pytest.fixture
@@ -320,7 +327,7 @@ def fill(path: Path, rows: list[tuple[Any, ...]]) -> None:
 def test_a_year_in_sqlite_is_pulled_value_by_value(table: Path, tmp_path: Path) -> None:
     fill(table, [(moment.isoformat(" "), *rest) for moment, *rest in ROWS])
     before = table.read_bytes()
-    check_year(SOURCE.fetch(region(tmp_path), Settings(tmp_path)))
+    check_year(SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path))))
     assert table.read_bytes() == before
 
 
@@ -339,7 +346,7 @@ def test_days_are_the_regions(
 ) -> None:
     fill(table, [(written.format(day=day), "s1", "RR", float(day)) for day in (1, 2, 3)])
     place = region(tmp_path).model_copy(update={"utc_offset": 0 if "+01" in written else offset})
-    found = SOURCE.fetch(place, Settings(tmp_path)).observations
+    found = SOURCE.fetch(FetchRequest(place, Settings(tmp_path))).observations
     start = pd.Timestamp("2024-05-01") if first else pd.Timestamp("2024-04-30")
     assert found["time"].tolist() == [start + pd.Timedelta(days=day) for day in range(3)]
     assert found["precipitation"].tolist() == [1.0, 2.0, 3.0]
@@ -470,7 +477,7 @@ def test_every_hour_counts_where_clocks_change(
     """The hour told twice is two hours; so every standard day has 24 readings and 24 mm."""
     fill(table, hours(first, count, zone))
     place = region(tmp_path, time_zone=zone).model_copy(update={"utc_offset": 1})
-    batch = SOURCE.fetch(place, Settings(tmp_path))
+    batch = SOURCE.fetch(FetchRequest(place, Settings(tmp_path)))
     assert batch.remarks == ()
     assert batch.observations["precipitation"].tolist() == [24.0] * 3
 
@@ -489,7 +496,7 @@ def test_an_hour_that_clocks_leave_open_is_left_out_and_told(
 ) -> None:
     fill(table, change(hours("2024-10-25 23:00", 72, "Europe/Madrid")))
     place = region(tmp_path, time_zone="Europe/Madrid").model_copy(update={"utc_offset": 1})
-    batch = SOURCE.fetch(place, Settings(tmp_path))
+    batch = SOURCE.fetch(FetchRequest(place, Settings(tmp_path)))
     days = batch.observations.dropna().set_index("time")["precipitation"]
     assert days.tolist() == pytest.approx([24.0] * 3)  # a sum is divided by the share of readings
     (remark,) = batch.remarks
@@ -504,7 +511,9 @@ def test_a_row_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
     table: Path, tmp_path: Path, time: str
 ) -> None:
     fill(table, [*GOOD, (time, "s1", "RR", 5.0)])
-    batch = SOURCE.fetch(region(tmp_path, select=SELECT.split(" WHERE")[0]), Settings(tmp_path))
+    batch = SOURCE.fetch(
+        FetchRequest(region(tmp_path, select=SELECT.split(" WHERE")[0]), Settings(tmp_path))
+    )
     assert batch.observations["precipitation"].tolist() == [1.0, 2.0]
     (remark,) = batch.remarks
     assert f"left out for their time: 1, such as RR of a at {time}; have them" in remark
@@ -514,7 +523,7 @@ def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(
     table: Path, tmp_path: Path
 ) -> None:
     fill(table, [*GOOD, ("2024-05-03", "s1", "RR", 3.0), ("2024-05-01", "s1", "RR", 7.0)])
-    batch = SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+    batch = SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
     assert batch.observations.dropna()["precipitation"].tolist() == [2.0, 3.0]
     assert len(batch.remarks) == 1 and "is 1 and 7; take one out there" in batch.remarks[0]
 
@@ -533,7 +542,7 @@ TYPES: list[tuple[Any, float]] = [
 def test_a_number_of_any_type_is_read(tmp_path: Path, value: Any, expected: float) -> None:
     rows = pd.DataFrame([("2024-05-01", "s1", "RR", value)], columns=list(COLUMNS), dtype="object")
     place = region(tmp_path)
-    found = readings(rows, place, options_of(place, "sql", Options), 0, [])
+    found = readings(rows, place, options_of(place, "sql", SqlOptions), [])
     assert found["value"].tolist() == [expected]
 
 
@@ -542,7 +551,7 @@ def test_what_is_no_number_is_told(tmp_path: Path, value: Any) -> None:
     rows = pd.DataFrame([("2024-05-01", "s1", "RR", value)], columns=list(COLUMNS), dtype="object")
     place = region(tmp_path)
     with pytest.raises(RiskError, match="value: found .*, expected a number or NULL"):
-        readings(rows, place, options_of(place, "sql", Options), 0, [])
+        readings(rows, place, options_of(place, "sql", SqlOptions), [])
 
 
 @pytest.mark.parametrize(("rows", "options", "sentence"), WRONG.values(), ids=WRONG.keys())
@@ -551,7 +560,7 @@ def test_what_is_wrong_is_told_in_one_sentence(
 ) -> None:
     fill(table, rows)
     with pytest.raises(RiskError, match=sentence) as caught:
-        SOURCE.fetch(region(tmp_path, **options), Settings(tmp_path))
+        SOURCE.fetch(FetchRequest(region(tmp_path, **options), Settings(tmp_path)))
     assert "\n" not in str(caught.value) and "s3cret" not in str(caught.value)
     assert not isinstance(caught.value, SourceUnavailable)
     with sqlite3.connect(table) as database:
@@ -579,7 +588,7 @@ def test_a_url_that_cannot_be_used_is_told(
     monkeypatch.setenv("CITY_DB", url)
     kind, sentence = URLS[url]
     with pytest.raises(kind, match=sentence) as caught:
-        SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+        SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
     assert "s3cret" not in str(caught.value)
 
 
@@ -591,11 +600,13 @@ def test_a_locked_file_is_unavailable(
     with sqlite3.connect(table) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(SourceUnavailable, match="database is locked"):
-            SOURCE.fetch(region(tmp_path), Settings(tmp_path))
+            SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
 
 
 def test_null_is_missing_and_words_in_quotes_are_no_writes(table: Path, tmp_path: Path) -> None:
     fill(table, [*GOOD, ("2024-05-03", "s1", "RR", None), ("2024-05-03", "s1", "into", 5.0)])
     select = SELECT + " AND sensor <> 'insert; into' -- drop nothing\n;"
-    found = SOURCE.fetch(region(tmp_path, select=select), Settings(tmp_path)).observations
+    found = SOURCE.fetch(
+        FetchRequest(region(tmp_path, select=select), Settings(tmp_path))
+    ).observations
     assert found["precipitation"].tolist() == [1.0, 2.0]

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from configs import Location, Region, RiskError, Settings, load_region
+from data_contracts.batch import Batch, FetchRequest
 from data_contracts.store import Store
-from sources import Batch, sources_of
+from sources import sources_of
 from sources.station_files import SOURCE
 
 HEAD = "time,location,air_temperature_max,precipitation\n"
@@ -41,7 +42,7 @@ def read(
         locations=locations,
         path=path,
     )
-    return SOURCE.fetch(region, Settings(folder))
+    return SOURCE.fetch(FetchRequest(region, Settings(folder)))
 
 
 WRONG = {
@@ -245,10 +246,10 @@ def test_a_missing_inbox_is_named_with_its_cure(tmp_path: Path) -> None:
         RiskError,
         match=r"data/inbox/somewhere does not exist; put CSV, Parquet or NetCDF files there or set `inbox:`",
     ):
-        SOURCE.fetch(region, Settings(tmp_path))
+        SOURCE.fetch(FetchRequest(region, Settings(tmp_path)))
     with pytest.raises(RiskError, match="is a file, expected a folder"):
         (tmp_path / "o.csv").write_text(GOOD)
-        SOURCE.fetch(region.model_copy(update={"inbox": "o.csv"}), Settings(tmp_path))
+        SOURCE.fetch(FetchRequest(region.model_copy(update={"inbox": "o.csv"}), Settings(tmp_path)))
 
 
 FINE = {
@@ -434,7 +435,7 @@ def test_a_region_without_forecasts_has_an_empty_table(tmp_path: Path) -> None:
 
 def test_the_tunis_record_is_whole() -> None:
     region = load_region("tunis")
-    batch = sources_of(region)[0].fetch(region, Settings(Path("/nowhere")))
+    batch = sources_of(region)[0].fetch(FetchRequest(region, Settings(Path("/nowhere"))))
     assert len(batch.observations) == 8552
     assert batch.observations.notna().all(axis=None)
     # 1979-01-01 to 2002-05-31 without a gap.
@@ -451,6 +452,6 @@ def test_the_tunis_record_is_whole() -> None:
 
 def test_the_tunis_record_is_the_published_one(shared: Path) -> None:
     region = load_region("tunis")
-    ours = SOURCE.fetch(region, Settings(Path("/nowhere"))).observations
+    ours = SOURCE.fetch(FetchRequest(region, Settings(Path("/nowhere")))).observations
     theirs = pd.read_csv(shared / "stations" / "tunis" / "observations.csv", parse_dates=["time"])
     pd.testing.assert_frame_equal(ours, theirs[ours.columns], check_dtype=False)

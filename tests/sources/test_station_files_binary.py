@@ -14,9 +14,9 @@ import pytest
 import xarray as xr
 
 from configs import Region, RiskError, Settings
+from data_contracts.batch import Batch, FetchRequest
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
-from sources import Batch
 from sources.station_files import SOURCE
 
 DAYS = pd.to_datetime(["2001-01-01", "2001-01-02"])
@@ -68,7 +68,7 @@ def fetch(folder: Path, files: dict[str, Any]) -> Batch:
         inbox="inbox",
         path=folder / "somewhere.yaml",
     )
-    return SOURCE.fetch(region, Settings(folder))
+    return SOURCE.fetch(FetchRequest(region, Settings(folder)))
 
 
 def stations(label: str) -> xr.Dataset:

@@ -28,7 +28,10 @@ def published_text() -> str:
 
 
 def record(text: str) -> str:
-    """The same figures as CSV in the project's names; the units are already the project's, so no figure changes."""
+    """The same figures as CSV in the project's names.
+
+    The units are already the project's, so no figure changes.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["time", *COLUMNS.values()])

@@ -1,6 +1,8 @@
-"""The exercise's climate: published monthly normals of the coast and of the inland plain, and what lies between them.
+"""The exercise's climate: published monthly normals of the coast and of the inland plain, and what
+lies between them.
 
-A place's climate is a mixture by its distance from the sea, moved to its height; nothing is fitted to what is simulated.
+A location's climate is a mixture by its distance from the sea, moved to its height; nothing is
+fitted to what is simulated.
 """
 
 from __future__ import annotations
@@ -13,86 +15,54 @@ import numpy as np
 DAYS = 366  # rows of every table by day of the year; row 59 is 29 February
 MONTH_STARTS = np.array([0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, DAYS])
 
-# Each figure is of January to December.
-# Coast: Melilla (35.28 N, 47 m), AEMET's normals 1981-2010 of highest, lowest temperature (degC) and rain (mm); days with
-# 1 mm or more and mean wind (m s-1) were counted in AEMET's daily record of the same years.
+# Each figure is of January to December. Coast: Melilla (35.28 N, 47 m), AEMET's normals 1981-2010
+# of highest, lowest temperature (degC) and rain (mm); days with 1 mm or more and mean wind (m s-1)
+# were counted in AEMET's daily record of the same years.
 COAST_MAXIMUM = (16.7, 17.0, 18.5, 20.1, 22.5, 25.8, 28.9, 29.4, 27.1, 23.7, 20.3, 17.8)
 COAST_MINIMUM = (9.9, 10.6, 11.8, 13.2, 15.7, 19.0, 21.7, 22.4, 20.5, 17.2, 13.7, 11.2)
 COAST_RAIN = (58.0, 57.1, 43.5, 36.1, 19.8, 7.0, 0.9, 3.6, 15.8, 40.0, 57.3, 49.8)
 WET_DAYS = (0.202, 0.196, 0.147, 0.153, 0.090, 0.022, 0.011, 0.025, 0.072, 0.127, 0.193, 0.185)
 WIND = (3.6, 4.0, 4.1, 4.3, 4.2, 4.2, 4.0, 3.8, 3.6, 3.3, 3.5, 3.5)
-# Inland: Oujda (34.79 N, 468 m). Temperatures 1991-2020: climatestotravel.com/climate/morocco/oujda. Rain: the Hong Kong
-# Observatory's world climate table for Oujda, as quoted on oujdass.blogspot.com (July 2013), 267 mm a year.
+# Inland: Oujda (34.79 N, 468 m). Temperatures 1991-2020:
+# climatestotravel.com/climate/morocco/oujda. Rain: the Hong Kong Observatory's world climate table
+# for Oujda, as quoted on oujdass.blogspot.com (July 2013), 267 mm a year.
 INLAND_MAXIMUM = (16.5, 17.5, 20.1, 22.4, 26.0, 30.4, 34.4, 34.8, 30.1, 26.4, 20.5, 17.5)
 INLAND_MINIMUM = (4.1, 4.8, 6.7, 8.4, 11.5, 15.3, 18.7, 19.3, 16.3, 12.8, 8.4, 5.5)
 INLAND_RAIN = (28.2, 29.1, 33.4, 36.3, 27.8, 5.4, 1.2, 3.3, 15.7, 20.3, 34.5, 31.4)
-COAST_LATITUDE, INLAND_LATITUDE = (
-    35.12,
-    34.65,
-)  # the mouth of the Moulouya, and south of the Beni Snassen hills
+# The mouth of the Moulouya, and south of the Beni Snassen hills.
+COAST_LATITUDE, INLAND_LATITUDE = 35.12, 34.65
 COAST_HEIGHT, INLAND_HEIGHT = 47.0, 468.0  # m, of the two stations
 # The exercise's own choices, plausible for a Mediterranean plain and nowhere measured.
+# Share of the month's rain.
 CONVECTIVE_RAIN = (
-    0.15,
-    0.15,
-    0.20,
-    0.30,
-    0.50,
-    0.75,
-    0.90,
-    0.90,
-    0.70,
-    0.45,
-    0.25,
-    0.15,
-)  # share of the month's rain
+    0.15, 0.15, 0.20, 0.30, 0.50, 0.75, 0.90, 0.90, 0.70, 0.45, 0.25, 0.15
+)  # fmt: skip
 CONVECTIVE_DAYS = (
-    0.015,
-    0.015,
-    0.020,
-    0.035,
-    0.035,
-    0.013,
-    0.006,
-    0.013,
-    0.040,
-    0.040,
-    0.030,
-    0.015,
-)
+    0.015, 0.015, 0.020, 0.035, 0.035, 0.013, 0.006, 0.013, 0.040, 0.040, 0.030, 0.015
+)  # fmt: skip
 CLOUD = (0.50, 0.48, 0.45, 0.43, 0.38, 0.27, 0.20, 0.22, 0.33, 0.42, 0.47, 0.50)
 COAST_HUMIDITY = (72.0, 72.0, 72.0, 70.0, 70.0, 69.0, 68.0, 70.0, 73.0, 74.0, 73.0, 73.0)  # %
 INLAND_HUMIDITY = (70.0, 67.0, 63.0, 60.0, 55.0, 48.0, 42.0, 44.0, 53.0, 60.0, 66.0, 70.0)  # %
+# Chance that one begins on a day.
 HEAT_WAVES = (
-    0.0,
-    0.0,
-    0.0,
-    0.0,
-    0.008,
-    0.018,
-    0.020,
-    0.020,
-    0.014,
-    0.006,
-    0.0,
-    0.0,
-)  # chance that one begins on a day
+    0.0, 0.0, 0.0, 0.0, 0.008, 0.018, 0.020, 0.020, 0.014, 0.006, 0.0, 0.0
+)  # fmt: skip
 HEAT_WAVE_ENDS = 0.25  # chance a day: four days long
 HEAT_GROWTH = 0.6  # how much of its full strength a heat wave gains a day, and loses after its end
 FRONT_POWER = 1.7  # frontal rain grows with this power of the front's strength above its threshold
 CELL_GROWTH = 1.3  # convective rain grows exponentially with its strength
 LAPSE = 0.006  # degC m-1
 RAIN_WITH_HEIGHT = 0.0005  # m-1: half as much again on 800 m
-WET_ONLY_ABOVE = (
-    0.66  # share of the days with any rain that have 1 mm or more; so `WET_DAYS` are met
-)
+# Share of the days with any rain that have 1 mm or more, so that `WET_DAYS` are met.
+WET_ONLY_ABOVE = 0.66
 
 
 @dataclass(frozen=True)
 class Climate:
-    """Tables by day of the year: (DAYS, place), or (DAYS,) where a name says province.
+    """Tables by day of the year: (DAYS, location), or (DAYS,) where a name says province.
 
-    Temperatures degC, rain mm, wind m s-1, radiation above the air MJ m-2, humidity %; thresholds are of standard normal signals.
+    Temperatures degC, rain mm, wind m s-1, radiation above the air MJ m-2, humidity %; thresholds
+    are of standard normal signals.
     """
 
     maximum: np.ndarray
@@ -115,7 +85,11 @@ class Climate:
 def climate(
     latitude: np.ndarray, elevation: np.ndarray, dry: np.ndarray, memory: bool = True
 ) -> Climate:
-    """The climate of places (degrees north, m above the sea; ``dry`` is the factor on their rain). Each place's is its own alone."""
+    """The climate of locations (degrees north, m above the sea; ``dry`` is the factor on their
+    rain).
+
+    Each location's is its own alone.
+    """
     from scipy.special import ndtri
 
     inland = inland_share(latitude)
@@ -161,7 +135,8 @@ def inland_share(latitude: np.ndarray) -> np.ndarray:
 
 
 def mixed(coast: np.ndarray, inland: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Between the coast's value and the inland's: (DAYS, place), or (place,) for single values."""
+    """Between the coast's value and the inland's: (DAYS, location), or (location,) for single
+    values."""
     return coast[..., None] * (1 - share) + inland[..., None] * share
 
 
@@ -174,7 +149,8 @@ def _a_day(monthly: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def yearly(monthly: tuple[float, ...]) -> np.ndarray:
-    """A smooth curve by day of the year whose monthly means are the figures. (DAYS,), never below 0 where the figures are not."""
+    """A smooth curve by day of the year whose monthly means are the figures. (DAYS,), never below 0
+    where the figures are not."""
     middles, wanted = (MONTH_STARTS[:-1] + MONTH_STARTS[1:]) / 2, np.array(monthly)
     anchors, curve = wanted.copy(), np.empty(DAYS)
     for _ in range(8):
@@ -187,7 +163,10 @@ def yearly(monthly: tuple[float, ...]) -> np.ndarray:
 
 
 def extraterrestrial_radiation(latitude: np.ndarray) -> np.ndarray:
-    """Solar radiation above the air, MJ m-2 a day: (DAYS, place). FAO Irrigation and Drainage Paper 56, equations 21-25."""
+    """Solar radiation above the air, MJ m-2 a day: (DAYS, location).
+
+    FAO Irrigation and Drainage Paper 56, equations 21-25.
+    """
     angle = (2 * np.pi * (np.arange(DAYS) + 1) / DAYS)[:, None]
     phi = np.radians(latitude)[None, :]
     declination = 0.409 * np.sin(angle - 1.39)
@@ -209,7 +188,8 @@ def day_of_year(days: np.ndarray) -> np.ndarray:
 
 
 def _mean_above(threshold: np.ndarray, amount: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Mean of amount(z - threshold) over a standard normal z, 0 below the threshold; by the midpoint rule."""
+    """Mean of amount(z - threshold) over a standard normal z, 0 below the threshold; by the
+    midpoint rule."""
     step = 0.01
     z = np.arange(-6, 6, step) + step / 2
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * step
@@ -218,7 +198,8 @@ def _mean_above(threshold: np.ndarray, amount: Callable[[np.ndarray], np.ndarray
 
 
 def _mean_heat(begins: np.ndarray, memory: bool) -> np.ndarray:
-    """Expected strength of heat waves by day of the year, 0 to 1: what the normals must not be raised by."""
+    """Expected strength of heat waves by day of the year, 0 to 1: what the normals must not be
+    raised by."""
     if not memory:
         return begins / HEAT_WAVE_ENDS
     under_way = strength = 0.0

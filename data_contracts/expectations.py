@@ -1,0 +1,145 @@
+"""Great Expectations: the suites that the variables table gives, and how one is run.
+
+Each suite is made of expectations of one severity: critical ones refuse a batch, warnings withhold
+a value.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY
+from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
+
+if TYPE_CHECKING:  # slow to import, and only its name is needed here
+    from great_expectations.expectations import Expectation
+
+FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
+
+
+def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
+    """Every value lies in its variable's physical range."""
+    return [
+        _expectations().ExpectColumnValuesToBeBetween(
+            column=row.name, min_value=row.low, max_value=row.high, severity="warning"
+        )
+        for row in variables
+    ]
+
+
+def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
+    """No value is one that services write for "missing".
+
+    Numbers a variable can really take are left to it.
+    """
+    return [
+        _expectations().ExpectColumnValuesToNotBeInSet(
+            column=row.name, value_set=fills, severity="critical"
+        )
+        for row in variables
+        if (
+            fills := [
+                float(np.float32(value))
+                for value in FILL_VALUES
+                if not row.low <= value <= row.high
+            ]
+        )
+    ]
+
+
+def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectation]:
+    """Keys are there, never null, together unique; days are real, values floating-point numbers."""
+    gxe = _expectations()
+    days = [key for key in keys if key in ("time", "init_time")]
+    values = [name for name in columns if name in VARIABLES]
+    return [
+        *(gxe.ExpectColumnValuesToNotBeNull(column=key, severity="critical") for key in keys),
+        *(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=key, min_value=EARLIEST_DAY, max_value=LATEST_DAY, severity="critical"
+            )
+            for key in days
+        ),
+        *(
+            gxe.ExpectColumnValuesToBeInTypeList(
+                column=name, type_list=list(FLOATS), severity="critical"
+            )
+            for name in values
+        ),
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=list(keys), severity="critical"),
+    ]
+
+
+def order_suites(columns: Sequence[str]) -> list[list[Expectation]]:
+    """Tmin <= Tmax, and then, where these two are in order, Tmin <= Tmean <= Tmax."""
+    low, mean, high = "air_temperature_min", "air_temperature_mean", "air_temperature_max"
+    steps = [[(high, low)], [(high, mean), (mean, low)]]
+    return [[_ordered(*pair) for pair in pairs if set(pair) <= set(columns)] for pairs in steps]
+
+
+def _ordered(high: str, low: str) -> Expectation:
+    return _expectations().ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=high,
+        column_B=low,
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        severity="warning",
+    )
+
+
+def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, dict[str, Any]]]:
+    """The expectations the table does not meet, in the suite's order, each with its result."""
+    if not suite:
+        return []
+    import great_expectations as gx
+
+    context = _context()
+    source = context.data_sources.add_or_update_pandas("batch")
+    whole = source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
+    batch = whole.get_batch({"dataframe": table})
+    complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
+    outcome = batch.validate(
+        gx.ExpectationSuite("contract", expectations=suite), result_format=complete
+    )
+    results = {
+        _key(result.expectation_config.to_domain_obj()): result for result in outcome.results
+    }
+    failed = [(expectation, results[_key(expectation)]) for expectation in suite]
+    for expectation, result in failed:
+        if result.exception_info.get("raised_exception", False):
+            raise RuntimeError(
+                f"{expectation.expectation_type}: {result.exception_info['exception_message']}"
+            )
+    return [(expectation, result.result) for expectation, result in failed if not result.success]
+
+
+def _key(expectation: Any) -> tuple[Any, ...]:
+    names = ("column", "column_A", "column_B")
+    return (expectation.expectation_type, *(getattr(expectation, name, None) for name in names))
+
+
+def _expectations() -> Any:
+    _context()
+    import great_expectations.expectations as gxe
+
+    return gxe
+
+
+@cache
+def _context() -> Any:
+    """An ephemeral context: no files, no telemetry, no progress bars, no lines below a warning."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context

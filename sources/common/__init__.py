@@ -1,0 +1,1 @@
+"""What several sources do in one way. No module here knows a source."""

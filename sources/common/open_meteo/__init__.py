@@ -1,0 +1,1 @@
+"""What all services of Open-Meteo have in common: key, weight of requests, shape of responses."""

@@ -1,0 +1,190 @@
+"""What Open-Meteo's responses must be: the right cells, zone, units and days, or none is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, SourceUnavailable
+from sources.common.grid import GridCell, shortened
+from sources.common.http_messages import BadResponse, Request
+from sources.common.open_meteo.service import TELL_THEM
+from sources.common.series import DailySeries, as_numbers
+
+MAX_APART = 0.13  # degrees: half of a cell of 0.25 degrees, and rounding
+
+CellCheck = Callable[[Mapping[str, Any], GridCell, Request], None]
+"""Raises SourceUnavailable where a response is of another grid point than the cell asked for."""
+
+
+@dataclass(frozen=True)
+class CellSeries:
+    """One cell's ``daily`` or ``hourly`` part of a response, checked for cell and zone.
+
+    ``stamps``: its times; ``values``: the raw series by name; ``units``: by name.
+    """
+
+    cell: GridCell
+    stamps: pd.DatetimeIndex
+    values: Mapping[str, Any]
+    units: Mapping[str, Any]
+    request: Request
+
+    def bad(self, found: str) -> SourceUnavailable:
+        """The error for a response that cannot be believed for the cell's locations."""
+        return bad_cell(self.request, self.cell, found)
+
+    def require_unit(self, name: str, unit: str) -> None:
+        """Raises SourceUnavailable where a series comes in another unit."""
+        given = self.units.get(name)
+        if given != unit and not _not_offered(given, self.values.get(name)):
+            raise self.bad(f"{name} in {given!r} where {unit!r} was asked for")
+
+    def column(self, name: str) -> np.ndarray:
+        """A series as float64, null as NaN.
+
+        Raises SourceUnavailable where it is missing, of another length or no numbers.
+        """
+        values = self.values.get(name)
+        if not isinstance(values, list) or len(values) != len(self.stamps):
+            raise self.bad(f"{name} without a value for each stamp")
+        numbers = as_numbers(values)
+        if numbers is None:
+            raise self.bad(f"{name} with values that are no numbers")
+        return numbers
+
+
+@dataclass(frozen=True)
+class ExpectedSeries:
+    """What a response must hold.
+
+    ``part``: ``daily`` or ``hourly``. ``units``: series -> the unit it must come in. ``offset``:
+    hours of its days from UTC. ``check_cell``: default, half a cell of ERA5 apart at most.
+    """
+
+    part: str
+    units: Mapping[str, str]
+    offset: int
+    check_cell: CellCheck | None = None
+
+
+def bad_cell(request: Request, cell: GridCell, found: str) -> SourceUnavailable:
+    """The error for a response that cannot be believed for a cell's locations."""
+    text = f"{found} (for {shortened(cell.locations)})"
+    return request.unavailable(text, TELL_THEM, BadResponse)
+
+
+def series_of_cells(
+    body: Any, expected: ExpectedSeries, cells: Sequence[GridCell], request: Request
+) -> list[CellSeries]:
+    """The expected part of a response for each cell asked for.
+
+    Raises SourceUnavailable for a response of another shape, location, zone or unit.
+    """
+    answers = body if isinstance(body, list) else [body]
+    if len(answers) != len(cells):
+        raise request.unavailable(
+            f"{len(answers)} places where {len(cells)} were asked for", TELL_THEM, BadResponse
+        )
+    return [
+        _series_of_cell(answer, expected, cell, request)
+        for answer, cell in zip(answers, cells, strict=True)
+    ]
+
+
+def _series_of_cell(
+    answer: Any, expected: ExpectedSeries, cell: GridCell, request: Request
+) -> CellSeries:
+    fields: dict[str, Any] = answer if isinstance(answer, dict) else {}
+    values, units = fields.get(expected.part), fields.get(f"{expected.part}_units")
+    if (
+        not isinstance(values, dict)
+        or not isinstance(units, dict)
+        or not isinstance(values.get("time"), list)
+    ):
+        raise bad_cell(request, cell, f"no {expected.part} series")
+    (expected.check_cell or _check_cell)(answer, cell, request)
+    seconds = expected.offset * 3600
+    if answer.get("utc_offset_seconds") != seconds:
+        given = answer.get("utc_offset_seconds")
+        raise bad_cell(
+            request, cell, f"days of the offset {given} s where {seconds} s was asked for"
+        )
+    series = CellSeries(cell, _stamps(values["time"], cell, request), values, units, request)
+    for name, unit in expected.units.items():
+        series.require_unit(name, unit)
+    return series
+
+
+def _not_offered(unit: Any, values: Any) -> bool:
+    """A series the model does not have comes as nulls of an undefined unit."""
+    return (
+        unit == "undefined"
+        and isinstance(values, list)
+        and not any(value is not None for value in values)
+    )
+
+
+def _check_cell(answer: Mapping[str, Any], cell: GridCell, request: Request) -> None:
+    """The cell answered for must be the one asked for: else one record would be of two cells."""
+    latitude, longitude = coordinates(answer, cell, request)
+    apart = max(abs(latitude - cell.latitude), abs(longitude - cell.longitude))
+    if not apart <= MAX_APART:
+        point = f"{latitude:g}, {longitude:g}, {apart:.2f} degrees from the one asked for"
+        raise bad_cell(request, cell, f"the grid point {point}")
+
+
+def coordinates(answer: Mapping[str, Any], cell: GridCell, request: Request) -> tuple[float, float]:
+    """Degrees north and east that a response is for.
+
+    Raises SourceUnavailable where it does not say.
+    """
+    try:
+        north, east = float(answer["latitude"]), float(answer["longitude"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise bad_cell(request, cell, "no coordinates") from None
+    if not (abs(north) <= 90 and abs(east) <= 360):
+        raise bad_cell(request, cell, f"the coordinates {north:g}, {east:g}")
+    return north, east
+
+
+def _stamps(texts: Sequence[Any], cell: GridCell, request: Request) -> pd.DatetimeIndex:
+    if not all(isinstance(text, str) for text in texts):
+        raise bad_cell(request, cell, "stamps that are no dates")
+    try:
+        stamps = pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601")).as_unit("ns")
+    except (ValueError, TypeError, OverflowError):
+        raise bad_cell(request, cell, "stamps that are no dates") from None
+    if ((stamps.year < EARLIEST_DAY.year) | (stamps.year > LATEST_DAY.year)).any():
+        raise bad_cell(request, cell, "stamps of years that no record holds")
+    if stamps.tz is not None or stamps.hasnans:
+        raise bad_cell(request, cell, "stamps with a zone or without a date")
+    if stamps.has_duplicates:
+        twice = stamps[stamps.duplicated()][0].date()
+        raise bad_cell(request, cell, f"the day {twice} twice")
+    return stamps
+
+
+def daily_table(
+    series: CellSeries, columns: Sequence[DailySeries], first: date, last: date
+) -> pd.DataFrame:
+    """The days from ``first`` to ``last``: time and the columns' variables.
+
+    Raises SourceUnavailable where a day is missing.
+    """
+    days = pd.date_range(first, last, freq="D").as_unit("ns")
+    missing = days.difference(series.stamps)
+    if len(missing) or len(days) != len(series.stamps):
+        raise series.bad(
+            f"no {missing[0].date()}" if len(missing) else "days that were not asked for"
+        )
+    table = pd.DataFrame(
+        {column.variable: series.column(column.parameter) for column in columns},
+        index=series.stamps,
+    )
+    return table.sort_index().rename_axis("time").reset_index()

@@ -1,0 +1,24 @@
+"""The options of a source in the region file."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from configs import ConfigError, Region, options_sentence
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def options_of(region: Region, source: str, model: type[Model]) -> Model:
+    """The region's options for a source as ``model``, which has a default for each.
+
+    Raises ConfigError for what it cannot be.
+    """
+    try:
+        return model.model_validate(region.source_options.get(source, {}))
+    except ValidationError as error:
+        raise ConfigError(
+            f"region file {region.path}: source_options: {source}: {options_sentence(error, model)}"
+        ) from None

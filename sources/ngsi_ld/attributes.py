@@ -1,0 +1,150 @@
+"""A broker's answers as readings: each attribute's values, times and units."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from configs import RiskError
+from sources.common.http_messages import BadResponse, Request
+from sources.common.readings import StrayTime, converted, instant, number, parts_of
+from sources.common.units import conversion
+from sources.ngsi_ld.broker import NAME
+from sources.ngsi_ld.options import MODEL, NgsiLdOptions
+
+
+@dataclass(frozen=True)
+class AttributeValue:
+    """One value of an attribute as the broker gives it: its time and unitCode may be missing."""
+
+    attribute: str
+    value: Any
+    when: Any = None
+    unit: Any = None
+
+
+Row = tuple[str, str, pd.Timestamp, float]
+"""A reading: attribute, unit, time, value."""
+
+
+def readings_of(
+    answers: Iterable[tuple[Request, Any]], options: NgsiLdOptions, strays: list[str]
+) -> list[Row]:
+    """The readings in some answers.
+
+    Those at times that no record may hold go to ``strays``. Raises SourceUnavailable for what they
+    cannot be.
+    """
+    rows = []
+    for request, body in answers:
+        for value in _values(body, request, options):
+            reading = _number(value, request)
+            try:
+                moment = _moment(value, request)
+            except StrayTime:
+                strays.append(f"{value.attribute} at {str(value.when)[:40]}")
+                continue
+            rows.append((value.attribute, _unit(value, options, request), moment, reading))
+    return rows
+
+
+def _values(body: Any, request: Request, options: NgsiLdOptions) -> Iterator[AttributeValue]:
+    """The wanted attributes' values in an answer, but for those that are null."""
+    entities = body if isinstance(body, list) else [body]
+    if not all(isinstance(entity, dict) and "type" in entity for entity in entities):
+        raise request.bad_response(
+            "an answer without entities", "check that the address is an NGSI-LD broker's"
+        )
+    for entity in entities:
+        for name, instances in entity.items():
+            attribute = re.split(r"[/#]", name)[-1]
+            if attribute in options.wanted:
+                for value in _instances(attribute, instances):
+                    if value.value is not None:
+                        yield value
+
+
+def _instances(attribute: str, instances: Any) -> Iterator[AttributeValue]:
+    """Each instance of an attribute, in either representation."""
+    for instance in instances if isinstance(instances, list) else [instances]:
+        if not isinstance(instance, dict):
+            yield AttributeValue(attribute, instance)
+        elif isinstance(instance.get("values"), list):
+            for pair in instance["values"]:
+                whole = isinstance(pair, list) and len(pair) >= 2
+                value, when = pair[:2] if whole else (pair, None)
+                yield AttributeValue(attribute, value, when, instance.get("unitCode"))
+        else:
+            value, when = instance.get("value"), instance.get("observedAt")
+            yield AttributeValue(attribute, value, when, instance.get("unitCode"))
+
+
+def _unit(value: AttributeValue, options: NgsiLdOptions, request: Request) -> str:
+    """The unit of a reading: the region's, else its own, else the data model's, else "".
+
+    Raises SourceUnavailable where its own is no text.
+    """
+    attribute, unit = value.attribute, value.unit
+    if attribute in options.units:
+        return options.units[attribute]
+    if unit is not None and not isinstance(unit, str):
+        raise request.bad_response(
+            f"{attribute} with the unitCode {json.dumps(unit)[:60]}",
+            "have its unitCode mended, or set `units`",
+        )
+    return unit or MODEL.get(attribute, ("", ""))[1]
+
+
+def _moment(value: AttributeValue, request: Request) -> pd.Timestamp:
+    """When a reading was.
+
+    Raises SourceUnavailable, and StrayTime for a time that no record may hold.
+    """
+    try:
+        return instant(value.when)
+    except StrayTime:
+        raise
+    except ValueError:
+        raise request.bad_response(
+            f"a reading of {value.attribute} at {str(value.when)[:40]!r}",
+            "have its observedAt mended: a time with Z",
+        ) from None
+
+
+def _number(value: AttributeValue, request: Request) -> float:
+    try:
+        return number(value.value)
+    except ValueError:
+        raise request.bad_response(
+            f"{value.attribute} {str(value.value)[:40]!r} at {str(value.when)[:40]}",
+            "have it mended there, or choose another attribute under `attributes`",
+        ) from None
+
+
+def converted_readings(
+    rows: list[Row], location: str, options: NgsiLdOptions
+) -> list[pd.DataFrame]:
+    """Readings as ``daily`` takes them, a table for each attribute and unit.
+
+    Raises BadResponse for a unit that is not known.
+    """
+    table = pd.DataFrame(rows, columns=["attribute", "unit", "time", "value"]).astype(
+        {"time": "datetime64[ns, UTC]", "value": "float64"}
+    )
+    parts = []
+    for (attribute, unit), part in table.groupby(["attribute", "unit"], sort=False):
+        variable = options.wanted[str(attribute)]
+        whose = f"{NAME}: {attribute} of {location} from {part['time'].min():%Y-%m-%d} on"
+        cure = "have its unitCode mended, or set `units`"
+        try:
+            hows = {name: conversion(str(unit), name, whose, cure) for name in parts_of(variable)}
+        except RiskError as error:
+            raise BadResponse(str(error)) from None
+        readings = part[["time", "value"]].assign(location=location)
+        parts.append(converted(readings, variable, hows, options.missing))
+    return parts
