@@ -40,8 +40,8 @@ from models.postprocessing.stacking_evaluation import (
     WEATHER,
     combined_probabilities,
 )
-from models.scores import corp
 from models.training import build_training_set, forecasters, train_model
+from models.verification.scores import corp
 from sources.common.province.simulation import Run, simulate
 from sources.common.province.world import LEADS
 from sources.exercise import world_of

@@ -18,18 +18,10 @@ import xarray as xr
 from features.hazards import LEVELS, Hazard, hazards
 from models.postprocessing.stacking import combine, fit_stacking, has_weather
 from models.publishing import laid_out, log_loss, losses, publish, rolling_weights
-from models.scores import (
-    COLUMNS,
-    FEWEST_EVENT_DAYS,
-    NOT_ASSESSED,
-    PROVISIONAL,
-    Sample,
-    decide,
-    describe,
-    p_values,
-    sample,
-    sign_flip_p,
-)
+from models.verdicts import NOT_ASSESSED, PROVISIONAL
+from models.verification.inference import sign_flip_p
+from models.verification.samples import MIN_EVENT_DAYS, Sample, sample
+from models.verification.scores import COLUMNS, decide, p_values, score_sample
 
 STATE, WEATHER, COMBINED = "state", "weather", "combined"
 STAGES = {STATE: "model", WEATHER: "weather", COMBINED: "both"}
@@ -132,7 +124,7 @@ def assess_weather(out_of_fold: Mapping[str, xr.Dataset], state: pd.DataFrame) -
     years, models.scores.assess. Rows of "combined" say whether that number is ``published``: where
     its logarithmic loss, all levels of the cell together, is no greater than that of the number
     without forecasts. Their verdict is ``provisional`` until the archive holds MIN_SEASONS of the
-    hazard's seasons and FEWEST_EVENT_DAYS event days in MIN_SPELLS spells. No rows where there are
+    hazard's seasons and MIN_EVENT_DAYS event days in MIN_SPELLS spells. No rows where there are
     no forecasts.
     """
     rows = []
@@ -165,7 +157,9 @@ def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset, state: pd.DataFrame) -
             shared = {name: row[name] for name in names}
             seasons = _count_seasons(hazard, with_forecasts, number)
             rows += [
-                shared | describe(part) | _judge(stage, samples, bool(no_worse[number]), seasons)
+                shared
+                | score_sample(part)
+                | _judge(stage, samples, bool(no_worse[number]), seasons)
                 for stage, part in samples.items()
             ]
     return rows
@@ -217,7 +211,7 @@ def is_long_enough(scored: Sample, seasons: int) -> bool:
     """Whether an archive says enough for more than a provisional verdict."""
     days = scored.event_days.astype("datetime64[D]").astype(int)
     spells = 1 + int((np.diff(days) > MAX_GAP_IN_SPELL_DAYS).sum()) if len(days) else 0
-    return seasons >= MIN_SEASONS and len(days) >= FEWEST_EVENT_DAYS and spells >= MIN_SPELLS
+    return seasons >= MIN_SEASONS and len(days) >= MIN_EVENT_DAYS and spells >= MIN_SPELLS
 
 
 def _count_seasons(hazard: Hazard, with_forecasts: xr.Dataset, cell: int) -> int:
