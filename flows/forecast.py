@@ -24,11 +24,11 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
 from models import predict as prediction
-from models.postprocessing.stacking_evaluation import Assessment
 from models.registry import Champion, Registry, code_version
 from models.training import Model, reference_years
 from models.verification.contingency import contingency_table
 from models.verification.reliability import reliability_table
+from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
 from sources import is_exercise, sources_of
 

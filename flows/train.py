@@ -17,7 +17,6 @@ from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, task_options, today
 from models import training
-from models.postprocessing.stacking_evaluation import Assessment, assess_weather
 from models.registry import (
     Admission,
     Champion,
@@ -28,6 +27,7 @@ from models.registry import (
 )
 from models.verification import backtest as backtests
 from models.verification import scores as scoring
+from models.verification.weather_scores import Assessment, assess_weather
 
 
 @dataclass(frozen=True)

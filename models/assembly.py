@@ -20,10 +20,9 @@ from features.build import cell_coordinates, delays_of, measured
 from features.hazards import LEVELS, Hazard, Options
 from models.colours import COLOURS, colour_ranks, name_colours, tells_more
 from models.explain import causes_of
-from models.postprocessing.stacking_evaluation import STATE
 from models.quantiles import QUANTILES
 from models.training import DIMS, Model
-from models.verdicts import NOT_ASSESSED
+from models.verdicts import NOT_ASSESSED, STATE
 
 DECIMALS = 4
 """Of a published probability."""

@@ -1,6 +1,7 @@
 """The state model and the weather model combined, in a live forecast of one hazard.
 
-models.postprocessing.stacking_evaluation decides by the backtest which cells are to hold weather forecasts; here they do.
+models.verification.weather_scores decides by the backtest which cells are to hold weather
+forecasts; here they do.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from models.postprocessing.probabilities import (
     pairs_for_hazard,
     rolling_event_probabilities,
 )
+from models.postprocessing.rolling_stacking import WITH_WEATHER, stacking_weights
 from models.postprocessing.stacking import combine, has_weather
-from models.postprocessing.stacking_evaluation import COMBINED, WITH_WEATHER, stacking_weights
 from models.publishing import live_weights, publish
 from models.training import Model
-from models.verdicts import NOT_ASSESSED, PROVISIONAL
+from models.verdicts import COMBINED, NOT_ASSESSED, PROVISIONAL
 
 
 class Combined(NamedTuple):

@@ -41,11 +41,11 @@ from models.combined import (
     with_state_of,
 )
 from models.explain import causes_of, explain
-from models.postprocessing.stacking_evaluation import COMBINED, Assessment
 from models.quantiles import predict_quantiles
 from models.training import DIMS, Model, forecasters, read_state, reference_years
-from models.verdicts import KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
+from models.verdicts import COMBINED, KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
 from models.verification.backtest import reasons_missing
+from models.verification.weather_scores import Assessment
 
 
 @dataclass(frozen=True)

@@ -15,3 +15,6 @@ NOT_ASSESSED = "not assessed"
 """Too few events, or no number."""
 PROVISIONAL = "provisional"
 """With weather forecasts, of which the archive is too short for a verdict."""
+
+STATE, WEATHER, COMBINED = "state", "weather", "combined"
+"""Which model a row of scores is of, or a published probability holds."""

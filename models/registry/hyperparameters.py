@@ -31,7 +31,7 @@ LEARNING = (
     "models.postprocessing.quality",
     "models.postprocessing.schaake",
     "models.postprocessing.stacking",
-    "models.postprocessing.stacking_evaluation",
+    "models.postprocessing.rolling_stacking",
     "models.postprocessing.trajectories",
     "models.publishing",
     "models.quantiles",
@@ -40,6 +40,7 @@ LEARNING = (
     "models.verification.backtest",
     "models.verification.inference",
     "models.verification.samples",
+    "models.verification.weather_scores",
 )
 """The modules whose constants decide what is learnt and how it is tested."""
 

@@ -21,7 +21,7 @@ from models.postprocessing.probabilities import (
     pairs_for_hazard,
     rolling_event_probabilities,
 )
-from models.postprocessing.stacking_evaluation import add_combined
+from models.postprocessing.rolling_stacking import add_combined
 from models.publishing import publish, yearly_weights
 from models.training import (
     DIMS,

@@ -14,8 +14,8 @@ from scipy.signal import lfilter
 
 from configs import Region
 from features.hazards import Cell, Hazard, always, hazards
-from models.postprocessing.stacking_evaluation import Assessment
 from models.verification.scores import COLUMNS
+from models.verification.weather_scores import Assessment
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from configs import Region
 from features.hazards import hazards
 from models.baselines import log_odds
 from models.explain import CALENDAR, LIMITS, causes_of, through_the_chain
-from models.postprocessing.stacking_evaluation import Assessment
 from models.predict import ForecastRequest, predict
 from models.training import Model
+from models.verification.weather_scores import Assessment
 
 ISSUED = (date(2005, 6, 20), date(2004, 12, 4))
 

@@ -16,7 +16,6 @@ from configs import Region, Settings
 from features.build import delays_of, options_for
 from features.hazards import LEVELS, Cell, Hazard, Options
 from models.baselines import log_odds
-from models.postprocessing.stacking_evaluation import Assessment, assess_weather
 from models.predict import ForecastRequest, predict
 from models.publishing import live_weights, publish
 from models.registry import Registry
@@ -27,6 +26,7 @@ from models.verification.backtest import test_years as years_tested
 from models.verification.comparison import no_worse
 from models.verification.samples import Sample, sample
 from models.verification.scores import assess, corp
+from models.verification.weather_scores import Assessment, assess_weather
 
 TMAX, RAIN, SIGNAL = "air_temperature_max", "precipitation", "relative_humidity"
 HEAT_CELLS = (Cell(0, 1), Cell(1, 1), Cell(0, 3))

@@ -10,12 +10,12 @@ from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.assembly import colours_of
-from models.postprocessing.stacking_evaluation import Assessment
 from models.predict import ForecastRequest, interval, predict
 from models.publishing import INITIAL_WEIGHTS, live_weights, publish
 from models.training import Model, fit_model, forecasters
 from models.verification.backtest import reasons_missing
 from models.verification.scores import COLUMNS
+from models.verification.weather_scores import Assessment
 
 ISSUED = date(2005, 6, 20)
 STAGES = pd.DataFrame(columns=[*COLUMNS, "stage", "published"])

@@ -16,10 +16,8 @@ from scipy.special import expit
 from configs import Region
 from features.build import cell_coordinates
 from features.hazards import LEVELS, Cell, Hazard, hazards
-from models.postprocessing.stacking_evaluation import (
-    Assessment,
+from models.postprocessing.rolling_stacking import (
     add_combined,
-    assess_weather,
     combined_probabilities,
     stacking_weights,
 )
@@ -28,6 +26,7 @@ from models.publishing import publish, yearly_weights
 from models.training import fit_model
 from models.verification.backtest import backtest
 from models.verification.scores import COLUMNS, assess
+from models.verification.weather_scores import Assessment, assess_weather
 
 DIMS = ("cell", "level", "init_time", "location")
 
