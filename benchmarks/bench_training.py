@@ -14,8 +14,8 @@ from peers import learn_peers
 from records import records
 
 from features.hazards import hazards
-from models.backtest import backtest, folds, reasons_missing
 from models.training import fit_model
+from models.verification.backtest import backtest, folds, reasons_missing
 
 
 def seconds(what: Callable[[], object]) -> float:

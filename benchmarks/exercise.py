@@ -32,16 +32,11 @@ from features.hazards import LEVELS, Hazard, Options, hazards
 from models.baselines import log_odds
 from models.postprocessing.forecast_pairs import pair_archive
 from models.postprocessing.probabilities import EventContext, rolling_event_probabilities
-from models.postprocessing.stacking_evaluation import (
-    BLOCK_DAYS,
-    COMBINED,
-    STAGES,
-    STATE,
-    WEATHER,
-    combined_probabilities,
-)
-from models.scores import corp
+from models.postprocessing.rolling_stacking import combined_probabilities
 from models.training import build_training_set, forecasters, train_model
+from models.verdicts import COMBINED, STATE, WEATHER
+from models.verification.scores import corp
+from models.verification.weather_scores import BLOCK_DAYS, STAGES
 from sources.common.province.simulation import Run, simulate
 from sources.common.province.world import LEADS
 from sources.exercise import world_of

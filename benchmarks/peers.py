@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from features.build import build_features, values_of
 from features.hazards import LEVELS, Hazard, happened
-from models.backtest import Fold
+from models.verification.backtest import Fold
 
 FEWEST_EVENTS = 5  # of either kind; with fewer the training frequency stands
 Predict = Callable[[np.ndarray], np.ndarray]

@@ -22,8 +22,10 @@ from records import record_names, records
 from configs import CHECKOUT, Region
 from features.build import delays_of
 from features.hazards import hazards
-from models.backtest import folds, joined, reasons_missing
-from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, assess, by_lead
+from models.verdicts import KNOWN, NOT_ASSESSED, SKILFUL
+from models.verification.backtest import folds, joined, reasons_missing
+from models.verification.samples import by_lead
+from models.verification.scores import assess
 
 COMMAND = "make bench-skill"
 OURS = ("ours", "without trees", "published", "known")

@@ -16,13 +16,13 @@ from flows.progress import stage
 from flows.pull import pull_sources
 from flows.run import Outcome, alone, concluded
 from flows.train import assess, backtest_hazards, forecasts_of, listed, sort_hazards
-from models import backtest as backtests
+from models.verification import backtest as backtests
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Writes scores.csv; it appears whole or not at all.
+    """Writes scores.csv, whole or not at all.
 
-    Numbers keep 6 significant digits; missing is an empty field.
+    Numbers keep 6 significant digits; a missing one is an empty field.
     """
     with NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline=""
@@ -43,9 +43,8 @@ def stages_path(path: Path) -> Path:
 
 @flow(name="backtest", flow_run_name="backtest {region}", persist_result=False)
 def backtest(region: str, out: str = "scores.csv") -> Outcome:
-    """Pulls a region's record, forecasts every past year from the years before, scores it.
+    """Pulls a region's record, forecasts every past year from those before it, scores to ``out``.
 
-    The scores go to ``out``.
     Where the record has weather forecasts, a second table beside it, scores_stages.csv for
     scores.csv, holds the state, the weather and the combined model apart.
     """
@@ -60,7 +59,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
             "make it or name another file."
         )
     with alone(place, settings):
-        pulled = pull_sources(place, settings, least_years=backtests.LEAST_YEARS)
+        pulled = pull_sources(place, settings, least_years=backtests.MIN_YEARS)
         store = Store(settings, place)
         observations = store.observations()
         possible = sort_hazards(observations)

@@ -24,10 +24,11 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
 from models import predict as prediction
-from models.postprocessing.stacking_evaluation import Assessment
-from models.record import record_of
 from models.registry import Champion, Registry, code_version
 from models.training import Model, reference_years
+from models.verification.contingency import contingency_table
+from models.verification.reliability import reliability_table
+from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
 from sources import is_exercise, sources_of
 
@@ -86,17 +87,18 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
     before = None if issue.hindcast else read_published(issue.before)
-    made = prediction.predict(
-        models,
-        backtests_of(issue),
-        assessment,
-        issue.observations,
-        issue.region,
-        issue.issued,
-        versions,
-        before,
-        issue.forecasts,
+    request = prediction.ForecastRequest(
+        region=issue.region,
+        issued=issue.issued,
+        observations=issue.observations,
+        models=models,
+        backtests=backtests_of(issue),
+        assessment=assessment,
+        versions=versions,
+        previous=before,
+        forecasts=issue.forecasts,
     )
+    made = prediction.predict(request)
     return made.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else made
 
 
@@ -120,7 +122,12 @@ def publish(
         issue.settings if issue.official else None,
     )
     backtests = backtests_of(issue)
-    past = record_of(backtests, assessment.state, issue.region)
+    past = None
+    if backtests:
+        past = {
+            "colours": contingency_table(backtests, assessment.state, issue.region),
+            "reliability": reliability_table(backtests),
+        }
     made = reports.publish(
         forecast,
         assessment.table,
@@ -131,7 +138,7 @@ def publish(
         issue.hindcast,
         before,
         settings,
-        {"colours": past.colours, "reliability": past.reliability} if backtests else None,
+        past,
     )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry

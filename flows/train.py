@@ -16,25 +16,26 @@ from features.hazards import Hazard, hazards
 from flows.check import open_region
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, task_options, today
-from models import backtest as backtests
-from models import scores as scoring
 from models import training
-from models.postprocessing.stacking_evaluation import Assessment, assess_weather
 from models.registry import (
     Admission,
     Champion,
     Registered,
     Registry,
-    Training,
+    TrainingRun,
     code_version,
 )
+from models.verification import backtest as backtests
+from models.verification import scores as scoring
+from models.verification.weather_scores import Assessment, assess_weather
 
 
 @dataclass(frozen=True)
 class Assessable:
     """The region's hazards sorted: those that can be assessed, and why each other one cannot.
 
-    ``missing``: hazard -> reason, not assessed here. ``absent``: hazard -> reason, the places cannot have it.
+    ``missing``: hazard -> reason, not assessed here. ``absent``: hazard -> reason, no location can
+    have it.
     """
 
     hazards: tuple[str, ...]
@@ -44,7 +45,7 @@ class Assessable:
 
 @dataclass(frozen=True)
 class Backtested:
-    """Out-of-fold predictions by hazard, and the reason for each hazard that could not be backtested.
+    """Out-of-fold predictions by hazard, and why each other hazard could not be backtested.
 
     ``seconds``: how long each took.
     """
@@ -77,7 +78,7 @@ def register_model(
     model: training.Model,
     out_of_fold: xr.Dataset,
     scores: pd.DataFrame,
-    training: Training,
+    training: TrainingRun,
     admission: Admission,
 ) -> Registered:
     """The model in MLflow, champion if the gate lets it."""
@@ -105,7 +106,7 @@ def sort_hazards(observations: xr.Dataset) -> Assessable:
 def backtest_hazards(
     names: tuple[str, ...], observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
 ) -> Backtested:
-    """Backtests one hazard after the other; one that cannot be, such as for too short a record, does not stop the others."""
+    """Backtests one hazard after the other; one that cannot be does not stop the others."""
     done, missing, seconds = dict[str, xr.Dataset](), dict[str, str](), dict[str, float]()
     try:
         backtests.require_years(observations, region)
@@ -179,7 +180,7 @@ def train_hazards(
                 model,
                 out_of_fold,
                 scores[scores["hazard"] == name],
-                Training(observations, seconds, started),
+                TrainingRun(observations, seconds, started),
                 admission,
             )
             say(told(registered[name]))
@@ -230,7 +231,7 @@ def notes_on(registered: dict[str, Registered]) -> tuple[str, ...]:
 def champions_of(
     region: Region, registry: Registry, names: tuple[str, ...], observations: xr.Dataset
 ) -> dict[str, Champion]:
-    """The champion of each named hazard for the places observed; its model is None where there is none that can be used."""
+    """The champion of each named hazard for the locations observed; its model may be None."""
     places = [str(place) for place in observations["location"].values]
     return {name: registry.champion(region, name, places) for name in names}
 
@@ -261,7 +262,8 @@ def train(
     settings, place = Settings.from_environment(), open_region(region)
     if hazard is not None and hazard not in hazards():
         raise ConfigError(
-            f"hazard {hazard!r}: there is none of that name, expected one of {', '.join(hazards())}."
+            f"hazard {hazard!r}: there is none of that name, "
+            f"expected one of {', '.join(hazards())}."
         )
     with alone(place, settings):
         store = Store(settings, place)
@@ -277,7 +279,8 @@ def train(
             reasons = possible.missing | possible.absent
             why = reasons if hazard is None else {hazard: reasons[hazard]}
             raise RiskError(
-                f"{place.name}: nothing can be trained: {listed(why)}; add what is missing and pull again."
+                f"{place.name}: nothing can be trained: {listed(why)}; "
+                "add what is missing and pull again."
             )
         rest = champions_of(
             place, registry, tuple(name for name in possible.hazards if name not in names), known

@@ -1,9 +1,9 @@
-"""The number that is published: a weighted mean, in log-odds, of what the forecasters say.
+"""The published probability: a weighted mean, in log-odds, of the forecasters' probabilities.
 
-"The number is a weighted mean of the model, what is already known and the calendar; whoever did
-better in past years weighs more." Weights are exponential in past logarithmic loss (the aggregating
-forecaster: Vovk 1990; Cesa-Bianchi & Lugosi 2006, ch. 2). One weight holds for all levels of a
-cell, so that nested numbers stay nested and contributions add up in log-odds.
+Forecasters are the model, persistence and the climatology. Whoever did better in past years weighs
+more. Weights are exponential in past logarithmic loss (the aggregating forecaster: Vovk 1990;
+Cesa-Bianchi & Lugosi 2006, ch. 2). One weight holds for all levels of a cell, so that nested
+probabilities stay nested and contributions add up in log-odds.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from scipy.special import expit
 from features.hazards import Hazard
 from models.baselines import log_odds
 
-START = {"model": 0.7, "persistence": 0.2, "climatology": 0.1}
-"""Weights before anything is scored."""
-RATE = 0.05
-"""Of learning: how much a unit of logarithmic loss takes from a weight."""
+INITIAL_WEIGHTS = {"model": 0.7, "persistence": 0.2, "climatology": 0.1}
+"""Weight of each forecaster before anything is scored."""
+LEARNING_RATE = 0.05
+"""How much a unit of logarithmic loss takes from the logarithm of a weight."""
 CLIP = 1e-3
 """Probabilities are scored within [CLIP, 1 - CLIP]."""
 
@@ -33,26 +33,27 @@ def losses(
 ) -> np.ndarray:
     """Logarithmic loss summed over levels and days, averaged over locations.
 
-    (cell, period, forecaster). ``periods`` (init_time,): the number of each day's period. Where
-    cells are windows of an index, those of one lead are scored together. ``names``: which variable
-    stands for a forecaster, where it is not its own. Days on which any of them is missing count
-    for none.
+    (cell, period, forecaster). ``periods`` (init_time,): number of each day's period. Where cells
+    are windows of an index, those of one lead are scored together. ``names``: forecaster -> the
+    variable that stands for it, where it is not its own. A day on which any of them is missing
+    counts for none.
     """
     outcome = out_of_fold["outcome"].values.astype(np.float64)
     names = names or {}
-    said = [out_of_fold[names.get(name, name)].values.astype(np.float64) for name in START]
-    scored = np.isfinite(outcome) & np.all([np.isfinite(part) for part in said], axis=0)
+    probabilities = [
+        out_of_fold[names.get(name, name)].values.astype(np.float64) for name in INITIAL_WEIGHTS
+    ]
+    finite = np.all([np.isfinite(part) for part in probabilities], axis=0)
+    scored = np.isfinite(outcome) & finite
+    locations = np.maximum(scored.any(axis=(1, 2)).sum(axis=1), 1)  # scored in each cell
     count = int(periods.max(initial=-1)) + 1
-    made = np.zeros((len(hazard.cells), count, len(START)))
-    for number, part in enumerate(said):
-        daily = np.where(scored, log_loss(part, outcome), 0.0).sum(
-            axis=1
-        )  # (cell, init_time, location)
-        there = scored.any(axis=(1, 2)).sum(axis=1)  # locations scored in each cell
-        daily = daily.sum(axis=2) / np.maximum(there, 1)[:, None]
+    summed = np.zeros((len(hazard.cells), count, len(INITIAL_WEIGHTS)))
+    for number, probability in enumerate(probabilities):
+        by_level = np.where(scored, log_loss(probability, outcome), 0.0)
+        daily = by_level.sum(axis=1).sum(axis=2) / locations[:, None]  # (cell, init_time)
         for period in range(count):
-            made[:, period, number] = daily[:, periods == period].sum(axis=1)
-    return _by_lead(hazard, made)
+            summed[:, period, number] = daily[:, periods == period].sum(axis=1)
+    return _by_lead(hazard, summed)
 
 
 def log_loss(probability: np.ndarray, outcome: np.ndarray) -> np.ndarray:
@@ -62,7 +63,7 @@ def log_loss(probability: np.ndarray, outcome: np.ndarray) -> np.ndarray:
 
 
 def _by_lead(hazard: Hazard, values: np.ndarray) -> np.ndarray:
-    """Where cells are windows of an index: the sum over the windows of each lead, for all of them."""
+    """Values (cell, ...), where cells are windows of an index the sum over those of each lead."""
     if not hazard.windows_look_back:
         return values
     leads = np.array([cell.lead_days for cell in hazard.cells])
@@ -71,8 +72,8 @@ def _by_lead(hazard: Hazard, values: np.ndarray) -> np.ndarray:
 
 def weights_after(loss: np.ndarray) -> np.ndarray:
     """Weights (..., forecaster) after so much loss; they sum to 1."""
-    start = np.log(list(START.values()))
-    odds = start - RATE * (loss - loss.min(axis=-1, keepdims=True))
+    start = np.log(list(INITIAL_WEIGHTS.values()))
+    odds = start - LEARNING_RATE * (loss - loss.min(axis=-1, keepdims=True))
     weights = np.exp(odds - odds.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 
@@ -88,7 +89,7 @@ def yearly_weights(hazard: Hazard, out_of_fold: xr.Dataset) -> np.ndarray:
 
 
 def laid_out(weights: np.ndarray) -> np.ndarray:
-    """Weights (cell, init_time, forecaster) as ``publish`` takes them: for all levels, locations."""
+    """Weights (cell, init_time, forecaster) as ``publish`` takes them: of all levels, locations."""
     return np.moveaxis(weights, -1, 0)[:, :, None, :, None]
 
 
@@ -101,11 +102,11 @@ def rolling_weights(loss: np.ndarray) -> np.ndarray:
 def live_weights(
     hazard: Hazard, out_of_fold: xr.Dataset | None, names: Mapping[str, str] | None = None
 ) -> np.ndarray:
-    """Weights by all that was backtested, those of the start where nothing was.
+    """Weights by all that was backtested, the initial ones where nothing was.
 
     (forecaster, cell, 1, 1, 1).
     """
-    loss = np.zeros((len(hazard.cells), 1, len(START)))
+    loss = np.zeros((len(hazard.cells), 1, len(INITIAL_WEIGHTS)))
     if out_of_fold is not None:
         periods = np.zeros(out_of_fold.sizes["init_time"], dtype=int)
         loss = losses(hazard, out_of_fold, periods, names)
@@ -114,13 +115,17 @@ def live_weights(
 
 def publish(
     weights: np.ndarray,
-    said: xr.Dataset | Mapping[str, np.ndarray],
+    probabilities: xr.Dataset | Mapping[str, np.ndarray],
     names: Mapping[str, str] | None = None,
 ) -> np.ndarray:
     """The published probability: (cell, level, init_time, location).
 
-    ``weights``: forecaster on axis 0, else as the result or of size 1. NaN where a forecaster is.
+    ``weights``: forecaster on axis 0, else as the result or of size 1. ``probabilities`` by
+    forecaster; ``names`` as for ``losses``. NaN where one of them is.
     """
     names = names or {}
-    values = [np.asarray(said[names.get(name, name)], dtype=np.float64) for name in START]
+    values = [
+        np.asarray(probabilities[names.get(name, name)], dtype=np.float64)
+        for name in INITIAL_WEIGHTS
+    ]
     return expit(sum(weight * log_odds(p) for weight, p in zip(weights, values, strict=True)))

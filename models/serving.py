@@ -1,15 +1,14 @@
-"""A registered model as MLflow serves it: a table of the record in, a table of chances out.
+"""A registered model as MLflow serves it: a table of the record in, probabilities out.
 
-MLflow finds this module by its name in MLmodel. The numbers are those of
+MLflow finds this module by its name in MLmodel. The probabilities are those of
 ``models.training.forecasters``, which backtests and live runs call; a report publishes their
 weighted mean, with weather forecasts where there are any.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +16,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from configs import Region, RiskError
+from configs import RiskError
 from data_contracts.variables import VARIABLES
-from features.build import delays_of, existing, options_for
-from features.hazards import Hazard, Options, hazards
-from models.manifest import check_manifest
-from models.model_files import load_model
+from features.build import delays_of, existing
+from features.hazards import Options, hazards
+from models.registry.files import load_model
+from models.registry.manifest import check_manifest
+from models.registry.signature import FORECASTERS, OUTPUT_COLUMNS, load_options, variables_of
 from models.training import Model, forecasters
-
-OPTIONS = "options.json"
-FORECASTERS = {"probability": "model", "persistence": "persistence", "climatology": "climatology"}
-"""Column of the answer -> the forecaster it is of."""
-COLUMNS_SAID = (
-    ("location", "string"),
-    ("hazard", "string"),
-    ("level", "long"),
-    ("lead_days", "long"),
-    ("window_days", "long"),
-    ("valid", "datetime"),
-    *((name, "double") for name in FORECASTERS),
-)
-"""Name and MLflow's type of each column of the answer."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A model that answers with chances; ``options`` are what its region file says of the hazard."""
+    """A model that answers with probabilities; ``options``: what the region file says of it."""
 
     model: Model
     options: Options
@@ -50,24 +36,23 @@ class Served:
     def predict(
         self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None
     ) -> pd.DataFrame:
-        """A row for each place, level, lead and window of one issue day.
+        """A row for each location, level, lead and window of one issue day.
 
-        ``model_input``: time, location and canonical variables, a row a day and place; the last
-        ``memory_days`` of the hazard and its delay do. ``params["issued"]``: the issue day (default: the day after the newest value).
-        Raises RiskError where the table cannot be read.
+        ``model_input``: time, location and canonical variables, a row a day and location; the last
+        ``memory_days`` of the hazard and its delay are enough. ``params["issued"]``: the issue day,
+        by default the day after the newest value. Raises RiskError where the table cannot be read.
         """
+        hazard = hazards()[self.model.hazard]
         rows = located(model_input, self.model)
         record = read_record(rows, self.model)
         issued = issue_day(record, (params or {}).get("issued"))
         record = record.sel(time=slice(None, issued - np.timedelta64(1, "D")))
-        made = forecasters(
-            self.model, record, np.array([issued]), delays_of(record), self.options
+        init_times = np.array([issued])
+        predicted = forecasters(
+            self.model, record, init_times, delays_of(record), self.options
         ).isel(init_time=0)
-        hazard = hazards()[self.model.hazard]
-        exists = existing(hazard, record, np.array([issued]), self.model.normals, self.options)[
-            :, 0
-        ]
-        table = answer(made, exists, issued)
+        exists = existing(hazard, record, init_times, self.model.normals, self.options)[:, 0]
+        table = answer(predicted, exists, issued)
         table.insert(1, "hazard", self.model.hazard)
         asked = table["location"].isin(set(rows["location"].astype(str)))
         return table[asked].reset_index(drop=True)
@@ -80,56 +65,16 @@ def _load_pyfunc(path: str) -> Served:
     return Served(load_model(folder)[0], load_options(folder))
 
 
-def options_of(model: Model, region: Region, observations: xr.Dataset | None) -> Options:
-    """What the region file says of the model's hazard.
-
-    Without observations the region file's places tell north from south.
-    """
-    if observations is None:
-        latitudes = [np.nan if one.latitude is None else one.latitude for one in region.locations]
-        observations = xr.Dataset(
-            coords={"latitude": ("location", np.array(latitudes or [np.nan]))}
-        )
-    return options_for(hazards()[model.hazard], region, observations)
-
-
-def save_options(options: Options, folder: Path) -> None:
-    """Write what the region file says, which the model's own files do not hold."""
-    text = json.dumps(asdict(options), indent=1, sort_keys=True)
-    (folder / OPTIONS).write_text(text, encoding="utf-8")
-
-
-def load_options(folder: Path) -> Options:
-    """Read what save_options wrote."""
-    found = json.loads((folder / OPTIONS).read_text(encoding="utf-8"))
-    first, last = found["warm_season"]
-    return Options((first, last), found["thresholds"])
-
-
-def columns_read(model: Model) -> list[tuple[str, str, bool]]:
-    """Name, MLflow's type and whether it is required, of each column that the model reads."""
-    hazard = hazards()[model.hazard]
-    several = len(model.meta["locations"]) > 1
-    keys = [("time", "datetime", True), ("location", "string", several)]
-    variables = [(name, "double", name in hazard.requires) for name in variables_of(hazard, model)]
-    return [*keys, *variables]
-
-
-def variables_of(hazard: Hazard, model: Model) -> list[str]:
-    """The variables that the model learnt from."""
-    return [name for name in (*hazard.requires, *hazard.uses) if name in model.meta["delays"]]
-
-
 def located(table: pd.DataFrame, model: Model) -> pd.DataFrame:
     """The table with its location, which may be left out where the model has but one."""
-    places = model.meta["locations"]
-    if "location" in table or len(places) > 1:
+    locations = model.meta["locations"]
+    if "location" in table or len(locations) > 1:
         return table
-    return table.assign(location=str(places[0]))
+    return table.assign(location=str(locations[0]))
 
 
 def read_record(table: pd.DataFrame, model: Model) -> xr.Dataset:
-    """The table as the store would hand it out: every day, all places of the model, float32."""
+    """The table as the store hands out a record: every day, all the model's locations, float32."""
     hazard = hazards()[model.hazard]
     if missing := [name for name in ("time", "location", *hazard.requires) if name not in table]:
         raise RiskError(f"record: the column {missing[0]!r} is missing, add it.")
@@ -137,44 +82,44 @@ def read_record(table: pd.DataFrame, model: Model) -> xr.Dataset:
     rows = table[["time", "location", *names]].assign(
         time=pd.to_datetime(table["time"]).dt.as_unit("ns"), location=table["location"].astype(str)
     )
-    places = [str(place) for place in model.meta["locations"]]
-    _require_readable(rows, places)
+    locations = [str(location) for location in model.meta["locations"]]
+    _require_readable(rows, locations)
     for name in names:
         _require_possible(rows[name])
     days = pd.date_range(rows["time"].min(), rows["time"].max(), name="time")
     record = rows.set_index(["time", "location"])[names].astype(np.float32).to_xarray()
-    record = record.reindex(time=days, location=places)
+    record = record.reindex(time=days, location=locations)
     for name in names:
         record[name].attrs["delay_days"] = model.meta["delays"][name]
     return record
 
 
-def _require_readable(rows: pd.DataFrame, places: list[str]) -> None:
+def _require_readable(rows: pd.DataFrame, locations: list[str]) -> None:
     if rows.empty:
         raise RiskError("record: found no row, expected a row a day and place.")
-    if strangers := sorted(set(rows["location"]) - set(places)):
+    if unknown := sorted(set(rows["location"]) - set(locations)):
         raise RiskError(
-            f"record: found the location {strangers[0]!r}, expected one the model has learnt: "
-            f"{', '.join(places)}."
+            f"record: found the location {unknown[0]!r}, expected one the model has learnt: "
+            f"{', '.join(locations)}."
         )
     odd = rows["time"] != rows["time"].dt.normalize()
     if odd.any():
-        raise RiskError(
-            f"record: found the time {rows.loc[odd, 'time'].iloc[0]}, expected days without an hour."
-        )
+        time = rows.loc[odd, "time"].iloc[0]
+        raise RiskError(f"record: found the time {time}, expected days without an hour.")
     twice = rows.duplicated(["time", "location"])
     if twice.any():
-        day, place = rows.loc[twice, ["time", "location"]].iloc[0]
-        raise RiskError(f"record: {day.date()} at {place} stands twice, leave one row of it.")
+        day, location = rows.loc[twice, ["time", "location"]].iloc[0]
+        raise RiskError(f"record: {day.date()} at {location} stands twice, leave one row of it.")
 
 
 def _require_possible(values: pd.Series) -> None:
-    row = VARIABLES[str(values.name)]
-    wrong = values[(values < row.low) | (values > row.high)]
+    variable = VARIABLES[str(values.name)]
+    wrong = values[(values < variable.low) | (values > variable.high)]
     if not wrong.empty:
         raise RiskError(
-            f"record: {row.name}: found {wrong.iloc[0]:g}, expected {row.low:g} to {row.high:g} "
-            f"{row.units}; convert the units or leave the cell empty."
+            f"record: {variable.name}: found {wrong.iloc[0]:g}, "
+            f"expected {variable.low:g} to {variable.high:g} {variable.units}; "
+            "convert the units or leave the cell empty."
         )
 
 
@@ -189,10 +134,10 @@ def issue_day(record: xr.Dataset, asked: Any) -> np.datetime64:
                 f"issued: found {asked!r}, expected a day such as 2002-07-31."
             ) from None
     else:
-        known = np.isfinite(record.to_dataarray().values).any(axis=(0, 2))
-        if not known.any():
+        observed = np.isfinite(record.to_dataarray().values).any(axis=(0, 2))
+        if not observed.any():
             raise RiskError("record: found no value, expected at least one.")
-        day = times[known][-1] + np.timedelta64(1, "D")
+        day = times[observed][-1] + np.timedelta64(1, "D")
     if day <= times[0]:
         raise RiskError(
             f"issued: found {str(day)[:10]} and a record that begins on {str(times[0])[:10]}, "
@@ -201,15 +146,22 @@ def issue_day(record: xr.Dataset, asked: Any) -> np.datetime64:
     return day
 
 
-def answer(made: xr.Dataset, exists: np.ndarray, issued: np.datetime64) -> pd.DataFrame:
-    """The chances as a table; where an event cannot be its chance is 0."""
+def answer(predicted: xr.Dataset, exists: np.ndarray, issued: np.datetime64) -> pd.DataFrame:
+    """The probabilities as a table, 0 where an event cannot be.
+
+    ``predicted``: forecasters (cell, level, location). ``exists``: (cell, location).
+    """
     possible = xr.DataArray(exists, dims=("cell", "location"))
-    chances = made[list(FORECASTERS.values())].where(possible != 0, 0.0).where(possible.notnull())
-    chances = chances.rename({name: column for column, name in FORECASTERS.items()})
-    rows = chances.drop_vars("init_time").to_dataframe().reset_index()
+    probabilities = (
+        predicted[list(FORECASTERS.values())]
+        .where(possible != 0, 0.0)
+        .where(possible.notnull())
+        .rename({name: column for column, name in FORECASTERS.items()})
+    )
+    rows = probabilities.drop_vars("init_time").to_dataframe().reset_index()
     rows = rows.dropna(subset=list(FORECASTERS), how="all")
     rows["valid"] = issued + pd.to_timedelta(rows["lead_days"].to_numpy(), unit="D")
-    wanted = [name for name, _ in COLUMNS_SAID if name != "hazard"]
+    wanted = [name for name, _ in OUTPUT_COLUMNS if name != "hazard"]
     return rows.sort_values(["location", "level", "lead_days", "window_days"])[wanted].astype(
         {name: np.int64 for name in ("level", "lead_days", "window_days")}
     )

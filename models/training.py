@@ -345,6 +345,7 @@ def forecasters(
     delays: Mapping[str, int],
     options: Options,
     explained: bool = False,
+    state: State | None = None,
 ) -> xr.Dataset:
     """Every forecaster's probability for the given issue days: (cell, level, init_time, location).
 
@@ -353,11 +354,12 @@ def forecasters(
     issued on the newest day with one, for the same valid day; later the climatology stands.
     ``days_late``: 0 where the newest value was at hand, -1 where the climatology stands.
     ``explained`` adds ``contribution_model`` and ``contribution_persistence`` (cause, ...), see
-    models.explain.
+    models.explain. ``state``: what read_state gives for these issue days, where it is at hand.
     """
     hazard = hazards()[model.hazard]
     init_times = np.asarray(init_times, dtype="datetime64[ns]")
-    state = read_state(model, observations, init_times, delays, options)
+    if state is None:
+        state = read_state(model, observations, init_times, delays, options)
     made = _said(model, state, explained)
     exists = hazard.applies(init_times, model.normals, options) == 1
     late = np.where(state.known | ~exists, 0, -1)

@@ -33,7 +33,7 @@ MAY_IMPORT = {
 }
 ONLY_IN = {
     "prefect": "flows/",
-    "mlflow": "models/registry.py",
+    "mlflow": "models/registry/",
     "great_expectations": "data_contracts/",
 }
 FORBIDDEN_MODULES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}

@@ -229,7 +229,7 @@ def test_train_learns_nothing_twice_and_promotes_only_when_asked(
     assert "version 1 is the champion" in said.out and "fit drought" not in said.out
     assert "heat" not in said.out
 
-    monkeypatch.setattr(registry, "learning_code", lambda: "other code")
+    monkeypatch.setattr(registry.lineage, "learning_code", lambda: "other code")
     said = train("--candidate")
     assert said.status == 0, said.err
     assert "fit drought" in said.out

@@ -1,4 +1,4 @@
-"""Records without a season, whose truth is known, and hazards of few cells: what tests of honesty share."""
+"""Records whose truth is known, and hazards of few cells: what tests of honesty share."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from scipy.signal import lfilter
 
 from configs import Region
 from features.hazards import Cell, Hazard, always, hazards
-from models.postprocessing.stacking_evaluation import Assessment
-from models.scores import COLUMNS
+from models.verification.scores import COLUMNS
+from models.verification.weather_scores import Assessment
 
 
 @pytest.fixture(scope="session")
 def flat_record() -> Callable[..., xr.Dataset]:
-    """A function that makes a record in memory that has no season, no trend and no likeness between places."""
+    """A function that makes a record in memory: no season, no trend, places without likeness."""
 
     def make(
         variable: str, years: int = 15, places: int = 1, memory: float = 0.0, seed: int = 0
     ) -> xr.Dataset:
-        """Tmax 25 degC with deviation 4 and lag-1 correlation ``memory``; rain (mm) on every fifth day, without memory."""
+        """Tmax 25 degC, deviation 4, lag-1 correlation ``memory``; or rain (mm), one day in 5."""
         rng = np.random.default_rng(seed)
         times = pd.date_range("1990-01-01", periods=round(years * 365.2425)).as_unit("ns")
         shape = (len(times), places)

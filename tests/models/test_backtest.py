@@ -9,9 +9,9 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.backtest import TooShort, backtest, folds, joined, reasons_missing
-from models.backtest import test_years as years_tested
 from models.training import build_training_set, forecasters, train_model
+from models.verification.backtest import TooShort, backtest, folds, joined, reasons_missing
+from models.verification.backtest import test_years as years_tested
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_test_year_changes_nothing_before_it(
         tested[names].sel(init_time=before).isel(cell=0),
         again[names].sel(init_time=before).isel(cell=0),
     )
-    # the calendar of 2002 is learnt before it, and so is what the first of January 2002 is forecast with
+    # the calendar of 2002 is learnt before it, and so is that of the first of January 2002
     climatology = "climatology"
     first = (
         tested[climatology].isel(cell=0).sel(init_time=slice("2002-05-01", "2002-09-01"), level=1)
@@ -87,7 +87,7 @@ def test_everything_is_learnt_anew_every_third_year(
 
 
 def test_live_equals_backtest(record: xr.Dataset, tested: xr.Dataset, made_region: Region) -> None:
-    """The model of a fold, asked on the morning of a test day with no later observation at hand, says what the backtest said."""
+    """The model of a fold gives what the backtest gave, without a later observation at hand."""
     hazard = hazards()["heat"]
     delays, options = delays_of(record), options_for(hazard, made_region, record)
     training = record.sel(
@@ -120,7 +120,7 @@ def test_a_short_record_is_refused_in_one_sentence(
 ) -> None:
     with pytest.raises(
         TooShort,
-        match=r"region testland: the record holds 9\.0 years, a backtest needs 15; add earlier years",
+        match=r"region testland: the record holds 9\.0 years, a backtest needs 15; add earlier",
     ):
         backtest(hazards()["heat"], made_record(years=9), made_region)
 

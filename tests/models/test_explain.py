@@ -8,9 +8,9 @@ from configs import Region
 from features.hazards import hazards
 from models.baselines import log_odds
 from models.explain import CALENDAR, LIMITS, causes_of, through_the_chain
-from models.postprocessing.stacking_evaluation import Assessment
-from models.predict import predict
+from models.predict import ForecastRequest, predict
 from models.training import Model
+from models.verification.weather_scores import Assessment
 
 ISSUED = (date(2005, 6, 20), date(2004, 12, 4))
 
@@ -30,7 +30,16 @@ def test_causes_sum_to_the_published_log_odds(
 ) -> None:
     late = record.sel(time=slice(None, "2005-06-17"))
     for part, issued in ((record, ISSUED[0]), (record, ISSUED[1]), (late, ISSUED[0])):
-        made = predict({name: fitted_models[name]}, {}, unassessed, part, made_region, issued, {})
+        made = predict(
+            ForecastRequest(
+                made_region,
+                issued,
+                part,
+                models={name: fitted_models[name]},
+                backtests={},
+                assessment=unassessed,
+            )
+        )
         assert made["cause"].values.tolist() == causes_of(hazards()[name])
         shown = np.isfinite(made["probability"].values)
         expected = (
@@ -47,7 +56,16 @@ def test_what_no_cause_claims_is_small_beside_the_causes(
     made_region: Region,
     unassessed: Assessment,
 ) -> None:
-    made = predict({name: fitted_models[name]}, {}, unassessed, record, made_region, ISSUED[0], {})
+    made = predict(
+        ForecastRequest(
+            made_region,
+            ISSUED[0],
+            record,
+            models={name: fitted_models[name]},
+            backtests={},
+            assessment=unassessed,
+        )
+    )
     level_1 = made["contribution"].sel(level=1)
     # rounding changes log-odds by half a unit of the last decimal over p (1 - p), about
     p, q = (made[name].sel(level=1) for name in ("probability", "normal_probability"))
@@ -63,7 +81,14 @@ def test_an_ensemble_is_what_explains_a_drought(
     unassessed: Assessment,
 ) -> None:
     made = predict(
-        {"drought": fitted_models["drought"]}, {}, unassessed, record, made_region, ISSUED[0], {}
+        ForecastRequest(
+            made_region,
+            ISSUED[0],
+            record,
+            models={"drought": fitted_models["drought"]},
+            backtests={},
+            assessment=unassessed,
+        )
     )
     shown = np.isfinite(made["probability"].values)
     observed = abs(made["contribution"].sel(cause="the weather already observed").values[shown])
@@ -81,7 +106,11 @@ def test_hot_days_before_make_heat_likelier_by_their_own_cause(
 
     def said(part: xr.Dataset) -> xr.Dataset:
         model = {"heat": fitted_models["heat"]}
-        return predict(model, {}, unassessed, part, made_region, ISSUED[0], {}).isel(cell=0)
+        return predict(
+            ForecastRequest(
+                made_region, ISSUED[0], part, models=model, backtests={}, assessment=unassessed
+            )
+        ).isel(cell=0)
 
     before, after = said(record), said(hot)
     assert (after["probability"].sel(level=1) > before["probability"].sel(level=1)).all()
@@ -91,7 +120,7 @@ def test_hot_days_before_make_heat_likelier_by_their_own_cause(
 
 
 def test_a_single_step_is_not_reweighted() -> None:
-    """Level 1 is one step, whose contributions stand as they are; level 2 adds up to the log-odds of the product."""
+    """Level 1 is one step, whose contributions stand; level 2 adds up to the product's log-odds."""
     rng = np.random.default_rng(0)
     steps, usual = rng.normal(size=(3, 4, 3, 1, 1)), rng.normal(-2, 1, size=(4, 3, 1, 1))
     made = through_the_chain(steps, usual)

@@ -1,4 +1,4 @@
-"""Refusing to lie: on records whose truth is known, no skill is claimed where there is none, and what there is is found."""
+"""Records whose truth is known: no skill is claimed without any, and what is there is found."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from sklearn.linear_model import LogisticRegression
 from configs import Region, Settings
 from features.build import delays_of, options_for
 from features.hazards import LEVELS, Cell, Hazard, Options
-from models.backtest import RETRAIN_YEARS, backtest
-from models.backtest import test_years as years_tested
 from models.baselines import log_odds
-from models.postprocessing.stacking_evaluation import Assessment, assess_weather
-from models.predict import predict
+from models.predict import ForecastRequest, predict
 from models.publishing import live_weights, publish
 from models.registry import Registry
-from models.scores import KNOWN, NOT_ASSESSED, SKILFUL, Sample, assess, corp, no_worse, sample
 from models.training import fit_model, forecasters
+from models.verdicts import KNOWN, NOT_ASSESSED, SKILFUL
+from models.verification.backtest import RETRAIN_YEARS, backtest
+from models.verification.backtest import test_years as years_tested
+from models.verification.comparison import no_worse
+from models.verification.samples import Sample, sample
+from models.verification.scores import assess, corp
+from models.verification.weather_scores import Assessment, assess_weather
 
 TMAX, RAIN, SIGNAL = "air_temperature_max", "precipitation", "relative_humidity"
 HEAT_CELLS = (Cell(0, 1), Cell(1, 1), Cell(0, 3))
@@ -31,7 +34,7 @@ BLOCK = 30  # days of labels that stay together
 
 
 def shuffled(hazard: Hazard, record: xr.Dataset, seed: int) -> Hazard:
-    """The hazard with its labels in another order, blocks of days together: nothing foretells them."""
+    """The hazard with its labels in another order, by blocks of days: nothing foretells them."""
     times = record["time"].values
     blocks = len(times) // BLOCK
     order = np.random.default_rng(seed).permutation(blocks)[:, None] * BLOCK + np.arange(BLOCK)
@@ -99,7 +102,16 @@ def test_a_forecast_learnt_from_shuffled_labels_claims_nothing_and_has_no_trees(
     model, issued = fit_model(hazard, record, all_year), date(2004, 7, 20)
     assert not model.boosters
     assessment = Assessment(known, assess_weather(tested, known))
-    forecast = predict({"heat": model}, tested, assessment, record, all_year, issued, {})
+    forecast = predict(
+        ForecastRequest(
+            all_year,
+            issued,
+            record,
+            models={"heat": model},
+            backtests=tested,
+            assessment=assessment,
+        )
+    )
     said = forecasters(
         model,
         record,
@@ -113,7 +125,7 @@ def test_a_forecast_learnt_from_shuffled_labels_claims_nothing_and_has_no_trees(
 
 
 def assert_drought_claims_no_more_than_the_overlap(scores: pd.DataFrame) -> None:
-    """At 30 days the overlap is what is known, 90 days ahead there is none; the model adds to neither."""
+    """At 30 days the overlap is known, 90 days ahead there is none; the model adds to neither."""
     assert SKILFUL not in set(scores["verdict"])
     far, near = (scores[scores["lead_days"] == lead].set_index("level").loc[1] for lead in (90, 30))
     assert near["verdict"] == KNOWN and near["bss_persistence"] < 0.01
@@ -171,7 +183,7 @@ def test_nothing_is_called_known_where_there_is_nothing_to_know(
 
 
 def signalled(record: xr.Dataset, days_ahead: int, seed: int = 0) -> xr.Dataset:
-    """The record with a humidity that tells the Tmax of ``days_ahead`` days later, nearly without error."""
+    """The record with a humidity that tells the Tmax ``days_ahead`` days later, nearly exactly."""
     tmax = record[TMAX].values
     told = np.concatenate([tmax[days_ahead:], np.full((days_ahead, tmax.shape[1]), tmax.mean())])
     noise = np.random.default_rng(seed).normal(0.0, 2.0, tmax.shape)
@@ -212,7 +224,10 @@ def test_a_signal_of_the_day_before_is_found_and_reaches_no_further(
 def test_normals_do_not_see_the_years_they_are_tested_on(
     flat_record: Callable, with_cells: Callable, all_year: Region
 ) -> None:
-    """Every fit of normals ends before its fold's test year; one on the whole record finds other events and another score."""
+    """Every fit of normals ends before its fold's test year.
+
+    One on the whole record finds other events and another score.
+    """
     heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)
     record[TMAX].values[(record["time"].dt.year == 2004).values] += 3.0  # the last test year is hot
     newest: list[np.datetime64] = []
@@ -245,7 +260,7 @@ def test_the_gate_refuses_a_worse_challenger_and_says_why(
     all_year: Region,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Champion first the calendar, then the model, of a record with memory; the calendar may not come back."""
+    """Champion is first the calendar, then the model; the calendar may not come back."""
     heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)
     model = replace(
         fit_model(heat, record.isel(time=slice(0, 4 * 365)), all_year), replicas=()
@@ -274,7 +289,10 @@ def test_the_gate_refuses_a_worse_challenger_and_says_why(
 
 @dataclass(frozen=True)
 class Calibration:
-    """Forecast over observed frequency; 95 % interval of the logistic slope; CORP miscalibration over uncertainty."""
+    """Forecast over observed frequency, 95 % interval of the logistic slope, and reliability.
+
+    Reliability as CORP's miscalibration over its uncertainty.
+    """
 
     in_the_large: float
     slope_low: float

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from features.hazards import Cell, hazards
-from models.hyperparameters import LEARNING, _entries, constants_of, hyperparameters
+from models.registry.hyperparameters import LEARNING, _entries, constants_of, hyperparameters
 
 
 @pytest.mark.parametrize("name", hazards())

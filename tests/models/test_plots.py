@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from features.hazards import hazards
-from models.plots import binned, reliability_diagram, skill_by_lead
+from models.verification.plots import binned, reliability_diagram, skill_by_lead
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -24,7 +24,7 @@ def test_bins_hold_the_mean_forecast_and_the_observed_frequency() -> None:
         said, [0.25, 0.75]
     )  # (.1 + .2 + .3 + .4) / 4 and (.6 + .7 + .8 + .9) / 4
     np.testing.assert_allclose(came, [0.25, 0.75])  # 1 of 4 and 3 of 4
-    # Lower bin: no event in year 1's two, one in year 2's two, so a draw of years gives 0, 1/4 or 1/2.
+    # Lower bin: no event in year 1's two, one in year 2's two: a draw of years gives 0 to 1/2.
     np.testing.assert_allclose((low[0], high[0]), (0.0, 0.5))
     np.testing.assert_allclose((low[1], high[1]), (0.5, 1.0))
 

@@ -9,12 +9,13 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.backtest import reasons_missing
-from models.postprocessing.stacking_evaluation import Assessment
-from models.predict import _colours, interval, predict
-from models.publishing import START, live_weights, publish
-from models.scores import COLUMNS
+from models.assembly import colours_of
+from models.predict import ForecastRequest, interval, predict
+from models.publishing import INITIAL_WEIGHTS, live_weights, publish
 from models.training import Model, fit_model, forecasters
+from models.verification.backtest import reasons_missing
+from models.verification.scores import COLUMNS
+from models.verification.weather_scores import Assessment
 
 ISSUED = date(2005, 6, 20)
 STAGES = pd.DataFrame(columns=[*COLUMNS, "stage", "published"])
@@ -44,7 +45,17 @@ def scores_of(hazard: str, verdict: str) -> Assessment:
 def test_every_declared_cell_is_there_and_nested(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict(models, {}, NO_SCORES, record, made_region, ISSUED, dict.fromkeys(models, "1"))
+    made = predict(
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            record,
+            models=models,
+            backtests={},
+            assessment=NO_SCORES,
+            versions=dict.fromkeys(models, "1"),
+        )
+    )
     assert made["probability"].dims == ("cell", "level", "init_time", "location")
     counted = made["hazard"].to_series().value_counts()
     assert counted.to_dict() == {name: len(hazard.cells) for name, hazard in hazards().items()}
@@ -68,13 +79,14 @@ def test_a_verdict_never_changes_the_number(
     verdict: str, record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
     made = predict(
-        {"heat": models["heat"]},
-        {},
-        scores_of("heat", verdict),
-        record,
-        made_region,
-        ISSUED,
-        {},
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            record,
+            models={"heat": models["heat"]},
+            backtests={},
+            assessment=scores_of("heat", verdict),
+        )
     )
     heat = hazards()["heat"]
     said = forecasters(
@@ -85,7 +97,7 @@ def test_a_verdict_never_changes_the_number(
         options_for(heat, made_region, record),
     )
     weights = live_weights(heat, None)
-    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx(list(START.values()))
+    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx(list(INITIAL_WEIGHTS.values()))
     number = np.round(publish(weights, said), 4)
     exists = made["probability"].values > 0
     assert exists.any() and np.array_equal(made["probability"].values[exists], number[exists])
@@ -101,7 +113,11 @@ def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
         model = (
             models["heat"] if part is record else fit_model(hazards()["heat"], part, made_region)
         )
-        made = predict({"heat": model}, {}, known, part, made_region, ISSUED, {})
+        made = predict(
+            ForecastRequest(
+                made_region, ISSUED, part, models={"heat": model}, backtests={}, assessment=known
+            )
+        )
         chance, low, high = (
             made[name].sel(level=1).values
             for name in ("probability", "probability_low", "probability_high")
@@ -130,13 +146,14 @@ def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
 ) -> None:
     old = record.sel(time=slice(None, "2005-06-15"))  # four days late at both places
     made = predict(
-        {"heat": models["heat"]},
-        {},
-        scores_of("heat", "known"),
-        old,
-        made_region,
-        ISSUED,
-        {},
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            old,
+            models={"heat": models["heat"]},
+            backtests={},
+            assessment=scores_of("heat", "known"),
+        )
     )
     assert np.array_equal(made["probability"].values, made["normal_probability"].values)
     assert set(np.unique(made["verdict"])) == {"no better than usual"}
@@ -153,17 +170,36 @@ def test_a_late_value_leaves_what_was_known_before_it(
     first = np.datetime64(ISSUED) - np.timedelta64(late, "D")
     part["air_temperature_max"].values[record["time"].values >= first, 0] = np.nan
     known = scores_of("heat", "known")
-    made = predict({"heat": models["heat"]}, {}, known, part, made_region, ISSUED, {})
-    before = predict(
-        {"heat": models["heat"]},
-        {},
-        known,
-        record,
-        made_region,
-        (pd.Timestamp(ISSUED) - pd.Timedelta(days=late)).date(),
-        {},
+    made = predict(
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            part,
+            models={"heat": models["heat"]},
+            backtests={},
+            assessment=known,
+        )
     )
-    whole = predict({"heat": models["heat"]}, {}, known, record, made_region, ISSUED, {})
+    before = predict(
+        ForecastRequest(
+            made_region,
+            (pd.Timestamp(ISSUED) - pd.Timedelta(days=late)).date(),
+            record,
+            models={"heat": models["heat"]},
+            backtests={},
+            assessment=known,
+        )
+    )
+    whole = predict(
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            record,
+            models={"heat": models["heat"]},
+            backtests={},
+            assessment=known,
+        )
+    )
     for lead in range(10 - late):
         here, there = (part["probability"].values[:, :, 0, 0] for part in (made, before))
         assert np.allclose(here[lead], there[lead + late], atol=2e-4)
@@ -185,13 +221,14 @@ def test_a_place_without_a_record_has_no_number_and_harms_no_other(
     heat = hazards()["heat"]
     made, expected = (
         predict(
-            {"heat": fit_model(heat, one, made_region)},
-            {},
-            scores_of("heat", "known"),
-            one,
-            made_region,
-            ISSUED,
-            {},
+            ForecastRequest(
+                made_region,
+                ISSUED,
+                one,
+                models={"heat": fit_model(heat, one, made_region)},
+                backtests={},
+                assessment=scores_of("heat", "known"),
+            )
         )
         for one in (part, alone)
     )
@@ -209,7 +246,14 @@ def test_later_observations_change_nothing(
 ) -> None:
     cut = record.sel(time=slice(None, np.datetime64(ISSUED) - np.timedelta64(1, "D")))
     xr.testing.assert_identical(
-        *(predict(models, {}, NO_SCORES, part, made_region, ISSUED, {}) for part in (record, cut))
+        *(
+            predict(
+                ForecastRequest(
+                    made_region, ISSUED, part, models=models, backtests={}, assessment=NO_SCORES
+                )
+            )
+            for part in (record, cut)
+        )
     )
 
 
@@ -219,13 +263,14 @@ def test_without_a_model_the_calendar_stands_and_without_the_variable_nothing(
     hot = record[["air_temperature_max"]]
     assert reasons_missing(hazards()["flash_flood"], hot)
     made = predict(
-        {"heat": None, "flash_flood": None, "river_flood": None},
-        {},
-        NO_SCORES,
-        hot,
-        made_region,
-        ISSUED,
-        {},
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            hot,
+            models={"heat": None, "flash_flood": None, "river_flood": None},
+            backtests={},
+            assessment=NO_SCORES,
+        )
     )
     assert set(np.unique(made.isel(cell=made["hazard"].values == "river_flood")["verdict"])) == {""}
     flash, heat = (
@@ -247,13 +292,14 @@ def test_a_hazard_without_a_model_stands_beside_one_that_has_it(
 ) -> None:
     dry = record.drop_vars("precipitation")
     made = predict(
-        {"heat": models["heat"], "flash_flood": None, "river_flood": None},
-        {},
-        NO_SCORES,
-        dry,
-        made_region,
-        ISSUED,
-        {},
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            dry,
+            models={"heat": models["heat"], "flash_flood": None, "river_flood": None},
+            backtests={},
+            assessment=NO_SCORES,
+        )
     )
     heat, flash, river = (
         made.isel(cell=made["hazard"].values == name)
@@ -267,13 +313,14 @@ def test_heat_out_of_season_cannot_be(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
     made = predict(
-        {"heat": models["heat"]},
-        {},
-        scores_of("heat", "known"),
-        record,
-        made_region,
-        date(2004, 10, 28),
-        {},
+        ForecastRequest(
+            made_region,
+            date(2004, 10, 28),
+            record,
+            models={"heat": models["heat"]},
+            backtests={},
+            assessment=scores_of("heat", "known"),
+        )
     )
     single = made.isel(cell=made["window_days"].values == 1)
     inside = single["valid_time"].values[:, 0] < np.datetime64("2004-11-01")
@@ -291,13 +338,14 @@ def test_a_place_without_discharge_has_no_river_flood(
     dry = record.copy(deep=True)
     dry["river_discharge"].values[:, 1] = np.nan
     made = predict(
-        {"river_flood": fit_model(hazards()["river_flood"], dry, made_region)},
-        {},
-        NO_SCORES,
-        dry,
-        made_region,
-        ISSUED,
-        {},
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            dry,
+            models={"river_flood": fit_model(hazards()["river_flood"], dry, made_region)},
+            backtests={},
+            assessment=NO_SCORES,
+        )
     )
     assert np.isfinite(made["probability"].isel(location=0)).all()
     assert made["probability"].isel(location=1).isnull().all() and set(
@@ -349,7 +397,7 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
 def test_the_colour_is_the_highest_row_reached(
     hazard: str, chances: list[float], usual: float, verdict: str, colour: str, made_region: Region
 ) -> None:
-    assert _colours(
+    assert colours_of(
         hazards()[hazard], part_of(chances, usual, verdict), made_region, None
     ).values.ravel().tolist() == [colour]
 
@@ -366,7 +414,7 @@ def test_a_colour_once_given_for_a_day_is_withdrawn_below_four_fifths_of_its_thr
         "window_days": 1,
         "colour": "yellow",
     }
-    made = _colours(
+    made = colours_of(
         hazards()["heat"], part_of([chance, 0.0, 0.0]), made_region, pd.DataFrame([row])
     )
     assert made.values.ravel().tolist() == [colour]
@@ -404,7 +452,7 @@ def test_a_colour_once_given_stands_through_grey_until_a_number_can_tell(
     found, before = [], None
     for chance, verdict in days:
         part = part_of([2 * chance, chance, 0.65 * chance], verdict=verdict)
-        made = _colours(hazards()["heat"], part, made_region, before)
+        made = colours_of(hazards()["heat"], part, made_region, before)
         found += made.values.ravel().tolist()
         row = {"location": "here", "hazard": "heat", "valid": pd.Timestamp("2005-06-21")}
         before = pd.DataFrame([row | {"window_days": 1, "colour": found[-1]}])
@@ -413,7 +461,7 @@ def test_a_colour_once_given_stands_through_grey_until_a_number_can_tell(
 
 def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None:
     own = made_region.model_copy(update={"colours": {"heat": {"yellow": {1: 0.1}}}})
-    assert _colours(
+    assert colours_of(
         hazards()["heat"], part_of([0.15, 0.0, 0.0]), own, None
     ).values.ravel().tolist() == ["yellow"]
 
@@ -421,7 +469,11 @@ def test_a_region_may_have_its_own_cost_loss_ratios(made_region: Region) -> None
 def test_the_outlook_stands_beside_the_chances_in_its_own_units(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict(models, {}, NO_SCORES, record, made_region, ISSUED, {})
+    made = predict(
+        ForecastRequest(
+            made_region, ISSUED, record, models=models, backtests={}, assessment=NO_SCORES
+        )
+    )
     assert made["outlook"].dims == ("quantile", "cell", "init_time", "location")
     units = {
         str(name): str(unit)
@@ -451,6 +503,15 @@ def test_the_outlook_stands_beside_the_chances_in_its_own_units(
 def test_a_hazard_without_a_model_has_no_outlook(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    made = predict({**models, "heat": None}, {}, NO_SCORES, record, made_region, ISSUED, {})
+    made = predict(
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            record,
+            models={**models, "heat": None},
+            backtests={},
+            assessment=NO_SCORES,
+        )
+    )
     assert np.isnan(made["outlook"].values[:, made["hazard"].values == "heat"]).all()
     assert np.isfinite(made["outlook"].values[:, made["hazard"].values == "flash_flood"]).any()

@@ -13,8 +13,8 @@ from scipy.special import expit, logit
 from features.build import cell_coordinates
 from features.hazards import LEVELS, hazards
 from models.publishing import (
-    RATE,
-    START,
+    INITIAL_WEIGHTS,
+    LEARNING_RATE,
     live_weights,
     losses,
     publish,
@@ -52,17 +52,18 @@ def backtested(hazard=HEAT, years: int = 4, places: int = 2, seed: int = 0) -> x
 
 
 def test_weights_begin_as_declared_and_sum_to_one() -> None:
-    assert sum(START.values()) == pytest.approx(1.0)
+    assert sum(INITIAL_WEIGHTS.values()) == pytest.approx(1.0)
     weights = live_weights(HEAT, None)
     assert weights.shape == (3, len(HEAT.cells), 1, 1, 1)
-    assert weights[:, 0, 0, 0, 0] == pytest.approx(list(START.values()))
+    assert weights[:, 0, 0, 0, 0] == pytest.approx(list(INITIAL_WEIGHTS.values()))
 
 
 def test_a_unit_of_loss_takes_its_share_of_a_weight() -> None:
     # model 10 units better than persistence, 20 than the calendar
     weights = weights_after(np.array([0.0, 10.0, 20.0]))
-    own = np.array([START["model"], *(
-        START[name] * np.exp(-RATE * loss) for name, loss in (("persistence", 10), ("climatology", 20))
+    own = np.array([INITIAL_WEIGHTS["model"], *(
+        INITIAL_WEIGHTS[name] * np.exp(-LEARNING_RATE * loss)
+        for name, loss in (("persistence", 10), ("climatology", 20))
     )])  # fmt: skip
     assert weights == pytest.approx(own / own.sum())
 
@@ -132,14 +133,19 @@ def test_a_weighted_mean_of_nested_numbers_is_nested_and_within_them(
 
 
 def test_the_mean_is_of_log_odds() -> None:
-    said = {name: np.full((1, 3, 1, 1), p) for name, p in zip(START, (0.5, 0.2, 0.1), strict=True)}
-    weights = np.array(list(START.values())).reshape(3, 1, 1, 1, 1)
-    expected = sum(w * logit(p) for w, p in zip(START.values(), (0.5, 0.2, 0.1), strict=True))
+    said = {
+        name: np.full((1, 3, 1, 1), p)
+        for name, p in zip(INITIAL_WEIGHTS, (0.5, 0.2, 0.1), strict=True)
+    }
+    weights = np.array(list(INITIAL_WEIGHTS.values())).reshape(3, 1, 1, 1, 1)
+    expected = sum(
+        w * logit(p) for w, p in zip(INITIAL_WEIGHTS.values(), (0.5, 0.2, 0.1), strict=True)
+    )
     assert publish(weights, said)[0, 0, 0, 0] == pytest.approx(expit(expected))
 
 
 def test_no_number_comes_of_a_forecaster_without_one() -> None:
-    said = {name: np.full((1, 3, 1, 2), 0.3) for name in START}
+    said = {name: np.full((1, 3, 1, 2), 0.3) for name in INITIAL_WEIGHTS}
     said["climatology"][..., 1] = np.nan
     made = publish(live_weights(HEAT, None)[:, :1], said)
     assert np.isfinite(made[..., 0]).all() and np.isnan(made[..., 1]).all()

@@ -24,23 +24,24 @@ from registered import HEAT, PLACES, changed, named, of, out_of_fold
 import models.registry
 from configs import CHECKOUT, Region, Settings
 from models.boosting import PARAMETERS
-from models.manifest import Damaged, check_manifest, write_manifest
 from models.registry import (
     Admission,
     Champion,
     Registered,
     Registry,
     RegistryError,
-    Training,
+    TrainingRun,
     code_version,
-    dirty,
-    metrics,
-    parameters,
-    parameters_of,
-    repair_paths,
+    database,
+    lineage,
 )
-from models.scores import assess
+from models.registry.database import repair_paths
+from models.registry.lineage import is_dirty
+from models.registry.manifest import Damaged, check_manifest, write_manifest
+from models.registry.refusals import explains_refusals
+from models.registry.tracking import metrics, parameters, training_parameters
 from models.training import Model, fit_model
+from models.verification.scores import assess
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def model(record) -> Model:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Settings:
-    """One home for the module: making MLflow's tables takes seconds. Each test has regions of its own."""
+    """One home: making MLflow's tables takes seconds. Each test has regions of its own."""
     return Settings(tmp_path_factory.mktemp("a home with spaces and é"))
 
 
@@ -127,7 +128,7 @@ def test_a_training_run_says_what_it_was_made_from_and_how_good_it_is(
     assert "no champion" in run.data.tags["gate_reason"]
     assert run.data.params["trained_until"] == model.meta["trained_until"]
     assert run.data.params["rounds.1"] == str(model.meta["rounds"]["1"])
-    expected = parameters_of(of(model, first), first)
+    expected = training_parameters(of(model, first), first)
     assert run.data.params == expected and len(expected) > 100  # more than one batch of MLflow's
     assert run.data.params["models.boosting.parameters.seed"] == str(PARAMETERS["seed"])
     assert run.data.params["region.timezone"] == "UTC"
@@ -150,7 +151,7 @@ def test_a_training_run_names_its_record_and_lasts_as_long_as_the_fit(
     registry, record, model, scores
 ) -> None:
     region, observations = named(record[0], "lineage"), record[1]
-    training = Training(observations, {"fit": 12.5, "backtest": 90.0}, started=1_000_000_000.0)
+    training = TrainingRun(observations, {"fit": 12.5, "backtest": 90.0}, started=1_000_000_000.0)
     made = registry.register(
         region, of(model, region), out_of_fold(0.8), scores, "abc123", training
     )
@@ -182,7 +183,7 @@ def register_as(registry, model, scores, monkeypatch) -> Callable[..., Registere
 
     def give(region: Region, sharpness: float, code: str, how: Admission) -> Registered:
         folds = out_of_fold(sharpness)
-        return registry.register(region, of(model, region), folds, scores, code, Training(), how)
+        return registry.register(region, of(model, region), folds, scores, code, TrainingRun(), how)
 
     return give
 
@@ -267,7 +268,7 @@ def test_only_the_same_training_was_made_before(
         "day": (*asked[:3], "1995-12-30", asked[4]),
     }
     assert {what: registry.again(*other) for what, other in others.items()} == dict.fromkeys(others)
-    monkeypatch.setattr(models.registry, "learning_code", lambda: "another")
+    monkeypatch.setattr(lineage, "learning_code", lambda: "another")
     assert registry.again(*asked) is None
 
 
@@ -435,7 +436,7 @@ def told(wrong: Callable[[], Any]) -> str:
 def test_a_registry_that_another_process_has_locked_is_not_taken_for_a_damaged_one(
     tmp_path, home, first, monkeypatch
 ) -> None:
-    monkeypatch.setattr(models.registry, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     settings = Settings(tmp_path / "copy")
     shutil.copytree(home.mlruns, settings.mlruns)
     opened = Registry(settings)
@@ -449,7 +450,7 @@ def test_a_registry_that_another_process_has_locked_is_not_taken_for_a_damaged_o
 
 @pytest.mark.slow
 def test_a_registry_locked_in_the_middle_of_a_run_is_told_too(registry, first, capfd) -> None:
-    """MLflow waits 20 s, then raises an error of its own and prints a traceback, which is not shown."""
+    """MLflow waits 20 s, then raises an error and prints a traceback, which is not shown."""
     assert registry.champion(first, "heat").version == "1"
     with held(registry.database):
         assert "locked by another process" in told(lambda: registry.champion(first, "heat"))
@@ -495,7 +496,7 @@ def test_a_registry_that_cannot_be_opened_is_told_at_once(tmp_path) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_to_be_trained_anew(tmp_path, home) -> None:
-    """SQLite's own error, of a database that may not grow; and the system's, of a file that may not."""
+    """SQLite's error, of a database that may not grow; the system's, of a file that may not."""
     settings = Settings(tmp_path / "copy")
     shutil.copytree(home.mlruns, settings.mlruns)
     registry = Registry(settings)
@@ -512,7 +513,7 @@ def test_a_full_disk_is_told_and_nothing_is_to_be_trained_anew(tmp_path, home) -
             file.write("x" * 1_000_000)
 
     for wrong in (fill, write):
-        refused = models.registry._told(lambda _, wrong=wrong: wrong())
+        refused = explains_refusals(lambda _, wrong=wrong: wrong())
         sentence = told(lambda refused=refused: refused(registry))
         assert "found its disk full" in sentence and "make room there, then run this" in sentence
 
@@ -522,7 +523,7 @@ def test_a_bug_is_not_told_as_a_registry_to_be_cured(registry) -> None:
         raise KeyError("columns")
 
     with pytest.raises(KeyError):
-        models.registry._told(wrong)(registry)
+        explains_refusals(wrong)(registry)
 
 
 def test_one_run_for_one_forecast_and_another_when_it_differs(tmp_path, registry, record) -> None:
@@ -620,7 +621,8 @@ def test_scores_that_are_missing_make_no_metric(scores) -> None:
 
 def test_opening_a_new_registry_prints_nothing(tmp_path) -> None:
     script = (
-        "from pathlib import Path\nfrom configs import Settings\nfrom models.registry import Registry\n"
+        "from pathlib import Path\nfrom configs import Settings\n"
+        "from models.registry import Registry\n"
         f"Registry(Settings(Path({str(tmp_path)!r}))).client"
     )
     done = subprocess.run(
@@ -661,11 +663,11 @@ def test_a_checkout_is_dirty_by_its_code_and_not_by_its_region_files(
     git("init")
     git("add", ".")
     git("commit", "-m", "first")
-    monkeypatch.setattr(models.registry, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(lineage, "CHECKOUT", tmp_path)
     clean = code_version()
-    assert not dirty(clean)
+    assert not is_dirty(clean)
     (tmp_path / "configs" / "regions" / "here.yaml").write_text("2")
     (tmp_path / "notes.txt").write_text("not of the checkout")
     assert code_version() == clean
     (tmp_path / "train.py").write_text("2")
-    assert code_version() == f"{clean}-dirty" and dirty(code_version())
+    assert code_version() == f"{clean}-dirty" and is_dirty(code_version())

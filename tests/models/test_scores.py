@@ -7,24 +7,16 @@ from sklearn.metrics import brier_score_loss
 from configs import Region
 from features.build import cell_coordinates
 from features.hazards import LEVELS, hazards
-from models.scores import (
-    COLUMNS,
-    assess,
-    by_lead,
-    claimed,
-    corp,
-    discovery_limit,
-    no_worse,
-    sample,
-    sign_flip_p,
-    skill_interval,
-)
+from models.verification.comparison import no_worse
+from models.verification.inference import benjamini_hochberg, sign_flip_p, skill_interval
+from models.verification.samples import by_lead, sample
+from models.verification.scores import COLUMNS, assess, claimed, corp
 
 
 def made_out_of_fold(
     truth_known: float, years: int = 12, seed: int = 0, hazard: str = "heat"
 ) -> xr.Dataset:
-    """Out-of-fold predictions whose model knows the share ``truth_known`` of the log-odds of what happened; 120 days a year."""
+    """Out-of-fold predictions of a model that knows the share ``truth_known``; 120 days a year."""
     rng = np.random.default_rng(seed)
     days = np.concatenate(
         [pd.date_range(f"{1990 + y}-06-01", periods=120).values for y in range(years)]
@@ -205,10 +197,10 @@ def test_benjamini_hochberg_is_the_published_example() -> None:
         0.7590,
         1.0,
     ]
-    limit = discovery_limit(np.array(p), 0.05)
+    limit = benjamini_hochberg(np.array(p), 0.05)
     assert limit == pytest.approx(0.05 * 4 / 15)
     assert (np.array(p) <= limit).tolist() == [True] * 4 + [False] * 11
-    assert discovery_limit(np.array([0.2, 0.6])) == discovery_limit(np.array([])) == 0.0
+    assert benjamini_hochberg(np.array([0.2, 0.6])) == benjamini_hochberg(np.array([])) == 0.0
 
 
 def test_sign_flips_count_all_signs_of_few_years() -> None:

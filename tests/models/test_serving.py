@@ -21,19 +21,12 @@ from registered import HEAT, changed, out_of_fold
 from configs import Region, RiskError, Settings
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.manifest import Damaged
 from models.registry import Registry
-from models.scores import assess
-from models.serving import (
-    COLUMNS_SAID,
-    OPTIONS,
-    Served,
-    _load_pyfunc,
-    columns_read,
-    located,
-    options_of,
-)
+from models.registry.manifest import Damaged
+from models.registry.signature import OPTIONS, OUTPUT_COLUMNS, input_columns, options_of
+from models.serving import Served, _load_pyfunc, located
 from models.training import Model, fit_model, forecasters
+from models.verification.scores import assess
 
 KEYS = ["location", "level", "lead_days", "window_days"]
 
@@ -85,7 +78,7 @@ def test_every_hazard_answers_as_its_forecasters_do(
     model = fitted_models[name]
     served = Served(model, options_of(model, made_region, fitted_record))
     said = served.predict(table_of(fitted_record))
-    assert list(said.columns) == [column for column, _ in COLUMNS_SAID]
+    assert list(said.columns) == [column for column, _ in OUTPUT_COLUMNS]
     as_text = table_of(fitted_record).astype({"time": str})
     pd.testing.assert_frame_equal(served.predict(as_text), said)
     assert set(said["hazard"]) == {name}
@@ -188,7 +181,7 @@ def test_mlmodel_says_what_goes_in_and_out_and_names_no_place(home: Settings) ->
         "required": True,
     }
     outputs = [one["name"] for one in json.loads(said["signature"]["outputs"])]
-    assert outputs == [name for name, _ in COLUMNS_SAID]
+    assert outputs == [name for name, _ in OUTPUT_COLUMNS]
     assert not [path for path in folder_of(home).rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
@@ -230,8 +223,8 @@ def test_a_record_of_the_only_place_needs_no_location(
     model: Model, record: xr.Dataset, made_region: Region
 ) -> None:
     alone = replace(model, meta={**model.meta, "locations": ["here"]})
-    assert ("location", "string", False) in columns_read(alone)
-    assert ("location", "string", True) in columns_read(model)
+    assert ("location", "string", False) in input_columns(alone)
+    assert ("location", "string", True) in input_columns(model)
     table = table_of(record, 900).drop(columns="location")
     assert set(located(table, alone)["location"]) == {"here"}
     served = Served(model, options_of(model, made_region, record))

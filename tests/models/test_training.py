@@ -12,7 +12,7 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import Cell, Hazard, Options, happened, hazards
-from models.model_files import OtherFormat, load_model, save_model
+from models.registry.files import OtherFormat, load_model, save_model
 from models.training import (
     REPLICAS,
     Model,

@@ -16,7 +16,7 @@ from lxml import etree
 from configs import Settings
 from features.hazards import hazards
 from flows.forecast import folder_before
-from models.predict import _colours
+from models.assembly import colours_of
 from reports import publish, write_index
 from reports.exports.messages import CAP
 from reports.exports.table import read_forecast_csv, read_published
@@ -55,7 +55,7 @@ class City:
             forecast = _with(forecast, numbers)
             heat = forecast["hazard"].values == "heat"
             part = forecast.isel(cell=np.flatnonzero(heat))
-            rule = _colours(hazards()["heat"], part, region, read_published(before))
+            rule = colours_of(hazards()["heat"], part, region, read_published(before))
             forecast["colour"][heat] = rule.values
         told = forecast, one.scores, one.history, region, one.provenance
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -708,7 +708,7 @@ def test_forecasts_of_a_store_without_observations_are_held_too(
     batch = fetch_at(region, home, NOW, HASTY)
     ingest(region, home, dataclasses.replace(batch, observations=batch.observations.iloc[:0]))
     held = coverage_of(Store(home, region).fetch_request(SOURCE.name).stored)
-    assert held.issued == {TODAY: frozenset({"town-0"})} and held.days == {}
+    assert held.issued == {TODAY: frozenset({"town-0"})} and held.spans == {}
 
 
 def test_a_pull_that_may_not_spend_enough_says_so_and_keeps_what_it_fetched(

@@ -23,7 +23,7 @@ ORDER = (
     "trajectories",
     "probabilities",
     "stacking",
-    "stacking_evaluation",
+    "rolling_stacking",
 )
 """Each module may import those above it."""
 

@@ -19,7 +19,6 @@ from features.hazards import Hazard
 LEARNING = (
     "features.calendar",
     "features.indices",
-    "models.backtest",
     "models.baselines",
     "models.boosting",
     "models.distribution_regression",
@@ -32,13 +31,16 @@ LEARNING = (
     "models.postprocessing.quality",
     "models.postprocessing.schaake",
     "models.postprocessing.stacking",
-    "models.postprocessing.stacking_evaluation",
+    "models.postprocessing.rolling_stacking",
     "models.postprocessing.trajectories",
     "models.publishing",
     "models.quantiles",
-    "models.scores",
     "models.state_model",
     "models.training",
+    "models.verification.backtest",
+    "models.verification.inference",
+    "models.verification.samples",
+    "models.verification.weather_scores",
 )
 """The modules whose constants decide what is learnt and how it is tested."""
 
@@ -51,15 +53,16 @@ def hyperparameters(hazard: Hazard) -> dict[str, Any]:
     Constants of LEARNING and of the hazard's own module, and the numeric fields of its declaration.
     A mapping gives an entry a key: ``models.boosting.parameters.eta``.
     """
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     own = f"features.hazards.{hazard.name}"
     for name in (*LEARNING, own):
         module = importlib.import_module(name)
         for constant in constants_of(module):
-            found |= _entries(f"{name}.{constant.lower()}", getattr(module, constant))
+            parameters |= _entries(f"{name}.{constant.lower()}", getattr(module, constant))
     for field in fields(hazard):
-        found |= _entries(f"{own}.{field.name}", getattr(hazard, field.name), words=False)
-    return found
+        value = getattr(hazard, field.name)
+        parameters |= _entries(f"{own}.{field.name}", value, with_text=False)
+    return parameters
 
 
 @cache
@@ -74,20 +77,20 @@ def constants_of(module: ModuleType) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if CONSTANT.fullmatch(name)))
 
 
-def _entries(key: str, value: Any, words: bool = True) -> dict[str, Any]:
+def _entries(key: str, value: Any, with_text: bool = True) -> dict[str, Any]:
     """Key -> value; of a mapping or a declaration one entry a key; none of what is no parameter.
 
-    ``words``: whether text counts, which in a declaration is a name.
+    ``with_text``: whether text counts, which in a declaration is a name.
     """
     if is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
-        found: dict[str, Any] = {}
-        for inner, one in value.items():
-            found |= _entries(f"{key}.{inner}", one, words)
-        return found
+        entries: dict[str, Any] = {}
+        for inner, part in value.items():
+            entries |= _entries(f"{key}.{inner}", part, with_text)
+        return entries
     plain = _plain(value)
-    return {} if plain is None or (not words and _is_text(plain)) else {key: plain}
+    return {} if plain is None or (not with_text and _is_text(plain)) else {key: plain}
 
 
 def _plain(value: Any) -> Any:
@@ -99,7 +102,7 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         value = astuple(value)
     if isinstance(value, tuple | list) and value:
-        parts = [_plain(one) for one in value]
+        parts = [_plain(part) for part in value]
         return None if any(part is None for part in parts) else parts
     return None
 

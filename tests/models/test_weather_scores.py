@@ -16,18 +16,17 @@ from scipy.special import expit
 from configs import Region
 from features.build import cell_coordinates
 from features.hazards import LEVELS, Cell, Hazard, hazards
-from models.backtest import backtest
-from models.postprocessing.stacking_evaluation import (
-    Assessment,
+from models.postprocessing.rolling_stacking import (
     add_combined,
-    assess_weather,
     combined_probabilities,
     stacking_weights,
 )
-from models.predict import predict
+from models.predict import ForecastRequest, predict
 from models.publishing import publish, yearly_weights
-from models.scores import COLUMNS, assess
 from models.training import fit_model
+from models.verification.backtest import backtest
+from models.verification.scores import COLUMNS, assess
+from models.verification.weather_scores import Assessment, assess_weather
 
 DIMS = ("cell", "level", "init_time", "location")
 
@@ -257,15 +256,16 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
 
     def forecast_with(forecasts: xr.Dataset | None) -> xr.Dataset:
         return predict(
-            {"heat": model},
-            tested,
-            assessment,
-            record,
-            region,
-            issued,
-            {"heat": "1"},
-            None,
-            forecasts,
+            ForecastRequest(
+                region,
+                issued,
+                record,
+                models={"heat": model},
+                backtests=tested,
+                assessment=assessment,
+                versions={"heat": "1"},
+                forecasts=forecasts,
+            )
         )
 
     with_forecasts, without = forecast_with(rich.forecasts), forecast_with(None)

@@ -16,34 +16,20 @@ import pandas as pd
 import xarray as xr
 
 from features.hazards import LEVELS, Hazard, hazards
-from models.postprocessing.stacking import combine, fit_stacking, has_weather
-from models.publishing import laid_out, log_loss, losses, publish, rolling_weights
-from models.scores import (
-    COLUMNS,
-    FEWEST_EVENT_DAYS,
-    NOT_ASSESSED,
-    PROVISIONAL,
-    Sample,
-    decide,
-    describe,
-    p_values,
-    sample,
-    sign_flip_p,
-)
+from models.publishing import log_loss
+from models.verdicts import COMBINED, NOT_ASSESSED, PROVISIONAL, STATE, WEATHER
+from models.verification.inference import sign_flip_p
+from models.verification.samples import MIN_EVENT_DAYS, Sample, sample
+from models.verification.scores import COLUMNS, decide, p_values, score_sample
 
-STATE, WEATHER, COMBINED = "state", "weather", "combined"
 STAGES = {STATE: "model", WEATHER: "weather", COMBINED: "both"}
 """Which variable of a backtest is each model's."""
 CELL_KEYS = ("hazard", "level", "lead_days", "window_days")
-WITH_WEATHER = {"model": "both"}
-"""What stands for the model in the published number where forecasts are available."""
 BLOCK_DAYS = 15
 MIN_SEASONS = 2
 MIN_SPELLS = 5
 MAX_GAP_IN_SPELL_DAYS = 3  # between events of one spell, as between episodes of rain
 MIN_SEASON_SHARE = 0.8  # of the days of a season, to count as one
-REFIT_GROWTH = 1.2  # of the days to learn from, after which weights are learnt anew
-MONTHS_UNTIL_SCORED = 2  # from a month's first day: the forecasts of the month before are known
 
 
 @dataclass(frozen=True)
@@ -70,61 +56,6 @@ class Assessment:
         return rows.reindex(state.index).reset_index()[list(COLUMNS)]
 
 
-def add_combined(hazard: Hazard, out_of_fold: xr.Dataset) -> xr.Dataset:
-    """A backtest with ``weather`` and, from it, ``both`` and ``published_with_weather``."""
-    dims = out_of_fold["weather"].dims
-    delay_days = out_of_fold.attrs["delay_days"]
-    both = combined_probabilities(hazard, out_of_fold, delay_days).astype(np.float32)
-    with_both = out_of_fold.assign(both=(dims, both))
-    months = with_both["init_time"].values.astype("datetime64[M]").astype(int)
-    months = months - months.min()
-    loss = losses(hazard, with_both, months, WITH_WEATHER)
-    late = np.concatenate([np.zeros_like(loss[:, : MONTHS_UNTIL_SCORED - 1]), loss], axis=1)
-    weights = laid_out(rolling_weights(late)[:, months])
-    published = publish(weights, with_both, WITH_WEATHER).astype(np.float32)
-    return with_both.assign(published_with_weather=(dims, published))
-
-
-def combined_probabilities(hazard: Hazard, out_of_fold: xr.Dataset, delay_days: int) -> np.ndarray:
-    """The combined probability of each past day: (cell, level, init_time, location).
-
-    By weights learnt from what was known that day. ``out_of_fold``: ``model``, ``weather`` and
-    ``outcome``. NaN where the weather model is silent.
-    """
-    days = out_of_fold["init_time"].values
-    state, weather, outcome = _stacking_arrays(out_of_fold)
-    available = has_weather(weather)
-    with_forecasts = available.any(axis=(0, 1, 3))
-    last_cell = max(cell.lead_days + cell.window_days for cell in hazard.cells)
-    reach = np.timedelta64(last_cell + delay_days, "D")
-    combined, weights, n_learnt = np.full(state.shape, np.nan), None, 0
-    months = days.astype("datetime64[M]")
-    for month in np.unique(months[with_forecasts]):
-        now = np.flatnonzero((months == month) & with_forecasts)
-        past = np.flatnonzero((days <= days[now[0]] - reach) & with_forecasts)
-        if weights is None or len(past) >= REFIT_GROWTH * max(n_learnt, 1):
-            weights = fit_stacking(state[:, :, past], weather[:, :, past], outcome[:, :, past])
-            n_learnt = len(past)
-        combined[:, :, now] = combine(weights, state[:, :, now], weather[:, :, now])
-    return np.where(available, combined, np.nan)
-
-
-def stacking_weights(out_of_fold: xr.Dataset | None, n_cells: int) -> xr.DataArray:
-    """Weights from all that was backtested; the weather model's alone where nothing was."""
-    if out_of_fold is None or "weather" not in out_of_fold:
-        nothing = np.full((n_cells, len(LEVELS), 0, 1), np.nan)
-        return fit_stacking(nothing, nothing, nothing)
-    return fit_stacking(*_stacking_arrays(out_of_fold))
-
-
-def _stacking_arrays(out_of_fold: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities of the state and the weather model, and the outcome."""
-    state, weather, outcome = (
-        out_of_fold[name].values.astype(np.float64) for name in ("model", "weather", "outcome")
-    )
-    return state, weather, outcome
-
-
 def assess_weather(out_of_fold: Mapping[str, xr.Dataset], state: pd.DataFrame) -> pd.DataFrame:
     """A row for each cell, level and stage ("state", "weather", "combined"); days with forecasts.
 
@@ -132,7 +63,7 @@ def assess_weather(out_of_fold: Mapping[str, xr.Dataset], state: pd.DataFrame) -
     years, models.scores.assess. Rows of "combined" say whether that number is ``published``: where
     its logarithmic loss, all levels of the cell together, is no greater than that of the number
     without forecasts. Their verdict is ``provisional`` until the archive holds MIN_SEASONS of the
-    hazard's seasons and FEWEST_EVENT_DAYS event days in MIN_SPELLS spells. No rows where there are
+    hazard's seasons and MIN_EVENT_DAYS event days in MIN_SPELLS spells. No rows where there are
     no forecasts.
     """
     rows = []
@@ -165,7 +96,9 @@ def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset, state: pd.DataFrame) -
             shared = {name: row[name] for name in names}
             seasons = _count_seasons(hazard, with_forecasts, number)
             rows += [
-                shared | describe(part) | _judge(stage, samples, bool(no_worse[number]), seasons)
+                shared
+                | score_sample(part)
+                | _judge(stage, samples, bool(no_worse[number]), seasons)
                 for stage, part in samples.items()
             ]
     return rows
@@ -217,7 +150,7 @@ def is_long_enough(scored: Sample, seasons: int) -> bool:
     """Whether an archive says enough for more than a provisional verdict."""
     days = scored.event_days.astype("datetime64[D]").astype(int)
     spells = 1 + int((np.diff(days) > MAX_GAP_IN_SPELL_DAYS).sum()) if len(days) else 0
-    return seasons >= MIN_SEASONS and len(days) >= FEWEST_EVENT_DAYS and spells >= MIN_SPELLS
+    return seasons >= MIN_SEASONS and len(days) >= MIN_EVENT_DAYS and spells >= MIN_SPELLS
 
 
 def _count_seasons(hazard: Hazard, with_forecasts: xr.Dataset, cell: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ import xgboost as xgb
 from configs import RiskError
 from models.training import Model, rounds_of
 
-FORMAT = 4  # of what a model holds; one of another format is learnt anew
+FORMAT = 4
+"""Of what a model holds; one of another format is learnt anew."""
 LEARNT = ("climatology", "regression", "persistence", "smoothed")
-OF_THE_RECORD = ("record", "record_index")  # normals that replicas share but for the years left out
+"""Fields of a model that are files of their own."""
+OF_THE_RECORD = ("record", "record_index")
+"""Normals that replicas share but for the years left out."""
 
 
 class OtherFormat(RiskError):
@@ -60,12 +63,12 @@ def _write(dataset: xr.Dataset, folder: Path, name: str) -> None:
 
 def _learnt(learners: Sequence[Model]) -> dict[str, list[xr.Dataset]]:
     """The arrays of each learner by the name of their file."""
-    made = {name: [getattr(learner, name) for learner in learners] for name in LEARNT}
-    made["climatology"] = [part.to_dataset(name="climatology") for part in made["climatology"]]
-    made["normals"] = [
+    arrays = {name: [getattr(learner, name) for learner in learners] for name in LEARNT}
+    arrays["climatology"] = [part.to_dataset(name="climatology") for part in arrays["climatology"]]
+    arrays["normals"] = [
         learner.normals.drop_vars([*OF_THE_RECORD, "day"], errors="ignore") for learner in learners
     ]
-    return made
+    return arrays
 
 
 def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
@@ -73,36 +76,40 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
 
     Raises OSError, KeyError or ValueError where a part is missing or damaged, and OtherFormat.
     """
-    found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    if found.get("format") != FORMAT:
+    stored = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if stored.get("format") != FORMAT:
         raise OtherFormat(
-            f"{folder}: found a model of format {found.get('format')}, expected {FORMAT}; "
+            f"{folder}: found a model of format {stored.get('format')}, expected {FORMAT}; "
             "train anew."
         )
     record, out_of_fold = _read(folder, "record"), _read(folder, "out_of_fold")
     learnt = {name: _read(folder, name) for name in (*LEARNT, "normals")}
     quantity = _read(folder, "quantity") if (folder / "quantity.nc").exists() else None
     learners = []
-    for number, meta in enumerate(found["learners"]):
+    for number, meta in enumerate(stored["learners"]):
         own: dict[str, Any] = {
             name: part.isel(learner=number, missing_dims="ignore") for name, part in learnt.items()
         }
-        kept = record
-        if "without" in meta and "record" in record:
-            first, last = meta["without"]
-            years = record["day"].dt.year
-            kept = record.assign(record=record["record"].where((years < first) | (years > last)))
-        normals = own.pop("normals").assign(kept)
+        normals = own.pop("normals").assign(_without_years(record, meta))
+        climatology = own.pop("climatology")["climatology"]
         boosters = {
             step: xgb.Booster(model_file=folder / f"booster_{number}_{step}.json")
             for step, rounds in rounds_of(meta).items()
             if rounds
         }
-        climatology = own.pop("climatology")["climatology"]
         learners.append(
-            Model(found["hazard"], normals, climatology, boosters=boosters, meta=meta, **own)
+            Model(stored["hazard"], normals, climatology, boosters=boosters, meta=meta, **own)
         )
     return replace(learners[0], replicas=tuple(learners[1:]), quantity=quantity), out_of_fold
+
+
+def _without_years(record: xr.Dataset, meta: Mapping[str, Any]) -> xr.Dataset:
+    """The record that a replica's normals hold: NaN in the years it was learnt without."""
+    if "without" not in meta or "record" not in record:
+        return record
+    first, last = meta["without"]
+    years = record["day"].dt.year
+    return record.assign(record=record["record"].where((years < first) | (years > last)))
 
 
 def _read(folder: Path, name: str) -> xr.Dataset:

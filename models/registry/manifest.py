@@ -32,14 +32,13 @@ def check_manifest(folder: Path, expected: str | None) -> None:
         raise Damaged(f"{MANIFEST} is missing")
     if expected is not None and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         raise Damaged(f"{MANIFEST} is not the one that was registered")
-    listed, found = json.loads(path.read_text()), _hashes(folder)
+    listed, present = json.loads(path.read_text()), _hashes(folder)
     wrong = sorted(
-        name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name)
+        name for name in listed.keys() | present.keys() if listed.get(name) != present.get(name)
     )
     if wrong:
-        raise Damaged(
-            f"{wrong[0]} is {'missing' if wrong[0] not in found else 'not what was registered'}"
-        )
+        state = "missing" if wrong[0] not in present else "not what was registered"
+        raise Damaged(f"{wrong[0]} is {state}")
 
 
 def _hashes(folder: Path) -> dict[str, str]:

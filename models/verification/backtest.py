@@ -15,12 +15,13 @@ import xarray as xr
 from configs import Region, RiskError
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
+from models import remarks
 from models.postprocessing.probabilities import (
     EventContext,
     pairs_for_hazard,
     rolling_event_probabilities,
 )
-from models.postprocessing.stacking_evaluation import add_combined
+from models.postprocessing.rolling_stacking import add_combined
 from models.publishing import publish, yearly_weights
 from models.training import (
     DIMS,
@@ -31,12 +32,18 @@ from models.training import (
     train_model,
 )
 
-LEAST_YEARS = 15  # of record: fewer leave too few test years for a verdict
-LEAST_VALID = 0.8  # share of a test year's issue days that must have an outcome
-SHARE_FIRST = 0.6  # of the record, at most, for the first training
-RETRAIN_YEARS = 3  # after which everything is refitted; every year costs three times as much
-SEARCH_GROWTH = 1.5  # of the record, after which boosting rounds are chosen anew
-WEATHER_YEARS = 8  # newest test years, with the weather model: older forecasts are of other models
+MIN_YEARS = 15
+"""Years of record: fewer leave too few test years for a verdict."""
+MIN_VALID = 0.8
+"""Share of a test year's issue days that must have an outcome."""
+MAX_FIRST = 0.6
+"""Share of the record that the first training takes at most."""
+RETRAIN_YEARS = 3
+"""Years after which everything is refitted; every year costs three times as much."""
+SEARCH_GROWTH = 1.5
+"""How many times as long a record is, when boosting rounds are chosen anew."""
+WEATHER_YEARS = 8
+"""The newest test years, with weather forecasts; older ones are of other forecast models."""
 
 
 class TooShort(RiskError):
@@ -44,13 +51,13 @@ class TooShort(RiskError):
 
 
 def reasons_missing(hazard: Hazard, observations: xr.Dataset) -> str | None:
-    """Why a hazard cannot be assessed on this record, in words, or None."""
+    """Why a hazard cannot be assessed on this record, in words; None where it can."""
     lacking = [
         name
         for name in hazard.requires
         if name not in observations or not bool(np.isfinite(observations[name]).any())
     ]
-    return f"the record has no {' and no '.join(lacking)}" if lacking else None
+    return remarks.variables_missing(lacking) if lacking else None
 
 
 def record_years(observations: xr.Dataset) -> float:
@@ -60,19 +67,21 @@ def record_years(observations: xr.Dataset) -> float:
 
 def require_years(observations: xr.Dataset, region: Region) -> None:
     """Raises TooShort when the record is shorter than a backtest needs."""
-    if round(record_years(observations), 1) < LEAST_YEARS:
+    if round(record_years(observations), 1) < MIN_YEARS:
         raise TooShort(
-            f"region {region.name}: the record holds {record_years(observations):.1f} years, a backtest needs {LEAST_YEARS};"
-            " add earlier years to its sources."
+            f"region {region.name}: the record holds {record_years(observations):.1f} years, "
+            f"a backtest needs {MIN_YEARS}; add earlier years to its sources."
         )
 
 
 def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
-    """Calendar years a fold may test: complete ones after the first training, which is min(the hazard's, 60 % of the record)."""
+    """Calendar years a fold may test: complete ones after the first training.
+
+    The first training takes the hazard's ``first_years``, at most MAX_FIRST of the record.
+    """
     times = pd.DatetimeIndex(observations["time"].values)
-    first = times[0] + pd.Timedelta(
-        days=365.25 * min(hazard.backtesting.first_years, SHARE_FIRST * record_years(observations))
-    )
+    years = min(hazard.backtesting.first_years, MAX_FIRST * record_years(observations))
+    first = times[0] + pd.Timedelta(days=365.25 * years)
     return [
         year
         for year in range(times[0].year, times[-1].year + 1)
@@ -104,22 +113,20 @@ class Fold:
     def predictions(self, archive: Mapping[str, xr.Dataset]) -> xr.Dataset:
         """Every forecaster's probability and the outcome, NaN where nothing is scored.
 
-        ``weather`` where ``archive`` allows it.
+        ``weather`` where ``archive``, pairs of weather forecasts and observations, allows it.
         """
-        made = forecasters(
-            self.model,
-            self.observations,
-            self.outcome["init_time"].values,
-            self.delays,
-            self.options,
+        issue_days = self.outcome["init_time"].values
+        predicted = forecasters(
+            self.model, self.observations, issue_days, self.delays, self.options
         ).drop_vars("days_late")
         if archive:
-            made = made.assign(weather=(self.outcome.dims, self.weather(archive)))
-        made = made.where(np.isfinite(self.outcome.values))
-        return made.assign(outcome=(self.outcome.dims, self.outcome.values)).astype(np.float32)
+            predicted = predicted.assign(weather=(self.outcome.dims, self.weather(archive)))
+        predicted = predicted.where(np.isfinite(self.outcome.values))
+        outcome = (self.outcome.dims, self.outcome.values)
+        return predicted.assign(outcome=outcome).astype(np.float32)
 
     def weather(self, archive: Mapping[str, xr.Dataset]) -> np.ndarray:
-        """The weather model's probability by rolling origin, NaN where it is silent."""
+        """The weather model's probability by rolling origin, NaN where it has none."""
         days = self.outcome["init_time"].values
         context = EventContext(self.hazard, self.observations, self.model.normals, self.options)
         return rolling_event_probabilities(context, archive, days).values
@@ -133,8 +140,8 @@ def backtest(
     Dataset (cell, level, init_time, location): ``model``, ``persistence``, ``climatology``,
     ``climatology_smoothed``, ``published``, ``outcome`` and, where the hazard has one, ``overlap``;
     float32, NaN where there was nothing to score. Where ``forecasts``, as Store.forecasts gives
-    them, say anything of the newest WEATHER_YEARS test years, also ``weather``, the weather
-    model's, ``both`` and ``published_with_weather``. Raises TooShort.
+    them, cover any of the newest WEATHER_YEARS test years, also ``weather``, the weather model's,
+    ``both`` and ``published_with_weather``. Raises TooShort.
     """
     require_years(observations, region)
     observations = observations.load()
@@ -145,21 +152,21 @@ def backtest(
         for fold in folds(hazard, observations, region)
     ]
     if not tested:
-        days = f"{LEAST_VALID:.0%} of its {hazard.title.lower()} days observed"
+        days = f"{MIN_VALID:.0%} of its {hazard.title.lower()} days observed"
         raise TooShort(
             f"region {region.name}: no test year of the record has {days}; fill the gaps."
         )
     options = options_for(hazard, region, observations)
-    made = joined(hazard, tested, delays_of(observations)).assign_attrs(
+    out_of_fold = joined(hazard, tested, delays_of(observations)).assign_attrs(
         warm_season=list(options.warm_season)
     )
-    if "weather" not in made or not np.isfinite(made["weather"].values).any():
-        return made.drop_vars("weather", errors="ignore")
-    return add_combined(hazard, made)
+    if "weather" not in out_of_fold or not np.isfinite(out_of_fold["weather"].values).any():
+        return out_of_fold.drop_vars("weather", errors="ignore")
+    return add_combined(hazard, out_of_fold)
 
 
 def joined(hazard: Hazard, tested: Sequence[xr.Dataset], delays: Mapping[str, int]) -> xr.Dataset:
-    """The test years' predictions one after the other, and the number published of them."""
+    """The test years' predictions one after the other, with the ``published`` probability."""
     together = xr.concat(tested, dim="init_time")
     published = publish(yearly_weights(hazard, together), together)
     return together.assign(published=(DIMS, published.astype(np.float32))).assign_attrs(
@@ -186,7 +193,7 @@ def folds(hazard: Hazard, observations: xr.Dataset, region: Region) -> Iterator[
 
 
 def training_before(hazard: Hazard, observations: xr.Dataset, year: int) -> xr.Dataset:
-    """The record a model that is tested in ``year`` may learn from: until ``gap_days`` before it."""
+    """What a model that is tested in ``year`` may learn from: until ``gap_days`` before it."""
     return observations.sel(
         time=slice(
             None, pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.backtesting.gap_days + 1)
@@ -199,13 +206,9 @@ def _outcome(
 ) -> xr.DataArray | None:
     """What happened after the issue days of a test year; None where it is mostly unobserved."""
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
-    known = observations.sel(
-        time=slice(
-            pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.memory_days),
-            pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach),
-        )
-    )
-    margins = hazard.margins(known, model.normals, options)
+    first = pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.memory_days)
+    last = pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach)
+    margins = hazard.margins(observations.sel(time=slice(first, last)), model.normals, options)
     outcome = build_outcome(hazard, margins, model.normals, options).sel(init_time=str(year))
     measured = ~np.isnan(margins.values).all(axis=(0, 1))
     issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[
@@ -214,6 +217,6 @@ def _outcome(
     outcome = outcome.sel(init_time=np.isin(outcome["init_time"].values, issue_days))
     expected = (hazard.applies(issue_days, model.normals, options) == 1)[..., measured].sum()
     valid = np.isfinite(outcome.values[:, 0])
-    if not expected or valid.sum() < LEAST_VALID * expected:
+    if not expected or valid.sum() < MIN_VALID * expected:
         return None
     return outcome.isel(init_time=valid.any(axis=(0, 2)))

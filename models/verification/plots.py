@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from models.verdicts import NOT_ASSESSED
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -24,16 +26,8 @@ FORECASTERS = {
     "persistence": ("known state", "#718096", "s"),
     "model": ("model", "#2b6cb0", "o"),
 }
-SHARES = (
-    0.0,
-    0.25,
-    0.5,
-    0.75,
-    0.9,
-    0.95,
-    0.98,
-    1.0,
-)  # of the forecasts below each bin's edge: fine where chances are high
+SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 1.0)
+"""Share of the forecasts below each edge of a bin: fine where probabilities are high."""
 REFERENCES = {
     "climatology": "better than the calendar",
     "persistence": "better than what is already known",
@@ -42,13 +36,14 @@ GREY = "#718096"
 
 
 def skill_by_lead(rows: pd.DataFrame, path: Path) -> Path:
-    """Draw the Brier skill of one hazard's cells with 95 % intervals, against each baseline, and save it as PNG.
+    """Draw the Brier skill of one hazard's cells against each baseline, as PNG; returns its path.
 
-    ``rows``: one hazard's rows of models.scores.assess; cells that were not assessed are left out.
+    With 95 % intervals. ``rows``: one hazard's rows of scores.assess; those that were not assessed
+    are left out.
     """
     figure = _figure(11.0, 4.6)
     slots = _slots(rows)
-    assessed = rows[rows["verdict"] != "not assessed"]
+    assessed = rows[rows["verdict"] != NOT_ASSESSED]
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (reference, words) in zip(panels, REFERENCES.items(), strict=True):
         for shift, (level, style) in zip((-0.18, 0.0, 0.18), LEVELS.items(), strict=True):
@@ -70,10 +65,10 @@ def skill_by_lead(rows: pd.DataFrame, path: Path) -> Path:
 
 
 def reliability_diagram(out_of_fold: xr.Dataset, rows: pd.DataFrame, path: Path) -> Path:
-    """Draw how often events came when a chance was given, by level, all cells together, above how often it was given; PNG.
+    """Draw a reliability diagram of each level, all cells together, as PNG; returns its path.
 
-    ``out_of_fold``: models.backtest.backtest's, each forecaster and ``outcome`` (cell, level, init_time, location). Points are
-    bins of the forecast probability.
+    Points are bins of the forecast probability, above a histogram of it. ``out_of_fold``: each
+    forecaster and ``outcome`` (cell, level, init_time, location), see verification.backtest.
     """
     figure = _figure(11.0, 5.2)
     grid = figure.subplots(2, 3, sharex="col", gridspec_kw={"height_ratios": (3.2, 1.0)})
@@ -108,21 +103,20 @@ def _skill(
     shift: float,
     style: tuple[str, str, str],
 ) -> None:
-    words, colour, marker = style
+    """Draw one level's skill against a reference; ``slots``: positions, ``style``: of LEVELS."""
+    label, colour, marker = style
     name = f"bss_{reference}"
     rows = rows[rows[name].notna()].sort_values(["window_days", "lead_days"])
     if rows.empty:
         return
-    at = [
-        slots.index(slot) + shift
-        for slot in zip(rows["lead_days"], rows["window_days"], strict=True)
-    ]
+    cells = zip(rows["lead_days"], rows["window_days"], strict=True)
+    position = [slots.index(cell) + shift for cell in cells]
     value = rows[name].to_numpy(float)
     spread = np.nan_to_num(
         [value - rows[f"{name}_low"].to_numpy(float), rows[f"{name}_high"].to_numpy(float) - value]
     ).clip(0.0)
     axes.errorbar(
-        at,
+        position,
         value,
         yerr=spread,
         color=colour,
@@ -131,7 +125,7 @@ def _skill(
         linestyle="none",
         elinewidth=1.4,
         capsize=2.5,
-        label=words,
+        label=label,
     )
 
 
@@ -139,7 +133,7 @@ def _reliability(
     upper: Axes, lower: Axes, out_of_fold: xr.Dataset, level: int, forecaster: str
 ) -> float:
     """Draw one forecaster's curve and histogram; returns the highest value drawn."""
-    words, colour, marker = FORECASTERS[forecaster]
+    label, colour, marker = FORECASTERS[forecaster]
     cells = out_of_fold.sel(level=level).transpose("cell", "init_time", "location")
     probability, outcome = cells[forecaster].to_numpy(), cells["outcome"].to_numpy()
     years = np.broadcast_to(cells["init_time"].dt.year.to_numpy()[None, :, None], outcome.shape)
@@ -147,11 +141,11 @@ def _reliability(
     probability, happened, years = probability[valid], outcome[valid], years[valid]
     if not happened.any():
         return 0.0
-    said, came, low, high = binned(probability, happened, years)
-    errors = np.array([came - low, high - came]).clip(0.0)
+    forecast, observed, low, high = binned(probability, happened, years)
+    errors = np.array([observed - low, high - observed]).clip(0.0)
     upper.errorbar(
-        said,
-        came,
+        forecast,
+        observed,
         yerr=errors,
         color=colour,
         marker=marker,
@@ -159,11 +153,11 @@ def _reliability(
         linewidth=1.2,
         elinewidth=0.9,
         capsize=2,
-        label=words,
+        label=label,
     )
     counts, edges = np.histogram(probability, bins=np.linspace(0.0, 1.0, 41))
     lower.stairs(np.where(counts > 0, counts, np.nan), edges, color=colour, linewidth=1.3)
-    return float(max(said.max(), high.max())) * 1.08
+    return float(max(forecast.max(), high.max())) * 1.08
 
 
 def binned(
@@ -173,17 +167,18 @@ def binned(
     shares: Sequence[float] = SHARES,
     draws: int = 400,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean forecast, observed frequency and its 95 % interval (low, high) between the quantiles ``shares`` of the forecasts.
+    """Mean forecast, observed frequency and its 95 % interval (low, high) of each bin.
 
-    ``probability``, ``event`` (0 or 1) and ``year`` are 1-d, of one length, without NaN. Equal forecasts share a bin. The
-    interval comes from drawing whole years anew: days and leads of one summer are not independent.
+    Bins lie between the quantiles ``shares`` of the forecasts; equal forecasts share a bin.
+    ``probability``, ``event`` (0 or 1) and ``year``: (case,), without NaN. The interval comes from
+    drawing whole years anew: days and leads of one summer are not independent.
     """
     edges = np.unique(np.quantile(probability, shares))
     _, years = np.unique(year, return_inverse=True)
     count = len(shares) - 1
-    place = years * count + np.searchsorted(edges[1:-1], probability, side="right")
+    year_and_bin = years * count + np.searchsorted(edges[1:-1], probability, side="right")
     size, events, total = (
-        np.bincount(place, weights, minlength=(years.max() + 1) * count).reshape(-1, count)
+        np.bincount(year_and_bin, weights, minlength=(years.max() + 1) * count).reshape(-1, count)
         for weights in (None, event, probability)
     )
     filled = size.sum(axis=0) > 0

@@ -1,0 +1,111 @@
+"""The state model and the weather model combined, in a live forecast of one hazard.
+
+models.verification.weather_scores decides by the backtest which cells are to hold weather
+forecasts; here they do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from features.hazards import LEVELS, Hazard
+from models.assembly import HazardIssue
+from models.postprocessing.probabilities import (
+    EventContext,
+    pairs_for_hazard,
+    rolling_event_probabilities,
+)
+from models.postprocessing.rolling_stacking import WITH_WEATHER, stacking_weights
+from models.postprocessing.stacking import combine, has_weather
+from models.publishing import live_weights, publish
+from models.training import Model
+from models.verdicts import COMBINED, NOT_ASSESSED, PROVISIONAL
+
+
+class Combined(NamedTuple):
+    """What weather forecasts add to a hazard's forecast: (cell, level, init_time, location).
+
+    ``probability``: of both models combined. ``weather``: the weather model's own. ``wanted``:
+    where the combined one is to be published, ``used``: where it is. ``verdict`` (cell, level).
+    ``weights`` of the two models. ``left_out``: sentences on weather forecasts that are not used.
+    """
+
+    probability: np.ndarray
+    weather: np.ndarray
+    wanted: np.ndarray
+    used: np.ndarray
+    verdict: np.ndarray
+    weights: xr.DataArray
+    left_out: list[str]
+
+
+def combine_live(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Combined:
+    """The combined model of an issue day; ``forecasts`` as training.forecasters makes them."""
+    hazard, shape = issue.hazard, forecasts["model"].shape
+    archive = pairs_for_hazard(hazard, issue.forecasts, issue.observations)
+    weights = stacking_weights(issue.backtest, len(hazard.cells))
+    if not archive:
+        missing, never = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        verdict = np.full(shape[:2], NOT_ASSESSED, dtype=object)
+        return Combined(missing, missing, never, never, verdict, weights, [])
+    context = EventContext(hazard, issue.observations, model.normals, issue.options)
+    ahead = rolling_event_probabilities(context, archive, issue.init_times)
+    weather: np.ndarray = ahead.values
+    probability = combine(weights, forecasts["model"].values, weather)
+    published, verdict = _decisions(issue)
+    wanted = np.array(np.broadcast_to(published[:, None, None, None], shape))
+    assessable = np.asarray(np.isfinite(forecasts["climatology"].values))
+    whole = (has_weather(weather) | ~assessable).all(axis=1, keepdims=True)
+    used: np.ndarray = wanted & whole & assessable
+    left_out = ahead.attrs["left_out"]
+    return Combined(probability, weather, wanted, used, verdict, weights, left_out)
+
+
+def _decisions(issue: HazardIssue) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each cell is to be the combined probability (cell,), and its verdict (cell, level).
+
+    Provisional where no day with weather forecasts was ever backtested.
+    """
+    cells = issue.hazard.cells
+    both = issue.weather_scores[issue.weather_scores["stage"] == COMBINED]
+    verdicts = both.set_index(["lead_days", "window_days", "level"])["verdict"].to_dict()
+    decided = both.groupby(["lead_days", "window_days"])["published"].first().to_dict()
+    published = [decided.get((cell.lead_days, cell.window_days), True) for cell in cells]
+    verdict = [
+        [verdicts.get((cell.lead_days, cell.window_days, level), PROVISIONAL) for level in LEVELS]
+        for cell in cells
+    ]
+    return np.array(published, dtype=bool), np.array(verdict, dtype=object)
+
+
+def with_state_of(combined: Combined, forecasts: xr.Dataset) -> Combined:
+    """The combined model where the state model's probability is that of other ``forecasts``."""
+    if not combined.used.any():
+        return combined
+    probability = combine(combined.weights, forecasts["model"].values, combined.weather)
+    return combined._replace(probability=probability)
+
+
+def weights_with_weather(
+    hazard: Hazard, backtest: xr.Dataset | None, used: np.ndarray
+) -> np.ndarray:
+    """Weights of the forecasters, the combined model the first of them where it is ``used``.
+
+    (forecaster, cell, level or 1, init_time, location).
+    """
+    without = live_weights(hazard, backtest)
+    if not used.any():
+        return without
+    if backtest is not None and "both" not in backtest:
+        backtest = None
+    return np.where(used, live_weights(hazard, backtest, WITH_WEATHER), without)
+
+
+def publish_combined(weights: np.ndarray, forecasts: xr.Dataset, combined: Combined) -> np.ndarray:
+    """The published probability: (cell, level, init_time, location)."""
+    probabilities = {str(name): part.values for name, part in forecasts.data_vars.items()}
+    probabilities["model"] = np.where(combined.used, combined.probability, probabilities["model"])
+    return publish(weights, probabilities)

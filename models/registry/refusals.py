@@ -1,0 +1,124 @@
+"""What SQLite or the disk refuses, said in one sentence with its cure: RegistryError."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+
+from configs import RiskError
+
+
+class RegistryError(RiskError):
+    """A registry that cannot be opened, read or written."""
+
+
+class HasDatabase(Protocol):
+    """An object whose methods read and write MLflow's database."""
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        ...
+
+
+Owner = TypeVar("Owner", bound=HasDatabase)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Refusal(NamedTuple):
+    """What a code of SQLite or of the operating system means, and what cures it."""
+
+    state: str
+    cure: str
+
+
+_LOCKED = _Refusal(
+    "it locked by another process",
+    "wait until that process is done, or stop it, then run this again",
+)
+_READ_ONLY = _Refusal(
+    "that it may not be written to",
+    "give this user the right to write the file and its folder, or mount their disk for writing",
+)
+_FULL = _Refusal("its disk full", "make room there, then run this again")
+_UNOPENED = _Refusal(
+    "that it cannot be opened",
+    "look that it is a file in a folder, both of which this user may read and write",
+)
+_CORRUPT = _Refusal(
+    "a file SQLite cannot read", "restore it from a copy, or move it away and train anew"
+)
+_SQLITE_REFUSALS = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CANTOPEN: _UNOPENED,
+    sqlite3.SQLITE_IOERR: _Refusal(
+        "a disk that fails to read or write it", "see to the disk, then run this again"
+    ),
+    sqlite3.SQLITE_NOTADB: _CORRUPT,
+    sqlite3.SQLITE_CORRUPT: _CORRUPT,
+    sqlite3.SQLITE_ERROR: _Refusal(
+        "tables of another version of MLflow",
+        "install the version that it was last used with, or restore it from a copy",
+    ),
+}
+_OS_REFUSALS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _READ_ONLY,
+    errno.EPERM: _READ_ONLY,
+}
+
+
+def explains_refusals(
+    method: Callable[Concatenate[Owner, P], R],
+) -> Callable[Concatenate[Owner, P], R]:
+    """The method, raising RegistryError where SQLite or the disk refuses what it wants."""
+
+    @functools.wraps(method)
+    def call(self: Owner, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except RiskError:
+            raise
+        except Exception as error:
+            if refusal := _refusal_of(self.database, error):
+                raise refusal from None
+            raise
+
+    return call
+
+
+def _refusal_of(database: Path, error: Exception) -> RegistryError | None:
+    """The sentence for an error that its reader can cure, else None."""
+    sqlite_error = _sqlite_error(error)
+    if sqlite_error is not None:  # the low byte of an extended code is the code itself
+        code = getattr(sqlite_error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF
+        refusal, path, words = _SQLITE_REFUSALS.get(code), database, str(sqlite_error)
+    elif isinstance(error, OSError):
+        refusal = _OS_REFUSALS.get(error.errno or 0)
+        path, words = Path(error.filename or database.parent), error.strerror or ""
+    else:
+        return None
+    if refusal is None:
+        return None
+    return RegistryError(
+        f"model registry {path}: found {refusal.state} ({words}), "
+        f"expected MLflow's database and files, to read and write; {refusal.cure}."
+    )
+
+
+def _sqlite_error(error: BaseException | None) -> sqlite3.Error | None:
+    """SQLite's own error behind one of SQLAlchemy's or MLflow's."""
+    while error is not None and not isinstance(error, sqlite3.Error):
+        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
+    return error
