@@ -190,8 +190,8 @@ def fit(hazard: str | Hazard, observations: xr.Dataset, region: Region) -> Model
     Raises:
         RiskError: No hazard has that name, or the record lacks a variable that it requires.
     """
-    from models.backtest import reasons_missing
     from models.training import fit_model
+    from models.verification.backtest import reasons_missing
 
     declared = _hazard(hazard)
     if reason := reasons_missing(declared, observations):
@@ -275,8 +275,8 @@ def backtest(hazard: str | Hazard, observations: xr.Dataset, region: Region) -> 
         TooShort: The record has fewer than 15 years, or no year is observed well enough.
         RiskError: No hazard has that name, or the record lacks a variable that it requires.
     """
-    from models.backtest import backtest as test
-    from models.backtest import reasons_missing
+    from models.verification.backtest import backtest as test
+    from models.verification.backtest import reasons_missing
 
     declared = _hazard(hazard)
     if reason := reasons_missing(declared, observations):
@@ -298,7 +298,7 @@ def score(backtested: xr.Dataset | Mapping[str, xr.Dataset], region: Region) -> 
         ``bss_persistence`` with 95 % intervals (0 is the baseline, 1 is perfect), ``roc_area``,
         ``reliability``, ``resolution`` and ``verdict``.
     """
-    from models.scores import assess
+    from models.verification.scores import assess
 
     named = cast("Mapping[str, xr.Dataset]", backtested)
     if "outcome" in named:  # one Dataset, which maps names to its variables
@@ -323,7 +323,8 @@ def model_store(home: str | Path | None = None) -> str:
     Raises:
         RiskError: The store cannot be opened, read or written.
     """
-    from models.registry import Registry, quieten
+    from models.registry import Registry
+    from models.registry.database import quieten
 
     quieten()
     settings = Settings(Path(home).expanduser().resolve()) if home else Settings.from_environment()

@@ -123,7 +123,9 @@ def two_versions(
     home: Settings, tmp_path: Path, write_record: Callable[..., Region]
 ) -> Callable[[str], Region]:
     """A function that registers a champion and a candidate of a region's hazard in a home."""
-    from models.registry import Admission, Registry, Training
+    from models.registry import Registry
+    from models.registry.tracking import TrainingRun
+    from models.registry.versions import Admission
 
     def register(hazard: str) -> Region:
         region = write_record(tmp_path / "region", years=15.2)
@@ -132,7 +134,7 @@ def two_versions(
             cr.fit(hazard, observations, region),
             cr.backtest(hazard, observations, region),
         )
-        registry, training = Registry(home), Training(observations)
+        registry, training = Registry(home), TrainingRun(observations)
         versions = (
             (model, tested, Admission()),
             (
