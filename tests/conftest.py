@@ -48,7 +48,10 @@ def _is_here(host: Any) -> bool:
 
 
 def _stays_here(event: str, arguments: tuple[Any, ...]) -> None:
-    """Audit hook: refuses what would leave the loopback address, in any thread and whoever asks; Unix sockets stay on the machine."""
+    """Audit hook: refuses what would leave the loopback address, in any thread and whoever asks.
+
+    Unix sockets stay on the machine.
+    """
     if not event.startswith("socket."):
         return
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg") and arguments[0].family in (
@@ -96,7 +99,10 @@ FITTED = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is made once a session run in one process; else a file's tests stay together. First: pytest-xdist reads it."""
+    """Tests that share what is made once a session run in one process.
+
+    Else a file's tests stay together. First: pytest-xdist reads it.
+    """
     for item in items:
         group = (
             "fitted"
@@ -183,7 +189,10 @@ def write_record() -> Callable[..., Region]:
         name: str = "testland",
         start: str = "1990-01-01",
     ) -> Region:
-        """``years`` whole years of made-up days from ``start``; the region's clock is its record."""
+        """``years`` whole years of made-up days from ``start``.
+
+        The region's clock is its record.
+        """
         random = np.random.default_rng(seed)
         inbox = folder / "inbox"
         inbox.mkdir(parents=True, exist_ok=True)

@@ -84,7 +84,10 @@ def tree(path: Path) -> ast.Module:
 
 
 def imported(path: Path) -> set[str]:
-    """Every module a file imports, at its top or inside a function; "a.b" and "a.b.c" for ``from a.b import c``."""
+    """Every module a file imports, at its top or inside a function.
+
+    "a.b" and "a.b.c" for ``from a.b import c``.
+    """
     names: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):

@@ -86,7 +86,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window. Not for the whole session: Playwright's loop would be in the way of other tests' loops."""
+    """Debian's Chromium without a window.
+
+    Not for the whole session: Playwright's loop would be in the way of other tests' loops.
+    """
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("needs the browser chromium (apt-get install chromium)")

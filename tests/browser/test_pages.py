@@ -14,7 +14,10 @@ from pypdf import PageObject, PdfReader
 
 WIDTHS = (360, 768, 1440)
 LEAST_TYPE = 4.5
-"""Points. Chromium shrinks a sheet whose tables are too wide for it; below this nobody can read them."""
+"""Points.
+
+Chromium shrinks a sheet whose tables are too wide for it; below this nobody can read them.
+"""
 
 # Elements that must take the focus. Of a group of radio buttons the Tab key reaches the chosen one, arrow keys the others.
 FOCUSABLE = """() => {

@@ -57,7 +57,10 @@ REAL = {
 
 
 def dimensions(units: str) -> tuple[Fraction, ...]:
-    """Exponents of kg, m, s and K of a UDUNITS text such as "m3 s-1". Raises ValueError or KeyError when it does not parse."""
+    """Exponents of kg, m, s and K of a UDUNITS text such as "m3 s-1".
+
+    Raises ValueError or KeyError when it does not parse.
+    """
     total = [Fraction(0)] * 4
     for token in units.split(" "):
         parsed = re.fullmatch(r"([A-Za-z%]+|1)(-?\d+)?", token)

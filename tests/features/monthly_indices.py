@@ -7,10 +7,13 @@ from features.indices import LogLogistic, ZeroGamma, standardised
 
 
 def monthly_spi(rain: np.ndarray, window: int, reference: np.ndarray | None = None) -> np.ndarray:
-    """SPI of the ``window`` months ending with each month, fitted for each calendar month; (month, location).
+    """SPI of the ``window`` months ending with each month, fitted for each calendar month.
 
-    ``rain`` mm, consecutive months from any one on. ``reference`` (month,): True for the months that are fitted, all
-    unless given. NaN where a month of the window is missing, and where why_undefined says why.
+    (month, location).
+
+    ``rain`` mm, consecutive months from any one on. ``reference`` (month,): True for the months
+    that are fitted, all unless given. NaN where a month of the window is missing, and where
+    why_undefined says why.
     """
     return _monthly(rain, window, reference, ZeroGamma)
 
@@ -18,7 +21,10 @@ def monthly_spi(rain: np.ndarray, window: int, reference: np.ndarray | None = No
 def monthly_spei(
     balance: np.ndarray, window: int, reference: np.ndarray | None = None
 ) -> np.ndarray:
-    """SPEI of the ``window`` months ending with each month from precipitation minus PET, mm; as monthly_spi."""
+    """SPEI of the ``window`` months ending with each month from precipitation minus PET, mm.
+
+    As monthly_spi.
+    """
     return _monthly(balance, window, reference, LogLogistic)
 
 

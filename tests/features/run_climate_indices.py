@@ -1,4 +1,6 @@
-"""Indices as climate-indices has them. Run as a process of its own: to import it changes the root logger.
+"""Indices as climate-indices has them.
+
+Run as a process of its own: to import it changes the root logger.
 
 Arguments: an .npz with the inputs that test_indices_peers.py writes, and the .npz to write.
 """

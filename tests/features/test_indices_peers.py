@@ -1,4 +1,7 @@
-"""Indices beside references not written here; each bound is the largest difference that features/indices.py states."""
+"""Indices beside references not written here.
+
+Each bound is the largest difference that features/indices.py states.
+"""
 
 import logging
 import subprocess
@@ -51,7 +54,10 @@ def reference(shared: Path) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def balances(shared: Path) -> np.ndarray:
-    """Monthly precipitation minus PET of eleven cities, mm, as the R package SPEI ships them: (month, city)."""
+    """Monthly precipitation minus PET of eleven cities, mm, as the R package SPEI ships them.
+
+    (month, city).
+    """
     return pd.read_csv(shared / "indices_reference" / "spei_balance.txt", sep=r"\s+").to_numpy(
         float
     )
@@ -163,7 +169,10 @@ def test_distributions_of_daily_sums_are_those_of_climate_indices(peer, sums, wi
 
 @pytest.mark.parametrize("window", drought.WINDOWS)
 def test_the_drought_index_is_that_of_the_published_formulas(shared, window: int) -> None:
-    """Vicente-Serrano et al. 2010, eq. 8 to 13, on sums less their seasonal cycle, written without ours."""
+    """Vicente-Serrano et al.
+
+    2010, eq. 8 to 13, on sums less their seasonal cycle, written without ours.
+    """
     record = station(shared, "tunis")
     balance = record["precipitation"] - record["potential_evapotranspiration"]
     total = (

@@ -50,7 +50,10 @@ def rain_without_memory(years: int, seed: int) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def foretold() -> tuple[np.ndarray, np.ndarray]:
-    """The ensemble's level 1 chances and what happened: (cell, day); learnt on 30 years, tried on the 30 after."""
+    """The ensemble's level 1 chances and what happened: (cell, day).
+
+    Learnt on 30 years, tried on the 30 after.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drought, "CELLS", CELLS)
         patch.setattr(drought, "WINDOWS", (MONTHS, 2 * MONTHS))

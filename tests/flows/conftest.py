@@ -1,4 +1,7 @@
-"""A home in which ``daily`` has run once, and a way to give commands in it; every test here shares one Prefect server."""
+"""A home in which ``daily`` has run once, and a way to give commands in it.
+
+Every test here shares one Prefect server.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ def ready(
     write_record: Callable[..., Region],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Ready:
-    """15 years of one place, its models trained, its first report published. Tests that change it copy it."""
+    """15 years of one place, its models trained, its first report published.
+
+    Tests that change it copy it.
+    """
     settings = Settings(tmp_path_factory.mktemp("ready"))
     region = write_record(
         tmp_path_factory.mktemp("region"), years=15, name="smallville", variables=VARIABLES

@@ -144,7 +144,10 @@ def last_run(ready: Any) -> Any:
 def test_a_source_that_is_down_leaves_yesterdays_record_in_use(
     ready, command: Callable, tmp_path: Path, monkeypatch
 ) -> None:
-    """The source's own door is shut (its fetch raises what a dead service raises); everything else is real."""
+    """The source's own door is shut (its fetch raises what a dead service raises).
+
+    Everything else is real.
+    """
     import sources
     from data_contracts.batch import SourceUnavailable
     from flows import pull

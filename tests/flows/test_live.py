@@ -1,4 +1,7 @@
-"""A region of live services on its first morning: pull, learn, publish; and the same morning again."""
+"""A region of live services on its first morning: pull, learn, publish.
+
+And the same morning again.
+"""
 
 from __future__ import annotations
 

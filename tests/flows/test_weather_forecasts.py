@@ -151,7 +151,10 @@ def test_a_lead_that_cannot_be_used_is_left_out_with_the_reason(
     tmp_path: Path,
     command: Callable,
 ) -> None:
-    """Seen by the error model's own check; the other leads speak on, if it was not all of them, and the past does where none is left."""
+    """Seen by the error model's own check.
+
+    The other leads speak on, if it was not all of them, and the past does where none is left.
+    """
     settings = copied(trained, tmp_path)
     command(settings, "daily", with_runs(region, tmp_path, spoil).path)
     notes = published(settings, region)[1]["notes"]

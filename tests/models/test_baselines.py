@@ -108,7 +108,10 @@ def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
 
 
 def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(record: xr.Dataset) -> None:
-    """Drought 90 days ahead over 90 days is the calendar's; 30 days ahead over 365 nearly decided."""
+    """Drought 90 days ahead over 90 days is the calendar's.
+
+    30 days ahead over 365 nearly decided.
+    """
     training, _, _ = learnt("drought", record)
     share = overlap_of(training.hazard, training.features)[:, 0]
     far, near = (share[number][np.isfinite(share[number])] for number in (2, 3))

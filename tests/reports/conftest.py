@@ -92,7 +92,11 @@ def make(
     seed: int = 1,
     languages: tuple[str, ...] = ("en",),
 ) -> Made:
-    """A made-up forecast; ``colour`` paints every cell, ``silent`` hazards have no numbers, ``history`` is full, nan or none."""
+    """A made-up forecast.
+
+    ``colour`` paints every cell, ``silent`` hazards have no numbers, ``history`` is full, nan or
+    none.
+    """
     rng = np.random.default_rng(seed)
     ids = [f"p{i:02d}" for i in range(n_places)]
     spoken = (names or NAMES)[:n_places]

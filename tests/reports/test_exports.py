@@ -121,7 +121,10 @@ def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
 
 @pytest.mark.parametrize("n_places", [1, 16])
 def test_netcdf_is_what_cf_asks(made, tmp_path: Path, n_places):
-    """The compliance checker finds nothing wrong; what it recommends is another order of dimensions, which are the project's."""
+    """The compliance checker finds nothing wrong.
+
+    What it recommends is another order of dimensions, which are the project's.
+    """
     write_netcdf(
         _like_a_models(made(n_places=n_places, hazards=ALL).forecast), tmp_path / "forecast.nc"
     )

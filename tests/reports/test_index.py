@@ -257,7 +257,10 @@ def test_the_front_pages_are_in_every_language_of_the_reports(made, home, tag, w
 
 
 def test_the_scoreboard_says_in_words_and_figures_how_each_hazard_fares(made, home):
-    """By the scores of the newest report that has any; a chance beats the calendar where its verdict is skilful or known."""
+    """By the scores of the newest report that has any.
+
+    A chance beats the calendar where its verdict is skilful or known.
+    """
     one = made(issued="2003-06-12")
     one.publish(home.published / "made-up" / "2003-06-12")
     made(issued="2003-06-13", scored=False).publish(home.published / "made-up" / "2003-06-13")

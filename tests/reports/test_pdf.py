@@ -119,7 +119,10 @@ def test_arabic_is_shaped_and_its_sheet_runs_from_the_right() -> None:
 
 
 def test_arabic_in_a_drawing_is_joined_and_in_the_order_of_the_eye() -> None:
-    """WeasyPrint draws a drawing's text letter by letter from the left; other scripts stay as they are."""
+    """WeasyPrint draws a drawing's text letter by letter from the left.
+
+    Other scripts stay as they are.
+    """
     words = ["\u2067٨ من 10\u2069", "خميس & <b>", "Saïdia & 7"]
     seen = [in_order_of_the_eye(text) for text in words]
     assert seen == ["10 ﻦﻣ ٨", "<b> & ﺲﻴﻤﺧ", "Saïdia & 7"]
@@ -233,7 +236,10 @@ def test_a_location_inside_another_stays_in_front_of_it() -> None:
     ],
 )
 def test_a_name_spoils_no_sheet(made: Callable, name: str) -> None:
-    """Drawings are XML, which a stray sign would empty; a name is text on the sheet, as far as paper can hold it."""
+    """Drawings are XML, which a stray sign would empty.
+
+    A name is text on the sheet, as far as paper can hold it.
+    """
     places = tuple(
         Location(id=f"p{i:02d}", names={"en": f"{name}{i}"}, latitude=34 + i, longitude=-2 - i)
         for i in range(2)

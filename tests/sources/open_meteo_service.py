@@ -44,7 +44,11 @@ def values(parameter: str, latitude: float, longitude: float, numbers: Any) -> A
 
 @dataclass
 class OpenMeteo:
-    """Answers by path. ``change``: alters a reply before it is sent. ``published``: the last day the archive has values for."""
+    """Answers by path.
+
+    ``change``: alters a reply before it is sent. ``published``: the last day the archive has values
+    for.
+    """
 
     published: date
     newest_run: datetime
@@ -160,7 +164,10 @@ class OpenMeteo:
 
 
 def hour_value(name: str, hour: int, member: int = 0) -> float:
-    """20 degC and up to 5 more or less in the day; rain 1 mm every hour; each member 0.01 more, previous runs by their age 0.1 more."""
+    """20 degC and up to 5 more or less in the day; rain 1 mm every hour.
+
+    Each member 0.01 more, previous runs by their age 0.1 more.
+    """
     age = int(name[-1]) if "previous_day" in name else 0
     daily = 5.0 * math.sin((hour - 9) / 24 * 2 * math.pi) if kind(name) == "temperature" else 0.0
     return round(LEVELS[kind(name)] + daily + 0.01 * member + 0.1 * age, 3)

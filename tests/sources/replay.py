@@ -21,7 +21,10 @@ HASTY = RetryPolicy(
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer that is no answer. ``cut``: only half of the body arrives; ``late``: seconds before anything arrives."""
+    """An answer that is no answer.
+
+    ``cut``: only half of the body arrives; ``late``: seconds before anything arrives.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +44,10 @@ class Asked:
 
 @dataclass
 class Service:
-    """``answer`` makes what a request gets, JSON or a Fault; ``faults`` are given out first, one a request."""
+    """``answer`` makes what a request gets, JSON or a Fault.
+
+    ``faults`` are given out first, one a request.
+    """
 
     answer: Callable[[Asked], Any]
     faults: list[Fault] = field(default_factory=list)
@@ -62,7 +68,10 @@ class Service:
 
 @contextmanager
 def serve(service: Service) -> Iterator[Service]:
-    """The service, listening on a free port of the loopback address until the block ends; ``url`` names it."""
+    """The service, listening on a free port of the loopback address until the block ends.
+
+    ``url`` names it.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

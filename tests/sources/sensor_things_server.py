@@ -54,7 +54,10 @@ def configure(folder: Path, port: int) -> None:
 
 
 def load(folder: Path) -> dict[str, object]:
-    """Fill the database. Ids of what was made: a Thing by place, a Datastream by place and property."""
+    """Fill the database.
+
+    Ids of what was made: a Thing by place, a Datastream by place and property.
+    """
     from django.utils.dateparse import parse_datetime
     from sensorthings.versions.v1_1.backends.django import models
 

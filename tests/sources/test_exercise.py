@@ -134,7 +134,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 @pytest.mark.parametrize("variants", [(), ("no_memory",)])
 def test_a_later_end_changes_no_earlier_day(variants: tuple[str, ...]) -> None:
-    """Records until one day, the day after and 400 days after agree on all days they share; so do their forecasts."""
+    """Records until one day, the day after and 400 days after agree on all days they share.
+
+    So do their forecasts.
+    """
     end = np.datetime64("1994-06-30")
     made = [simulate(world(70_012, variants), end + more) for more in (0, 1, 400)]
     for longer in made[1:]:
@@ -346,7 +349,10 @@ def test_a_change_of_model_changes_the_bias(run: Run, issued: Forecasts) -> None
 
 
 def test_what_a_forecast_knows_at_a_lead_is_what_has_been_revealed(run: Run) -> None:
-    """The known part of a standard normal innovation has the variance 1 - unknown(lead); the rest is independent of it."""
+    """The known part of a standard normal innovation has the variance 1 - unknown(lead).
+
+    The rest is independent of it.
+    """
     temperature = list(CHANNELS).index("temperature")
     parts = run.known.local[:, :, temperature, 0].astype(float)
     whole, at_lead = parts[0], parts[1:]
@@ -463,7 +469,10 @@ def test_the_truth_of_yesterday_is_what_happened(run: Run) -> None:
     ],
 )
 def test_the_truth_of_a_hazards_own_events(run: Run, name: str, history: int, issued: str) -> None:
-    """Each hazard's own function on the draws; on one draw that is the record itself it gives the record's events."""
+    """Each hazard's own function on the draws.
+
+    On one draw that is the record itself it gives the record's events.
+    """
     hazard, options = hazards()[name], HazardOptions()
     arrays = {
         variable: (("time", "location"), values.astype(np.float32))
@@ -630,7 +639,10 @@ def test_any_number_of_places_can_be_made_up(write_region: Callable[..., Region]
 def test_a_pull_adds_what_is_new_and_nothing_twice(
     write_region: Callable[..., Region], tmp_path: Path
 ) -> None:
-    """Pulled on two days, the store holds the bytes of one pull on the second; an unchanged day brings no new snapshot."""
+    """Pulled on two days, the store holds the bytes of one pull on the second.
+
+    An unchanged day brings no new snapshot.
+    """
     settings, known = Settings(tmp_path / "two"), sources()
     options = "members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15, places: 3, until: "
     for end, days in (("1997-03-01", 426), ("1997-03-01", 1), ("1997-03-04", 4)):

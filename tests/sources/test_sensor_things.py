@@ -1,4 +1,7 @@
-"""SensorThings: a real server's year, value by value; a service written from the standard (OGC 18-088, section 9) fails in every way."""
+"""SensorThings: a real server's year, value by value.
+
+A service written from the standard (OGC 18-088, section 9) fails in every way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SQL: a year of readings in a real PostgreSQL and in SQLite, pulled and compared value by value; what goes wrong is told."""
+"""SQL: a year of readings in a real PostgreSQL and in SQLite, pulled and compared value by value.
+
+What goes wrong is told.
+"""
 
 from __future__ import annotations
 

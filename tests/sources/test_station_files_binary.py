@@ -42,7 +42,10 @@ ISSUED = pd.DataFrame(
 def grid(
     table: pd.DataFrame = TABLE, keys: tuple[str, ...] = ("time", "location"), **units: str | None
 ) -> xr.Dataset:
-    """The table as CF would have it, each variable with its unit; ``units`` replaces some, None leaves one out."""
+    """The table as CF would have it, each variable with its unit.
+
+    ``units`` replaces some, None leaves one out.
+    """
     dataset = table.set_index(list(keys)).to_xarray()
     for name in dataset.data_vars:
         unit = units.get(str(name), VARIABLES[str(name)].units if name in VARIABLES else "1")
