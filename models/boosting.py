@@ -95,7 +95,8 @@ def _table(hazard: Hazard, parts: LaidOut, fits: Sequence[Fit]) -> dict[str, np.
     """Cases of a step in one matrix; ``at`` says which issue day x location each is of.
 
     ``fits``: the regression's of each cell, which trees start from.
-    Each case stands at the events' own thresholds, and in turn at some of the others.
+    Each case stands at the events' own thresholds, and in turn at some of the others. Weights of a
+    case sum to how many it stands for, over the mean.
     """
     spec, made = model_spec(hazard), []
     total = sum(len(rows) for _, _, _, rows in parts)
@@ -125,11 +126,13 @@ def _table(hazard: Hazard, parts: LaidOut, fits: Sequence[Fit]) -> dict[str, np.
                 "x": x,
                 "y": case.y[row, which].reshape(-1),
                 "odds": odds[row, which].reshape(-1),
-                "weight": (case.weight[row, which] > 0).reshape(-1) / which.shape[1],
+                "weight": case.weight[row, which].reshape(-1) * case.c.shape[1] / which.shape[1],
                 "at": at[chosen][rows_of],
             }
         )
-    return {name: np.concatenate([part[name] for part in made]) for name in made[0]}
+    table = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
+    each = np.concatenate([rows.weight.max(axis=1) * rows.c.shape[1] for *_, rows in parts])
+    return table | {"weight": table["weight"] / each.mean()}
 
 
 def _choose_rounds(

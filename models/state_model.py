@@ -36,7 +36,7 @@ STATE_BESIDE_ENSEMBLE = 0.5  # the same where log-odds start from an ensemble
 BESIDE_ENSEMBLE = 0.05
 BESIDE_INDEX = 0.03  # where the ensemble holds most of an index window
 THRESHOLDS = 6  # besides the events' own
-MOST_ROWS = 12_000  # learnt from in a cell; neighbouring days and locations say much the same
+MAX_ROWS = 12_000  # learnt from in a cell; neighbouring days and locations say much the same
 
 
 def model_spec(hazard: Hazard) -> PredictorSpec:
@@ -175,9 +175,9 @@ def lay_out(
             if inputs.start is not None:
                 given &= np.isfinite(inputs.start[cell, number].reshape(-1))
             rows = np.flatnonzero(given)
-            every = int(np.ceil(len(rows) / MOST_ROWS)) or 1
-            rows = rows[turn[rows] % every == 0]
-            c = _thresholds(hazard, margin[rows], shifts[rows])
+            grid = _grid(hazard, margin[rows])
+            rows, each = thin(rows, margin, turn)
+            c = _thresholds(hazard, shifts[rows], grid)
             y = (margin[rows, None] > c).astype(np.float64)
             start = np.zeros(c.shape)
             if inputs.start is not None:
@@ -186,7 +186,7 @@ def lay_out(
                     .reshape(len(LEVELS), -1)[levels_of(hazard, number)][:, rows]
                     .T
                 )
-            weight = np.full(c.shape, every / c.shape[1])
+            weight = np.repeat(each[:, None] / c.shape[1], c.shape[1], axis=1)
             if level in inputs.bound:
                 weight = np.where(inputs.at(inputs.bound[level], cell)[rows, None] <= c, 0, weight)
             x, s = inputs.predictors(names, cell, rows), inputs.modifiers(cell, rows)
@@ -198,21 +198,42 @@ def levels_of(hazard: Hazard, number: int) -> list[int]:
     return [number] if hazard.shifts is None else list(range(len(LEVELS)))
 
 
-def _thresholds(hazard: Hazard, margin: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Thresholds to learn at: (row, threshold).
+def thin(rows: np.ndarray, margin: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most MAX_ROWS of ``rows``, and how many each stands for.
 
-    The events' own; without an ensemble, whose probability is at hand for those alone, also such
-    that are exceeded from a third as often as the event to the hazard's ``highest_rate``, evenly in
-    log-odds.
+    Half of them are those of the greatest margins, which hold most events; of the others every so
+    many, by their ``turn``. Weights make up for it (choice-based sampling: Manski & Lerman 1977).
     """
+    if len(rows) <= MAX_ROWS:
+        return rows, np.ones(len(rows))
+    order = rows[np.argsort(-margin[rows], kind="stable")]
+    greatest, others = order[: MAX_ROWS // 2], np.sort(order[MAX_ROWS // 2 :])
+    every = int(np.ceil(len(others) / (MAX_ROWS // 2)))
+    kept = others[turn[others] % every == 0]
+    taken = np.concatenate([greatest, kept])
+    each = np.repeat([1.0, len(others) / max(len(kept), 1)], [len(greatest), len(kept)])
+    order = np.argsort(taken)
+    return taken[order], each[order]
+
+
+def _thresholds(hazard: Hazard, shifts: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Thresholds to learn at: the events' own, and those of the grid; (row, threshold)."""
     own = shifts if hazard.shifts is not None else shifts[:, :1]
+    return np.concatenate([own, np.broadcast_to(grid, (len(own), len(grid)))], axis=1)
+
+
+def _grid(hazard: Hazard, margin: np.ndarray) -> np.ndarray:
+    """Thresholds around the events': (threshold,).
+
+    Exceeded from a third as often as the event to the hazard's ``highest_rate``, evenly in
+    log-odds. None with an ensemble, whose probability is at hand for the events' own alone.
+    """
     if hazard.overlap or not len(margin):
-        return own
+        return np.zeros(0)
     lowest = np.clip((margin > 0).mean() / 3, 2 / len(margin), hazard.highest_rate / 2)
     rates = expit(np.linspace(logit(lowest), logit(hazard.highest_rate), THRESHOLDS))
     grid = np.quantile(margin, 1 - rates, method="lower")
-    grid = grid[np.isfinite(grid)]
-    return np.concatenate([own, np.broadcast_to(grid, (len(margin), len(grid)))], axis=1)
+    return np.asarray(grid[np.isfinite(grid)])
 
 
 def for_spec(hazard: Hazard, rows: Rows, spec: PredictorSpec) -> Rows:
