@@ -29,10 +29,6 @@ THROUGH = {
 }
 
 
-# What developers alone use, imported when it is called for: `make tune`.
-DEVELOPERS_OWN = {"optuna"}
-
-
 def declared() -> list[Requirement]:
     """What pyproject.toml says that a user needs."""
     told = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))

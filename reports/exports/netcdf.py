@@ -117,7 +117,7 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "units": "1",
     },
     "verdict": {"long_name": "how good the published probability has proven to be"},
-    "stage": {"long_name": "N where weather forecasts have their say in the probability, else K"},
+    "stage": {"long_name": "combined where weather forecasts are in the probability, else state"},
     "colour": {"long_name": "colour of the place and day"},
     "contribution": {
         "long_name": "what a cause adds to the log-odds of the probability over the usual one",

@@ -99,7 +99,7 @@ def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
     full = plain.assign(
         probability_low=forecast["probability"] * 0.5,
         probability_high=forecast["probability"] * 0 + 0.9,
-        stage=(forecast["verdict"].dims, np.full(shape, "K", dtype=object)),
+        stage=(forecast["verdict"].dims, np.full(shape, "state", dtype=object)),
         contribution=(("cause", *forecast["probability"].dims), rng.normal(size=(2, *shape))),
         outlook=(
             ("quantile", "cell", "init_time", "location"),
