@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from configs.remarks import Remark, as_remark, text
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 REGIONS = CHECKOUT / "configs" / "regions"
 RESERVED = frozenset({"ledger", "latest", "data-docs", "index"})
@@ -28,8 +30,13 @@ TAGS: tuple[Tag, ...] = get_args(Tag)
 class RiskError(Exception):
     """An error its reader can cure.
 
-    Its text is one sentence: the thing, what was found, what was expected, the cure.
+    Its text is one sentence: the thing, what was found, what was expected, the cure. ``remark``:
+    the same as a message, which is mere English where it was not made as one.
     """
+
+    def __init__(self, message: str | Remark = "") -> None:
+        self.remark = as_remark(message)
+        super().__init__(text(self.remark))
 
 
 class ConfigError(RiskError):

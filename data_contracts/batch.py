@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from configs import Region, RiskError, Settings
+from configs.remarks import Remark
 
 if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
     import xarray as xr
@@ -58,7 +59,7 @@ class Batch:
     ``forecasts``: columns init_time, lead_days, location, member (-1 for a deterministic run or an
     ensemble's mean, -2 for its standard deviation), then variables; or empty. ``locations``:
     columns LOCATION_COLUMNS, elevation NaN where unknown, one row a location. ``remarks``: a
-    sentence for each thing that could not be had though the rest was; they degrade the run.
+    message for each thing that could not be had though the rest was; they degrade the run.
     ``quality``: what the source says of its readings' quality, as
     ``data_contracts.tables.no_quality``; or empty.
     """
@@ -66,7 +67,7 @@ class Batch:
     observations: pd.DataFrame
     locations: pd.DataFrame
     forecasts: pd.DataFrame = field(default_factory=pd.DataFrame)
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     quality: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 

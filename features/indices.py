@@ -160,9 +160,9 @@ def _apart(order: np.ndarray, days: int, apart: int) -> np.ndarray:
 
 WHY_UNDEFINED = (
     "",
-    "fewer than 4 values",
-    "more than half of the sums are zero",
-    "all values are alike",
+    "index.few",
+    "index.zeros",
+    "index.alike",
 )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from prefect import flow
 
 from configs import RiskError, Settings
+from configs.remarks import as_remark
 from data_contracts.store import Store
 from flows.check import open_region
 from flows.progress import stage
@@ -83,4 +84,6 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
                 "The state model, the weather model and both combined, on the same days: "
                 f"{stages_path(path).name}"
             )
-        return concluded(Outcome(place.name, path, pulled.degraded, tuple(notes), scores))
+        return concluded(
+            Outcome(place.name, path, pulled.degraded, tuple(map(as_remark, notes)), scores)
+        )

@@ -152,7 +152,7 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
             f"{name}: it answers, but found no day since {part.history_start}, expected some; "
             "look there, or run it again later."
         )
-        return Finding(what, problem=" ".join(batch.remarks) or nothing)
+        return Finding(what, problem=" ".join(map(str, batch.remarks)) or nothing)
     days, places = batch.observations["time"], batch.observations["location"].nunique()
     bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
     told = "".join(f"; {remark}" for remark in batch.remarks)

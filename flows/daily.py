@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from configs import Settings
+from configs.remarks import Remark
 from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
@@ -46,7 +47,7 @@ def daily(region: str) -> Outcome:
         new = tuple(
             name for name, one in champions.items() if one.model is None and not one.degraded
         )
-        missing: dict[str, str] = {}
+        missing: dict[str, Remark] = {}
         if new:
             registered, missing = train_hazards(
                 new,

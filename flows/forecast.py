@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
+from configs.remarks import Remark, as_remark, from_json, remark, sentences, text, to_json
 from data_contracts.batch import Source
 from data_contracts.merging import newest_origins
 from data_contracts.store import Store
@@ -40,7 +42,7 @@ PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 class Issue:
     """One forecast to be made: where and when, from what, and where it is to appear.
 
-    ``degraded``: sentences known before it is made. ``missing``: hazard -> why there is no model of
+    ``degraded``: messages known before it is made. ``missing``: hazard -> why there is no model of
     it.
     """
 
@@ -54,8 +56,8 @@ class Issue:
     possible: Assessable
     folder: Path
     hindcast: bool = False
-    degraded: tuple[str, ...] = ()
-    missing: dict[str, str] = field(default_factory=dict)
+    degraded: tuple[Remark, ...] = ()
+    missing: dict[str, Remark] = field(default_factory=dict)
 
     @property
     def official(self) -> bool:
@@ -69,7 +71,7 @@ class Issue:
 
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
-def score(region: Region, champions: dict[str, Champion], missing: dict[str, str]) -> Assessment:
+def score(region: Region, champions: dict[str, Champion], missing: dict[str, Remark]) -> Assessment:
     """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
     return assess(
         {name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None},
@@ -177,21 +179,24 @@ def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
     return found
 
 
-def stale(observations: xr.Dataset, issued: date) -> tuple[str, ...]:
-    """A sentence when the newest observation is older than the fastest variable's delay allows."""
+def stale(observations: xr.Dataset, issued: date) -> tuple[Remark, ...]:
+    """A message when the newest observation is older than the fastest variable's delay allows."""
     newest = newest_day(observations)
     expected = issued - timedelta(days=min(delays_of(observations).values()))
     if newest >= expected:
         return ()
     late = (expected - newest).days
-    return (
-        f"The newest observation is of {newest}, {late} days older than it should be; see why the "
-        "sources deliver nothing newer.",
-    )
+    return (remark("record.stale", day=newest, n=late),)
 
 
-def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[str, Any]:
-    """What the forecast was made from. Nothing in it varies between two runs of one day."""
+def provenance_of(
+    issue: Issue, degraded: Sequence[Remark], told: Sequence[Remark]
+) -> dict[str, Any]:
+    """What the forecast was made from. Nothing in it varies between two runs of one day.
+
+    ``missing``, ``degraded`` and ``notes`` are in English; ``remarks`` holds the same as data.
+    """
+    missing = issue.possible.missing | issue.possible.absent | issue.missing
     return {
         "region": issue.region.name,
         "title": issue.region.title,
@@ -215,12 +220,17 @@ def provenance_of(issue: Issue, degraded: list[str], told: list[str]) -> dict[st
         ],
         "origins": newest_origins(issue.observations),
         "withheld": len(Store(issue.settings, issue.region).withheld()),
-        "missing": issue.possible.missing | issue.possible.absent | issue.missing,
-        "degraded": degraded,
+        "missing": {name: text(why) for name, why in missing.items()},
+        "degraded": sentences(degraded).texts,
         "reference": "{}-{}".format(*normal_years(issue)),
         "hindcast": issue.hindcast,
         "exercise": is_exercise(issue.region),
-        "notes": told,
+        "notes": sentences(told).texts,
+        "remarks": {
+            "missing": {name: to_json(why) for name, why in missing.items()},
+            "degraded": sentences(degraded).data,
+            "notes": sentences(told).data,
+        },
     }
 
 
@@ -250,7 +260,7 @@ def told_of(model: Model, version: str) -> dict[str, Any]:
     }
 
 
-def notes(issue: Issue) -> tuple[str, ...]:
+def notes(issue: Issue) -> tuple[Remark, ...]:
     """What a reader of a hindcast must know."""
     known = {
         one.model.meta.get("trained_until", "")
@@ -259,14 +269,15 @@ def notes(issue: Issue) -> tuple[str, ...]:
     }
     late = max((str(day) for day in known if day), default="")
     if issue.hindcast and late >= issue.issued.isoformat():
-        says = "after its issue day: it shows what they would say, not how good they are."
-        return (f"This hindcast uses models trained on the record until {late}, {says}",)
+        return (remark("forecast.hindcast", day=date.fromisoformat(late[:10])),)
     return ()
 
 
 def make_forecast(issue: Issue) -> Outcome:
     """Scores, forecasts and publishes one issue. Raises RiskError."""
-    untrained = {name: f"no model of it: {why}" for name, why in issue.missing.items()}
+    untrained = {
+        name: remark("model.none_of_it", reason=why) for name, why in issue.missing.items()
+    }
     with stage("score"):
         assessment = cast(
             Assessment, score(issue.region, issue.champions, issue.possible.missing | untrained)
@@ -275,10 +286,10 @@ def make_forecast(issue: Issue) -> Outcome:
         forecast = cast(xr.Dataset, predict(issue, assessment))
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [
-        f"There is no model of {', '.join(names)}: {why}"
+        remark("model.none", hazards=tuple(names), reason=why)
         for why, names in by_reason(issue.missing).items()
     ]
-    said = {name: json.loads(forecast.attrs[name]) for name in ("degraded", "notes")}
+    said = json.loads(forecast.attrs["remarks"])
     degraded = list(
         dict.fromkeys(
             [
@@ -286,28 +297,29 @@ def make_forecast(issue: Issue) -> Outcome:
                 *stale(issue.observations, issue.issued),
                 *damaged,
                 *without,
-                *said["degraded"],
+                *map(from_json, said["degraded"]),
             ]
         )
     )
-    told = [*notes(issue), *said["notes"]]
-    forecast.attrs |= {
-        "degraded": json.dumps(degraded, ensure_ascii=False),
-        "notes": json.dumps(told, ensure_ascii=False),
-    }
+    told = [*notes(issue), *map(from_json, said["notes"])]
+    forecast.attrs |= prediction.as_attributes(degraded, told)
     with stage("publish"):
         made = cast(
             reports.Publication,
             publish(issue, forecast, assessment, provenance_of(issue, degraded, told)),
         )
     return Outcome(
-        issue.region.name, made.folder, tuple(degraded), (*told, *made.left_out), assessment.table
+        issue.region.name,
+        made.folder,
+        tuple(degraded),
+        (*told, *map(as_remark, made.left_out)),
+        assessment.table,
     )
 
 
-def by_reason(missing: dict[str, str]) -> dict[str, list[str]]:
+def by_reason(missing: dict[str, Remark]) -> dict[Remark, list[str]]:
     """Reason -> the hazards that are missing for it."""
-    found: dict[str, list[str]] = {}
+    found: dict[Remark, list[str]] = {}
     for name, why in missing.items():
         found.setdefault(why, []).append(name)
     return found
@@ -342,7 +354,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         untrained = [
             name for name, one in champions.items() if one.model is None and not one.degraded
         ]
-        missing = dict.fromkeys(untrained, f"train it with climate-risk train {region}")
+        missing = dict.fromkeys(untrained, remark("model.train", region=region))
         usual = settings.published / place.name
         folder = usual / ("hindcast" if day < now else "") / day.isoformat()
         if out is not None:

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
+from configs.remarks import Remark, as_remark, remark
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
 from flows.check import open_region
@@ -31,25 +32,22 @@ class Pulled:
 
     withheld: int = 0
     failures: dict[str, RiskError] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
-    def degraded(self) -> tuple[str, ...]:
-        """A sentence for each thing that is not as it should be."""
+    def degraded(self) -> tuple[Remark, ...]:
+        """A message for each thing that is not as it should be."""
         told = [degraded_by(name, error) for name, error in self.failures.items()]
         told += self.remarks
         if self.withheld:
-            where = "data/quarantine lists them"
-            told.append(f"{self.withheld} cells broke the contract and are withheld; {where}.")
+            told.append(remark("record.withheld", n=self.withheld))
         return tuple(told)
 
 
-def degraded_by(source: str, error: RiskError) -> str:
-    """The sentence on a source that delivered nothing that could be stored."""
-    why = str(error).rstrip(".")
-    if isinstance(error, SourceUnavailable):
-        return f"{source} is down ({why}); what was stored before is used."
-    return f"{source} could not be used ({why}); what was stored before is used."
+def degraded_by(source: str, error: RiskError) -> Remark:
+    """The message on a source that delivered nothing that could be stored."""
+    code = "source.down" if isinstance(error, SourceUnavailable) else "source.unusable"
+    return remark(code, source=source, reason=error.remark)
 
 
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -134,7 +132,7 @@ def pull_sources(
     """
     store, found = Store(settings, region), sources_of(region)
     in_itself = least_years if len(found) == 1 and found[0].complete else 0
-    withheld, failures, remarks = 0, dict[str, RiskError](), list[str]()
+    withheld, failures, remarks = 0, dict[str, RiskError](), list[Remark]()
     for source in found:
         try:
             batch = _fetched(source, region, settings)
@@ -148,7 +146,7 @@ def pull_sources(
             require_years(source.name, days, in_itself, then)
         try:
             withheld += len(_stored(source, batch, store).withheld)
-            remarks += batch.remarks
+            remarks += map(as_remark, batch.remarks)
         except RiskError as error:
             failures[source.name] = error
     pulled = Pulled(withheld, failures, tuple(remarks))

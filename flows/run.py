@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, RiskError, Settings
+from configs.remarks import Remark, text
 from flows.progress import stage
 
 
@@ -23,8 +24,8 @@ class Outcome:
 
     region: str
     path: Path | None = None
-    degraded: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    degraded: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
@@ -40,7 +41,8 @@ def concluded(outcome: Outcome) -> Outcome:
     from prefect.states import Completed
 
     return cast(
-        Outcome, Completed(data=outcome, name="Degraded", message=" ".join(outcome.degraded))
+        Outcome,
+        Completed(data=outcome, name="Degraded", message=" ".join(map(text, outcome.degraded))),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from configs.remarks import text
 from flows.run import Outcome
 
 
@@ -23,10 +24,10 @@ def summarise(outcome: Outcome) -> None:
         print(
             "Skill: 1 is perfect, 0 is no better, below 0 is worse; the ranges are over lead times and windows."
         )
-    _print_lines(outcome.notes)
+    _print_lines([text(note) for note in outcome.notes])
     sys.stdout.flush()
-    for sentence in outcome.degraded:
-        print(f"degraded: {sentence}", file=sys.stderr, flush=True)
+    for message in outcome.degraded:
+        print(f"degraded: {text(message)}", file=sys.stderr, flush=True)
     if outcome.path is not None:
         print(shortened(report_of(outcome.path)), flush=True)
 

@@ -11,6 +11,7 @@ import xarray as xr
 from prefect import flow, task
 
 from configs import ConfigError, Region, RiskError, Settings
+from configs.remarks import Remark, as_remark, remark, text
 from data_contracts.store import Store
 from features.hazards import Hazard, hazards
 from flows.check import open_region
@@ -39,8 +40,8 @@ class Assessable:
     """
 
     hazards: tuple[str, ...]
-    missing: dict[str, str]
-    absent: dict[str, str]
+    missing: dict[str, Remark]
+    absent: dict[str, Remark]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Backtested:
     """
 
     out_of_fold: dict[str, xr.Dataset] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, Remark] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -107,11 +108,11 @@ def backtest_hazards(
     names: tuple[str, ...], observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
 ) -> Backtested:
     """Backtests one hazard after the other; one that cannot be does not stop the others."""
-    done, missing, seconds = dict[str, xr.Dataset](), dict[str, str](), dict[str, float]()
+    done, missing, seconds = dict[str, xr.Dataset](), dict[str, Remark](), dict[str, float]()
     try:
         backtests.require_years(observations, region)
     except RiskError as error:
-        return Backtested(missing=dict.fromkeys(names, str(error)))
+        return Backtested(missing=dict.fromkeys(names, error.remark))
     for name in names:
         began = time.perf_counter()
         try:
@@ -120,13 +121,13 @@ def backtest_hazards(
                     xr.Dataset, backtest_hazard(hazards()[name], observations, forecasts, region)
                 )
         except RiskError as error:
-            missing[name] = str(error)
+            missing[name] = error.remark
         seconds[name] = time.perf_counter() - began
     return Backtested(done, missing, seconds)
 
 
 def assess(
-    out_of_fold: dict[str, xr.Dataset], region: Region, missing: dict[str, str]
+    out_of_fold: dict[str, xr.Dataset], region: Region, missing: dict[str, Remark]
 ) -> Assessment:
     """The scores of both stages, all hazards of the region together."""
     known = scoring.assess(out_of_fold, region, missing)
@@ -147,9 +148,9 @@ def train_hazards(
     registry: Registry,
     snapshot: str,
     others: dict[str, xr.Dataset],
-    missing: dict[str, str],
+    missing: dict[str, Remark],
     admission: Admission = Admission(),  # noqa: B008 (frozen)
-) -> tuple[dict[str, Registered], dict[str, str]]:
+) -> tuple[dict[str, Registered], dict[str, Remark]]:
     """Backtests, fits and registers the named hazards; what was learnt before is only judged anew.
 
     ``others``: out-of-fold predictions of the region's other hazards, ``missing``: those that have
@@ -302,12 +303,15 @@ def train(
             Outcome(
                 place.name,
                 settings.mlruns,
-                tuple(f"{name}: {reason}" for name, reason in missing.items()),
-                notes_on(registered),
+                tuple(
+                    remark("forecast.hazard", hazard=name, reason=reason)
+                    for name, reason in missing.items()
+                ),
+                tuple(map(as_remark, notes_on(registered))),
             )
         )
 
 
-def listed(reasons: dict[str, str]) -> str:
+def listed(reasons: dict[str, Remark]) -> str:
     """The reasons on one line."""
-    return "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in reasons.items())
+    return "; ".join(f"{name}: {text(reason).rstrip('.')}" for name, reason in reasons.items())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark, from_json
 from features.hazards import LEVELS, Hazard
 from models.assembly import HazardIssue
 from models.postprocessing.probabilities import (
@@ -30,7 +31,7 @@ class Combined(NamedTuple):
 
     ``probability``: of both models combined. ``weather``: the weather model's own. ``wanted``:
     where the combined one is to be published, ``used``: where it is. ``verdict`` (cell, level).
-    ``weights`` of the two models. ``left_out``: sentences on weather forecasts that are not used.
+    ``weights`` of the two models. ``left_out``: messages on weather forecasts that are not used.
     """
 
     probability: np.ndarray
@@ -39,7 +40,7 @@ class Combined(NamedTuple):
     used: np.ndarray
     verdict: np.ndarray
     weights: xr.DataArray
-    left_out: list[str]
+    left_out: list[Remark]
 
 
 def combine_live(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Combined:
@@ -60,7 +61,7 @@ def combine_live(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Com
     assessable = np.asarray(np.isfinite(forecasts["climatology"].values))
     whole = (has_weather(weather) | ~assessable).all(axis=1, keepdims=True)
     used: np.ndarray = wanted & whole & assessable
-    left_out = ahead.attrs["left_out"]
+    left_out = [from_json(stored) for stored in ahead.attrs["left_out"]]
     return Combined(probability, weather, wanted, used, verdict, weights, left_out)
 
 

@@ -7,7 +7,7 @@ the weather forecasts, models.remarks says what is degraded.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from scipy.special import expit
 from scipy.stats import t as student_t
 
 from configs import Region
+from configs.remarks import Remark, sentences
 from features.build import build_outcome, existing, options_for
 from features.hazards import LEVELS, Cell, Hazard, hazards
 from models import remarks
@@ -71,11 +72,11 @@ class ForecastRequest:
 
 
 class HazardForecast(NamedTuple):
-    """A hazard's part of the forecast, and sentences on what is degraded and what to know."""
+    """A hazard's part of the forecast, and messages on what is degraded and what to know."""
 
     part: xr.Dataset
-    degraded: list[str]
-    notes: list[str]
+    degraded: list[Remark]
+    notes: list[Remark]
 
 
 def predict(request: ForecastRequest) -> xr.Dataset:
@@ -86,12 +87,12 @@ def predict(request: ForecastRequest) -> xr.Dataset:
     learnt from; ``contribution`` (cause, ...): log-odds that sum to those of the probability less
     those of the normal one; ``outlook`` (quantile, cell, init_time, location) in ``outlook_units``:
     how hot, wet, high or dry it may be; and ``stage``, "combined" where it holds weather
-    forecasts, else "state". Attributes ``region``, ``title``, and JSON lists of sentences: ``degraded`` and ``notes``.
+    forecasts, else "state". Attributes ``region``, ``title``, and those of ``as_attributes``.
     """
     issued, region = np.datetime64(request.issued, "ns"), request.region
     until = issued - np.timedelta64(1, "D")
     observations = request.observations.sel(time=slice(None, until)).load()
-    parts, degraded, notes = [], list[str](), list[str]()
+    parts, degraded, notes = [], list[Remark](), list[Remark]()
     for name in sorted(request.models):
         hazard = hazards()[name]
         issue = _issue_of(request, hazard, issued, observations)
@@ -111,9 +112,19 @@ def predict(request: ForecastRequest) -> xr.Dataset:
     return forecast.assign_coords(about_locations).assign_attrs(
         region=region.name,
         title=region.title,
-        degraded=json.dumps(degraded),
-        notes=json.dumps(notes),
+        **as_attributes(degraded, notes),
     )
+
+
+def as_attributes(degraded: Sequence[Remark], notes: Sequence[Remark]) -> dict[str, str]:
+    """Messages as a forecast's attributes hold them, all JSON.
+
+    ``degraded`` and ``notes``: lists of English sentences; ``remarks``: the same two as data.
+    """
+    parts = {"degraded": sentences(degraded), "notes": sentences(notes)}
+    listed: dict[str, Any] = {name: stored.texts for name, stored in parts.items()}
+    listed["remarks"] = {name: stored.data for name, stored in parts.items()}
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in listed.items()}
 
 
 def _issue_of(
@@ -256,8 +267,8 @@ def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.nd
 
 def _remarks(
     issue: HazardIssue, forecasts: xr.Dataset, combined: Combined, exists: np.ndarray
-) -> tuple[list[str], list[str]]:
-    """Sentences on what is degraded, and on what a reader should know."""
+) -> tuple[list[Remark], list[Remark]]:
+    """Messages on what is degraded, and on what a reader should know."""
     hazard, locations = issue.hazard, issue.observations["location"].values
     title, climatology = hazard.title, forecasts["climatology"].values
     possible = (exists == 1)[:, None] & np.isfinite(climatology)
@@ -273,16 +284,16 @@ def _remarks(
     return degraded, notes
 
 
-def _late_values(hazard: Hazard, forecasts: xr.Dataset, exists: np.ndarray) -> list[str]:
-    """Sentences where the newest value is late: which day's probabilities stand there."""
+def _late_values(hazard: Hazard, forecasts: xr.Dataset, exists: np.ndarray) -> list[Remark]:
+    """Messages where the newest value is late: which day's probabilities stand there."""
     days_late, locations = forecasts["days_late"].values, forecasts["location"].values
-    sentences = []
+    messages = []
     for days in np.unique(days_late[exists]):
         if days:
             here = locations[((days_late == days) & exists).any(axis=(0, 1))]
             where = [str(location) for location in here]
-            sentences.append(remarks.late_value(hazard.title, days, where))
-    return sentences
+            messages.append(remarks.late_value(hazard.title, days, where))
+    return messages
 
 
 def _cells_with(hazard: Hazard, which: np.ndarray) -> list[Cell]:

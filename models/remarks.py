@@ -1,84 +1,96 @@
-"""Every English sentence that leaves ``models``: what is degraded, what a reader should know, why.
+"""Every message that leaves ``models``: what is degraded, what a reader should know, why.
 
-Functions take numbers and names and give one sentence or a part of one. Nothing else in this
-package words what is not an error. ``title``: the hazard's.
+Functions take numbers and names and give one ``Remark``, which has its words in configs.messages.
+Why a version became the champion or not is English alone. ``title``: the hazard's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from configs.remarks import Remark, as_remark, remark
 from features.hazards import Cell
 
 
-def climatology_stands(title: str, first_year: int) -> str:
+def climatology_stands(title: str, first_year: int) -> Remark:
     """A hazard without a model."""
-    return f"{title}: no model could be used, so the calendar's chances since {first_year} stand."
+    return remark("forecast.climatology", hazard=title, year=str(first_year))
 
 
-def late_value(title: str, days: int, locations: Sequence[str]) -> str:
+def late_value(title: str, days: int, locations: Sequence[str]) -> Remark:
     """The newest value came ``days`` late at these locations; -1: too late."""
-    where = ", ".join(locations)
+    places = tuple(locations)
     if days < 0:
-        return (
-            f"{title}: the state on the issue day is not known at {where}, so the "
-            "calendar's chances stand there."
-        )
-    before = f"{days} {'day' if days == 1 else 'days'}"
-    return (
-        f"{title}: the newest value is late at {where}, so what was known "
-        f"{before} before stands there."
-    )
+        return remark("forecast.state_unknown", hazard=title, places=places)
+    return remark("forecast.late", hazard=title, places=places, n=int(days))
 
 
-def weather_missing(title: str, cells: Sequence[Cell], locations: Sequence[str]) -> str:
+def weather_missing(title: str, cells: Sequence[Cell], locations: Sequence[str]) -> Remark:
     """Cells whose probability is to hold weather forecasts, and there are none."""
-    return (
-        f"{title}: no weather forecast could be used at {', '.join(locations)} for "
-        f"{describe_cells(cells)}; there the past alone has its say."
+    return remark(
+        "forecast.weather_missing",
+        hazard=title,
+        places=tuple(locations),
+        cells=describe_cells(cells),
     )
 
 
-def weather_used(title: str, cells: Sequence[Cell]) -> str:
+def weather_used(title: str, cells: Sequence[Cell]) -> Remark:
     """Cells whose probability holds weather forecasts."""
-    return (
-        f"{title}: weather forecasts have their say in the chances of {describe_cells(cells)}; "
-        "in all others the past alone."
-    )
+    return remark("forecast.weather_used", hazard=title, cells=describe_cells(cells))
 
 
-def weather_left_out(title: str, reason: str) -> str:
+def weather_left_out(title: str, reason: Remark) -> Remark:
     """A part of the weather forecasts that could not be used, by models.silence."""
-    return f"{title}: {reason}"
+    return remark("forecast.hazard", hazard=title, reason=reason)
 
 
-def describe_cells(cells: Sequence[Cell]) -> str:
+def describe_cells(cells: Sequence[Cell]) -> Remark:
     """Cells in words, such as "days 0 to 6 ahead, any of the next 3 days"."""
-    leads = [cell.lead_days for cell in cells if cell.window_days == 1]
-    words = [] if not leads else [f"days {', '.join(map(str, leads))} ahead"]
-    if len(leads) > 2 and leads == list(range(leads[0], leads[-1] + 1)):
-        words = [f"days {leads[0]} to {leads[-1]} ahead"]
+    leads = tuple(cell.lead_days for cell in cells if cell.window_days == 1)
     windows = [cell.window_days for cell in cells if cell.window_days > 1]
-    return ", ".join([*words, *(f"any of the next {days} days" for days in windows)])
+    if len(windows) > len("ab"):
+        single = [describe_cells([cell]) for cell in cells if cell.window_days > 1]
+        days = [describe_cells([cell for cell in cells if cell.window_days == 1])] if leads else []
+        return remark("cells.list", cells=(*days, *single))
+    ends = dict(zip("ab", windows, strict=False))
+    kind = ("", "window", "windows")[len(windows)]
+    if not leads:
+        return remark(f"cells.{kind}", **ends) if kind else remark("cells.list", cells=())
+    if len(leads) > 2 and list(leads) == list(range(leads[0], leads[-1] + 1)):
+        span = {"first": leads[0], "last": leads[-1]}
+        return remark("_".join(filter(None, ("cells.span", kind))), **span, **ends)
+    return remark("_".join(filter(None, ("cells.days", kind))), days=leads, **ends)
 
 
-def variables_missing(names: Sequence[str]) -> str:
+def variables_missing(names: Sequence[str]) -> Remark:
     """Why a hazard cannot be assessed."""
-    return f"the record has no {' and no '.join(names)}"
+    first, *others = names
+    if not others:
+        return remark("record.without", variable=first)
+    rest: Remark | str = others[-1]
+    for name in reversed(others[:-1]):
+        rest = remark("record.and_without", variable=name, other=rest)
+    return remark("record.without_two", variable=first, other=rest)
 
 
 def model_unusable(
-    region: str, hazard: str, broken: Sequence[str], instead: str | None = None
-) -> str:
+    region: str, hazard: str, broken: Sequence[Remark], instead: str | None = None
+) -> Remark:
     """A champion whose files are damaged; ``instead``: the version that is used, if any."""
-    used = "what the calendar knows" if instead is None else f"version {instead}"
-    what = f"The {hazard} model of {region} could not be loaded, {', '.join(broken)}"
-    return f"{what}; {used} is used instead; run climate-risk train {region}."
+    used = (
+        remark("model.climatology") if instead is None else remark("model.version", version=instead)
+    )
+    return remark(
+        "model.unusable", hazard=hazard, region=region, broken=tuple(broken), instead=used
+    )
 
 
-def broken_version(version: str, error: Exception) -> str:
+def broken_version(version: str, error: Exception) -> Remark:
     """A version that could not be loaded."""
-    return f"version {version} ({' '.join(str(error).split()) or type(error).__name__})"
+    known = getattr(error, "remark", None)
+    words = " ".join(str(error).split()) or type(error).__name__
+    return remark("model.broken", version=version, reason=known or as_remark(words))
 
 
 def no_champion(name: str) -> str:

@@ -22,6 +22,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs import ConfigError, Region
+from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.coverage import Block, Period, coverage_of, missing_blocks, published
 from sources.common.gathering import joined, log_progress, no_days, or_nothing
@@ -138,11 +139,11 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_P
     )
     spans = coverage.span_of([DISCHARGE.variable])
     blocks = list(missing_blocks(points, spans, period, partial(cells_a_request, 1)))
-    off_river: dict[str, str] = {}
+    off_river: dict[str, Remark] = {}
     tables = _history(service, blocks, off_river)
     without = cells_without(points, coverage.issued.get(today, frozenset()))
     ask = partial(in_parts, partial(_forecast, service, today))
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     issued = or_nothing(lambda: _without_off_river(ask, without, off_river), remarks)
     observations = joined(tables)
     return Batch(
@@ -207,7 +208,7 @@ class OffRiver(BadResponse):
 def _without_off_river(
     ask: Callable[[Sequence[GridCell]], pd.DataFrame],
     points: Sequence[GridCell],
-    off_river: dict[str, str],
+    off_river: dict[str, Remark],
 ) -> pd.DataFrame:
     """What ``ask`` brings for the points but for those on no river cell.
 
@@ -217,7 +218,7 @@ def _without_off_river(
         try:
             return ask(rest)
         except OffRiver as error:
-            off_river |= dict.fromkeys(error.point.locations, str(error))
+            off_river |= dict.fromkeys(error.point.locations, error.remark)
     return pd.DataFrame()
 
 
@@ -232,7 +233,7 @@ def distance(first: tuple[float, float], second: tuple[float, float]) -> float:
 
 
 def _history(
-    service: FloodService, blocks: Sequence[Block], off_river: dict[str, str]
+    service: FloodService, blocks: Sequence[Block], off_river: dict[str, Remark]
 ) -> list[pd.DataFrame]:
     """The blocks' days, a table each."""
     tables = []

@@ -8,6 +8,7 @@ Vicente-Serrano et al. 2010; Begueria et al. 2014; McKee et al. 1993.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from configs.remarks import Remark, remark, text, to_json
 from features.calendar import (
     DAYS,
     day_index,
@@ -492,21 +494,23 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
         if (normals["pet_source"].values == NO_PET).all()
         else "Water balance index (SPEI)"
     )
-    title += "".join(f"; undefined at some time of the year, {why}" for why in reasons(normals))
+    message = remark("word", title=title)
+    for why in reasons(normals):
+        message = remark("index.undefined", title=message, reason=why)
     return xr.Dataset(
         {name: (("time", "location"), part) for name, part in flat.items()},
         coords,
-        {"title": title, "units": "1"},
+        {"title": text(message), "remark": json.dumps(to_json(message)), "units": "1"},
     )
 
 
-def reasons(normals: xr.Dataset) -> list[str]:
+def reasons(normals: xr.Dataset) -> list[Remark]:
     """Why the index that counts is undefined at some time of the year at some place.
 
     Empty where it never is.
     """
     codes = normals["undefined"].sel(window=normals["index_window"])
-    return [WHY_UNDEFINED[code] for code in np.unique(codes) if code]
+    return [remark(WHY_UNDEFINED[code]) for code in np.unique(codes) if code]
 
 
 HAZARD = Hazard(

@@ -244,7 +244,7 @@ def rolling_event_probabilities(
     month on which other flags or changes of the forecast model are seen. A fit is on what was
     known on the first morning it serves. ``changes``: see ``screen``.
     Attributes, of the newest fit: ``changes``, days from which on another forecast model issues
-    the runs, and ``left_out``, sentences.
+    the runs, and ``left_out``, messages as JSON.
     """
     issue_times = np.asarray(issue_times, dtype="datetime64[ns]")
     variables = context.variables_read()

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark, remark
 from features.calendar import day_index, seasonal_mean
 from models.postprocessing.forecast_pairs import (
     ERROR_MODELS,
@@ -18,7 +20,7 @@ from models.postprocessing.forecast_pairs import (
     plausible_range,
     within_range,
 )
-from models.postprocessing.silence import QualityFlag, Reason, reason_of
+from models.postprocessing.silence import QualityFlag
 
 MIN_DAYS = 90  # issue days before forecasts are calibrated
 MIN_DAYS_IN_SEASON = 30  # of them near the day of year; also for a correlation
@@ -73,22 +75,28 @@ def usable_pairs(pairs: xr.Dataset, flags: Iterable[QualityFlag]) -> xr.Dataset:
     return within_range(kept, *plausible_range(pairs))
 
 
-def _without_values(recent: np.ndarray, ever: np.ndarray) -> Reason | None:
+def _without_values(recent: np.ndarray, ever: np.ndarray) -> Remark | None:
     if np.isfinite(recent).any():
         return None
-    return reason_of("no_longer", n=RECENT_DAYS) if np.isfinite(ever).any() else reason_of("never")
+    return (
+        remark("weather.no_longer", n=RECENT_DAYS)
+        if np.isfinite(ever).any()
+        else remark("weather.never")
+    )
 
 
-def _constant(x: np.ndarray) -> Reason | None:
+def _constant(x: np.ndarray) -> Remark | None:
     x = x[np.isfinite(x)]
     constant = len(x) >= MIN_DAYS_IN_SEASON and np.ptp(x) < MIN_CHANGE
-    return reason_of("constant") if constant else None
+    return remark("weather.constant") if constant else None
 
 
-def _too_few(days: int, since: np.datetime64) -> Reason | None:
+def _too_few(days: int, since: np.datetime64) -> Remark | None:
     if days >= MIN_DAYS:
         return None
-    return reason_of("few_days", n=int(days), day=str(since)[:10], least=MIN_DAYS)
+    return remark(
+        "weather.few_days", n=int(days), day=date.fromisoformat(str(since)[:10]), least=MIN_DAYS
+    )
 
 
 def _wrong_units(recent: xr.Dataset) -> np.ndarray:
@@ -114,11 +122,13 @@ def _wrong_units(recent: xr.Dataset) -> np.ndarray:
             if 1 / MAX_AMOUNT_RATIO <= ratio / expected <= MAX_AMOUNT_RATIO:
                 expected = ratio
             else:
-                reasons[column, number] = reason_of("far_more" if ratio > 1 else "far_less")
+                reasons[column, number] = remark(
+                    "weather.far_more" if ratio > 1 else "weather.far_less"
+                )
     return reasons
 
 
-def _wrong_temperature(x: np.ndarray, y: np.ndarray) -> Reason | None:
+def _wrong_temperature(x: np.ndarray, y: np.ndarray) -> Remark | None:
     """The unit that forecasts ``x`` seem to have, from observations ``y`` in degC."""
     if abs(float(np.median(x - y))) <= MAX_TEMPERATURE_GAP:
         return None
@@ -126,7 +136,7 @@ def _wrong_temperature(x: np.ndarray, y: np.ndarray) -> Reason | None:
     units = [
         unit for unit, values in by_unit.items() if abs(np.median(x - values)) < MAX_TEMPERATURE_GAP
     ]
-    return reason_of("unit", unit=units[0]) if units else reason_of("too_far")
+    return remark("weather.unit", unit=units[0]) if units else remark("weather.too_far")
 
 
 def _amount_ratio(x: np.ndarray, y: np.ndarray, family: str) -> float:
@@ -152,13 +162,13 @@ def _wrong_day(recent: xr.Dataset) -> np.ndarray:
         else np.full_like(own, -np.inf)
     )
     reasons = np.full(own.shape, None, dtype=object)
-    for other, key in ((before, "day_before"), (after, "day_after")):
+    for other, key in ((before, "weather.day_before"), (after, "weather.day_after")):
         nearer = other > own + MIN_SHIFT_GAIN
         whole = nearer[:2].all(axis=0)
         gain, excess = _mean_of(later - own, known), _mean_of(other - later, known)
         dips = (gain > MIN_SHIFT_GAIN) & (excess > 0)
         new = (whole | (nearer & dips[:, None])) & (reasons == np.array(None))
-        reasons[new] = reason_of(key)
+        reasons[new] = remark(key)
     return reasons
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark, remark, to_json
 from features.build import delays_of
 from models.postprocessing.calibration import (
     MONTHS,
@@ -27,10 +29,8 @@ from models.postprocessing.quality import MIN_DAYS_IN_SEASON, quality_flags, usa
 from models.postprocessing.schaake import near_day_of_year
 from models.postprocessing.silence import (
     QualityFlag,
-    Reason,
     any_temporary,
     describe_flags,
-    reason_of,
 )
 
 
@@ -50,7 +50,7 @@ class Screened:
     def agrees_with(self, other: Screened) -> bool:
         """Whether both have the same flags and, within 30 days, the same changes."""
         own, others = (
-            {(flag.variable, flag.horizon, flag.location, flag.reason.key) for flag in flags}
+            {(flag.variable, flag.horizon, flag.location, flag.reason.code) for flag in flags}
             for flags in (self.flags, other.flags)
         )
         same_changes = len(self.changes) == len(other.changes) and all(
@@ -123,7 +123,7 @@ def calibrate(
         meta={
             **calibration.meta,
             "issued_until": str(today)[:10],
-            "left_out": describe_flags([*screened.flags, *waiting[0]]),
+            "left_out": list(map(to_json, describe_flags([*screened.flags, *waiting[0]]))),
             "settled": not calibration.meta["thin"] and not temporary,
         },
     )
@@ -147,15 +147,15 @@ def silent_columns(
                 reason = _too_new(int(newest[:, column, number].sum()), changes)
             elif not np.isfinite(score[column]).any():
                 count = int(near[:, column, number].sum())
-                reason = reason_of("thin_season", n=count, least=MIN_DAYS_IN_SEASON)
+                reason = remark("weather.thin_season", n=count, least=MIN_DAYS_IN_SEASON)
             if reason:
                 horizon, location = part["horizon"].values[column], part["location"].values[number]
                 flags.append(QualityFlag(name, int(horizon), str(location), reason))
     return flags
 
 
-def _too_new(days: int, changes: np.ndarray) -> Reason | None:
+def _too_new(days: int, changes: np.ndarray) -> Remark | None:
     if not len(changes):
         return None
-    day = str(changes[-1])[:10]
-    return reason_of("new_model", day=day, n=days, least=MIN_DAYS_IN_SEGMENT)
+    day = date.fromisoformat(str(changes[-1])[:10])
+    return remark("weather.new_model", day=day, n=days, least=MIN_DAYS_IN_SEGMENT)

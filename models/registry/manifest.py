@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from configs.remarks import Remark, remark, text
+
 MANIFEST = "manifest.json"
 UNLISTED = (MANIFEST, "registered_model_meta")
 """Files at the top of the folder that it does not list; MLflow writes the second on each load."""
@@ -13,6 +15,10 @@ UNLISTED = (MANIFEST, "registered_model_meta")
 
 class Damaged(ValueError):
     """Files of a model that are not what was registered."""
+
+    def __init__(self, remark: Remark) -> None:
+        super().__init__(text(remark))
+        self.remark = remark
 
 
 def write_manifest(folder: Path) -> str:
@@ -29,16 +35,16 @@ def check_manifest(folder: Path, expected: str | None) -> None:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise Damaged(f"{MANIFEST} is missing")
+        raise Damaged(remark("model.file_missing", file=MANIFEST))
     if expected is not None and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-        raise Damaged(f"{MANIFEST} is not the one that was registered")
+        raise Damaged(remark("model.file_other", file=MANIFEST))
     listed, present = json.loads(path.read_text()), _hashes(folder)
     wrong = sorted(
         name for name in listed.keys() | present.keys() if listed.get(name) != present.get(name)
     )
     if wrong:
-        state = "missing" if wrong[0] not in present else "not what was registered"
-        raise Damaged(f"{wrong[0]} is {state}")
+        state = "missing" if wrong[0] not in present else "changed"
+        raise Damaged(remark(f"model.file_{state}", file=wrong[0]))
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import xarray as xr
 
 from configs import Region
+from configs.remarks import Remark
 from models import remarks
 from models.registry.database import Database
 from models.registry.files import OtherFormat, load_model
@@ -66,13 +67,13 @@ BY_THE_GATE = Admission()
 class Champion:
     """The model that forecasts a hazard and its out-of-fold predictions; both may be None.
 
-    ``degraded``: one sentence when it is not the version the alias names.
+    ``degraded``: one message when it is not the version the alias names.
     """
 
     model: Model | None
     out_of_fold: xr.Dataset | None
     version: str
-    degraded: str | None
+    degraded: Remark | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Versions:
         A model made for another version of the region file or of this package, or for other
         ``locations`` (where given), counts as absent.
         """
-        broken: list[str] = []
+        broken: list[Remark] = []
         for version in self._champions(registered_name(region, hazard)):
             number = str(version.version)
             try:
@@ -265,6 +266,8 @@ class Versions:
         return load_model(folder)
 
 
-def _degraded(region: Region, hazard: str, broken: list[str], instead: str | None) -> str | None:
-    """The sentence on versions that could not be loaded; None where there are none."""
+def _degraded(
+    region: Region, hazard: str, broken: list[Remark], instead: str | None
+) -> Remark | None:
+    """The message on versions that could not be loaded; None where there are none."""
     return remarks.model_unusable(region.name, hazard, broken, instead) if broken else None

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, RiskError
+from configs.remarks import Remark, remark
 from features.build import build_outcome, delays_of, options_for
 from features.hazards import Hazard, Options
 from models import remarks
@@ -50,8 +51,8 @@ class TooShort(RiskError):
     """A record with fewer years than a backtest needs."""
 
 
-def reasons_missing(hazard: Hazard, observations: xr.Dataset) -> str | None:
-    """Why a hazard cannot be assessed on this record, in words; None where it can."""
+def reasons_missing(hazard: Hazard, observations: xr.Dataset) -> Remark | None:
+    """Why a hazard cannot be assessed on this record; None where it can."""
     lacking = [
         name
         for name in hazard.requires
@@ -68,10 +69,8 @@ def record_years(observations: xr.Dataset) -> float:
 def require_years(observations: xr.Dataset, region: Region) -> None:
     """Raises TooShort when the record is shorter than a backtest needs."""
     if round(record_years(observations), 1) < MIN_YEARS:
-        raise TooShort(
-            f"region {region.name}: the record holds {record_years(observations):.1f} years, "
-            f"a backtest needs {MIN_YEARS}; add earlier years to its sources."
-        )
+        years = round(record_years(observations), 1)
+        raise TooShort(remark("record.short", region=region.name, years=years, least=MIN_YEARS))
 
 
 def test_years(hazard: Hazard, observations: xr.Dataset) -> list[int]:
@@ -152,10 +151,8 @@ def backtest(
         for fold in folds(hazard, observations, region)
     ]
     if not tested:
-        days = f"{MIN_VALID:.0%} of its {hazard.title.lower()} days observed"
-        raise TooShort(
-            f"region {region.name}: no test year of the record has {days}; fill the gaps."
-        )
+        share, name = f"{MIN_VALID:.0%}", hazard.title.lower()
+        raise TooShort(remark("record.gaps", region=region.name, share=share, hazard=name))
     options = options_for(hazard, region, observations)
     out_of_fold = joined(hazard, tested, delays_of(observations)).assign_attrs(
         warm_season=list(options.warm_season)

@@ -15,6 +15,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.metrics import roc_auc_score
 
 from configs import Region
+from configs.remarks import Remark
 from features.hazards import LEVELS, Hazard, hazards
 from models.verdicts import KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
 from models.verification.inference import benjamini_hochberg, sign_flip_p, skill_interval
@@ -32,7 +33,7 @@ COLUMNS = (
 
 
 def assess(
-    out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mapping[str, str]
+    out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mapping[str, Remark]
 ) -> pd.DataFrame:
     """The table of scores.csv for all hazards of a region together.
 

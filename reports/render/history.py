@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from configs.remarks import from_json
 from reports.render.charts import BOTTOM, LEFT, RIGHT, TOP, Ticks, number, round_ticks, scale
 from reports.text.formatting import long_date, units
 from reports.text.language import Language, isolate
@@ -80,7 +82,7 @@ def history_chart(
     ys = {name: y_of(array) for name, array in columns.items()}
     beyond = _beyond(columns)
     past = [point if hit else None for point, hit in zip(ys["value"], beyond, strict=True)]
-    what = told(str(history.attrs.get("title", "")), lang)
+    what = title_of(history, lang)
     base = scale(max(0, y[0]), y[0], y[-1], BOTTOM, TOP)
     return HistoryChart(
         title=what,
@@ -103,13 +105,11 @@ def history_chart(
     )
 
 
-def told(text: str, lang: Language) -> str:
-    """A text declared elsewhere in the language.
-
-    As it stands in the catalogue, or by the pattern it follows, or itself.
-    """
-    translated = lang.say(text)
-    return translated if translated != text else lang.sentence(text) or text
+def title_of(history: xr.Dataset, lang: Language) -> str:
+    """What a hazard's history shows: its attributes ``title`` and, if any, ``remark`` (JSON)."""
+    if "remark" in history.attrs:
+        return lang.remark(from_json(json.loads(history.attrs["remark"])))
+    return lang.word(str(history.attrs.get("title", "")))
 
 
 def _heights(values: Sequence[float] | np.ndarray, y: Sequence[float]) -> list[float | None]:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region
+from configs.remarks import Remark, read_stored, remark
 from features.build import warm_season
 from reports.render.charts import ChanceChart, SkillChart, chance_chart, skill_chart
 from reports.render.history import MAX_POINTS, HistoryChart, history_chart
@@ -34,7 +35,7 @@ from reports.view.standing import Claim, standing_colours
 from reports.view.verdicts import HazardVerdict, hazard_verdicts
 
 MAX_OTHER_LOCATIONS, SMALL_CHART_POINTS = 15, 130
-NO_VALUE = "there is no value"
+NO_VALUE = remark("record.no_value")
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,40 @@ class ReportInputs:
         return [str(location) for location in self.forecast["location"].values]
 
     @property
-    def missing(self) -> dict[str, str]:
+    def missing(self) -> dict[str, Remark]:
         """Hazard -> why it has no numbers."""
         missing = dict(self.provenance.get("missing") or {})
-        return {str(hazard): str(reason) for hazard, reason in missing.items()}
+        data = self._data.get("missing") or {}
+        stored = [data.get(hazard) for hazard in missing]
+        reasons = read_stored([str(reason) for reason in missing.values()], stored)
+        return dict(zip(map(str, missing), reasons, strict=True))
 
     @property
-    def degraded(self) -> tuple[str, ...]:
-        """Sentences on what the forecast had to do without."""
-        sentences = [
-            *json.loads(self.forecast.attrs.get("degraded") or "[]"),
-            *(self.provenance.get("degraded") or []),
+    def degraded(self) -> tuple[Remark, ...]:
+        """What the forecast had to do without, each English text once."""
+        attrs = self.forecast.attrs
+        messages = [
+            *read_stored(
+                json.loads(attrs.get("degraded") or "[]"),
+                json.loads(attrs.get("remarks") or "{}").get("degraded"),
+            ),
+            *self._of_provenance("degraded"),
         ]
-        return tuple(dict.fromkeys(str(sentence) for sentence in sentences))
+        return tuple({str(message): message for message in messages}.values())
+
+    @property
+    def notes(self) -> tuple[Remark, ...]:
+        """What a reader should know besides."""
+        return self._of_provenance("notes")
+
+    @property
+    def _data(self) -> Mapping[str, Any]:
+        """The messages of provenance.json as data; reports of before have none."""
+        return dict(self.provenance.get("remarks") or {})
+
+    def _of_provenance(self, name: str) -> tuple[Remark, ...]:
+        texts = [str(words) for words in self.provenance.get(name) or ()]
+        return read_stored(texts, self._data.get(name))
 
 
 @dataclass(frozen=True)
@@ -136,8 +158,9 @@ class Page:
     issued: date
     valid_until: datetime
     data_until: date | None
-    degraded: tuple[str, ...]
-    notes: tuple[str, ...]
+    degraded: tuple[Remark, ...]
+    notes: tuple[Remark, ...]
+    missing: Mapping[str, Remark]
     headlines: tuple[Headline, ...]
     sections: tuple[HazardSection, ...]
     verdicts: tuple[VerdictPanel, ...]
@@ -182,7 +205,8 @@ def build_page(inputs: ReportInputs, lang: Language = ENGLISH) -> Page:
         valid_until=region.issue_time(issued + timedelta(days=1)),
         data_until=newest(inputs.table),
         degraded=inputs.degraded,
-        notes=tuple(str(note) for note in inputs.provenance.get("notes") or ()),
+        notes=inputs.notes,
+        missing=inputs.missing,
         headlines=tuple(sorted(all_headlines, key=lambda head: -max(rank(head.colour), 0))),
         sections=tuple(
             _section(inputs, hazard, head, sheet, lang)
@@ -204,7 +228,7 @@ def _judged(
 
 
 def _headline(
-    inputs: ReportInputs, hazard: HazardOutlook, lang: Language, reason: str = ""
+    inputs: ReportInputs, hazard: HazardOutlook, lang: Language, reason: Remark | None = None
 ) -> Headline:
     """A hazard's headline; ``reason`` is why it has no numbers where nobody says so."""
     return headline(

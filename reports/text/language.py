@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, reduce
@@ -20,12 +20,12 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-TRANSLATIONS = Path(__file__).parent / "translations"
-SENTENCE = "sentence"
-"""Context of catalogue messages that are patterns of sentences made elsewhere.
+from configs.messages import ENGLISH as ENGLISH_ALONE
+from configs.messages import MESSAGES, WORDS, Plural
+from configs.remarks import Remark, Value
+from configs.remarks import text as text_of
 
-As in "{hazard}: no model could be used".
-"""
+TRANSLATIONS = Path(__file__).parent / "translations"
 ISOLATE, END = "\u2068", "\u2069"
 """Around a text of another direction in a sentence.
 
@@ -36,8 +36,6 @@ FOREIGN = "\u2066"
 
 Unicode's left-to-right isolate; a page marks it as English.
 """
-PROSE = frozenset({"cure", "found", "reason", "what", "why"})
-"""Parts of sentences that are English prose where no pattern fits; all others are names."""
 _ISOLATES = re.compile("[\u2066-\u2069]")
 _DIRECTIONS = {"ltr": {"L"}, "rtl": {"R", "AL"}}
 _EITHER = {"EN", "ES", "ET", "CS", "WS", "ON", "NSM", "B", "S"}
@@ -84,39 +82,53 @@ class Language:
             text = singular if n == 1 else plural
         return text.format(n=self.number(n), **values)
 
-    def sentence(self, text: str) -> str | None:
-        """A sentence made in English elsewhere, by the first pattern it matches.
+    def word(self, text: str) -> str:
+        """A word of ours, such as a hazard's title, marked as English where it is untranslated.
 
-        None where there is none.
+        A hazard or a variable that is added needs no entry in a catalogue.
         """
+        translated = self.say(text)
+        known = self.catalogue is None or translated != text or text in self._identical
+        return translated if known else f"{FOREIGN}{text}{END}"
+
+    @property
+    def _identical(self) -> frozenset[str]:
+        """Words that are the same in this language."""
+        return _identical(self.tag)
+
+    def remark(self, message: Remark) -> str:
+        """A message in words. What comes in English alone is marked as that."""
         if self.catalogue is None:
-            return without_isolates(text)
-        for pattern, template in _patterns(self.tag):
-            if match := pattern.fullmatch(text):
-                return template.format(
-                    **{name: self._part(name, value) for name, value in match.groupdict().items()}
-                )
-        return None
+            return without_isolates(text_of(message))
+        if message.code == ENGLISH_ALONE:
+            return f"{FOREIGN}{without_isolates(str(message.values[ENGLISH_ALONE]))}{END}"
+        values = {name: self._value(name, value) for name, value in message.values.items()}
+        template = MESSAGES[message.code]
+        if isinstance(template, Plural):
+            del values["n"]
+            return self.say_many(template.one, template.other, _count(message), **values)
+        return self.say(template, **values)
 
-    def _part(self, name: str, text: str) -> str:
-        """A part of a sentence in this language.
+    def part(self, message: Remark) -> str:
+        """A message in words, without its full stop, for the middle of a sentence."""
+        return _without_stop(self.remark(message))
 
-        It is a date, a fraction, a phrase that has a pattern, prose that has none, or names with
-        commas between.
-        """
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return self.dated(date.fromisoformat(text), "d MMMM y")
-        if re.fullmatch(r"\d+\.\d+", text):
-            return self.number(float(text), len(text.partition(".")[2]))
-        whole = self.sentence(text)
-        if whole is not None:
-            return whole
-        if name in PROSE:
-            return f"{FOREIGN}{without_isolates(text)}{END}"
-        names = [self.sentence(name) or isolate(self.say(name), self) for name in text.split(", ")]
-        return reduce(
-            lambda names, name: self.say("{names}, {name}", names=names, name=name), names
-        )
+    def _value(self, name: str, value: Value) -> str:
+        """A value of a message in this language; ``name`` tells words from names."""
+        if isinstance(value, Remark):
+            return self.part(value)
+        if isinstance(value, tuple):
+            parts = [self._value(name, part) for part in value]
+            return reduce(
+                lambda names, part: self.say("{names}, {name}", names=names, name=part),
+                parts or [""],
+            )
+        if isinstance(value, date):
+            return self.dated(value, "d MMMM y")
+        if isinstance(value, str):
+            return self.word(value) if name in WORDS else isolate(value, self)
+        decimals = len(str(value).partition(".")[2]) if isinstance(value, float) else 0
+        return self.number(value, decimals)
 
     def number(self, value: float, decimals: int = 0, trim: bool = False) -> str:
         """A number with the digits and separators of the place.
@@ -192,22 +204,22 @@ def _plural_rule(tag: str) -> Callable[[int], int]:
 
 
 @cache
-def _patterns(tag: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Patterns of sentences, the one with the most fixed text first."""
-    catalogue = _catalogue(tag)
-    templates: Mapping[str, str] = {
-        str(m.id): str(m.string) for m in catalogue or () if m.context == SENTENCE and m.string
-    }
-    ordered = sorted(templates, key=lambda text: -len(re.sub(r"{\w+}", "", text)))
-    return tuple((_pattern(text), templates[text]) for text in ordered)
+def _identical(tag: str) -> frozenset[str]:
+    """Texts whose translation is the same, such as "Orange" in French."""
+    return frozenset(str(m.id) for m in _catalogue(tag) or () if m.id and m.id == m.string)
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    parts = re.split(r"{(\w+)}", template)
-    return re.compile(
-        "".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)),
-        re.DOTALL,
-    )
+def _count(message: Remark) -> int:
+    """The number that the plural form of a message is of."""
+    count = message.values["n"]
+    if not isinstance(count, int):
+        raise TypeError(f"{message.code}: found {count!r} for n, expected a whole number")
+    return count
+
+
+def _without_stop(words: str) -> str:
+    """The words of a message inside of another one, without its full stop."""
+    return f"{words[:-1].rstrip('.')}{END}" if words.endswith(END) else words.rstrip(".")
 
 
 ENGLISH = language_of("en")

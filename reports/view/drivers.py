@@ -113,8 +113,8 @@ def _sentences(causes: dict[str, float], lang: Language) -> tuple[str, ...]:
     largest = [(cause, value) for cause, value in causes.items() if abs(value) >= MIN_CONTRIBUTION][
         :MAX_CAUSES
     ]
-    raises = [lang.say(cause) for cause, value in largest if value > 0]
-    lowers = [lang.say(cause) for cause, value in largest if value < 0]
+    raises = [lang.word(cause) for cause, value in largest if value > 0]
+    lowers = [lang.word(cause) for cause, value in largest if value < 0]
     if not largest:
         return (lang.say("It is the calendar’s own number: nothing measured moves it."),)
     up = lang.say("Raised by: {causes}.", causes=listing(raises, lang)) if raises else ""

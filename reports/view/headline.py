@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from configs.remarks import Remark
 from reports.text.formatting import (
     COLOUR_WORDS,
     LEVEL_WORDS,
@@ -25,9 +26,8 @@ from reports.view.slots import Slot
 class Headline:
     """What a report says first of a hazard: ``sentence`` leads, ``detail`` may be empty.
 
-    ``colour`` is "" where there is none (out of season, no number). ``reason``: why there is no
-    number, in English where no language has words for it. ``action``: what the region file asks to
-    do at the colour reached.
+    ``colour`` is "" where there is none (out of season, no number). ``action``: what the region
+    file asks to do at the colour reached.
     """
 
     hazard: str
@@ -35,7 +35,6 @@ class Headline:
     colour: str
     sentence: str
     detail: str
-    reason: str = ""
     action: str = ""
 
 
@@ -44,7 +43,7 @@ def headline(
     issued: date,
     warm_season: tuple[int, int],
     lang: Language,
-    missing: str = "",
+    missing: Remark | None = None,
     actions: Mapping[str, str] | None = None,
 ) -> Headline:
     """The hazard's headline from its locations and days, led by the highest colour that any has.
@@ -73,20 +72,15 @@ def headline(
         hazard.colour,
         sentence,
         " ".join(part for part in details if part),
-        absent.reason if absent else "",
         _action(hazard.colour, actions or {}),
     )
 
 
-def missing_headline(hazard: str, reason: str, lang: Language) -> Headline:
+def missing_headline(hazard: str, reason: Remark, lang: Language) -> Headline:
     """The headline of a hazard that cannot be assessed here, and why."""
-    translated = lang.sentence(reason.rstrip("."))
     title = hazard_title(hazard, lang)
-    if translated is None:
-        return Headline(hazard, title, "", lang.say("Not available."), "", reason=reason)
-    return Headline(
-        hazard, title, "", lang.say("Not available: {reason}.", reason=translated.rstrip(".")), ""
-    )
+    words = lang.part(reason)
+    return Headline(hazard, title, "", lang.say("Not available: {reason}.", reason=words), "")
 
 
 def _action(colour: str, actions: Mapping[str, str]) -> str:

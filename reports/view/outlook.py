@@ -115,7 +115,7 @@ def silent_outlook(hazard: str, standing: Sequence[Standing]) -> HazardOutlook:
 def hazard_title(name: str, lang: Language = ENGLISH) -> str:
     """The hazard's public name."""
     return (
-        lang.say(hazards()[name].title)
+        lang.word(hazards()[name].title)
         if name in hazards()
         else name.replace("_", " ").capitalize()
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from configs.remarks import Remark, remark
 from reports.text.formatting import LEVEL_WORDS, VERDICT_WORDS, ahead_range, join, listing, signed
 from reports.text.language import Language
 from reports.view.outlook import hazard_title
@@ -63,11 +64,11 @@ class LevelVerdict:
 
 @dataclass(frozen=True)
 class HazardVerdict:
-    """A hazard's panel. ``reason`` says why there are no scores, and is empty where there are."""
+    """A hazard's panel. ``reason`` says why there are no scores, and is None where there are."""
 
     name: str
     title: str
-    reason: str
+    reason: Remark | None
     slots: tuple[Slot, ...]
     levels: tuple[LevelVerdict, ...]
     skills: tuple[SkillByLead, ...]
@@ -78,7 +79,7 @@ def hazard_verdicts(
     scores: pd.DataFrame,
     record: Mapping[str, pd.DataFrame],
     hazards: Sequence[str],
-    missing: Mapping[str, str],
+    missing: Mapping[str, Remark],
     issued: date,
     lang: Language,
 ) -> list[HazardVerdict]:
@@ -87,14 +88,14 @@ def hazard_verdicts(
     ``scores``: of the whole region. ``record``: see ``reports.publish``.
     """
     of = {name: scores[scores["hazard"] == name] if len(scores) else scores for name in hazards}
-    return [_panel(name, of[name], record, missing.get(name, ""), issued, lang) for name in hazards]
+    return [_panel(name, of[name], record, missing.get(name), issued, lang) for name in hazards]
 
 
 def _panel(
     name: str,
     scores: pd.DataFrame,
     record: Mapping[str, pd.DataFrame],
-    missing: str,
+    missing: Remark | None,
     issued: date,
     lang: Language,
 ) -> HazardVerdict:
@@ -103,7 +104,7 @@ def _panel(
         return HazardVerdict(
             name,
             title,
-            missing or "not assessed: the record is too short for a backtest",
+            missing or remark("record.not_assessed"),
             (),
             (),
             (),
@@ -123,7 +124,7 @@ def _panel(
         if record
         else None
     )
-    return HazardVerdict(name, title, "", slots, levels, _skills(slots, scores), track_record)
+    return HazardVerdict(name, title, None, slots, levels, _skills(slots, scores), track_record)
 
 
 def judged_cell(row: Mapping[Any, Any]) -> tuple[int, int]:

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from configs import RiskError
+from configs.remarks import Remark, remark
 from data_contracts.variables import VARIABLES
 from sources.common.gathering import no_days
-from sources.common.readings import ReadingOptions, left_out, parts_of
+from sources.common.readings import ReadingOptions, parts_of
 
 MIN_SHARE = 0.8
 DAY = pd.Timedelta(days=1)
@@ -34,7 +35,7 @@ def daily(
     options: ReadingOptions,
     offset: int,
     now: datetime | None = None,
-    remarks: list[str] | None = None,
+    remarks: list[Remark] | None = None,
 ) -> pd.DataFrame:
     """Readings as a Batch's observations, of days that are over.
 
@@ -91,7 +92,7 @@ def _today(offset: int, now: datetime | None) -> pd.Timestamp:
     return (moment + pd.Timedelta(hours=offset)).normalize()
 
 
-def _distinct(readings: pd.DataFrame, source: str, remarks: list[str]) -> pd.DataFrame:
+def _distinct(readings: pd.DataFrame, source: str, remarks: list[Remark]) -> pd.DataFrame:
     """Each reading once, and none of an instant for which there are several that differ."""
     readings = readings.drop_duplicates(["time", *KEYS, "value"])
     differ = readings.duplicated(["time", *KEYS], keep=False)
@@ -103,12 +104,11 @@ def _distinct(readings: pd.DataFrame, source: str, remarks: list[str]) -> pd.Dat
     both = " and ".join(f"{value:g}" for value in values[:2])
     where = f"{first['variable']} of {first['location']} at {first['time']:%Y-%m-%dT%H:%MZ}"
     instants = len(rows.drop_duplicates(["time", "location"]))
-    what = "readings left out for two values at one instant"
-    cure = "take one out there, or choose one sensor a place"
-    remark = left_out(source, what, instants, f"{where} is {both}", cure)
+    example = f"{where} is {both}"
+    message = remark("readings.two_values", source=source, n=instants, example=example)
     if differ.all():
-        raise RiskError(remark)
-    remarks.append(remark)
+        raise RiskError(message)
+    remarks.append(message)
     return readings[~differ]
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from configs.remarks import Remark
 from data_contracts.batch import SourceUnavailable
 from sources.common.http_messages import BadResponse, Throttled
 
@@ -18,7 +19,7 @@ Part = TypeVar("Part")
 
 
 def gather(
-    asks: Mapping[str, Callable[[], list[Part]]], remarks: list[str], source: str
+    asks: Mapping[str, Callable[[], list[Part]]], remarks: list[Remark], source: str
 ) -> list[Part]:
     """What each of ``asks``, by what is asked for, gives.
 
@@ -39,7 +40,7 @@ def gather(
             break
     if errors and (not answered or down >= MAX_DOWN_IN_A_ROW):
         raise errors[0] if not answered else errors[-1]
-    remarks += [str(error) for error in errors]
+    remarks += [error.remark for error in errors]
     return parts
 
 
@@ -58,12 +59,12 @@ def log_progress(
     logger.info("%s: %s of %d, %s", source, which, count, what, extra=progress)
 
 
-def or_nothing(ask: Callable[[], pd.DataFrame], remarks: list[str]) -> pd.DataFrame:
+def or_nothing(ask: Callable[[], pd.DataFrame], remarks: list[Remark]) -> pd.DataFrame:
     """What ``ask`` brings. What cannot be had now is remarked, and is not made up later."""
     try:
         return ask()
     except SourceUnavailable as error:
-        remarks.append(str(error))
+        remarks.append(error.remark)
         return pd.DataFrame()
 
 

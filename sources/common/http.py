@@ -20,6 +20,7 @@ import httpx
 from pydantic import AfterValidator
 
 from configs import RiskError
+from configs.remarks import remark
 from sources.common.http_exchange import FailedTry, Unreachable, open_client, try_once
 from sources.common.http_messages import Request, Response, RetryPolicy, Throttled
 from sources.common.kept_answers import answer_path, keep_answer, read_answer
@@ -75,10 +76,10 @@ def send(request: Request, policy: RetryPolicy = DEFAULT_POLICY) -> Response:
             except FailedTry as failure:
                 wait = _wait(failure, number, policy)
                 if wait is None:
-                    times = f" in {number} tries" if number > 1 else ""
-                    raise request.unavailable(
-                        failure.found + times, failure.cure, failure.kind
-                    ) from None
+                    found = failure.found
+                    if number > 1:
+                        found = remark("http.tries", found=found, n=number)
+                    raise request.unavailable(found, failure.cure, failure.kind) from None
                 time.sleep(wait)
     raise AssertionError("the policy allows no try")
 
@@ -91,7 +92,7 @@ def _wait(failure: FailedTry, number: int, policy: RetryPolicy) -> float | None:
         else policy.tries
     )
     if failure.after is not None and failure.after > policy.max_wait:
-        failure.found = f"{failure.found}, which asks to wait {failure.after:.0f} s"
+        failure.found = remark("http.wait", found=failure.found, n=round(failure.after))
         failure.kind = Throttled
         return None
     if not failure.again or number >= tries:

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from configs.remarks import Remark, as_remark, remark, text
 from data_contracts.batch import SourceUnavailable
 from sources.common.http_messages import (
     BadResponse,
@@ -28,11 +29,8 @@ from sources.common.http_messages import (
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_REDIRECTS = 3
 USER_AGENT = "climate-risk"
-LATER = "run it again later"
-CHECK_ADDRESS = (
-    "check the address under source_options in the region file, "
-    "and that no login page stands before the service"
-)
+LATER = remark("cure.later")
+CHECK_ADDRESS = remark("cure.address")
 
 # The INFO lines of these two hold whole addresses, keys included.
 for _library in ("httpx", "httpcore"):
@@ -48,14 +46,15 @@ class FailedTry(Exception):
 
     def __init__(
         self,
-        found: str,
-        cure: str,
+        found: str | Remark,
+        cure: str | Remark,
         again: bool = True,
         after: float | None = None,
         kind: type[SourceUnavailable] = SourceUnavailable,
     ) -> None:
-        super().__init__(found)
-        self.found, self.cure, self.again, self.after, self.kind = found, cure, again, after, kind
+        self.found, self.cure = as_remark(found), as_remark(cure)
+        super().__init__(text(self.found))
+        self.again, self.after, self.kind = again, after, kind
 
 
 class Unreachable(FailedTry):
@@ -102,17 +101,17 @@ def _exchange(
                 b"".join(_bounded(response, policy)),
             )
     except httpx.ConnectError:
-        raise Unreachable(
-            "no connection", "check the network and the address, or run it again later"
-        ) from None
+        raise Unreachable(remark("http.unreachable"), remark("cure.network")) from None
     except httpx.TimeoutException:
-        raise FailedTry(f"no answer within {policy.timeout:g} s", LATER) from None
+        seconds = f"{policy.timeout:g}"
+        raise FailedTry(remark("http.timeout", seconds=seconds), LATER) from None
     except httpx.RemoteProtocolError:
-        raise FailedTry("a reply that was cut off", LATER) from None
+        raise FailedTry(remark("http.cut"), LATER) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise FailedTry("an address that cannot be asked", CHECK_ADDRESS, again=False) from None
     except (httpx.DecodingError, httpx.TransportError) as error:
-        raise FailedTry(f"a broken connection ({type(error).__name__})", LATER) from None
+        broken = remark("http.broken", name=type(error).__name__)
+        raise FailedTry(broken, LATER) from None
 
 
 def _bounded(response: httpx.Response, policy: RetryPolicy) -> Iterator[bytes]:
@@ -157,10 +156,10 @@ def _json(status: int, headers: Mapping[str, str], content: bytes, policy: Retry
             body = json.loads(whole)
         return body
     except (ValueError, RecursionError):
-        text = " ".join(content[:400].decode("utf-8", "replace").split())
-        if policy.gives_up(text):
+        words = " ".join(content[:400].decode("utf-8", "replace").split())
+        if policy.gives_up(words):
             raise FailedTry(
-                f"the text {text[:200]!r}", LATER, again=False, kind=BadResponse
+                f"the text {words[:200]!r}", LATER, again=False, kind=BadResponse
             ) from None
         raise FailedTry(f"{len(content):,} bytes that are not whole JSON", LATER) from None
 
@@ -178,18 +177,13 @@ def _refusal(
 ) -> FailedTry:
     """What a refused request means and what cures it."""
     reason = _reason(content)
-    what = f"HTTP {status}" + (f" ({reason})" if reason else "")
+    what = remark("http.status", status=str(status))
+    if reason:
+        what = remark("http.refused", status=str(status), reason=as_remark(reason))
     if status in (401, 403):
-        return FailedTry(
-            what, "check the key or token in the environment", again=False, kind=Throttled
-        )
+        return FailedTry(what, remark("cure.key"), again=False, kind=Throttled)
     if status not in RETRIED_STATUSES:
-        return FailedTry(
-            what,
-            "check the address and the options under source_options in the region file",
-            again=False,
-            kind=BadResponse,
-        )
+        return FailedTry(what, remark("cure.options"), again=False, kind=BadResponse)
     if policy.gives_up(reason):
         return FailedTry(what, LATER, again=False, kind=Throttled)
     return FailedTry(what, LATER, after=_retry_after(headers.get("retry-after")))
@@ -206,17 +200,17 @@ def _reason(content: bytes) -> str:
     return " ".join(str(words).split()).rstrip(".")[:200]
 
 
-def _retry_after(text: str | None) -> float | None:
+def _retry_after(header: str | None) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
 
     None where it holds neither.
     """
-    if not text:
+    if not header:
         return None
-    if text.strip().isdecimal():
-        return float(text)
+    if header.strip().isdecimal():
+        return float(header)
     try:
-        when = parsedate_to_datetime(text)
+        when = parsedate_to_datetime(header)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from configs.remarks import Remark, as_remark, remark, with_texts
 from data_contracts.batch import SourceUnavailable
 
 
@@ -70,17 +71,30 @@ class Request:
         return httpx.URL(self.url).host
 
     def unavailable(
-        self, found: str, cure: str, kind: type[SourceUnavailable] = SourceUnavailable
+        self,
+        found: str | Remark,
+        cure: str | Remark,
+        kind: type[SourceUnavailable] = SourceUnavailable,
     ) -> SourceUnavailable:
         """The error to raise, without a word of what is secret."""
-        text = f"{self.source}: asked {self.host} for {self.what}; found {found}; {cure}."
+        message = remark(
+            "source.answer",
+            source=self.source,
+            host=self.host,
+            what=as_remark(self.what),
+            found=as_remark(found),
+            cure=as_remark(cure),
+        )
+        return kind(with_texts(message, self._without_secrets))
+
+    def _without_secrets(self, text: str) -> str:
         secrets = [value for name, value in self.headers.items() if name.lower() == "authorization"]
         secrets += [word for value in secrets for word in value.split()]
         for secret in (*self.secrets.values(), *secrets):
             text = text.replace(secret, "***") if len(secret) > 3 else text
-        return kind(text)
+        return text
 
-    def bad_response(self, found: str, cure: str) -> SourceUnavailable:
+    def bad_response(self, found: str | Remark, cure: str | Remark) -> SourceUnavailable:
         """The error for an answer that will be the same when asked for again."""
         return self.unavailable(found, cure, BadResponse)
 

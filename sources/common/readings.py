@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from configs.remarks import Remark, remark
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY
 from data_contracts.variables import FILL_VALUES, VARIABLES
 from sources.common.units import Conversion
@@ -118,18 +119,11 @@ def are_stray(years: pd.Series) -> pd.Series:
     return ~years.between(EARLIEST_DAY.year, LATEST_DAY.year)
 
 
-def left_out(source: str, what: str, count: int, example: str, cure: str) -> str:
-    """The remark on readings that are not used.
-
-    ``what``: "readings left out for" and the reason.
-    """
-    return f"{source}: {what}: {count}, such as {example}; {cure}."
-
-
-def at_stray_times(source: str, examples: Sequence[str]) -> list[str]:
+def at_stray_times(source: str, examples: Sequence[str]) -> list[Remark]:
     """The remark on readings at times that no record may hold; none where there is no reading."""
-    what, cure = "readings left out for their time", "have them mended there"
-    return [left_out(source, what, len(examples), examples[0], cure)] if examples else []
+    if not examples:
+        return []
+    return [remark("readings.stray", source=source, n=len(examples), example=examples[0])]
 
 
 def converted(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from configs import Region
+from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.daily import DAY, daily, qualities
 from sources.common.locations import locations_table
@@ -55,7 +56,7 @@ class SensorPull:
     options: ReadingOptions
     newest: NewestDays
     now: datetime | None = None
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
     def batch(self, parts: Sequence[pd.DataFrame], first: pd.Timestamp | None = None) -> Batch:
         """The days that readings give, from ``first`` on. ``parts``: as ``daily`` takes them.

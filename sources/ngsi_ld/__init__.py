@@ -26,6 +26,7 @@ from functools import partial
 import pandas as pd
 
 from configs import ConfigError, Region
+from configs.remarks import as_remark, several
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from sources.common.gathering import gather
 from sources.common.sensors import (
@@ -67,7 +68,7 @@ def fetch_from(
     if batch.observations.empty and not newest:
         nothing = f"{NAME}: found no reading at {broker.options.url}"
         cure = "check the entities' ids and `history_start`, or run it later"
-        raise SourceUnavailable(" ".join([f"{nothing}; {cure}.", *pull.remarks]))
+        raise SourceUnavailable(several([as_remark(f"{nothing}; {cure}."), *pull.remarks]))
     return batch
 
 

@@ -144,7 +144,7 @@ def converted_readings(
         try:
             hows = {name: conversion(str(unit), name, whose, cure) for name in parts_of(variable)}
         except RiskError as error:
-            raise BadResponse(str(error)) from None
+            raise BadResponse(error.remark) from None
         readings = part[["time", "value"]].assign(location=location)
         parts.append(converted(readings, variable, hows, options.missing))
     return parts

@@ -16,6 +16,7 @@ from functools import partial
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.coverage import Block, Coverage, Period, coverage_of, missing_blocks
 from sources.common.gathering import joined, no_days, or_nothing
@@ -121,7 +122,7 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_P
 
     archive = _archive(request, options, policy)
     core = fetch_blocks(archive, missing(CORE), CORE, budget)
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     service = _forecast_service(request, options, policy)
     issued = _forecasts(service, cells, coverage, today, options, budget, remarks)
     blocks = affordable(archive, missing(LATER), LATER, budget)
@@ -172,7 +173,7 @@ def _forecasts(
     today: date,
     options: OpenMeteoOptions,
     budget: Budget,
-    remarks: list[str],
+    remarks: list[Remark],
 ) -> pd.DataFrame:
     """Forecasts the store lacks, today's first. What is not to be had goes to ``remarks``.
 
@@ -205,12 +206,12 @@ def _of_today(
     cells: Sequence[GridCell],
     today: date,
     budget: Budget,
-    remarks: list[str],
+    remarks: list[Remark],
 ) -> pd.DataFrame:
     """Today's forecast from its whole run, else from the newest run where that is not too new."""
     whole = partial(fetch_run, service, day=today, budget=budget, keep=False)
     newest = partial(fetch_newest, service, day=today, budget=budget)
-    failures: list[str] = []
+    failures: list[Remark] = []
     table = or_nothing(lambda: in_parts(whole, cells), failures)
     table = table if len(table) else or_nothing(lambda: in_parts(newest, cells), failures)
     remarks += [] if len(table) else failures

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from configs.remarks import Remark
 from data_contracts.batch import SourceUnavailable
 from sources.common.gathering import log_progress
 from sources.common.grid import GridCell, per_location
@@ -38,7 +39,7 @@ def backfill(
     service: ForecastService,
     wanted: Mapping[date, Sequence[GridCell]],
     budget: Budget,
-    remarks: list[str],
+    remarks: list[Remark],
 ) -> pd.DataFrame:
     """Forecasts of past issue days for the cells that lack them, in the order given.
 
@@ -59,7 +60,7 @@ def backfill(
             refused[day] = cells
             in_a_row += 1
         except SourceUnavailable as error:
-            remarks.append(str(error))
+            remarks.append(error.remark)
             break
     for days, cells in _neighbours(refused):
         tables += _fill(service, cells, days, budget, remarks)
@@ -84,7 +85,7 @@ def _fill(
     cells: Sequence[GridCell],
     days: Sequence[date],
     budget: Budget,
-    remarks: list[str],
+    remarks: list[Remark],
 ) -> list[pd.DataFrame]:
     """Forecasts from previous runs, as far as they can be had now."""
     span = (max(days) - min(days)).days + MAX_AGE
@@ -95,7 +96,7 @@ def _fill(
     except BadResponse as error:
         log.info("%s", error)
     except SourceUnavailable as error:
-        remarks.append(str(error))
+        remarks.append(error.remark)
     return []
 
 

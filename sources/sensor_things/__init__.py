@@ -26,6 +26,7 @@ from functools import partial
 import pandas as pd
 
 from configs import Region
+from configs.remarks import as_remark, several
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from sources.common.gathering import gather
 from sources.common.sensors import NewestDays, SensorPull, newest_days, sensor_source
@@ -60,6 +61,6 @@ def fetch_from(service: SensorThingsService, region: Region, newest: NewestDays)
     if batch.observations.empty and not newest:
         nothing = f"{NAME}: found no reading in {len(parts)} Datastreams of {service.options.url}"
         raise SourceUnavailable(
-            " ".join([f"{nothing}; check them, or run it again later.", *pull.remarks])
+            several([as_remark(f"{nothing}; check them, or run it again later."), *pull.remarks])
         )
     return batch

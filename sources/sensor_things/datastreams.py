@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from configs import RiskError
+from configs.remarks import Remark
 from sources.common.gathering import gather
 from sources.common.http_messages import BadResponse, Request
 from sources.common.readings import parts_of
@@ -32,7 +33,7 @@ class Datastream:
         return f"{self.variable} of {self.location} ({self.path})"
 
 
-def datastreams(service: SensorThingsService, remarks: list[str]) -> list[Datastream]:
+def datastreams(service: SensorThingsService, remarks: list[Remark]) -> list[Datastream]:
     """Every location's Datastreams, what is wrong with one going to ``remarks``.
 
     Raises SourceUnavailable where there is none.
@@ -70,7 +71,7 @@ def _quoted(text: str) -> str:
 
 
 def _of_thing(
-    service: SensorThingsService, location: str, sensors: LocationSensors, remarks: list[str]
+    service: SensorThingsService, location: str, sensors: LocationSensors, remarks: list[Remark]
 ) -> list[Datastream]:
     """The Thing's Datastreams by ObservedProperty, but for variables given by id.
 
@@ -101,7 +102,7 @@ def _of_thing(
             chosen[variable] = stream
     if wrong and not chosen:
         raise wrong[0]
-    remarks += [str(error) for error in wrong]
+    remarks += [error.remark for error in wrong]
     if not chosen and not sensors.datastreams:
         _refuse_other_properties(service, service.request(path, what))
     return list(chosen.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from configs.remarks import remark
 from sources.common.http_messages import BadResponse, Request
 from sources.common.readings import StrayTime, converted, instant, number
 from sources.common.sensors import SensorPull, day_start
@@ -45,8 +46,14 @@ def readings(
     pull.leave_out(strays)
     if bad:
         pull.remarks.append(
-            f"{NAME}: {stream}: readings left out for their resultQuality: {bad}; data/quality "
-            "lists them."
+            remark(
+                "readings.bad_quality",
+                source=NAME,
+                variable=stream.variable,
+                place=stream.location,
+                where=stream.path,
+                n=bad,
+            )
         )
     types = {"time": "datetime64[ns, UTC]", "value": "float64", "quality": "object"}
     table = pd.DataFrame(rows, columns=list(types)).astype(types).assign(location=stream.location)

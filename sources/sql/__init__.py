@@ -25,6 +25,7 @@ from __future__ import annotations
 import pandas as pd
 
 from configs import Region, RiskError
+from configs.remarks import several
 from data_contracts.batch import Batch, FetchRequest
 from sources.common.daily import DAY
 from sources.common.options import options_of
@@ -61,7 +62,7 @@ def fetch(request: FetchRequest) -> Batch:
     pull = SensorPull(NAME, region, options, newest)
     batch = pull.batch([readings(rows, region, options, pull.remarks)], first)
     if batch.observations.empty and pull.remarks and first == EARLIEST:
-        raise RiskError(" ".join(pull.remarks))
+        raise RiskError(several(pull.remarks))
     return batch
 
 

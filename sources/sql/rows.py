@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from configs import Region, RiskError
+from configs.remarks import Remark
 from data_contracts.variables import VARIABLES
 from sources.common.locations import require_known
 from sources.common.readings import converted, known_variable, number, parts_of
@@ -16,7 +17,7 @@ from sources.sql.times import refuse, utc_times
 
 
 def readings(
-    rows: pd.DataFrame, region: Region, options: SqlOptions, remarks: list[str]
+    rows: pd.DataFrame, region: Region, options: SqlOptions, remarks: list[Remark]
 ) -> pd.DataFrame:
     """Rows as ``daily`` takes them: names and units ours.
 

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from configs import RiskError
-from sources.common.readings import are_stray, at_stray_times, left_out
+from configs.remarks import Remark, remark
+from sources.common.readings import are_stray, at_stray_times
 from sources.sql.options import NAME, SqlOptions
 
 
 def utc_times(
-    rows: pd.DataFrame, options: SqlOptions, offset: int, remarks: list[str]
+    rows: pd.DataFrame, options: SqlOptions, offset: int, remarks: list[Remark]
 ) -> pd.Series:
     """Instants in UTC; a date is the first instant of that day of the region's.
 
@@ -38,9 +39,10 @@ def utc_times(
     refuse(rows, "time", wrong | changed if changed.all() else wrong, once)
     remarks += at_stray_times(NAME, examples(rows[stray]))
     if changed.any():
-        what = f"readings left out for an hour that clocks repeat or skip in {options.time_zone}"
-        example, cure = examples(rows[changed])[0], "give times with their zone"
-        remarks.append(left_out(NAME, what, int(changed.sum()), example, cure))
+        count, example = int(changed.sum()), examples(rows[changed])[0]
+        remarks.append(
+            remark("readings.clock", source=NAME, zone=options.time_zone, n=count, example=example)
+        )
     return moments
 
 

@@ -4,6 +4,7 @@ import pytest
 from monthly_indices import monthly_spei, monthly_spi
 from scipy import stats
 
+from configs.remarks import remark
 from features.calendar import trailing_mean
 from features.hazards import Options, drought
 from features.indices import (
@@ -163,7 +164,7 @@ def test_a_rainless_month_never_comes_out_wet() -> None:
 def test_a_masked_month_says_why() -> None:
     rain = np.tile(np.linspace(1.0, 40.0, 40)[:, None], (1, 5))
     rain[:21, 1], rain[:, 2], rain[3:, 3], rain[:20, 4] = 0.0, 7.0, np.nan, 0.0
-    said = [WHY_UNDEFINED[code] for code in why_undefined(rain, rain=True)]
+    said = [str(code and remark(WHY_UNDEFINED[code]) or "") for code in why_undefined(rain, rain=True)]
     assert said == [
         "",
         "more than half of the sums are zero",
@@ -173,7 +174,7 @@ def test_a_masked_month_says_why() -> None:
     ]
     assert np.isnan(ZeroGamma.fit(rain).shape).tolist() == [bool(why) for why in said]
     # zeros are values like others to the balance
-    said = [WHY_UNDEFINED[code] for code in why_undefined(rain)]
+    said = [str(code and remark(WHY_UNDEFINED[code]) or "") for code in why_undefined(rain)]
     assert said == ["", "", "all values are alike", "fewer than 4 values", ""]
     assert np.isnan(LogLogistic.fit(rain).xi).tolist() == [bool(why) for why in said]
 
@@ -238,7 +239,7 @@ def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None
     why = normals["undefined"].sel(window=90)
     assert set(np.unique(why.sel(location="place_1"))) == {
         0,
-        WHY_UNDEFINED.index("more than half of the sums are zero"),
+        WHY_UNDEFINED.index("index.zeros"),
     }
     assert (why.sel(location="place_0") == 0).all() and drought.reasons(
         normals.sel(location=["place_0"])

@@ -124,7 +124,7 @@ def test_a_bad_reading_of_a_day_is_withheld_and_the_other_days_are_kept(
 ) -> None:
     gauge.days, gauge.odd = DAYS[:4], {DAYS[3]: -5.0}
     region = sensor_city(tmp_path, service.url)
-    (said,) = pull(region, home).degraded
+    (said,) = map(str, pull(region, home).degraded)
     assert said.startswith("1 cells broke the contract")
     assert Store(home, region).observations()["precipitation"].values.ravel()[:3].tolist() == [
         1.0,
@@ -272,7 +272,7 @@ def test_a_select_that_fails_does_not_hold_up_the_others(
     region = written(
         tmp_path, sources=["sql", "sensor_things"], locations=[{"id": "a"}], source_options=options
     )
-    (said,) = pull(region, home).degraded
+    (said,) = map(str, pull(region, home).degraded)
     assert said.startswith("sql could not be used (sql: the database") and "no such table" in said
     assert Store(home, region).observations()["precipitation"].notnull().sum() == 3
 
@@ -296,7 +296,7 @@ def test_only_a_service_that_is_down_is_pulled_again(
     times: int,
 ) -> None:
     service.answer = lambda _: fault
-    (said,) = pull(sensor_city(tmp_path, service.url), home).degraded
+    (said,) = map(str, pull(sensor_city(tmp_path, service.url), home).degraded)
     assert re.match(r"sensor_things is down \(.*(HTTP 4|a redirect to http://192.0.2.1)", said)
     assert len(service.asked) == times
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from configs.remarks import as_remark
 from flows.run import Outcome
 from flows.summary import shortened, skill_table, summarise
 
@@ -41,8 +42,8 @@ def test_the_last_line_is_the_path_and_degraded_goes_to_standard_error(
     outcome = Outcome(
         "here",
         tmp_path / "scores.csv",
-        ("2 cells are withheld.",),
-        ("river_flood is not assessed: no gauge",),
+        (as_remark("2 cells are withheld."),),
+        (as_remark("river_flood is not assessed: no gauge"),),
         SCORES,
     )
     summarise(outcome)

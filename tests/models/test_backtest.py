@@ -129,7 +129,7 @@ def test_a_record_without_what_a_hazard_needs_says_what_it_lacks(
     made_record: Callable[..., xr.Dataset],
 ) -> None:
     hot = made_record(years=1, variables=["air_temperature_max", "air_temperature_min"])
-    assert reasons_missing(hazards()["flash_flood"], hot) == "the record has no precipitation"
+    assert str(reasons_missing(hazards()["flash_flood"], hot)) == "the record has no precipitation"
     assert reasons_missing(hazards()["heat"], hot) is None
 
 

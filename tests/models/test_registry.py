@@ -310,7 +310,7 @@ def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none
     assert found.version == "1"
     assert found.degraded is not None
     assert all(
-        part in found.degraded
+        part in str(found.degraded)
         for part in (
             "heat",
             "damage",
@@ -323,7 +323,8 @@ def test_a_damaged_champion_falls_through_to_the_champion_before_it_then_to_none
     shutil.rmtree(files_of(registry, region, "1"))
     gone = registry.champion(region, "heat")
     assert (gone.model, gone.out_of_fold, gone.version) == (None, None, "")
-    assert gone.degraded is not None and "version 1" in gone.degraded and "\n" not in gone.degraded
+    assert gone.degraded is not None and "version 1" in str(gone.degraded)
+    assert "\n" not in str(gone.degraded)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from configs.remarks import as_remark
 from reports.exports.table import forecast_table
 from reports.text.language import ENGLISH
 from reports.view.headline import headline
@@ -20,7 +21,7 @@ def _said(
     actions=None,
     unsure=lambda lead, window, place: False,
     standing=(),
-    missing="",
+    missing=None,
     **more,
 ):
     """The headline of a forecast all green but where ``paint(lead, window, place number)`` says.
@@ -189,12 +190,12 @@ def test_a_hazard_without_numbers_keeps_its_colour_and_says_why_it_has_none(made
         made,
         lambda lead, window, place: "orange" if (lead, window, place) == (1, 1, 0) else "grey",
         unsure=lambda *_: True,
-        missing="no air_temperature_max in the record",
+        missing=as_remark("no air_temperature_max in the record"),
     )
-    assert (said.colour, said.reason) == ("orange", "")
+    assert said.colour == "orange"
     assert said.sentence == "Orange in Berkane on Friday 13 June; not confirmed today."
     assert said.detail == f"{NO_ALL_CLEAR} Not available: no air_temperature_max in the record."
-    assert _said(made, lambda *_: "grey", unsure=lambda *_: True, missing="x").colour == ""
+    assert _said(made, lambda *_: "grey", unsure=lambda *_: True, missing=as_remark("x")).colour == ""
 
 
 def test_a_flood_anywhere_colours_the_region(made):

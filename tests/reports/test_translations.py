@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,16 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 import reports
-from configs import CHECKOUT
+from configs.messages import ENGLISH, MESSAGES, WORDS, Plural
+from configs.remarks import Remark, Value, as_remark, names_in, remark, template_of, text
+from data_contracts.variables import VARIABLES
 from features.hazards import LEVEL_NAMES, hazards
 from models.explain import causes_of
 from reports.render.html import as_bdi
-from reports.text.language import END, FOREIGN, SENTENCE, language_of
+from reports.text.language import END, FOREIGN, ISOLATE, language_of
 from sources.common.http_exchange import LATER
 from sources.common.http_messages import Request
+from sources.common.readings import PARTS as PARTS_OF_VARIABLES
 
 FOLDER = Path(reports.__file__).parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "mark": None}
@@ -59,11 +62,7 @@ def catalogue(request: pytest.FixtureRequest):
 
 
 def identifiers(catalogue) -> set[str]:
-    return {
-        one.id if isinstance(one.id, str) else one.id[0]
-        for one in catalogue
-        if one.id and one.context != SENTENCE
-    }
+    return {one.id if isinstance(one.id, str) else one.id[0] for one in catalogue if one.id}
 
 
 def test_nothing_is_left_untranslated(catalogue) -> None:
@@ -132,122 +131,127 @@ def test_words_that_warn_are_translated_by_one_word_each(catalogue) -> None:
 
 def test_nothing_withheld_is_called_kept_and_no_date_to_come_an_end() -> None:
     french, arabic = (language_of(tag) for tag in LANGUAGES)
-    withheld = "3 cells broke the contract and are withheld; data/quarantine lists them."
-    for said in (french.say("Withheld cells"), french.sentence(withheld) or "reten"):
+    withheld = remark("record.withheld", n=3)
+    for said in (french.say("Withheld cells"), french.remark(withheld)):
         assert "reten" not in said
     by = "{hazard}: {colour} in {places} by {last}"
     values = {"hazard": "الجفاف", "colour": "أحمر", "places": "بركان", "last": "6 غشت"}
     assert "بحلول 6 غشت" in arabic.say(by, **values)
 
 
+DAY = date(2026, 6, 1)
+NUMBERS = {"n": 12345, "least": 90, "years": 5.2, "days": (0, 1, 5), "day": DAY, "lead": 3}
+PARTS = {
+    "reason": "weather.constant",
+    "found": "http.cut",
+    "cure": "cure.later",
+    "instead": "model.climatology",
+    "leads": "cells.window",
+    "where": "weather.places",
+    "cells": "cells.span",
+    "first": "cure.key",
+    "rest": "cure.later",
+    "broken": "model.file_missing",
+}
+"""Names of values -> the code of a message that may stand there."""
+
+
+def sample(code: str) -> Remark:
+    """A message of a code, with values that hold no English word."""
+    values: dict[str, Value] = {}
+    for name in names_in(code):
+        if name in NUMBERS:
+            values[name] = NUMBERS[name]
+        elif name in ("a", "b", "last") or (name == "first" and code.startswith("cells.")):
+            values[name] = 7
+        elif name in WORDS:
+            word = {"unit": "Kelvin", "hazards": "heat", "hazard": "Heat"}
+            values[name] = word.get(name, "air_temperature_max")
+        elif name in PARTS:
+            values[name] = sample(PARTS[name])
+        else:
+            values[name] = "Ǻ"
+    return remark(code, **values)
+
+
+@pytest.mark.parametrize("code", sorted(MESSAGES))
+def test_every_message_has_words_in_every_language(catalogue, code: str) -> None:
+    template = MESSAGES[code]
+    key = template.one if isinstance(template, Plural) else template
+    assert code == ENGLISH or catalogue.get(key) is not None, "add it to the catalogue"
+
+
 @pytest.mark.parametrize("tag", LANGUAGES)
-@pytest.mark.parametrize(
-    "sentence",
-    [
-        "The newest observation is of 2026-06-01, 5 days older than it should be; "
-        "see why the sources deliver nothing newer.",
-        "Heat: no model could be used, so the calendar's chances since 1991 stand.",
-        "Heat: the state on the issue day is not known at berkane, "
-        "so the calendar's chances stand there.",
-        "Heat: no weather forecast could be used at berkane for days 0 to 6 ahead; "
-        "there the past alone has its say.",
-        "Heat: weather forecasts have their say in the chances of days 0 to 6 ahead; "
-        "in all others the past alone.",
-        "3 cells broke the contract and are withheld; data/quarantine lists them.",
-        "sensor_things: precipitation of a (Datastreams(7)): readings left out for their "
-        "resultQuality: 3; data/quality lists them.",
-        "open_meteo is down (found no answer); what was stored before is used.",
-        "sql could not be used (sql: RR is 1, 2 or 3); what was stored before is used.",
-        "sql: readings left out for their time: 2, such as TA of a, b at 9999-12-31; have them mended there.",
-        "sql: readings left out for two values at one instant: 2, such as river_level of a at "
-        "2026-03-01T05:00Z is 1 and 9; take one out there, or choose one sensor a place.",
-        "sql: readings left out for an hour that clocks repeat or skip in Europe/Madrid: 2, such as "
-        "TA of a at 2024-10-27 02:30; give times with their zone.",
-        "Heat: Forecasts of air temperature max, leads 0, 1, at plain, are left out: "
-        "there are 79-80 days of them with observations since 2026-03-01, 90 are needed.",
-        "Heat: Forecasts of air temperature max, lead 9, at 4 places, are left out: "
-        "there are 12 days of them with observations near this time of year, 30 are needed.",
-        "Flash flood: Forecasts of precipitation, leads 0, 1, at plain, are left out: the forecast "
-        "model changed on 2026-06-10 and there are 11-21 days of the new one with observations, "
-        "30 are needed.",
-        "There is no model of heat, drought: train it with climate-risk train tunis",
-    ],
-)
-def test_sentences_made_elsewhere_are_translated_by_their_pattern(tag: str, sentence: str) -> None:
-    said = language_of(tag).sentence(sentence)
-    assert said is not None and said != sentence
-    for number in re.findall(r"\d{4}-\d\d-\d\d|\b\d{4}\b", sentence):
-        assert number[:4] in said or number in said
+@pytest.mark.parametrize("code", sorted(set(MESSAGES) - {ENGLISH}))
+def test_a_message_of_every_code_leaves_no_english(tag: str, code: str) -> None:
+    message = sample(code)
+    said = language_of(tag).remark(message)
+    assert FOREIGN not in said and "{" not in said
+    alike = set(re.findall(r"[A-Za-z_]{3,}", template_of(message))) - KEPT
+    if tag == "ar":
+        assert set(re.findall(r"[A-Za-z_]{3,}", said)) <= KEPT
+    elif alike:
+        assert said != text(message)
 
 
-def test_no_pattern_is_of_a_sentence_that_nobody_says_any_more(catalogue) -> None:
-    """The last words of each of its pieces stand in the code.
-
-    A sentence reworded there would fall back to English.
-    """
-    said = "\n".join(written())
-    pieces = [
-        (words, one.id)
-        for one in catalogue
-        if one.context == SENTENCE
-        for piece in re.split(r"\{\w+\}|[,;:.()]", one.id)
-        if len(words := piece.split()) >= 2
-    ]
-    assert len(pieces) > 90
-    assert [
-        of
-        for words, of in pieces
-        if " ".join(words[-3:]) not in said and "_".join(words) not in said
-    ] == []
+KEPT = {
+    "climate", "risk", "train", "data", "quality", "quarantine", "resultQuality", "source_options",
+    "HTTP",
+} | {name for code in MESSAGES for name in names_in(code)}  # fmt: skip
+"""Names of commands, folders and keys, which no language translates, and of values."""
 
 
-def written() -> set[str]:
-    """Every text that stands in the packages' modules."""
-    packages = ("configs", "data_contracts", "features", "flows", "models", "reports", "sources")
-    trees = [
-        ast.parse(path.read_bytes())
-        for package in packages
-        for path in (CHECKOUT / package).rglob("*.py")
-    ]
-    found = (
-        node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)
-    )
-    return {text for text in found if isinstance(text, str)}
+def test_numbers_and_dates_of_a_message_are_written_as_there() -> None:
+    stale = remark("record.stale", day=DAY, n=1234)
+    short = remark("record.short", region="x", years=5.2, least=12)
+    french, arabic = language_of("fr", "Europe/Paris"), language_of("ar", "Africa/Cairo")
+    assert "1 juin 2026" in french.remark(stale) and "1\u202f234 jours" in french.remark(stale)
+    assert "5,2 ans" in french.remark(short) and "1,234" in arabic.remark(stale)
+
+
+def test_names_of_another_direction_are_isolated_and_lists_joined() -> None:
+    message = remark("forecast.state_unknown", hazard="Heat", places=("berkane", "بركان"))
+    assert f"berkane, {ISOLATE}بركان{END}\xa0;" in language_of("fr").remark(message)
+    assert f"{ISOLATE}berkane{END} وبركان" in language_of("ar").remark(message)
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_what_a_source_complains_of_is_translated_as_far_as_known_and_the_rest_is_english(
     tag: str,
 ) -> None:
+    found = remark("http.tries", found=remark("http.timeout", seconds="30"), n=3)
     why = Request(
         "open_meteo", "https://api.example.org/v1", "the weather, of 16 places"
-    ).unavailable("no answer within 30 s in 3 tries", LATER)
-    said = language_of(tag).sentence(
-        f"open_meteo is down ({str(why).rstrip('.')}); what was stored before is used."
+    ).unavailable(found, LATER)
+    assert str(why) == (
+        "open_meteo: asked api.example.org for the weather, of 16 places; found no answer within "
+        "30 s in 3 tries; run it again later."
     )
-    assert said is not None and "run it again" not in said and "no answer" not in said
-    assert f"{FOREIGN}the weather, of 16 places{END}" in said, (
-        "prose is not taken for a list of names"
-    )
+    lang = language_of(tag)
+    said = lang.remark(remark("source.down", source="open_meteo", reason=why.remark))
+    assert "run it again" not in said and "no answer" not in said
+    assert f"{FOREIGN}the weather, of 16 places{END}" in said
     page = str(as_bdi(said))
     assert '<bdi lang="en" dir="ltr">the weather, of 16 places</bdi>' in page
-    unknown = language_of(tag).sentence(
-        "sql is down (a <b>fault</b>, or two); what was stored before is used."
-    )
-    assert (
-        unknown
-        and '<bdi lang="en" dir="ltr">a &lt;b&gt;fault&lt;/b&gt;, or two</bdi>' in as_bdi(unknown)
-    )
+    fault = as_remark("a <b>fault</b>, or two.")
+    unknown = lang.remark(remark("source.down", source="sql", reason=fault))
+    assert '<bdi lang="en" dir="ltr">a &lt;b&gt;fault&lt;/b&gt;, or two</bdi>' in as_bdi(unknown)
 
 
-@pytest.mark.parametrize(("tag", "said"), [("fr", "5,2"), ("ar", "5.2")])
-def test_a_fraction_in_a_sentence_is_written_as_there(tag: str, said: str) -> None:
-    language = language_of(tag, "Africa/Cairo" if tag == "ar" else "Europe/Paris")
-    sentence = language.sentence(
-        "region x: the record holds 5.2 years, a backtest needs 12; "
-        "add earlier years to its sources."
-    )
-    assert sentence and said in sentence
+def test_every_hazard_and_variable_that_comes_with_the_project_has_its_words(catalogue) -> None:
+    words = {
+        *hazards(), *(hazard.title.lower() for hazard in hazards().values()), *VARIABLES,
+        *(name.replace("_", " ") for name in VARIABLES), *PARTS_OF_VARIABLES, "Kelvin",
+        "degrees Fahrenheit",
+    }  # fmt: skip
+    assert sorted(words - identifiers(catalogue)) == []
+
+
+def test_a_word_without_a_translation_is_shown_in_english_and_marked() -> None:
+    message = remark("record.without", variable="snow_depth")
+    assert f"{FOREIGN}snow_depth{END}" in language_of("fr").remark(message)
+    assert language_of("en").remark(message) == "the record has no snow_depth"
+    assert language_of("fr").word("Orange") == "Orange", "the same word in both languages"
 
 
 def test_arabic_counts_in_six_forms() -> None:

@@ -2,6 +2,7 @@ from datetime import date
 
 import pytest
 
+from configs.remarks import as_remark
 from reports.text.language import ENGLISH
 from reports.view.verdicts import hazard_verdicts, published_skill
 
@@ -41,9 +42,9 @@ def test_an_index_is_judged_by_lead_whatever_its_window(made):
 
 def test_no_scores_and_a_missing_hazard_say_why(made):
     one = made(scored=False)
-    missing = {"river_flood": "no river_discharge in the record"}
+    missing = {"river_flood": as_remark("no river_discharge in the record")}
     found = hazard_verdicts(one.scores, {}, ["heat", "river_flood"], missing, ISSUED, ENGLISH)
-    assert [panel.reason for panel in found] == [
+    assert [str(panel.reason) for panel in found] == [
         "not assessed: the record is too short for a backtest",
         "no river_discharge in the record",
     ]

@@ -254,8 +254,8 @@ def test_one_bad_place_is_remarked_and_the_others_are_pulled(tmp_path: Path) -> 
     assert set(batch.observations["location"]) == {"a"}
     assert (
         len(batch.remarks) == 1
-        and "FloodMonitoring of b" in batch.remarks[0]
-        and "HTTP 404" in batch.remarks[0]
+        and "FloodMonitoring of b" in str(batch.remarks[0])
+        and "HTTP 404" in str(batch.remarks[0])
     )
 
 
@@ -338,7 +338,7 @@ def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(tmp_path: 
     with serve(Service(twice)) as service:
         batch = pull(tmp_path, service)
     assert batch.observations["precipitation"].tolist() == [24.0] * 4
-    (remark,) = batch.remarks
+    (remark,) = map(str, batch.remarks)
     assert "instant: 1, such as precipitation of a at 2026-03-01T05:00Z is 1 and 9" in remark
 
 
@@ -357,7 +357,7 @@ def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
     with serve(Service(lambda asked: [entity])) as service:
         batch = pull(tmp_path, service)
     assert batch.observations["air_temperature_max"].tolist() == [23, 23, 23, 22]
-    assert batch.remarks == (
+    assert tuple(map(str, batch.remarks)) == (
         f"ngsi_ld: readings left out for their time: 1, such as temperature at {when} of a; have them mended there.",
     )
 
@@ -374,7 +374,7 @@ def test_a_unit_that_is_no_text_is_one_bad_place(tmp_path: Path, unit: Any) -> N
     with serve(Service(answer)) as service:
         batch = pull(tmp_path, service, places=places)
     assert set(batch.observations["location"]) == {"a"}
-    (remark,) = batch.remarks
+    (remark,) = map(str, batch.remarks)
     assert (
         f"of b, 2026-03-01 to 2026-03-05; found temperature with the unitCode {json.dumps(unit)}; have"
         in remark

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import Location, Region, RiskError, Settings
+from configs.remarks import Remark
 from data_contracts.batch import LOCATION_COLUMNS, Batch, Source, SourceUnavailable
 from data_contracts.contract import check
 from data_contracts.store import Store
@@ -198,20 +199,20 @@ def test_equal_duplicates_are_one_and_of_those_that_differ_none_is_used() -> Non
     twice = pd.concat([rows(HOURS), rows(HOURS)])
     assert daily(twice, "s", ReadingOptions(), 0, NOW)["precipitation"].tolist() == [276.0]
     differ = pd.concat([rows(np.ones(24)), rows([5.0], start="2026-03-01 07:00")])
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     table = daily(differ, "s", ReadingOptions(), 0, NOW, remarks)
     assert table["precipitation"].tolist() == [24.0]  # 23 hours, divided by 23/24
-    assert remarks == [
+    assert list(map(str, remarks)) == [
         "s: readings left out for two values at one instant: 1, such as precipitation of a at "
         "2026-03-01T07:00Z is 1 and 5; take one out there, or choose one sensor a place."
     ]
 
 
 def test_one_thermometer_told_twice_is_one_reading_left_out() -> None:
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     warm = pd.concat([rows(HOURS, "air_temperature"), rows([9.5, 9.5, 9.5], "air_temperature")])
     daily(warm, "s", ReadingOptions(), 0, NOW, remarks)
-    assert len(remarks) == 1 and "two values at one instant: 3, such as" in remarks[0]
+    assert len(remarks) == 1 and "two values at one instant: 3, such as" in str(remarks[0])
 
 
 def test_two_sensors_for_one_place_are_an_error() -> None:
@@ -393,11 +394,11 @@ def test_of_many_asks_the_bad_are_remarked_unless_the_service_is_down(
         ask(BadResponse("no such sensor.")),
         ask(SourceUnavailable("no answer.")),
     )
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     with caplog.at_level("INFO", "sources"):
         assert all_of(refused, good, refused, refused, down, good) == [1, 1]
     assert "s: 6 of 6, sensor 6" in caplog.text
-    assert remarks == ["no such sensor."] * 3 + ["no answer."]
+    assert list(map(str, remarks)) == ["no such sensor."] * 3 + ["no answer."]
     with pytest.raises(BadResponse, match="no such sensor"):
         all_of(refused, refused, refused)
     asked.clear()

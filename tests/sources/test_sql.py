@@ -502,7 +502,7 @@ def test_an_hour_that_clocks_leave_open_is_left_out_and_told(
     batch = SOURCE.fetch(FetchRequest(place, Settings(tmp_path)))
     days = batch.observations.dropna().set_index("time")["precipitation"]
     assert days.tolist() == pytest.approx([24.0] * 3)  # a sum is divided by the share of readings
-    (remark,) = batch.remarks
+    (remark,) = map(str, batch.remarks)
     assert f"repeat or skip in Europe/Madrid: {count}, such as RR of a at 2024-" in remark
 
 
@@ -518,7 +518,7 @@ def test_a_row_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
         FetchRequest(region(tmp_path, select=SELECT.split(" WHERE")[0]), Settings(tmp_path))
     )
     assert batch.observations["precipitation"].tolist() == [1.0, 2.0]
-    (remark,) = batch.remarks
+    (remark,) = map(str, batch.remarks)
     assert f"left out for their time: 1, such as RR of a at {time}; have them" in remark
 
 
@@ -528,7 +528,7 @@ def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(
     fill(table, [*GOOD, ("2024-05-03", "s1", "RR", 3.0), ("2024-05-01", "s1", "RR", 7.0)])
     batch = SOURCE.fetch(FetchRequest(region(tmp_path), Settings(tmp_path)))
     assert batch.observations.dropna()["precipitation"].tolist() == [2.0, 3.0]
-    assert len(batch.remarks) == 1 and "is 1 and 7; take one out there" in batch.remarks[0]
+    assert len(batch.remarks) == 1 and "is 1 and 7; take one out there" in str(batch.remarks[0])
 
 
 TYPES: list[tuple[Any, float]] = [

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from province import SEASON, Province, context_of, normals_of
 
+from configs.remarks import from_json
 from features.build import build_outcome
 from features.hazards import hazards
 from models.postprocessing.calibration import (
@@ -117,7 +118,7 @@ def test_a_lead_left_out_silences_the_cells_that_need_it_and_no_others(province:
     calibration = calibrate_on(
         pairs, province.observations, np.datetime64("2012-07-01"), months=(7,)
     )
-    assert any("leads 4, 5, 6" in sentence for sentence in calibration.meta["left_out"])
+    assert any("leads 4, 5, 6" in str(from_json(stored)) for stored in calibration.meta["left_out"])
     p = event_probabilities(context_of("heat", province.observations), calibration, pairs, DAYS)
     spoken = np.isfinite(p.values[:, 0]).all(axis=(1, 2))
     cells = hazards()["heat"].cells

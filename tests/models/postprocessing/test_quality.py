@@ -66,7 +66,7 @@ def test_each_bad_forecast_is_noticed_and_left_out(
     assert named == expected if len(expected) == 1 else {0, 1, 2} <= named
     left = usable_pairs(bad, flags)["mean"].sel(location="river", horizon=sorted(named)).values
     assert np.isnan(left).all()
-    assert any(words in sentence and sentence.endswith(".") for sentence in describe_flags(flags))
+    assert any(words in text and text.endswith(".") for text in map(str, describe_flags(flags)))
 
 
 def test_one_morning_in_kelvin_is_left_out_at_once(archive: dict[str, xr.Dataset]) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
+
 import numpy as np
 import pytest
 import xarray as xr
 from province import CHANGE, Province, make
 
+from configs.messages import MESSAGES
+from configs.remarks import Remark, from_json, names_in, remark, text
 from models.postprocessing.forecast_pairs import pair_archive
 from models.postprocessing.screening import calibrate_on, screen, silent_columns
 from models.postprocessing.silence import (
-    REASON_TEXTS,
     TEMPORARY,
     QualityFlag,
-    Reason,
     any_temporary,
     describe_flags,
-    reason_of,
 )
 from models.postprocessing.trajectories import prepare_runs, sample_trajectories
 
@@ -34,24 +36,30 @@ def archive(province: Province) -> dict[str, xr.Dataset]:
     return pair_archive(province.forecasts, province.observations, [NAME])
 
 
+def said(messages: Iterable[Remark]) -> list[str]:
+    return [text(message) for message in messages]
+
+
 def test_every_reason_ends_a_sentence() -> None:
-    values = {"n": 3, "least": 30, "day": "2026-03-01", "unit": "Kelvin"}
-    for key in REASON_TEXTS:
-        sentences = describe_flags([QualityFlag(NAME, 2, "a", reason_of(key, **values))])
-        assert sentences == [
-            "Forecasts of air temperature max, lead 2, at a, are left out: "
-            f"{reason_of(key, **values)}."
+    values = {"n": 3, "least": 30, "day": date(2026, 3, 1), "unit": "Kelvin"}
+    codes = [code for code in MESSAGES if code.startswith("weather.")]
+    about_flags = {"left_out", "lead", "leads", "places", "many_places"}
+    for code in codes:
+        if code.removeprefix("weather.") in about_flags:
+            continue
+        reason = remark(code, **{name: values[name] for name in names_in(code)})
+        assert said(describe_flags([QualityFlag(NAME, 2, "a", reason)])) == [
+            f"Forecasts of air temperature max, lead 2, at a, are left out: {reason}."
         ]
-        assert "{" not in sentences[0]
 
 
 def test_numbers_of_days_are_told_as_a_range_over_leads_and_places() -> None:
     few = [
-        QualityFlag(NAME, lead, place, reason_of("few_days", n=80 - lead, day=day, least=90))
+        QualityFlag(NAME, lead, place, remark("weather.few_days", n=80 - lead, day=day, least=90))
         for lead in (0, 1)
-        for place, day in (("a", "2026-03-02"), ("b", "2026-03-01"))
+        for place, day in (("a", date(2026, 3, 2)), ("b", date(2026, 3, 1)))
     ]
-    assert describe_flags(few) == [
+    assert said(describe_flags(few)) == [
         "Forecasts of air temperature max, leads 0, 1, at a, b, are left out: "
         "there are 79-80 days of them with observations since 2026-03-01, 90 are needed."
     ]
@@ -59,16 +67,19 @@ def test_numbers_of_days_are_told_as_a_range_over_leads_and_places() -> None:
 
 def test_units_are_told_apart() -> None:
     two = [
-        QualityFlag(NAME, n, "a", reason_of("unit", unit=u)) for n, u in enumerate(("Kelvin", "mm"))
+        QualityFlag(NAME, n, "a", remark("weather.unit", unit=u))
+        for n, u in enumerate(("Kelvin", "mm"))
     ]
     assert len(describe_flags(two)) == 2
 
 
 def test_only_what_days_may_cure_is_passing() -> None:
-    assert {"few_days", "thin_season", "new_model"} == TEMPORARY
-    assert any_temporary([QualityFlag(NAME, 0, "a", Reason("few_days"))])
+    assert {"weather.few_days", "weather.thin_season", "weather.new_model"} == TEMPORARY
+    few = remark("weather.few_days", n=1, day=date(2026, 3, 1), least=90)
+    assert any_temporary([QualityFlag(NAME, 0, "a", few)])
     lasting = [
-        QualityFlag(NAME, lead, "a", Reason(key)) for lead, key in enumerate(("constant", "never"))
+        QualityFlag(NAME, lead, "a", remark(f"weather.{key}"))
+        for lead, key in enumerate(("constant", "never"))
     ]
     assert not any_temporary(lasting)
 
@@ -143,7 +154,7 @@ def test_too_few_days_are_told_with_their_number_and_since_when(
     calibration = calibrate_on(
         archive, province.observations, np.datetime64("2009-05-20"), months=(5,)
     )
-    (sentence,) = calibration.meta["left_out"]
+    (sentence,) = said(map(from_json, calibration.meta["left_out"]))
     assert sentence.startswith(
         "Forecasts of air temperature max, leads 0, 1, 2, 3, 4, 5, 6, 7, 8, "
     )
@@ -154,7 +165,7 @@ def test_a_new_forecast_model_is_told(province: Province, archive: dict[str, xr.
     """21 days of lead 0 by 1 July, 11 of lead 10 (as many less as there were lost runs)."""
     day = np.datetime64("2010-07-01")
     calibration = calibrate_on(archive, province.observations, day, changes=[CHANGE], months=(7,))
-    (sentence,) = calibration.meta["left_out"]
+    (sentence,) = said(map(from_json, calibration.meta["left_out"]))
     assert "changed on 2010-06-10 and there are 11-21 days of the new one" in sentence
     assert not calibration.meta["settled"]
 
@@ -167,6 +178,6 @@ def test_an_ended_winter_says_that_its_season_is_thin(
     calibration = calibrate_on(
         ended, province.observations, np.datetime64("2009-11-01"), months=(11,)
     )
-    (sentence,) = calibration.meta["left_out"]
+    (sentence,) = said(map(from_json, calibration.meta["left_out"]))
     assert "there are 0 days of them with observations near this time of year, 30 are" in sentence
     assert np.isnan(calibration.by_variable[NAME]["score"].values).all()

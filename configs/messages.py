@@ -1,0 +1,160 @@
+"""Every message that the packages send to readers: its code and its English text.
+
+The code is <topic>.<what>. A text without its own sentence stands inside of another one. The same
+text is the key of its translations in reports/text/translations/*.po.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Plural(NamedTuple):
+    """A text in two forms: of one thing, and of any other number ``{n}`` of them."""
+
+    one: str
+    other: str
+
+
+ENGLISH = "english"
+"""Code of a text that comes in English alone, such as what a service answers."""
+
+WORDS = frozenset({"hazard", "hazards", "other", "title", "unit", "variable"})
+"""Names of values that are words, which a catalogue may translate. Other texts are names."""
+
+_FORECAST: dict[str, str | Plural] = {
+    "forecast.climatology": "{hazard}: no model could be used, so the calendar's chances since "
+    "{year} stand.",
+    "forecast.state_unknown": "{hazard}: the state on the issue day is not known at {places}, so "
+    "the calendar's chances stand there.",
+    "forecast.late": Plural(
+        "{hazard}: the newest value is late at {places}, so what was known {n} day before stands "
+        "there.",
+        "{hazard}: the newest value is late at {places}, so what was known {n} days before stands "
+        "there.",
+    ),
+    "forecast.weather_missing": "{hazard}: no weather forecast could be used at {places} for "
+    "{cells}; there the past alone has its say.",
+    "forecast.weather_used": "{hazard}: weather forecasts have their say in the chances of "
+    "{cells}; in all others the past alone.",
+    "forecast.hazard": "{hazard}: {reason}.",
+    "forecast.hindcast": "This hindcast uses models trained on the record until {day}, after its "
+    "issue day: it shows what they would say, not how good they are.",
+    "cells.days": "days {days} ahead",
+    "cells.days_window": "days {days} ahead, any of the next {a} days",
+    "cells.days_windows": "days {days} ahead, any of the next {a} days, any of the next {b} days",
+    "cells.span": "days {first} to {last} ahead",
+    "cells.span_window": "days {first} to {last} ahead, any of the next {a} days",
+    "cells.span_windows": "days {first} to {last} ahead, any of the next {a} days, any of the next "
+    "{b} days",
+    "cells.window": "any of the next {a} days",
+    "cells.windows": "any of the next {a} days, any of the next {b} days",
+    "cells.list": "{cells}",
+}
+"""On a forecast and the cells of it."""
+
+_RECORD: dict[str, str | Plural] = {
+    "record.stale": Plural(
+        "The newest observation is of {day}, {n} day older than it should be; see why the sources "
+        "deliver nothing newer.",
+        "The newest observation is of {day}, {n} days older than it should be; see why the sources "
+        "deliver nothing newer.",
+    ),
+    "record.withheld": Plural(
+        "{n} cell broke the contract and is withheld; data/quarantine lists it.",
+        "{n} cells broke the contract and are withheld; data/quarantine lists them.",
+    ),
+    "record.without": "the record has no {variable}",
+    "record.without_two": "the record has no {variable} and no {other}",
+    "record.and_without": "{variable} and no {other}",
+    "record.short": "region {region}: the record holds {years} years, a backtest needs {least}; "
+    "add earlier years to its sources.",
+    "record.gaps": "region {region}: no test year of the record has {share} of its {hazard} days "
+    "observed; fill the gaps.",
+    "record.not_assessed": "not assessed: the record is too short for a backtest",
+    "record.no_value": "there is no value",
+    "index.undefined": "{title}; undefined at some time of the year, {reason}",
+    "index.few": "fewer than 4 values",
+    "index.zeros": "more than half of the sums are zero",
+    "index.alike": "all values are alike",
+}
+"""On what was observed, and what it is enough for."""
+
+_MODELS: dict[str, str | Plural] = {
+    "model.unusable": "The {hazard} model of {region} could not be loaded, {broken}; {instead} is "
+    "used instead; run climate-risk train {region}.",
+    "model.climatology": "what the calendar knows",
+    "model.version": "version {version}",
+    "model.broken": "version {version} ({reason})",
+    "model.file_missing": "{file} is missing",
+    "model.file_changed": "{file} is not what was registered",
+    "model.file_other": "{file} is not the one that was registered",
+    "model.none": "There is no model of {hazards}: {reason}.",
+    "model.none_of_it": "no model of it: {reason}",
+    "model.train": "train it with climate-risk train {region}",
+}
+"""On trained models."""
+
+_WEATHER: dict[str, str | Plural] = {
+    "weather.left_out": "Forecasts of {variable}, {leads}, {where}, are left out: {reason}.",
+    "weather.lead": "lead {lead}",
+    "weather.leads": "leads {days}",
+    "weather.places": "at {places}",
+    "weather.many_places": "at {n} places",
+    "weather.never": "there is no value",
+    "weather.no_longer": "there is no value in the last {n} runs",
+    "weather.constant": "they never change",
+    "weather.unit": "they seem to be in {unit}",
+    "weather.too_far": "they are too far from what is observed, in another unit it seems",
+    "weather.far_more": "they are far more than what is observed, in another unit it seems",
+    "weather.far_less": "they are far less than what is observed, in another unit it seems",
+    "weather.day_before": "they tell of the day before better than of their own",
+    "weather.day_after": "they tell of the day after better than of their own",
+    "weather.few_days": "there are {n} days of them with observations since {day}, {least} are "
+    "needed",
+    "weather.thin_season": "there are {n} days of them with observations near this time of year, "
+    "{least} are needed",
+    "weather.new_model": "the forecast model changed on {day} and there are {n} days of the new "
+    "one with observations, {least} are needed",
+}
+"""On weather forecasts that are not used, and the reasons, each of which ends a sentence."""
+
+_SOURCES: dict[str, str | Plural] = {
+    "source.down": "{source} is down ({reason}); what was stored before is used.",
+    "source.unusable": "{source} could not be used ({reason}); what was stored before is used.",
+    "source.answer": "{source}: asked {host} for {what}; found {found}; {cure}.",
+    "readings.bad_quality": "{source}: {variable} of {place} ({where}): readings left out for "
+    "their resultQuality: {n}; data/quality lists them.",
+    "readings.stray": "{source}: readings left out for their time: {n}, such as {example}; have "
+    "them mended there.",
+    "readings.two_values": "{source}: readings left out for two values at one instant: {n}, such "
+    "as {example}; take one out there, or choose one sensor a place.",
+    "readings.clock": "{source}: readings left out for an hour that clocks repeat or skip in "
+    "{zone}: {n}, such as {example}; give times with their zone.",
+    "http.tries": "{found} in {n} tries",
+    "http.wait": "{found}, which asks to wait {n} s",
+    "http.timeout": "no answer within {seconds} s",
+    "http.unreachable": "no connection",
+    "http.broken": "a broken connection ({name})",
+    "http.cut": "a reply that was cut off",
+    "http.status": "HTTP {status}",
+    "http.refused": "HTTP {status} ({reason})",
+    "cure.later": "run it again later",
+    "cure.network": "check the network and the address, or run it again later",
+    "cure.key": "check the key or token in the environment",
+    "cure.options": "check the address and the options under source_options in the region file",
+    "cure.address": "check the address under source_options in the region file, and that no login "
+    "page stands before the service",
+}
+"""On sources and the services they ask."""
+
+_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES)
+
+MESSAGES: Mapping[str, str | Plural] = {
+    ENGLISH: "{english}",
+    "word": "{title}",
+    "several": "{first}. {rest}.",
+    **{code: words for part in _PARTS for code, words in part.items()},
+}
+"""Code -> English text with {names}."""
