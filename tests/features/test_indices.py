@@ -164,7 +164,9 @@ def test_a_rainless_month_never_comes_out_wet() -> None:
 def test_a_masked_month_says_why() -> None:
     rain = np.tile(np.linspace(1.0, 40.0, 40)[:, None], (1, 5))
     rain[:21, 1], rain[:, 2], rain[3:, 3], rain[:20, 4] = 0.0, 7.0, np.nan, 0.0
-    said = [str(code and remark(WHY_UNDEFINED[code]) or "") for code in why_undefined(rain, rain=True)]
+    said = [
+        str(code and remark(WHY_UNDEFINED[code]) or "") for code in why_undefined(rain, rain=True)
+    ]
     assert said == [
         "",
         "more than half of the sums are zero",

@@ -195,7 +195,9 @@ def test_a_hazard_without_numbers_keeps_its_colour_and_says_why_it_has_none(made
     assert said.colour == "orange"
     assert said.sentence == "Orange in Berkane on Friday 13 June; not confirmed today."
     assert said.detail == f"{NO_ALL_CLEAR} Not available: no air_temperature_max in the record."
-    assert _said(made, lambda *_: "grey", unsure=lambda *_: True, missing=as_remark("x")).colour == ""
+    assert (
+        _said(made, lambda *_: "grey", unsure=lambda *_: True, missing=as_remark("x")).colour == ""
+    )
 
 
 def test_a_flood_anywhere_colours_the_region(made):

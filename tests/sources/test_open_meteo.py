@@ -1023,9 +1023,8 @@ def test_a_wrong_forecast_is_left_out_and_told_while_history_goes_on(
     )
     batch = fetch_at(town(service), home, NOW, HASTY)
     assert batch.forecasts.empty and len(batch.observations) == 30
-    assert (
-        "open_meteo: asked 127.0.0.1 for town-0, the run of 2026-11-22 00 UTC; found "
-        in str(batch.remarks[0])
+    assert "open_meteo: asked 127.0.0.1 for town-0, the run of 2026-11-22 00 UTC; found " in str(
+        batch.remarks[0]
     )
 
 
@@ -1165,9 +1164,8 @@ def test_a_service_that_does_not_tell_its_newest_run_gives_no_ensemble(
     service.answer = lambda request: about if request.path.startswith("/data/") else world(request)
     batch = fetch_at(town(service, ensemble="ecmwf_ifs025"), home, NOW, HASTY)
     assert set(batch.forecasts["member"]) == {-1} and asked(service, "/v1/ensemble") == []
-    assert (
-        "asked 127.0.0.1 for the newest run of ecmwf_ifs025 on 2026-11-23; found "
-        in str(batch.remarks[0])
+    assert "asked 127.0.0.1 for the newest run of ecmwf_ifs025 on 2026-11-23; found " in str(
+        batch.remarks[0]
     )
 
 

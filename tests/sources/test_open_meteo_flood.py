@@ -241,10 +241,9 @@ def test_a_point_that_snaps_too_far_does_not_hold_up_the_others(
         set(batch.observations["location"]) == set(batch.forecasts["location"]) == {"bank"}
         and len(batch.observations) == 30
     )
-    assert (
-        len(batch.remarks) == 1
-        and "of far snaps to the river cell 35, -2.51, 55.6 km away" in str(batch.remarks[0])
-    )
+    assert len(
+        batch.remarks
+    ) == 1 and "of far snaps to the river cell 35, -2.51, 55.6 km away" in str(batch.remarks[0])
     assert [request.params["latitude"] for request in asked(service)] == [
         "35.5,35.036",
         "35.036",

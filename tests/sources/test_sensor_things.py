@@ -147,7 +147,9 @@ def test_a_year_of_a_real_server_is_pulled_value_by_value(
     batch = SOURCE.fetch(FetchRequest(of_real(tmp_path, real), Settings(tmp_path)))
     check(batch, 366)
     assert len(batch.remarks) == 2 and "air_temperature of a (Datastreams(" in str(batch.remarks[0])
-    assert all("readings left out for their resultQuality: 3" in str(remark) for remark in batch.remarks)
+    assert all(
+        "readings left out for their resultQuality: 3" in str(remark) for remark in batch.remarks
+    )
 
 
 def test_days_of_a_real_server_are_pulled_by_pages_and_then_what_is_new(
@@ -591,7 +593,11 @@ def test_one_bad_datastream_is_remarked_and_the_others_are_pulled(
     ) as service:
         batch = pull(tmp_path, service, places=TWO)
     assert batch.observations["location"].tolist() == ["a"] * 3
-    assert len(batch.remarks) == 1 and words in str(batch.remarks[0]) and "of b" in str(batch.remarks[0])
+    assert (
+        len(batch.remarks) == 1
+        and words in str(batch.remarks[0])
+        and "of b" in str(batch.remarks[0])
+    )
 
 
 def test_pages_are_followed_and_every_one_shows_who_asks(
