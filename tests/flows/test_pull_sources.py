@@ -125,7 +125,7 @@ def test_a_bad_reading_of_a_day_is_withheld_and_the_other_days_are_kept(
     gauge.days, gauge.odd = DAYS[:4], {DAYS[3]: -5.0}
     region = sensor_city(tmp_path, service.url)
     (said,) = map(str, pull(region, home).degraded)
-    assert said.startswith("1 cells broke the contract")
+    assert said.startswith("1 cell broke the contract")
     assert Store(home, region).observations()["precipitation"].values.ravel()[:3].tolist() == [
         1.0,
         1.0,

@@ -78,6 +78,11 @@ class Made:
         return forecast_table(self.forecast)
 
 
+def cells_of(hazard: str) -> list[tuple[int, int]]:
+    """The cells of a hazard that comes with the project; of any other those of heat."""
+    return list(CELLS.get(hazard, CELLS["heat"]))
+
+
 def make(
     n_places: int = 1,
     hazards: tuple[str, ...] = ("heat", "flash_flood", "drought"),
@@ -100,7 +105,7 @@ def make(
     rng = np.random.default_rng(seed)
     ids = [f"p{i:02d}" for i in range(n_places)]
     spoken = (names or NAMES)[:n_places]
-    cells = [(hazard, lead, window) for hazard in hazards for lead, window in CELLS[hazard]]
+    cells = [(hazard, lead, window) for hazard in hazards for lead, window in cells_of(hazard)]
     forecast = _forecast(rng, cells, ids, spoken, pd.Timestamp(issued), colour, silent)
     forecast.attrs = {
         "region": "made-up",
@@ -276,7 +281,7 @@ def _history(rng, hazard, ids, issued, empty) -> xr.Dataset:
             "1",
         ),
     }
-    value, normal, threshold, title, units = kinds[hazard]
+    value, normal, threshold, title, units = kinds.get(hazard, kinds["heat"])
     if empty:
         value = np.full_like(value, np.nan)
     wide = [np.broadcast_to(array, (n, len(ids))) for array in (value, normal, threshold)]
