@@ -54,18 +54,22 @@ class Settings:
 
     @property
     def data(self) -> Path:
+        """The store, and what sources keep."""
         return self.home / "data"
 
     @property
     def mlruns(self) -> Path:
+        """Runs and models."""
         return self.home / "mlruns"
 
     @property
     def published(self) -> Path:
+        """Reports."""
         return self.home / "published"
 
     @property
     def prefect(self) -> Path:
+        """Prefect's database, and passwords of servers."""
         return self.home / "prefect"
 
     @classmethod
@@ -229,6 +233,7 @@ class Region(_Strict):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The region's time zone."""
         return ZoneInfo(self.timezone)
 
     @property

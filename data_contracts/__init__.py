@@ -1,0 +1,1 @@
+"""What may be stored, and the store. See README.md."""

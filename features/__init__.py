@@ -1,0 +1,1 @@
+"""Predictors, margins and hazards. See README.md."""

@@ -53,7 +53,7 @@ def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         l2 = 2 * b1 - b0
         l3 = 6 * b2 - 6 * b1 + b0
         enough = (n >= 4) & (l2 > 1e-12)
-        return tuple(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)) + (n,)
+        return (*(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)), n)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -208,6 +208,7 @@ class LogLogistic:
 
     @classmethod
     def fit(cls, sample: np.ndarray) -> LogLogistic:
+        """The distribution of a sample, along axis 0."""
         l1, l2, skew, _ = l_moments(np.where(why_undefined(sample) > 0, np.nan, sample))
         return cls.of_moments(l1, l2, skew)
 
@@ -220,10 +221,12 @@ class LogLogistic:
         return cls(l1 - alpha * (1 / k - np.pi / np.sin(k * np.pi)), alpha, k)
 
     def quantile(self, probability: np.ndarray | float) -> np.ndarray:
+        """The value that is not exceeded with this probability, in the sample's units."""
         odds = (1 - np.asarray(probability)) / np.asarray(probability)
         return self.xi + self.alpha * (1 - odds**self.k) / self.k
 
     def probability(self, value: np.ndarray) -> np.ndarray:
+        """The probability that a value is not exceeded."""
         inside = np.maximum(1 - self.k * (value - self.xi) / self.alpha, 0.0)
         with np.errstate(divide="ignore", over="ignore"):
             return 1 / (1 + inside ** (1 / self.k))
@@ -244,6 +247,7 @@ class ZeroGamma:
 
     @classmethod
     def fit(cls, sample: np.ndarray) -> ZeroGamma:
+        """The distribution of a sample of sums, mm, along axis 0."""
         wet = sample >= LEAST_WET
         n_wet = wet.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -258,11 +262,13 @@ class ZeroGamma:
         return cls(*(np.where(bad, np.nan, part) for part in (shape, mean / shape, dry)))
 
     def quantile(self, probability: np.ndarray | float) -> np.ndarray:
+        """The value that is not exceeded with this probability, in the sample's units."""
         wet = (np.asarray(probability) - self.dry) / (1 - self.dry)
         amount = np.maximum(gammaincinv(self.shape, np.maximum(wet, 0.0)) * self.scale, LEAST_WET)
         return np.where(np.isnan(self.shape), np.nan, np.where(wet >= 0, amount, -np.inf))
 
     def probability(self, value: np.ndarray) -> np.ndarray:
+        """The probability that a value is not exceeded."""
         amount = np.where(value < LEAST_WET, 0.0, value)
         return self.dry + (1 - self.dry) * gammainc(self.shape, amount / self.scale)
 

@@ -11,7 +11,10 @@ from flows.run import alone
 
 
 def retract(name: str, issued: date, reason: str) -> Path:
-    """Retracts a region's published report for a reason that its pages and the index then tell; returns its folder. Raises RiskError."""
+    """Retracts a region's published report for a reason that its pages and the index then tell.
+
+    Returns its folder. Raises RiskError.
+    """
     from reports import write_index
     from reports.site import notices
 
@@ -23,7 +26,9 @@ def retract(name: str, issued: date, reason: str) -> Path:
 
 
 def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path | None]:
-    """Puts the duty officer's note beside a region's report, the newest unless ``issued`` is given; empty text takes it away.
+    """Puts the duty officer's note beside a region's report; empty text takes it away.
+
+    Beside the newest report unless ``issued`` is given.
 
     Returns the day, and the folder of its report where it is published already. Raises RiskError.
     """
@@ -34,7 +39,8 @@ def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path |
         day = issued or notices.newest_published(region, settings)
         if day is None:
             raise RiskError(
-                f"{region.name}: found no published report, expected one to put the note beside; name its day with --date."
+                f"{region.name}: found no published report, expected one to put the note beside;"
+                " name its day with --date."
             )
         notices.write_note(region, day, text, settings)
         folder = settings.published / region.name / day.isoformat()

@@ -1,8 +1,9 @@
-"""What a run tells while it works: its stages, how long each took and one fact about it, and how far a long pull has come.
+"""What a run shows while it works: its stages, how long each took, how far a long pull has come.
 
-A flow says ``with stage("fit heat") as say: ...; say("120 rounds")``. The lines always go to the Prefect run; a
-command also shows them, as a Rich display in a terminal and as plain lines elsewhere. What a source logs at INFO is shown
-beneath its stage; a record with ``extra={"done": 3, "of": 40}`` is a bar in a terminal.
+A flow writes ``with stage("fit heat") as say: ...; say("120 rounds")``. The lines always go to
+the Prefect run; a command also shows them, as a Rich display in a terminal and as plain lines
+elsewhere. What a source logs at INFO is shown beneath its stage; a record with ``extra={"done":
+3, "of": 40}`` is a bar in a terminal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _display: list[Display] = []
 
 @contextmanager
 def stage(title: str) -> Iterator[Say]:
-    """One stage of a run. The function it yields takes a fact to be shown beside the time it took."""
+    """One stage of a run.
+
+    The function it yields takes a fact to be shown beside the time it took.
+    """
     began, facts = perf_counter(), list[str]()
     with _display[-1](title) if _display else nullcontext(facts.append) as show:
 
@@ -30,9 +34,8 @@ def stage(title: str) -> Iterator[Say]:
             show(fact)
 
         yield say
-    _log(
-        f"{title}: {perf_counter() - began:.1f} s{''.join('; ' + fact for fact in dict.fromkeys(facts))}"
-    )
+    told = "".join(f"; {fact}" for fact in dict.fromkeys(facts))
+    _log(f"{title}: {perf_counter() - began:.1f} s{told}")
 
 
 def _log(line: str) -> None:
@@ -47,7 +50,10 @@ def _log(line: str) -> None:
 
 @contextmanager
 def shown(interactive: bool | None = None) -> Iterator[None]:
-    """Shows the stages of the block on standard output: Rich in a terminal (or when ``interactive``), else plain lines."""
+    """Shows the stages of the block on standard output.
+
+    By Rich in a terminal (or when ``interactive``), else as plain lines.
+    """
     if interactive is None:
         interactive = sys.stdout.isatty()
     with _rich() if interactive else nullcontext(_plain) as display:

@@ -137,7 +137,7 @@ def pull_sources(
         try:
             batch = _fetched(source, region, settings)
             if until is not None:
-                source, batch = until_day(source, batch, until)
+                source, batch = until_day(source, batch, until)  # noqa: PLW2901
         except RiskError as error:
             failures[source.name] = error
             continue

@@ -20,7 +20,7 @@ from flows.progress import stage
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: the file or folder to look at, what is degraded, and the tables a summary is made from."""
+    """What came of a run: what to look at, what is degraded, and the tables of its summary."""
 
     region: str
     path: Path | None = None
@@ -35,7 +35,10 @@ class Outcome:
 
 
 def concluded(outcome: Outcome) -> Outcome:
-    """The outcome as a flow hands it back: to Prefect a degraded run is completed, but called Degraded and says why."""
+    """The outcome as a flow hands it back.
+
+    To Prefect a degraded run is completed, but called Degraded and says why.
+    """
     if not outcome.degraded:
         return outcome
     from prefect.states import Completed
@@ -64,20 +67,27 @@ def alone(region: Region, settings: Settings) -> Iterator[None]:
 
 
 def newest_day(observations: xr.Dataset) -> date:
-    """The newest day on which anything was observed anywhere. Raises RiskError when nothing ever was."""
+    """The newest day on which anything was observed anywhere.
+
+    Raises RiskError when nothing ever was.
+    """
     known = xr.concat(
         [values.notnull().any("location") for values in observations.data_vars.values()], "variable"
     ).any("variable")
     days = observations["time"].values[known.values]
     if not len(days):
         raise RiskError(
-            "the store holds no observed value, expected at least one; deliver observations and pull again."
+            "the store holds no observed value, expected at least one; deliver observations and"
+            " pull again."
         )
     return pd.Timestamp(days[-1]).date()
 
 
 def today(region: Region, observations: xr.Dataset) -> date:
-    """The issue day: by the record's clock the day after its newest day, else the calendar's day in the region's zone."""
+    """The issue day: by the record's clock the day after its newest day.
+
+    Else the calendar's day in the region's zone.
+    """
     return (
         newest_day(observations) + timedelta(days=1)
         if region.clock == "record"
@@ -90,13 +100,17 @@ def known_before(observations: xr.Dataset, issued: date) -> xr.Dataset:
     first = pd.Timestamp(observations["time"].values[0]).date()
     if issued <= first:
         raise RiskError(
-            f"issue day {issued}: found a record that begins on {first}, expected days before the issue day; give a later one."
+            f"issue day {issued}: found a record that begins on {first}, expected days before the"
+            " issue day; give a later one."
         )
     return observations.sel(time=slice(None, pd.Timestamp(issued - timedelta(days=1))))
 
 
 def task_options() -> dict[str, Any]:
-    """Options of every task: nothing is cached and nothing persisted; what must last is in the store, MLflow or published."""
+    """Options of every task: nothing is cached and nothing persisted.
+
+    What must last is in the store, MLflow or published.
+    """
     from prefect.cache_policies import NO_CACHE
 
     return {"cache_policy": NO_CACHE, "persist_result": False}

@@ -1,4 +1,4 @@
-"""The few lines a command ends with: what the forecast says, what is degraded, and where to look."""
+"""The few lines a command ends with: the forecast, what is degraded, and where to look."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from flows.run import Outcome
 
 
 def summarise(outcome: Outcome) -> None:
-    """Prints the summary. What is degraded goes to standard error; the last line of standard output is the path."""
+    """Prints the summary.
+
+    What is degraded goes to standard error; the last line of standard output is the path.
+    """
     if outcome.path is not None and (outcome.path / "provenance.json").is_file():
         _print_lines(headlines(outcome.path))
     elif not outcome.scores.empty:
         print()
         show_table(skill_table(outcome.scores))
         print(
-            "Skill: 1 is perfect, 0 is no better, below 0 is worse; the ranges are over lead times and windows."
+            "Skill: 1 is perfect, 0 is no better, below 0 is worse; the ranges are over lead times"
+            " and windows."
         )
     _print_lines([text(note) for note in outcome.notes])
     sys.stdout.flush()
@@ -52,7 +56,8 @@ def headlines(folder: Path) -> list[str]:
     """What the report in ``folder`` says first: a line for the issue and one for each hazard."""
     said = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     lines = [
-        f"{said['title']}, {'hindcast for' if said['hindcast'] else 'issued'} {date.fromisoformat(said['issued']):%A %-d %B %Y}"
+        f"{said['title']}, {'hindcast for' if said['hindcast'] else 'issued'}"
+        f" {date.fromisoformat(said['issued']):%A %-d %B %Y}"
     ]
     for head in said["headlines"]:
         words = " ".join(part for part in (head["sentence"], head["detail"]) if part)
@@ -61,7 +66,7 @@ def headlines(folder: Path) -> list[str]:
 
 
 def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Hazard and level by row: event days, the range of the skill over leads, and how many cells have each verdict."""
+    """Hazard and level by row: event days, the range of the skill over leads, cells by verdict."""
     rows = []
     for (hazard, level), group in scores.groupby(["hazard", "level"], sort=False):
         rows.append(

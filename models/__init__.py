@@ -1,0 +1,1 @@
+"""From a record to a probability. See README.md."""

@@ -1,6 +1,7 @@
 """Climatology, the overlap ensemble, and the arithmetic of chained probabilities.
 
-Every forecaster is a chain over levels: P(L1), P(L2 | L1), P(L3 | L2), multiplied, so that levels are nested.
+Every forecaster is a chain over levels: P(L1), P(L2 | L1), P(L3 | L2); the
+products are nested.
 """
 
 from __future__ import annotations

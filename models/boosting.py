@@ -110,8 +110,10 @@ def _table(hazard: Hazard, parts: LaidOut, fits: Sequence[Fit]) -> dict[str, np.
         own = len(levels_of(hazard, number))
         others = case.c.shape[1] - own
         picks = [np.full(len(case), k) for k in range(own)]
-        for k in range(min(THRESHOLDS, others)):
-            picks.append(own + (np.arange(len(case)) + k * others // THRESHOLDS) % others)
+        picks += [
+            own + (np.arange(len(case)) + k * others // THRESHOLDS) % others
+            for k in range(min(THRESHOLDS, others))
+        ]
         which = np.stack(picks, axis=1)
         row = np.arange(len(case))[:, None]
         lead, window = hazard.cells[cell].lead_days, hazard.cells[cell].window_days

@@ -74,7 +74,7 @@ def _above(quantity: Quantity, past: xr.Dataset) -> xr.DataArray:
 def _rows(
     hazard: Hazard, inputs: Inputs, above: xr.DataArray, spec: PredictorSpec
 ) -> Iterator[Rows]:
-    cells, days, locations = inputs.shape
+    _, days, locations = inputs.shape
     turn = np.add.outer(np.arange(days), np.arange(locations)).reshape(-1)
     values = above.transpose("time", "location").values
     for number, cell in enumerate(hazard.cells):

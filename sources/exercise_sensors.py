@@ -114,7 +114,8 @@ def _spells(uniform: np.ndarray, begins: float, ends: float) -> np.ndarray:
 
 def _held(table: pd.DataFrame, stuck: np.ndarray) -> pd.DataFrame:
     """The readings, those of the days a thermometer and hygrometer stick replaced by the last
-    before."""
+    before.
+    """
     held = table.copy()
     for name in ("air_temperature_max", "air_temperature_min", "relative_humidity"):
         held[name] = table[name].mask(pd.Series(stuck)).ffill().fillna(table[name])

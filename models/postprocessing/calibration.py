@@ -96,8 +96,8 @@ def fit_calibration(
         fitted[name]["lower_limit"], fitted[name]["upper_limit"] = plausible_range(part)
     rows = [season_rows(scores, pairs, month, plan.today) for month in plan.months]
     seasons = [_fit_season(scores, pairs, leads, plan, of_month) for of_month in rows]
-    for name in fitted:
-        fitted[name] = fitted[name].assign_coords(month=list(plan.months), lead=leads)
+    for name, part in fitted.items():
+        fitted[name] = part.assign_coords(month=list(plan.months), lead=leads)
         for number, (array, axis) in enumerate((("score", "horizon"), ("rank", "lead"))):
             values = np.stack([season[number][name] for season in seasons])
             fitted[name][array] = ("month", axis, "trajectory"), values

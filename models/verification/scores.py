@@ -132,7 +132,8 @@ def _assess_sample(scored: Sample) -> dict[str, Any]:
 
 def p_values(scored: Sample) -> tuple[float, float]:
     """One-sided p that the published probability is no better than the climatologies,
-    and that it is no better than persistence."""
+    and that it is no better than persistence.
+    """
     own = scored.by_block(scored.published)
     climatology, smoothed, persistence = (
         sign_flip_p(scored.by_block(reference) - own)
@@ -183,7 +184,7 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
     By isotonic regression: Dimitriadis, Gneiting & Jordan 2021. Both arrays (case,).
     """
     order = np.lexsort((outcome, probability))
-    values, start = np.unique(probability[order], return_index=True)
+    start = np.unique(probability[order], return_index=True)[1]
     weight = np.diff(np.append(start, len(order))).astype(float)
     mean = np.add.reduceat(outcome[order], start) / weight
     recalibrated = np.repeat(isotonic_regression(mean, sample_weight=weight), weight.astype(int))

@@ -76,10 +76,12 @@ class AlertContext:
 
     @property
     def languages(self) -> list[Language]:
+        """The languages of the region's messages."""
         return [language_of(tag, self.region.timezone) for tag in self.region.languages or ("en",)]
 
     @property
     def status(self) -> str:
+        """CAP's status: Actual, Exercise or Test."""
         if self.label == EXERCISE:
             return "Exercise"
         return "Actual" if self.region.issuer.authorised and not self.label else "Test"

@@ -91,7 +91,7 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
         path,
         dtype=types,
         keep_default_na=False,
-        na_values=dict.fromkeys(numbers, [""]),
+        na_values={name: [""] for name in numbers},
         encoding="utf-8",
     )
     if tuple(table.columns) != COLUMNS:

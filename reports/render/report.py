@@ -78,6 +78,7 @@ class ReportInputs:
 
     @property
     def location_ids(self) -> list[str]:
+        """Ids of the forecast's locations."""
         return [str(location) for location in self.forecast["location"].values]
 
     @property

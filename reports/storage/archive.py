@@ -41,6 +41,7 @@ class ArchivedReport:
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
+        """What provenance.json of the report says."""
         stored: Mapping[str, Any] = json.loads(
             (self.folder / PROVENANCE).read_text(encoding="utf-8")
         )
@@ -48,6 +49,7 @@ class ArchivedReport:
 
     @property
     def title(self) -> str:
+        """What the region is called."""
         return str(self.provenance.get("title") or self.region)
 
     def title_in(self, tag: str) -> str:
@@ -67,6 +69,7 @@ class ArchivedReport:
 
     @property
     def headlines(self) -> tuple[dict[str, Any], ...]:
+        """The report's headlines, one a hazard."""
         return tuple(self.provenance.get("headlines") or ())
 
     @cached_property

@@ -199,11 +199,12 @@ def _vertices(geometry: shapely.Geometry) -> int:
 def _fit(geometry: shapely.Geometry, max_vertices: int) -> tuple[Ring, ...]:
     kept: list[Ring] = []
     left = max_vertices
-    for polygon in _rings(geometry):
+    for ring in _rings(geometry):
+        polygon = ring
         if not kept:
             polygon = next(
-                (p for p in (polygon, polygon.convex_hull) if len(p.exterior.coords) <= left),
-                polygon.envelope,
+                (p for p in (ring, ring.convex_hull) if len(p.exterior.coords) <= left),
+                ring.envelope,
             )
         if len(polygon.exterior.coords) > left:
             break

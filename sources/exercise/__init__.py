@@ -32,7 +32,8 @@ from sources.exercise.ahead import FORECAST_VARIABLES, Forecasts, issue_forecast
 
 def fetch(request: FetchRequest) -> Batch:
     """The record and the forecasts; where the store already holds this very world, only from its
-    newest day and issue day on."""
+    newest day and issue day on.
+    """
     region = request.region
     world, until = world_of(region), last_day(region)
     with_forecasts = options_of(region, NAME, ExerciseOptions).members > 0
@@ -110,7 +111,8 @@ def record_table(run: Run) -> pd.DataFrame:
 
 def forecast_table(forecasts: Forecasts, ids: tuple[str, ...]) -> pd.DataFrame:
     """Forecasts as a Batch's: a row an issue day, lead, location and member; what never arrived has
-    no row."""
+    no row.
+    """
     shape = forecasts.values[FORECAST_VARIABLES[0]].shape
     arrived = np.flatnonzero(np.isfinite(forecasts.values[FORECAST_VARIABLES[0]]).ravel())
     init, lead, location, member = np.unravel_index(arrived, shape)

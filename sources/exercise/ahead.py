@@ -84,7 +84,8 @@ class Forecasts:
 @dataclass(frozen=True)
 class Draws:
     """Standard normal numbers, (lead, issue, draw, ...): two of the province, channel by spatial
-    wave, channel by location."""
+    wave, channel by location.
+    """
 
     province: np.ndarray
     waves: np.ndarray
@@ -124,7 +125,8 @@ def ahead(
 
 def _unknown(grounds: Grounds, draws: Draws, known: bool, spread: float) -> Innovations:
     """Drawn innovations, each with the variance that is unknown at its lead (all of it where
-    nothing is known)."""
+    nothing is known).
+    """
     shared = np.sqrt(grounds.unknown_shared) if known else np.ones(LEADS)
     channels = np.sqrt(grounds.unknown.T) if known else np.ones((LEADS, len(NAMES)))
     province = draws.province * (spread * shared).astype(np.float32)[:, None, None, None]
@@ -191,7 +193,8 @@ def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history:
 
 def _with_past(past: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """(draw, day, location) from days that were, (day, location), the same in every draw, and days
-    ahead, (lead, draw, location)."""
+    ahead, (lead, draw, location).
+    """
     ahead_of = draws.swapaxes(0, 1)
     return np.concatenate([np.broadcast_to(past, (len(ahead_of), *past.shape)), ahead_of], axis=1)
 
@@ -239,7 +242,8 @@ def issue_forecasts(
     run: Run, first: np.datetime64, last: np.datetime64, members: int, change: np.datetime64
 ) -> Forecasts:
     """The forecasts issued on the days ``first`` to ``last``, both included; from ``change`` on by
-    another model."""
+    another model.
+    """
     day = np.timedelta64(1, "D")
     first = max(first, run.world.start + day)
     index = _rows(run, np.arange(first, last + day), least=1)
@@ -277,7 +281,8 @@ def _issue(
 
 def _member_draws(run: Run, index: np.ndarray, members: int) -> Draws:
     """The members' numbers, a stream for each issue day and location, so that no day or location
-    depends on another."""
+    depends on another.
+    """
     shape = (LEADS, members)
     parts = []
     for row in index:

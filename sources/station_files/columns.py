@@ -50,10 +50,8 @@ def _is_text(column: pd.Series) -> bool:
 def _numbers(raw: RawTable, name: str) -> pd.Series:
     """A column of numbers; empty cells and NA, NaN, null are missing."""
     column = raw.table[name]
-    if (
-        pd.api.types.is_bool_dtype(column)
-        or not (_is_text(column) or pd.api.types.is_numeric_dtype(column))
-        and column.notna().any()
+    if pd.api.types.is_bool_dtype(column) or (
+        not (_is_text(column) or pd.api.types.is_numeric_dtype(column)) and column.notna().any()
     ):
         raise _wrong(raw, name, column.notna(), "expected a number; store the column as numbers")
     values = pd.to_numeric(column, errors="coerce").astype("float64")

@@ -115,6 +115,7 @@ def _advice(name: str, kind: FileKind) -> str:
 
 
 def where_of(row: pd.Series, keys: Sequence[str]) -> str:
+    """Where a row of a file is, in words, by its keys."""
     shown = {
         key: str(row[key].date()) if isinstance(row[key], pd.Timestamp) else str(row[key])
         for key in keys

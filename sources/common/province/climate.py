@@ -136,7 +136,8 @@ def inland_share(latitude: np.ndarray) -> np.ndarray:
 
 def mixed(coast: np.ndarray, inland: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Between the coast's value and the inland's: (DAYS, location), or (location,) for single
-    values."""
+    values.
+    """
     return coast[..., None] * (1 - share) + inland[..., None] * share
 
 
@@ -150,7 +151,8 @@ def _a_day(monthly: tuple[float, ...]) -> tuple[float, ...]:
 
 def yearly(monthly: tuple[float, ...]) -> np.ndarray:
     """A smooth curve by day of the year whose monthly means are the figures. (DAYS,), never below 0
-    where the figures are not."""
+    where the figures are not.
+    """
     middles, wanted = (MONTH_STARTS[:-1] + MONTH_STARTS[1:]) / 2, np.array(monthly)
     anchors, curve = wanted.copy(), np.empty(DAYS)
     for _ in range(8):
@@ -189,7 +191,8 @@ def day_of_year(days: np.ndarray) -> np.ndarray:
 
 def _mean_above(threshold: np.ndarray, amount: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Mean of amount(z - threshold) over a standard normal z, 0 below the threshold; by the
-    midpoint rule."""
+    midpoint rule.
+    """
     step = 0.01
     z = np.arange(-6, 6, step) + step / 2
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * step
@@ -199,7 +202,8 @@ def _mean_above(threshold: np.ndarray, amount: Callable[[np.ndarray], np.ndarray
 
 def _mean_heat(begins: np.ndarray, memory: bool) -> np.ndarray:
     """Expected strength of heat waves by day of the year, 0 to 1: what the normals must not be
-    raised by."""
+    raised by.
+    """
     if not memory:
         return begins / HEAT_WAVE_ENDS
     under_way = strength = 0.0

@@ -49,7 +49,8 @@ class ExerciseOptions(BaseModel):
 
 def world_of(region: Region) -> World:
     """The world a region file describes: its locations, its history_start (default 1996-01-01), its
-    options."""
+    options.
+    """
     options = options_of(region, NAME, ExerciseOptions)
     start = np.datetime64(region.history_start or START)
     rules: dict[str, Any] = {
@@ -78,7 +79,8 @@ def world_of(region: Region) -> World:
 
 def _made_up(count: int) -> dict[str, Any]:
     """Places strewn over the province and its surroundings; the n-th is where it is however many
-    there are."""
+    there are.
+    """
     random = stream(0, "positions").random((count, 3))
     return {
         "ids": tuple(f"place-{number:05d}" for number in range(1, count + 1)),

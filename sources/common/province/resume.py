@@ -10,7 +10,8 @@ from data_contracts.batch import StoredRecord
 
 def newest_stored(stored: StoredRecord) -> dict[str, pd.DataFrame]:
     """What the store holds from a source on its newest day of ``observations`` and newest issue day
-    of ``forecasts``."""
+    of ``forecasts``.
+    """
     nothing = {"observations": pd.DataFrame(), "forecasts": pd.DataFrame()}
     observed, issued = stored.observations, stored.forecasts
     if observed is None:
@@ -25,7 +26,8 @@ def newest_stored(stored: StoredRecord) -> dict[str, pd.DataFrame]:
 
 def same_values(stored: pd.DataFrame, delivered: pd.DataFrame, when: str) -> bool:
     """Whether all that is stored of its newest day is what is delivered for it: else another seed
-    or variant was stored."""
+    or variant was stored.
+    """
     if stored.empty:
         return False
     keys = [

@@ -56,7 +56,8 @@ def simulate(world: World, until: np.datetime64, layers: bool = True) -> Run:
 
 def reveal(world: World, grounds: Grounds, count: int, layers: bool) -> Innovations:
     """The innovations of ``count`` days and, with ``layers``, what of them is known at each lead:
-    the first axis is Run's."""
+    the first axis is Run's.
+    """
     shares = np.sqrt(np.diff(grounds.unknown, axis=1, prepend=0.0).T).astype(np.float32)
     shares_provincial = np.sqrt(np.diff(grounds.unknown_shared, prepend=0.0)).astype(np.float32)
     owners = [
@@ -79,7 +80,8 @@ def reveal(world: World, grounds: Grounds, count: int, layers: bool) -> Innovati
 
 def _known(numbers: np.ndarray, weights: np.ndarray, layers: bool) -> np.ndarray:
     """Sums over the layers known, from (day, layer, ...): entry 0 is all of them, entry l + 1 those
-    above layer l, if asked for."""
+    above layer l, if asked for.
+    """
     parts = [np.zeros_like(numbers[:, 0])]
     for layer in reversed(range(LEADS)):
         parts = [*parts, parts[-1] + weights[layer] * numbers[:, layer]][0 if layers else -1 :]

@@ -72,7 +72,8 @@ def _signals(
     grounds: Grounds, rows: np.ndarray, before: ProvinceState, new: Innovations
 ) -> tuple[np.ndarray, ...]:
     """The signals behind the weather, day by day: the slow mode, whether a heat wave is on, its
-    strength, the locations' channels."""
+    strength, the locations' channels.
+    """
     if not grounds.remembers:
         begins = grounds.climate.heat_wave_threshold[rows]
         strength = np.broadcast_to((new.heat > begins).astype(np.float64), new.heat.shape)
@@ -174,7 +175,8 @@ def _rain(
 
 def skewed(normal: np.ndarray) -> np.ndarray:
     """A standard normal signal made skew-t: two-piece Student t (Fernandez and Steel 1998), mean 0,
-    variance 1, hotter tail longer."""
+    variance 1, hotter tail longer.
+    """
     grid, values = _skew_table()
     return np.interp(normal, grid, values)
 

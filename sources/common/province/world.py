@@ -82,13 +82,15 @@ class World:
 
     @property
     def memory(self) -> bool:
+        """Whether the weather has a memory."""
         return "no_memory" not in self.variants
 
 
 @dataclass(frozen=True)
 class Grounds:
     """What is worked out once from a World: climate tables, channel constants, spatial patterns
-    (channel, location, wave)."""
+    (channel, location, wave).
+    """
 
     climate: Climate
     patterns: np.ndarray
@@ -106,7 +108,8 @@ class Grounds:
 @dataclass(frozen=True)
 class ProvinceState:
     """What the past has left at the end of a day: (*batch,), (*batch, channel, location) or
-    (*batch, location)."""
+    (*batch, location).
+    """
 
     slow: np.ndarray
     hot: np.ndarray
@@ -121,7 +124,8 @@ class ProvinceState:
 @dataclass(frozen=True)
 class Innovations:
     """What is new each day, each of variance 1: (day, *batch) for the province, (day, *batch,
-    channel, location) for locations."""
+    channel, location) for locations.
+    """
 
     slow: np.ndarray
     heat: np.ndarray
