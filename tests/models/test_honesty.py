@@ -46,8 +46,8 @@ def shuffled(hazard: Hazard, record: xr.Dataset, seed: int) -> Hazard:
         return mixed.sel(time=observations["time"].values)
 
     # days of another date rule nothing out
-    kept = tuple(name for name in hazard.features if name not in hazard.bounds)
-    return replace(hazard, margins=margins, bounds=("", "", ""), features=kept)
+    kept = tuple(row for row in hazard.predictors if not row.bounds)
+    return replace(hazard, margins=margins, predictors=kept)
 
 
 def claimed_on_shuffled_labels(hazard: Hazard, records: list[xr.Dataset], region: Region) -> float:
