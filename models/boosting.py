@@ -3,7 +3,7 @@
 Rows are the cases of all leads, windows and locations together, each at a few thresholds, with the
 threshold as a feature that a greater one never makes likelier. Trees start from the log-odds of the
 regression (``base_margin``) and must earn their rounds: of blocks of years held out the mean gain
-in logarithmic loss, less its standard error, must be above 0.
+in logarithmic loss, less its standard error, must be above MIN_GAIN.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from models.state_model import Inputs, LaidOut, for_spec, levels_of, model_spec,
 MAX_ROUNDS = 80
 PATIENCE = 10  # rounds without improvement after which a block is not trained further
 BLOCKS = 4  # of consecutive years, for the choice of rounds
+MIN_GAIN = 0.1  # of logarithmic loss, summed over a block: what noise gains now and then
 MIN_EVENTS = 30  # of a step in training, for trees
 MAX_CASES = 20_000  # that trees learn from
 THRESHOLDS = 3  # of each case, besides the event's own
@@ -143,9 +144,9 @@ def _choose_rounds(
     fits: Sequence[Fit],
     blocks: np.ndarray,
 ) -> int:
-    """Rounds of the greatest gain on years held out, less its standard error; 0 where none is > 0.
+    """Rounds of the greatest gain on years held out, less its standard error.
 
-    0 also where on more than one of the blocks no number of rounds helps. The standard error is
+    0 where that is no more than MIN_GAIN, and where on more than one of the blocks no number of rounds helps. The standard error is
     that of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
     """
     gains = []
@@ -180,7 +181,7 @@ def _choose_rounds(
     error = np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
     sure = np.mean(gains, axis=0) - error
     best = int(sure.argmax())
-    return best + 1 if sure[best] > 0 else 0
+    return best + 1 if sure[best] > MIN_GAIN else 0
 
 
 def _fits_without(
