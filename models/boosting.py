@@ -146,8 +146,9 @@ def _choose_rounds(
 ) -> int:
     """Rounds of the greatest gain on years held out, less its standard error.
 
-    0 where that is no more than MIN_GAIN, and where on more than one of the blocks no number of rounds helps. The standard error is
-    that of the mean over blocks (the one-standard-error rule: Breiman et al. 1984).
+    0 where that is no more than MIN_GAIN, and where on more than one of the blocks no number of
+    rounds helps. The standard error is that of the mean over blocks (the one-standard-error rule:
+    Breiman et al. 1984).
     """
     gains = []
     for block, without in _fits_without(hazard, parts, fits, blocks).items():
