@@ -9,6 +9,7 @@ in logarithmic loss, less its standard error, must be above MIN_GAIN.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from scipy.special import expit
 
 from features.calendar import year_blocks
 from features.hazards import Hazard
-from models.distribution_regression import Fit, fit_without, fits_of, fitted_log_odds
+from models.distribution_regression import (
+    Fit,
+    PredictorSpec,
+    Rows,
+    fit_without,
+    fits_of,
+    fitted_log_odds,
+)
 from models.state_model import Inputs, LaidOut, for_spec, levels_of, model_spec, steps_of
 
 MAX_ROUNDS = 80
@@ -78,36 +86,59 @@ def fit_boosters(
         events = sum(float(rows.y[:, 0].sum()) for _, _, _, rows in parts)
         if events < MIN_EVENTS:
             continue
+        if rounds is not None and not rounds.get(number, 0):
+            continue
+        table = _table(hazard, parts)
         if rounds is None:
-            count = _choose_rounds(hazard, parts, fits[number], blocks)
+            count = _choose_rounds(hazard, parts, table, fits[number], blocks)
         else:
-            count = rounds.get(number, 0)
+            count = rounds[number]
         if count:
-            inside = _table(hazard, parts, fits[number])
             data = xgb.QuantileDMatrix(
-                inside["x"], inside["y"], weight=inside["weight"], base_margin=inside["odds"],
+                table.x, table.y, weight=table.weight,
+                base_margin=table.odds(model_spec(hazard), fits[number]),
                 nthread=1, max_bin=PARAMETERS["max_bin"],
             )  # fmt: skip
             boosters[number] = xgb.train(parameters(hazard), data, count)
     return boosters
 
 
-def _table(hazard: Hazard, parts: LaidOut, fits: Sequence[Fit]) -> dict[str, np.ndarray]:
-    """Cases of a step in one matrix; ``at`` says which issue day x location each is of.
+@dataclass(frozen=True)
+class _Table:
+    """Cases of a step in one matrix; ``at``: which issue day x location each row is of.
 
-    ``fits``: the regression's of each cell, which trees start from.
-    Each case stands at the events' own thresholds, and in turn at some of the others. Weights of a
-    case sum to how many it stands for, over the mean.
+    ``parts``: of each cell its number, its cases, and the thresholds (case, threshold) each of them
+    stands at. Weights of a case sum to how many it stands for, over the mean.
     """
-    spec, made = model_spec(hazard), []
+
+    x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    at: np.ndarray
+    parts: list[tuple[int, Rows, np.ndarray]]
+
+    def odds(self, spec: PredictorSpec, fits: Sequence[Fit]) -> np.ndarray:
+        """Log-odds that trees start from, by the regression's ``fits`` of each cell: (row,)."""
+        made = []
+        for cell, case, which in self.parts:
+            odds = case.start + fitted_log_odds(fits[cell], spec, case.x, case.c, case.s)
+            made.append(np.take_along_axis(odds, which, axis=1).reshape(-1))
+        return np.concatenate(made)
+
+
+def _table(hazard: Hazard, parts: LaidOut) -> _Table:
+    """The cases of a step that trees learn from.
+
+    Each stands at the events' own thresholds, and in turn at some of the others.
+    """
     total = sum(len(rows) for _, _, _, rows in parts)
     every = int(np.ceil(total * (1 + THRESHOLDS) / MAX_CASES)) or 1
+    x, y, weight, days, taken = [], [], [], [], []
     for number, cell, at, rows in parts:
         chosen = np.flatnonzero((np.arange(len(rows)) + cell) % every == 0)
         case = rows.take(chosen)
         if not len(case):
             continue
-        odds = case.start + fitted_log_odds(fits[cell], spec, case.x, case.c, case.s)
         own = len(levels_of(hazard, number))
         others = case.c.shape[1] - own
         picks = [np.full(len(case), k) for k in range(own)]
@@ -116,31 +147,27 @@ def _table(hazard: Hazard, parts: LaidOut, fits: Sequence[Fit]) -> dict[str, np.
             for k in range(min(THRESHOLDS, others))
         ]
         which = np.stack(picks, axis=1)
-        row = np.arange(len(case))[:, None]
-        lead, window = hazard.cells[cell].lead_days, hazard.cells[cell].window_days
-        flat = which.reshape(-1)
-        rows_of = np.repeat(np.arange(len(case)), which.shape[1])
-        c = case.c[rows_of, flat]
-        x = np.column_stack(
-            [case.x[rows_of], np.full(len(c), lead), np.full(len(c), window), c]
-        ).astype(np.float32)
-        made.append(
-            {
-                "x": x,
-                "y": case.y[row, which].reshape(-1),
-                "odds": odds[row, which].reshape(-1),
-                "weight": case.weight[row, which].reshape(-1) * case.c.shape[1] / which.shape[1],
-                "at": at[chosen][rows_of],
-            }
+        c, happened, share = (
+            np.take_along_axis(part, which, axis=1).reshape(-1)
+            for part in (case.c, case.y, case.weight)
         )
-    table = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
+        rows_of = np.repeat(np.arange(len(case)), which.shape[1])
+        lead, window = hazard.cells[cell].lead_days, hazard.cells[cell].window_days
+        columns = [case.x[rows_of], np.full(len(c), lead), np.full(len(c), window), c]
+        x.append(np.column_stack(columns).astype(np.float32))
+        y.append(happened)
+        weight.append(share * case.c.shape[1] / which.shape[1])
+        days.append(at[chosen][rows_of])
+        taken.append((cell, case, which))
     each = np.concatenate([rows.weight.max(axis=1) * rows.c.shape[1] for *_, rows in parts])
-    return table | {"weight": table["weight"] / each.mean()}
+    weights = np.concatenate(weight) / each.mean()
+    return _Table(np.concatenate(x), np.concatenate(y), weights, np.concatenate(days), taken)
 
 
 def _choose_rounds(
     hazard: Hazard,
     parts: LaidOut,
+    table: _Table,
     fits: Sequence[Fit],
     blocks: np.ndarray,
 ) -> int:
@@ -152,14 +179,14 @@ def _choose_rounds(
     """
     gains = []
     for block, without in _fits_without(hazard, parts, fits, blocks).items():
-        table = _table(hazard, parts, without)
-        held = blocks[table["at"]] == block
+        odds = table.odds(model_spec(hazard), without)
+        held = blocks[table.at] == block
         if not held.any() or held.all():
             return 0
         train, test = (
             xgb.DMatrix(
-                table["x"][part], table["y"][part], weight=table["weight"][part],
-                base_margin=table["odds"][part], nthread=1,
+                table.x[part], table.y[part], weight=table.weight[part],
+                base_margin=odds[part], nthread=1,
             )
             for part in (~held, held)
         )  # fmt: skip
@@ -173,8 +200,8 @@ def _choose_rounds(
             early_stopping_rounds=PATIENCE,
             verbose_eval=False,
         )
-        weight = table["weight"][held]
-        none = _log_loss(table["y"][held], table["odds"][held], weight)
+        weight = table.weight[held]
+        none = _log_loss(table.y[held], odds[held], weight)
         gain = (none - np.array(seen["held"]["logloss"])) * weight.sum()
         gains.append(np.pad(gain, (0, MAX_ROUNDS - len(gain)), mode="edge"))
         if sum(each.max() <= 0 for each in gains) > 1:

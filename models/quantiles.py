@@ -26,7 +26,15 @@ from models.distribution_regression import (
     fitted_log_odds,
     to_dataset,
 )
-from models.state_model import DEVIATION, MAX_ROWS, STATE_DEVIATION, Inputs, State, model_spec
+from models.state_model import (
+    DEVIATION,
+    MAX_ROWS,
+    STATE_DEVIATION,
+    Inputs,
+    State,
+    every_so_many,
+    model_spec,
+)
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 RATES = (0.02, 0.05, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 0.95, 0.98)  # of exceedance, to learn at
@@ -74,8 +82,6 @@ def _above(quantity: Quantity, past: xr.Dataset) -> xr.DataArray:
 def _rows(
     hazard: Hazard, inputs: Inputs, above: xr.DataArray, spec: PredictorSpec
 ) -> Iterator[Rows]:
-    _, days, locations = inputs.shape
-    turn = np.add.outer(np.arange(days), np.arange(locations)).reshape(-1)
     values = above.transpose("time", "location").values
     for number, cell in enumerate(hazard.cells):
         rows, y = np.zeros(0, dtype=int), np.zeros(0)
@@ -85,8 +91,7 @@ def _rows(
             y = np.where((at >= 0)[:, None], values[at], np.nan).reshape(-1)
             there = np.isfinite(y) & inputs.exists[number].reshape(-1)
             rows = np.flatnonzero(there)
-            every = int(np.ceil(len(rows) / MAX_ROWS)) or 1
-            rows = rows[turn[rows] % every == 0]
+            rows = every_so_many(rows, inputs.turn, MAX_ROWS)
         margin = y[rows]
         grid = np.quantile(margin, 1 - np.array(RATES)) if len(rows) else np.zeros(0)
         c = np.broadcast_to(grid, (len(rows), len(grid)))

@@ -120,6 +120,12 @@ class Inputs:
         exists = hazard.applies(days, normals, options) == 1
         return cls(x, s, start, bound, normals["shift"].values, exists, days, size)
 
+    @property
+    def turn(self) -> np.ndarray:
+        """A number of each issue day x location, by which some are left out."""
+        _, days, locations = self.shape
+        return np.add.outer(np.arange(days), np.arange(locations)).reshape(-1)
+
     def at(self, values: np.ndarray, cell: int) -> np.ndarray:
         """One cell of (cell or 1, init_time, location), as (init_time x location,)."""
         return values[min(cell, len(values) - 1)].reshape(-1)
@@ -163,7 +169,7 @@ def lay_out(
     """
     names = model_spec(hazard).predictors
     _, days, locations = inputs.shape
-    turn = np.add.outer(np.arange(days), np.arange(locations)).reshape(-1)
+    turn = inputs.turn
     shifts = np.broadcast_to(inputs.shifts[:, None], (len(LEVELS), days, locations))
     shifts = shifts.reshape(len(LEVELS), -1).T
     for number, level in enumerate(steps_of(hazard)):
@@ -208,12 +214,17 @@ def thin(rows: np.ndarray, margin: np.ndarray, turn: np.ndarray) -> tuple[np.nda
         return rows, np.ones(len(rows))
     order = rows[np.argsort(-margin[rows], kind="stable")]
     greatest, others = order[: MAX_ROWS // 2], np.sort(order[MAX_ROWS // 2 :])
-    every = int(np.ceil(len(others) / (MAX_ROWS // 2)))
-    kept = others[turn[others] % every == 0]
+    kept = every_so_many(others, turn, MAX_ROWS // 2)
     taken = np.concatenate([greatest, kept])
     each = np.repeat([1.0, len(others) / max(len(kept), 1)], [len(greatest), len(kept)])
     order = np.argsort(taken)
     return taken[order], each[order]
+
+
+def every_so_many(rows: np.ndarray, turn: np.ndarray, most: int) -> np.ndarray:
+    """About ``most`` of ``rows``, by their ``turn``; all of them where there are no more."""
+    every = int(np.ceil(len(rows) / most)) or 1
+    return rows[turn[rows] % every == 0]
 
 
 def _thresholds(hazard: Hazard, shifts: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -104,10 +104,10 @@ class TrainingSet:
         """Cases of every step and cell."""
         return list(lay_out(self.hazard, self.inputs, self.issued.values))
 
-    def kept_without(self, first: int, last: int) -> np.ndarray:
-        """Whether each issue day x location is of other years than these."""
+    def left_out(self, first: int, last: int) -> np.ndarray:
+        """Whether each issue day x location is of these years."""
         years = self.features["init_time"].dt.year.values
-        return np.repeat((years < first) | (years > last), self.features.sizes["location"])
+        return np.repeat((years >= first) & (years <= last), self.features.sizes["location"])
 
 
 def learn_normals(hazard: Hazard, reference: xr.Dataset, options: Options) -> xr.Dataset:
@@ -233,7 +233,7 @@ def _specs(hazard: Hazard) -> dict[str, PredictorSpec]:
 def train_replicas(training: TrainingSet, model: Model) -> tuple[Model, ...]:
     """The model as it would be without each block of years: their cases, their share of normals."""
     hazard, spans = training.hazard, list(training.normals_without)
-    left_out = [~training.kept_without(*span) for span in spans]
+    left_out = [training.left_out(*span) for span in spans]
     fits = {
         name: fit_regressions_without(
             hazard, training.laid_out, spec, getattr(model, name), left_out
@@ -251,7 +251,7 @@ def _replica(
 ) -> Model:
     hazard, boosters = training.hazard, {}
     if model.boosters:
-        kept = training.kept_without(*span)
+        kept = ~training.left_out(*span)
         fewer = [
             (number, cell, at[kept[at]], rows.take(kept[at]))
             for number, cell, at, rows in training.laid_out

@@ -302,10 +302,6 @@ class Observed:
     tmax: np.ndarray
     shares: np.ndarray
 
-    def of(self, name: str) -> np.ndarray:
-        """A variable as known on each day, NaN where the record does not have it."""
-        return optional(self.known, name)
-
 
 def observe(
     known: xr.Dataset,
@@ -347,14 +343,16 @@ PREDICTORS = (
     Predictor("wet_days_10d", _wet_days, MONTHS),
     Predictor("air_temperature_max_change_1d", lambda s: s.tmax - lagged(s.tmax, 1), TEMPERATURE),
     Predictor(
-        "air_temperature_range_1d", lambda s: s.tmax - s.of("air_temperature_min"), TEMPERATURE
+        "air_temperature_range_1d",
+        lambda s: s.tmax - optional(s.known, "air_temperature_min"),
+        TEMPERATURE,
     ),
-    Predictor("relative_humidity_1d", lambda s: s.of("relative_humidity"), AIR),
-    Predictor("wind_speed_1d", lambda s: s.of("wind_speed"), AIR),
-    Predictor("air_pressure_1d", lambda s: s.of("air_pressure"), AIR),
+    Predictor("relative_humidity_1d", lambda s: optional(s.known, "relative_humidity"), AIR),
+    Predictor("wind_speed_1d", lambda s: optional(s.known, "wind_speed"), AIR),
+    Predictor("air_pressure_1d", lambda s: optional(s.known, "air_pressure"), AIR),
     Predictor(
         "air_pressure_change_1d",
-        lambda s: s.of("air_pressure") - lagged(s.of("air_pressure"), 1),
+        lambda s: optional(s.known, "air_pressure") - lagged(optional(s.known, "air_pressure"), 1),
         AIR,
     ),
     *SEASON_WAVES,

@@ -185,10 +185,6 @@ class Observed:
     significance: np.ndarray
     acclimatisation: np.ndarray
 
-    def of(self, name: str) -> np.ndarray:
-        """A variable as known on each day, NaN where the record does not have it."""
-        return optional(self.known, name)
-
 
 def observe(
     known: xr.Dataset,
@@ -231,7 +227,9 @@ def _threshold_anomaly(seen: Observed) -> np.ndarray:
 
 
 def _tmin_anomaly(seen: Observed) -> np.ndarray:
-    return seen.of("air_temperature_min") - seen.normals["tmin_mean"].values[seen.index]
+    return (
+        optional(seen.known, "air_temperature_min") - seen.normals["tmin_mean"].values[seen.index]
+    )
 
 
 YESTERDAY = "yesterday's temperature"
@@ -259,13 +257,21 @@ PREDICTORS = (
     Predictor("tmax_anomaly_change_1d", lambda s: s.anomaly - lagged(s.anomaly, 1), YESTERDAY),
     Predictor("tmax_anomaly_mean_7d", lambda s: trailing_mean(s.anomaly, 7), BUILT_UP),
     Predictor("tmin_anomaly_1d", _tmin_anomaly, YESTERDAY),
-    Predictor("precipitation_sum_30d", lambda s: trailing_sum(s.of("precipitation"), 30), GROUND),
-    Predictor("precipitation_sum_90d", lambda s: trailing_sum(s.of("precipitation"), 90), GROUND),
-    Predictor("relative_humidity_1d", lambda s: s.of("relative_humidity"), AIR),
-    Predictor("wind_speed_1d", lambda s: s.of("wind_speed"), AIR),
+    Predictor(
+        "precipitation_sum_30d",
+        lambda s: trailing_sum(optional(s.known, "precipitation"), 30),
+        GROUND,
+    ),
+    Predictor(
+        "precipitation_sum_90d",
+        lambda s: trailing_sum(optional(s.known, "precipitation"), 90),
+        GROUND,
+    ),
+    Predictor("relative_humidity_1d", lambda s: optional(s.known, "relative_humidity"), AIR),
+    Predictor("wind_speed_1d", lambda s: optional(s.known, "wind_speed"), AIR),
     Predictor(
         "air_pressure_change_1d",
-        lambda s: np.diff(s.of("air_pressure"), axis=0, prepend=np.nan),
+        lambda s: np.diff(optional(s.known, "air_pressure"), axis=0, prepend=np.nan),
         AIR,
     ),
     Predictor("margin_to_threshold", _threshold_anomaly, by_cell=True, calendar=True),
