@@ -279,9 +279,7 @@ def make_forecast(issue: Issue) -> Outcome:
         name: remark("model.none_of_it", reason=why) for name, why in issue.missing.items()
     }
     with stage("score"):
-        assessment = cast(
-            Assessment, score(issue.region, issue.champions, issue.possible.missing | untrained)
-        )
+        assessment = score(issue.region, issue.champions, issue.possible.missing | untrained)
     with stage(f"forecast {issue.issued}"):
         forecast = cast(xr.Dataset, predict(issue, assessment))
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
@@ -304,10 +302,7 @@ def make_forecast(issue: Issue) -> Outcome:
     told = [*notes(issue), *map(from_json, said["notes"])]
     forecast.attrs |= prediction.as_attributes(degraded, told)
     with stage("publish"):
-        made = cast(
-            reports.Publication,
-            publish(issue, forecast, assessment, provenance_of(issue, degraded, told)),
-        )
+        made = publish(issue, forecast, assessment, provenance_of(issue, degraded, told))
     return Outcome(
         issue.region.name,
         made.folder,

@@ -8,7 +8,7 @@ in logarithmic loss, less its standard error, must be above MIN_GAIN.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -243,7 +243,7 @@ def add_trees(
 
 def tree_inputs(
     hazard: Hazard, boosters: Mapping[int, xgb.Booster], inputs: Inputs, odds: np.ndarray
-):
+) -> Iterator[tuple[list[int], xgb.DMatrix, tuple[int, int, int, int]]]:
     """For each booster: the levels it speaks of, its rows, and their shape (cell, level, ...)."""
     cells, days, locations = inputs.shape
     everywhere = np.arange(days * locations)

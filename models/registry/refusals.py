@@ -7,7 +7,7 @@ import functools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from configs import RiskError
 
@@ -95,7 +95,7 @@ def explains_refusals(
                 raise refusal from None
             raise
 
-    return call
+    return cast(Callable[Concatenate[Owner, P], R], call)
 
 
 def _refusal_of(database: Path, error: Exception) -> RegistryError | None:

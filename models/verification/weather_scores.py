@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,9 @@ def assess_weather(out_of_fold: Mapping[str, xr.Dataset], state: pd.DataFrame) -
     return table.drop(columns=extra[2:])
 
 
-def _hazard_rows(hazard: Hazard, out_of_fold: xr.Dataset, state: pd.DataFrame) -> list[dict]:
+def _hazard_rows(
+    hazard: Hazard, out_of_fold: xr.Dataset, state: pd.DataFrame
+) -> list[dict[str, Any]]:
     """The rows of one hazard; ``_assessed`` and ``_p_persistence`` for ``decide`` among them."""
     with_forecasts = out_of_fold.where(np.isfinite(out_of_fold["both"]))
     keys = ["lead_days", "window_days", "level"]
@@ -129,7 +132,9 @@ def _no_worse(with_forecasts: xr.Dataset) -> np.ndarray:
     return with_weather <= without
 
 
-def _judge(stage: str, samples: Mapping[str, Sample], published: bool, seasons: int) -> dict:
+def _judge(
+    stage: str, samples: Mapping[str, Sample], published: bool, seasons: int
+) -> dict[str, Any]:
     """Whether a stage's number is published, and what its verdict is decided by."""
     if stage != COMBINED:
         return {"stage": stage, "published": False, "_assessed": False}

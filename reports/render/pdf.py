@@ -77,7 +77,7 @@ def _fetcher(weasyprint: Any) -> Any:
     """Opens the font files and the page's own drawings, and refuses everything else."""
     allowed = {path.as_uri() for path in _font_files()}
 
-    class OnlyOurs(weasyprint.urls.URLFetcher):
+    class OnlyOurs(weasyprint.urls.URLFetcher):  # type: ignore[misc]
         def fetch(self, url: str, headers: Any = None) -> Any:
             if url.startswith(SVG_ADDRESS):
                 svg = unquote_to_bytes(url.removeprefix(SVG_ADDRESS))

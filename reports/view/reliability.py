@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -104,7 +106,7 @@ def _row(slot: Slot, colours: pd.DataFrame, lang: Language) -> ColourCountsRow |
     return ColourCountsRow(slot, bool(mine[0]["grey"]), counts)
 
 
-def _counts(row: dict, lang: Language) -> ColourCounts:
+def _counts(row: Mapping[Hashable, Any], lang: Language) -> ColourCounts:
     title = OR_WORSE[row["colour"]]
     numbers = [days(float(row[name]), lang) for name in ("shown", "hits", "false", "missed")]
     return ColourCounts(str(row["colour"]), lang.say(title), *numbers)
@@ -145,7 +147,7 @@ def _sentences(colours: pd.DataFrame, slots: tuple[Slot, ...], lang: Language) -
     return (*(_sentence(row, ahead, lang) for row in _of(slot, colours).to_dict("records")), years)
 
 
-def _sentence(row: dict, ahead: str, lang: Language) -> str:
+def _sentence(row: Mapping[Hashable, Any], ahead: str, lang: Language) -> str:
     numbers = {name: days(row[name], lang) for name in ("shown", "hits", "false", "missed")}
     title = OR_WORSE[row["colour"]]
     values = {"colour": lang.say(title), "ahead": ahead, **numbers}
