@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, cast
 
 import pandas as pd
 import xarray as xr
+from filelock import FileLock, Timeout
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, text
@@ -57,12 +57,13 @@ def alone(region: Region, settings: Settings) -> Iterator[None]:
     """
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{region.name}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with stage(f"wait for another run of {region.name}"):
-                fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = FileLock(folder / f"{region.name}.lock")
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        with stage(f"wait for another run of {region.name}"):
+            held = lock.acquire()
+    with held:
         yield
 
 

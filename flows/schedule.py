@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
+
+from filelock import FileLock, Timeout
 
 from configs import Region, RiskError, Settings, region_names
 from flows.check import open_region
@@ -113,12 +114,13 @@ def _serve(made: list[RunnerDeployment]) -> None:
 def _only_one(settings: Settings) -> Iterator[None]:
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "schedule.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RiskError(
-                f"schedule: found another one serving {settings.home}, expected none; "
-                "stop that one first."
-            ) from None
+    lock = FileLock(folder / "schedule.lock")
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        raise RiskError(
+            f"schedule: found another one serving {settings.home}, expected none; "
+            "stop that one first."
+        ) from None
+    with held:
         yield

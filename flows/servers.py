@@ -8,7 +8,6 @@ and in a file that only its owner can read, never on a command line.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import secrets
 import signal
@@ -23,6 +22,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock
 
 from configs import RiskError, Settings
 from flows import make_prefect_home
@@ -114,8 +115,7 @@ def _take(port: int, held: ExitStack) -> bool:
     """Whether nothing listens on the port and we have its lock, which ``held`` then keeps."""
     try:
         name = f"climate-risk-{os.getuid()}-port-{port}.lock"
-        lock = held.enter_context(open(Path(tempfile.gettempdir()) / name, "a"))  # noqa: SIM115
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.enter_context(FileLock(Path(tempfile.gettempdir()) / name, blocking=False))
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((HOST, port))

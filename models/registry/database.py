@@ -6,7 +6,6 @@ absolute paths, so that a home that was moved needs them repaired before it is r
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import logging
 import os
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from models.registry.refusals import explains_refusals
 
@@ -69,8 +70,7 @@ class Database:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One process at a time: the gate reads the champion before it moves the alias."""
-        with open(self.folder / "registry.lock", "w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with FileLock(self.folder / "registry.lock"):
             yield
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scores.probability import brier_score, isotonic_fit
 from sklearn.metrics import brier_score_loss
 
 from configs import Region
@@ -163,6 +164,23 @@ def test_shuffled_labels_are_almost_never_called_skill(made_region: Region) -> N
         verdicts = assess({"heat": made}, made_region, {})["verdict"]
         shares.append(verdicts.isin(("skilful", "known")).mean())
     assert np.mean(shares) <= 0.02
+
+
+def test_corp_and_the_brier_score_are_those_of_the_scores_library() -> None:
+    """Held against github.com/nci/scores: Brier, and CORP's parts by its isotonic fit."""
+    rng = np.random.default_rng(1)
+    p = np.round(rng.random(2_000), 2)
+    y = (rng.random(2_000) < p**2).astype(float)
+    brier = float(brier_score(xr.DataArray(p), xr.DataArray(y)))
+    fit = isotonic_fit(xr.DataArray(p), xr.DataArray(y), functional="mean")
+    recalibrated = np.interp(p, fit["fcst_sorted"], fit["regression_values"])
+    calibrated_brier = np.mean((recalibrated - y) ** 2)
+    climate_brier = np.var(y)
+    reliability, resolution, uncertainty = corp(p, y)
+    assert brier == pytest.approx(brier_score_loss(y, p))
+    assert reliability == pytest.approx(brier - calibrated_brier)
+    assert resolution == pytest.approx(climate_brier - calibrated_brier)
+    assert uncertainty == pytest.approx(climate_brier)
 
 
 def test_corp_adds_up_to_the_brier_score_and_is_perfect_for_sorted_frequencies() -> None:
