@@ -10,7 +10,9 @@ added. All locations are fitted together; each keeps its own bias and width.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
+import numba
 import numpy as np
 from scipy.optimize import minimize
 
@@ -42,6 +44,7 @@ def fit_emos(sample: HorizonSample, shorter: HorizonFit | None) -> HorizonFit:
     centre, square = mean_where(x, ok), np.nan_to_num(spread**2)
     waves = np.broadcast_to(_waves(sample.day_of_year).T[:, :, None], (2, *x.shape))
     columns = np.stack([x - centre, *waves])
+    bins = _spread_bins(square[ok])
     variance = np.full(x.shape, float(np.var((y - x)[ok])))
     for _ in range(2):
         weight = np.where(ok, 1 / variance, 0.0)
@@ -52,7 +55,7 @@ def fit_emos(sample: HorizonSample, shorter: HorizonFit | None) -> HorizonFit:
         recent = recent_error(error, segment, sample.known_after)
         share = _share_of_recent(recent, error, weight)
         error = error - share * recent
-        variance_terms = _variance_terms(square[ok], error[ok] ** 2)
+        variance_terms = _variance_terms(bins, error[ok] ** 2)
         variance = emos_variance(variance_terms, square)
     width = _widths(error**2 / variance, ok)
     long_enough = ok[segment == sample.newest].sum(axis=0) >= MIN_DAYS_IN_SEGMENT
@@ -97,20 +100,31 @@ def recent_error(error: np.ndarray, segment: np.ndarray, known_after: int) -> np
     are known. Weights fall by exp(-1 / MEMORY_DAYS) a day and end after MAX_MEMORY_DAYS days;
     errors of another segment weigh 0. RECENT_PRIOR_ERRORS errors of 0 are added.
     """
-    present = np.isfinite(error)
-    value, total, count = (
-        np.where(present, error, 0.0),
-        np.zeros(error.shape),
-        np.zeros(error.shape),
-    )
-    for age in range(MAX_MEMORY_DAYS):
-        back = known_after + age
-        if back >= len(error):
-            break
-        weight = np.exp(-age / MEMORY_DAYS) * (segment[back:] == segment[:-back])[:, None]
-        total[back:] += weight * value[:-back]
-        count[back:] += weight * present[:-back]
-    return total / (count + RECENT_PRIOR_ERRORS)
+    weights = np.exp(-np.arange(MAX_MEMORY_DAYS) / MEMORY_DAYS)
+    return _decaying_mean(error, segment, known_after, weights)
+
+
+@numba.njit(cache=True, nogil=True)
+def _decaying_mean(
+    error: np.ndarray, segment: np.ndarray, known_after: int, weights: np.ndarray
+) -> np.ndarray:
+    """``recent_error`` by ``weights`` of ages 0, 1, ... beyond ``known_after`` days."""
+    days, locations = error.shape
+    mean = np.empty((days, locations))
+    total, count = np.empty(locations), np.empty(locations)
+    for day in range(days):
+        total[:], count[:] = 0.0, 0.0
+        for age in range(min(len(weights), day - known_after + 1)):
+            earlier = day - known_after - age
+            if segment[earlier] != segment[day]:
+                continue
+            for location in range(locations):
+                value = error[earlier, location]
+                if np.isfinite(value):
+                    total[location] += weights[age] * value
+                    count[location] += weights[age]
+        mean[day] = total / (count + RECENT_PRIOR_ERRORS)
+    return mean
 
 
 def _waves(day_of_year: np.ndarray) -> np.ndarray:
@@ -183,22 +197,41 @@ def _share_of_recent(recent: np.ndarray, error: np.ndarray, weight: np.ndarray) 
     return float(np.clip(share * max(1 - RECENT_NOISE / max(t_squared, 1e-12), 0.0), 0.0, 1.0))
 
 
-def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray:
-    """The most likely terms of ``emos_variance``, fitted in bins of like squared spreads.
+class _SpreadBins(NamedTuple):
+    """Cases in bins of like squared spreads, with as many cases each.
 
-    The power is 0 where all spreads are alike.
+    ``floor``: added to the squared spread; ``number`` of each case's bin, None where all spreads
+    are alike; by bin ``count`` and the mean ``log_square``.
     """
+
+    floor: float
+    number: np.ndarray | None
+    count: np.ndarray
+    log_square: np.ndarray
+
+
+def _spread_bins(square: np.ndarray) -> _SpreadBins:
+    """Bins of squared spreads: (case,)."""
     floor = float(np.median(square) + MIN_SQUARE_SHARE * np.mean(square))
-    whole = max(float(np.mean(squared_error)), MIN_VARIANCE)
     if np.ptp(square) < 1e-9 * max(floor, 1e-9):
-        return np.array([whole, 0.0, 1.0])
+        return _SpreadBins(floor, None, np.empty(0), np.empty(0))
     edges = np.unique(np.quantile(square, np.linspace(0, 1, VARIANCE_BINS + 1)))
     number = np.clip(np.searchsorted(edges, square, side="right") - 1, 0, max(len(edges) - 2, 0))
     count = np.bincount(number)
-    s, r = (
-        np.bincount(number, part) / np.maximum(count, 1)
-        for part in (np.log(square + floor), squared_error)
-    )
+    log_square = np.bincount(number, np.log(square + floor)) / np.maximum(count, 1)
+    return _SpreadBins(floor, number, count, log_square)
+
+
+def _variance_terms(bins: _SpreadBins, squared_error: np.ndarray) -> np.ndarray:
+    """The most likely terms of ``emos_variance``, from the mean squared error in each bin.
+
+    The power is 0 where all spreads are alike.
+    """
+    whole = max(float(np.mean(squared_error)), MIN_VARIANCE)
+    if bins.number is None:
+        return np.array([whole, 0.0, 1.0])
+    count, s = bins.count, bins.log_square
+    r = np.bincount(bins.number, squared_error) / np.maximum(count, 1)
     middle = float((count * s).sum() / count.sum())
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -212,7 +245,7 @@ def _variance_terms(square: np.ndarray, squared_error: np.ndarray) -> np.ndarray
     best = minimize(
         loss, [np.log(whole), 0.5], jac=True, method="L-BFGS-B", bounds=[(-16, 12), (0, 2)]
     ).x
-    return np.array([max(np.exp(best[0] - best[1] * middle), 0.0), best[1], floor])
+    return np.array([max(np.exp(best[0] - best[1] * middle), 0.0), best[1], bins.floor])
 
 
 def _widths(square: np.ndarray, ok: np.ndarray) -> np.ndarray:

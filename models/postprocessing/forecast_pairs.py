@@ -21,6 +21,7 @@ MAX_LOG_FLOW = 80.0  # keeps a flow finite in float32
 FORECAST_PARTS = ("mean", "spread", "wet")  # what pairs hold of each run
 WET_DAY_MM = 0.1  # the least that counts as rain
 MAX_RUN_AGE_DAYS = 2  # by which a run may be older than the newest that could be available
+MAX_RUN_DAYS = 8 * 365  # before a fit: older runs are of other models, and cost as much
 MIN_RANGE = 15.0  # degC, a plausible range of temperatures is no narrower than three times this
 
 
@@ -158,10 +159,10 @@ def _on_valid_days(observed: xr.DataArray, days: np.ndarray, horizons: np.ndarra
 def known_by(pairs: xr.Dataset, today: np.datetime64, delay: int, run_delay: int = 0) -> xr.Dataset:
     """Pairs as they were known on the morning of ``today``.
 
-    Runs issued at least ``run_delay`` days before it, observations of days at least ``delay``
-    days before it.
+    Runs issued at least ``run_delay`` and at most MAX_RUN_DAYS days before it, observations of days
+    at least ``delay`` days before it.
     """
-    runs = pairs.sel(init_time=slice(None, today - run_delay * DAY))
+    runs = pairs.sel(init_time=slice(today - MAX_RUN_DAYS * DAY, today - run_delay * DAY))
     valid = runs["init_time"].values[:, None] + runs["horizon"].values * DAY
     known = xr.DataArray(valid <= today - delay * DAY, dims=("init_time", "horizon"))
     return runs.assign(observed=runs["observed"].where(known))
@@ -234,6 +235,15 @@ def plausible_range(pairs: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
 
 
 def within_range(pairs: xr.Dataset, lower: xr.DataArray, upper: xr.DataArray) -> xr.Dataset:
-    """Pairs with the forecasts beyond their limits made NaN."""
-    inside = (pairs["mean"] >= lower) & (pairs["mean"] <= upper)
-    return pairs.assign({name: pairs[name].where(inside) for name in FORECAST_PARTS})
+    """Pairs with the forecasts beyond their limits, (location,), made NaN."""
+    mean = pairs["mean"].values
+    return keep_forecasts(pairs, (mean >= lower.values) & (mean <= upper.values))
+
+
+def keep_forecasts(pairs: xr.Dataset, keep: np.ndarray) -> xr.Dataset:
+    """Pairs without the forecasts that are not to ``keep``, which broadcasts to their arrays."""
+    parts = {
+        name: (pairs[name].dims, np.where(keep, pairs[name].values, np.float32(np.nan)))
+        for name in FORECAST_PARTS
+    }
+    return pairs.assign(parts)

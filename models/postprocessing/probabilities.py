@@ -21,7 +21,7 @@ from models.postprocessing.screening import Screened, calibrate, screen
 from models.postprocessing.temperatures import TEMPERATURES, add_tied_temperatures
 from models.postprocessing.trajectories import prepare_runs, sample_trajectories
 
-ISSUE_DAYS_AT_ONCE = 8  # limits memory
+VALUES_AT_ONCE = 600_000  # of one variable on all trajectories: arrays that a cache can hold
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ def event_probabilities(
         for name, pairs in archive.items()
         if name in calibration.by_variable and len(days)
     }
-    for first in range(0, len(days), ISSUE_DAYS_AT_ONCE):
-        rows = days[first : first + ISSUE_DAYS_AT_ONCE]
+    at_once = _days_at_once(context, calibration)
+    for first in range(0, len(days), at_once):
+        rows = days[first : first + at_once]
         probabilities[:, :, rows] = _probabilities_of_days(
             context, calibration, runs, issue_times[rows], variables
         )
@@ -163,6 +164,15 @@ def _probabilities_of_days(
     record = xr.Dataset(columns, coords={"time": times, "location": context.locations})
     happened = context.events(record).values.reshape(len(LEVELS), *shape)
     return share_of_trajectories(hazard, happened[:, :, :, past_days:])
+
+
+def _days_at_once(context: EventContext, calibration: Calibration) -> int:
+    """Issue days whose trajectories are looked at together, so that memory stays bounded."""
+    n_trajectories = max(
+        (part.sizes["trajectory"] for part in calibration.by_variable.values()), default=1
+    )
+    days = context.hazard.margin_days + _reach_of(context.hazard)
+    return max(VALUES_AT_ONCE // (n_trajectories * days * len(context.locations)), 1)
 
 
 def _reach_of(hazard: Hazard) -> int:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import numpy as np
@@ -15,8 +15,8 @@ from configs.remarks import Remark, remark
 from features.calendar import day_index, seasonal_mean
 from models.postprocessing.forecast_pairs import (
     ERROR_MODELS,
-    FORECAST_PARTS,
     has_pair,
+    keep_forecasts,
     plausible_range,
     within_range,
 )
@@ -70,9 +70,7 @@ def usable_pairs(pairs: xr.Dataset, flags: Iterable[QualityFlag]) -> xr.Dataset:
     for flag in flags:
         if flag.variable == pairs.attrs["variable"]:
             mask[horizons.index(flag.horizon), locations.index(flag.location)] = False
-    keep = xr.DataArray(mask, dims=("horizon", "location"))
-    kept = pairs.assign({name: pairs[name].where(keep) for name in FORECAST_PARTS})
-    return within_range(kept, *plausible_range(pairs))
+    return within_range(keep_forecasts(pairs, mask), *plausible_range(pairs))
 
 
 def _without_values(recent: np.ndarray, ever: np.ndarray) -> Remark | None:
@@ -153,7 +151,7 @@ def _wrong_day(recent: xr.Dataset) -> np.ndarray:
     So a shift counts only at the shortest two horizons, or where, in the mean over the locations,
     the next horizon fits its own later day better than this one does.
     """
-    own, before, after = (_correlations(recent, shift) for shift in (0, -1, 1))
+    own, before, after = _correlations(recent, (0, -1, 1))
     known = np.isfinite(own).any(axis=0)
     own, before, after = (np.nan_to_num(part) for part in (own, before, after))
     later = (
@@ -176,20 +174,22 @@ def _mean_of(values: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return values[:, columns].mean(axis=1) if columns.any() else np.zeros(len(values))
 
 
-def _correlations(recent: xr.Dataset, shift: int) -> np.ndarray:
-    """Correlation with observations ``shift`` days from the valid day: (horizon, location).
+def _correlations(recent: xr.Dataset, shifts: Sequence[int]) -> np.ndarray:
+    """Correlation with observations ``shifts`` days from the valid day: (shift, horizon, location).
 
     The seasonal mean is taken off; of rain the square root is used instead.
     """
     days = recent["init_time"].values
     rain = ERROR_MODELS[recent.attrs["variable"]].family == "rain"
-    correlations = np.full((recent.sizes["horizon"], recent.sizes["location"]), np.nan)
+    sizes = len(shifts), recent.sizes["horizon"], recent.sizes["location"]
+    correlations = np.full(sizes, np.nan)
     for column in range(recent.sizes["horizon"]):
         x, y = (recent[name].values[:, column].astype(np.float64) for name in ("mean", "observed"))
         x, y = (np.sqrt(part) if rain else part - _seasonal(part, days) for part in (x, y))
-        y = np.roll(y, -shift, axis=0)
-        y[slice(-shift, None) if shift > 0 else slice(0, -shift)] = np.nan
-        correlations[column] = correlation(x, y)
+        for number, shift in enumerate(shifts):
+            shifted = np.roll(y, -shift, axis=0)
+            shifted[slice(-shift, None) if shift > 0 else slice(0, -shift)] = np.nan
+            correlations[number, column] = correlation(x, shifted)
     return correlations
 
 

@@ -19,7 +19,7 @@ from models.postprocessing.emos import MAX_MEMORY_DAYS, emos_mean, emos_variance
 from models.postprocessing.forecast_pairs import (
     DAY,
     ERROR_MODELS,
-    FORECAST_PARTS,
+    keep_forecasts,
     known_after,
     latest_available,
     within_range,
@@ -39,8 +39,7 @@ def prepare_runs(
     fitted = calibration.by_variable[pairs.attrs["variable"]]
     reach = OLDER_RUNS_DAYS + MAX_MEMORY_DAYS + int(known_after(pairs).max())
     near = pairs.sel(init_time=slice(issue_times.min() - reach * DAY, issue_times.max()))
-    known = np.isfinite(fitted["bias"])
-    near = near.assign({name: near[name].where(known) for name in FORECAST_PARTS})
+    near = keep_forecasts(near, np.isfinite(fitted["bias"].values))
     runs = within_range(near, fitted["lower_limit"], fitted["upper_limit"])
     if ERROR_MODELS[pairs.attrs["variable"]].family == "normal":
         recent = _recent_errors(fitted, runs, calibration.meta["changes"])

@@ -6,7 +6,7 @@ Benjamini & Hochberg 1995.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -48,9 +48,14 @@ def sign_flip_p(difference: np.ndarray) -> float:
     """
     if not np.any(difference):
         return 1.0
-    signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(FLIPS, len(difference)))
-    reached = signs @ difference >= difference.sum() - 1e-12
+    reached = _signs(len(difference)) @ difference >= difference.sum() - 1e-12
     return float((reached.sum() + 1) / (FLIPS + 1))
+
+
+@lru_cache(maxsize=4)
+def _signs(years: int) -> np.ndarray:
+    """The random signs of every test of so many years: (flip, year)."""
+    return np.random.default_rng(0).choice((-1.0, 1.0), size=(FLIPS, years))
 
 
 def benjamini_hochberg(p_values: np.ndarray, rate: float = FALSE_DISCOVERY_RATE) -> float:

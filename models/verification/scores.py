@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from sklearn.isotonic import isotonic_regression
-from sklearn.metrics import roc_auc_score
 
 from configs import Region
 from configs.remarks import Remark
@@ -159,8 +158,8 @@ def score_sample(scored: Sample) -> dict[str, Any]:
         "brier_published": scored.brier(scored.published),
         **_skill_columns("climatology", own, climatology),
         **_skill_columns("persistence", own, persistence),
-        "roc_area": _roc_area(scored.outcome, scored.model),
-        "roc_area_climatology": _roc_area(scored.outcome, scored.climatology),
+        "roc_area": roc_area(scored.model, scored.outcome),
+        "roc_area_climatology": roc_area(scored.climatology, scored.outcome),
         "reliability": reliability,
         "resolution": resolution,
     }
@@ -173,9 +172,23 @@ def _skill_columns(name: str, own: np.ndarray, reference: np.ndarray) -> dict[st
     return {f"bss_{name}": skill, f"bss_{name}_low": low, f"bss_{name}_high": high}
 
 
-def _roc_area(outcome: np.ndarray, probability: np.ndarray) -> float:
-    """Area under the ROC curve; NaN where all outcomes are the same."""
-    return roc_auc_score(outcome, probability) if 0 < outcome.sum() < len(outcome) else np.nan
+def _by_value(probability: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cases and events of each distinct probability, ascending: (value,) each."""
+    _, value, cases = np.unique(probability, return_inverse=True, return_counts=True)
+    return cases.astype(float), np.bincount(value, outcome)
+
+
+def roc_area(probability: np.ndarray, outcome: np.ndarray) -> float:
+    """Area under the ROC curve; NaN where all outcomes are the same. Both arrays (case,).
+
+    The share of pairs of an event and a non-event whose probabilities are in order, ties half.
+    """
+    cases, events = _by_value(probability, outcome)
+    rest = cases - events
+    if not events.sum() or not rest.sum():
+        return float("nan")
+    below = np.cumsum(rest) - rest / 2
+    return float(events @ below / (events.sum() * rest.sum()))
 
 
 def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, float]:
@@ -183,12 +196,10 @@ def corp(probability: np.ndarray, outcome: np.ndarray) -> tuple[float, float, fl
 
     By isotonic regression: Dimitriadis, Gneiting & Jordan 2021. Both arrays (case,).
     """
-    order = np.lexsort((outcome, probability))
-    start = np.unique(probability[order], return_index=True)[1]
-    weight = np.diff(np.append(start, len(order))).astype(float)
-    mean = np.add.reduceat(outcome[order], start) / weight
-    recalibrated = np.repeat(isotonic_regression(mean, sample_weight=weight), weight.astype(int))
+    cases, events = _by_value(probability, outcome)
+    recalibrated = isotonic_regression(events / cases, sample_weight=cases)
     brier = np.mean((probability - outcome) ** 2)
-    best = np.mean((recalibrated - outcome[order]) ** 2)
+    squares = events * (1 - recalibrated) ** 2 + (cases - events) * recalibrated**2
+    best = squares.sum() / len(outcome)
     uncertainty = float(np.mean((outcome - outcome.mean()) ** 2))
     return float(brier - best), float(uncertainty - best), uncertainty

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scores.probability import brier_score, isotonic_fit
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from configs import Region
 from features.build import cell_coordinates
@@ -11,7 +11,7 @@ from features.hazards import LEVELS, hazards
 from models.verification.comparison import no_worse
 from models.verification.inference import benjamini_hochberg, sign_flip_p, skill_interval
 from models.verification.samples import by_lead, sample
-from models.verification.scores import COLUMNS, assess, claimed, corp
+from models.verification.scores import COLUMNS, assess, claimed, corp, roc_area
 
 
 def made_out_of_fold(
@@ -166,8 +166,8 @@ def test_shuffled_labels_are_almost_never_called_skill(made_region: Region) -> N
     assert np.mean(shares) <= 0.02
 
 
-def test_corp_and_the_brier_score_are_those_of_the_scores_library() -> None:
-    """Held against github.com/nci/scores: Brier, and CORP's parts by its isotonic fit."""
+def test_corp_brier_and_roc_are_those_of_other_libraries() -> None:
+    """Held against github.com/nci/scores: Brier, and CORP's parts by its isotonic fit; and scikit-learn."""
     rng = np.random.default_rng(1)
     p = np.round(rng.random(2_000), 2)
     y = (rng.random(2_000) < p**2).astype(float)
@@ -181,6 +181,8 @@ def test_corp_and_the_brier_score_are_those_of_the_scores_library() -> None:
     assert reliability == pytest.approx(brier - calibrated_brier)
     assert resolution == pytest.approx(climate_brier - calibrated_brier)
     assert uncertainty == pytest.approx(climate_brier)
+    assert roc_area(p, y) == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+    assert np.isnan(roc_area(p, y * 0)) and np.isnan(roc_area(p, y * 0 + 1))
 
 
 def test_corp_adds_up_to_the_brier_score_and_is_perfect_for_sorted_frequencies() -> None:
