@@ -7,10 +7,8 @@ and variables is that of past errors: the Schaake shuffle, see models.postproces
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,15 +24,6 @@ from models.postprocessing.temperatures import tie_temperatures
 
 N_TRAJECTORIES = 400
 MONTHS = tuple(range(1, 13))
-FORMAT = 3
-READABLE_FORMATS = (2, 3)
-FORMAT_2_NAMES = {
-    "usual_spread": "mean_spread",
-    "usual": "climatology",
-    "least": "lower_limit",
-    "most": "upper_limit",
-    "path": "trajectory",
-}
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,6 @@ def fit_calibration(
             values = np.stack([season[number][name] for season in seasons])
             fitted[name][array] = ("month", axis, "trajectory"), values
     meta = {
-        "format": FORMAT,
         "run_delay": plan.run_delay,
         "changes": [str(day)[:10] for day in plan.changes],
         "thin": any(
@@ -162,46 +150,3 @@ def _fit_horizons(
     }
     scores = np.stack([fit.scores for fit in fits], axis=1)
     return xr.Dataset(parts, coords=coords, attrs={"variable": variable}), scores
-
-
-def save_calibration(calibration: Calibration, folder: Path) -> None:
-    """Write a calibration as NetCDF and JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, part in calibration.by_variable.items():
-        part.to_netcdf(
-            folder / f"errors_{name}.nc",
-            engine="h5netcdf",
-            encoding={"score": {"zlib": True}, "rank": {"zlib": True}},
-        )
-    calibration.temperatures.to_netcdf(folder / "temperatures.nc", engine="h5netcdf")
-    meta = {**calibration.meta, "variables": sorted(calibration.by_variable)}
-    text = json.dumps(meta, indent=1, sort_keys=True)
-    (folder / "errors.json").write_text(text, encoding="utf-8")
-
-
-def load_calibration(folder: Path) -> Calibration:
-    """Read what save_calibration wrote, in this format or the one before.
-
-    Raises OSError, KeyError or ValueError where a part is missing or damaged.
-    """
-    meta = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
-    if meta["format"] not in READABLE_FORMATS:
-        expected = " or ".join(map(str, READABLE_FORMATS))
-        raise ValueError(
-            f"{folder}: calibration of format {meta['format']}, expected {expected}; fit it anew."
-        )
-    by_variable = {
-        name: _renamed(xr.load_dataset(folder / f"errors_{name}.nc", engine="h5netcdf"))
-        for name in meta.pop("variables")
-    }
-    temperatures = xr.load_dataset(folder / "temperatures.nc", engine="h5netcdf")
-    return Calibration(by_variable, temperatures, meta | {"format": FORMAT})
-
-
-def _renamed(part: xr.Dataset) -> xr.Dataset:
-    """A variable's models with the names of this format."""
-    old = {name for name in FORMAT_2_NAMES if name in part.variables or name in part.dims}
-    rain = ERROR_MODELS[part.attrs["variable"]].family == "rain"
-    return part.rename({name: FORMAT_2_NAMES[name] for name in old}).assign_coords(
-        term=list(CSGD_TERMS if rain else EMOS_TERMS)
-    )

@@ -10,7 +10,7 @@ added. All locations are fitted together; each keeps its own bias and width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -197,7 +197,8 @@ def _share_of_recent(recent: np.ndarray, error: np.ndarray, weight: np.ndarray) 
     return float(np.clip(share * max(1 - RECENT_NOISE / max(t_squared, 1e-12), 0.0), 0.0, 1.0))
 
 
-class _SpreadBins(NamedTuple):
+@dataclass(frozen=True)
+class _SpreadBins:
     """Cases in bins of like squared spreads, with as many cases each.
 
     ``floor``: added to the squared spread; ``number`` of each case's bin, None where all spreads

@@ -19,7 +19,6 @@ from sources.common.province.climate import Climate, climate
 LEADS = 11  # lead 0 is the issue day
 TREND = 0.4  # degC a decade
 TREND_ZERO = np.datetime64("2006-01-01")  # the middle of 1991-2020, which the normals are of
-VARIANTS = ("no_memory", "no_forecast_skill", "no_trend")
 
 # Share of a day's innovation that is still unknown to a forecast at lead 0, 1, ... 10, which is its
 # layers 0 to that lead. Chosen so that Tmax forecasts without their bias err by about 1.3 degC at

@@ -1,8 +1,6 @@
-"""Calibrated forecasts err as they say; a calibration is saved and read again."""
+"""Calibrated forecasts err as they say."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +8,8 @@ import xarray as xr
 from province import CHANGE, Province
 
 from models.postprocessing.calibration import (
-    FORMAT_2_NAMES,
-    Calibration,
     CalibrationPlan,
     fit_calibration,
-    load_calibration,
-    save_calibration,
 )
 from models.postprocessing.screening import calibrate_on
 from models.postprocessing.trajectories import prepare_runs, sample_trajectories
@@ -110,46 +104,3 @@ def test_a_season_without_thirty_issue_days_is_silent(
     calibration = fit_calibration(winter, province.observations, CalibrationPlan(months=(3, 8)))
     assert np.isfinite(calibration.by_variable["air_temperature_max"]["score"].sel(month=3)).all()
     assert np.isnan(calibration.by_variable["air_temperature_max"]["score"].sel(month=8)).all()
-
-
-def test_a_calibration_is_saved_and_read_again(
-    province: Province, archive: dict[str, xr.Dataset], july: Calibration, tmp_path: Path
-) -> None:
-    save_calibration(july, tmp_path)
-    again = load_calibration(tmp_path)
-    assert again.meta == july.meta
-    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".nc", ".json")]
-    days = np.array(["2012-07-03"], dtype="datetime64[ns]")
-    for pairs in archive.values():
-        before, after = (
-            sample_trajectories(calibration, prepare_runs(calibration, pairs, days), days)
-            for calibration in (july, again)
-        )
-        np.testing.assert_array_equal(before, after)
-
-
-def test_a_calibration_of_the_format_before_is_read(
-    archive: dict[str, xr.Dataset], july: Calibration, tmp_path: Path
-) -> None:
-    """Format 2: other names of variables, of the dimension of trajectories and of rain's terms."""
-    old_names = {new: old for old, new in FORMAT_2_NAMES.items()}
-    before = {}
-    for name, part in july.by_variable.items():
-        present = {
-            new: old for new, old in old_names.items() if new in {*part.variables, *part.dims}
-        }
-        renamed = part.rename(present)
-        assert {"usual_spread", "least", "most", "path"} <= {*renamed.variables, *renamed.dims}
-        terms = [f"old_{number}" for number in range(part.sizes["term"])]
-        before[name] = renamed.assign_coords(term=terms)
-    save_calibration(Calibration(before, july.temperatures, {**july.meta, "format": 2}), tmp_path)
-    again = load_calibration(tmp_path)
-    assert again.meta == july.meta
-    for name in archive:
-        xr.testing.assert_identical(again.by_variable[name], july.by_variable[name])
-
-
-def test_a_calibration_of_an_unknown_format_is_refused(july: Calibration, tmp_path: Path) -> None:
-    save_calibration(Calibration({}, july.temperatures, {**july.meta, "format": 1}), tmp_path)
-    with pytest.raises(ValueError, match="format 1, expected 2 or 3; fit it anew"):
-        load_calibration(tmp_path)
