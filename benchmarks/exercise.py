@@ -7,7 +7,9 @@ truth's skill. The shares of the weather model, the combined model and the raw e
 members over the threshold) are of the truth's. Beside them: whether the combined probabilities are
 calibrated on what then happened. Skills are in expectation over outcomes: a Brier score is the mean
 squared distance to the true probability plus what nobody can know, so that rare events need no
-luck. Sums go over all seeds before any ratio is taken.
+luck. *interval*: the share of days on which the 90 % interval of what is published without weather
+forecasts holds the state truth.
+Sums go over all seeds before any ratio is taken.
 
 Climatology, thresholds and the state model are learnt at the begin of each of ERAS from all that
 was before it, the weather model by quarter and the stacking weights by rolling origin from what was
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from configs import CHECKOUT, load_region
@@ -33,7 +36,15 @@ from models.baselines import log_odds
 from models.postprocessing.forecast_pairs import pair_archive
 from models.postprocessing.probabilities import EventContext, rolling_event_probabilities
 from models.postprocessing.rolling_stacking import combined_probabilities
-from models.training import build_training_set, forecasters, train_model
+from models.predict import interval
+from models.publishing import INITIAL_WEIGHTS, disagreement, publish, yearly_weights
+from models.training import (
+    REPLICAS,
+    build_training_set,
+    forecasters,
+    train_model,
+    train_replicas,
+)
 from models.verdicts import COMBINED, STATE, WEATHER
 from models.verification.scores import corp
 from models.verification.weather_scores import BLOCK_DAYS, STAGES
@@ -154,6 +165,7 @@ class Said:
     right: np.ndarray
     right_known: np.ndarray
     outcome: np.ndarray
+    covered: np.ndarray
 
 
 def rehearse(
@@ -166,11 +178,15 @@ def rehearse(
     )
     eras = [_era(hazard, run, observations, forecasts, era, step) for era in ERAS]
     whole = xr.concat(eras, dim="init_time")
-    whole = whole.assign(both=(whole["model"].dims, combined_probabilities(hazard, whole, 1))).sel(
-        init_time=slice(str(TESTED), None)
-    )
+    dims = whole["model"].dims
+    whole = whole.assign(
+        both=(dims, combined_probabilities(hazard, whole, 1)),
+        covered=(dims, interval_holds(hazard, whole)),
+    ).sel(init_time=slice(str(TESTED), None))
     numbers = STAGES | {"raw": "raw"}
-    rest = (whole[part].values for part in ("calendar", "right", "right_known", "outcome"))
+    rest = (
+        whole[part].values for part in ("climatology", "right", "right_known", "outcome", "covered")
+    )
     return Said(
         whole["init_time"].values,
         {said: whole[part].values for said, part in numbers.items()},
@@ -188,7 +204,10 @@ def _era(
 ) -> xr.Dataset:
     """The chances of one era; the truth, which takes long, only where it is asked for."""
     training, delays = observations.sel(time=slice(None, str(era[0] - 1))), delays_of(observations)
-    model = train_model(build_training_set(hazard, training, training, delays, OPTIONS))
+    tested = era[0] >= TESTED
+    blocks = (REPLICAS,) if tested else ()
+    learnt_from = build_training_set(hazard, training, training, delays, OPTIONS, *blocks)
+    model = train_model(learnt_from)
     normals = model.normals
     days = issue_days(hazard, normals, era, step)
     outcome = build_outcome(
@@ -199,12 +218,14 @@ def _era(
     weather = rolling_event_probabilities(context, pair_archive(forecasts, observations), days)
     parts = {
         "model": said["model"].values,
-        "calendar": said["climatology"].values,
+        "persistence": said["persistence"].values,
+        "climatology": said["climatology"].values,
         "weather": weather.values,
         "outcome": outcome.values,
     }
     parts |= {name: np.full(outcome.shape, np.nan) for name in ("raw", "right", "right_known")}
-    if era[0] >= TESTED:
+    replicas = {name: np.full((REPLICAS, *outcome.shape), np.nan) for name in INITIAL_WEIGHTS}
+    if tested:
         slim = normals.drop_dims("day") if "day" in normals.dims else normals
         event = event_of(
             lambda record, own: hazard.events(record, own, OPTIONS), slim, run.world.ids
@@ -212,11 +233,35 @@ def _era(
         for name, layers in (("right", True), ("right_known", False)):
             found = truth(run, days, event, DRAWS, layers=layers, history=hazard.margin_days)
             parts[name][: LAST_LEAD + 1] = np.moveaxis(found[:, :, : LAST_LEAD + 1], 2, 0)
+        for number, replica in enumerate(train_replicas(learnt_from, model)):
+            by_replica = forecasters(replica, observations, days, delays, OPTIONS)
+            for name, values in replicas.items():
+                values[number] = by_replica[name].values
         for lead in range(LAST_LEAD + 1):
             parts["raw"][lead, 0] = raw_share(hazard, forecasts, normals, days, lead)
-    return xr.Dataset(
-        {name: (outcome.dims, values) for name, values in parts.items()}, coords={"init_time": days}
-    )
+    variables = {name: (outcome.dims, values) for name, values in parts.items()}
+    dims = ("replica", *outcome.dims)
+    variables |= {f"{name}_replicas": (dims, values) for name, values in replicas.items()}
+    return xr.Dataset(variables, coords={"init_time": days})
+
+
+def interval_holds(hazard: Hazard, whole: xr.Dataset) -> np.ndarray:
+    """1 where the 90 % interval of what is published without weather forecasts holds the truth.
+
+    That is the state truth; 0 elsewhere, NaN where it is not known: (cell, level, init_time,
+    location). The noise of the truth's draws is added to the interval, in quadrature.
+    """
+    weights, true = yearly_weights(hazard, whole), whole["right_known"].values
+    probability = publish(weights, whole)
+    replicas = [
+        publish(weights, {name: one[f"{name}_replicas"].values for name in INITIAL_WEIGHTS})
+        for one in (whole.isel(replica=number) for number in range(REPLICAS))
+    ]
+    low, high = interval(probability, replicas, disagreement(weights, whole))
+    noise = norm.ppf(0.95) * np.sqrt(probability * (1 - probability) / DRAWS)
+    down, up = (np.hypot(probability - end, noise) for end in (low, high))
+    inside = (true >= probability - down) & (true <= probability + up)
+    return np.where(np.isfinite(true + probability), inside, np.nan)
 
 
 def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
@@ -239,6 +284,7 @@ def sums_of(one: Said, level: int, lead: int) -> dict[str, float]:
         "calendar": far(calendar, right),
         "calendar_known": far(calendar, known),
         "state_known": far(said[STATE], known),
+        "covered": float(one.covered[lead, k][ok].sum()),
     }
     made |= {name: far(part, right) for name, part in said.items()}
     unknowable = [float((to * (1 - to))[ok].sum() * DRAWS / (DRAWS - 1)) for to in (right, known)]
@@ -322,6 +368,7 @@ def table(seeds: list[Said]) -> pd.DataFrame:
                 "state truth's skill": _skill(total, "_known"),
                 STATE: 1 - total["state_known"] / total["calendar_known"],
             }
+            row["interval"] = total["covered"] / total["n"]
             row["truth's skill"] = _skill(total, "")
             row |= {
                 name: 1 - total.get(name, np.nan) / total["calendar"] for name in FORECASTERS[1:]
@@ -361,6 +408,11 @@ def requirements(name: str, found: pd.DataFrame) -> list[str]:
             f"{bool((first[COMBINED] >= first['raw']).all())}"
         )
     sure = found[found["events"] >= MIN_EVENTS]
+    shares = sure["interval"]
+    lines.append(
+        "90 % intervals of what is published without weather forecasts hold the state truth on "
+        f"{shares.min():.0%} to {shares.max():.0%} of the days, {shares.mean():.0%} in the mean"
+    )
     large, touch = (
         (sure["in the large"] - 1).abs() <= 0.15,
         (sure["slope low"] <= 1.25) & (sure["slope high"] >= 0.8),

@@ -21,7 +21,7 @@ from models.postprocessing.probabilities import (
 )
 from models.postprocessing.rolling_stacking import WITH_WEATHER, stacking_weights
 from models.postprocessing.stacking import combine, has_weather
-from models.publishing import live_weights, publish
+from models.publishing import live_weights
 from models.training import Model
 from models.verdicts import COMBINED, NOT_ASSESSED, PROVISIONAL
 
@@ -105,8 +105,11 @@ def weights_with_weather(
     return np.where(used, live_weights(hazard, backtest, WITH_WEATHER), without)
 
 
-def publish_combined(weights: np.ndarray, forecasts: xr.Dataset, combined: Combined) -> np.ndarray:
-    """The published probability: (cell, level, init_time, location)."""
+def forecasters_with(combined: Combined, forecasts: xr.Dataset) -> dict[str, np.ndarray]:
+    """What is published from: the combined model is the ``model`` where it is used.
+
+    By forecaster (cell, level, init_time, location).
+    """
     probabilities = {str(name): part.values for name, part in forecasts.data_vars.items()}
-    probabilities["model"] = np.where(combined.used, combined.probability, probabilities["model"])
-    return publish(weights, probabilities)
+    model = np.where(combined.used, combined.probability, probabilities["model"])
+    return probabilities | {"model": model}

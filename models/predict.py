@@ -37,11 +37,12 @@ from models.baselines import fit_climatology, log_odds, predict_climatology
 from models.combined import (
     Combined,
     combine_live,
-    publish_combined,
+    forecasters_with,
     weights_with_weather,
     with_state_of,
 )
 from models.explain import causes_of, explain
+from models.publishing import disagreement, publish
 from models.quantiles import predict_quantiles
 from models.training import DIMS, Model, forecasters, read_state, reference_years
 from models.verdicts import COMBINED, KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
@@ -180,12 +181,14 @@ def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
     forecasts = forecasters(model, *asked, explained=True, state=state)
     combined = combine_live(issue, model, forecasts)
     weights = weights_with_weather(hazard, issue.backtest, combined.used)
-    probability = publish_combined(weights, forecasts, combined)
+    probabilities = forecasters_with(combined, forecasts)
+    probability = publish(weights, probabilities)
     exists = existing(hazard, issue.observations, issue.init_times, model.normals, issue.options)
     verdict = _verdicts(issue, forecasts, combined, probability)
     part = assemble(issue, probability, forecasts["climatology"].values, verdict, exists)
     published, normal = (part[name].values for name in ("probability", "normal_probability"))
-    low, high = interval(published, _replicas(issue, model, combined, weights))
+    replicas = _replicas(issue, model, combined, weights)
+    low, high = interval(published, replicas, disagreement(weights, probabilities))
     contribution = explain(
         forecasts, weights, combined.probability, combined.used, published, normal
     )
@@ -210,7 +213,7 @@ def _replicas(
     for replica in model.replicas:
         forecasts = forecasters(replica, *issue.asked)
         moved = with_state_of(combined, forecasts)
-        probabilities.append(publish_combined(weights, forecasts, moved))
+        probabilities.append(publish(weights, forecasters_with(moved, forecasts)))
     return probabilities
 
 
@@ -244,17 +247,21 @@ def verdict_rows(hazard: Hazard, scores: pd.DataFrame) -> np.ndarray:
     return np.array(rows, dtype=object)
 
 
-def interval(probability: np.ndarray, replicas: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """90 % interval of each probability for the years it was learnt from: (low, high).
+def interval(
+    probability: np.ndarray, replicas: list[np.ndarray], between: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """90 % interval of each probability, for the years it was learnt from and for its model.
 
-    Jackknife in log-odds, a block of years left out each (Efron & Stein 1981): se^2 = (g - 1) / g
-    times the sum of squares about the mean of g replicas, and Student's t of g - 1 degrees of
-    freedom. Holds the probability. Where that is 0 because the event cannot be, or missing, so are
-    both ends.
+    Its squared standard error in log-odds is that of the jackknife, a block of years left out each
+    (Efron & Stein 1981), (g - 1) / g times the sum of squares about the mean of g replicas, and the
+    variance ``between`` the forecasters it is the mean of. Student's t of g - 1 degrees of freedom.
+    Holds the probability. Where that is 0 because the event cannot be, or missing, so are both
+    ends.
     """
     g = len(replicas)
     odds = log_odds(np.stack(replicas))
-    error = np.sqrt((g - 1) / g * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0))
+    jackknife = (g - 1) / g * ((odds - odds.mean(axis=0)) ** 2).sum(axis=0)
+    error = np.sqrt(jackknife + between)
     reach = student_t.ppf(0.95, g - 1) * error
     low, high = (
         np.round(expit(log_odds(probability) + side * reach), DECIMALS) for side in (-1, 1)

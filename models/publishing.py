@@ -8,7 +8,7 @@ probabilities stay nested and contributions add up in log-odds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -123,9 +123,32 @@ def publish(
     ``weights``: forecaster on axis 0, else as the result or of size 1. ``probabilities`` by
     forecaster; ``names`` as for ``losses``. NaN where one of them is.
     """
+    return expit(_mean_odds(weights, _odds(probabilities, names)))
+
+
+def disagreement(
+    weights: np.ndarray, probabilities: xr.Dataset | Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Weighted variance of the forecasters' log-odds about the published one's.
+
+    What they differ by is what none of them knows: the variance between models of Bayesian model
+    averaging (Hoeting et al. 1999). Arguments and shape as for ``publish``.
+    """
+    odds = _odds(probabilities)
+    mean = _mean_odds(weights, odds)
+    return _mean_odds(weights, [(part - mean) ** 2 for part in odds])
+
+
+def _odds(
+    probabilities: xr.Dataset | Mapping[str, np.ndarray], names: Mapping[str, str] | None = None
+) -> list[np.ndarray]:
+    """Log-odds of each forecaster, in the order of the weights."""
     names = names or {}
-    values = [
-        np.asarray(probabilities[names.get(name, name)], dtype=np.float64)
+    return [
+        log_odds(np.asarray(probabilities[names.get(name, name)], dtype=np.float64))
         for name in INITIAL_WEIGHTS
     ]
-    return expit(sum(weight * log_odds(p) for weight, p in zip(weights, values, strict=True)))
+
+
+def _mean_odds(weights: np.ndarray, odds: Sequence[np.ndarray]) -> np.ndarray:
+    return np.asarray(sum(weight * part for weight, part in zip(weights, odds, strict=True)))

@@ -11,7 +11,7 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.assembly import colours_of
 from models.predict import ForecastRequest, interval, predict
-from models.publishing import INITIAL_WEIGHTS, live_weights, publish
+from models.publishing import INITIAL_WEIGHTS, disagreement, live_weights, publish
 from models.training import Model, fit_model, forecasters
 from models.verification.backtest import reasons_missing
 from models.verification.scores import COLUMNS
@@ -137,8 +137,23 @@ def test_the_jackknife_interval_is_that_of_its_replicas(spread: float, width: fl
     # 8 replicas at log-odds +-0.1 about 0: se = sqrt(7/8 * 8 * 0.01) = 0.2646,
     # times Student's t of 7 degrees of freedom, 1.895, = 0.501, expit: .377 to .623
     ends = 0.1 * spread * np.array([1, -1] * 4)
-    low, high = interval(np.array([0.5]), [np.array([1 / (1 + np.exp(-end))]) for end in ends])
+    low, high = interval(
+        np.array([0.5]), [np.array([1 / (1 + np.exp(-end))]) for end in ends], np.zeros(1)
+    )
     assert (high - low)[0] == pytest.approx(width, abs=1e-3)
+
+
+def test_forecasters_that_disagree_widen_the_interval() -> None:
+    # weights .5, .3, .2 of log-odds 1, 0, -1: mean .3, variance .5*.49 + .3*.09 + .2*1.69 = .61;
+    # no years: se = .781, times 1.895 = 1.480; expit(.3 -+ 1.480): .235 to .856
+    odds = {"model": 1.0, "persistence": 0.0, "climatology": -1.0}
+    probabilities = {name: np.array([1 / (1 + np.exp(-odd))]) for name, odd in odds.items()}
+    weights = np.array([[0.5], [0.3], [0.2]])
+    published = publish(weights, probabilities)
+    between = disagreement(weights, probabilities)
+    assert between == pytest.approx([0.61])
+    low, high = interval(published, [published] * 8, between)
+    assert (low[0], high[0]) == pytest.approx((0.235, 0.856), abs=1e-3)
 
 
 def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
