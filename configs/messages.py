@@ -35,9 +35,9 @@ _FORECAST: dict[str, str | Plural] = {
         "there.",
     ),
     "forecast.weather_missing": "{hazard}: no weather forecast could be used at {places} for "
-    "{cells}; there the past alone has its say.",
-    "forecast.weather_used": "{hazard}: weather forecasts have their say in the chances of "
-    "{cells}; in all others the past alone.",
+    "{cells}; the chances there use past observations alone.",
+    "forecast.weather_used": "{hazard}: the chances of {cells} use weather forecasts; all others "
+    "use past observations alone.",
     "forecast.hazard": "{hazard}: {reason}.",
     "forecast.hindcast": "This hindcast uses models trained on the record until {day}, after its "
     "issue day: it shows what they would say, not how good they are.",

@@ -63,7 +63,7 @@ def _of_table(hazard: str, rows: pd.DataFrame, issued: date) -> list[AlertPart]:
     """The parts of a hazard's coloured rows.
 
     A location is in the part of its highest colour, and, where other days have that colour or a
-    still higher one without being confirmed, in a part of those too. Single days have their say on
+    still higher one without being confirmed, in a part of those too. Single days count on
     when; windows of several days only where no single day of the location has the colour.
     """
     location = rows["location"]

@@ -179,7 +179,7 @@ def test_the_first_morning_publishes_with_weather_forecasts_and_says_where_value
     assert table.query("hazard == 'flash_flood' and lead_days == 0")["probability"].notna().all()
     assert provenance(home)["origins"]["air_temperature_max"] == {"open_meteo": 1.0}
     assert provenance(home)["data_until"] == str(TODAY - timedelta(days=6))
-    assert any("weather forecasts have their say" in note for note in provenance(home)["notes"])
+    assert any("use weather forecasts" in note for note in provenance(home)["notes"])
     assert provenance(home)["degraded"] == []
 
 

@@ -86,14 +86,14 @@ def test_forecasts_have_their_say_in_what_is_published(trained: Settings, region
     heat, told = published(trained, region)
     assert set(heat.loc[1, "verdict"]) & {"skilful", "provisional"}
     assert any(
-        "Heat: weather forecasts have their say in the chances of days 0" in note
+        "Heat: the chances of days 0" in note
         for note in told["notes"]
     )
     assert not told["degraded"]
     page = (trained.published / region.name / str(TODAY) / "report.en.html").read_text(
         encoding="utf-8"
     )
-    assert "have their say" in page
+    assert "use weather forecasts" in page
 
 
 def test_temperatures_alone_give_heat_and_say_why_nothing_else(
@@ -159,7 +159,7 @@ def test_a_lead_that_cannot_be_used_is_left_out_with_the_reason(
     command(settings, "daily", with_runs(region, tmp_path, spoil).path)
     notes = published(settings, region)[1]["notes"]
     assert any("lead" in note and reason in note for note in notes), notes
-    assert any("have their say" in note for note in notes) == (spoil is not a_day_late)
+    assert any("use weather forecasts" in note for note in notes) == (spoil is not a_day_late)
 
 
 def test_forecasts_in_kelvin_are_refused_whole(

@@ -288,7 +288,7 @@ def test_a_record_rich_in_forecasts_is_assessed_with_and_without_them(
     assert (np.diff(with_forecasts["probability"].values, axis=1) <= 1e-9).all()
     why = with_forecasts["contribution"].sel(cause="the weather forecast").values
     assert (why[use] != 0).any()
-    assert "have their say" in json.loads(with_forecasts.attrs["notes"])[0]
+    assert "use weather forecasts" in json.loads(with_forecasts.attrs["notes"])[0]
     cut = rich.forecasts.sel(init_time=slice(None, "2011-07-15"))
     xr.testing.assert_identical(forecast_with(cut), with_forecasts)
 
