@@ -85,10 +85,7 @@ def with_runs(
 def test_forecasts_have_their_say_in_what_is_published(trained: Settings, region: Region) -> None:
     heat, told = published(trained, region)
     assert set(heat.loc[1, "verdict"]) & {"skilful", "provisional"}
-    assert any(
-        "Heat: the chances of days 0" in note
-        for note in told["notes"]
-    )
+    assert any("Heat: the chances of days 0" in note for note in told["notes"])
     assert not told["degraded"]
     page = (trained.published / region.name / str(TODAY) / "report.en.html").read_text(
         encoding="utf-8"
