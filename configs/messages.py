@@ -65,6 +65,10 @@ _RECORD: dict[str, str | Plural] = {
         "{n} cell broke the contract and is withheld; data/quarantine lists it.",
         "{n} cells broke the contract and are withheld; data/quarantine lists them.",
     ),
+    "record.checked": "The record was held against the data contract: {passed} values passed, "
+    "{withheld} are withheld, {flagged} are in doubt.",
+    "record.newest_withheld": "The newest days of {variables} are withheld at {places}; what is "
+    "said there rests on older days.",
     "record.without": "the record has no {variable}",
     "record.without_two": "the record has no {variable} and no {other}",
     "record.and_without": "{variable} and no {other}",
@@ -132,6 +136,17 @@ _SOURCES: dict[str, str | Plural] = {
     "as {example}; take one out there, or choose one sensor a place.",
     "readings.clock": "{source}: readings left out for an hour that clocks repeat or skip in "
     "{zone}: {n}, such as {example}; give times with their zone.",
+    "readings.counter": "{source}: {variable} of {place} ({where}) only rises and falls back to "
+    "0, as a counter does; its days are withheld, write {option} under its options in the region "
+    "file.",
+    "readings.cumulative": "{source}: {variable} of {place} ({where}) never falls, as a total "
+    "that is never reset; its days are withheld, write {option} under its options in the region "
+    "file.",
+    "readings.events": "{source}: {variable} of {place} ({where}) comes now and then and never as "
+    "0, as of a bucket that tips; its days are withheld, write {option} under its options in the "
+    "region file.",
+    "readings.unreadable": "{source}: readings left out for what stands there: {n}, such as "
+    "{example}; have them mended there.",
     "http.tries": "{found} in {n} tries",
     "http.wait": "{found}, which asks to wait {n} s",
     "http.timeout": "no answer within {seconds} s",
@@ -149,7 +164,86 @@ _SOURCES: dict[str, str | Plural] = {
 }
 """On sources and the services they ask."""
 
-_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES)
+_RULES: dict[str, str | Plural] = {
+    "rule.fill": "{variable} of {place} is {value} on {n} days from {first} on ({share} % of its "
+    "values), far from all others: a fill value that stands for missing; leave missing values "
+    "empty.",
+    "rule.adding_up": "{variable} of {place} rises without a fall for {n} days from {first} on, "
+    "as a counter does; give each day's own sum.",
+    "rule.stuck": "{variable} of {place} is {value} on {n} days in a row from {first} on, as of a "
+    "sensor that is stuck; see to the sensor.",
+    "rule.latitude": "{variable} of {place} is {value} {unit} on {first}, which was never "
+    "measured at its latitude ({low} to {high} {unit}; such days: {n}); see to the sensor, or "
+    "mend the coordinates.",
+    "rule.spike": "{variable} of {place} jumps from {before} to {value} {unit} on {first} and "
+    "back to {after}, and no other record does; see to the sensor.",
+    "rule.lone_rain": "{variable} of {place} is {value} {unit} on {first}, far beyond all its "
+    "other days, while {n} neighbours had {highest} {unit} at most; see to the gauge.",
+    "rule.blocked": "{variable} of {place} is 0 on {n} days in a row from {first} on, while "
+    "{fell} {unit} fell beside it; see whether the gauge is blocked.",
+    "rule.unit": "{variable} of {place}: its {statistic} is {value}, expected {low} to {high} at "
+    "its latitude; check its unit, which must be {unit}.",
+    "rule.unit_likely": "{variable} of {place}: its {statistic} is {value}, expected {low} to "
+    "{high} {unit} at its latitude; it looks like {likely}.",
+    "rule.whole": "{variable} of {place} has whole numbers only; check that they are no tenths, "
+    "and give it to a tenth where that is known.",
+    "rule.constant": "{variable} of {place} is {value} on all its {n} days; see to the sensor.",
+    "rule.break": "{variable} of {place} breaks on {first}: in a mean year {before} {unit} before "
+    "it and {after} {unit} after; find out what changed there, and leave out the years that are "
+    "wrong.",
+    "rule.copy": "{variable} of {place} is that of {twin} on all its {n} days, though the two lie "
+    "apart; check whose record it is.",
+    "rule.more": "{rule}: {n} more such cases.",
+    "rule.moved": "{place} lies {km} km from where its stored days were measured; give a station "
+    "that moved a new id.",
+    "rule.clock": "{place}: its longitude {longitude} is {hours} h from the region's time zone; "
+    "check its sign, that latitude and longitude are not swapped, and the time zone.",
+    "rule.title_range": "Values that cannot be",
+    "rule.title_fill": "A code for missing among the values",
+    "rule.title_adding_up": "A counter instead of days' sums",
+    "rule.title_stuck": "A sensor that is stuck",
+    "rule.title_latitude": "Values beyond the latitude's",
+    "rule.title_spike": "A jump there and back",
+    "rule.title_lone_rain": "Rain that no neighbour had",
+    "rule.title_blocked": "A gauge that is blocked",
+    "rule.title_unit": "A doubtful unit",
+    "rule.title_whole": "Whole numbers only",
+    "rule.title_constant": "A record that never changes",
+    "rule.title_break": "A break in the record",
+    "rule.title_copy": "One record for two places",
+    "statistic.mean": "mean",
+    "statistic.yearly_sum": "yearly sum",
+    "statistic.highest": "highest value",
+    "statistic.wet_share": "share of wet days",
+    "statistic.wet_mean": "mean of wet days",
+    "statistic.positive_mean": "mean of days above 0",
+    "unit.kelvin": "kelvin: subtract 273.15",
+    "unit.fahrenheit": "degrees Fahrenheit: subtract 32 and multiply by 5/9",
+    "unit.tenths_degree": "tenths of a degree: divide by 10",
+    "unit.hundredths_degree": "hundredths of a degree: divide by 100",
+    "unit.tenths_kelvin": "tenths of a kelvin: divide by 10 and subtract 273.15",
+    "unit.tenths_mm": "tenths of a mm: divide by 10",
+    "unit.hundredths_inch": "hundredths of an inch: multiply by 0.254",
+    "unit.inches": "inches: multiply by 25.4",
+    "unit.metres": "metres: multiply by 1000",
+    "unit.rate": "kg m-2 s-1: multiply by 86400",
+    "unit.km_h": "km/h: divide by 3.6",
+    "unit.tenths_speed": "tenths of m s-1: divide by 10",
+    "unit.fraction": "a fraction: multiply by 100",
+    "unit.tenths_percent": "tenths of a per cent: divide by 10",
+    "unit.pascal": "pascal: divide by 100",
+    "unit.kilopascal": "kilopascal: multiply by 10",
+    "unit.tenths_hpa": "tenths of hPa: divide by 10",
+    "unit.inches_mercury": "inches of mercury: multiply by 33.8639",
+    "unit.per_cent": "per cent: divide by 100",
+    "unit.watt": "W m-2: multiply the day's mean by 0.0864",
+    "unit.kilojoule": "kJ m-2: divide by 1000",
+    "unit.joule": "J m-2: divide by 1,000,000",
+    "unit.kwh": "kWh m-2: multiply by 3.6",
+}
+"""On records that break a rule of the data contract, the rules and mistaken units."""
+
+_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES, _RULES)
 
 MESSAGES: Mapping[str, str | Plural] = {
     ENGLISH: "{english}",

@@ -6,12 +6,15 @@ listed. The rules follow from the variables table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from configs import RiskError
+from configs.remarks import Remark
+from data_contracts.background import NOTHING, Background
 from data_contracts.batch import LOCATION_COLUMNS, Batch
+from data_contracts.record_check import Ruled, follow_rules, place_notes
 from data_contracts.tables import (
     FORECAST_KEYS,
     OBSERVATION_KEYS,
@@ -37,41 +40,85 @@ class ContractBroken(RiskError):
 class CheckedBatch:
     """A batch that may be stored: float32 values, bad values NaN, equal duplicates gone.
 
-    ``withheld`` lists the bad values.
+    ``withheld`` lists the bad values, ``flagged`` those in doubt, which are used. ``remarks``: what
+    is said of values that rules withhold; ``notes``: of those in doubt.
     """
 
     observations: pd.DataFrame
     forecasts: pd.DataFrame
     locations: pd.DataFrame
     withheld: pd.DataFrame
+    flagged: pd.DataFrame
+    remarks: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
-def check(batch: Batch, source: str, complete: bool = True, readings: bool = False) -> CheckedBatch:
+def check(
+    batch: Batch,
+    source: str,
+    complete: bool = True,
+    readings: bool = False,
+    background: Background = NOTHING,
+) -> CheckedBatch:
     """Hold a batch against the contract.
 
     ``source`` is its name; a ``complete`` one must have something to say, another may have nothing
     new. Of one whose days are made of ``readings`` a fill value is a bad value like others, as one
-    sensor at fault says nothing of the others. Raises ContractBroken with everything that is wrong,
-    in one sentence.
+    sensor at fault says nothing of the others. ``background``: what is known besides. Raises
+    ContractBroken with everything that is wrong, in one sentence.
     """
     breaches: list[str] = []
-    observations, bad = _check_table(batch.observations, OBSERVATION_KEYS, "", readings, breaches)
+    latitude = _latitude(batch.locations)
+    observations, bad = _check_table(
+        batch.observations, OBSERVATION_KEYS, readings, latitude, breaches
+    )
     runs, spreads = _runs_and_spreads(batch.forecasts)
-    forecasts, bad_forecasts = _check_table(runs, FORECAST_KEYS, "forecasts: ", readings, breaches)
+    forecasts, bad_forecasts = _check_table(runs, FORECAST_KEYS, readings, latitude, breaches)
     if len(spreads):
         spreads = _check_spreads(spreads, runs, forecasts, breaches)
         forecasts = pd.concat([forecasts, spreads], ignore_index=True)
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
-    if complete and not breaches and not _has_values(observations):
+    ruled, notes = Ruled(observations, no_cells(), no_cells(), [], [], []), list[Remark]()
+    if not breaches and len(observations):
+        known = replace(background, rain_elsewhere=_rain_elsewhere(forecasts, background))
+        ruled = follow_rules(observations, locations, known, complete and not readings)
+        breaches += ruled.breaches
+        notes = place_notes(locations, background)
+    if complete and not breaches and not _has_values(ruled.table):
         breaches.append("found no value, expected observations of at least one day")
     if breaches:
         raise ContractBroken(
             f"source {source}: {'; '.join(breaches)}; nothing was stored, mend the source's data "
             "and pull again."
         )
-    withheld = pd.concat([bad, bad_forecasts], ignore_index=True)
-    withheld["source"] = source
-    return CheckedBatch(observations, forecasts, locations, withheld)
+    withheld = pd.concat([bad, ruled.withheld, bad_forecasts], ignore_index=True)
+    return CheckedBatch(
+        ruled.table,
+        forecasts,
+        locations,
+        withheld.assign(source=source),
+        ruled.flagged.assign(source=source),
+        tuple(ruled.remarks),
+        (*ruled.notes, *notes),
+    )
+
+
+def _latitude(locations: pd.DataFrame) -> float | None:
+    """The places' middle latitude, degrees; None where none is known."""
+    if "latitude" not in locations:
+        return None
+    middle = pd.to_numeric(locations["latitude"], errors="coerce").median()
+    return None if pd.isna(middle) else float(middle)
+
+
+def _rain_elsewhere(forecasts: pd.DataFrame, background: Background) -> pd.DataFrame:
+    """The rain that others have, and that the batch's own forecasts are for."""
+    parts = [background.rain_elsewhere]
+    if len(forecasts) and "precipitation" in forecasts:
+        runs = forecasts[(forecasts["member"] != SPREAD) & forecasts["precipitation"].notna()]
+        valid = runs["init_time"] + pd.to_timedelta(runs["lead_days"], unit="D")
+        parts.append(runs[["location", "precipitation"]].assign(time=valid))
+    return pd.concat([part for part in parts if len(part)] or [pd.DataFrame()], ignore_index=True)
 
 
 def _has_values(table: pd.DataFrame) -> bool:
@@ -79,12 +126,17 @@ def _has_values(table: pd.DataFrame) -> bool:
 
 
 def _check_table(
-    table: pd.DataFrame, keys: tuple[str, ...], what: str, readings: bool, breaches: list[str]
+    table: pd.DataFrame,
+    keys: tuple[str, ...],
+    readings: bool,
+    latitude: float | None,
+    breaches: list[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One table through all suites: the clean table and its withheld cells.
 
     What is wrong is added to ``breaches``.
     """
+    what = "forecasts: " if keys == FORECAST_KEYS else ""
     if table.empty:
         return table, no_cells()
     wrong = column_breaches(table, keys)
@@ -94,7 +146,7 @@ def _check_table(
     if wrong:
         breaches.extend(what + text for text in wrong)
         return table.iloc[:0], no_cells()
-    table, withheld, wrong = check_ranges(table, keys, readings)
+    table, withheld, wrong = check_ranges(table, keys, readings, latitude)
     if not wrong:
         table, out_of_order, wrong = check_order(table, keys)
         withheld = pd.concat([withheld, out_of_order], ignore_index=True)

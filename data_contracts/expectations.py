@@ -21,7 +21,41 @@ from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
 if TYPE_CHECKING:  # slow to import, and only its name is needed here
     from great_expectations.expectations import Expectation
 
+MAX_MOVED_KM = 1.0
+"""Beyond that a place is another one: its past is not its own."""
+
+MAX_HOURS_FROM_ZONE = 3.5
+"""Between a zone's standard time and the sun: 3 h 20 min at Kashgar is the most there is."""
+
 FLOATS = ("float32", "float64", "FLOAT", "DOUBLE")
+
+
+def extremes_suite(variables: Sequence[Variable]) -> list[Expectation]:
+    """The lowest and the highest value lie in the range: quick, and enough where all is well."""
+    kinds = (_expectations().ExpectColumnMinToBeBetween, _expectations().ExpectColumnMaxToBeBetween)
+    return [
+        kind(column=row.name, min_value=row.low, max_value=row.high, severity="warning")
+        for row in variables
+        for kind in kinds
+    ]
+
+
+def places_suite() -> list[Expectation]:
+    """Places stay where they were, and where their clock says.
+
+    Columns: ``moved_km`` from what is stored; ``hours_from_zone`` from the region's time zone to
+    the sun's.
+    """
+    between = _expectations().ExpectColumnValuesToBeBetween
+    return [
+        between(column="moved_km", max_value=MAX_MOVED_KM, severity="info"),
+        between(
+            column="hours_from_zone",
+            min_value=-MAX_HOURS_FROM_ZONE,
+            max_value=MAX_HOURS_FROM_ZONE,
+            severity="info",
+        ),
+    ]
 
 
 def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
@@ -62,10 +96,9 @@ def schema_suite(columns: Sequence[str], keys: Sequence[str]) -> list[Expectatio
     return [
         *(gxe.ExpectColumnValuesToNotBeNull(column=key, severity="critical") for key in keys),
         *(
-            gxe.ExpectColumnValuesToBeBetween(
-                column=key, min_value=EARLIEST_DAY, max_value=LATEST_DAY, severity="critical"
-            )
+            kind(column=key, min_value=EARLIEST_DAY, max_value=LATEST_DAY, severity="critical")
             for key in days
+            for kind in (gxe.ExpectColumnMinToBeBetween, gxe.ExpectColumnMaxToBeBetween)
         ),
         *(
             gxe.ExpectColumnValuesToBeInTypeList(
@@ -121,7 +154,7 @@ def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, d
 
 
 def _key(expectation: Any) -> tuple[Any, ...]:
-    names = ("column", "column_A", "column_B")
+    names = ("column", "column_A", "column_B", "rule")
     return (expectation.expectation_type, *(getattr(expectation, name, None) for name in names))
 
 

@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_contracts.expectations import fill_suite, order_suites, range_suite, validate
+from configs.remarks import remark, text
+from data_contracts.expectations import (
+    extremes_suite,
+    fill_suite,
+    order_suites,
+    range_suite,
+    validate,
+)
 from data_contracts.tables import no_cells, where_of
+from data_contracts.units_mistaken import likely_unit
 from data_contracts.variables import VARIABLES, Variable
 
 MAX_BAD_SHARE = 5.0
@@ -21,35 +29,18 @@ FEW_BAD = 10
 MAX_BAD_SHARE_OF_FEW = 50.0
 """Per cent of such a small batch: a wrong unit spoils most of it, one bad sensor a smaller part."""
 
-LOOKS_LIKE: dict[str, tuple[tuple[float, float, str, str], ...]] = {
-    "degC": (
-        (180, 340, "kelvin", "subtract 273.15"),
-        (61, 140, "degrees Fahrenheit", "subtract 32 and multiply by 5/9"),
-    ),
-    "hPa": (
-        (45_000, 110_000, "pascal", "divide by 100"),
-        (45, 110, "kilopascal", "multiply by 10"),
-    ),
-    "m3 m-3": ((1, 100, "per cent", "divide by 100"),),
-    "MJ m-2": (
-        (46, 500, "W m-2", "multiply the day's mean by 0.0864"),
-        (500, 46_000, "kJ m-2", "divide by 1000"),
-        (1e5, 4.6e7, "J m-2", "divide by 1,000,000"),
-    ),
-}
-"""Units -> (low, high, unit, cure): the unit that a refused variable is in, by its median."""
-
 
 def check_ranges(
-    table: pd.DataFrame, keys: tuple[str, ...], readings: bool
+    table: pd.DataFrame, keys: tuple[str, ...], readings: bool, latitude: float | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Values out of range become NaN; too many of them are a breach, and a fill value is one.
 
     Returns the table, its withheld values and the breaches. Among days made of ``readings`` a fill
-    value is a value out of range.
+    value is a value out of range. ``latitude``: degrees, of the places, for a hint at the unit.
     """
-    variables = [VARIABLES[name] for name in table.columns if name in VARIABLES]
-    outside = _failures(table, range_suite(variables))
+    known = [name for name in table.columns if name in VARIABLES and table[name].notna().any()]
+    beyond = _failures(table, extremes_suite([VARIABLES[name] for name in known]))
+    outside = _failures(table, range_suite([VARIABLES[name] for name in known if name in beyond]))
     suspects = [VARIABLES[name] for name in outside]
     filled = _failures(table, fill_suite(suspects))
     breaches, bad = [], []
@@ -58,11 +49,11 @@ def check_ranges(
         if row.name in filled and (not readings or _too_many(result)):
             breaches.append(_fill_breach(table, row, filled[row.name], keys))
         elif _too_many(result):
-            breaches.append(_range_breach(table, row, result, keys))
+            breaches.append(_range_breach(table, row, result, keys, latitude))
         else:
             rule = f"{row.name} must be between {row.low:g} and {row.high:g} {row.units}"
             bad.append((row.name, result["unexpected_index_list"], rule))
-    return *_withhold(table, bad, keys), breaches
+    return *withhold(table, bad, keys), breaches
 
 
 def _failures(table: pd.DataFrame, suite: list[Any]) -> dict[str, dict[str, Any]]:
@@ -92,20 +83,20 @@ def _too_many(result: dict[str, Any]) -> bool:
 
 
 def _range_breach(
-    table: pd.DataFrame, row: Variable, result: dict[str, Any], keys: tuple[str, ...]
+    table: pd.DataFrame,
+    row: Variable,
+    result: dict[str, Any],
+    keys: tuple[str, ...],
+    latitude: float | None,
 ) -> str:
     first = table.iloc[result["unexpected_index_list"][0]]
-    middle = float(table[row.name].median())
-    hints = [
-        f", it looks like {unit}: {cure}"
-        for low, high, unit, cure in LOOKS_LIKE.get(row.units, ())
-        if low < middle <= high
-    ]
+    unit = likely_unit(row.name, table[row.name].to_numpy(np.float64), latitude)
+    hint = f", it looks like {text(remark(unit.code))}" if unit else ", check its unit"
     return (
         f"{row.name} is out of range in {result['unexpected_percent_nonmissing']:.3g} % of its "
         "cells "
         f"(found {first[row.name]:g} at {where_of(first, keys)}, expected {row.low:g} to "
-        f"{row.high:g} {row.units})" + (hints[0] if hints else ", check its unit")
+        f"{row.high:g} {row.units}){hint}"
     )
 
 
@@ -127,7 +118,7 @@ def check_order(
             suspects = [name for name in (high, low) if "mean" in name] or [high, low]
             rows, rule = result["unexpected_index_list"], f"{low} must not be above {high}"
             bad.extend((name, rows, rule) for name in suspects)
-        table, cells = _withhold(table, bad, keys)
+        table, cells = withhold(table, bad, keys)
         listed.append(cells)
     return table, pd.concat(listed, ignore_index=True), breaches
 
@@ -143,7 +134,7 @@ def _order_breach(
     )
 
 
-def _withhold(
+def withhold(
     table: pd.DataFrame, bad: list[tuple[str, list[Hashable], str]], keys: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table with the bad values NaN, and a row for each of them (the first rule it breaks)."""

@@ -141,8 +141,11 @@ def converted(
     parts = []
     for name in parts_of(variable):
         row, how = VARIABLES[name], conversions[name]
-        fill = raw.isin(list(FILL_VALUES)) & ~raw.between(row.low, row.high)
-        value = how.apply(raw).where(~fill, raw)
+        value = how.apply(raw)
+        # 999 W m-2, 99.9 degF and 99,999 Pa are values in their units; -999 is none in any.
+        code = raw.isin(list(FILL_VALUES)) & ~raw.between(row.low, row.high)
+        fill = code & ((raw < 0) | (~value.between(row.low, row.high) & (not how.rate)))
+        value = value.where(~fill, raw)
         impossible = fill | (raw.notna() & ~value.between(row.low, row.high) & (not how.rate))
         parts.append(
             readings.assign(variable=name, value=value, impossible=impossible, rate=how.rate)
