@@ -187,7 +187,8 @@ _RULES: dict[str, str | Plural] = {
     "{high} {unit} at its latitude; it looks like {likely}.",
     "rule.whole": "{variable} of {place} has whole numbers only; check that they are no tenths, "
     "and give it to a tenth where that is known.",
-    "rule.constant": "{variable} of {place} is {value} on all its {n} days; see to the sensor.",
+    "rule.constant": "{variable} of {place} is {value} on {n} of its {count} days; see to the "
+    "sensor.",
     "rule.break": "{variable} of {place} breaks on {first}: in a mean year {before} {unit} before "
     "it and {after} {unit} after; find out what changed there, and leave out the years that are "
     "wrong.",

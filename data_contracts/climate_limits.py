@@ -81,11 +81,11 @@ def statistic_limits(variable: str, latitude: float | None) -> dict[str, Limits]
         return {"mean": (low, middle + _WARMER)}
     limits: dict[str, dict[str, Limits]] = {
         "precipitation": {
+            "highest": (1.0, VARIABLES[variable].high),
             "yearly_sum": (0.2, _at(_WETTEST_YEAR, latitude)),
             "wet_share": (0.0, 0.95 if abs(latitude) < 25.0 else 0.85),
             "wet_mean": (1.0, _at(_WET_DAY_HIGHEST, latitude)),
             "positive_mean": (0.6, _at(_WET_DAY_HIGHEST, latitude)),
-            "highest": (1.0, VARIABLES[variable].high),
         },
         "potential_evapotranspiration": {"yearly_sum": (60.0, 4_000.0)},
         "relative_humidity": {"mean": (10.0, 99.5), "highest": (15.0, 105.0)},

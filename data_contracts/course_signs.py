@@ -30,6 +30,9 @@ LEAST_RUN = {
 CHANCE_OF_A_RUN = 1e-6
 """That chance alone makes a longer run in a record whose days are often alike, as whole degrees."""
 
+LEAST_VARIETY = 5
+"""Different values beside the runs, without which a record is one that never changes."""
+
 COARSE = 0.7
 """Share of days alike to the day before beyond which a run tells nothing."""
 
@@ -111,9 +114,13 @@ def stuck(record: Record, name: str) -> Iterator[Finding]:
     lengths = _longest(alike)
     for place in np.flatnonzero(lengths >= least):
         known = np.isfinite(values[:, place])
-        if np.unique(values[known, place]).size < 2:
+        shortest = _least_run(alike[:, place], int(known.sum()), least)
+        runs = runs_of(alike[:, place], shortest)
+        for run in runs:
+            known[run.first : run.first + run.length] = False
+        if np.unique(values[known, place]).size < LEAST_VARIETY:
             continue
-        for run in runs_of(alike[:, place], _least_run(alike[:, place], int(known.sum()), least)):
+        for run in runs:
             days = np.arange(run.first, run.first + run.length)
             words = remark(
                 "rule.stuck",
@@ -240,17 +247,18 @@ def breaks(record: Record, name: str) -> Iterator[Finding]:
     temperature = name.startswith("air_temperature")
     if not temperature and name not in BREAK_RATIO:
         return
-    months, means = _monthly_anomalies(record, name, temperature)
+    months, anomalies, level = _monthly_anomalies(record, name)
     for place in range(len(record.places)):
-        known = np.flatnonzero(np.isfinite(means[:, place]))
-        split = _split(means[known, place])
+        known = np.flatnonzero(np.isfinite(anomalies[:, place]))
+        split = _split(anomalies[known, place])
         if split is None:
             continue
         number, before, after = split
+        ratio = (level[place] + after) / max(level[place] + before, 1e-9)
         large = (
             abs(after - before) >= BREAK_DEGREES
             if temperature
-            else not 1 / BREAK_RATIO[name] < after / max(before, 1e-9) < BREAK_RATIO[name]
+            else not 1 / BREAK_RATIO[name] < ratio < BREAK_RATIO[name]
         )
         if not large:
             continue
@@ -276,25 +284,22 @@ def _yearly(values: np.ndarray, name: str) -> int | float:
     return round(mean * 365.25) if VARIABLES[name].cell_methods == "time: sum" else shown(mean, 3)
 
 
-def _monthly_anomalies(
-    record: Record, name: str, temperature: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Months, and their means (month, place): less the calendar month's, or divided by it."""
-    stamps = record.days.astype("datetime64[M]")
-    months, starts = np.unique(stamps, return_index=True)
+def _monthly_anomalies(record: Record, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Months, their means less the calendar month's (month, place), and the mean year (place,)."""
+    months, starts = np.unique(record.days.astype("datetime64[M]"), return_index=True)
     values = record.values[name]
     known = np.isfinite(values)
     counts = np.add.reduceat(known.astype(float), starts, axis=0)
     sums = np.add.reduceat(np.where(known, values, 0.0), starts, axis=0)
     means = np.where(counts >= MONTH_DAYS, sums / counts.clip(1), np.nan)
+    level = np.zeros(means.shape[1])
     for calendar in range(12):
         rows = months.astype(np.int64) % 12 == calendar
-        part = np.where(np.isfinite(means[rows]), means[rows], 0.0)
-        usual = part.sum(axis=0) / np.isfinite(means[rows]).sum(axis=0).clip(1)
-        # A month that is dry nearly always tells of no break.
-        level = np.where(usual > 1e-3, usual, np.nan)
-        means[rows] = means[rows] - usual if temperature else means[rows] / level
-    return months, means
+        known = np.isfinite(means[rows])
+        usual = np.where(known, means[rows], 0.0).sum(axis=0) / known.sum(axis=0).clip(1)
+        means[rows] -= usual
+        level += usual / 12
+    return months, means, level
 
 
 def _split(values: np.ndarray) -> tuple[int, float, float] | None:

@@ -68,8 +68,10 @@ def range_suite(variables: Sequence[Variable]) -> list[Expectation]:
     ]
 
 
-def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
-    """No value is one that services write for "missing".
+def fill_suite(
+    variables: Sequence[Variable], values: Sequence[float] = FILL_VALUES
+) -> list[Expectation]:
+    """No value is one of those that services write for "missing".
 
     Numbers a variable can really take are left to it.
     """
@@ -80,9 +82,7 @@ def fill_suite(variables: Sequence[Variable]) -> list[Expectation]:
         for row in variables
         if (
             fills := [
-                float(np.float32(value))
-                for value in FILL_VALUES
-                if not row.low <= value <= row.high
+                float(np.float32(value)) for value in values if not row.low <= value <= row.high
             ]
         )
     ]

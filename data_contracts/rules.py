@@ -15,7 +15,7 @@ from data_contracts.neighbour_signs import blocked_gauges, copies, lone_rain
 from data_contracts.record import Finding, Record
 from data_contracts.value_signs import (
     fill_values,
-    is_all_one_value,
+    hardly_changes,
     outside_of_latitude,
     unit_doubts,
     whole_numbers,
@@ -100,7 +100,7 @@ _ROWS = (
     ),
     Rule("unit", Consequence.FLAG, "a record must suit its latitude", unit_doubts),
     Rule("whole", Consequence.NOTE, "values should be told to a tenth", whole_numbers),
-    Rule("constant", Consequence.FLAG, "a record must change", is_all_one_value),
+    Rule("constant", Consequence.FLAG, "a record must change", hardly_changes),
     Rule("break", Consequence.FLAG, "a record must be of one kind for all its years", breaks),
     Rule("copy", Consequence.FLAG, "places must not have one record", copies),
 )

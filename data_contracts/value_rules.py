@@ -18,7 +18,7 @@ from data_contracts.expectations import (
 )
 from data_contracts.tables import no_cells, where_of
 from data_contracts.units_mistaken import likely_unit
-from data_contracts.variables import VARIABLES, Variable
+from data_contracts.variables import DOUBTFUL_FILL_VALUES, VARIABLES, Variable
 
 MAX_BAD_SHARE = 5.0
 """Per cent of a variable's values; more than this out of range means a wrong unit."""
@@ -46,6 +46,8 @@ def check_ranges(
     breaches, bad = [], []
     for row in suspects:
         result = outside[row.name]
+        if row.name not in filled and _too_many(result):
+            filled |= _failures(table, fill_suite([row], DOUBTFUL_FILL_VALUES))
         if row.name in filled and (not readings or _too_many(result)):
             breaches.append(_fill_breach(table, row, filled[row.name], keys))
         elif _too_many(result):

@@ -27,6 +27,9 @@ MAX_SHARE_OUTSIDE = 0.05
 NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 99999.0, 32767.0, 32766.0)
 """Numbers that services write for "missing" and that a variable can be."""
 
+ONE_VALUE = 0.8
+"""Share of days with one value beyond which a record hardly changes."""
+
 AMONG_VALUES = frozenset({"air_pressure", "river_discharge", "river_level", "relative_humidity"})
 """Variables that such a number may lie in the midst of."""
 
@@ -140,19 +143,22 @@ def _last_day(column: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.isfinite(column))[-1:]
 
 
-def is_all_one_value(record: Record, name: str) -> Iterator[Finding]:
-    """A record that never changes; one of rain or flow that is 0 throughout says so too."""
+def hardly_changes(record: Record, name: str) -> Iterator[Finding]:
+    """A record of nearly one value, and one of rain or flow that is 0 throughout."""
     values = record.values[name]
     known = np.isfinite(values)
     for place in np.flatnonzero(known.sum(axis=0) >= LEAST_VALUES):
         column = values[known[:, place], place]
-        if column.min() == column.max():
+        usual = float(np.sort(column)[len(column) // 2])
+        count = int((column == usual).sum())
+        if count == len(column) or (count > ONE_VALUE * len(column) and usual != 0.0):
             words = remark(
                 "rule.constant",
                 variable=name,
                 place=str(record.places[place]),
-                value=shown(column[0]),
-                n=len(column),
+                value=shown(usual),
+                n=count,
+                count=len(column),
             )
             yield Finding(name, int(place), _last_day(values[:, place]), words)
 

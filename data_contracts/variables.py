@@ -152,13 +152,16 @@ DETERMINISTIC = -1
 SPREAD = -2
 """The member number of an ensemble's standard deviation, in each variable's units, 0 or more."""
 
-FILL_VALUES = (
-    *(-99.0, -99.9, -99.99, -999.0, -999.9, -999.99, -9999.0, -9999.9, -99999.0, -999999.0),
-    *(99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 99999.0, 999999.0),
-    # The ends of 16-bit integers, what tenths of one are, and -999,999 cubic feet in m3.
+FILL_VALUES = (-999.0, -9999.0, -99999.0, -999.9, -99.9, 9999.0, 99999.0, 9.96921e36)
+"""Numbers that services write for "missing". Here missing is NaN, so each is a breach."""
+
+DOUBTFUL_FILL_VALUES = (
+    *(-99.0, -99.99, -999.99, -9999.9, -999999.0),
+    *(99.9, 99.99, 999.0, 999.9, 999.99, 9999.9, 999999.0),
+    # The ends of 16-bit integers, tenths of them, and -999,999 cubic feet in m3.
     *(-32768.0, -32767.0, 32767.0, -3276.8, 3276.7, -28316.8, -28316.85),
-    *(9.96921e36, 1e20, -1e20, 1e30, -1e30),
+    *(1e20, -1e20, 1e30, -1e30),
 )
-"""Numbers that services write for "missing". Here missing is NaN, so each is a breach where it is
-no value that its variable can have.
+"""Numbers that some write for "missing" and that one reading at fault may be: a breach where many
+cells hold one.
 """
