@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from configs.messages import ENGLISH, MESSAGES, Plural
 
 __all__ = [
-    "MESSAGES", "Plural", "Remark", "Stored", "Value", "as_remark", "from_json", "names_in",
+    "MESSAGES", "Plural", "Remark", "Stored", "Value", "as_remark", "from_json", "holds_code", "names_in",
     "read_stored", "remark", "sentences", "several", "template_of", "text", "to_json", "with_texts",
 ]  # fmt: skip
 
@@ -65,6 +65,12 @@ def several(messages: Sequence[Remark]) -> Remark:
     for each in reversed(first):
         last = remark("several", first=each, rest=last)
     return last
+
+
+def holds_code(message: Remark, code: str) -> bool:
+    """Whether a message is of a code, or one inside of it is."""
+    inside = [value for value in message.values.values() if isinstance(value, Remark)]
+    return message.code == code or any(holds_code(value, code) for value in inside)
 
 
 def names_in(code: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""The two lists kept beside the store: withheld values, and what is said of readings' quality."""
+"""Lists kept beside the store: values withheld, values in doubt, what is said of readings."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
 What the contract has passed, in Icechunk, one repository a region. <home>/data/store/<region>/
 holds a group a source, each with ``observations`` (time, location) and ``forecasts`` (init_time,
 lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
-while writing leaves the newest snapshot as it was. Two lists are kept beside:
-<home>/data/quarantine/<region>.csv of the values withheld, <home>/data/quality/<region>.csv of what
-sources say of their readings. All paths are relative to the home, which may be moved.
+while writing leaves the newest snapshot as it was. Three lists are kept beside:
+<home>/data/quarantine/<region>.csv of the values withheld, <home>/data/flagged/<region>.csv of
+those in doubt, <home>/data/quality/<region>.csv of what sources say of their readings. All paths
+are relative to the home, which may be moved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import icechunk
@@ -21,12 +22,15 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, RiskError, Settings
+from configs.remarks import Remark
+from data_contracts.background import Background
 from data_contracts.batch import Batch, FetchRequest, Source, StoredRecord
 from data_contracts.contract import CheckedBatch, check
 from data_contracts.grids import grids_of
 from data_contracts.groups import open_group, put_group
 from data_contracts.lists import delivered, read_list, write_list
 from data_contracts.merging import merge_sources, origin_of
+from data_contracts.stored_background import background_of
 from data_contracts.tables import no_cells, no_quality
 
 # Icechunk warns on stdout that local commits must not be concurrent; the file lock sees to that.
@@ -37,12 +41,16 @@ icechunk.set_logs_filter("error")
 class IngestResult:
     """What became of a batch: the newest snapshot, whether this batch made it, and its bad values.
 
-    ``withheld``: columns source, variable, time, location, value, rule.
+    ``withheld``, and ``flagged`` for values in doubt: columns source, variable, time, location,
+    value, rule. ``remarks`` and ``notes``: what is said of these, as CheckedBatch's.
     """
 
     snapshot: str
     changed: bool
     withheld: pd.DataFrame
+    flagged: pd.DataFrame = field(default_factory=no_cells)
+    remarks: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 class Store:
@@ -52,6 +60,7 @@ class Store:
         self.region, self.settings = region, settings
         self.path = settings.data / "store" / region.name
         self.quarantine = settings.data / "quarantine" / f"{region.name}.csv"
+        self.flags = settings.data / "flagged" / f"{region.name}.csv"
         self.qualities = settings.data / "quality" / f"{region.name}.csv"
 
     def ingest(self, source: Source, batch: Batch) -> IngestResult:
@@ -61,7 +70,9 @@ class Store:
         ones, and a missing value leaves the old one.
         No snapshot is made when nothing changed. Raises ContractBroken, and then nothing is stored.
         """
-        checked = check(batch, source.name, source.complete, source.readings)
+        checked = check(
+            batch, source.name, source.complete, source.readings, self._background(source, batch)
+        )
         self.path.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_suffix(".lock")):
             repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
@@ -71,8 +82,11 @@ class Store:
                 put_group(session, f"{source.name}/{what}", new, source.complete)
             changed = session.has_uncommitted_changes
             snapshot = session.commit(f"{source.name}") if changed else session.snapshot_id
-            self._quarantine(source, checked)
-        return IngestResult(snapshot, changed, checked.withheld)
+            self._list(self.quarantine, source, checked, checked.withheld)
+            self._list(self.flags, source, checked, checked.flagged)
+        return IngestResult(
+            snapshot, changed, checked.withheld, checked.flagged, checked.remarks, checked.notes
+        )
 
     def fetch_request(self, source: str) -> FetchRequest:
         """What to ask a source for: this region, and what is stored from the source already."""
@@ -119,6 +133,10 @@ class Store:
         """All values now withheld: columns source, variable, time, location, value, rule."""
         return read_list(self.quarantine, no_cells())
 
+    def flagged(self) -> pd.DataFrame:
+        """All values now in doubt and used: columns as of ``withheld``."""
+        return read_list(self.flags, no_cells())
+
     def quality(self) -> pd.DataFrame:
         """What sources say of the readings behind each day, as ``tables.no_quality``."""
         return read_list(self.qualities, no_quality())
@@ -152,15 +170,25 @@ class Store:
         groups = {name: open_group(session, f"{name}/{what}") for name in self.region.sources}
         return {name: dataset for name, dataset in groups.items() if dataset is not None}
 
-    def _quarantine(self, source: Source, checked: CheckedBatch) -> None:
-        """Lists the values now withheld: of a complete source all, of another those delivered."""
-        before = self.withheld()
+    def _background(self, source: Source, batch: Batch) -> Background:
+        """What the batch is held against besides itself."""
+        try:
+            session = self._session(None)
+        except RiskError:
+            session = None
+        return background_of(session, source, batch, self.region)
+
+    def _list(self, path: Path, source: Source, checked: CheckedBatch, new: pd.DataFrame) -> None:
+        """Lists the values now withheld or in doubt: of a complete source all, else those of days
+        that were delivered.
+        """
+        before = read_list(path, no_cells())
         stale = before["source"] == source.name
-        if not source.complete:
+        if not source.complete and len(before):
             stale &= delivered(before, checked.observations) & ~before["rule"].str.contains(
                 "forecast issued"
             )
-        write_list(self.quarantine, before, before[~stale], checked.withheld)
+        write_list(path, before, before[~stale], new)
 
     def _keep_quality(self, source: Source, batch: Batch) -> None:
         """Lists what is now said of the days that the batch speaks of; of others it stays."""

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
-from configs.remarks import Remark, as_remark, remark
+from configs.remarks import Remark, as_remark, holds_code, remark, several
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
 from flows.check import open_region
@@ -27,21 +27,23 @@ class Pulled:
     """What a pull brought.
 
     ``withheld``: how many cells the contract withheld. ``failures``: by source, why nothing of it
-    could be stored. ``remarks``: of the other sources.
+    could be stored. ``remarks``: of the other sources. ``notes``: on values in doubt, which are
+    used.
     """
 
     withheld: int = 0
     failures: dict[str, RiskError] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
     @property
     def degraded(self) -> tuple[Remark, ...]:
         """A message for each thing that is not as it should be."""
-        told = [degraded_by(name, error) for name, error in self.failures.items()]
-        told += self.remarks
+        remarks = [degraded_by(name, error) for name, error in self.failures.items()]
+        remarks += self.remarks
         if self.withheld:
-            told.append(remark("record.withheld", n=self.withheld))
-        return tuple(told)
+            remarks.append(remark("record.withheld", n=self.withheld))
+        return tuple(remarks)
 
 
 def degraded_by(source: str, error: RiskError) -> Remark:
@@ -54,6 +56,13 @@ def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
     """True for a source that is down; whatever else is wrong stays as it is."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, SourceUnavailable) and not isinstance(error, BadResponse | Throttled)
+
+
+def worth_a_first_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """As ``worth_a_retry``, but not without any connection: someone waits for the first answer."""
+    error = state.result(raise_on_failure=False)
+    cut_off = isinstance(error, RiskError) and holds_code(error.remark, "http.unreachable")
+    return worth_a_retry(task, run, state) and not cut_off
 
 
 @task(
@@ -130,44 +139,57 @@ def pull_sources(
     short for a backtest is refused: before it is stored where it is the region's only one, complete
     in itself, else once all that the sources bring is stored.
     """
-    store, found = Store(settings, region), sources_of(region)
-    in_itself = least_years if len(found) == 1 and found[0].complete else 0
-    withheld, failures, remarks = 0, dict[str, RiskError](), list[Remark]()
-    for source in found:
+    store, sources = Store(settings, region), sources_of(region)
+    in_itself = least_years if len(sources) == 1 and sources[0].complete else 0
+    pulled = Pulled()
+    for source in sources:
         try:
-            batch = _fetched(source, region, settings)
+            batch = _fetched(source, store)
             if until is not None:
                 source, batch = until_day(source, batch, until)  # noqa: PLW2901
         except RiskError as error:
-            failures[source.name] = error
+            pulled = _failed(pulled, source, error)
             continue
         if in_itself:
             days, then = batch.observations["time"], "nothing was stored, add earlier years"
             require_years(source.name, days, in_itself, then)
         try:
-            withheld += len(_stored(source, batch, store).withheld)
-            remarks += map(as_remark, batch.remarks)
+            pulled = _with(pulled, batch, _stored(source, batch, store))
         except RiskError as error:
-            failures[source.name] = error
-    pulled = Pulled(withheld, failures, tuple(remarks))
-    if least_years and (failures or not in_itself):
+            pulled = _failed(pulled, source, error)
+    if least_years and (pulled.failures or not in_itself):
         require_values(store, pulled)
         require_stored_years(store, least_years)
     return pulled
 
 
+def _failed(pulled: Pulled, source: Source, error: RiskError) -> Pulled:
+    return replace(pulled, failures=pulled.failures | {source.name: error})
+
+
+def _with(pulled: Pulled, batch: Batch, stored: IngestResult) -> Pulled:
+    """What was pulled before, and now of one more source."""
+    return replace(
+        pulled,
+        withheld=pulled.withheld + len(stored.withheld),
+        remarks=(*pulled.remarks, *map(as_remark, batch.remarks), *stored.remarks),
+        notes=(*pulled.notes, *stored.notes),
+    )
+
+
 def require_values(store: Store, pulled: Pulled) -> None:
-    """Raises the first source's failure where one failed and no observed value is stored."""
+    """Raises what the sources that failed say, where one did and no observed value is stored."""
     if pulled.failures:
         try:
             newest_day(store.observations())
         except RiskError:
-            raise next(iter(pulled.failures.values())) from None
+            raise RiskError(several([each.remark for each in pulled.failures.values()])) from None
 
 
-def _fetched(source: Source, region: Region, settings: Settings) -> Batch:
+def _fetched(source: Source, store: Store) -> Batch:
+    first = fetch.with_options(retry_condition_fn=worth_a_first_retry)
     with stage(f"pull {source.name}") as say:
-        batch = fetch(source, region, settings)
+        batch = (fetch if store.path.exists() else first)(source, store.region, store.settings)
         say(f"{len(batch.observations):,} rows")
     return batch
 

@@ -66,7 +66,7 @@ def selected(options: SqlOptions, region: Region, since: pd.Timestamp) -> pd.Dat
                 parts.append(pd.DataFrame(part, columns=list(COLUMNS), dtype="object"))
                 rows += len(part)
                 log.info("%s: %s rows", NAME, f"{rows:,}")
-        except exc.StatementError as error:
+        except (exc.SQLAlchemyError, ValueError, ArithmeticError) as error:
             fail(error)
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS), dtype="object")
@@ -103,8 +103,8 @@ def _connection(options: SqlOptions, region: Region) -> Iterator[tuple[Connectio
     url = _url(options, region)
     where = f"{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}".lstrip("/")
 
-    def fail(error: exc.StatementError, connecting: bool = False) -> NoReturn:
-        reason = str(error.orig or error).strip().split("\n")[0].rstrip(".")
+    def fail(error: Exception, connecting: bool = False) -> NoReturn:
+        reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
         what = _without_secrets(reason, url)
         if connecting or _is_down(error, url):
             raise SourceUnavailable(
@@ -119,11 +119,14 @@ def _connection(options: SqlOptions, region: Region) -> Iterator[tuple[Connectio
     engine = _engine(url, options)
     try:
         connection = engine.connect()
-    except exc.DBAPIError as error:
+    except exc.SQLAlchemyError as error:
         fail(error, connecting=True)
     try:
-        for sentence in READ_ONLY.get(url.get_backend_name(), ()):
-            connection.exec_driver_sql(sentence)
+        try:
+            for sentence in READ_ONLY.get(url.get_backend_name(), ()):
+                connection.exec_driver_sql(sentence)
+        except exc.SQLAlchemyError as error:
+            fail(error)
         yield connection, fail
     finally:
         connection.rollback()
@@ -178,10 +181,10 @@ def _engine(url: URL, options: SqlOptions) -> sa.Engine:
         ) from None
 
 
-def _is_down(error: exc.StatementError, url: URL) -> bool:
+def _is_down(error: Exception, url: URL) -> bool:
     """Whether the database, not the SELECT, is at fault."""
     if url.get_backend_name() == "sqlite":
-        return bool(re.search(r"locked|unable to open|disk I/O", str(error.orig)))
+        return bool(re.search(r"locked|unable to open|disk I/O", str(error)))
     broken = isinstance(error, exc.DBAPIError) and error.connection_invalidated
     return broken or isinstance(error, exc.OperationalError | exc.InterfaceError)
 
