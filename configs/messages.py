@@ -136,17 +136,17 @@ _SOURCES: dict[str, str | Plural] = {
     "as {example}; take one out there, or choose one sensor a place.",
     "readings.clock": "{source}: readings left out for an hour that clocks repeat or skip in "
     "{zone}: {n}, such as {example}; give times with their zone.",
-    "readings.counter": "{source}: {variable} of {place} ({where}) only rises and falls back to "
+    "readings.counter": "{source}: {variable} of {place} only rises and falls back to "
     "0, as a counter does; its days are withheld, write {option} under its options in the region "
     "file.",
-    "readings.cumulative": "{source}: {variable} of {place} ({where}) never falls, as a total "
+    "readings.cumulative": "{source}: {variable} of {place} never falls, as a total "
     "that is never reset; its days are withheld, write {option} under its options in the region "
     "file.",
-    "readings.events": "{source}: {variable} of {place} ({where}) comes now and then and never as "
+    "readings.events": "{source}: {variable} of {place} comes now and then and never as "
     "0, as of a bucket that tips; its days are withheld, write {option} under its options in the "
     "region file.",
-    "readings.unreadable": "{source}: readings left out for what stands there: {n}, such as "
-    "{example}; have them mended there.",
+    "readings.unreadable": "{source}: readings of {of} left out for what stands there: {n}, such "
+    "as {example}; have them mended there.",
     "http.tries": "{found} in {n} tries",
     "http.wait": "{found}, which asks to wait {n} s",
     "http.timeout": "no answer within {seconds} s",

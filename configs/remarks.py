@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from configs.messages import ENGLISH, MESSAGES, Plural
 
 __all__ = [
-    "MESSAGES", "Plural", "Remark", "Stored", "Value", "as_remark", "from_json", "holds_code", "names_in",
-    "read_stored", "remark", "sentences", "several", "template_of", "text", "to_json", "with_texts",
+    "MESSAGES", "Plural", "Remark", "Stored", "Value", "as_remark", "from_json", "holds_code",
+    "names_in", "read_stored", "remark", "sentences", "several", "template_of", "text", "to_json",
+    "with_texts",
 ]  # fmt: skip
 
 

@@ -190,10 +190,11 @@ def spikes(record: Record, name: str) -> Iterator[Finding]:
     if name not in SPIKE:
         return
     jump = _jump(record, name)
-    size = np.abs(jump)
-    steps = np.abs(np.diff(record.values[name], axis=0))
-    usual = np.nanmedian(steps, axis=0) if len(steps) and np.isfinite(steps).any() else 0.0
-    for number, place in np.argwhere(size > np.maximum(SPIKE[name], SPIKE_SPREADS * usual)):
+    for number, place in np.argwhere(np.abs(jump) > SPIKE[name]):
+        steps = np.abs(np.diff(record.values[name][:, place]))
+        usual = float(np.median(steps[np.isfinite(steps)]))
+        if abs(jump[number, place]) < SPIKE_SPREADS * usual:
+            continue
         if _is_confirmed(record, name, int(number), int(place), float(jump[number, place])):
             continue
         words = remark(

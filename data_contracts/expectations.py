@@ -146,11 +146,19 @@ def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, d
     }
     failed = [(expectation, results[_key(expectation)]) for expectation in suite]
     for expectation, result in failed:
-        if result.exception_info.get("raised_exception", False):
-            raise RuntimeError(
-                f"{expectation.expectation_type}: {result.exception_info['exception_message']}"
-            )
+        for problem in _exceptions(result.exception_info):
+            raise RuntimeError(f"{expectation.expectation_type}: {problem}")
     return [(expectation, result.result) for expectation, result in failed if not result.success]
+
+
+def _exceptions(info: dict[str, Any]) -> list[str]:
+    """What was raised: by an expectation itself, or by metrics of it, each told by its id."""
+    parts = [info] if "raised_exception" in info else list(info.values())
+    return [
+        f"{part['exception_message']} {part['exception_traceback']}"
+        for part in parts
+        if part.get("raised_exception", False)
+    ]
 
 
 def _key(expectation: Any) -> tuple[Any, ...]:

@@ -23,6 +23,7 @@ from configs.remarks import Remark, remark
 from data_contracts.variables import VARIABLES
 from sources.common.gathering import no_days
 from sources.common.readings import ReadingOptions, parts_of
+from sources.common.streams import as_amounts
 
 MIN_SHARE = 0.8
 DAY = pd.Timedelta(days=1)
@@ -48,11 +49,15 @@ def daily(
     usable = readings.dropna(subset=["value"])
     if usable.empty:
         return no_days()
-    usable = _distinct(usable, source, [] if remarks is None else remarks)
+    remarks = [] if remarks is None else remarks
+    usable = _distinct(usable, source, remarks)
+    usable = as_amounts(usable, options, offset, source, remarks)
+    if usable.empty:
+        return no_days()
     usable = usable.sort_values([*KEYS, "time"], ignore_index=True)
     usable["day"] = _days(usable["time"], options, offset)
     usable["gap"] = _gaps(usable, options)
-    days = _day_values(usable[usable["day"] < _today(offset, now)])
+    days = _day_values(usable[usable["day"] < today(offset, now)])
     table = days.unstack("variable").rename_axis(columns=None).reset_index()
     table = table.rename(columns={"day": "time"})
     order = ["time", "location", *(name for name in VARIABLES if name in table)]
@@ -74,7 +79,7 @@ def qualities(
     judged = readings.dropna(subset=["quality"])
     judged = judged.drop_duplicates(["time", *KEYS, "value", "quality"])
     days = judged.assign(day=_days(judged["time"], options, offset), used=judged["value"].notna())
-    groups = days[days["day"] < _today(offset, now)].groupby(
+    groups = days[days["day"] < today(offset, now)].groupby(
         ["variable", "day", "location", "quality"]
     )["used"]
     return groups.agg(readings="size", used="sum").reset_index().rename(columns={"day": "time"})
@@ -87,7 +92,8 @@ def _days(times: pd.Series, options: ReadingOptions, offset: int) -> pd.Series:
     return local.dt.normalize()
 
 
-def _today(offset: int, now: datetime | None) -> pd.Timestamp:
+def today(offset: int, now: datetime | None) -> pd.Timestamp:
+    """The region's day that is not over yet."""
     moment = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None)
     return (moment + pd.Timedelta(hours=offset)).normalize()
 
@@ -131,7 +137,7 @@ def _day_values(readings: pd.DataFrame) -> pd.Series:
     """The value of each day by day, location, variable; NaN where there are too few readings."""
     groups = readings.groupby(["day", *KEYS], sort=True)
     expected = (DAY / groups["gap"].median()).round().clip(lower=1)
-    share = (groups.size() / expected).clip(upper=1.0)
+    share = (groups.size() / expected).clip(upper=1.0).mask(groups["event"].any(), 1.0)
     values = pd.Series(np.nan, index=share.index)
     methods = {name: row.cell_methods.removeprefix("time: ") for name, row in VARIABLES.items()}
     variables = values.index.get_level_values("variable")

@@ -15,12 +15,17 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from configs import RiskError
 from configs.remarks import Remark, remark
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY
 from data_contracts.variables import FILL_VALUES, VARIABLES
 from sources.common.units import Conversion
 
 PARTS = {"air_temperature": ("air_temperature_max", "air_temperature_mean", "air_temperature_min")}
+
+
+Kind = Literal["amounts", "counter", "cumulative", "events"]
+"""What a stream's readings are, see ``sources.common.streams``."""
 
 
 class StrayTime(ValueError):
@@ -35,6 +40,8 @@ class ReadingOptions(BaseModel):
     its ``end``: then a reading of midnight is the day before's. ``missing``: numbers that mean "no
     value" there. ``since``: fetch everything from this day on, whatever is stored. ``late_days``:
     days before the newest stored one that are fetched again, because readings may arrive late.
+    ``streams``: what the readings of a variable are, at all places or by place, such as
+    ``{precipitation: counter}`` or ``{berkane: {precipitation: events}}``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +51,30 @@ class ReadingOptions(BaseModel):
     missing: tuple[float, ...] = ()
     since: date | None = None
     late_days: int = Field(default=3, ge=0, le=366)
+    streams: dict[str, Kind | dict[str, Kind]] = {}
+
+    @field_validator("streams")
+    @classmethod
+    def _sums(cls, value: dict[str, Kind | dict[str, Kind]]) -> dict[str, Kind | dict[str, Kind]]:
+        pairs = [
+            (name, kind)
+            for key, part in value.items()
+            for name, kind in (part.items() if isinstance(part, dict) else [(key, part)])
+        ]
+        for name, kind in pairs:
+            known_variable(name)
+            row = VARIABLES[parts_of(name)[0]]
+            if kind != "amounts" and row.cell_methods != "time: sum":
+                raise ValueError(f"found {kind} for {name}, expected it of a variable of sums")
+        return value
+
+    def kind_of(self, location: str, variable: str) -> Kind | None:
+        """What the region file says that a stream's readings are; None where it says nothing."""
+        of_place = self.streams.get(location)
+        if isinstance(of_place, dict) and variable in of_place:
+            return of_place[variable]
+        everywhere = self.streams.get(variable)
+        return None if isinstance(everywhere, dict) else everywhere
 
     @field_validator("interval_minutes")
     @classmethod
@@ -78,7 +109,7 @@ def parts_of(variable: str) -> tuple[str, ...]:
 
 
 def instant(text: Any) -> pd.Timestamp:
-    """The time that a text with a zone names, in UTC.
+    """The time that a text with a zone names, in UTC; a leap second is the second before it.
 
     Raises StrayTime for one that no record may hold, ValueError for what is no such text.
     """
@@ -87,7 +118,8 @@ def instant(text: Any) -> pd.Timestamp:
             raise ValueError("no text that begins with a year")
         if len(year[1]) > 4 and text[year.end() :].startswith("-"):
             raise StrayTime(text)
-        moment = pd.Timestamp(text)
+        leap = re.search(r"T\d{2}:\d{2}:60(?=\D|$)", text)
+        moment = pd.Timestamp(text.replace(":60", ":59", 1) if leap else text)
         if not isinstance(moment, pd.Timestamp) or moment.tzinfo is None:
             raise ValueError("no time with a zone")
         if not EARLIEST_DAY.year <= moment.year <= LATEST_DAY.year:
@@ -117,6 +149,14 @@ def number(value: Any) -> float:
 def are_stray(years: pd.Series) -> pd.Series:
     """Which years no record may hold."""
     return ~years.between(EARLIEST_DAY.year, LATEST_DAY.year)
+
+
+def unreadable(source: str, errors: Sequence[RiskError], of: str) -> list[Remark]:
+    """The remark on readings that are none, of one stream; no remark where there is no error."""
+    if not errors:
+        return []
+    what = errors[0].remark.values.get("found", errors[0].remark)
+    return [remark("readings.unreadable", source=source, n=len(errors), of=of, example=what)]
 
 
 def at_stray_times(source: str, examples: Sequence[str]) -> list[Remark]:

@@ -16,9 +16,10 @@ import pandas as pd
 from configs import Region
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.common.daily import DAY, daily, qualities
+from sources.common.daily import DAY, daily, qualities, today
 from sources.common.locations import locations_table
 from sources.common.readings import ReadingOptions, at_stray_times, parts_of
+from sources.common.streams import with_silence
 
 if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
     import xarray as xr
@@ -48,7 +49,8 @@ class SensorPull:
     """One pull from a source of sensors.
 
     ``newest``: what is stored. ``now``: when it is, default the clock's. ``remarks``: a sentence
-    for each thing that could not be had; the pull adds to them.
+    for each thing that could not be had; the pull adds to them. ``answered``: (location, variable)
+    of the streams that were asked for and answered, be it with nothing.
     """
 
     source: str
@@ -57,6 +59,7 @@ class SensorPull:
     newest: NewestDays
     now: datetime | None = None
     remarks: list[Remark] = field(default_factory=list)
+    answered: set[tuple[str, str]] = field(default_factory=set)
 
     def batch(self, parts: Sequence[pd.DataFrame], first: pd.Timestamp | None = None) -> Batch:
         """The days that readings give, from ``first`` on. ``parts``: as ``daily`` takes them.
@@ -66,12 +69,35 @@ class SensorPull:
         offset, options = self.region.day_offset, self.options
         readings = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
         table = daily(readings, self.source, options, offset, self.now, self.remarks)
+        last = today(offset, self.now) - DAY
+        table = with_silence(table, self._events(readings), last)
         table = table if first is None else table[table["time"] >= first]
         locations = locations_table(self.region, table["location"].unique().tolist())
         if "quality" not in readings:
             return Batch(table, locations, remarks=tuple(self.remarks))
         quality = qualities(readings, options, offset, self.now)
         return Batch(table, locations, quality=quality, remarks=tuple(self.remarks))
+
+    def _events(self, readings: pd.DataFrame) -> dict[tuple[str, str], pd.Timestamp]:
+        """The streams of events, and from when on their silence means that there was none.
+
+        That is from the first day asked for, at most MAX_OUTAGE before the first reading.
+        """
+        streams: dict[tuple[str, str], pd.Timestamp] = {}
+        sent = dict[tuple[str, str], pd.Timestamp]()
+        if len(readings):
+            began = readings.groupby(["location", "variable"])["time"].min()
+            sent = dict(zip(((str(a), str(b)) for a, b in began.index), began, strict=True))
+        for location, variable in dict.fromkeys([*sent, *sorted(self.answered)]):
+            if self.options.kind_of(location, variable) != "events":
+                continue
+            first = self.first_day(location, variable)
+            if (location, variable) in sent:
+                day = sent[location, variable].tz_localize(None).normalize()
+                first = max(first or day, day - MAX_OUTAGE)
+            if first is not None:
+                streams[location, variable] = first
+        return streams
 
     def first_day(self, location: str, variable: str) -> pd.Timestamp | None:
         """The first day to ask for of a location's variable; None where all there is."""

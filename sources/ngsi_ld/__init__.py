@@ -29,6 +29,8 @@ from configs import ConfigError, Region
 from configs.remarks import as_remark, several
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from sources.common.gathering import gather
+from sources.common.http_messages import BadResponse
+from sources.common.readings import parts_of, unreadable
 from sources.common.sensors import (
     NewestDays,
     SensorPull,
@@ -75,16 +77,24 @@ def fetch_from(
 def _of_location(
     broker: Broker, pull: SensorPull, location: str, first: pd.Timestamp, until: pd.Timestamp
 ) -> list[pd.DataFrame]:
-    """A location's readings, all or none, as the next pull asks from its newest stored day on.
+    """A location's readings, as the next pull asks from its newest stored day on.
 
-    Readings whose time no record may hold are left out and remarked.
+    Readings that are none, or whose time no record may hold, are left out and remarked. Raises
+    SourceUnavailable where an entity is not answered for, or no reading can be read.
     """
     since = day_start(first, pull.region.day_offset)
-    parts, strays = list[pd.DataFrame](), list[str]()
+    parts, strays, wrong = list[pd.DataFrame](), list[str](), dict[str, list[BadResponse]]()
     for kind, identity in broker.options.places[location].items():
         answers = broker.answers(Entity(location, kind, identity), since, until)
-        rows = readings_of(answers, broker.options, strays)
-        parts += converted_readings(rows, location, broker.options)
+        rows = readings_of(answers, broker.options, strays, wrong)
+        parts += converted_readings(rows, location, broker.options, wrong)
+    wanted = broker.options.wanted
+    whole = [wanted[name] for name in wanted if name not in wrong]
+    pull.answered.update((location, part) for variable in whole for part in parts_of(variable))
+    if wrong and not parts:
+        raise next(iter(wrong.values()))[0]
+    for attribute, errors in wrong.items():
+        pull.remarks.extend(unreadable(NAME, errors, f"{attribute} of {location}"))
     pull.leave_out([f"{what} of {location}" for what in strays])
     return parts
 

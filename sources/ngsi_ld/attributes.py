@@ -33,23 +33,26 @@ Row = tuple[str, str, pd.Timestamp, float]
 
 
 def readings_of(
-    answers: Iterable[tuple[Request, Any]], options: NgsiLdOptions, strays: list[str]
+    answers: Iterable[tuple[Request, Any]],
+    options: NgsiLdOptions,
+    strays: list[str],
+    wrong: dict[str, list[BadResponse]],
 ) -> list[Row]:
     """The readings in some answers.
 
-    Those at times that no record may hold go to ``strays``. Raises SourceUnavailable for what they
-    cannot be.
+    Those at times that no record may hold go to ``strays``, those that are none to ``wrong``, by
+    attribute. Raises SourceUnavailable for answers that are none.
     """
     rows = []
     for request, body in answers:
         for value in _values(body, request, options):
-            reading = _number(value, request)
             try:
-                moment = _moment(value, request)
+                reading, unit = _number(value, request), _unit(value, options, request)
+                rows.append((value.attribute, unit, _moment(value, request), reading))
             except StrayTime:
                 strays.append(f"{value.attribute} at {str(value.when)[:40]}")
-                continue
-            rows.append((value.attribute, _unit(value, options, request), moment, reading))
+            except BadResponse as error:
+                wrong.setdefault(value.attribute, []).append(error)
     return rows
 
 
@@ -127,11 +130,11 @@ def _number(value: AttributeValue, request: Request) -> float:
 
 
 def converted_readings(
-    rows: list[Row], location: str, options: NgsiLdOptions
+    rows: list[Row], location: str, options: NgsiLdOptions, wrong: dict[str, list[BadResponse]]
 ) -> list[pd.DataFrame]:
     """Readings as ``daily`` takes them, a table for each attribute and unit.
 
-    Raises BadResponse for a unit that is not known.
+    Those in a unit that is not known go to ``wrong``, an error each attribute and unit.
     """
     table = pd.DataFrame(rows, columns=["attribute", "unit", "time", "value"]).astype(
         {"time": "datetime64[ns, UTC]", "value": "float64"}
@@ -144,7 +147,8 @@ def converted_readings(
         try:
             hows = {name: conversion(str(unit), name, whose, cure) for name in parts_of(variable)}
         except RiskError as error:
-            raise BadResponse(error.remark) from None
+            wrong.setdefault(str(attribute), []).append(BadResponse(error.remark))
+            continue
         readings = part[["time", "value"]].assign(location=location)
         parts.append(converted(readings, variable, hows, options.missing))
     return parts

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.remarks import remark
 from sources.common.http_messages import BadResponse, Request
-from sources.common.readings import StrayTime, converted, instant, number
+from sources.common.readings import StrayTime, converted, instant, number, parts_of, unreadable
 from sources.common.sensors import SensorPull, day_start
 from sources.sensor_things.datastreams import Datastream
 from sources.sensor_things.service import NAME, SensorThingsService
@@ -26,11 +26,12 @@ def readings(
 ) -> pd.DataFrame:
     """A Datastream's readings from a day on, as ``daily`` and ``qualities`` take them.
 
-    One left out for its quality has no value. How many are, and how many are left out because no
-    record may hold their time, is added to the pull's remarks.
+    One left out for its quality has no value. How many are, and how many are left out because they
+    are no readings or no record may hold their time, is added to the pull's remarks. Raises
+    SourceUnavailable where none can be read.
     """
     request = _request(service, stream, first, pull.region.day_offset)
-    rows, strays, bad = [], list[str](), 0
+    rows, strays, wrong, bad = [], list[str](), list[BadResponse](), 0
     for entity in service.collection(request):
         quality = entity.get("resultQuality")
         if _is_bad(quality, service.options.bad_quality):
@@ -43,7 +44,13 @@ def readings(
                 rows.append((_moment(entity, request), _number(entity, request), _text(quality)))
             except StrayTime as error:
                 strays.append(f"{stream} at {str(error)[:40]}")
+            except BadResponse as error:
+                wrong.append(error)
+    if wrong and not rows:
+        raise wrong[0]
+    pull.remarks.extend(unreadable(NAME, wrong, str(stream)))
     pull.leave_out(strays)
+    pull.answered.update((stream.location, part) for part in parts_of(stream.variable))
     if bad:
         pull.remarks.append(
             remark(

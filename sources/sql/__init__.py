@@ -59,7 +59,7 @@ def fetch(request: FetchRequest) -> Batch:
             f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} "
             "or load the table."
         )
-    pull = SensorPull(NAME, region, options, newest)
+    pull = SensorPull(NAME, region, options, newest, answered=set(newest))
     batch = pull.batch([readings(rows, region, options, pull.remarks)], first)
     if batch.observations.empty and pull.remarks and first == EARLIEST:
         raise RiskError(several(pull.remarks))

@@ -10,18 +10,24 @@ from configs.remarks import Remark, remark
 from sources.common.readings import are_stray, at_stray_times
 from sources.sql.options import NAME, SqlOptions
 
+LEAP_SECOND = r"(\d{2}:\d{2}):60(?=\D|$)"
+"""It has no place in any clock of ours: it is the second before it."""
+
 
 def utc_times(
     rows: pd.DataFrame, options: SqlOptions, offset: int, remarks: list[Remark]
 ) -> pd.Series:
     """Instants in UTC; a date is the first instant of that day of the region's.
 
-    NaT for a row left out, because no record may hold its time or because clocks repeat or skip its
-    hour; ``remarks`` gets a sentence for each reason. Raises RiskError for what is no time.
+    NaT for a row left out, because it has no time, no record may hold its time, or clocks repeat or
+    skip its hour; ``remarks`` gets a sentence for each reason. Raises RiskError where no row has a
+    time.
     """
-    text = rows["time"].astype("str").str.strip()
+    whole = rows.index
+    text = rows["time"].astype("str").str.strip().str.replace(LEAP_SECOND, r"\1:59", regex=True)
     shaped = text.str.match(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})")
-    refuse(rows, "time", ~shaped, "a time or a date such as 2001-01-31")
+    rows = left_out(rows, "time", ~shaped, "a time or a date such as 2001-01-31", remarks)
+    text = text[shaped]
     stray = are_stray(text.str[:4].astype("int64"))
     day, zoned = text.str.len() == 10, text.str.contains(r"[T ].*(?:Z|[+-]\d{2}(?::?\d{2})?)$")
     moments = pd.Series(pd.NaT, index=text.index, dtype="datetime64[ns, UTC]")
@@ -36,14 +42,15 @@ def utc_times(
     changed = moments.isna() & wall.notna().reindex(text.index, fill_value=False)
     wrong = moments.isna() & ~stray & ~changed
     once = f"a time that is there once in {options.time_zone}; give it with its zone"
-    refuse(rows, "time", wrong | changed if changed.all() else wrong, once)
+    if changed.all() or wrong.any():
+        left_out(rows, "time", wrong | changed if changed.all() else wrong, once, remarks)
     remarks += at_stray_times(NAME, examples(rows[stray]))
     if changed.any():
         count, example = int(changed.sum()), examples(rows[changed])[0]
         remarks.append(
             remark("readings.clock", source=NAME, zone=options.time_zone, n=count, example=example)
         )
-    return moments
+    return moments.reindex(whole)
 
 
 def _parsed(text: pd.Series, utc: bool = False) -> pd.Series:
@@ -78,12 +85,22 @@ def examples(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def refuse(rows: pd.DataFrame, name: str, bad: pd.Series, expected: str) -> None:
-    """Raises RiskError naming the first row that is bad."""
-    if bad.any():
-        row = rows[bad].iloc[0]
-        where = f"{row['variable']} of {row['location']} at {str(row['time'])[:40]}"
-        raise RiskError(
-            f"{NAME}: {where}: {name}: found {str(row[name])[:40]!r}, expected {expected}; mend "
-            "the table or the select."
-        )
+def left_out(
+    rows: pd.DataFrame, name: str, bad: pd.Series, expected: str, remarks: list[Remark]
+) -> pd.DataFrame:
+    """The rows that are not bad; ``remarks`` gets a sentence on those that are.
+
+    Raises RiskError naming the first where all are.
+    """
+    if not bad.any():
+        return rows
+    row = rows[bad].iloc[0]
+    where = f"{row['variable']} of {row['location']} at {str(row['time'])[:40]}"
+    what = f"{where}: {name}: found {str(row[name])[:40]!r}, expected {expected}"
+    if bad.all():
+        raise RiskError(f"{NAME}: {what}; mend the table or the select.")
+    of = f"{row['variable']} of {row['location']}"
+    remarks.append(
+        remark("readings.unreadable", source=NAME, n=int(bad.sum()), of=of, example=what)
+    )
+    return rows[~bad]
