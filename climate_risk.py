@@ -190,11 +190,14 @@ def fit(hazard: str | Hazard, observations: xr.Dataset, region: Region) -> Model
     Raises:
         RiskError: No hazard has that name, or the record lacks a variable that it requires.
     """
+    from features.build import options_for
     from models.training import fit_model
     from models.verification.backtest import reasons_missing
 
     declared = _hazard(hazard)
-    if reason := reasons_missing(declared, observations):
+    if reason := reasons_missing(
+        declared, observations, options_for(declared, region, observations)
+    ):
         raise RiskError(f"hazard {declared.name}: {reason}; add it to the region's sources.")
     return fit_model(declared, observations, region)
 
@@ -275,11 +278,14 @@ def backtest(hazard: str | Hazard, observations: xr.Dataset, region: Region) -> 
         TooShort: The record has fewer than 15 years, or no year is observed well enough.
         RiskError: No hazard has that name, or the record lacks a variable that it requires.
     """
+    from features.build import options_for
     from models.verification.backtest import backtest as test
     from models.verification.backtest import reasons_missing
 
     declared = _hazard(hazard)
-    if reason := reasons_missing(declared, observations):
+    if reason := reasons_missing(
+        declared, observations, options_for(declared, region, observations)
+    ):
         raise RiskError(f"hazard {declared.name}: {reason}; add it to the region's sources.")
     return test(declared, observations, region)
 

@@ -78,6 +78,12 @@ _RECORD: dict[str, str | Plural] = {
     "observed; fill the gaps.",
     "record.not_assessed": "not assessed: the record is too short for a backtest",
     "record.no_value": "there is no value",
+    "river.dry": "the river has no flow in {n} of {years} "
+    "years, so that no return level can be told",
+    "river.low": "the return level of {level} m3 s-1 is not above the river's usual flow",
+    "rain.none": "the rain that is exceeded once in 2 years "
+    "is none, so that no severity can be told",
+    "record.unfit": "{hazard} is not assessed at {place}: {reason}.",
     "index.undefined": "{title}; undefined at some time of the year, {reason}",
     "index.few": "fewer than 4 values",
     "index.zeros": "more than half of the sums are zero",

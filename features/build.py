@@ -49,6 +49,10 @@ def warm_season(region: Region, located: xr.Dataset) -> tuple[int, int]:
     return region.warm_season or ((11, 4) if south else (5, 10))
 
 
+NO_OPTIONS = Options()
+"""Those of a region file that says nothing of a hazard."""
+
+
 def options_for(hazard: Hazard, region: Region, observations: xr.Dataset) -> Options:
     """The region's warm season and its thresholds for the hazard."""
     return Options(warm_season(region, observations), region.thresholds.get(hazard.name, {}))
@@ -209,20 +213,26 @@ def existing(
     location that never had all it requires.
     """
     exists = hazard.applies(init_times, normals, options)
-    return np.where(measured(hazard, observations), exists, np.nan)
+    return np.where(measured(hazard, observations, options), exists, np.nan)
 
 
-def measured(hazard: Hazard, observations: xr.Dataset) -> np.ndarray:
-    """Whether the hazard counts at each location: (location,)."""
+def measured(hazard: Hazard, observations: xr.Dataset, options: Options = NO_OPTIONS) -> np.ndarray:
+    """Whether the hazard counts at each location, bool (location,).
+
+    It does not where it is never measured, if it counts only there, nor where its statistics cannot
+    be told.
+    """
     everywhere = np.ones(observations.sizes["location"], dtype=bool)
-    if not hazard.only_where_measured:
+    lacking = any(name not in observations for name in hazard.requires)
+    if lacking:
+        return everywhere & (not hazard.only_where_measured)
+    if hazard.only_where_measured:
+        record = observations[list(hazard.requires)].to_dataarray()
+        values = record.transpose("variable", "time", "location").values
+        everywhere = np.isfinite(values).any(axis=1).all(axis=0)
+    if hazard.unfit is None:
         return everywhere
-    if any(name not in observations for name in hazard.requires):
-        return ~everywhere
-    record = observations[list(hazard.requires)].to_dataarray()
-    return (
-        np.isfinite(record.transpose("variable", "time", "location").values).any(axis=1).all(axis=0)
-    )
+    return everywhere & np.array([why is None for why in hazard.unfit(observations, options)])
 
 
 def build_margins(

@@ -63,7 +63,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
         pulled = pull_sources(place, settings, least_years=backtests.MIN_YEARS)
         store = Store(settings, place)
         observations = store.observations()
-        possible = sort_hazards(observations)
+        possible = sort_hazards(observations, place)
         tested = backtest_hazards(possible.hazards, observations, forecasts_of(store), place)
         missing = possible.missing | tested.missing
         if not tested.out_of_fold:

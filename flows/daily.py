@@ -42,7 +42,7 @@ def daily(region: str) -> Outcome:
         )
         issued = today(place, observations)
         known, registry = known_before(observations, issued), Registry(settings)
-        possible = sort_hazards(known)
+        possible = sort_hazards(known, place)
         champions = champions_of(place, registry, possible.hazards, known)
         new = tuple(
             name for name, one in champions.items() if one.model is None and not one.degraded
@@ -76,6 +76,7 @@ def daily(region: str) -> Outcome:
                     False,
                     pulled.degraded,
                     missing,
+                    pulled.notes,
                 )
             )
         )

@@ -22,6 +22,7 @@ from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
+from flows.data_quality import by_rule, checked_record, newest_withheld, unfit_places, write_page
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
 from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
@@ -42,8 +43,8 @@ PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 class Issue:
     """One forecast to be made: where and when, from what, and where it is to appear.
 
-    ``degraded``: messages known before it is made. ``missing``: hazard -> why there is no model of
-    it.
+    ``degraded``: messages known before it is made; ``notes``: those that degrade nothing.
+    ``missing``: hazard -> why there is no model of it.
     """
 
     region: Region
@@ -58,6 +59,12 @@ class Issue:
     hindcast: bool = False
     degraded: tuple[Remark, ...] = ()
     missing: dict[str, Remark] = field(default_factory=dict)
+    notes: tuple[Remark, ...] = ()
+
+    @property
+    def store(self) -> Store:
+        """The region's store."""
+        return Store(self.settings, self.region)
 
     @property
     def official(self) -> bool:
@@ -144,6 +151,7 @@ def publish(
     )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
+        write_page(issue.store, issue.observations, issue.issued)
         Registry(issue.settings).log_forecast(
             issue.region, issue.issued, forecast, provenance, made.folder
         )
@@ -219,7 +227,8 @@ def provenance_of(
             for one in sources_of(issue.region)
         ],
         "origins": newest_origins(issue.observations),
-        "withheld": len(Store(issue.settings, issue.region).withheld()),
+        "withheld": len(issue.store.withheld()),
+        "contract": by_rule(issue.store),
         "missing": {name: text(why) for name, why in missing.items()},
         "degraded": sentences(degraded).texts,
         "reference": "{}-{}".format(*normal_years(issue)),
@@ -261,16 +270,20 @@ def told_of(model: Model, version: str) -> dict[str, Any]:
 
 
 def notes(issue: Issue) -> tuple[Remark, ...]:
-    """What a reader of a hindcast must know."""
+    """What a reader must know besides: of the record, of places left out, of a hindcast."""
     known = {
         one.model.meta.get("trained_until", "")
         for one in issue.champions.values()
         if one.model is not None
     }
     late = max((str(day) for day in known if day), default="")
-    if issue.hindcast and late >= issue.issued.isoformat():
-        return (remark("forecast.hindcast", day=date.fromisoformat(late[:10])),)
-    return ()
+    learnt_later = issue.hindcast and late >= issue.issued.isoformat()
+    hindcast = (
+        (remark("forecast.hindcast", day=date.fromisoformat(late[:10])),) if learnt_later else ()
+    )
+    unfit = unfit_places(issue.observations, issue.region, issue.possible.hazards)
+    record = checked_record(issue.store, issue.observations)
+    return (*hindcast, *issue.notes, *unfit, record)
 
 
 def make_forecast(issue: Issue) -> Outcome:
@@ -293,6 +306,7 @@ def make_forecast(issue: Issue) -> Outcome:
             [
                 *issue.degraded,
                 *stale(issue.observations, issue.issued),
+                *newest_withheld(issue.store, issue.observations, issue.issued),
                 *damaged,
                 *without,
                 *map(from_json, said["degraded"]),
@@ -344,7 +358,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         now = today(place, observations)
         day = check_issue_day(issued, now)
         known, registry = known_before(observations, day), Registry(settings)
-        possible = sort_hazards(known)
+        possible = sort_hazards(known, place)
         champions = champions_of(place, registry, possible.hazards, known)
         untrained = [
             name for name, one in champions.items() if one.model is None and not one.degraded

@@ -16,6 +16,7 @@ from configs.remarks import Remark, as_remark, holds_code, remark, several
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
 from flows.check import open_region
+from flows.data_quality import show_artifact
 from flows.progress import stage
 from flows.run import Outcome, alone, concluded, newest_day, task_options
 from sources import sources_of
@@ -157,6 +158,7 @@ def pull_sources(
             pulled = _with(pulled, batch, _stored(source, batch, store))
         except RiskError as error:
             pulled = _failed(pulled, source, error)
+    show_artifact(store)
     if least_years and (pulled.failures or not in_itself):
         require_values(store, pulled)
         require_stored_years(store, least_years)
@@ -216,4 +218,5 @@ def pull(region: str, until: date | None = None) -> Outcome:
         if len(pulled.failures) == len(place.sources):
             raise RiskError(" ".join(map(str, pulled.failures.values())))
         require_values(Store(settings, place), pulled)
-        return concluded(Outcome(place.name, settings.data / "store" / place.name, pulled.degraded))
+        store = settings.data / "store" / place.name
+        return concluded(Outcome(place.name, store, pulled.degraded, pulled.notes))

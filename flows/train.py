@@ -13,6 +13,7 @@ from prefect import flow, task
 from configs import ConfigError, Region, RiskError, Settings
 from configs.remarks import Remark, as_remark, remark, text
 from data_contracts.store import Store
+from features.build import options_for
 from features.hazards import Hazard, hazards
 from flows.check import open_region
 from flows.progress import stage
@@ -88,10 +89,13 @@ def register_model(
     )
 
 
-def sort_hazards(observations: xr.Dataset) -> Assessable:
+def sort_hazards(observations: xr.Dataset, region: Region) -> Assessable:
     """Which hazards these observations allow."""
     reasons = {
-        name: backtests.reasons_missing(hazard, observations) for name, hazard in hazards().items()
+        name: backtests.reasons_missing(
+            hazard, observations, options_for(hazard, region, observations)
+        )
+        for name, hazard in hazards().items()
     }
     absent = {
         name: reason
@@ -270,7 +274,7 @@ def train(
         store = Store(settings, place)
         observations = store.observations()
         known = known_before(observations, today(place, observations))
-        possible, registry = sort_hazards(known), Registry(settings)
+        possible, registry = sort_hazards(known, place), Registry(settings)
         names = (
             possible.hazards
             if hazard is None

@@ -108,7 +108,7 @@ def without_numbers(issue: HazardIssue) -> xr.Dataset:
     shape = (len(hazard.cells), len(LEVELS), 1, issue.observations.sizes["location"])
     first = hazard.cells[0].window_days
     declared = [not hazard.windows_look_back or cell.window_days == first for cell in hazard.cells]
-    exists = np.array(declared)[:, None, None] & measured(hazard, issue.observations)
+    exists = np.array(declared)[:, None, None] & measured(hazard, issue.observations, issue.options)
     nothing, verdict = np.full(shape, np.nan), np.full(shape, NOT_ASSESSED, dtype=object)
     return assemble(issue, nothing, nothing, verdict, np.where(exists, 1.0, np.nan))
 

@@ -148,7 +148,7 @@ def _issue_of(
 
 
 def _forecast_hazard(issue: HazardIssue, model: Model | None, region: Region) -> HazardForecast:
-    if reasons_missing(issue.hazard, issue.observations):
+    if reasons_missing(issue.hazard, issue.observations, issue.options):
         return HazardForecast(without_model(issue, without_numbers(issue)), [], [])
     if model is None:
         return _forecast_climatology(issue, region)

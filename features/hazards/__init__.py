@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark
 from features.calendar import DAYS, day_index
 
 LEVELS = (1, 2, 3)
@@ -125,9 +126,10 @@ class Hazard:
     cell that day.
     ``history(observations, normals, options)`` -> Dataset of value, normal and threshold (time,
     location) for people to see; ``outlook``: how its value is foretold in quantiles, None where it
-    is not. ``windows_look_back``: window_days is the length of an index window that ends on the
-    valid day, not a number of days ahead. ``choices``: the normals that are decisions on how to
-    measure rather than thresholds.
+    is not. ``unfit(observations, options)`` -> for each location why its statistics cannot be told
+    there, None where they can: such a location has no cell. ``windows_look_back``: window_days is
+    the length of an index window that ends on the valid day, not a number of days ahead.
+    ``choices``: the normals that are decisions on how to measure rather than thresholds.
 
     What foretells it
     ``observe(known, normals, rows, delays, options)`` -> what the ``predictors`` are read from;
@@ -159,6 +161,7 @@ class Hazard:
     outlook: Quantity | None = None
     choices: tuple[str, ...] = ()
     only_where_measured: bool = False
+    unfit: Callable[[xr.Dataset, Options], list[Remark | None]] | None = None
     windows_look_back: bool = False
     seasonal: bool = False
 

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark, remark
 from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
 from features.hazards import (
     LEVELS,
@@ -40,6 +41,10 @@ CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
 WET_SUM = 1.0  # mm, a wet 3-day sum
 YEARS_BETWEEN = {2: 2.0, 3: 5.0}
+
+
+LEAST_YEARS = 4
+"""Years without which nothing is said of a return level."""
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
@@ -97,6 +102,20 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
             "location": observations["location"].values,
         },
     )
+
+
+def unfit(observations: xr.Dataset, options: Options) -> list[Remark | None]:
+    """Why no severity can be told: a rain of once in 2 years that is none.
+
+    A region file's own levels need no statistics.
+    """
+    rain = observations["precipitation"].values.astype(np.float64)
+    if {"level_2", "level_3"} <= set(options.thresholds):
+        return [None] * rain.shape[1]
+    maxima = annual_maxima(rain, observations["time"].values)
+    enough = np.isfinite(maxima).sum(axis=0) >= LEAST_YEARS
+    none = enough & ~(gev_return_level(maxima, 2.0) > 0)
+    return [remark("rain.none") if bad else None for bad in none]
 
 
 def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
@@ -394,6 +413,7 @@ HAZARD = Hazard(
     colours=Colours({"yellow": {1: 0.25}, "orange": {2: 0.20, 3: 0.10}, "red": {3: 0.30}}, 2.0),
     fit_normals=fit_normals,
     margins=margins,
+    unfit=unfit,
     margin_days=2,
     applies=always(CELLS),
     history=history,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark, remark
 from features.calendar import DAYS, day_index, trailing_mean, trailing_sum, window_mean
 from features.hazards import (
     LEVELS,
@@ -32,6 +33,7 @@ from features.indices import annual_maxima, gev_return_level
 CELLS = single_days(6)
 RETURN_PERIODS = {1: 1.5, 2: 2.0, 3: 5.0}  # years
 SMALLEST_FLOW = 1e-3  # m3 s-1, keeps the logarithm of a dry river finite
+DRY_YEARS = 0.5  # share of years without flow beyond which no level is that of a flood
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
@@ -60,6 +62,32 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
             "location": observations["location"].values,
         },
     )
+
+
+def unfit(observations: xr.Dataset, options: Options) -> list[Remark | None]:
+    """Why no return level can be told of a river: it is dry in most years, or always that full.
+
+    A region file's own levels need no statistics.
+    """
+    flow = observations["river_discharge"].values.astype(np.float64)
+    if options.thresholds:
+        return [None] * flow.shape[1]
+    maxima = annual_maxima(flow, observations["time"].values)
+    levels = gev_return_level(maxima, RETURN_PERIODS[1])
+    return [
+        _why_unfit(maxima[:, place], flow[:, place], float(levels[place]))
+        for place in range(flow.shape[1])
+    ]
+
+
+def _why_unfit(maxima: np.ndarray, flow: np.ndarray, level: float) -> Remark | None:
+    years = maxima[np.isfinite(maxima)]
+    dry = int((years <= SMALLEST_FLOW).sum())
+    if dry > DRY_YEARS * len(years):
+        return remark("river.dry", n=dry, years=len(years))
+    if len(years) and np.isfinite(level) and level <= float(np.nanmedian(flow)):
+        return remark("river.low", level=round(level, 3))
+    return None
 
 
 def _log(flow: np.ndarray) -> np.ndarray:
@@ -176,6 +204,7 @@ HAZARD = Hazard(
     margins=margins,
     margin_days=0,
     shifts=shifts,
+    unfit=unfit,
     applies=always(CELLS),
     history=history,
     observe=observe,

@@ -14,7 +14,7 @@ import xarray as xr
 
 from configs import Region, RiskError
 from configs.remarks import Remark, remark
-from features.build import build_outcome, delays_of, options_for
+from features.build import NO_OPTIONS, build_outcome, delays_of, measured, options_for
 from features.hazards import Hazard, Options
 from models import remarks
 from models.postprocessing.probabilities import (
@@ -51,14 +51,20 @@ class TooShort(RiskError):
     """A record with fewer years than a backtest needs."""
 
 
-def reasons_missing(hazard: Hazard, observations: xr.Dataset) -> Remark | None:
-    """Why a hazard cannot be assessed on this record; None where it can."""
+def reasons_missing(
+    hazard: Hazard, observations: xr.Dataset, options: Options = NO_OPTIONS
+) -> Remark | None:
+    """Why a hazard cannot be assessed on this record; None where it can, at some place."""
     lacking = [
         name
         for name in hazard.requires
         if name not in observations or not bool(np.isfinite(observations[name]).any())
     ]
-    return remarks.variables_missing(lacking) if lacking else None
+    if lacking:
+        return remarks.variables_missing(lacking)
+    if hazard.unfit is None or measured(hazard, observations, options).any():
+        return None
+    return next(why for why in hazard.unfit(observations, options) if why is not None)
 
 
 def record_years(observations: xr.Dataset) -> float:
