@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise docs constraints clean
+.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise bench-quality docs constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every re
 
 bench-exercise: $(DEV) ## hold chances against the true ones of the exercise, into docs/exercise.md
 	@$(BIN)/python benchmarks/exercise.py --out docs/exercise.md
+
+bench-quality: $(DEV) ## plant faults in every record at hand and count what the data contract catches, into docs/data-quality.md
+	@$(BIN)/python benchmarks/quality.py
 
 docs: $(DEV) ## build the pages of docs/ into site/; they load nothing from elsewhere
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict

@@ -207,6 +207,7 @@ _RULES: dict[str, str | Plural] = {
     "check its sign, that latitude and longitude are not swapped, and the time zone.",
     "rule.title_range": "Values that cannot be",
     "rule.title_fill": "A code for missing among the values",
+    "rule.title_recurs": "An end of the range that recurs",
     "rule.title_adding_up": "A counter instead of days' sums",
     "rule.title_stuck": "A sensor that is stuck",
     "rule.title_latitude": "Values beyond the latitude's",

@@ -74,6 +74,9 @@ def check(
     )
     runs, spreads = _runs_and_spreads(batch.forecasts)
     forecasts, bad_forecasts = _check_table(runs, FORECAST_KEYS, readings, latitude, breaches)
+    if not breaches:
+        forecasts, out_of_order = _in_order(forecasts, FORECAST_KEYS, breaches)
+        bad_forecasts = pd.concat([bad_forecasts, out_of_order], ignore_index=True)
     if len(spreads):
         spreads = _check_spreads(spreads, runs, forecasts, breaches)
         forecasts = pd.concat([forecasts, spreads], ignore_index=True)
@@ -83,6 +86,9 @@ def check(
         known = replace(background, rain_elsewhere=_rain_elsewhere(forecasts, background))
         ruled = follow_rules(observations, locations, known, complete and not readings)
         breaches += ruled.breaches
+        kept, out_of_order = _in_order(ruled.table, OBSERVATION_KEYS, breaches)
+        both = pd.concat([ruled.withheld, out_of_order], ignore_index=True)
+        ruled = ruled._replace(table=kept, withheld=both)
         notes = place_notes(locations, background)
     if complete and not breaches and not _has_values(ruled.table):
         breaches.append("found no value, expected observations of at least one day")
@@ -132,7 +138,7 @@ def _check_table(
     latitude: float | None,
     breaches: list[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One table through all suites: the clean table and its withheld cells.
+    """One table through its schema and ranges: the clean table and its withheld cells.
 
     What is wrong is added to ``breaches``.
     """
@@ -147,9 +153,16 @@ def _check_table(
         breaches.extend(what + text for text in wrong)
         return table.iloc[:0], no_cells()
     table, withheld, wrong = check_ranges(table, keys, readings, latitude)
-    if not wrong:
-        table, out_of_order, wrong = check_order(table, keys)
-        withheld = pd.concat([withheld, out_of_order], ignore_index=True)
+    breaches.extend(what + text for text in wrong)
+    return table, withheld
+
+
+def _in_order(
+    table: pd.DataFrame, keys: tuple[str, ...], breaches: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table with its temperatures in order, and the cells withheld for that."""
+    what = "forecasts: " if keys == FORECAST_KEYS else ""
+    table, withheld, wrong = check_order(table, keys)
     breaches.extend(what + text for text in wrong)
     return table, withheld
 

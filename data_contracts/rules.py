@@ -17,6 +17,7 @@ from data_contracts.value_signs import (
     fill_values,
     hardly_changes,
     outside_of_latitude,
+    recurring_ends,
     unit_doubts,
     whole_numbers,
 )
@@ -61,6 +62,12 @@ _ROWS = (
         Consequence.REFUSE,
         "no number may stand for a missing value",
         fill_values,
+    ),
+    Rule(
+        "recurs",
+        Consequence.WITHHOLD,
+        "the highest or lowest value must not recur far from all others",
+        recurring_ends,
     ),
     Rule(
         "adding_up",

@@ -15,11 +15,17 @@ from data_contracts.variables import VARIABLES
 LEAST_VALUES = 30
 """Values below which a record has no shape to tell a code from."""
 
+LEAST_DIFFERENT = 5
+"""Other values that a record must have for a number to be far from them."""
+
 LEAST_RECURRING, LEAST_RECURRING_NINES = 5, 3
 """Times that a number must recur, and one of only nines, to be a code rather than a value."""
 
 GAP, GAP_OF_NINES = 1.0, 0.25
 """Gap to the next value, in distances from there to the median, beyond which nothing is real."""
+
+NEAR_STEPS, SPIKE_OF_COUNTS = 5, 3.0
+"""Steps of a record's resolution beside a code, and times that it must be oftener than these."""
 
 MAX_SHARE_OUTSIDE = 0.05
 """Of a variable's values; more than these outside of a latitude's range is no slip of a reading."""
@@ -35,21 +41,37 @@ AMONG_VALUES = frozenset({"air_pressure", "river_discharge", "river_level", "rel
 
 
 def fill_values(record: Record, name: str) -> Iterator[Finding]:
-    """A number that is the highest or lowest there is, far from all others, and recurs."""
-    values, row = record.values[name], VARIABLES[name]
-    known = np.isfinite(values)
-    for place in np.flatnonzero(known.sum(axis=0) >= LEAST_VALUES):
-        column = values[:, place]
-        codes = [
-            code
-            for code in _ends(column, row.low)
-            if code is not None and _stands_apart(column, code)
-        ]
+    """A number such as 999.9 that recurs, far from all other values or far oftener than they."""
+    for place, column in _varied(record, name):
+        codes = [code for code in NINES if _stands_apart(column, code)]
         if name in AMONG_VALUES:
             codes += [code for code in NINES if code not in codes and _is_a_spike(column, code)]
         for code in codes:
-            days = np.flatnonzero(np.isclose(column, code, rtol=1e-6))
-            yield Finding(name, int(place), days, _fill_words(record, name, int(place), code, days))
+            yield _of_code(record, name, place, code)
+
+
+def recurring_ends(record: Record, name: str) -> Iterator[Finding]:
+    """Another number that is the highest or lowest there is, far from all others, and recurs."""
+    for place, column in _varied(record, name):
+        for code in _ends(column, VARIABLES[name].low):
+            if code is not None and not _is_of_nines(code) and _stands_apart(column, code):
+                yield _of_code(record, name, place, code)
+
+
+def _varied(record: Record, name: str) -> Iterator[tuple[int, np.ndarray]]:
+    """The places whose record has a shape, and their values (day,)."""
+    values = record.values[name]
+    for place in np.flatnonzero(np.isfinite(values).sum(axis=0) >= LEAST_VALUES):
+        yield int(place), values[:, place]
+
+
+def _of_code(record: Record, name: str, place: int, code: float) -> Finding:
+    days = np.flatnonzero(np.isclose(record.values[name][:, place], code, rtol=1e-6))
+    return Finding(name, place, days, _fill_words(record, name, place, code, days))
+
+
+def _is_of_nines(code: float) -> bool:
+    return bool(np.isclose(abs(code), NINES, rtol=1e-6).any())
 
 
 def _fill_words(record: Record, name: str, place: int, code: float, days: np.ndarray) -> Remark:
@@ -72,12 +94,12 @@ def _ends(column: np.ndarray, low: float) -> tuple[float | None, float | None]:
 
 def _stands_apart(column: np.ndarray, code: float) -> bool:
     """Whether a record's end recurs far from all its other values."""
+    nines = _is_of_nines(code)
     same = np.isclose(column, code, rtol=1e-6)
-    others = column[~same & np.isfinite(column)]
-    if others.size < LEAST_VALUES // 2:
-        return False
-    nines = bool(np.isclose(abs(code), NINES, rtol=1e-6).any())
     if same.sum() < (LEAST_RECURRING_NINES if nines else LEAST_RECURRING):
+        return False
+    others = column[~same & np.isfinite(column)]
+    if np.unique(others).size < LEAST_DIFFERENT or others.min() < code < others.max():
         return False
     nearest = others.max() if code > others.max() else others.min()
     width = max(abs(nearest - float(np.median(others))), float(others.std()), 1e-6)
@@ -87,8 +109,12 @@ def _stands_apart(column: np.ndarray, code: float) -> bool:
 def _is_a_spike(column: np.ndarray, code: float) -> bool:
     """Whether a code stands in the midst of values far oftener than all numbers near it."""
     same = np.isclose(column, code, rtol=1e-6)
-    near = (np.abs(column - code) <= 0.01 * abs(code)) & ~same
-    return bool(same.sum() >= LEAST_RECURRING and same.sum() > 2 * near.sum())
+    if same.sum() < LEAST_RECURRING:
+        return False
+    steps = np.diff(np.unique(column[np.isfinite(column)].round(4)))
+    near = (np.abs(column - code) <= (NEAR_STEPS + 0.5) * max(float(steps.min()), 1e-4)) & ~same
+    usual = near.sum() / (2 * NEAR_STEPS)
+    return bool(same.sum() > LEAST_RECURRING + SPIKE_OF_COUNTS * usual)
 
 
 def outside_of_latitude(record: Record, name: str) -> Iterator[Finding]:
