@@ -43,6 +43,7 @@ def rows_for_rules(
         stored = stored[["time", "location", *(name for name in names if name in stored)]]
         since = table["time"].min() - pd.Timedelta(days=DAYS_BEFORE)
         stored = stored[(stored["time"] >= since) & ~_among(stored, table)]
+        stored = stored.astype({name: table[name].dtype for name in names if name in stored})
         rows = pd.concat([rows, stored], ignore_index=True)
     places = locations.drop_duplicates("location").set_index("location")
     rows = rows.assign(

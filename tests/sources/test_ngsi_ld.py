@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -288,18 +289,10 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
     "an error as JSON": (lambda _: {"error": "x"}, ASKED + "an answer without entities; check"),
     "nobody": (lambda _: [], "found no reading at http.*; check the entities' ids and `history_start`"),
     "only nulls": (holding(weather(**{name: [] for name in MODEL})), "found no reading at"),
-    "a word": (changed("temperature", value="warm"), ASKED + "temperature 'warm' at 2026-03-01T05:00:00Z; have it mended"),
-    "a truth": (changed("temperature", value=True), ASKED + "temperature 'True' at"),
-    "no time": (changed("temperature", observedAt=None), ASKED + "a reading of temperature at 'None'; have its observedAt mended"),
-    "a time without a zone": (changed("temperature", observedAt="2026-03-01T05:00:00"), "temperature at '2026-03-01T05:00:00'; have"),
-    "a wrong unit": (changed("temperature", unitCode="VLT"), "temperature of a from 2026-03-01 on: air_temperature_max comes in 'VLT'"),
-    "a level without a unit": (holding(weather(currentLevel=instances(lambda _: 1.0))), "river_level comes in '', expected m or .*`units`"),
-    "bare values without times": (holding(weather(temperature={"type": "Property", "values": [1, 2]})), "of temperature at 'None'"),
     "a next link elsewhere": (linked("http://127.0.0.2/x"), ASKED + "a next link to 'http://127.0.0.2/x', another host"),
     "a next link that is none": (linked("http://[x"), ASKED + "a next link to"),
     "next links without end": (linked("/ngsi-ld/v1/temporal/entities?offset=1"), ASKED + "a next link that leads back"),
     "a range of no day": (ranged("date-time 2026-13-01T00:00:00Z-2026-14-01T00:00:00Z/9"), ASKED + "the Content-Range 'date-time"),
-    "a list": (changed("temperature", value=[20.5]), ASKED + r"temperature '\[20.5\]' at"),
     "a range that stands still": (ranged("date-time 2026-02-01T00:00:00Z-2026-03-01T00:00:00Z/9"), "a Content-Range that leads nowhere"),
 }  # fmt: skip
 
@@ -362,23 +355,43 @@ def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
     )
 
 
-@pytest.mark.parametrize("unit", [["CEL"], [], 5, True, {"a": 1}], ids=json.dumps)
-def test_a_unit_that_is_no_text_is_one_bad_place(tmp_path: Path, unit: Any) -> None:
-    odd, good = changed("temperature", unitCode=unit), holding(weather())
+# what is wrong with temperatures, words of the remark; rain goes on
+WRONG = {
+    "a word": (changed("temperature", value="warm"), "1, such as temperature 'warm' at 2026-03-01T05"),
+    "a truth": (changed("temperature", value=True), "1, such as temperature 'True' at"),
+    "in quotes": (changed("temperature", value="20.5"), "1, such as temperature '20.5' at"),
+    "a list": (changed("temperature", value=[20.5]), r"1, such as temperature '\[20.5\]' at"),
+    "no time": (changed("temperature", observedAt=None), "such as a reading of temperature at 'None'"),
+    "no zone": (changed("temperature", observedAt="2026-03-01T05:00:00"), "at '2026-03-01T05:00:00'"),
+    "a wrong unit": (changed("temperature", unitCode="VLT"), "air_temperature_max comes in 'VLT'"),
+    "a unit in a list": (changed("temperature", unitCode=["CEL"]), r"with the unitCode \[\"CEL\"\]"),
+    "a unit that is a number": (changed("temperature", unitCode=5), "with the unitCode 5"),
+    "bare values": (holding(weather(temperature={"type": "Property", "values": [1, 2]})), "at 'None'"),
+    "a level without a unit": (holding(weather(currentLevel=instances(lambda _: 1.0))), "comes in '', expected m"),
+}  # fmt: skip
 
-    def answer(asked: Asked) -> Any:
-        station = Asked(asked.path, {**asked.params, "id": STATION}, {})
-        return odd(station) if asked.params["id"] == "urn:b" else good(station)
 
-    places = {"a": {"WeatherObserved": STATION}, "b": {"WeatherObserved": "urn:b"}}
+@pytest.mark.parametrize(("answer", "words"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_no_reading_costs_itself_or_its_attribute_alone(
+    tmp_path: Path, answer: Callable[[Asked], Any], words: str
+) -> None:
     with serve(Service(answer)) as service:
-        batch = pull(tmp_path, service, places=places)
-    assert set(batch.observations["location"]) == {"a"}
+        batch = pull(tmp_path, service)
+    assert batch.observations["precipitation"].tolist() == [24.0] * 4
     (remark,) = map(str, batch.remarks)
-    assert (
-        f"of b, 2026-03-01 to 2026-03-05; found temperature with the unitCode {json.dumps(unit)}; have"
-        in remark
-    )
+    assert re.search(f"of a left out for what stands there: .*{words}", remark), remark
+
+
+def test_a_station_without_one_reading_that_can_be_read_is_told(tmp_path: Path) -> None:
+    entity = {"id": STATION, "type": "WeatherObserved"}
+    entity["temperature"] = [
+        {"type": "Property", "value": "warm", "observedAt": "2026-03-01T05:00:00Z"}
+    ]
+    with (
+        serve(Service(lambda _: [entity])) as service,
+        pytest.raises(SourceUnavailable, match=ASKED + "temperature 'warm' at"),
+    ):
+        pull(tmp_path, service)
 
 
 KEPT = {

@@ -350,31 +350,11 @@ DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
         answering(unit(name="degree Celsius", symbol="K", definition="")),
         "told as 'K' and as 'degree Celsius', expected",
     ),
-    "a word as result": (
-        answering(rows=changed(5, result="wet")),
-        FIRST + "the result 'wet' at 2026-03-01T05:00:00.00:00; choose",
-    ),
-    "a truth as result": (answering(rows=changed(5, result=True)), FIRST + "the result 'True' at"),
-    "no time": (at(None), FIRST + "the phenomenonTime 'None'"),
-    "a time without a zone": (
-        at("2026-03-01T05:00:00"),
-        FIRST + "the phenomenonTime '2026-03-01T05:00:00'; have it mended",
-    ),
-    "a month's mean": (
-        at("2026-03-01T00:00:00Z/2026-04-01T00:00:00Z"),
-        "choose a Datastream of readings for a day or less",
-    ),
-    "an interval turned round": (
-        at("2026-03-01T05:00:00Z/2026-03-01T04:00:00Z"),
-        "for a day or less",
-    ),
-    "three ends": (at("2026-03-01T05:00:00Z/2026-03-01T06:00:00Z/x"), FIRST + "the phenomenonTime"),
     "no id": (
         answering([{key: value for key, value in STREAM.items() if key != "@iot.id"}]),
         "a Datastream with the @iot.id 'None'; have it mended",
     ),
     "an id that is a list": (answering([{**STREAM, "@iot.id": [7]}]), "with the @iot.id '\\[7\\]'"),
-    "a list as result": (answering(rows=changed(5, result=[1.0])), FIRST + "the result '.1.0.' at"),
     "no reading at all": (answering(rows=[]), "found no reading in 1 Datastreams"),
     "only nulls": (
         answering(rows=[{**row, "result": None} for row in RESULTS]),
@@ -397,6 +377,48 @@ def test_what_stays_wrong_is_told_and_nothing_is_delivered(
         and str(caught.value).endswith(".")
         and "\n" not in str(caught.value)
     )
+
+
+# one reading of 72: (what it is instead, words of the remark)
+UNREADABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "a word": ({"result": "wet"}, "the result 'wet' at 2026-03-01T05:00:00.00:00"),
+    "a number in quotes": ({"result": "12.5"}, "the result '12.5' at"),
+    "a truth": ({"result": True}, "the result 'True' at"),
+    "a list": ({"result": [1.0]}, "the result '.1.0.' at"),
+    "no time": ({"phenomenonTime": None}, "the phenomenonTime 'None'"),
+    "no zone": ({"phenomenonTime": "2026-03-01T05:00:00"}, "the phenomenonTime '2026-03-01T05"),
+    "a month": ({"phenomenonTime": "2026-03-01T00:00:00Z/2026-04-01T00:00:00Z"}, "the phenomenon"),
+    "turned round": ({"phenomenonTime": "2026-03-01T05:00:00Z/2026-03-01T04:00:00Z"}, "the phen"),
+    "three ends": ({"phenomenonTime": "2026-03-01T05:00:00Z/2026-03-01T06:00:00Z/x"}, "the phen"),
+}
+
+
+@pytest.mark.parametrize(("entity", "words"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_reading_that_is_none_costs_itself_alone(
+    tmp_path: Path, entity: dict[str, Any], words: str
+) -> None:
+    with serve(with_answer(answering(rows=changed(5, **entity)))) as service:
+        batch = pull(tmp_path, service)
+    assert batch.observations["air_temperature_max"].tolist() == [23.0, 23.0, 23.0]
+    (remark,) = map(str, batch.remarks)
+    assert re.search(f"readings of air_temperature of a .* left out .*: 1, such as {words}", remark)
+
+
+def test_a_datastream_without_one_reading_that_can_be_read_is_told(tmp_path: Path) -> None:
+    rows = [{**row, "result": "wet"} for row in RESULTS]
+    with (
+        serve(with_answer(answering(rows=rows))) as service,
+        pytest.raises(SourceUnavailable, match=FIRST + "the result 'wet' at"),
+    ):
+        pull(tmp_path, service)
+
+
+def test_a_leap_second_is_the_second_before_it(tmp_path: Path) -> None:
+    rows = changed(23, phenomenonTime="2026-03-01T23:59:60Z")
+    with serve(with_answer(answering(rows=rows))) as service:
+        batch = pull(tmp_path, service)
+    assert batch.observations["air_temperature_max"].tolist() == [23.0, 23.0, 23.0]
+    assert batch.remarks == ()
 
 
 TWO = {"a": {"datastreams": {"air_temperature": 7}}, "b": {"datastreams": {"air_temperature": 8}}}

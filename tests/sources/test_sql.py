@@ -358,8 +358,8 @@ def test_days_are_the_regions(
 GOOD = [("2024-05-01", "s1", "RR", 1.0), ("2024-05-02", "s1", "RR", 2.0)]
 WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
     "no row": ([], {}, "the select gave no row, expected readings"),
-    "a word": (
-        [*GOOD, ("2024-05-03", "s1", "RR", "trace")],
+    "only words": (
+        [("2024-05-03", "s1", "RR", "trace")],
         {},
         "RR of a at 2024-05-03: value: found 'trace', expected a number or NULL",
     ),
@@ -568,6 +568,31 @@ def test_what_is_wrong_is_told_in_one_sentence(
     assert not isinstance(caught.value, SourceUnavailable)
     with sqlite3.connect(table) as database:
         assert database.execute("SELECT count(*) FROM readings").fetchone() == (len(rows),)
+
+
+STRAY_ROWS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "a word": (("2024-05-03", "s1", "RR", "trace"), "value: found 'trace', expected a number"),
+    "a day there is not": (("2024-02-30", "s1", "RR", 1.0), "time: found '2024-02-30'"),
+    "a word for the time": (("yesterday", "s1", "RR", 1.0), "time: found 'yesterday'"),
+    "no time": ((None, "s1", "RR", 1.0), "expected a time"),
+    "no place": (("2024-05-01", None, "RR", 1.0), "expected a location"),
+}
+
+
+@pytest.mark.parametrize(("row", "words"), STRAY_ROWS.values(), ids=STRAY_ROWS.keys())
+def test_a_row_that_is_no_reading_costs_itself_alone(
+    table: Path, tmp_path: Path, row: tuple[Any, ...], words: str
+) -> None:
+    def days(rows: list[tuple[Any, ...]]) -> Any:
+        fill(table, rows)
+        place = region(tmp_path, select=SELECT.split(" WHERE")[0])
+        return SOURCE.fetch(FetchRequest(place, Settings(tmp_path)))
+
+    good = days(GOOD)
+    batch = days([row])
+    pd.testing.assert_frame_equal(batch.observations, good.observations)
+    (remark,) = map(str, batch.remarks)
+    assert "left out for what stands there: 1, such as" in remark and words in remark
 
 
 URLS = {
