@@ -27,7 +27,7 @@ from sources.common.province.simulation import simulate
 from sources.exercise import record_table
 
 COMMAND = "make bench-quality"
-TRIES = 5
+TRIES = 2
 MOST_WITHHELD = 1e-4
 """Share of the cells of a record without a fault that may be withheld."""
 
@@ -134,7 +134,7 @@ class Sound:
 def sound_records(names: list[str]) -> Iterator[Sound]:
     """The real records at hand, and the exercise's weather and sensors without their faults."""
     for region, observations in records([name for name in names if name != "exercise"]):
-        rows = observations.drop_vars("source").reset_coords(drop=True).to_dataframe()
+        rows = observations.drop_vars(["source", "variable"]).reset_coords(drop=True).to_dataframe()
         columns = ["latitude", "longitude", "elevation", "name"]
         places = observations[columns].drop_vars("time", errors="ignore").to_dataframe()
         order = ["location", "name", "latitude", "longitude", "elevation"]
