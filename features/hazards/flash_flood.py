@@ -114,7 +114,8 @@ def unfit(observations: xr.Dataset, options: Options) -> list[Remark | None]:
         return [None] * rain.shape[1]
     maxima = annual_maxima(rain, observations["time"].values)
     enough = np.isfinite(maxima).sum(axis=0) >= LEAST_YEARS
-    none = enough & ~(gev_return_level(maxima, 2.0) > 0)
+    dry = (maxima < WET_SUM).sum(axis=0) > np.isfinite(maxima).sum(axis=0) / 2
+    none = enough & (dry | ~(gev_return_level(maxima, 2.0) > 0))
     return [remark("rain.none") if bad else None for bad in none]
 
 

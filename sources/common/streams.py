@@ -26,6 +26,9 @@ LEAST_READINGS, LEAST_POSITIVE, LEAST_PLATEAU = 12, 4, 3
 LEAST_EVENTS, EVENT_SIZES, EVENT_SHARE = 3, 3, 0.5
 """Readings without a 0, different values, and share of the time covered, of events."""
 
+RESET_HOURS = (0, 6, 7, 8, 9)
+"""Of the region's day, at which counters fall back to 0: midnight, and when gauges are read."""
+
 LONGEST_INTERVAL = pd.Timedelta(hours=3)
 """That a reading is taken to stand for."""
 
@@ -70,13 +73,16 @@ def _plateau(values: np.ndarray) -> int:
 
 
 def _resets(times: pd.Series, values: np.ndarray, falls: np.ndarray, offset: int) -> bool:
-    """Whether a stream falls only at one time of day, and to near 0."""
+    """Whether a stream falls only where a counter does: at one hour, once a day.
+
+    Of a single fall more is asked: at midnight, and to near 0.
+    """
     local = (times + pd.Timedelta(hours=offset)).iloc[falls]
     minutes = local.dt.hour * 60 + local.dt.minute
     once_a_day = minutes.nunique() == 1 and local.dt.normalize().nunique() == len(falls)
-    at_midnight = len(falls) > 1 or minutes.iloc[0] < 60
-    to_nothing = bool((values[falls] <= 0.1 * values[falls - 1]).all())
-    return once_a_day and at_midnight and to_nothing
+    if len(falls) > 1:
+        return once_a_day and local.dt.hour.iloc[0] in RESET_HOURS
+    return bool(minutes.iloc[0] < 60 and values[falls[0]] <= 0.1 * values[falls[0] - 1])
 
 
 def amounts(stream: pd.DataFrame, kind: Kind) -> pd.DataFrame:

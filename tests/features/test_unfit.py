@@ -38,7 +38,7 @@ def test_a_river_that_is_dry_in_most_years_is_not_assessed_there(record: xr.Data
     assert measured(hazard, dry).tolist() == [True, False]
     assert reasons_missing(hazard, dry) is None
     why = hazard.unfit(dry, Options())[1]
-    assert text(why).startswith("the river has no flow in 8 of 11 years")
+    assert text(why).startswith("the river has no flow in 9 of 11 years")
 
 
 def test_where_every_river_is_dry_the_hazard_says_so(record: xr.Dataset) -> None:
