@@ -27,7 +27,9 @@ from sources.common.province.simulation import simulate
 from sources.exercise import record_table
 
 COMMAND = "make bench-quality"
-TRIES = 2
+TRIES, YEARS = 2, 8
+"""Faults of a kind planted in a record of one place, and years of it in which they are."""
+
 MOST_WITHHELD = 1e-4
 """Share of the cells of a record without a fault that may be withheld."""
 
@@ -130,6 +132,12 @@ class Sound:
     table: pd.DataFrame
     locations: pd.DataFrame
 
+    def newest(self, variable: str) -> pd.DataFrame:
+        """The rows of the newest YEARS that have a variable, by place and then by day."""
+        last = self.table.loc[self.table[variable].notna(), "time"].max()
+        days = self.table["time"].between(last - pd.DateOffset(years=YEARS), last)
+        return self.table[days].sort_values(["location", "time"], ignore_index=True)
+
 
 def sound_records(names: list[str]) -> Iterator[Sound]:
     """The real records at hand, and the exercise's weather and sensors without their faults."""
@@ -187,7 +195,7 @@ def caught(record: Sound, fault: Fault, seed: int) -> str:
     """What comes of a fault: refused, withheld, in doubt, or missed."""
     random = np.random.default_rng([seed, zlib.crc32(f"{record.name} {fault.name}".encode())])
     place = record.locations["location"].iloc[int(random.integers(len(record.locations)))]
-    table = record.table.sort_values(["location", "time"], ignore_index=True)
+    table = record.newest(fault.variable)
     mine = np.flatnonzero(table["location"].to_numpy() == place)
     values, days = fault.plant(table[fault.variable].to_numpy(float)[mine], random)
     table[fault.variable] = table[fault.variable].astype(float)

@@ -40,7 +40,7 @@ NATURAL = {"precipitation": 0.0, "river_discharge": 0.0, "surface_downwelling_sh
 """Values that last by nature: no rain, a dry river, a polar night."""
 
 SATURATED = 99.0
-"""% of relative humidity, which fog keeps for weeks."""
+"""% of relative humidity, which fog keeps for weeks; so does soil its driest and wettest."""
 
 LEAST_SUM_RUN, LEAST_RISES = 30, 10
 """Days without a fall, and rises among them, that no rain shows day by day."""
@@ -110,6 +110,9 @@ def stuck(record: Record, name: str) -> Iterator[Finding]:
     alike &= values != NATURAL.get(name, np.inf)
     if name == "relative_humidity":
         alike &= values < SATURATED
+    if name == "soil_moisture":
+        ends = np.fmin.reduce(values), np.fmax.reduce(values)
+        alike &= (values > ends[0]) & (values < ends[1])
     least = LEAST_RUN[name]
     lengths = _longest(alike)
     for place in np.flatnonzero(lengths >= least):

@@ -36,18 +36,15 @@ NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 99999.0, 32767
 ONE_VALUE = 0.8
 """Share of days with one value beyond which a record hardly changes."""
 
-AMONG_VALUES = frozenset({"air_pressure", "river_discharge", "river_level", "relative_humidity"})
-"""Variables that such a number may lie in the midst of."""
-
 
 def fill_values(record: Record, name: str) -> Iterator[Finding]:
     """A number such as 999.9 that recurs, far from all other values or far oftener than they."""
     for place, column in _varied(record, name):
-        codes = [code for code in NINES if _stands_apart(column, code)]
-        if name in AMONG_VALUES:
-            codes += [code for code in NINES if code not in codes and _is_a_spike(column, code)]
-        for code in codes:
-            yield _of_code(record, name, place, code)
+        lowest, highest = float(np.nanmin(column)), float(np.nanmax(column))
+        for code in NINES:
+            inside = lowest * (1 - 1e-6) <= code <= highest * (1 + 1e-6)
+            if inside and (_stands_apart(column, code) or _is_a_spike(column, code)):
+                yield _of_code(record, name, place, code)
 
 
 def recurring_ends(record: Record, name: str) -> Iterator[Finding]:
