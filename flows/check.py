@@ -144,7 +144,7 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
         source = {one.name: one for one in sources_of(region)}[name]
         with _briefly(source, region, settings) as (part, home):
             batch = source.fetch(Store(home, part).fetch_request(name))
-        withheld = check_contract(batch, name, source.complete, source.readings).withheld
+        checked = check_contract(batch, name, source.complete, source.readings)
     except RiskError as error:
         return Finding(what, problem=str(error))
     if batch.observations.empty:
@@ -154,8 +154,9 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
         )
         return Finding(what, problem=" ".join(map(str, batch.remarks)) or nothing)
     days, places = batch.observations["time"], batch.observations["location"].nunique()
-    bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
-    told = "".join(f"; {remark}" for remark in batch.remarks)
+    withheld, said = len(checked.withheld), (*batch.remarks, *checked.remarks, *checked.notes)
+    bad = f", {withheld} cells would be withheld" if withheld else ""
+    told = "".join(f"; {remark}" for remark in said)
     return Finding(
         what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}{told}"
     )

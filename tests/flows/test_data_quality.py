@@ -14,6 +14,7 @@ import pytest
 from configs import Region, Settings, load_region
 from configs.remarks import text
 from data_contracts.store import Store
+from flows.check import check
 from flows.data_quality import by_rule, checked_record, newest_withheld, write_page
 from sources import sources_of
 
@@ -99,3 +100,28 @@ def test_values_in_doubt_are_used_and_told_without_degrading(
     said = command(home, "pull", region.path)
     assert said.status == 0 and "it looks like metres: multiply by 1000" in said.out
     assert [row["rule"] for row in by_rule(Store(home, region))] == ["unit"]
+
+
+# the change of a sound record's rain, words that check says
+DOUBTFUL = {
+    "tenths": (lambda rain: rain * 10, "looks like tenths of a mm: divide by 10"),
+    "metres": (lambda rain: rain / 1000, "looks like metres: multiply by 1000"),
+    "inches": (lambda rain: rain / 25.4, "looks like inches: multiply by 25.4"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), DOUBTFUL.values(), ids=DOUBTFUL.keys())
+def test_check_says_what_is_in_doubt(
+    write_record: Callable[..., Region],
+    tmp_path: Path,
+    home: Settings,
+    change: Callable[[pd.Series], pd.Series],
+    words: str,
+) -> None:
+    region = write_record(tmp_path, years=3)
+    path = tmp_path / "inbox" / "record.csv"
+    table = pd.read_csv(path)
+    table["precipitation"] = change(table["precipitation"])
+    table.to_csv(path, index=False)
+    (found,) = [one for one in check(str(region.path), home) if one.what.startswith("source")]
+    assert words in found.fact and not found.problem
