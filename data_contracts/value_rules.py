@@ -36,7 +36,9 @@ def check_ranges(
     """Values out of range become NaN; too many of them are a breach, and a fill value is one.
 
     Returns the table, its withheld values and the breaches. Among days made of ``readings`` a fill
-    value is a value out of range. ``latitude``: degrees, of the places, for a hint at the unit.
+    value is a value out of range, and a place that is at fault says nothing of the others:
+    there is a breach only where all places are. ``latitude``: degrees, of the places, for a
+    hint at the unit.
     """
     known = [name for name in table.columns if name in VARIABLES and table[name].notna().any()]
     beyond = _failures(table, extremes_suite([VARIABLES[name] for name in known]))
@@ -46,11 +48,12 @@ def check_ranges(
     breaches, bad = [], []
     for row in suspects:
         result = outside[row.name]
+        at_fault = _too_many(result) and (not readings or _everywhere(table, row.name, result))
         if row.name not in filled and _too_many(result):
             filled |= _failures(table, fill_suite([row], DOUBTFUL_FILL_VALUES))
-        if row.name in filled and (not readings or _too_many(result)):
+        if row.name in filled and (not readings or at_fault):
             breaches.append(_fill_breach(table, row, filled[row.name], keys))
-        elif _too_many(result):
+        elif at_fault:
             breaches.append(_range_breach(table, row, result, keys, latitude))
         else:
             rule = f"{row.name} must be between {row.low:g} and {row.high:g} {row.units}"
@@ -82,6 +85,13 @@ def _too_many(result: dict[str, Any]) -> bool:
     """
     bad, share = result["unexpected_count"], result["unexpected_percent_nonmissing"]
     return bad > 1 and share > (MAX_BAD_SHARE if bad >= FEW_BAD else MAX_BAD_SHARE_OF_FEW)
+
+
+def _everywhere(table: pd.DataFrame, name: str, result: dict[str, Any]) -> bool:
+    """Whether most of a variable's values are bad at every place that has it."""
+    bad = table.loc[result["unexpected_index_list"], "location"].value_counts()
+    known = table.loc[table[name].notna(), "location"].value_counts()
+    return bool((bad.reindex(known.index).fillna(0) > known / 2).all())
 
 
 def _range_breach(

@@ -434,6 +434,23 @@ def test_what_is_stored_is_what_came_or_nothing(
     assert len(result.withheld) == gone.sum()
 
 
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [(lambda x: x * 0 - 999, 1461), (lambda x: x + 273.15, 1461), (lambda x: x * 0 + 85.0, 1461)],
+)
+def test_one_sensor_of_four_at_fault_costs_itself_alone(
+    change: Callable[[pd.Series], pd.Series], count: int
+) -> None:
+    table = weather(places=4)
+    mine = table["location"] == "p2"
+    table.loc[mine, TMAX] = change(table.loc[mine, TMAX])
+    result = held(table, complete=False, readings=True)
+    assert len(result.withheld) == count and set(result.withheld["location"]) == {"p2"}
+    assert result.observations.loc[~mine, TMAX].notna().all()
+    with pytest.raises(ContractBroken):
+        held(table)
+
+
 def test_the_arrays_of_a_record_are_its_rows() -> None:
     table = weather(places=3).sample(frac=0.8, random_state=0)
     record = record_of(table)
