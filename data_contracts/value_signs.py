@@ -21,6 +21,9 @@ LEAST_DIFFERENT = 5
 LEAST_RECURRING, LEAST_RECURRING_NINES = 5, 3
 """Times that a number must recur, and one of only nines, to be a code rather than a value."""
 
+LEAST_STRETCHES = 3
+"""Separate stretches of days in which such a number stands; one alone is of the weather."""
+
 GAP, GAP_OF_NINES = 1.0, 0.25
 """Gap to the next value, in distances from there to the median, beyond which nothing is real."""
 
@@ -51,8 +54,11 @@ def recurring_ends(record: Record, name: str) -> Iterator[Finding]:
     """Another number that is the highest or lowest there is, far from all others, and recurs."""
     for place, column in _varied(record, name):
         for code in _ends(column, VARIABLES[name].low):
-            if code is not None and not _is_of_nines(code) and _stands_apart(column, code):
-                yield _of_code(record, name, place, code)
+            if code is None or _is_of_nines(code) or not _stands_apart(column, code):
+                continue
+            finding = _of_code(record, name, place, code)
+            if (np.diff(finding.days) > 1).sum() + 1 >= LEAST_STRETCHES:
+                yield finding
 
 
 def _varied(record: Record, name: str) -> Iterator[tuple[int, np.ndarray]]:
