@@ -14,10 +14,10 @@ from statistics import fmean
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from configs.remarks import Remark, as_remark, text
+from configs.yaml_files import YamlError, read_yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REGIONS = CHECKOUT / "configs" / "regions"
@@ -157,7 +157,7 @@ class Region(_Strict):
     title: str = Field(min_length=1)
     names: dict[str, str] = {}
     timezone: str = "UTC"
-    utc_offset: int | None = Field(None, ge=-12, le=14)
+    utc_offset: int | float | None = Field(None, ge=-12, le=14, multiple_of=0.25)
     clock: Literal["today", "record"] = "today"
     sources: tuple[str, ...] = Field(min_length=1)
     source_order: dict[str, tuple[str, ...]] = {}
@@ -237,8 +237,8 @@ class Region(_Strict):
         return ZoneInfo(self.timezone)
 
     @property
-    def day_offset(self) -> int:
-        """Hours of the region's standard days east of Greenwich.
+    def day_offset(self) -> float:
+        """Hours of the region's standard days east of Greenwich, in quarters of an hour.
 
         ``utc_offset``, else the locations' mean longitude / 15.
         """
@@ -341,13 +341,11 @@ def load_region(name: str | Path) -> Region:
             f" {path.name if path.parent == REGIONS else path}; {hint}"
         )
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
-    except UnicodeDecodeError:
-        raise ConfigError(f"region file {path}: it is not UTF-8 text; save it as UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"region file {path}: {_yaml_sentence(error)}") from None
+        found = read_yaml(path)
+    except YamlError as error:
+        raise ConfigError(f"region file {path}: {error}") from None
     if not isinstance(found, dict):
-        what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), f"{found!r}")
+        what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), str(found)[:40])
         raise ConfigError(
             f"region file {path}: found {what}, expected keys such as name, title and sources;"
             " see regions/tunis.yaml."
@@ -371,28 +369,6 @@ def load_region(name: str | Path) -> Region:
     return region
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML that holds no objects and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.value[i][0].start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _yaml_sentence(error: yaml.YAMLError) -> str:
-    mark, problem = (
-        getattr(error, "problem_mark", None),
-        getattr(error, "problem", None) or "it cannot be read",
-    )
-    line = f"line {mark.line + 1}: " if mark else ""
-    return f"{line}it is not YAML as expected, {problem.replace(chr(9), 'a tab')}; mend that line."
-
-
 # What pydantic's error types ask for, in a reader's words; for the others its own words do.
 _EXPECTED = {
     "string_type": "text; put it in quotes",
@@ -404,6 +380,7 @@ _EXPECTED = {
     "too_long": "fewer values",
     "string_too_short": "some text",
     "string_too_long": "a shorter text",
+    "multiple_of": "hours in quarters of an hour such as 5.75",
 }
 
 

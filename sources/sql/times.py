@@ -12,7 +12,7 @@ from sources.sql.options import NAME, SqlOptions
 
 
 def utc_times(
-    rows: pd.DataFrame, options: SqlOptions, offset: int, remarks: list[Remark]
+    rows: pd.DataFrame, options: SqlOptions, offset: float, remarks: list[Remark]
 ) -> pd.Series:
     """Instants in UTC; a date is the first instant of that day of the region's.
 

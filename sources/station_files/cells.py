@@ -1,0 +1,142 @@
+"""Grids: the cell of each place, the nearest one that has values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from sources.station_files.kinds import FilesRefused
+
+EARTH_KM = 6371.0088  # mean radius, IUGG
+LATITUDES = ("latitude", "lat", "nav_lat", "XLAT", "y")
+LONGITUDES = ("longitude", "lon", "nav_lon", "XLONG", "x", "long")
+
+
+@dataclass(frozen=True)
+class Points:
+    """Where a grid's cells are: degrees north and east, in the shape of ``dims``."""
+
+    dims: tuple[Hashable, ...]
+    latitude: np.ndarray
+    longitude: np.ndarray
+    names: tuple[Hashable, Hashable]
+
+
+def points_of(dataset: xr.Dataset) -> Points | None:
+    """The cells of a gridded file; None where its places are named or it has one."""
+    if "location" in dataset.dims:
+        return None
+    latitude = _coordinate(dataset, "latitude", "degrees_north", LATITUDES)
+    longitude = _coordinate(dataset, "longitude", "degrees_east", LONGITUDES)
+    if latitude is None or longitude is None:
+        return None
+    north, east = dataset[latitude], dataset[longitude]
+    if north.ndim == 0 and east.ndim == 0:
+        return None
+    if north.dims == east.dims:
+        return Points(north.dims, np.asarray(north), np.asarray(east), (latitude, longitude))
+    if north.ndim > 1 or east.ndim > 1:
+        return None
+    grid = np.meshgrid(np.atleast_1d(north), np.atleast_1d(east), indexing="ij")
+    dims = (*north.dims, *east.dims)
+    shape = tuple(dataset.sizes[dim] for dim in dims)
+    return Points(dims, grid[0].reshape(shape), grid[1].reshape(shape), (latitude, longitude))
+
+
+def _coordinate(
+    dataset: xr.Dataset, standard: str, unit: str, names: tuple[str, ...]
+) -> Hashable | None:
+    """The name of a coordinate of degrees: by its attributes, else by its own name."""
+    candidates = [name for name in dataset.coords if dataset[name].dtype.kind in "fiu"]
+    for name in candidates:
+        attributes = dataset[name].attrs
+        if attributes.get("standard_name") == standard or attributes.get("units") == unit:
+            return name
+    return next((name for name in names if name in candidates), None)
+
+
+def distance_km(
+    latitude: np.ndarray | float, longitude: np.ndarray | float, north: float, east: float
+) -> np.ndarray:
+    """Great-circle distance (km) of points from one point, all in degrees (haversine)."""
+    phi, phi0 = np.radians(latitude), np.radians(north)
+    turn = np.radians(np.asarray(longitude) - east)
+    half = np.sin((phi - phi0) / 2) ** 2 + np.cos(phi) * np.cos(phi0) * np.sin(turn / 2) ** 2
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+
+
+def at_places(
+    path: Path, dataset: xr.Dataset, points: Points, places: pd.DataFrame | None, within_km: float
+) -> xr.Dataset:
+    """A grid's values at the places, each of its nearest cell that has any.
+
+    ``places``: columns location, latitude, longitude. Raises FilesRefused where no place has
+    coordinates, or one lies further than ``within_km`` from every cell.
+    """
+    wanted = pd.DataFrame() if places is None else places.dropna(subset=["latitude", "longitude"])
+    if wanted.empty:
+        raise FilesRefused([_needs_places(path, points)])
+    has_values = _has_values(dataset, points)
+    chosen: list[tuple[int, ...]] = []
+    problems = []
+    for place in wanted.itertuples():
+        away = distance_km(points.latitude, points.longitude, place.latitude, place.longitude)
+        usable = np.where(has_values, away, np.inf)
+        cell = np.unravel_index(int(np.argmin(usable)), usable.shape)
+        if not usable[cell] <= within_km:
+            problems.append(_too_far(path, str(place.location), away, usable, within_km))
+        chosen.append(tuple(int(part) for part in cell))
+    if problems:
+        raise FilesRefused(problems)
+    labels = np.array(wanted["location"].tolist(), dtype=object)
+    index = {
+        dim: xr.DataArray([cell[axis] for cell in chosen], dims="location", coords={"location": labels})
+        for axis, dim in enumerate(points.dims)
+    }
+    drop = [*points.names, *(dim for dim in points.dims if dim in dataset.coords)]
+    return dataset.isel(index).drop_vars(list(dict.fromkeys(drop)), errors="ignore")
+
+
+def _has_values(dataset: xr.Dataset, points: Points) -> np.ndarray:
+    """Which cells have any value, looked for on some days: the sea of a grid of the land has none."""
+    known = np.ones(points.latitude.shape, bool)
+    gridded = [
+        variable for variable in dataset.data_vars.values() if set(points.dims) <= set(variable.dims)
+    ]
+    for variable in gridded[:1]:
+        others = [dim for dim in variable.dims if dim not in points.dims]
+        some = variable.isel(
+            {dim: np.unique(np.linspace(0, variable.sizes[dim] - 1, 24).astype(int)) for dim in others}
+        )
+        known = some.notnull().any(others).transpose(*points.dims).values
+    return known if known.any() else np.ones(points.latitude.shape, bool)
+
+
+def _needs_places(path: Path, points: Points) -> str:
+    east = (np.asarray(points.longitude) + 180) % 360 - 180
+    box = (
+        f"{points.latitude.min():g} to {points.latitude.max():g} degrees north, {east.min():g} to "
+        f"{east.max():g} degrees east"
+    )
+    return (
+        f"{path}: it is a grid ({box}), and the region file names no place with a latitude and a "
+        "longitude, expected one at least; add `locations: [{id: my-town, latitude: "
+        f"{points.latitude.mean():.4g}, longitude: {east.mean():.4g}}}]` with your own, and each "
+        "gets its nearest cell."
+    )
+
+
+def _too_far(
+    path: Path, location: str, away: np.ndarray, usable: np.ndarray, within_km: float
+) -> str:
+    nearest = float(np.min(usable)) if np.isfinite(usable).any() else float(np.min(away))
+    what = "the nearest cell with a value" if nearest > float(np.min(away)) else "the nearest cell"
+    return (
+        f"{path}: {what} is {nearest:,.0f} km from {location}, expected at most {within_km:g} km; "
+        "mend the place's coordinates, take a grid that covers it, or set `within_km:`."
+    )

@@ -1,0 +1,226 @@
+"""A file's columns by the names of the variables table, or what to do about those that have none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import pandas as pd
+
+from data_contracts.variables import VARIABLES
+from sources.station_files.kinds import LOCATIONS, OF_PLACES, FileKind, RawTable
+from sources.station_files.options import DATE_PARTS, FileFormat
+from sources.station_files.templates import bare, plain
+
+# Names people give these columns, to suggest the canonical one.
+ALIASES = {
+    **dict.fromkeys(
+        ("tmax", "tx", "tasmax", "t_max", "temp_max", "max_temp", "maxtemp", "tempmax", "maximum_temperature",
+         "temperature_max", "max_temperature", "txk", "mx2t", "temperature_2m_max", "tmaxc", "tmpmax",
+         "maximum temperature", "high", "temperatura_maxima", "temp_maxima", "max"),
+        "air_temperature_max"),
+    **dict.fromkeys(
+        ("tmin", "tn", "tasmin", "t_min", "temp_min", "min_temp", "mintemp", "tempmin", "minimum_temperature",
+         "temperature_min", "min_temperature", "tnk", "mn2t", "temperature_2m_min", "tminc", "tmpmin",
+         "minimum temperature", "low", "temperatura_minima", "temp_minima", "min"),
+        "air_temperature_min"),
+    **dict.fromkeys(
+        ("tmean", "tavg", "temperature", "tg", "tas", "tm", "temp", "t2m", "tmed", "tmk", "meantemp", "mean_temp",
+         "mean_temperature", "avg_temp", "temp_mean", "temperature_mean", "temperature_2m_mean"),
+        "air_temperature_mean"),
+    **dict.fromkeys(
+        ("rain", "rainfall", "prcp", "precip", "pr", "rr", "tp", "ppt", "pluie", "prec", "precipitacion", "rsk",
+         "precipitations", "precipitation_sum", "precipitation_total", "total_precipitation", "rain_mm",
+         "precip_total", "lluvia", "niederschlag", "p", "rain_sum"),
+        "precipitation"),
+    **dict.fromkeys(
+        ("et0", "pet", "eto", "etp", "evapotranspiration", "et0_fao_evapotranspiration", "etpmon"),
+        "potential_evapotranspiration"),
+    **dict.fromkeys(
+        ("rh", "humidity", "hurs", "hu", "rhum", "relhum", "rel_humidity", "humidite", "rhmean", "um", "hrmedia"),
+        "relative_humidity"),
+    **dict.fromkeys(
+        ("wind", "ws", "wspd", "windspeed", "wind_speed_mean", "sfcwind", "fg", "ff", "ffm", "velmedia", "awnd",
+         "wdsp", "wind_speed_10m_mean"),
+        "wind_speed"),
+    **dict.fromkeys(
+        ("radiation", "rsds", "srad", "ssrd", "solar_radiation", "swdown", "qq", "shortwave_radiation_sum", "rs"),
+        "surface_downwelling_shortwave"),
+    **dict.fromkeys(("discharge", "flow", "q", "streamflow", "qobs", "runoff", "debit"), "river_discharge"),
+    **dict.fromkeys(("level", "stage", "water_level", "gauge_height"), "river_level"),
+    **dict.fromkeys(("pressure", "ps", "station_pressure", "sp", "stp"), "air_pressure"),
+    **dict.fromkeys(("soil_moisture_mean", "sm", "swvl1", "vwc"), "soil_moisture"),
+    **dict.fromkeys(
+        ("date", "day", "datetime", "timestamp", "valid_time", "fecha", "datum", "dates", "mess_datum", "yyyymmdd",
+         "obs_date", "valid", "time_utc", "date_time", "data", "jour", "aaaammjj"),
+        "time"),
+    **dict.fromkeys(
+        ("station", "site", "id", "station_id", "stationid", "staid", "stn", "indicativo", "num_poste",
+         "stations_id", "location_id", "site_no", "gauge_id", "station_name", "place", "commune", "code"),
+        "location"),
+    "lat": "latitude", "lon": "longitude", "lng": "longitude", "long": "longitude", "altitude": "elevation",
+    "alt": "elevation", "elev": "elevation", "lead_time": "lead_days", "lead": "lead_days",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """A file's table with the columns of its kind.
+
+    ``theirs``: what the file calls each. ``units``: a column's unit, None for the canonical one.
+    ``raw``: the table as the file has it, for columns of marks.
+    """
+
+    raw: RawTable
+    table: pd.DataFrame
+    theirs: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str | None] = field(default_factory=dict)
+
+
+def named(raw: RawTable, kind: FileKind, written: FileFormat, problems: list[str]) -> NamedTable:
+    """The table's columns by their canonical names; what is wrong is added to ``problems``."""
+    header = [str(name) for name in raw.table]
+    for name in dict.fromkeys(header):
+        if name and header.count(name) > 1:
+            problems.append(f"{raw.path}: the column {name!r} stands twice; take one out.")
+    ours = _canonical(raw, header, kind, written, problems)
+    columns = {ours[i]: name for i, name in enumerate(header) if ours[i]}
+    table = pd.DataFrame(
+        {name: raw.table.iloc[:, i] for i in range(len(header)) if (name := ours[i])},
+        index=raw.table.index,
+    )
+    if "time" not in table and set(DATE_PARTS) <= set(table):
+        table["time"] = _joined_date(table)
+        columns["time"] = ", ".join(columns[part] for part in DATE_PARTS)
+    table = table.drop(columns=[part for part in DATE_PARTS if part in table])
+    _require(raw, kind, header, list(table), problems)
+    units = {name: _unit(raw, columns[name], name, written) for name in table if name in columns}
+    return NamedTable(raw, table, columns, units)
+
+
+def _canonical(
+    raw: RawTable, header: list[str], kind: FileKind, written: FileFormat, problems: list[str]
+) -> list[str]:
+    """The canonical name of each column, "" for one that is passed over."""
+    mapped = {plain(theirs): ours for theirs, ours in written.columns.items()}
+    marks = {plain(quality.column) for quality in written.quality}
+    ours: list[str] = []
+    unknown: list[str] = []
+    for name in header:
+        canonical = _name_of(name, raw, kind, written, mapped)
+        if canonical and canonical in ours:
+            first = header[ours.index(canonical)]
+            if not _passed_over(name, written.ignore) and header.count(name) == 1:
+                problems.append(
+                    f"{raw.path}: the columns {first!r} and {name!r} are both {canonical}, "
+                    "expected one; name the other under `ignore:`."
+                )
+            canonical = ""
+        elif not canonical and not _passed_over(name, written.ignore) and plain(name) not in marks:
+            unknown.append(name)
+        ours.append(canonical)
+    problems += _unknown(raw, unknown, kind)
+    return ours
+
+
+def _name_of(
+    name: str, raw: RawTable, kind: FileKind, written: FileFormat, mapped: Mapping[str, str]
+) -> str:
+    """A column's canonical name: as the region file says, as it stands, or as the file says."""
+    known = (*kind.columns, *DATE_PARTS) if mapped else kind.columns
+    for candidate in (
+        written.columns.get(name) or mapped.get(plain(name)),
+        name,
+        bare(name),
+        raw.meanings.get(name),
+    ):
+        if candidate in known:
+            return str(candidate)
+    return ""
+
+
+def _passed_over(name: str, patterns: Iterable[str]) -> bool:
+    return any(
+        fnmatchcase(word, pattern.lower())
+        for pattern in patterns
+        for word in (name.lower(), plain(name))
+    )
+
+
+def _joined_date(table: pd.DataFrame) -> pd.Series:
+    """Year, month and day as ISO text."""
+    year, month, day = (table[part].astype("str").str.strip() for part in DATE_PARTS)
+    return year + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
+
+
+def _require(
+    raw: RawTable, kind: FileKind, header: list[str], names: list[str], problems: list[str]
+) -> None:
+    for needed in kind.required:
+        if needed not in names:
+            near = next((name for name in header if ALIASES.get(plain(name)) == needed), None)
+            cure = f"rename {near!r}" if near else "add it"
+            problems.append(
+                f"{raw.path}: there is no `{needed}` column, found "
+                f"{', '.join(map(repr, header[:20]))}; {cure}."
+            )
+    if kind is not LOCATIONS and not any(name in VARIABLES or "spread" in name for name in names):
+        problems.append(
+            f"{raw.path}: there is no variable in it, expected one or more of "
+            f"{', '.join(VARIABLES)}; add a column."
+        )
+
+
+def _unknown(raw: RawTable, names: list[str], kind: FileKind) -> list[str]:
+    """A sentence on each column whose meaning can be guessed, one on all others together."""
+    sentences, others = [], []
+    for name in names:
+        if not name:
+            sentences.append(
+                f"{raw.path}: the header has an empty field; name the column or take it out."
+            )
+        elif near := suggestion(name, kind):
+            sentences.append(
+                f"{raw.path}: unknown column {name!r}, did you mean {near!r}? Rename it."
+            )
+        else:
+            others.append(name)
+    if others:
+        shown = ", ".join(map(repr, others[:12])) + (", ..." if len(others) > 12 else "")
+        word = "column" if len(others) == 1 else "columns"
+        it = "it" if len(others) == 1 else "them"
+        sentences.append(
+            f"{raw.path}: unknown {word} {shown}, expected one of {', '.join(kind.columns)}; "
+            f"rename {it}, take {it} out or name {it} under `ignore:`."
+        )
+    return sentences
+
+
+def suggestion(name: str, kind: FileKind) -> str | None:
+    """The column that a name may mean."""
+    word = plain(name)
+    alias = ALIASES.get(word) or ALIASES.get(word.replace(" ", "_"))
+    if alias in kind.columns:
+        return alias
+    long = [column for column in kind.columns if len(column) > 4]
+    near = difflib.get_close_matches(word.replace(" ", "_"), long, n=1, cutoff=0.75)
+    return near[0] if near else None
+
+
+def _unit(raw: RawTable, theirs: str, ours: str, written: FileFormat) -> str | None:
+    """The unit of a column: as the region file says, as the file says, or None."""
+    given = {plain(name): unit for name, unit in written.units.items()}
+    for name in (theirs, plain(theirs), ours):
+        unit = written.units.get(name) or given.get(name)
+        if unit:
+            return unit
+    return raw.units.get(theirs)
+
+
+def place_columns(table: pd.DataFrame) -> list[str]:
+    """The columns that tell of the place, where they are columns of a record."""
+    return [name for name in OF_PLACES if name in table]
+
+
