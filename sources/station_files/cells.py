@@ -89,7 +89,9 @@ def at_places(
         usable = np.where(has_values, away, np.inf)
         cell = np.unravel_index(int(np.argmin(usable)), usable.shape)
         if not usable[cell] <= within_km:
-            problems.append(_too_far(path, str(place.location), away, usable, within_km))
+            swapped = distance_km(points.latitude, points.longitude, place.longitude, place.latitude)
+            cure = "its latitude and longitude seem to be swapped" if swapped.min() <= within_km else ""
+            problems.append(_too_far(path, str(place.location), away, usable, within_km, cure))
         chosen.append(tuple(int(part) for part in cell))
     if problems:
         raise FilesRefused(problems)
@@ -132,11 +134,12 @@ def _needs_places(path: Path, points: Points) -> str:
 
 
 def _too_far(
-    path: Path, location: str, away: np.ndarray, usable: np.ndarray, within_km: float
+    path: Path, location: str, away: np.ndarray, usable: np.ndarray, within_km: float, cure: str
 ) -> str:
     nearest = float(np.min(usable)) if np.isfinite(usable).any() else float(np.min(away))
     what = "the nearest cell with a value" if nearest > float(np.min(away)) else "the nearest cell"
     return (
         f"{path}: {what} is {nearest:,.0f} km from {location}, expected at most {within_km:g} km; "
-        "mend the place's coordinates, take a grid that covers it, or set `within_km:`."
+        + (cure or "mend the place's coordinates, take a grid that covers it, or set `within_km:`")
+        + "."
     )

@@ -78,7 +78,7 @@ def _numbers(
         return nothing
     values = _parsed(column, written)
     bad = values.isna() & column.notna()
-    if _is_text(column):
+    if bad.any() and _is_text(column):
         marks = {str(mark).lower() for mark in written.missing} | MISSING
         bad &= ~column.str.lower().isin(marks)
     if bad.any():

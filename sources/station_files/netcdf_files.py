@@ -143,7 +143,7 @@ def _dataset(
     places: pd.DataFrame | None,
 ) -> xr.Dataset:
     """The part of a file that is wanted, in memory, dimensions in canonical names and labelled."""
-    dataset = _with_time(opened, kind, written)
+    dataset = _with_station_names(_with_time(opened, kind, written))
     time = next((key for key in kind.required if key in dataset.dims), None)
     if time is not None:
         dataset = dataset.drop_vars(
@@ -152,7 +152,6 @@ def _dataset(
     bounds = {dataset[name].attrs.get("bounds") for name in dataset.coords}
     dataset = dataset.drop_vars([name for name in dataset.data_vars if name in bounds])
     dataset = _without_versions(dataset)
-    dataset = _with_station_names(dataset)
     points = points_of(dataset)
     dataset = _squeezed(dataset, points, kind)
     if points is not None:
