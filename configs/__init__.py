@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from configs.remarks import Remark, as_remark, text
+from configs.validation import sentence_of
 from configs.yaml_files import YamlError, read_yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -345,7 +346,9 @@ def load_region(name: str | Path) -> Region:
     except YamlError as error:
         raise ConfigError(f"region file {path}: {error}") from None
     if not isinstance(found, dict):
-        what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), str(found)[:40])
+        what = {type(None): "nothing", list: "a list", str: "text"}.get(
+            type(found), str(found)[:40]
+        )
         raise ConfigError(
             f"region file {path}: found {what}, expected keys such as name, title and sources;"
             " see regions/tunis.yaml."
@@ -358,7 +361,7 @@ def load_region(name: str | Path) -> Region:
             }
         )
     except ValidationError as error:
-        raise ConfigError(f"region file {path}: {_sentence(error)}") from None
+        raise ConfigError(f"region file {path}: {sentence_of(error, Region)}") from None
     if "path" in found:
         raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
     if path.resolve().parent == REGIONS and region.name != path.stem:
@@ -367,56 +370,3 @@ def load_region(name: str | Path) -> Region:
             " the file."
         )
     return region
-
-
-# What pydantic's error types ask for, in a reader's words; for the others its own words do.
-_EXPECTED = {
-    "string_type": "text; put it in quotes",
-    "tuple_type": "a list such as [one, another]",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-    "string_pattern_mismatch": "small letters, digits and hyphens such as my-town",
-    "too_short": "more values",
-    "too_long": "fewer values",
-    "string_too_short": "some text",
-    "string_too_long": "a shorter text",
-    "multiple_of": "hours in quarters of an hour such as 5.75",
-}
-
-
-def options_sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """What is wrong with options that are read into ``model``, in a reader's words."""
-    return " ".join(_part(item, {1: model}) for item in error.errors())
-
-
-def _sentence(error: ValidationError) -> str:
-    inner: dict[str, type[BaseModel]] = {"issuer": Issuer, "schedule": Schedule}
-    return " ".join(
-        _part(item, {1: Region, 2: inner.get(str(item["loc"][0]) if item["loc"] else "", Schedule)})
-        for item in error.errors()
-    )
-
-
-def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:
-    """One thing that is wrong: where, what was found, what was expected.
-
-    ``models``: whose keys stand how deep in the file.
-    """
-    steps = [str(step) for step in item["loc"] if step != "[key]"]
-    where = ".".join(steps)
-    if item["type"] == "extra_forbidden":
-        known = sorted(set(models.get(len(steps), Location).model_fields) - {"path"})
-        near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
-        return f"unknown key {where!r}, " + (
-            f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
-        )
-    if item["type"] == "missing":
-        if isinstance(item["loc"][-1], int):
-            return f"{'.'.join(steps[:-1])}: found {list(item['input'])}, expected more values."
-        return f"the key {where!r} is missing, add it."
-    if item["type"] == "value_error":
-        return f"{where}: {item['msg'].removeprefix('Value error, ')}.".removeprefix(": ")
-    expected = _EXPECTED.get(item["type"]) or re.sub(
-        r", (unable|input) .*", "", item["msg"]
-    ).removeprefix("Input should be ")
-    return f"{where}: found {item['input']!r}, expected {expected}."

@@ -69,11 +69,12 @@ class _Loader(yaml.SafeLoader):
 def _limit_depth(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, _Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise YamlError(
-                f"line {event.start_mark.line + 1}: found more than {MAX_DEPTH} levels, expected a "
+                f"line {line}: found more than {MAX_DEPTH} levels, expected a "
                 "few; mend the indentation or the brackets."
             )
 

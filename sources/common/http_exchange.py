@@ -65,9 +65,7 @@ def open_client(policy: RetryPolicy) -> httpx.Client:
     """A client that follows no redirect by itself."""
     headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
     patience = httpx.Timeout(policy.timeout, connect=min(policy.connect, policy.timeout))
-    return httpx.Client(
-        timeout=patience, follow_redirects=False, verify=_trust(), headers=headers
-    )
+    return httpx.Client(timeout=patience, follow_redirects=False, verify=_trust(), headers=headers)
 
 
 @cache

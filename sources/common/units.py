@@ -73,7 +73,8 @@ UNITS = (
           "|degrees_celsius|degree celsius|degrees celsius|deg C|deg_C|degrees C|℃"),
     _unit("temperature", "1", "K|KEL|kelvin|Kelvin|degK|°K|degrees K", offset="-273.15"),
     _unit("temperature", "5/9", "[degF]|degF|FAH|°F|ºF|F|fahrenheit|Fahrenheit|degree_Fahrenheit"
-          "|degree Fahrenheit|degrees Fahrenheit|degree_fahrenheit|degrees F|deg F|℉", offset="-160/9"),
+          "|degree Fahrenheit|degrees Fahrenheit|degree_fahrenheit|degrees F|deg F|℉",
+          offset="-160/9"),
     # Length, and depth of water: base mm.
     _unit("length", "1", "mm|MMT|millimeter|millimetre|millimeters|millimetres"),
     _unit("length", "1", "kg m-2|kg/m2|kg.m-2|kg/m^2|L/m2|l/m2|L.m-2|l.m-2|L m-2", of_sums=True),

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from configs import Region
 from configs.remarks import Remark, as_remark, remark
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.station_files.inbox import Inbox, InboxFile, inbox_of
+from sources.station_files.inbox import Inbox, inbox_of
 from sources.station_files.joining import (
     FileRecord,
     completed,
@@ -35,8 +36,9 @@ from sources.station_files.joining import (
 )
 from sources.station_files.kept import with_stored
 from sources.station_files.kinds import FORECASTS, LOCATIONS, OBSERVATIONS, FilesRefused
-from sources.station_files.options import NAME, files_of
+from sources.station_files.options import NAME
 from sources.station_files.reading import read_file, with_places
+from sources.station_files.templates import files_of
 
 
 def fetch(request: FetchRequest) -> Batch:
@@ -48,11 +50,11 @@ def fetch(request: FetchRequest) -> Batch:
     region, stored = request.region, request.stored
     inbox = inbox_of(region, request.settings, files_of(region))
     problems = list(inbox.problems)
-    listed = listed_locations(region, _tables(inbox.of_kind(LOCATIONS), problems))
+    listed = listed_places(region, inbox, problems)
     if len(problems) > len(inbox.problems) or not inbox.of_kind(OBSERVATIONS):
         raise FilesRefused([*problems, *_problems_of(inbox, listed)])
     records, refused = read_files(inbox, listed)
-    problems += [problem for each in refused.values() for problem in each]
+    problems += [problem for each in refused.values() for problem in each.problems]
     if problems and (stored.observations is None or not _any_observed(inbox, records)):
         raise FilesRefused(problems)
     known = known_ids(region, listed, [each.table for each in records.values()])
@@ -87,33 +89,37 @@ SOURCE = Source(
 
 def read_files(
     inbox: Inbox, listed: pd.DataFrame
-) -> tuple[dict[Path, FileRecord], dict[Path, tuple[str, ...]]]:
+) -> tuple[dict[Path, FileRecord], dict[Path, FilesRefused]]:
     """The records of files of observations and forecasts, and what is wrong with those refused."""
     records: dict[Path, FileRecord] = {}
-    refused: dict[Path, tuple[str, ...]] = {}
+    refused: dict[Path, FilesRefused] = {}
     for file in inbox.files:
         if file.kind is LOCATIONS:
             continue
         try:
             records[file.path] = read_file(file, listed)
         except FilesRefused as error:
-            refused[file.path] = error.problems
+            refused[file.path] = error
     return records, refused
 
 
-def _tables(files: list[InboxFile], problems: list[str]) -> list[pd.DataFrame]:
-    """What files of locations say; what is wrong with them is added to ``problems``."""
+def listed_places(region: Region, inbox: Inbox, problems: list[str]) -> pd.DataFrame:
+    """The locations of the region file and of locations.csv.
+
+    What is wrong with locations.csv is added to ``problems``.
+    """
     tables = []
-    for file in files:
+    for file in inbox.of_kind(LOCATIONS):
         try:
             tables.append(read_file(file, pd.DataFrame()).table)
         except FilesRefused as error:
             problems += error.problems
-    return tables
+    return listed_locations(region, tables)
 
 
 def _problems_of(inbox: Inbox, listed: pd.DataFrame) -> list[str]:
-    return [problem for each in read_files(inbox, listed)[1].values() for problem in each]
+    refused = read_files(inbox, listed)[1]
+    return [problem for each in refused.values() for problem in each.problems]
 
 
 def _any_observed(inbox: Inbox, records: dict[Path, FileRecord]) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from sources.station_files.kinds import FilesRefused
+from configs.geodesy import distance
+from sources.station_files.kinds import FilesRefused, GridWithoutPlaces
 
-EARTH_KM = 6371.0088  # mean radius, IUGG
 LATITUDES = ("latitude", "lat", "nav_lat", "XLAT", "y")
 LONGITUDES = ("longitude", "lon", "nav_lon", "XLONG", "x", "long")
 
@@ -60,16 +60,6 @@ def _coordinate(
     return next((name for name in names if name in candidates), None)
 
 
-def distance_km(
-    latitude: np.ndarray | float, longitude: np.ndarray | float, north: float, east: float
-) -> np.ndarray:
-    """Great-circle distance (km) of points from one point, all in degrees (haversine)."""
-    phi, phi0 = np.radians(latitude), np.radians(north)
-    turn = np.radians(np.asarray(longitude) - east)
-    half = np.sin((phi - phi0) / 2) ** 2 + np.cos(phi) * np.cos(phi0) * np.sin(turn / 2) ** 2
-    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
-
-
 def at_places(
     path: Path, dataset: xr.Dataset, points: Points, places: pd.DataFrame | None, within_km: float
 ) -> xr.Dataset:
@@ -80,24 +70,31 @@ def at_places(
     """
     wanted = pd.DataFrame() if places is None else places.dropna(subset=["latitude", "longitude"])
     if wanted.empty:
-        raise FilesRefused([_needs_places(path, points)])
+        raise _needs_places(path, points)
     has_values = _has_values(dataset, points)
     chosen: list[tuple[int, ...]] = []
     problems = []
     for place in wanted.itertuples():
-        away = distance_km(points.latitude, points.longitude, place.latitude, place.longitude)
+        grid = points.latitude, points.longitude
+        away = distance(grid, (place.latitude, place.longitude))
         usable = np.where(has_values, away, np.inf)
         cell = np.unravel_index(int(np.argmin(usable)), usable.shape)
         if not usable[cell] <= within_km:
-            swapped = distance_km(points.latitude, points.longitude, place.longitude, place.latitude)
-            cure = "its latitude and longitude seem to be swapped" if swapped.min() <= within_km else ""
+            swapped = distance(grid, (place.longitude, place.latitude))
+            cure = (
+                "its latitude and longitude seem to be swapped"
+                if swapped.min() <= within_km
+                else ""
+            )
             problems.append(_too_far(path, str(place.location), away, usable, within_km, cure))
         chosen.append(tuple(int(part) for part in cell))
     if problems:
         raise FilesRefused(problems)
     labels = np.array(wanted["location"].tolist(), dtype=object)
     index = {
-        dim: xr.DataArray([cell[axis] for cell in chosen], dims="location", coords={"location": labels})
+        dim: xr.DataArray(
+            [cell[axis] for cell in chosen], dims="location", coords={"location": labels}
+        )
         for axis, dim in enumerate(points.dims)
     }
     drop = [*points.names, *(dim for dim in points.dims if dim in dataset.coords)]
@@ -105,31 +102,39 @@ def at_places(
 
 
 def _has_values(dataset: xr.Dataset, points: Points) -> np.ndarray:
-    """Which cells have any value, looked for on some days: the sea of a grid of the land has none."""
+    """Which cells have a value on any of some days: in a grid of the land the sea has none."""
     known = np.ones(points.latitude.shape, bool)
     gridded = [
-        variable for variable in dataset.data_vars.values() if set(points.dims) <= set(variable.dims)
+        variable
+        for variable in dataset.data_vars.values()
+        if set(points.dims) <= set(variable.dims)
     ]
     for variable in gridded[:1]:
         others = [dim for dim in variable.dims if dim not in points.dims]
         some = variable.isel(
-            {dim: np.unique(np.linspace(0, variable.sizes[dim] - 1, 24).astype(int)) for dim in others}
+            {
+                dim: np.unique(np.linspace(0, variable.sizes[dim] - 1, 24).astype(int))
+                for dim in others
+            }
         )
         known = some.notnull().any(others).transpose(*points.dims).values
     return known if known.any() else np.ones(points.latitude.shape, bool)
 
 
-def _needs_places(path: Path, points: Points) -> str:
+def _needs_places(path: Path, points: Points) -> GridWithoutPlaces:
     east = (np.asarray(points.longitude) + 180) % 360 - 180
+    latitude, longitude = float(points.latitude.mean()), float(east.mean())
     box = (
         f"{points.latitude.min():g} to {points.latitude.max():g} degrees north, {east.min():g} to "
         f"{east.max():g} degrees east"
     )
-    return (
+    return GridWithoutPlaces(
         f"{path}: it is a grid ({box}), and the region file names no place with a latitude and a "
         "longitude, expected one at least; add `locations: [{id: my-town, latitude: "
-        f"{points.latitude.mean():.4g}, longitude: {east.mean():.4g}}}]` with your own, and each "
-        "gets its nearest cell."
+        f"{latitude:.4g}, longitude: {longitude:.4g}}}]` with your own, and each gets its nearest "
+        "cell.",
+        latitude,
+        longitude,
     )
 
 

@@ -47,9 +47,7 @@ def typed(
     return columns
 
 
-def _tell(
-    table: NamedTable, name: str, bad: pd.Series, expected: str, problems: list[str]
-) -> None:
+def _tell(table: NamedTable, name: str, bad: pd.Series, expected: str, problems: list[str]) -> None:
     """Adds a sentence on the first of the bad cells of a column."""
     rows = np.flatnonzero(bad.to_numpy())
     text = str(table.table[name].iloc[int(rows[0])])
@@ -64,9 +62,7 @@ def _is_text(column: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(column.dtype)
 
 
-def _numbers(
-    table: NamedTable, name: str, written: FileFormat, problems: list[str]
-) -> pd.Series:
+def _numbers(table: NamedTable, name: str, written: FileFormat, problems: list[str]) -> pd.Series:
     """A column of numbers in its canonical unit; what stands for missing is NaN."""
     column = table.table[name]
     nothing = pd.Series(np.nan, index=column.index)
@@ -114,7 +110,7 @@ def _tell_no_numbers(
         expected = f"expected a number; a trace is 0, write `trace: {{{mark}: 0}}` for this file"
         _tell(table, name, traces, expected, problems)
     if commas.any():
-        _tell(table, name, commas, "expected a decimal point, or `decimal: \",\"`", problems)
+        _tell(table, name, commas, 'expected a decimal point, or `decimal: ","`', problems)
     for mark in texts[bad & ~traces & ~commas].unique()[:3]:
         expected = "expected a number, or nothing where it is missing"
         _tell(table, name, bad & (texts == mark), expected, problems)
@@ -177,9 +173,7 @@ def _whole_numbers(table: NamedTable, name: str, problems: list[str]) -> pd.Seri
     return values.where(~bad, 0).astype("int64")
 
 
-def _days(
-    table: NamedTable, name: str, written: FileFormat, problems: list[str]
-) -> pd.Series:
+def _days(table: NamedTable, name: str, written: FileFormat, problems: list[str]) -> pd.Series:
     """A column of days: ISO text, text in the format's own order, or times.
 
     Midnight is a day, and so is one hour around noon that is the same for all.
@@ -189,9 +183,7 @@ def _days(
     if written.date_format and not pd.api.types.is_datetime64_any_dtype(column):
         times = pd.to_datetime(plain_text, format=written.date_format, errors="coerce")
     else:
-        shaped = plain_text.str.fullmatch(
-            r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
-        )
+        shaped = plain_text.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
         times = pd.to_datetime(plain_text.where(shaped), format="ISO8601", errors="coerce")
     days = times.dt.normalize()
     hours = (times - days).dropna()
@@ -201,8 +193,10 @@ def _days(
     if bad.any():
         shown = plain_text[bad].iloc[0]
         hour = re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", shown)
-        like = f"a date such as 2001-01-31{' (' + written.date_format + ')' if written.date_format else ''}"
-        expected = f"expected {like}" + (" without an hour or a zone, one row a day" if hour else "")
+        order = f" ({written.date_format})" if written.date_format else ""
+        expected = f"expected a date such as 2001-01-31{order}" + (
+            " without an hour or a zone, one row a day" if hour else ""
+        )
         _tell(table, name, bad, expected, problems)
     return days.astype("datetime64[us]")
 

@@ -27,7 +27,11 @@ MAX_BYTES = 2_000_000_000
 MAX_FIELD = 10_000  # characters of a cell
 SHOWN_ABOVE = 200  # lines among which the header is looked for
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def read_csv(path: Path, kind: FileKind, written: FileFormat) -> RawTable:
@@ -246,9 +250,7 @@ def _line(text: str, separator: str, row: int) -> int:
     return reader.line_num
 
 
-def _without_empty_ends(
-    header: list[str], frame: pd.DataFrame
-) -> tuple[list[str], pd.DataFrame]:
+def _without_empty_ends(header: list[str], frame: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     """Without nameless columns at the end that hold nothing, as spreadsheets leave them."""
     count = len(header)
     while count > 1 and not header[count - 1] and (frame.iloc[:, count - 1] == "").all():

@@ -1,4 +1,4 @@
-"""A file's columns by the names of the variables table, or what to do about those that have none."""
+"""A file's columns by their canonical names, and what to do about those that have none."""
 
 from __future__ import annotations
 
@@ -10,59 +10,10 @@ from fnmatch import fnmatchcase
 import pandas as pd
 
 from data_contracts.variables import VARIABLES
+from sources.station_files.aliases import ALIASES
 from sources.station_files.kinds import LOCATIONS, OF_PLACES, FileKind, RawTable
 from sources.station_files.options import DATE_PARTS, FileFormat
 from sources.station_files.templates import bare, plain
-
-# Names people give these columns, to suggest the canonical one.
-ALIASES = {
-    **dict.fromkeys(
-        ("tmax", "tx", "tasmax", "t_max", "temp_max", "max_temp", "maxtemp", "tempmax", "maximum_temperature",
-         "temperature_max", "max_temperature", "txk", "mx2t", "temperature_2m_max", "tmaxc", "tmpmax",
-         "maximum temperature", "high", "temperatura_maxima", "temp_maxima", "max"),
-        "air_temperature_max"),
-    **dict.fromkeys(
-        ("tmin", "tn", "tasmin", "t_min", "temp_min", "min_temp", "mintemp", "tempmin", "minimum_temperature",
-         "temperature_min", "min_temperature", "tnk", "mn2t", "temperature_2m_min", "tminc", "tmpmin",
-         "minimum temperature", "low", "temperatura_minima", "temp_minima", "min"),
-        "air_temperature_min"),
-    **dict.fromkeys(
-        ("tmean", "tavg", "temperature", "tg", "tas", "tm", "temp", "t2m", "tmed", "tmk", "meantemp", "mean_temp",
-         "mean_temperature", "avg_temp", "temp_mean", "temperature_mean", "temperature_2m_mean"),
-        "air_temperature_mean"),
-    **dict.fromkeys(
-        ("rain", "rainfall", "prcp", "precip", "pr", "rr", "tp", "ppt", "pluie", "prec", "precipitacion", "rsk",
-         "precipitations", "precipitation_sum", "precipitation_total", "total_precipitation", "rain_mm",
-         "precip_total", "lluvia", "niederschlag", "p", "rain_sum"),
-        "precipitation"),
-    **dict.fromkeys(
-        ("et0", "pet", "eto", "etp", "evapotranspiration", "et0_fao_evapotranspiration", "etpmon"),
-        "potential_evapotranspiration"),
-    **dict.fromkeys(
-        ("rh", "humidity", "hurs", "hu", "rhum", "relhum", "rel_humidity", "humidite", "rhmean", "um", "hrmedia"),
-        "relative_humidity"),
-    **dict.fromkeys(
-        ("wind", "ws", "wspd", "windspeed", "wind_speed_mean", "sfcwind", "fg", "ff", "ffm", "velmedia", "awnd",
-         "wdsp", "wind_speed_10m_mean"),
-        "wind_speed"),
-    **dict.fromkeys(
-        ("radiation", "rsds", "srad", "ssrd", "solar_radiation", "swdown", "qq", "shortwave_radiation_sum", "rs"),
-        "surface_downwelling_shortwave"),
-    **dict.fromkeys(("discharge", "flow", "q", "streamflow", "qobs", "runoff", "debit"), "river_discharge"),
-    **dict.fromkeys(("level", "stage", "water_level", "gauge_height"), "river_level"),
-    **dict.fromkeys(("pressure", "ps", "station_pressure", "sp", "stp"), "air_pressure"),
-    **dict.fromkeys(("soil_moisture_mean", "sm", "swvl1", "vwc"), "soil_moisture"),
-    **dict.fromkeys(
-        ("date", "day", "datetime", "timestamp", "valid_time", "fecha", "datum", "dates", "mess_datum", "yyyymmdd",
-         "obs_date", "valid", "time_utc", "date_time", "data", "jour", "aaaammjj"),
-        "time"),
-    **dict.fromkeys(
-        ("station", "site", "id", "station_id", "stationid", "staid", "stn", "indicativo", "num_poste",
-         "stations_id", "location_id", "site_no", "gauge_id", "station_name", "place", "commune", "code"),
-        "location"),
-    "lat": "latitude", "lon": "longitude", "lng": "longitude", "long": "longitude", "altitude": "elevation",
-    "alt": "elevation", "elev": "elevation", "lead_time": "lead_days", "lead": "lead_days",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,9 +33,11 @@ class NamedTable:
 def named(raw: RawTable, kind: FileKind, written: FileFormat, problems: list[str]) -> NamedTable:
     """The table's columns by their canonical names; what is wrong is added to ``problems``."""
     header = [str(name) for name in raw.table]
-    for name in dict.fromkeys(header):
-        if name and header.count(name) > 1:
-            problems.append(f"{raw.path}: the column {name!r} stands twice; take one out.")
+    problems += [
+        f"{raw.path}: the column {name!r} stands twice; take one out."
+        for name in dict.fromkeys(header)
+        if name and header.count(name) > 1
+    ]
     ours = _canonical(raw, header, kind, written, problems)
     columns = {ours[i]: name for i, name in enumerate(header) if ours[i]}
     table = pd.DataFrame(
@@ -95,8 +48,12 @@ def named(raw: RawTable, kind: FileKind, written: FileFormat, problems: list[str
         table["time"] = _joined_date(table)
         columns["time"] = ", ".join(columns[part] for part in DATE_PARTS)
     table = table.drop(columns=[part for part in DATE_PARTS if part in table])
-    _require(raw, kind, header, list(table), problems)
-    units = {name: _unit(raw, columns[name], name, written) for name in table if name in columns}
+    _require(raw, kind, header, list(map(str, table)), problems)
+    units = {
+        name: _unit(raw, columns[name], name, written)
+        for name in map(str, table)
+        if name in columns
+    }
     return NamedTable(raw, table, columns, units)
 
 
@@ -201,7 +158,7 @@ def _unknown(raw: RawTable, names: list[str], kind: FileKind) -> list[str]:
 def suggestion(name: str, kind: FileKind) -> str | None:
     """The column that a name may mean."""
     word = plain(name)
-    alias = ALIASES.get(word) or ALIASES.get(word.replace(" ", "_"))
+    alias = ALIASES.get(word.replace(" ", "_"))
     if alias in kind.columns:
         return alias
     long = [column for column in kind.columns if len(column) > 4]
@@ -222,5 +179,3 @@ def _unit(raw: RawTable, theirs: str, ours: str, written: FileFormat) -> str | N
 def place_columns(table: pd.DataFrame) -> list[str]:
     """The columns that tell of the place, where they are columns of a record."""
     return [name for name in OF_PLACES if name in table]
-
-

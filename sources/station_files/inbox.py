@@ -11,8 +11,9 @@ from configs import Region, RiskError, Settings
 from sources.station_files.csv_files import read_csv
 from sources.station_files.kinds import FORECASTS, LOCATIONS, OBSERVATIONS, FileKind, RawTable
 from sources.station_files.netcdf_files import read_netcdf
-from sources.station_files.options import FileFormat, format_of
+from sources.station_files.options import FileFormat
 from sources.station_files.parquet_files import read_parquet
+from sources.station_files.templates import format_of
 
 READERS: dict[str, Callable[..., RawTable]] = {
     ".csv": read_csv,
@@ -72,9 +73,7 @@ def inbox_of(region: Region, settings: Settings, formats: Mapping[str, FileForma
     folder = region.inbox_path(settings)
     if not folder.is_dir():
         what = "is a file, expected a folder" if folder.is_file() else "does not exist"
-        raise RiskError(
-            f"region {region.name!r}: the inbox {folder} {what}; {_cure(region)}."
-        )
+        raise RiskError(f"region {region.name!r}: the inbox {folder} {what}; {_cure(region)}.")
     files: list[InboxFile] = []
     passed_over: list[Path] = []
     problems: list[str] = []
@@ -109,9 +108,7 @@ def _link_problem(path: Path, folder: Path) -> str | None:
     """A sentence on a link that leads out of the inbox, or nowhere."""
     if not path.is_symlink() or path.resolve().is_relative_to(folder.resolve()):
         return None
-    return (
-        f"{path}: it is a link out of the inbox, expected a file; put the file itself there."
-    )
+    return f"{path}: it is a link out of the inbox, expected a file; put the file itself there."
 
 
 def kind_of(name: str) -> FileKind:

@@ -25,7 +25,11 @@ def with_stored(table: pd.DataFrame, stored: StoredRecord, kind: FileKind) -> pd
 def _rows(dataset: xr.Dataset, kind: FileKind) -> pd.DataFrame:
     """A stored record as the rows of a file's table."""
     variables = [name for name in VARIABLES if name in dataset]
-    dims = [dim for dim in ("time", "init_time", "lead_time", "location", "member") if dim in dataset.dims]
+    dims = [
+        dim
+        for dim in ("time", "init_time", "lead_time", "location", "member")
+        if dim in dataset.dims
+    ]
     table = dataset[variables].to_dataframe(dim_order=dims).reset_index()
     table["location"] = table["location"].astype("str")
     if kind is FORECASTS:

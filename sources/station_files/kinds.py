@@ -64,6 +64,14 @@ class FilesRefused(RiskError):
         super().__init__(shown + rest)
 
 
+class GridWithoutPlaces(FilesRefused):
+    """A grid where no place has coordinates. ``latitude``, ``longitude``: of its middle."""
+
+    def __init__(self, problem: str, latitude: float, longitude: float) -> None:
+        super().__init__([problem])
+        self.latitude, self.longitude = round(latitude, 3), round(longitude, 3)
+
+
 @dataclass(frozen=True)
 class RawTable:
     """A file's table as it stands there: trimmed text, or the format's own numbers and times.

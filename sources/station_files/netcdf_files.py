@@ -50,7 +50,10 @@ def read_netcdf(
     try:
         refuse_outside_data(path)
         with xr.open_dataset(
-            path, engine="h5netcdf" if _is_hdf5(path) else "scipy", decode_coords="all", decode_timedelta=False
+            path,
+            engine="h5netcdf" if _is_hdf5(path) else "scipy",
+            decode_coords="all",
+            decode_timedelta=False,
         ) as opened:
             dataset = _dataset(path, opened, kind, written, places)
     except FilesRefused:
@@ -159,7 +162,10 @@ def _dataset(
     size = max((dataset[name].size for name in dataset.data_vars), default=0)
     if size > MAX_CELLS:
         raise FilesRefused(
-            [f"{path}: found {size:,} values of a variable, expected at most {MAX_CELLS:,}; cut it."]
+            [
+                f"{path}: found {size:,} values of a variable, expected at most "
+                f"{MAX_CELLS:,}; cut it."
+            ]
         )
     return _in_our_calendar(dataset.load(), time)
 
@@ -172,7 +178,8 @@ def _with_time(dataset: xr.Dataset, kind: FileKind, written: FileFormat) -> xr.D
     described = [
         str(name)
         for name in dataset.coords
-        if dataset[name].attrs.get("standard_name") == "time" or dataset[name].attrs.get("axis") == "T"
+        if dataset[name].attrs.get("standard_name") == "time"
+        or dataset[name].attrs.get("axis") == "T"
     ]
     for name in (*mapped, *described, *TIMES):
         if name in dataset.dims:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import codecs
 import difflib
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from configs import Region
 from data_contracts.batch import LOCATION_COLUMNS
 from data_contracts.variables import VARIABLES
-from sources.common.options import options_of
 from sources.common.units import UnknownUnit, scaled_conversion
 
 NAME = "station_files"
@@ -71,15 +68,15 @@ class FileFormat(_Strict):
     units: dict[str, str] = {}
     missing: Marks = ()
     trace: dict[str, float] = {}
-    separator: str | None = Field(None, min_length=1, max_length=1)
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     encoding: str | None = None
-    skip_rows: int | None = Field(None, ge=0, le=10_000)
+    skip_rows: int | None = Field(default=None, ge=0, le=10_000)
     date_format: str | None = None
     ignore: Texts = ()
     quality: Annotated[tuple[Quality, ...], BeforeValidator(_listed)] = ()
     location: str | None = None
-    within_km: float = Field(25.0, gt=0, le=500)
+    within_km: float = Field(default=25.0, gt=0, le=500)
 
     @field_validator("columns", "units", "trace", mode="before")
     @classmethod
@@ -92,7 +89,9 @@ class FileFormat(_Strict):
         for theirs, ours in value.items():
             if ours.removesuffix("_spread") not in KNOWN:
                 near = difflib.get_close_matches(ours, KNOWN, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(KNOWN)}"
+                hint = (
+                    f"did you mean {near[0]!r}" if near else f"expected one of {', '.join(KNOWN)}"
+                )
                 raise ValueError(f"{theirs}: found {ours!r}, {hint}")
         return value
 
@@ -134,44 +133,3 @@ class StationFilesOptions(_Strict):
     """``files``: a pattern of file names -> how those files are written."""
 
     files: dict[str, FileFormat] = {}
-
-
-def files_of(region: Region) -> dict[str, FileFormat]:
-    """Pattern -> format of the region's station files, each whole: its template filled in.
-
-    Raises ConfigError.
-    """
-    from sources.station_files.templates import with_template
-
-    where = f"region file {region.path}: source_options: {NAME}: files"
-    options = options_of(region, NAME, StationFilesOptions)
-    return {
-        pattern: with_template(given, f"{where}: {pattern}")
-        for pattern, given in options.files.items()
-    }
-
-
-def format_of(name: str, files: dict[str, FileFormat]) -> FileFormat | None:
-    """The format of a file: that of the longest pattern that fits its name; None where none does.
-
-    locations.csv is a plain file unless a pattern is its very name.
-    """
-    fitting = [
-        pattern
-        for pattern in files
-        if fnmatchcase(name.lower(), pattern.lower())
-        and (name.lower() != "locations.csv" or pattern.lower() == "locations.csv")
-    ]
-    return files[max(fitting, key=len)] if fitting else None
-
-
-def unused_patterns(names: list[str], files: dict[str, FileFormat], region: Region) -> list[str]:
-    """A sentence for each pattern that no file's name fits."""
-    return [
-        f"region file {region.path}: source_options: {NAME}: files: {pattern!r} fits no file of "
-        "the inbox, expected one at least; mend the pattern or take it out."
-        for pattern in files
-        if not any(fnmatchcase(name.lower(), pattern.lower()) for name in names)
-    ]
-
-

@@ -74,5 +74,3 @@ def with_places(record: FileRecord) -> FileRecord:
     if len(only) != 1 or len(about) != 1:
         return replace(record, locations=None)
     return replace(record, locations=about.assign(location=only[0]))
-
-

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from configs import ConfigError, options_sentence
+from configs import ConfigError, Region
+from configs.validation import sentence_of
 from configs.yaml_files import read_yaml
-from sources.station_files.options import FileFormat
+from sources.common.options import options_of
+from sources.station_files.options import NAME, FileFormat, StationFilesOptions
 
 FOLDER = Path(__file__).parent / "formats"
 
@@ -86,7 +89,9 @@ def with_template(given: FileFormat, where: str) -> FileFormat:
     template = templates().get(given.format)
     if template is None:
         near = difflib.get_close_matches(given.format, templates(), n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(templates())}."
+        hint = (
+            f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(templates())}."
+        )
         raise ConfigError(f"{where}: format: found {given.format!r}, {hint}")
     base, own = template.written.model_dump(), given.model_dump(exclude_unset=True)
     merged = base | own
@@ -97,7 +102,7 @@ def with_template(given: FileFormat, where: str) -> FileFormat:
     try:
         return FileFormat.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {options_sentence(error, FileFormat)}") from None
+        raise ConfigError(f"{where}: {sentence_of(error, FileFormat)}") from None
 
 
 def recognised(header: Collection[str]) -> str | None:
@@ -108,3 +113,40 @@ def recognised(header: Collection[str]) -> str | None:
         key=lambda name: len(templates()[name].recognise) + bool(templates()[name].any_of),
         default=None,
     )
+
+
+def files_of(region: Region) -> dict[str, FileFormat]:
+    """Pattern -> format of the region's station files, each whole: its template filled in.
+
+    Raises ConfigError.
+    """
+    where = f"region file {region.path}: source_options: {NAME}: files"
+    options = options_of(region, NAME, StationFilesOptions)
+    return {
+        pattern: with_template(given, f"{where}: {pattern}")
+        for pattern, given in options.files.items()
+    }
+
+
+def format_of(name: str, files: dict[str, FileFormat]) -> FileFormat | None:
+    """The format of a file: that of the longest pattern that fits its name; None where none does.
+
+    locations.csv is a plain file unless a pattern is its very name.
+    """
+    fitting = [
+        pattern
+        for pattern in files
+        if fnmatchcase(name.lower(), pattern.lower())
+        and (name.lower() != "locations.csv" or pattern.lower() == "locations.csv")
+    ]
+    return files[max(fitting, key=len)] if fitting else None
+
+
+def unused_patterns(names: list[str], files: dict[str, FileFormat], region: Region) -> list[str]:
+    """A sentence for each pattern that no file's name fits."""
+    return [
+        f"region file {region.path}: source_options: {NAME}: files: {pattern!r} fits no file of "
+        "the inbox, expected one at least; mend the pattern or take it out."
+        for pattern in files
+        if not any(fnmatchcase(name.lower(), pattern.lower()) for name in names)
+    ]

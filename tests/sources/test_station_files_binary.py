@@ -167,7 +167,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "strange unit": ({"o.nc": grid(precipitation="furlong")}, "precipitation comes in 'furlong', expected mm or one of mm, cm, .*give the right"),
     "no unit": ({"o.nc": grid(precipitation=None)}, "precipitation has no `units` attribute, expected mm; add it"),
     "unknown variable": ({"o.nc": grid(TABLE.rename(columns={"precipitation": "pr"}))}, "unknown column 'pr', did you mean"),
-    "a grid": ({"o.nc": grid(TABLE.assign(lat=1.0), ("time", "location", "lat"))}, "unknown dimension 'lat' of 1, expected time, location"),
+    "a slice": ({"o.nc": grid(pd.concat([TABLE.assign(lat=1.0), TABLE.assign(lat=2.0)]), ("time", "location", "lat"))}, "unknown dimension 'lat' of 2, expected time, location"),
     "bare places": ({"o.nc": grid().drop_vars("location")}, "the dimension 'location' has no coordinate"),
     "no time dimension": ({"o.nc": grid().isel(time=0)}, "there is no `time` column|unknown column"),
     "half a lead": ({"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, 0.5])}, "row 2, lead_days: found '0.5', expected a"),
