@@ -110,7 +110,7 @@ def recognised(header: Collection[str]) -> str | None:
     fitting = [name for name, template in templates().items() if template.fits(header)]
     return max(
         fitting,
-        key=lambda name: len(templates()[name].recognise) + bool(templates()[name].any_of),
+        key=lambda name: len(templates()[name].recognise) + 0.5 * bool(templates()[name].any_of),
         default=None,
     )
 
