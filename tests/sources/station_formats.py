@@ -128,6 +128,23 @@ def ecad(record: pd.DataFrame) -> bytes:
     return (preamble + "\r\n".join(lines)).encode("latin-1")
 
 
+def knmi(record: pd.DataFrame) -> bytes:
+    lines = [
+        "# BRON: KONINKLIJK NEDERLANDS METEOROLOGISCH INSTITUUT (KNMI)",
+        "# YYYYMMDD  = Datum (YYYY=jaar MM=maand DD=dag)",
+        "# STN         LON(east)   LAT(north)  ALT(m)      NAME",
+        "# STN,YYYYMMDD,   FG,   TG,   TN,   TX,   RH, EV24,   UG",
+        "",
+    ]
+    for n, (day, row) in enumerate(record.iterrows()):
+        rain = "   -1" if n == 8 else tenths(row.rain)
+        lines.append(
+            f"  260,{day:%Y%m%d},{tenths(row.wind)},{tenths(row.tmean)},{tenths(row.tmin)},{tenths(row.tmax)},"
+            f"{rain},   20,   75"
+        )
+    return "\n".join(lines).encode()
+
+
 def open_meteo(record: pd.DataFrame) -> bytes:
     lines = [
         "latitude,longitude,elevation,utc_offset_seconds,timezone,timezone_abbreviation",
@@ -181,6 +198,7 @@ RAW: dict[str, tuple[str, Callable[[pd.DataFrame], bytes]]] = {
     "meteo-france": ("Q_20_previous-1950-2023_RR-T-Vent.csv", meteo_france),
     "meteostat": ("60338.csv", meteostat),
     "ecad": ("TX_STAID002759.txt", ecad),
+    "knmi": ("etmgeg_260.txt", knmi),
     "open-meteo": ("open-meteo-35.30N2.90W38m.csv", open_meteo),
 }
 """Format -> a file's name as the service gives it, and how its bytes are made of the true record."""
