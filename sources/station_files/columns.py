@@ -176,7 +176,8 @@ def _whole_numbers(table: NamedTable, name: str, problems: list[str]) -> pd.Seri
 def _days(table: NamedTable, name: str, written: FileFormat, problems: list[str]) -> pd.Series:
     """A column of days: ISO text, text in the format's own order, or times.
 
-    Midnight is a day, and so is one hour around noon that is the same for all.
+    Midnight is a day, and so is one hour around noon that is the same for all. Of a file with
+    ``hours`` the times.
     """
     column = table.table[name]
     plain_text = column.astype("str").fillna("").str.removesuffix(".0")
@@ -189,6 +190,8 @@ def _days(table: NamedTable, name: str, written: FileFormat, problems: list[str]
     hours = (times - days).dropna()
     if len(hours) and hours.nunique() == 1 and NOON[0] <= hours.iloc[0] <= NOON[1]:
         times = days
+    if written.hours and name == "time":
+        days = times
     bad = times.isna() | (times != days)
     if bad.any():
         shown = plain_text[bad].iloc[0]

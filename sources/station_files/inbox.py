@@ -30,11 +30,15 @@ UNREADABLE_FORMATS = frozenset(
 
 @dataclass(frozen=True)
 class InboxFile:
-    """A file to read: its kind, how it is written where the region file says so."""
+    """A file to read: its kind, how it is written where the region file says so.
+
+    ``offset``: hours of the region's days from UTC.
+    """
 
     path: Path
     kind: FileKind
     written: FileFormat | None
+    offset: float = 0.0
 
     @property
     def reader(self) -> Callable[..., RawTable]:
@@ -84,7 +88,7 @@ def inbox_of(region: Region, settings: Settings, formats: Mapping[str, FileForma
         if wrong := _link_problem(path, folder):
             problems.append(wrong)
         elif suffix in READERS or (written is not None and suffix in TEXTS):
-            files.append(InboxFile(path, kind_of(path.name), written))
+            files.append(InboxFile(path, kind_of(path.name), written, region.day_offset))
         elif suffix in UNREADABLE_FORMATS:
             problems.append(
                 f"{path}: found a {path.suffix} file, expected CSV, Parquet or NetCDF; save it as "

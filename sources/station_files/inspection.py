@@ -57,7 +57,8 @@ def inspect(region: Region, settings: Settings) -> Inspection:
     names = [file.path.name for file in inbox.files] + [path.name for path in inbox.passed_over]
     problems += unused_patterns(names, formats, region)
     places = _places_of_grids(region, list(refused.values()))
-    proposals = _proposals(inbox.files, inbox.passed_over, _with_coordinates(listed, places))
+    listed = _with_coordinates(listed, places)
+    proposals = _proposals(inbox.files, inbox.passed_over, listed, region.day_offset)
     doubts = [_doubt(each) for each in proposals if each.file.path not in refused]
     left = [problem for each in proposals for problem in each.problems]
     return Inspection(
@@ -72,10 +73,10 @@ def inspect(region: Region, settings: Settings) -> Inspection:
 
 
 def _proposals(
-    files: Sequence[InboxFile], passed_over: Sequence[Path], listed: pd.DataFrame
+    files: Sequence[InboxFile], passed_over: Sequence[Path], listed: pd.DataFrame, offset: float
 ) -> list[Proposal]:
     """What to write for files that are refused, in doubt, or passed over though they are known."""
-    texts = [InboxFile(path, kind_of(path.name), None) for path in passed_over]
+    texts = [InboxFile(path, kind_of(path.name), None, offset) for path in passed_over]
     wanted = [file for file in files if file.kind is not LOCATIONS]
     wanted += [file for file in texts if suffix_of(file.path) != ".md" and is_proposable(file)]
     proposals = [propose(file, listed) for file in wanted[:MOST]]

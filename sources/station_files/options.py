@@ -59,8 +59,9 @@ class FileFormat(_Strict):
     texts that stand for no value. ``trace``: a text -> the number it stands for. ``separator``: of
     fields, a blank for any number of blanks. ``skip_rows``: lines above the header.
     ``date_format``: such as DD/MM/YYYY or %d/%m/%Y. ``ignore``: columns that are passed over, * and
-    ? allowed. ``location``: the place that all rows are of. ``within_km``: how far a grid's cell
-    may be from a place.
+    ? allowed. ``location``: the place that all rows are of. ``hours``: the file has times (UTC)
+    within the day, each the ``start`` or the ``end`` of what its values are for; days are made of
+    them. ``within_km``: how far a grid's cell may be from a place.
     """
 
     format: str | None = None
@@ -76,6 +77,7 @@ class FileFormat(_Strict):
     ignore: Texts = ()
     quality: Annotated[tuple[Quality, ...], BeforeValidator(_listed)] = ()
     location: str | None = None
+    hours: Literal["start", "end"] | None = None
     within_km: float = Field(default=25.0, gt=0, le=500)
 
     @field_validator("columns", "units", "trace", mode="before")

@@ -7,7 +7,7 @@ header, dates, decimals, marks of missing values and traces; then the units that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def written_of(keys: Keys) -> FileFormat:
 
 def _read(file: InboxFile, keys: Keys, places: pd.DataFrame) -> FileRecord:
     written = written_of(keys) if keys else None
-    return read_file(InboxFile(file.path, file.kind, written), places)
+    return read_file(replace(file, written=written), places)
 
 
 def _refused(file: InboxFile, keys: Keys, places: pd.DataFrame) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ import pandas as pd
 from sources.station_files.columns import typed
 from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of
 from sources.station_files.header import named, place_columns
+from sources.station_files.hours import days_of_hours, has_hours
 from sources.station_files.inbox import InboxFile, suffix_of
 from sources.station_files.joining import FileRecord
 from sources.station_files.kinds import LOCATIONS, OBSERVATIONS, FilesRefused
@@ -28,6 +29,8 @@ def read_file(file: InboxFile, places: pd.DataFrame) -> FileRecord:
     problems = list(raw.problems)
     table = named(raw, file.kind, written, problems)
     columns = typed(table, file.kind, written, problems)
+    if not problems and written.hours and "time" in columns and has_hours(columns["time"]):
+        columns = days_of_hours(columns, table, written, file.offset, problems)
     if problems:
         raise FilesRefused(problems)
     if written.location is not None and file.kind is not LOCATIONS:

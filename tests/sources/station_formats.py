@@ -92,7 +92,9 @@ def dwd(record: pd.DataFrame) -> bytes:
 
 
 def meteo_france(record: pd.DataFrame) -> bytes:
-    lines = ["NUM_POSTE;NOM_USUEL;LAT;LON;ALTI;AAAAMMJJ;RR;QRR;TN;QTN;HTN;QHTN;TX;QTX;HTX;QHTX;TM;QTM"]
+    lines = [
+        "NUM_POSTE;NOM_USUEL;LAT;LON;ALTI;AAAAMMJJ;RR;QRR;TN;QTN;HTN;QHTN;TX;QTX;HTX;QHTX;TM;QTM"
+    ]
     for n, (day, row) in enumerate(record.iterrows()):
         quality = 2 if n == 7 else 1
         lines.append(
@@ -173,7 +175,9 @@ def era5(record: pd.DataFrame, path: Path, hours: int = 0) -> None:
     cube = {
         name: (
             ("valid_time", "latitude", "longitude"),
-            np.where(nearest, column[:, None, None], column[:, None, None] + 0.01).astype("float32"),
+            np.where(nearest, column[:, None, None], column[:, None, None] + 0.01).astype(
+                "float32"
+            ),
             {"units": unit, "GRIB_stepType": "max"},
         )
         for name, (column, unit) in values.items()

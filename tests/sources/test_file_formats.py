@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from station_formats import DAYS, RAW, era5, true_record
 
@@ -146,6 +147,63 @@ def test_each_place_has_the_nearest_cell_of_era5(tmp_path: Path, hours: int) -> 
     assert runs == 2
     np.testing.assert_allclose(column(batch, "air_temperature_max"), truth["tmax"], atol=1e-3)
     np.testing.assert_allclose(column(batch, "precipitation"), truth["rain"], atol=1e-3)
+
+
+def hourly_era5(path: Path, cumulative: bool = False) -> None:
+    """40 days of hours at the cell of Melilla: 10 to 21.5 degC, 0.5 mm at 6 and 7 UTC, light."""
+    hours = pd.date_range("2001-01-01 01:00", periods=40 * 24, freq="h")  # to midnight of day 40
+    clock = (hours - pd.Timedelta(seconds=1)).hour.to_numpy()  # hour of the day that ends here
+    kelvin = 283.15 + 0.5 * clock
+    rain = np.where((clock == 5) | (clock == 6), 0.0005, 0.0)
+    if cumulative:
+        rain = np.where(clock < 5, 0.0, np.where(clock == 5, 0.0005, 0.001))
+    light = np.where((clock >= 7) & (clock < 17), 1.5e6, 0.0)
+
+    def cube(values: np.ndarray, unit: str):
+        return (("valid_time", "latitude", "longitude"), values[:, None, None], {"units": unit})
+
+    xr.Dataset(
+        {"t2m": cube(kelvin, "K"), "tp": cube(rain, "m"), "ssrd": cube(light, "J m**-2")},
+        {"valid_time": hours, "latitude": [35.25], "longitude": [357.0]},
+    ).to_netcdf(path, engine="h5netcdf")
+
+
+MELILLA = "utc_offset: 0\nlocations: [{id: melilla, latitude: 35.28, longitude: -2.95}]\n"
+
+
+def test_hours_of_era5_are_days_of_the_region(tmp_path: Path) -> None:
+    region = region_with(tmp_path, {}, MELILLA)
+    hourly_era5(tmp_path / "inbox" / "era5.nc")
+    runs, batch = runs_until_taken(region)
+    table = batch.observations
+    assert runs == 2 and len(table) == 40
+    # 24 hours of 10 + 0.5 h: the mean is 10 + 0.5 x 11.5; 10 hours of 1.5 MJ m-2
+    for name, value in (
+        ("air_temperature_max", 21.5),
+        ("air_temperature_min", 10.0),
+        ("air_temperature_mean", 15.75),
+        ("precipitation", 1.0),
+        ("surface_downwelling_shortwave", 15.0),
+    ):
+        np.testing.assert_allclose(table[name], value, atol=1e-3)
+
+
+def test_hours_that_add_up_are_refused(tmp_path: Path) -> None:
+    region = region_with(tmp_path, {}, MELILLA)
+    hourly_era5(tmp_path / "inbox" / "era5.nc", cumulative=True)
+    region = pasted(region, look(region).block)
+    with pytest.raises(RiskError, match="tp adds up from hour to hour, expected what came in each"):
+        fetch(region)
+
+
+def test_hours_of_a_text_are_days_too(tmp_path: Path) -> None:
+    hours = pd.date_range("2001-01-01", periods=72, freq="h")
+    text = "time,t,rain\n" + "".join(f"{hour:%Y-%m-%d %H:%M},{hour.hour},0.1\n" for hour in hours)
+    options = "{columns: {t: air_temperature_mean, rain: precipitation}, hours: start}"
+    more = f"utc_offset: 0\nsource_options: {{station_files: {{files: {{'*.csv': {options}}}}}}}\n"
+    table = fetch(region_with(tmp_path, {"a.csv": text.encode()}, more)).observations
+    assert table["air_temperature_max"].tolist() == [23, 23, 23]
+    np.testing.assert_allclose(table["precipitation"], 2.4)
 
 
 def test_a_grid_in_a_region_without_places_says_which_to_write(tmp_path: Path) -> None:

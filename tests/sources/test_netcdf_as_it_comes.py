@@ -74,9 +74,7 @@ CALENDARS = {
 
 @pytest.mark.parametrize("calendar", CALENDARS)
 @pytest.mark.parametrize("hour", [0, 12])
-def test_days_of_every_calendar_are_those_of_ours(
-    tmp_path: Path, calendar: str, hour: int
-) -> None:
+def test_days_of_every_calendar_are_those_of_ours(tmp_path: Path, calendar: str, hour: int) -> None:
     days = xr.date_range(
         f"2000-02-27T{hour:02d}:00", "2000-03-02T23:00", calendar=calendar, use_cftime=True
     )

@@ -215,7 +215,19 @@ def damaged(content: bytes, seed: int) -> bytes:
             found[at:at] = bytes(chance.randrange(256) for _ in range(size))
         else:
             found[at:at] = chance.choice(
-                [b",", b";", b'"', b"\n", b"\r", b"\0", b"-", b"9" * 400, b"1e999", b"\xff\xfe", b",,"]
+                [
+                    b",",
+                    b";",
+                    b'"',
+                    b"\n",
+                    b"\r",
+                    b"\0",
+                    b"-",
+                    b"9" * 400,
+                    b"1e999",
+                    b"\xff\xfe",
+                    b",,",
+                ]
             )
     return bytes(found)
 
