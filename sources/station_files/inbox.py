@@ -13,6 +13,7 @@ from sources.station_files.kinds import FORECASTS, LOCATIONS, OBSERVATIONS, File
 from sources.station_files.netcdf_files import read_netcdf
 from sources.station_files.options import FileFormat
 from sources.station_files.parquet_files import read_parquet
+from sources.station_files.probing import endless
 from sources.station_files.templates import format_of
 
 READERS: dict[str, Callable[..., RawTable]] = {
@@ -96,6 +97,13 @@ def inbox_of(region: Region, settings: Settings, formats: Mapping[str, FileForma
             )
         else:
             passed_over.append(path)
+    damaged = endless([file.path for file in files if file.reader is read_netcdf])
+    problems += [
+        f"{path}: it cannot be read as NetCDF (opening it does not end or breaks the reader); "
+        "write it anew."
+        for path in damaged
+    ]
+    files = [file for file in files if file.path not in damaged]
     if not any(file.kind is OBSERVATIONS for file in files):
         problems.append(
             f"region {region.name!r}: the inbox {folder} holds no file of observations; "

@@ -6,6 +6,7 @@ no word in the region file. In a calendar that is not ours, days that do not exi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sources.station_files.cells import Points, at_places, points_of
 from sources.station_files.kinds import FileKind, FilesRefused, RawTable, where_of
 from sources.station_files.options import FileFormat
 from sources.station_files.parquet_files import first_line, require_rows, trimmed
+from sources.station_files.probing import is_hdf5
 
 # CF standard names of a variable, besides its own.
 STANDARD_NAMES = {
@@ -49,13 +51,13 @@ def read_netcdf(
     """
     try:
         refuse_outside_data(path)
-        with xr.open_dataset(
-            path,
-            engine="h5netcdf" if _is_hdf5(path) else "scipy",
-            decode_coords="all",
-            decode_timedelta=False,
-        ) as opened:
-            dataset = _dataset(path, opened, kind, written, places)
+        engine: Any = "h5netcdf" if is_hdf5(path) else "scipy"
+        with warnings.catch_warnings():  # of times beyond datetime64, which the contract refuses
+            warnings.simplefilter("ignore", xr.SerializationWarning)
+            with xr.open_dataset(
+                path, engine=engine, decode_coords="all", decode_timedelta=False
+            ) as opened:
+                dataset = _dataset(path, opened, kind, written, places)
     except FilesRefused:
         raise
     except Exception as error:  # readers of NetCDF raise errors of every kind
@@ -99,14 +101,9 @@ def read_netcdf(
     )
 
 
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(8) == b"\x89HDF\r\n\x1a\n"
-
-
 def refuse_outside_data(path: Path) -> None:
     """Raises FilesRefused for an HDF5 file that takes data from other files."""
-    if not _is_hdf5(path):
+    if not is_hdf5(path):
         return
     import h5py
 

@@ -24,8 +24,13 @@ def read_file(file: InboxFile, places: pd.DataFrame) -> FileRecord:
     ``places``: the known locations, with coordinates, for grids. Raises FilesRefused with
     everything that is wrong.
     """
-    written = file.written or self_described(file) or FileFormat()
-    raw = file.raw(written, places)
+    try:
+        written = file.written or self_described(file) or FileFormat()
+        raw = file.raw(written, places)
+    except OSError as error:
+        raise FilesRefused(
+            [f"{file.path}: it cannot be opened ({error.strerror}); let this user read it."]
+        ) from None
     problems = list(raw.problems)
     table = named(raw, file.kind, written, problems)
     columns = typed(table, file.kind, written, problems)
