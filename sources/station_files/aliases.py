@@ -9,16 +9,17 @@ _NAMES = {
     "air_temperature_max": """tmax tx tasmax t_max temp_max max_temp maxtemp tempmax
         maximum_temperature temperature_max
         max_temperature txk mx2t temperature_2m_max tmaxc tmpmax high max
-        temperatura_maxima temp_maxima temp_max_c tmax_c tmax_f""",
+        temperatura_maxima temp_maxima temp_max_c tmax_c tmax_f t2m_max""",
     "air_temperature_min": """tmin tn tasmin t_min temp_min min_temp mintemp tempmin
         minimum_temperature temperature_min
         min_temperature tnk mn2t temperature_2m_min tminc tmpmin low min
-        temperatura_minima temp_minima temp_min_c tmin_c tmin_f""",
+        temperatura_minima temp_minima temp_min_c tmin_c tmin_f t2m_min""",
     "air_temperature_mean": """tmean tavg temperature tg tas tm temp t2m tmed tmk meantemp mean_temp
-        mean_temperature avg_temp temp_mean temperature_mean temperature_2m_mean tmedia""",
+        mean_temperature avg_temp temp_mean temperature_mean temperature_2m_mean tmedia
+        temperature_2m""",
     "precipitation": """rain rainfall prcp precip pr rr tp ppt pluie prec precipitacion rsk lluvia p
         precipitations precipitation_sum precipitation_total total_precipitation rain_mm rain_sum
-        precip_total precip_mm precipitation_mm niederschlag pp""",
+        precip_total precip_mm precipitation_mm niederschlag pp prectotcorr""",
     "potential_evapotranspiration": """et0 pet eto etp evapotranspiration etpmon
         et0_fao_evapotranspiration evspsblpot""",
     "relative_humidity": """rh humidity hurs hu rhum relhum rel_humidity humidite rhmean um hrmedia
@@ -40,5 +41,15 @@ _NAMES = {
     "elevation": "altitude alt elev altitud",
     "lead_days": "lead_time lead",
 }
+
+_PARTS = {
+    "year": "year yr yyyy an anio año jahr annee année",
+    "month": "month mo mm mon mes mois monat",
+    "day": "day dy dd dia día jour tag",
+    "day_of_year": "doy day_of_year jday yday julian_day",
+}
+
+PARTS_OF_DATES = {alias: name for name, aliases in _PARTS.items() for alias in aliases.split()}
+"""Names of columns that are one part of a date, where the others stand beside it."""
 
 ALIASES = {alias: name for name, aliases in _NAMES.items() for alias in aliases.split()}

@@ -26,6 +26,7 @@ from sources.station_files.templates import split_unit, templates
 MAX_BYTES = 2_000_000_000
 MAX_FIELD = 10_000  # characters of a cell
 SHOWN_ABOVE = 200  # lines among which the header is looked for
+READ_FIRST = 1 << 16  # bytes that hold these lines
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -86,6 +87,14 @@ def text_of(path: Path, encoding: str | None = None) -> str:
             [f"{path}: found bytes that are not text; save the file as CSV in UTF-8."]
         )
     return text
+
+
+def first_lines(path: Path) -> list[str]:
+    """The lines of a text file among which its header is, as far as they can be read."""
+    with path.open("rb") as file:
+        content = file.read(READ_FIRST)
+    mark = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    return content.decode(mark, "replace").splitlines()[:SHOWN_ABOVE]
 
 
 def _bytes(path: Path) -> bytes:

@@ -44,10 +44,11 @@ def named(raw: RawTable, kind: FileKind, written: FileFormat, problems: list[str
         {name: raw.table.iloc[:, i] for i in range(len(header)) if (name := ours[i])},
         index=raw.table.index,
     )
-    if "time" not in table and set(DATE_PARTS) <= set(table):
+    parts = [part for part in DATE_PARTS if part in table]
+    if "time" not in table and is_date(parts):
         table["time"] = _joined_date(table)
-        columns["time"] = ", ".join(columns[part] for part in DATE_PARTS)
-    table = table.drop(columns=[part for part in DATE_PARTS if part in table])
+        columns["time"] = ", ".join(columns[part] for part in parts)
+    table = table.drop(columns=parts)
     _require(raw, kind, header, list(map(str, table)), problems)
     units = {
         name: _unit(raw, columns[name], name, written)
@@ -106,10 +107,24 @@ def _passed_over(name: str, patterns: Iterable[str]) -> bool:
     )
 
 
+def is_date(parts: Iterable[str]) -> bool:
+    """Whether parts of a date are a whole one."""
+    there = set(parts)
+    return {"year", "month", "day"} <= there or {"year", "day_of_year"} <= there
+
+
 def _joined_date(table: pd.DataFrame) -> pd.Series:
-    """Year, month and day as ISO text."""
-    year, month, day = (table[part].astype("str").str.strip() for part in DATE_PARTS)
-    return year + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
+    """The parts of a date as ISO text; what is no date as it stands there."""
+    text = {
+        part: table[part].astype("str").str.strip().str.removesuffix(".0")
+        for part in DATE_PARTS
+        if part in table
+    }
+    if "month" in text and "day" in text:
+        return text["year"] + "-" + text["month"].str.zfill(2) + "-" + text["day"].str.zfill(2)
+    joined = text["year"] + "-" + text["day_of_year"].str.zfill(3)
+    days = pd.to_datetime(joined, format="%Y-%j", errors="coerce")
+    return days.dt.strftime("%Y-%m-%d").fillna(joined)
 
 
 def _require(
@@ -157,12 +172,12 @@ def _unknown(raw: RawTable, names: list[str], kind: FileKind) -> list[str]:
 
 def suggestion(name: str, kind: FileKind) -> str | None:
     """The column that a name may mean."""
-    word = plain(name)
-    alias = ALIASES.get(word.replace(" ", "_"))
+    word = plain(name).replace(" ", "_")
+    alias = word if word in kind.columns else ALIASES.get(word)
     if alias in kind.columns:
         return alias
     long = [column for column in kind.columns if len(column) > 4]
-    near = difflib.get_close_matches(word.replace(" ", "_"), long, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(word, long, n=1, cutoff=0.75)
     return near[0] if near else None
 
 

@@ -16,7 +16,7 @@ from data_contracts.variables import VARIABLES
 from sources.common.units import UnknownUnit, scaled_conversion
 
 NAME = "station_files"
-DATE_PARTS = ("year", "month", "day")
+DATE_PARTS = ("year", "month", "day", "day_of_year")
 KEYS = ("time", "location", "init_time", "lead_days", "member")
 KNOWN = (*KEYS, *DATE_PARTS, *LOCATION_COLUMNS[1:], *VARIABLES)
 """What a file's column may be."""
@@ -54,7 +54,8 @@ class FileFormat(_Strict):
 
     ``format``: a format that comes with the project; what stands beside it wins. ``columns``: the
     file's name of a column -> ``time``, ``location``, a variable, or ``name``, ``latitude``,
-    ``longitude``, ``elevation`` of the place; ``year``, ``month`` and ``day`` together are a time.
+    ``longitude``, ``elevation`` of the place; ``year``, ``month`` and ``day``, or ``year`` and
+    ``day_of_year``, together are a time.
     ``units``: the file's name of a column (or the variable) -> its unit. ``missing``: numbers and
     texts that stand for no value. ``trace``: a text -> the number it stands for. ``separator``: of
     fields, a blank for any number of blanks. ``skip_rows``: lines above the header.

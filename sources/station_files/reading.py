@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from sources.station_files.columns import typed
-from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of
+from sources.station_files.csv_files import fields_of, first_lines
 from sources.station_files.header import named, place_columns
 from sources.station_files.hours import days_of_hours, has_hours
 from sources.station_files.inbox import InboxFile, suffix_of
@@ -58,7 +58,7 @@ def self_described(file: InboxFile) -> FileFormat | None:
         for name, template in templates().items()
         if template.self_described
     }
-    for line in text_of(file.path).splitlines()[:SHOWN_ABOVE]:
+    for line in first_lines(file.path):
         for name, written in sure.items():
             if templates()[name].fits(fields_of(line, written.separator or ",")):
                 return written

@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow.parquet
 import xarray as xr
 
-from sources.station_files.columns import MISSING, TRACES
+from sources.station_files.aliases import PARTS_OF_DATES
+from sources.station_files.columns import MISSING, NOON, TRACES
 from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of
-from sources.station_files.header import suggestion
+from sources.station_files.header import is_date, suggestion
 from sources.station_files.kinds import OF_PLACES, FileKind, FilesRefused
 from sources.station_files.options import FileFormat
 from sources.station_files.templates import bare, plain, recognised, split_unit
@@ -56,9 +57,9 @@ class Layout:
             keys["encoding"] = self.encoding
         dates = [n for n in self.header if mapped.get(plain(n)) == "time"]
         for column in dates[:1]:
-            given = date_format(self.rows[column])
-            if given and given != (written.date_format or "%Y-%m-%d"):
-                keys["date_format"] = given
+            given = dates_of(self.rows[column])
+            if given.get("date_format", "%Y-%m-%d") != (written.date_format or "%Y-%m-%d"):
+                keys["date_format"] = given.get("date_format", "%Y-%m-%d")
         keys |= self._marks(numbers, decimal or ".", written)
         return keys
 
@@ -78,9 +79,7 @@ class Layout:
         if decimal == ",":
             keys["decimal"] = ","
         for column in [name for name in self.header if ours[name] in ("time", "init_time")]:
-            given = date_format(self.rows[column])
-            if given and given != "%Y-%m-%d":
-                keys["date_format"] = given
+            keys |= dates_of(self.rows[column])
         return keys | self._marks(used, decimal or ".", FileFormat())
 
     def _decimal(self, names: Sequence[str]) -> str | None:
@@ -92,7 +91,7 @@ class Layout:
     def _date_column(self, kind: FileKind) -> str | None:
         """The column of days, where no name tells it."""
         named = [name for name in self.header if (suggestion(name, kind) or plain(name)) == "time"]
-        if named or {"year", "month", "day"} <= {plain(name) for name in self.header}:
+        if named or parts_in(self.header):
             return None
         return next((name for name in self.header if date_format(self.rows[name])), None)
 
@@ -183,11 +182,9 @@ def mapped_columns(
     columns: dict[str, str] = {}
     ignored: list[str] = []
     there = {bare(name) for name in header if bare(name) in kind.columns}
-    parts = {"year", "month", "day"} <= {plain(name) for name in header}
+    parts = parts_in(header)
     for name in header:
-        ours = "time" if name == dates else suggestion(name, kind)
-        if parts and plain(name) in ("year", "month", "day"):
-            ours = plain(name)
+        ours = "time" if name == dates else parts.get(name) or suggestion(name, kind)
         if bare(name) in kind.columns:
             continue
         if ours and ours not in there and (kind.numbers != OF_PLACES or name):
@@ -199,6 +196,37 @@ def mapped_columns(
     return keys | ({"ignore": ["*"] if len(ignored) > 6 else ignored} if ignored else {})
 
 
+def parts_in(header: Sequence[str]) -> dict[str, str]:
+    """The columns that together are a date: name -> its part; none where they are not whole."""
+    parts: dict[str, str] = {}
+    for name in header:
+        part = PARTS_OF_DATES.get(plain(name))
+        if part and part not in parts.values():
+            parts[name] = part
+    return parts if is_date(parts.values()) else {}
+
+
+def dates_of(cells: pd.Series) -> dict[str, str]:
+    """``date_format`` and ``hours`` of a column of times, where it is not of ISO dates.
+
+    Days that are all stamped at one hour are days: the hour is a part of the format.
+    """
+    given = date_format(cells)
+    if given is None:
+        return {}
+    times = pd.to_datetime(cells, format=given, errors="coerce").dropna()
+    since_midnight = (times - times.dt.normalize()).drop_duplicates()
+    day = next(day for day in sorted(DATE_FORMATS, key=len, reverse=True) if given.startswith(day))
+    if len(since_midnight) > 1:
+        return {"hours": "start"} | ({} if day == "%Y-%m-%d" else {"date_format": given})
+    is_midnight = since_midnight.iloc[0] == pd.Timedelta(0)
+    if day == "%Y-%m-%d" and (is_midnight or NOON[0] <= since_midnight.iloc[0] <= NOON[1]):
+        return {}
+    if not is_midnight:
+        return {"date_format": day + times.iloc[0].strftime(given.removeprefix(day))}
+    return {"date_format": given}
+
+
 def date_format(cells: pd.Series) -> str | None:
     """The order that a column's dates are written in; of several that fit the one without gaps."""
     shown = cells[cells != ""].astype("str").str.removesuffix(".0").head(3_000)
@@ -208,8 +236,8 @@ def date_format(cells: pd.Series) -> str | None:
     for day in DATE_FORMATS:
         for hour in HOURS:
             times = pd.to_datetime(shown, format=day + hour, errors="coerce")
-            if times.notna().mean() > 0.99 and times.dt.year.between(1700, 2199).all():
-                steps = times.drop_duplicates().diff().dt.days
+            if times.notna().mean() > 0.99 and times.dropna().dt.year.between(1700, 2199).all():
+                steps = times.dt.normalize().drop_duplicates().diff().dt.days
                 fitting.append((int((steps == 1).sum()), day + hour))
                 break
     return max(fitting, key=lambda fit: fit[0])[1] if fitting else None

@@ -147,6 +147,19 @@ def knmi(record: pd.DataFrame) -> bytes:
     return "\n".join(lines).encode()
 
 
+def nasa_power(record: pd.DataFrame) -> bytes:
+    preamble = (
+        "-BEGIN HEADER-\nNASA/POWER Source Native Resolution Daily Data\n"
+        "Location: latitude 35.28 longitude -2.95\nThe value for missing source data that cannot be computed: -999\n"
+        "-END HEADER-\n"
+    )
+    lines = ["YEAR,DOY,T2M_MAX,T2M_MIN,PRECTOTCORR,WS10M"]
+    for n, (day, row) in enumerate(record.iterrows()):
+        rain = -999 if n == 6 else row.rain
+        lines.append(f"{day.year},{day.day_of_year},{row.tmax},{row.tmin},{rain},{row.wind}")
+    return (preamble + "\n".join(lines)).encode()
+
+
 def open_meteo(record: pd.DataFrame) -> bytes:
     lines = [
         "latitude,longitude,elevation,utc_offset_seconds,timezone,timezone_abbreviation",
@@ -203,6 +216,7 @@ RAW: dict[str, tuple[str, Callable[[pd.DataFrame], bytes]]] = {
     "meteostat": ("60338.csv", meteostat),
     "ecad": ("TX_STAID002759.txt", ecad),
     "knmi": ("etmgeg_260.txt", knmi),
+    "nasa-power": ("POWER_Point_Daily_20010101_20031231_035d28N_002d95W.csv", nasa_power),
     "open-meteo": ("open-meteo-35.30N2.90W38m.csv", open_meteo),
 }
 """Format -> a file's name as the service gives it, and how its bytes are made of the true record."""

@@ -333,6 +333,12 @@ OTHERS: dict[str, bytes] = {
         "Weather station 7\nexported 2026-11-01\n\nDate,Tmax,Tmin,Rain", "{day:%Y-%m-%d},{t},{n},{r}"
     ),
     "midnights": lines_of("datetime,tmax,tmin,rain", "{day:%Y-%m-%d 00:00:00},{t},{n},{r}"),
+    "year, month, day otherwise": lines_of("YEAR;MO;DY;TMAX;TMIN;PRCP", "{day.year};{day.month};{day.day};{t};{n};{r}"),
+    "days of the year": lines_of("year,doy,tmax,tmin,prcp", "{day.year},{day.day_of_year},{t},{n},{r}"),
+    "read at nine": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d}T09:00,{t},{n},{r}"),
+    "noons": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d} 12:00:00,{t},{n},{r}"),
+    "names in capitals": lines_of("TIME,AIR_TEMPERATURE_MAX,AIR_TEMPERATURE_MIN,PRECIPITATION", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "sep=": lines_of("sep=;\nDate;Tmax;Tmin;Rain", "{day:%d/%m/%Y};{t};{n};{r}"),
     "other columns": lines_of("date,tmax,tmin,rain,quality,sunshine hours", "{day:%Y-%m-%d},{t},{n},{r},A,7"),
 }  # fmt: skip
 
