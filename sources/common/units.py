@@ -124,6 +124,11 @@ UNITS = (
 _BY_SPELLING = {spelling: unit for unit in UNITS for spelling in unit.spellings}
 
 
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit of any quantity."""
+    return text.strip() in _BY_SPELLING
+
+
 def conversions(units: str, of_sums: bool) -> dict[str, Conversion]:
     """Spelling -> how to bring a value in that unit to ``units``; ``units`` itself always is.
 

@@ -1,6 +1,6 @@
 """Names that people give columns -> the name here: to suggest one, never to take one unasked.
 
-Small letters, a blank is an underscore.
+Small letters without accents, a blank is an underscore.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _NAMES = {
 }
 
 _PARTS = {
-    "year": "year yr yyyy an anio año jahr annee année",
+    "year": "year yr yyyy an anio jahr annee",
     "month": "month mo mm mon mes mois monat",
-    "day": "day dy dd dia día jour tag",
+    "day": "day dy dd dia jour tag",
     "day_of_year": "doy day_of_year jday yday julian_day",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import xarray as xr
 from configs.geodesy import distance
 from sources.station_files.kinds import FilesRefused, GridWithoutPlaces
 
+NEAR = 25.0  # km: a cell of ERA5's grid, and the next one on land
 LATITUDES = ("latitude", "lat", "nav_lat", "XLAT", "y")
 LONGITUDES = ("longitude", "lon", "nav_lon", "XLONG", "x", "long")
 
@@ -61,12 +63,17 @@ def _coordinate(
 
 
 def at_places(
-    path: Path, dataset: xr.Dataset, points: Points, places: pd.DataFrame | None, within_km: float
+    path: Path,
+    dataset: xr.Dataset,
+    points: Points,
+    places: pd.DataFrame | None,
+    within_km: float | None,
 ) -> xr.Dataset:
     """A grid's values at the places, each of its nearest cell that has any.
 
     ``places``: columns location, latitude, longitude. Raises FilesRefused where no place has
-    coordinates, or one lies further than ``within_km`` from every cell.
+    coordinates, or one lies further than ``within_km`` from every cell (by default NEAR, or half
+    the diagonal of a cell where that is more: a place within the grid is never further).
     """
     wanted = pd.DataFrame() if places is None else places.dropna(subset=["latitude", "longitude"])
     if wanted.empty:
@@ -79,14 +86,11 @@ def at_places(
         away = distance(grid, (place.latitude, place.longitude))
         usable = np.where(has_values, away, np.inf)
         cell = np.unravel_index(int(np.argmin(usable)), usable.shape)
-        if not usable[cell] <= within_km:
+        limit = within_km or max(NEAR, half_diagonal(points, cell))
+        if not usable[cell] <= limit:
             swapped = distance(grid, (place.longitude, place.latitude))
-            cure = (
-                "its latitude and longitude seem to be swapped"
-                if swapped.min() <= within_km
-                else ""
-            )
-            problems.append(_too_far(path, str(place.location), away, usable, within_km, cure))
+            cure = "its latitude and longitude seem to be swapped" if swapped.min() <= limit else ""
+            problems.append(_too_far(path, str(place.location), away, usable, limit, cure))
         chosen.append(tuple(int(part) for part in cell))
     if problems:
         raise FilesRefused(problems)
@@ -99,6 +103,19 @@ def at_places(
     }
     drop = [*points.names, *(dim for dim in points.dims if dim in dataset.coords)]
     return dataset.isel(index).drop_vars(list(dict.fromkeys(drop)), errors="ignore")
+
+
+def half_diagonal(points: Points, cell: tuple[Any, ...]) -> float:
+    """Half the diagonal (km) of a cell, by its distance to the next one along each dimension."""
+    centre = float(points.latitude[cell]), float(points.longitude[cell])
+    sides = []
+    for axis, size in enumerate(points.latitude.shape):
+        if size > 1:
+            beside = list(cell)
+            beside[axis] = cell[axis] + 1 if cell[axis] + 1 < size else cell[axis] - 1
+            there = tuple(beside)
+            sides.append(distance((points.latitude[there], points.longitude[there]), centre))
+    return 0.5 * float(np.hypot.reduce(sides)) if len(points.dims) > 1 and sides else 0.0
 
 
 def _has_values(dataset: xr.Dataset, points: Points) -> np.ndarray:

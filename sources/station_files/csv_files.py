@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from data_contracts.batch import LOCATION_COLUMNS
+from sources.common.units import is_unit
 from sources.station_files.kinds import FileKind, FilesRefused, RawTable
 from sources.station_files.options import FileFormat
 from sources.station_files.templates import split_unit, templates
@@ -54,6 +56,8 @@ def read_csv(path: Path, kind: FileKind, written: FileFormat) -> RawTable:
         return f"line {start + _line(text, separator, int(rows[row]) + 1)}"
 
     units = {name: unit for name in header if (unit := split_unit(name)[1])}
+    if below := units_below(frame):
+        units, frame, rows = units | below, frame.iloc[1:], rows[1:]
     raw = frame.reset_index(drop=True)
     return RawTable(path, raw, where, _places_above(lines[:start]), units, problems=problems)
 
@@ -257,6 +261,19 @@ def _line(text: str, separator: str, row: int) -> int:
         if number == row:
             break
     return reader.line_num
+
+
+def units_below(frame: pd.DataFrame) -> dict[str, str]:
+    """The units of a row of units below the header: name -> unit; none where there is no such row.
+
+    It has no number and no date in it, and at least half of what it has are units.
+    """
+    if len(frame) < 2:
+        return {}
+    cells = {str(name): str(cell) for name, cell in frame.iloc[0].items() if cell}
+    units = {name: cell for name, cell in cells.items() if is_unit(cell) and not cell.isdigit()}
+    dated = any(re.search(r"\d{2}", cell) for cell in cells.values())
+    return units if units and not dated and len(units) >= 0.5 * len(cells) else {}
 
 
 def _without_empty_ends(header: list[str], frame: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -170,9 +171,15 @@ def _unknown(raw: RawTable, names: list[str], kind: FileKind) -> list[str]:
     return sentences
 
 
+def without_accents(text: str) -> str:
+    """A text's letters without the marks on them."""
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+
+
 def suggestion(name: str, kind: FileKind) -> str | None:
     """The column that a name may mean."""
-    word = plain(name).replace(" ", "_")
+    word = without_accents(plain(name)).replace(" ", "_")
     alias = word if word in kind.columns else ALIASES.get(word)
     if alias in kind.columns:
         return alias

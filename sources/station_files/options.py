@@ -62,7 +62,8 @@ class FileFormat(_Strict):
     ``date_format``: such as DD/MM/YYYY or %d/%m/%Y. ``ignore``: columns that are passed over, * and
     ? allowed. ``location``: the place that all rows are of. ``hours``: the file has times (UTC)
     within the day, each the ``start`` or the ``end`` of what its values are for; days are made of
-    them. ``within_km``: how far a grid's cell may be from a place.
+    them. ``within_km``: how far a grid's cell may be from a
+    place (default: 25, or half the diagonal of a cell where that is more).
     """
 
     format: str | None = None
@@ -79,7 +80,7 @@ class FileFormat(_Strict):
     quality: Annotated[tuple[Quality, ...], BeforeValidator(_listed)] = ()
     location: str | None = None
     hours: Literal["start", "end"] | None = None
-    within_km: float = Field(default=25.0, gt=0, le=500)
+    within_km: float | None = Field(default=None, gt=0, le=500)
 
     @field_validator("columns", "units", "trace", mode="before")
     @classmethod

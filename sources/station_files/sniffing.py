@@ -15,7 +15,7 @@ import xarray as xr
 
 from sources.station_files.aliases import PARTS_OF_DATES
 from sources.station_files.columns import MISSING, NOON, TRACES
-from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of
+from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of, units_below
 from sources.station_files.header import is_date, suggestion
 from sources.station_files.kinds import OF_PLACES, FileKind, FilesRefused
 from sources.station_files.options import FileFormat
@@ -141,6 +141,8 @@ def text_layout(path: Path) -> Layout | None:
     unique = dict.fromkeys(header)
     frame = pd.DataFrame(body, columns=header, dtype="str").loc[:, list(unique)]
     frame = frame.loc[:, ~frame.columns.duplicated()]
+    if units_below(frame):
+        frame = frame.iloc[1:]
     return Layout(encoding, separator, start, tuple(unique), frame, text.isascii())
 
 

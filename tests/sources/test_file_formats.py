@@ -338,6 +338,8 @@ OTHERS: dict[str, bytes] = {
     "read at nine": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d}T09:00,{t},{n},{r}"),
     "noons": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d} 12:00:00,{t},{n},{r}"),
     "names in capitals": lines_of("TIME,AIR_TEMPERATURE_MAX,AIR_TEMPERATURE_MIN,PRECIPITATION", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "a row of units": lines_of("Date,Tmax,Tmin,Rain\n,°C,°C,mm", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "accents": lines_of("fecha,Tmáx,Tmín,Precipitación", "{day:%d/%m/%Y},{t},{n},{r}"),
     "sep=": lines_of("sep=;\nDate;Tmax;Tmin;Rain", "{day:%d/%m/%Y};{t};{n};{r}"),
     "other columns": lines_of("date,tmax,tmin,rain,quality,sunshine hours", "{day:%Y-%m-%d},{t},{n},{r},A,7"),
 }  # fmt: skip

@@ -136,6 +136,7 @@ GRIDS = {
     "south to north, -180 to 180": (grid([34.5, 34.9, 35.3], [-2.8, -2.3]), 101.0),
     "north to south, 0 to 360": (grid([35.3, 34.9, 34.5], [357.2, 357.7]), 101.0),
     "across the meridian": (grid([34.9, 35.3], [357.7, 0.1, 2.0]), 0.0),
+    "a coarse grid": (grid([33.5, 36.0], [-5.0, -2.0]), 101.0),
     "one cell": (grid([34.9], [357.7]), 0.0),
     "with bounds, a height and a crs": (
         grid([34.5, 34.9], [-2.3, -2.8], height=2.0).assign(

@@ -113,6 +113,16 @@ def test_what_a_spreadsheet_leaves_empty_is_passed_over(tmp_path: Path, text: st
     assert rain(fetch(region_with(tmp_path, {"a.csv": text}))) == [1, 2]
 
 
+def test_a_row_of_units_below_the_header_is_heeded(tmp_path: Path) -> None:
+    text = "time,precipitation,wind_speed\n,inch,\n2001-01-01,1,36\n2001-01-02,x,36\n"
+    with pytest.raises(RiskError, match="line 4, precipitation: found 'x'"):
+        fetch(region_with(tmp_path, {"a.csv": text}))
+    text = text.replace("x", "2").replace(",inch,", "yyyy-mm-dd,inch,km/h")
+    table = fetch(region_with(tmp_path, {"a.csv": text})).observations
+    assert table["precipitation"].tolist() == [25.4, 50.8]
+    assert table["wind_speed"].tolist() == [10.0, 10.0]
+
+
 def test_lines_are_counted_with_those_that_are_passed_over(tmp_path: Path) -> None:
     text = "time,precipitation\n,\n2001-01-01,1\n,,,\n\n2001-01-02,x\n"
     with pytest.raises(RiskError, match="line 6, precipitation: found 'x'"):
