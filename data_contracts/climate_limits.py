@@ -81,13 +81,13 @@ def statistic_limits(variable: str, latitude: float | None) -> dict[str, Limits]
         return {"mean": (low, middle + _WARMER)}
     limits: dict[str, dict[str, Limits]] = {
         "precipitation": {
-            "yearly sum": (0.2, _at(_WETTEST_YEAR, latitude)),
-            "share of wet days": (0.0, 0.95 if abs(latitude) < 25.0 else 0.85),
-            "mean of wet days": (1.0, _at(_WET_DAY_HIGHEST, latitude)),
-            "mean of days above 0": (0.6, _at(_WET_DAY_HIGHEST, latitude)),
             "highest": (1.0, VARIABLES[variable].high),
+            "yearly_sum": (0.2, _at(_WETTEST_YEAR, latitude)),
+            "wet_share": (0.0, 0.95 if abs(latitude) < 25.0 else 0.85),
+            "wet_mean": (1.0, _at(_WET_DAY_HIGHEST, latitude)),
+            "positive_mean": (0.6, _at(_WET_DAY_HIGHEST, latitude)),
         },
-        "potential_evapotranspiration": {"yearly sum": (60.0, 4_000.0)},
+        "potential_evapotranspiration": {"yearly_sum": (60.0, 4_000.0)},
         "relative_humidity": {"mean": (10.0, 99.5), "highest": (15.0, 105.0)},
         "wind_speed": {"mean": (0.2, 10.5)},
         "surface_downwelling_shortwave": {
@@ -108,13 +108,13 @@ def statistics(variable: str, values: np.ndarray) -> dict[str, float]:
         return {}
     mean = float(known.mean())
     if variable != "precipitation":
-        return {"mean": mean, "yearly sum": mean * 365.25, "highest": float(known.max())}
+        return {"mean": mean, "yearly_sum": mean * 365.25, "highest": float(known.max())}
     above, wet = known[known > 0], known[known >= WET]
-    told = {"yearly sum": mean * 365.25, "share of wet days": wet.size / known.size}
+    told = {"yearly_sum": mean * 365.25, "wet_share": wet.size / known.size}
     if above.size > known.size * 0.03:
-        told |= {"mean of days above 0": float(above.mean()), "highest": float(above.max())}
+        told |= {"positive_mean": float(above.mean()), "highest": float(above.max())}
     if wet.size > known.size * 0.03:
-        told["mean of wet days"] = float(wet.mean())
+        told["wet_mean"] = float(wet.mean())
     return told
 
 

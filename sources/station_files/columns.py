@@ -19,6 +19,8 @@ MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
 TRACES = frozenset({"ip", "t", "tr", "trace", "traces", "inap", "inappreciable", "traza"})
 MAX_ID_LENGTH = 200
 MAX_COUNT = 1_000_000  # of days ahead, or members: a number above is none
+FEW_ROWS = 30
+"""Rows of which all may be marked bad; of more, it is the marks that are misread."""
 NOON = (pd.Timedelta(hours=11), pd.Timedelta(hours=13))
 """A day that is stamped once, at an hour from the first to the second, is that day."""
 
@@ -138,7 +140,15 @@ def _of_bad_quality(
             mark: any(fnmatchcase(mark, pattern) for pattern in quality.good)
             for mark in marks.unique()
         }
-        bad |= ~marks.map(good).to_numpy(bool)
+        marked = ~marks.map(good).to_numpy(bool)
+        if marked.all() and len(marked) > FEW_ROWS:
+            shown = ", ".join(map(repr, marks.unique()[:5]))
+            problems.append(
+                f"{table.raw.path}: quality: the marks in {column} leave no value of "
+                f"{table.theirs.get(name, name)} (found {shown}, good are "
+                f"{', '.join(map(repr, quality.good))}); mend `good:`."
+            )
+        bad |= marked
     return bad
 
 

@@ -52,13 +52,11 @@ def ghcn(record: pd.DataFrame) -> bytes:
         '"TMAX_ATTRIBUTES","TMIN","TMIN_ATTRIBUTES"'
     ]
     for n, (day, row) in enumerate(record.iterrows()):
-        flag = "S" if n == 20 else ""  # failed the spatial consistency check
+        high = "S" if n == 20 else ""  # failed the spatial consistency check
+        low = {21: "G", 22: "I"}.get(n, "")  # the gap check; consistency within the day
         lines.append(
             f'"SPE00000000","{day.date()}","35.2778","-2.9553","47.0","MELILLA, SP","{tenths(row.rain)}",'
-            f'",,E","{tenths(row.tmax)}",",{flag},E","{tenths(row.tmin)}",",I,E"'
-            if n == 21
-            else f'"SPE00000000","{day.date()}","35.2778","-2.9553","47.0","MELILLA, SP","{tenths(row.rain)}",'
-            f'",,E","{tenths(row.tmax)}",",{flag},E","{tenths(row.tmin)}",",,E"'
+            f'",,E","{tenths(row.tmax)}",",{high},E","{tenths(row.tmin)}",",{low},E"'
         )
     return "\n".join(lines).encode()
 

@@ -111,6 +111,17 @@ def test_a_value_that_failed_a_check_of_ghcn_is_missing(tmp_path: Path) -> None:
     }
 
 
+def test_marks_that_leave_nothing_are_told(tmp_path: Path) -> None:
+    text = "time,precipitation,Q\n" + "".join(f"{day.date()},1,7\n" for day in DAYS[:40])
+    options = "{quality: {column: Q, good: [0, 1]}}"
+    more = f"source_options: {{station_files: {{files: {{'*.csv': {options}}}}}}}\n"
+    with pytest.raises(RiskError, match="marks in Q leave no value of precipitation .found '7', g"):
+        fetch(region_with(tmp_path, {"a.csv": text.encode()}, more))
+    seldom = text.replace("2001-01-02,1,7", "2001-01-02,1,0")
+    rain = fetch(region_with(tmp_path, {"a.csv": seldom.encode()}, more)).observations
+    assert rain["precipitation"].notna().sum() == 1
+
+
 def test_9999_of_gsod_is_missing(tmp_path: Path) -> None:
     rain = column(taken(tmp_path, "gsod"), "precipitation")
     assert np.isnan(rain[::9]).all() and np.isfinite(rain[1::9]).all()
