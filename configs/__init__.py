@@ -342,12 +342,12 @@ def load_region(name: str | Path) -> Region:
             f" {path.name if path.parent == REGIONS else path}; {hint}"
         )
     try:
-        found = read_yaml(path)
+        content = read_yaml(path)
     except YamlError as error:
         raise ConfigError(f"region file {path}: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         what = {type(None): "nothing", list: "a list", str: "text"}.get(
-            type(found), str(found)[:40]
+            type(content), str(content)[:40]
         )
         raise ConfigError(
             f"region file {path}: found {what}, expected keys such as name, title and sources;"
@@ -356,13 +356,13 @@ def load_region(name: str | Path) -> Region:
     try:
         region = Region.model_validate(
             {
-                **{str(key): value for key, value in found.items() if key != "path"},
+                **{str(key): value for key, value in content.items() if key != "path"},
                 "path": path.resolve(),
             }
         )
     except ValidationError as error:
         raise ConfigError(f"region file {path}: {sentence_of(error, Region)}") from None
-    if "path" in found:
+    if "path" in content:
         raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
     if path.resolve().parent == REGIONS and region.name != path.stem:
         raise ConfigError(

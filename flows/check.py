@@ -149,22 +149,24 @@ def _inbox(region: Region, settings: Settings) -> list[Finding]:
     from sources.station_files.inspection import inspect
 
     try:
-        found = inspect(region, settings)
+        seen = inspect(region, settings)
     except RiskError as error:
         return [Finding("inbox", problem=str(error))]
-    findings = [Finding("inbox", f"{found.folder}, {found.count} files")]
-    findings += [Finding("inbox", fact) for fact in found.known]
-    findings += [Finding("inbox", problem=problem) for problem in found.problems]
-    findings += [Finding("inbox", doubt=doubt) for doubt in found.doubts]
-    if found.block:
-        findings.append(Finding("to paste", _how_to_paste(region, found.left), block=found.block))
+    findings = [Finding("inbox", f"{seen.folder}, {seen.count} files")]
+    findings += [Finding("inbox", fact) for fact in seen.known]
+    findings += [Finding("inbox", problem=problem) for problem in seen.problems]
+    findings += [Finding("inbox", doubt=doubt) for doubt in seen.doubts]
+    if seen.block:
+        findings.append(Finding("to paste", _how_to_paste(region, seen.left), block=seen.block))
     return findings
 
 
 def _how_to_paste(region: Region, left: tuple[str, ...]) -> str:
-    where = "in the place of its source_options" if region.source_options else "at its end"
     still = "".join(f" What is wrong even then: {problem}" for problem in left[:5])
-    return f"put this into {region.path}, {where}, and check again:{still}"
+    return (
+        f"put this into {region.path}, in the place of the same keys where it has them, else at its "
+        f"end, and check again:{still}"
+    )
 
 
 def _source(region: Region, settings: Settings, name: str) -> Finding:
@@ -188,9 +190,9 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
         return Finding(what, problem=" ".join(map(str, batch.remarks)) or nothing)
     days, places = batch.observations["time"], batch.observations["location"].nunique()
     bad = f", {len(withheld)} cells would be withheld" if len(withheld) else ""
-    told = "".join(f"; {remark}" for remark in batch.remarks)
+    remarks = "".join(f"; {remark}" for remark in batch.remarks)
     span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places"
-    return Finding(what, f"{span}{_years(days) if source.complete else ''}{bad}{told}")
+    return Finding(what, f"{span}{_years(days) if source.complete else ''}{bad}{remarks}")
 
 
 def _years(days: pd.Series) -> str:

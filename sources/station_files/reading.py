@@ -67,10 +67,10 @@ def self_described(file: InboxFile) -> FileFormat | None:
 
 def _places_in(columns: pd.DataFrame, about: list[str]) -> pd.DataFrame:
     """What the rows of a record say of its places: of each the newest."""
-    told = columns[about].replace("", None)
+    described = columns[about].replace("", None)
     if "location" not in columns:
-        return told.ffill().iloc[-1:].reset_index(drop=True)
-    return told.groupby(columns["location"]).last().reset_index()
+        return described.ffill().iloc[-1:].reset_index(drop=True)
+    return described.groupby(columns["location"]).last().reset_index()
 
 
 def with_places(record: FileRecord) -> FileRecord:

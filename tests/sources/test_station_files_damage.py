@@ -214,18 +214,18 @@ RECORD = ("\n".join(["time,air_temperature_max,precipitation"] + [
 
 def damaged(content: bytes, seed: int) -> bytes:
     """The bytes with some cut, doubled, replaced or put elsewhere."""
-    chance, found = random.Random(seed), bytearray(content)
+    chance, damage = random.Random(seed), bytearray(content)
     for _ in range(chance.randint(1, 6)):
-        at, size = chance.randrange(len(found) + 1), chance.choice([1, 1, 2, 8, 60])
+        at, size = chance.randrange(len(damage) + 1), chance.choice([1, 1, 2, 8, 60])
         kind = chance.randrange(4)
         if kind == 0:
-            del found[at : at + size]
+            del damage[at : at + size]
         elif kind == 1:
-            found[at:at] = found[at : at + size] * chance.randint(1, 3)
+            damage[at:at] = damage[at : at + size] * chance.randint(1, 3)
         elif kind == 2:
-            found[at:at] = bytes(chance.randrange(256) for _ in range(size))
+            damage[at:at] = bytes(chance.randrange(256) for _ in range(size))
         else:
-            found[at:at] = chance.choice(
+            damage[at:at] = chance.choice(
                 [
                     b",",
                     b";",
@@ -240,7 +240,7 @@ def damaged(content: bytes, seed: int) -> bytes:
                     b",,",
                 ]
             )
-    return bytes(found)
+    return bytes(damage)
 
 
 def holds(folder: Path, seed: int, name: str, content: bytes) -> None:
