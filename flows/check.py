@@ -164,8 +164,8 @@ def _inbox(region: Region, settings: Settings) -> list[Finding]:
 def _how_to_paste(region: Region, left: tuple[str, ...]) -> str:
     still = "".join(f" What is wrong even then: {problem}" for problem in left[:5])
     return (
-        f"put this into {region.path}, in the place of the same keys where it has them, else at its "
-        f"end, and check again:{still}"
+        f"put this into {region.path}, in the place of the same keys where it has them, else at "
+        f"its end, and check again:{still}"
     )
 
 
