@@ -84,11 +84,15 @@ def loopback_only() -> Iterator[list[str]]:
 
 LONGEST_FIRST = (
     "flows",
-    "models",
     "browser",
+    "docs",
+    "tests",
+    "models",
     "sources",
     "reports",
-)  # folders, so that no process has a long one left at the end
+    "postprocessing",
+    "features",
+)  # folders, those with long files first, so that no process has one left at the end
 FITTED = (
     "test_training",
     "test_predict",
@@ -130,6 +134,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings.from_environment()
 
 
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are registered without their two plots, whose drawing is most of the time it takes."""
+    for plot in ("skill_by_lead", "reliability_diagram"):
+        monkeypatch.setattr(f"models.registry.{plot}", lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The developers' folder of real records beside the checkout; a clone need not have it."""
@@ -138,13 +149,34 @@ def shared() -> Path:
     return SHARED
 
 
+IDLE_SERVICES = (
+    "cancellation_cleanup",
+    "cleanup_reconciler",
+    "foreman",
+    "late_runs",
+    "pause_expirations",
+    "repossessor",
+    "scheduler",
+    "triggers",
+)  # of Prefect's server: they look after deployments and automations every few seconds
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """One Prefect server on a database of its own for the whole test session."""
+    """One Prefect server on a database of its own for the whole test session.
+
+    It records runs and their tasks, and does nothing else.
+    """
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+    off = {f"PREFECT_SERVER_SERVICES_{name.upper()}_ENABLED": "false" for name in IDLE_SERVICES}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in off.items():
+            patch.setenv(name, value)
+        with prefect_test_harness(server_startup_timeout=120):
+            for name in off:  # other servers, which tests start, do have them
+                patch.delenv(name)
+            yield
 
 
 def weather(times: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFrame:
@@ -276,11 +308,16 @@ def fitted_record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
 
 @pytest.fixture(scope="session")
 def fitted_models(fitted_record: xr.Dataset, made_region: Region) -> dict[str, Any]:
-    """Every hazard's model of ``fitted_record``, fitted once for all tests that only read them."""
+    """Every hazard's model of ``fitted_record``, fitted once for all tests that only read them.
+
+    With half of the usual replicas, each of which every forecast asks.
+    """
     from features.hazards import hazards
     from models.training import fit_model
 
-    return {
-        name: fit_model(hazard, fitted_record, made_region, "snapshot")
-        for name, hazard in hazards().items()
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.training.REPLICAS", 4)
+        return {
+            name: fit_model(hazard, fitted_record, made_region, "snapshot")
+            for name, hazard in hazards().items()
+        }
