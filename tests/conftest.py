@@ -149,34 +149,13 @@ def shared() -> Path:
     return SHARED
 
 
-IDLE_SERVICES = (
-    "cancellation_cleanup",
-    "cleanup_reconciler",
-    "foreman",
-    "late_runs",
-    "pause_expirations",
-    "repossessor",
-    "scheduler",
-    "triggers",
-)  # of Prefect's server: they look after deployments and automations every few seconds
-
-
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """One Prefect server on a database of its own for the whole test session.
-
-    It records runs and their tasks, and does nothing else.
-    """
+    """One Prefect server on a database of its own for the whole test session."""
     from prefect.testing.utilities import prefect_test_harness
 
-    off = {f"PREFECT_SERVER_SERVICES_{name.upper()}_ENABLED": "false" for name in IDLE_SERVICES}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in off.items():
-            patch.setenv(name, value)
-        with prefect_test_harness(server_startup_timeout=120):
-            for name in off:  # other servers, which tests start, do have them
-                patch.delenv(name)
-            yield
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
 
 
 def weather(times: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from features.hazards import hazards
 from models.assembly import colours_of
 from models.predict import ForecastRequest, interval, predict
 from models.publishing import INITIAL_WEIGHTS, disagreement, live_weights, publish
-from models.training import Model, fit_model, forecasters
+from models.training import REPLICAS, Model, fit_model, forecasters
 from models.verification.backtest import reasons_missing
 from models.verification.scores import COLUMNS
 from models.verification.weather_scores import Assessment
@@ -106,14 +106,13 @@ def test_a_verdict_never_changes_the_number(
 
 
 def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
-    record: xr.Dataset, models: dict, made_region: Region
+    record: xr.Dataset, made_region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("models.training.REPLICAS", REPLICAS)
     known = scores_of("heat", "known")
     widths = []
     for part in (record, record.sel(time=slice("1998-01-01", None))):
-        model = (
-            models["heat"] if part is record else fit_model(hazards()["heat"], part, made_region)
-        )
+        model = fit_model(hazards()["heat"], part, made_region)
         made = predict(
             ForecastRequest(
                 made_region, ISSUED, part, models={"heat": model}, backtests={}, assessment=known
@@ -351,7 +350,7 @@ def test_heat_out_of_season_cannot_be(
 def test_a_place_without_discharge_has_no_river_flood(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
-    dry = record.sel(time=slice("1998-01-01", None)).copy(deep=True)
+    dry = record.copy(deep=True)
     dry["river_discharge"].values[:, 1] = np.nan
     made = predict(
         ForecastRequest(
