@@ -7,7 +7,13 @@ import xarray as xr
 
 from features.build import build_outcome, delays_of
 from features.hazards import Options, happened, hazards
-from models.baselines import conditional, fit_climatology, log_odds, overlap_of
+from models.baselines import (
+    conditional,
+    fit_climatology,
+    log_odds,
+    overlap_of,
+    predict_climatology,
+)
 from models.training import TrainingSet, build_training_set, forecasters, train_model
 
 ALL = sorted(hazards())
@@ -69,6 +75,12 @@ def test_climatology_is_the_frequency_of_the_31_days_around(
         single.values[[0, 15, 30]].tolist() == pytest.approx([10 / 310] * 3, rel=0.01)
         and single.values[31] == 0
     )
+    # asked on 10 January: of the 13th, three days ahead, and of 1 February, which none is near
+    leads = np.array([cell.lead_days for cell in hazard.cells])
+    for issued, near in (("2001-01-10", True), ("2001-01-29", False)):
+        days = np.array([issued], "datetime64[ns]")
+        said = predict_climatology(usual, days, leads)[leads.tolist().index(3), 0, 0, 0]
+        assert said == pytest.approx(10 / 310 if near else 0.0, rel=0.01)
     # any of three days from the issue day on: three issue days of each event
     window = usual.isel(cell=list(hazard.cells).index(type(hazard.cells[0])(0, 3)), location=0).sel(
         level=1

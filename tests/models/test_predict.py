@@ -171,6 +171,7 @@ def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
         )
     )
     assert np.array_equal(made["probability"].values, made["normal_probability"].values)
+    assert np.isnan(made["outlook"].values).all()
     assert set(np.unique(made["verdict"])) == {"no better than usual"}
     said = json.loads(made.attrs["degraded"])
     assert len(said) == 1 and "place_0, place_1" in said[0] and "calendar" in said[0]
@@ -368,14 +369,18 @@ def test_a_place_without_discharge_has_no_river_flood(
     ) == {""}
 
 
-def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -> xr.Dataset:
+def part_of(
+    chances: list[float], usual: float | list[float] = 0.05, verdict: str = "known"
+) -> xr.Dataset:
+    """One cell at one location; ``usual``: the climatology, of all levels or of each."""
     dims = ("cell", "level", "init_time", "location")
     values = np.array(chances).reshape(1, 3, 1, 1)
+    normal = np.broadcast_to(np.atleast_1d(usual).reshape(1, -1, 1, 1), values.shape)
     today = np.datetime64("2005-06-20", "ns")
     return xr.Dataset(
         {
             "probability": (dims, values),
-            "normal_probability": (dims, np.full(values.shape, usual)),
+            "normal_probability": (dims, normal),
             "verdict": (dims, np.full(values.shape, verdict, dtype=object)),
         },
         coords={
@@ -398,6 +403,8 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
         ("heat", [0.50, 0.25, 0.20], 0.05, "known", "orange"),
         ("heat", [0.60, 0.50, 0.40], 0.05, "skilful", "red"),
         ("heat", [0.45, 0.1, 0.0], 0.30, "known", "green"),  # not twice the usual 0.30
+        # level 1 is not twice its usual, level 2 is twice its own
+        ("heat", [0.50, 0.30, 0.0], [0.30, 0.10, 0.01], "known", "orange"),
         ("heat", [0.80, 0.1, 0.0], 0.60, "known", "yellow"),  # but from .80 on that is waived
         ("heat", [0.09, 0.04, 0.04], 0.05, "no better than usual", "grey"),
         ("heat", [0.90, 0.8, 0.7], 0.05, "no better than usual", "red"),  # told by its value
@@ -410,7 +417,12 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
     ],
 )
 def test_the_colour_is_the_highest_row_reached(
-    hazard: str, chances: list[float], usual: float, verdict: str, colour: str, made_region: Region
+    hazard: str,
+    chances: list[float],
+    usual: float | list[float],
+    verdict: str,
+    colour: str,
+    made_region: Region,
 ) -> None:
     assert colours_of(
         hazards()[hazard], part_of(chances, usual, verdict), made_region, None
