@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
     return made_record(years=12, places=2, seed=5)
 
 
-def learnt(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.ndarray]:
+def learn(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.ndarray]:
     """A training set of the record, every forecaster on its issue days, and what happened."""
     hazard, delays = hazards()[name], delays_of(record)
     training = build_training_set(hazard, record, record, delays, Options())
@@ -34,9 +35,15 @@ def learnt(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.n
     return training, made, happened(training.issued.sel(init_time=days)).values
 
 
+@pytest.fixture(scope="module")
+def learnt(record: xr.Dataset) -> Callable[[str], tuple[TrainingSet, xr.Dataset, np.ndarray]]:
+    """What ``learn`` gives of a hazard and the record, learnt once."""
+    return cache(lambda name: learn(name, record))
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) -> None:
-    _, made, outcome = learnt(name, record)
+def test_both_baselines_are_nested_probabilities(name: str, learnt: Callable) -> None:
+    _, made, outcome = learnt(name)
     exists = np.isfinite(outcome).all(axis=1)
     for forecaster in ("climatology", "persistence"):
         rows = np.moveaxis(made[forecaster].values, 1, 0)[:, exists]
@@ -45,10 +52,8 @@ def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) 
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_baselines_are_right_on_average_where_they_were_fitted(
-    name: str, record: xr.Dataset
-) -> None:
-    _, made, outcome = learnt(name, record)
+def test_baselines_are_right_on_average_where_they_were_fitted(name: str, learnt: Callable) -> None:
+    _, made, outcome = learnt(name)
     seen = np.isfinite(outcome[:, 0])
     mean = outcome[:, 0][seen].mean()
     for forecaster, within in (("climatology", 0.15), ("persistence", 0.25)):
@@ -108,9 +113,9 @@ def test_a_climatology_needs_five_years_of_its_window() -> None:
         assert (finite == expected).all()
 
 
-def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
+def test_the_known_state_counts_where_it_foretells(learnt: Callable) -> None:
     """A hot spell of two days makes the third likely; a lead of nine days does not know."""
-    training, made, _ = learnt("heat", record)
+    training, made, _ = learnt("heat")
     known, usual = made["persistence"].values, made["climatology"].values
     at = np.isin(training.features["init_time"].values, made["init_time"].values)
     spell = training.features["spell_two_days"].values[at] == 1
@@ -119,12 +124,12 @@ def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
     assert known[9, 1][spell].mean() < 3 * usual[9, 1][spell].mean()
 
 
-def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(record: xr.Dataset) -> None:
+def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(learnt: Callable) -> None:
     """Drought 90 days ahead over 90 days is the calendar's.
 
     30 days ahead over 365 nearly decided.
     """
-    training, _, _ = learnt("drought", record)
+    training, _, _ = learnt("drought")
     share = overlap_of(training.hazard, training.features)[:, 0]
     far, near = (share[number][np.isfinite(share[number])] for number in (2, 3))
     assert far.std() < 0.05

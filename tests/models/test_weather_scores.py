@@ -91,11 +91,16 @@ def assess_both(out_of_fold: xr.Dataset, region: Region) -> Assessment:
     return Assessment(known, assess_weather({"heat": out_of_fold}, known))
 
 
+@pytest.fixture(scope="module")
+def assessed(made_region: Region) -> Assessment:
+    """Of the usual backtest, to be read only."""
+    return assess_both(backtested(), made_region)
+
+
 def test_forecasts_that_know_are_published_as_skilful_and_scored_on_their_own_days(
-    made_region: Region,
+    assessed: Assessment,
 ) -> None:
-    out_of_fold = backtested()
-    assessment = assess_both(out_of_fold, made_region)
+    out_of_fold, assessment = backtested(), assessed
     assert set(assessment.weather["stage"]) == {"state", "weather", "combined"}
     row = assessment.table.query("level == 1 and lead_days == 0 and window_days == 1").iloc[0]
     assert row["verdict"] == "skilful"
@@ -109,10 +114,9 @@ def test_forecasts_that_know_are_published_as_skilful_and_scored_on_their_own_da
     assert list(assessment.table.columns) == list(COLUMNS)
 
 
-def test_the_rows_of_a_table_stand_where_they_stood(made_region: Region) -> None:
-    assessment = assess_both(backtested(), made_region)
+def test_the_rows_of_a_table_stand_where_they_stood(assessed: Assessment) -> None:
     keys = ["hazard", "level", "lead_days", "window_days"]
-    pd.testing.assert_frame_equal(assessment.table[keys], assessment.state[keys])
+    pd.testing.assert_frame_equal(assessed.table[keys], assessed.state[keys])
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in (2, 3))])
@@ -199,8 +203,8 @@ def test_levels_of_all_numbers_are_nested() -> None:
         assert whole.size and (np.diff(whole, axis=1) <= 1e-6).all()
 
 
-def test_the_gate_is_one_for_all_levels_of_a_cell(made_region: Region) -> None:
-    both = assess_both(backtested(), made_region).weather.query("stage == 'combined'")
+def test_the_gate_is_one_for_all_levels_of_a_cell(assessed: Assessment) -> None:
+    both = assessed.weather.query("stage == 'combined'")
     assert (both.groupby(["lead_days", "window_days"])["published"].nunique() == 1).all()
 
 
