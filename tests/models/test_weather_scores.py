@@ -179,20 +179,29 @@ def test_weights_are_learnt_from_the_past_alone() -> None:
     )
 
 
-def test_what_is_published_with_forecasts_weighs_what_was_known_by_then() -> None:
-    """What happens in a month changes nothing that is published in it or in the month after."""
+@pytest.mark.parametrize(
+    ("first", "last"), [("2011-07-01", "2011-07-18"), ("2011-06-21", "2011-07-31")]
+)
+def test_what_is_published_with_forecasts_weighs_what_was_known_by_then(
+    first: str, last: str
+) -> None:
+    """What happens in a month changes nothing that is published in it.
+
+    What was forecast in its last ten days changes nothing in the month after: on its first day some
+    of that has not come yet.
+    """
     out_of_fold = backtested()
-    cut = np.datetime64("2011-07-01", "ns")
+    cut = np.datetime64(first, "ns")
     late = out_of_fold["init_time"].values >= cut
     flipped = np.where(
         late[:, None], 1 - out_of_fold["outcome"].values, out_of_fold["outcome"].values
     )
     other = add_combined(hazards()["heat"], out_of_fold.assign(outcome=(DIMS, flipped)))
-    until = out_of_fold["init_time"].values < np.datetime64("2011-07-18", "ns")
-    first, second = (
+    until = out_of_fold["init_time"].values < np.datetime64(last, "ns")
+    one, two = (
         part["published_with_weather"].values[:, :, until] for part in (out_of_fold, other)
     )
-    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(one, two)
 
 
 def test_levels_of_all_numbers_are_nested() -> None:
