@@ -11,7 +11,7 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.assembly import colours_of
 from models.predict import ForecastRequest, interval, predict
-from models.publishing import INITIAL_WEIGHTS, disagreement, live_weights, publish
+from models.publishing import disagreement, live_weights, publish
 from models.training import REPLICAS, Model, fit_model, forecasters
 from models.verification.backtest import reasons_missing
 from models.verification.scores import COLUMNS
@@ -98,7 +98,7 @@ def test_a_verdict_never_changes_the_number(
         options_for(heat, made_region, record),
     )
     weights = live_weights(heat, None)
-    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx(list(INITIAL_WEIGHTS.values()))
+    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx([0.7, 0.2, 0.1])
     number = np.round(publish(weights, said), 4)
     exists = made["probability"].values > 0
     assert exists.any() and np.array_equal(made["probability"].values[exists], number[exists])
