@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from ctypes.util import find_library
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ def test_the_first_run_publishes_a_report_and_says_where(ready) -> None:
         "publish",
     ):
         assert any(line.startswith(words) for line in lines), words
+
+
+@pytest.mark.skipif(find_library("pangoft2-1.0") is None, reason="needs Pango")
+def test_the_first_run_prints_its_report_and_draws_its_models_skill(ready) -> None:
+    assert (ready.folder / "report.en.pdf").read_bytes().startswith(b"%PDF")
+    plots = sorted(path.name for path in ready.settings.mlruns.rglob("*.png"))
+    assert plots == ["reliability.png"] * 3 + ["skill_by_lead.png"] * 3
 
 
 def test_the_forecast_holds_every_hazard_the_place_can_have(ready) -> None:
