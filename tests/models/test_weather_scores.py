@@ -198,9 +198,7 @@ def test_what_is_published_with_forecasts_weighs_what_was_known_by_then(
     )
     other = add_combined(hazards()["heat"], out_of_fold.assign(outcome=(DIMS, flipped)))
     until = out_of_fold["init_time"].values < np.datetime64(last, "ns")
-    one, two = (
-        part["published_with_weather"].values[:, :, until] for part in (out_of_fold, other)
-    )
+    one, two = (part["published_with_weather"].values[:, :, until] for part in (out_of_fold, other))
     np.testing.assert_array_equal(one, two)
 
 
