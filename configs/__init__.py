@@ -14,10 +14,11 @@ from statistics import fmean
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from configs.remarks import Remark, as_remark, text
+from configs.validation import sentence_of
+from configs.yaml_files import YamlError, read_yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REGIONS = CHECKOUT / "configs" / "regions"
@@ -157,7 +158,7 @@ class Region(_Strict):
     title: str = Field(min_length=1)
     names: dict[str, str] = {}
     timezone: str = "UTC"
-    utc_offset: int | None = Field(None, ge=-12, le=14)
+    utc_offset: int | float | None = Field(None, ge=-12, le=14, multiple_of=0.25)
     clock: Literal["today", "record"] = "today"
     sources: tuple[str, ...] = Field(min_length=1)
     source_order: dict[str, tuple[str, ...]] = {}
@@ -237,8 +238,8 @@ class Region(_Strict):
         return ZoneInfo(self.timezone)
 
     @property
-    def day_offset(self) -> int:
-        """Hours of the region's standard days east of Greenwich.
+    def day_offset(self) -> float:
+        """Hours of the region's standard days east of Greenwich, in quarters of an hour.
 
         ``utc_offset``, else the locations' mean longitude / 15.
         """
@@ -341,13 +342,13 @@ def load_region(name: str | Path) -> Region:
             f" {path.name if path.parent == REGIONS else path}; {hint}"
         )
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
-    except UnicodeDecodeError:
-        raise ConfigError(f"region file {path}: it is not UTF-8 text; save it as UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"region file {path}: {_yaml_sentence(error)}") from None
-    if not isinstance(found, dict):
-        what = {type(None): "nothing", list: "a list", str: "text"}.get(type(found), f"{found!r}")
+        content = read_yaml(path)
+    except YamlError as error:
+        raise ConfigError(f"region file {path}: {error}") from None
+    if not isinstance(content, dict):
+        what = {type(None): "nothing", list: "a list", str: "text"}.get(
+            type(content), str(content)[:40]
+        )
         raise ConfigError(
             f"region file {path}: found {what}, expected keys such as name, title and sources;"
             " see regions/tunis.yaml."
@@ -355,13 +356,13 @@ def load_region(name: str | Path) -> Region:
     try:
         region = Region.model_validate(
             {
-                **{str(key): value for key, value in found.items() if key != "path"},
+                **{str(key): value for key, value in content.items() if key != "path"},
                 "path": path.resolve(),
             }
         )
     except ValidationError as error:
-        raise ConfigError(f"region file {path}: {_sentence(error)}") from None
-    if "path" in found:
+        raise ConfigError(f"region file {path}: {sentence_of(error, Region)}") from None
+    if "path" in content:
         raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
     if path.resolve().parent == REGIONS and region.name != path.stem:
         raise ConfigError(
@@ -369,77 +370,3 @@ def load_region(name: str | Path) -> Region:
             " the file."
         )
     return region
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that holds no objects and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", node.value[i][0].start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _yaml_sentence(error: yaml.YAMLError) -> str:
-    mark, problem = (
-        getattr(error, "problem_mark", None),
-        getattr(error, "problem", None) or "it cannot be read",
-    )
-    line = f"line {mark.line + 1}: " if mark else ""
-    return f"{line}it is not YAML as expected, {problem.replace(chr(9), 'a tab')}; mend that line."
-
-
-# What pydantic's error types ask for, in a reader's words; for the others its own words do.
-_EXPECTED = {
-    "string_type": "text; put it in quotes",
-    "tuple_type": "a list such as [one, another]",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-    "string_pattern_mismatch": "small letters, digits and hyphens such as my-town",
-    "too_short": "more values",
-    "too_long": "fewer values",
-    "string_too_short": "some text",
-    "string_too_long": "a shorter text",
-}
-
-
-def options_sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """What is wrong with options that are read into ``model``, in a reader's words."""
-    return " ".join(_part(item, {1: model}) for item in error.errors())
-
-
-def _sentence(error: ValidationError) -> str:
-    inner: dict[str, type[BaseModel]] = {"issuer": Issuer, "schedule": Schedule}
-    return " ".join(
-        _part(item, {1: Region, 2: inner.get(str(item["loc"][0]) if item["loc"] else "", Schedule)})
-        for item in error.errors()
-    )
-
-
-def _part(item: Any, models: dict[int, type[BaseModel]]) -> str:
-    """One thing that is wrong: where, what was found, what was expected.
-
-    ``models``: whose keys stand how deep in the file.
-    """
-    steps = [str(step) for step in item["loc"] if step != "[key]"]
-    where = ".".join(steps)
-    if item["type"] == "extra_forbidden":
-        known = sorted(set(models.get(len(steps), Location).model_fields) - {"path"})
-        near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
-        return f"unknown key {where!r}, " + (
-            f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
-        )
-    if item["type"] == "missing":
-        if isinstance(item["loc"][-1], int):
-            return f"{'.'.join(steps[:-1])}: found {list(item['input'])}, expected more values."
-        return f"the key {where!r} is missing, add it."
-    if item["type"] == "value_error":
-        return f"{where}: {item['msg'].removeprefix('Value error, ')}.".removeprefix(": ")
-    expected = _EXPECTED.get(item["type"]) or re.sub(
-        r", (unable|input) .*", "", item["msg"]
-    ).removeprefix("Input should be ")
-    return f"{where}: found {item['input']!r}, expected {expected}."

@@ -134,6 +134,8 @@ _SOURCES: dict[str, str | Plural] = {
     "source.down": "{source} is down ({reason}); what was stored before is used.",
     "source.unusable": "{source} could not be used ({reason}); what was stored before is used.",
     "source.answer": "{source}: asked {host} for {what}; found {found}; {cure}.",
+    "files.left_out": "{source}: {reason}; what was stored before stands in the place of the new "
+    "rows of that file.",
     "readings.bad_quality": "{source}: {variable} of {place} ({where}): readings left out for "
     "their resultQuality: {n}; data/quality lists them.",
     "readings.stray": "{source}: readings left out for their time: {n}, such as {example}; have "

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 
 from configs import ConfigError, Region, RiskError, Settings, load_region
 from features.hazards import LEVELS, Hazard, hazards
+from flows.claims import store_problems
+from sources.common.http import asked_once
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from data_contracts.batch import Source
 
 COLOURS = ("yellow", "orange", "red")
@@ -23,11 +27,17 @@ RECENT = timedelta(days=10)  # what a service is asked for: longer than every so
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. ``problem`` is a sentence, or empty when all is well."""
+    """One thing that was looked at.
+
+    ``problem`` is a sentence, or empty when all is well; ``doubt``: one on what may be wrong.
+    ``block``: lines to paste into the region file.
+    """
 
     what: str
     fact: str = ""
     problem: str = ""
+    doubt: str = ""
+    block: str = ""
 
 
 def open_region(name: str | Path) -> Region:
@@ -115,23 +125,48 @@ def check(name: str, settings: Settings) -> list[Finding]:
     with suppress(ConfigError):  # a source that does not exist is told below
         problems += exercise_problems(region)
     findings += [Finding("region file", problem=problem) for problem in problems]
-    if "station_files" in region.sources:
-        findings.append(_inbox(region, settings))
-    return findings + [_source(region, settings, name) for name in region.sources]
+    findings += [Finding("boundaries", problem=problem) for problem in _boundary_problems(region)]
+    findings += [Finding("store", problem=problem) for problem in store_problems(region, settings)]
+    names = list(region.sources)
+    if "station_files" in names:
+        of_inbox = _inbox(region, settings)
+        findings += of_inbox
+        if any(finding.problem for finding in of_inbox):
+            names.remove("station_files")
+    with asked_once():
+        return findings + [_source(region, settings, name) for name in names]
 
 
-def _inbox(region: Region, settings: Settings) -> Finding:
-    folder = region.inbox_path(settings)
+def _boundary_problems(region: Region) -> list[str]:
+    """What is wrong with the outlines of the region's locations."""
+    from reports.view.boundary_check import boundary_problems
+
+    return boundary_problems(region)
+
+
+def _inbox(region: Region, settings: Settings) -> list[Finding]:
+    """Everything that is wrong with the region's files, and the block that cures it."""
+    from sources.station_files.inspection import inspect
+
     try:
-        files = [path for path in folder.iterdir() if path.is_file()]
-    except OSError as error:
-        why = (error.strerror or "not readable").lower()
-        return Finding(
-            "inbox",
-            problem=f"inbox {folder}: {why}, expected a folder of CSV, Parquet or NetCDF files; "
-            "make it.",
-        )
-    return Finding("inbox", f"{folder}, {len(files)} files")
+        seen = inspect(region, settings)
+    except RiskError as error:
+        return [Finding("inbox", problem=str(error))]
+    findings = [Finding("inbox", f"{seen.folder}, {seen.count} files")]
+    findings += [Finding("inbox", fact) for fact in seen.known]
+    findings += [Finding("inbox", problem=problem) for problem in seen.problems]
+    findings += [Finding("inbox", doubt=doubt) for doubt in seen.doubts]
+    if seen.block:
+        findings.append(Finding("to paste", _how_to_paste(region, seen.left), block=seen.block))
+    return findings
+
+
+def _how_to_paste(region: Region, left: tuple[str, ...]) -> str:
+    still = "".join(f" What is wrong even then: {problem}" for problem in left[:5])
+    return (
+        f"put this into {region.path}, in the place of the same keys where it has them, else at "
+        f"its end, and check again:{still}"
+    )
 
 
 def _source(region: Region, settings: Settings, name: str) -> Finding:
@@ -156,10 +191,16 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
     days, places = batch.observations["time"], batch.observations["location"].nunique()
     withheld, said = len(checked.withheld), (*batch.remarks, *checked.remarks, *checked.notes)
     bad = f", {withheld} cells would be withheld" if withheld else ""
-    told = "".join(f"; {remark}" for remark in said)
-    return Finding(
-        what, f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places{bad}{told}"
-    )
+    remarks = "".join(f"; {remark}" for remark in said)
+    span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places"
+    return Finding(what, f"{span}{_years(days) if source.complete else ''}{bad}{remarks}")
+
+
+def _years(days: pd.Series) -> str:
+    """How many years a whole record has, and how many a backtest needs."""
+    from models.verification.backtest import MIN_YEARS
+
+    return f", {(days.max() - days.min()).days / 365.25:.1f} years (a backtest needs {MIN_YEARS})"
 
 
 @contextmanager

@@ -242,8 +242,11 @@ def _check(given: argparse.Namespace) -> int:
 
     findings = check(given.region, Settings.from_environment())
     for finding in findings:
-        kind = "problem" if finding.problem else "ok"
-        print(f"{kind:<9}{finding.what:<24}{finding.problem or finding.fact}", flush=True)
+        kind = "problem" if finding.problem else "doubt" if finding.doubt else "ok"
+        text = finding.problem or finding.doubt or finding.fact
+        print(f"{'' if finding.block else kind:<9}{finding.what:<24}{text}", flush=True)
+        if finding.block:
+            print(f"\n{finding.block}", flush=True)
     return 1 if any(finding.problem for finding in findings) else 0
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, text
+from flows.claims import claim_store
 from flows.progress import stage
 
 
@@ -53,7 +54,8 @@ def concluded(outcome: Outcome) -> Outcome:
 def alone(region: Region, settings: Settings) -> Iterator[None]:
     """Holds the region's lock, so that two runs of one region never interleave; waits for its turn.
 
-    The kernel frees the lock when its process ends, however it ends.
+    The kernel frees the lock when its process ends, however it ends. Raises RiskError where the
+    region's store is that of another region file.
     """
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +66,7 @@ def alone(region: Region, settings: Settings) -> Iterator[None]:
         with stage(f"wait for another run of {region.name}"):
             held = lock.acquire()
     with held:
+        claim_store(region, settings)
         yield
 
 

@@ -10,7 +10,6 @@ river_point on a wadi that small. Its days are UTC days.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +21,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs import ConfigError, Region
+from configs.geodesy import distance
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.coverage import Block, Period, coverage_of, missing_blocks, published
@@ -53,7 +53,6 @@ SETTLED_DAYS = 730
 LEADS = 10
 MAX_SNAP = 5.0  # km
 MIN_BASIN = 250.0  # km2
-EARTH_RADIUS = 6371.0  # km, mean
 DISCHARGE = DailySeries("river_discharge", "m³/s", "river_discharge")
 
 log = logging.getLogger(__name__)
@@ -220,16 +219,6 @@ def _without_off_river(
         except OffRiver as error:
             off_river |= dict.fromkeys(error.point.locations, error.remark)
     return pd.DataFrame()
-
-
-def distance(first: tuple[float, float], second: tuple[float, float]) -> float:
-    """Kilometres between two points given in degrees north and east (haversine formula)."""
-    north, east, other_north, other_east = map(math.radians, (*first, *second))
-    half = (
-        math.sin((other_north - north) / 2) ** 2
-        + math.cos(north) * math.cos(other_north) * math.sin((other_east - east) / 2) ** 2
-    )
-    return 2 * EARTH_RADIUS * math.asin(math.sqrt(half))
 
 
 def _history(

@@ -84,11 +84,15 @@ def loopback_only() -> Iterator[list[str]]:
 
 LONGEST_FIRST = (
     "flows",
-    "models",
     "browser",
+    "docs",
+    "tests",
+    "models",
     "sources",
     "reports",
-)  # folders, so that no process has a long one left at the end
+    "postprocessing",
+    "features",
+)  # folders, those with long files first, so that no process has one left at the end
 FITTED = (
     "test_training",
     "test_predict",
@@ -128,6 +132,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     folder.mkdir()
     monkeypatch.setenv("CLIMATE_RISK_HOME", str(folder))
     return Settings.from_environment()
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are registered without their two plots, whose drawing is most of the time it takes."""
+    for plot in ("skill_by_lead", "reliability_diagram"):
+        monkeypatch.setattr(f"models.registry.{plot}", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
@@ -276,11 +287,16 @@ def fitted_record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
 
 @pytest.fixture(scope="session")
 def fitted_models(fitted_record: xr.Dataset, made_region: Region) -> dict[str, Any]:
-    """Every hazard's model of ``fitted_record``, fitted once for all tests that only read them."""
+    """Every hazard's model of ``fitted_record``, fitted once for all tests that only read them.
+
+    With half of the usual replicas, each of which every forecast asks.
+    """
     from features.hazards import hazards
     from models.training import fit_model
 
-    return {
-        name: fit_model(hazard, fitted_record, made_region, "snapshot")
-        for name, hazard in hazards().items()
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.training.REPLICAS", 4)
+        return {
+            name: fit_model(hazard, fitted_record, made_region, "snapshot")
+            for name, hazard in hazards().items()
+        }

@@ -23,7 +23,6 @@ OURS = ("configs", "data_contracts", "features", "flows", "models", "reports", "
 THROUGH = {
     "cftime": "xarray, for calendars without leap years",
     "h5netcdf": "xarray, for NetCDF-4",
-    "h5py": "h5netcdf",
     "psycopg": "SQLAlchemy, for PostgreSQL",
     "flask-wtf": "MLflow, for a password before its pages",
 }

@@ -22,6 +22,7 @@ Ring = tuple[tuple[float, float], ...]
 _DECIMALS = 6  # a tenth of a metre
 _GROWTH = 1.25
 _FIRST = 1e-4  # of the region's extent: where the search for the tolerance begins
+MAX_BYTES = 50_000_000  # outlines of thousands of communes to the metre
 _RING = 10  # vertices that a ring should have on average to still look like itself
 
 
@@ -65,6 +66,11 @@ def outlines(region: Region, max_vertices: int = 100) -> dict[str, Outline]:
 
 def _features(path: Path) -> list[dict[str, Any]]:
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise RiskError(
+                f"boundaries {path}: it has {path.stat().st_size:,} bytes, expected at most "
+                f"{MAX_BYTES:,}; simplify the outlines."
+            )
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RiskError(
@@ -153,6 +159,8 @@ def _polygons(feature: Mapping[str, Any], location: str, path: Path) -> Iterator
         ValueError,
         AttributeError,
         IndexError,
+        OverflowError,
+        RecursionError,
         shapely.errors.ShapelyError,
     ):
         raise RiskError(

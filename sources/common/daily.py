@@ -34,7 +34,7 @@ def daily(
     readings: pd.DataFrame,
     source: str,
     options: ReadingOptions,
-    offset: int,
+    offset: float,
     now: datetime | None = None,
     remarks: list[Remark] | None = None,
 ) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def daily(
 
 
 def qualities(
-    readings: pd.DataFrame, options: ReadingOptions, offset: int, now: datetime | None = None
+    readings: pd.DataFrame, options: ReadingOptions, offset: float, now: datetime | None = None
 ) -> pd.DataFrame:
     """What is said of the readings of each day that is over, as a Batch's ``quality``.
 
@@ -85,14 +85,14 @@ def qualities(
     return groups.agg(readings="size", used="sum").reset_index().rename(columns={"day": "time"})
 
 
-def _days(times: pd.Series, options: ReadingOptions, offset: int) -> pd.Series:
+def _days(times: pd.Series, options: ReadingOptions, offset: float) -> pd.Series:
     """The region's day that each reading (UTC) is of."""
     moments = times - (pd.Timedelta(seconds=1) if options.stamp == "end" else pd.Timedelta(0))
     local = moments.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)
     return local.dt.normalize()
 
 
-def today(offset: int, now: datetime | None) -> pd.Timestamp:
+def today(offset: float, now: datetime | None) -> pd.Timestamp:
     """The region's day that is not over yet."""
     moment = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None)
     return (moment + pd.Timedelta(hours=offset)).normalize()

@@ -11,8 +11,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +32,17 @@ Answer = TypeVar("Answer")
 DEFAULT_POLICY = RetryPolicy()
 
 _one_at_a_time = threading.Lock()
+_asked_once: ContextVar[bool] = ContextVar("asked_once", default=False)
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Within it each request is tried once and a connection waited for 3 s: for a mere check."""
+    before = _asked_once.set(True)
+    try:
+        yield
+    finally:
+        _asked_once.reset(before)
 
 
 def get_json(
@@ -68,6 +81,8 @@ def send(request: Request, policy: RetryPolicy = DEFAULT_POLICY) -> Response:
 
     Raises SourceUnavailable.
     """
+    if _asked_once.get():
+        policy = replace(policy, tries=1, connect=3.0)
     with open_client(policy) as client:
         for number in range(1, policy.tries + 1):
             try:

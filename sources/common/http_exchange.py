@@ -64,9 +64,8 @@ class Unreachable(FailedTry):
 def open_client(policy: RetryPolicy) -> httpx.Client:
     """A client that follows no redirect by itself."""
     headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
-    return httpx.Client(
-        timeout=policy.timeout, follow_redirects=False, verify=_trust(), headers=headers
-    )
+    patience = httpx.Timeout(policy.timeout, connect=min(policy.connect, policy.timeout))
+    return httpx.Client(timeout=patience, follow_redirects=False, verify=_trust(), headers=headers)
 
 
 @cache
@@ -100,7 +99,7 @@ def _exchange(
                 dict(response.headers),
                 b"".join(_bounded(response, policy)),
             )
-    except httpx.ConnectError:
+    except (httpx.ConnectError, httpx.ConnectTimeout):
         raise Unreachable(remark("http.unreachable"), remark("cure.network")) from None
     except httpx.TimeoutException:
         seconds = f"{policy.timeout:g}"

@@ -30,7 +30,8 @@ class RetryPolicy:
     ``tries``: how often at most; ``unreachable_tries``: where there is no connection at all.
     ``wait``: seconds before the second try, doubled before each further one up to ``max_wait`` (s);
     up to half as much is added by chance, so that many clients do not come back together. A service
-    that asks for more than ``max_wait`` is Throttled. ``timeout``: seconds without a byte.
+    that asks for more than ``max_wait`` is Throttled. ``connect``: seconds until there is a
+    connection; ``timeout``: without a byte after that.
     ``max_seconds``: for a whole response. ``max_bytes``: of a response. ``hopeless``: words of a
     refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily
     limit.
@@ -40,6 +41,7 @@ class RetryPolicy:
     unreachable_tries: int = 3
     wait: float = 2.0
     max_wait: float = 90.0
+    connect: float = 20.0
     timeout: float = 60.0
     max_seconds: float = 300.0
     max_bytes: int = 100_000_000

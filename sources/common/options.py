@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from configs import ConfigError, Region, options_sentence
+from configs import ConfigError, Region
+from configs.validation import sentence_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -20,5 +21,5 @@ def options_of(region: Region, source: str, model: type[Model]) -> Model:
         return model.model_validate(region.source_options.get(source, {}))
     except ValidationError as error:
         raise ConfigError(
-            f"region file {region.path}: source_options: {source}: {options_sentence(error, model)}"
+            f"region file {region.path}: source_options: {source}: {sentence_of(error, model)}"
         ) from None

@@ -143,6 +143,6 @@ def resumed(days: Iterable[pd.Timestamp], options: ReadingOptions) -> pd.Timesta
     return min(day for day in known if max(known) - day <= MAX_OUTAGE) - options.late_days * DAY
 
 
-def day_start(day: pd.Timestamp, offset: int) -> pd.Timestamp:
+def day_start(day: pd.Timestamp, offset: float) -> pd.Timestamp:
     """The instant, in UTC, at which a day of the region begins."""
     return (day - pd.Timedelta(hours=offset)).tz_localize("UTC")

@@ -38,7 +38,7 @@ MOST_HOURS = 6.0
 DAY = pd.Timedelta(days=1)
 
 
-def looks_like(stream: pd.DataFrame, offset: int) -> Kind | None:
+def looks_like(stream: pd.DataFrame, offset: float) -> Kind | None:
     """What else than amounts a stream of rain must be; None where it may be amounts.
 
     ``stream``: columns time (UTC, in order), value; of one place. ``offset``: hours of the region's
@@ -72,7 +72,7 @@ def _plateau(values: np.ndarray) -> int:
     return max((len(run) for run in runs if run[0] > 0), default=0)
 
 
-def _resets(times: pd.Series, values: np.ndarray, falls: np.ndarray, offset: int) -> bool:
+def _resets(times: pd.Series, values: np.ndarray, falls: np.ndarray, offset: float) -> bool:
     """Whether a stream falls only where a counter does: at one hour, once a day.
 
     Of a single fall more is asked: at midnight, and to near 0.
@@ -124,7 +124,7 @@ def _fillings(table: pd.DataFrame, since: pd.Series) -> pd.DataFrame:
 def as_amounts(
     readings: pd.DataFrame,
     options: ReadingOptions,
-    offset: int,
+    offset: float,
     source: str,
     remarks: list[Remark],
 ) -> pd.DataFrame:

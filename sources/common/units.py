@@ -8,6 +8,7 @@ mile (1609.344 m), conventional mmHg (133.322387415 Pa) and psi (6894.757293168 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -68,10 +69,12 @@ def _rate(quantity: str, factor: str, spellings: str) -> Unit:
 UNITS = (
     # Temperature: base degC.
     _unit("temperature", "1", "degC|Cel|CEL|°C|ºC|C|celsius|Celsius|degree_Celsius"
-          "|degrees_Celsius|degree_C|degrees_C|degree Celsius|degrees Celsius"),
-    _unit("temperature", "1", "K|KEL|kelvin|Kelvin", offset="-273.15"),
+          "|degrees_Celsius|degree_C|degrees_C|degree Celsius|degrees Celsius|degree_celsius"
+          "|degrees_celsius|degree celsius|degrees celsius|deg C|deg_C|degrees C|℃"),
+    _unit("temperature", "1", "K|KEL|kelvin|Kelvin|degK|°K|degrees K", offset="-273.15"),
     _unit("temperature", "5/9", "[degF]|degF|FAH|°F|ºF|F|fahrenheit|Fahrenheit|degree_Fahrenheit"
-          "|degree Fahrenheit", offset="-160/9"),
+          "|degree Fahrenheit|degrees Fahrenheit|degree_fahrenheit|degrees F|deg F|℉",
+          offset="-160/9"),
     # Length, and depth of water: base mm.
     _unit("length", "1", "mm|MMT|millimeter|millimetre|millimeters|millimetres"),
     _unit("length", "1", "kg m-2|kg/m2|kg.m-2|kg/m^2|L/m2|l/m2|L.m-2|l.m-2|L m-2", of_sums=True),
@@ -79,22 +82,25 @@ UNITS = (
     _unit("length", "1000", "m|MTR|meter|metre|meters|metres"),
     _unit("length", "25.4", "[in_i]|[in_us]|in|INH|inch|inches"),
     _unit("length", "304.8", "[ft_i]|[ft_us]|ft|FOT|foot|feet"),
-    _rate("length", "1", "mm/d|mm.d-1|mm d-1|mm day-1|mm/day"),
+    _rate("length", "1", "mm/d|mm.d-1|mm d-1|mm day-1|mm/day|kg m-2 d-1|kg m-2 day-1|kg/m2/day"),
+    _rate("length", "1000", "m/d|m.d-1|m d-1|m day-1|m/day"),
+    _rate("length", "25.4", "in/d|in/day|inch/day|inches/day"),
     _rate("length", "24", "mm/h|mm.h-1|mm h-1|mm hr-1|mm/hr|H67"),
     _rate("length", "86400", "kg m-2 s-1|kg/m2/s|kg.m-2.s-1|mm/s|mm s-1|mm.s-1"),
     # Share: base 1. A volume of water in a volume of soil is a share too.
     _unit("share", "1/100", "%|P1|percent|Percent|%{vol}|%[v/v]"),
-    _unit("share", "1", "1|C62|{fraction}|fraction|[0-1]"),
+    _unit("share", "1", "1|C62|{fraction}|fraction|[0-1]|0-1"),
     _unit("share", "1", "m3 m-3|m3/m3|m3.m-3|m³/m³"),
     # Speed: base m s-1.
     _unit("speed", "1", "m s-1|m/s|m.s-1|MTS|meter per second|metre per second|m s^-1"),
-    _unit("speed", "10/36", "km/h|km.h-1|km h-1|KMH|kph"),
+    _unit("speed", "10/36", "km/h|km.h-1|km h-1|KMH|kph|km hr-1|km/hr"),
     _unit("speed", "1852/3600", "[kn_i]|KNT|kn|kt|kts|knot|knots"),
-    _unit("speed", "0.44704", "[mi_i]/h|HM|mph|mi/h"),
+    _unit("speed", "0.44704", "[mi_i]/h|HM|mph|mi/h|mp/h|miles/h"),
     # Energy on an area: base MJ m-2.
     _unit("energy on an area", "1", "MJ m-2|MJ/m2|MJ.m-2|MJ/m²|MJ/m^2"),
     _unit("energy on an area", "1e-6", "J m-2|J/m2|J.m-2|J/m²|B13"),
     _unit("energy on an area", "1e-3", "kJ m-2|kJ/m2|kJ.m-2|kJ/m²"),
+    _unit("energy on an area", "0.01", "J cm-2|J/cm2|J.cm-2|J/cm²"),
     _unit("energy on an area", "3.6", "kWh/m2|kW.h/m2|kWh m-2|kWh/m²"),
     _unit("energy on an area", "0.0036", "Wh/m2|W.h/m2|Wh m-2|Wh/m²"),
     _rate("energy on an area", "0.0864", "W m-2|W/m2|W.m-2|W/m²|W/m^2|D54"),
@@ -118,6 +124,11 @@ UNITS = (
 _BY_SPELLING = {spelling: unit for unit in UNITS for spelling in unit.spellings}
 
 
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit of any quantity."""
+    return text.strip() in _BY_SPELLING
+
+
 def conversions(units: str, of_sums: bool) -> dict[str, Conversion]:
     """Spelling -> how to bring a value in that unit to ``units``; ``units`` itself always is.
 
@@ -136,19 +147,46 @@ def _conversion(unit: Unit, target: Unit) -> Conversion:
     return Conversion(float(factor), float(offset), unit.rate)
 
 
-def conversion(unit: str, variable: str, whose: str, cure: str) -> Conversion:
+class UnknownUnit(ValueError):
+    """A unit that a variable cannot come in: what was found and what was expected."""
+
+
+_SCALE = re.compile(r"(?P<scale>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\d+/\d+)\s*[*×x]?\s+(?P<unit>\S.*)")
+_TENTHS = {"tenths": "1/10", "tenth": "1/10", "hundredths": "1/100", "hundredth": "1/100"}
+
+
+def scaled_conversion(unit: str, variable: str) -> Conversion:
     """How to bring a value in ``unit`` to ``variable``'s own unit.
 
-    Raises RiskError that names ``whose`` unit it is and the cure.
+    A number may stand before the unit, as UDUNITS has it: ``0.1 mm``, ``1/10 degC``, ``tenths of
+    degC``. Powers may be written ``m**-2`` or ``m^-2``. Raises UnknownUnit.
     """
     row = VARIABLES[variable]
     known = conversions(row.units, row.cell_methods == "time: sum")
-    if unit.strip() not in known:
-        # One spelling of each unit, the variable's own first.
-        first = {how: spelling for spelling, how in reversed(known.items())} | {SAME: row.units}
-        some = ", ".join(dict.fromkeys((row.units, *reversed(first.values()))))
-        raise RiskError(
-            f"{whose}: {variable} comes in {unit[:40]!r}, expected {row.units} or one of {some}; "
-            f"{cure}."
-        )
-    return known[unit.strip()]
+    plain = re.sub(r"\*\*|\^(?=-)", "", " ".join(unit.split()))
+    for word in (unit.strip(), plain):
+        if word in known:
+            return known[word]
+    words = plain.split(maxsplit=1)
+    if len(words) == 2 and words[0].lower() in _TENTHS:
+        plain = f"{_TENTHS[words[0].lower()]} {words[1].removeprefix('of ').removeprefix('a ')}"
+    scaled = _SCALE.fullmatch(plain)
+    if scaled and scaled["unit"] in known and Fraction(scaled["scale"]):
+        inner = known[scaled["unit"]]
+        return Conversion(inner.factor * float(Fraction(scaled["scale"])), inner.offset, inner.rate)
+    # One spelling of each unit, the variable's own first.
+    first = {how: spelling for spelling, how in reversed(known.items())} | {SAME: row.units}
+    some = ", ".join(dict.fromkeys((row.units, *reversed(first.values()))))
+    raise UnknownUnit(f"found {unit[:40]!r}, expected {row.units} or one of {some}")
+
+
+def conversion(unit: str, variable: str, whose: str, cure: str) -> Conversion:
+    """How to bring a value in ``unit`` to ``variable``'s own unit, as ``scaled_conversion``.
+
+    Raises RiskError that names ``whose`` unit it is and the cure.
+    """
+    try:
+        return scaled_conversion(unit, variable)
+    except UnknownUnit as error:
+        wrong = str(error).removeprefix("found ")
+        raise RiskError(f"{whose}: {variable} comes in {wrong}; {cure}.") from None

@@ -35,7 +35,7 @@ class Archive:
     source: str
     url: str
     model: str
-    offset: int
+    offset: float
     kept: Path
     policy: RetryPolicy
 
@@ -92,7 +92,7 @@ def cost(block: Block, columns: Sequence[DailySeries]) -> float:
 
 
 def _read(
-    body: Any, block: Block, columns: Sequence[DailySeries], request: Request, offset: int
+    body: Any, block: Block, columns: Sequence[DailySeries], request: Request, offset: float
 ) -> pd.DataFrame:
     """A block's response as observations, without days at the end that are not published yet."""
     expected = ExpectedSeries(

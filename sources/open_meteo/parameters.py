@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from configs import ConfigError
 from sources.common.grid import GridCell
 from sources.common.http_messages import Request
 from sources.common.open_meteo.responses import CellSeries
@@ -74,9 +75,33 @@ OF_MEMBERS = (TEMPERATURE, RAIN)
 """Those of ensembles and of previous runs."""
 
 
-def zone_name(offset: int) -> str:
-    """The zone of fixed offset that the service knows: in Etc names the sign is turned round."""
-    return "GMT" if offset == 0 else f"Etc/GMT{-offset:+d}"
+# Zones that keep one offset of a part of an hour all year (IANA time zone database 2025b).
+PART_HOUR_ZONES = {
+    -9.5: "Pacific/Marquesas",
+    3.5: "Asia/Tehran",
+    4.5: "Asia/Kabul",
+    5.5: "Asia/Kolkata",
+    5.75: "Asia/Kathmandu",
+    6.5: "Asia/Yangon",
+    8.75: "Australia/Eucla",
+    9.5: "Australia/Darwin",
+}
+
+
+def zone_name(offset: float) -> str:
+    """The zone of fixed offset that the service knows: in Etc names the sign is turned round.
+
+    Raises ConfigError where the service knows none.
+    """
+    if offset == round(offset):
+        return "GMT" if offset == 0 else f"Etc/GMT{-round(offset):+d}"
+    if offset not in PART_HOUR_ZONES:
+        known = ", ".join(f"{hours:g}" for hours in PART_HOUR_ZONES)
+        raise ConfigError(
+            f"utc_offset: found {offset:g}, of which Open-Meteo knows no zone, expected whole "
+            f"hours or one of {known}; take the nearest."
+        )
+    return PART_HOUR_ZONES[offset]
 
 
 def weather_request(
@@ -84,7 +109,7 @@ def weather_request(
     url: str,
     cells: Sequence[GridCell],
     what: str,
-    offset: int,
+    offset: float,
     params: Mapping[str, str],
 ) -> Request:
     """A request for cells on the model's own grid, at their own mean height, in standard days."""

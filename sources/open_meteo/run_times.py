@@ -20,7 +20,7 @@ class RunTimes:
     hour: int
     delay: int
     every: int
-    offset: int
+    offset: float
 
     def latest(self, day: date) -> datetime:
         """The last moment at which what is used on an issue day may have been initialised."""

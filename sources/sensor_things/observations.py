@@ -68,7 +68,7 @@ def readings(
 
 
 def _request(
-    service: SensorThingsService, stream: Datastream, first: pd.Timestamp | None, offset: int
+    service: SensorThingsService, stream: Datastream, first: pd.Timestamp | None, offset: float
 ) -> Request:
     since, begin = "", "its first reading"
     if first is not None:

@@ -26,7 +26,7 @@ import pandas as pd
 
 from configs import Region, RiskError
 from configs.remarks import several
-from data_contracts.batch import Batch, FetchRequest
+from data_contracts.batch import EARLIEST_DAY, Batch, FetchRequest
 from sources.common.daily import DAY
 from sources.common.options import options_of
 from sources.common.sensors import (
@@ -41,8 +41,6 @@ from sources.sql.database import selected
 from sources.sql.options import NAME, SqlOptions
 from sources.sql.rows import readings
 
-EARLIEST = pd.Timestamp("1900-01-01")
-
 
 def fetch(request: FetchRequest) -> Batch:
     """The days that the SELECT's rows give, those after the newest stored ones where some are.
@@ -54,14 +52,14 @@ def fetch(request: FetchRequest) -> Batch:
     first = first_wanted(region, options, newest)
     # A day earlier, because the database may compare with times of another zone.
     rows = selected(options, region, day_start(first, region.day_offset) - DAY)
-    if rows.empty and first == EARLIEST:
+    if rows.empty and first == EARLIEST_DAY:
         raise RiskError(
             f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} "
             "or load the table."
         )
     pull = SensorPull(NAME, region, options, newest, answered=set(newest))
     batch = pull.batch([readings(rows, region, options, pull.remarks)], first)
-    if batch.observations.empty and pull.remarks and first == EARLIEST:
+    if batch.observations.empty and pull.remarks and first == EARLIEST_DAY:
         raise RiskError(several(pull.remarks))
     return batch
 
@@ -74,4 +72,4 @@ def first_wanted(region: Region, options: SqlOptions, newest: NewestDays) -> pd.
     if options.since is None and newest:
         return resumed(newest.values(), options)
     start = options.since or region.history_start
-    return pd.Timestamp(start) if start else EARLIEST
+    return pd.Timestamp(start) if start else EARLIEST_DAY

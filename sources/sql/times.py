@@ -15,7 +15,7 @@ LEAP_SECOND = r"(\d{2}:\d{2}):60(?=\D|$)"
 
 
 def utc_times(
-    rows: pd.DataFrame, options: SqlOptions, offset: int, remarks: list[Remark]
+    rows: pd.DataFrame, options: SqlOptions, offset: float, remarks: list[Remark]
 ) -> pd.Series:
     """Instants in UTC; a date is the first instant of that day of the region's.
 

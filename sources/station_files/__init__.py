@@ -1,27 +1,30 @@
 """Station files: anyone's own record, as CSV, Parquet or NetCDF files in the region's inbox.
 
 Observations: ``time`` (ISO date), ``location`` (not needed where the region has one place),
-canonical variables in canonical units. Weather forecasts as they were issued, in files whose name
-begins with ``forecasts``: ``init_time``, ``lead_days``, ``location``, optional ``member``,
-variables; instead of members the ensemble's mean and, in ``<variable>_spread``, its standard
-deviation in the variable's units. Optional ``locations.csv``: location, name, latitude, longitude,
-elevation. Files may overlap where they agree.
+canonical variables in canonical units; latitude, longitude, elevation and name of the place may
+stand beside them. Weather forecasts as they were issued, in files whose name begins with
+``forecasts``: ``init_time``, ``lead_days``, ``location``, optional ``member``, variables; instead
+of members the ensemble's mean and, in ``<variable>_spread``, its standard deviation in the
+variable's units. Optional ``locations.csv``: location, name, latitude, longitude, elevation. Files
+may overlap where they agree.
 
-In NetCDF the columns are dimensions with coordinates and variables (``station`` is as good as
-``location``), each variable's ``units`` must be there and be canonical, and coordinates name,
-latitude, longitude, elevation of the places are used.
+Files that are written otherwise are read too: the option ``files`` says how, by a pattern of their
+names (``options.py``), and formats of services have names (``formats/``). What a file says itself
+is used: a unit in a header or in NetCDF attributes, CF names, calendars, where its places are.
+
+Once a record is stored, a file that cannot be read costs its new rows alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from configs import Region, RiskError
+import pandas as pd
+
+from configs import Region
+from configs.remarks import Remark, as_remark, remark
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.station_files.binary_files import read_netcdf, read_parquet
-from sources.station_files.columns import typed
-from sources.station_files.csv_files import read_csv
+from sources.station_files.inbox import Inbox, inbox_of
 from sources.station_files.joining import (
     FileRecord,
     completed,
@@ -31,42 +34,51 @@ from sources.station_files.joining import (
     listed_locations,
     located,
 )
-from sources.station_files.kinds import FORECASTS, LOCATIONS, OBSERVATIONS, FileKind, RawTable
-
-UNREADABLE_FORMATS = frozenset(
-    {".xlsx", ".xls", ".ods", ".tsv", ".gz", ".zip", ".feather", ".grib", ".grb", ".json"}
-)
-READERS: dict[str, Callable[[Path, FileKind], RawTable]] = {
-    ".csv": read_csv,
-    ".parquet": read_parquet,
-    ".nc": read_netcdf,
-    ".nc4": read_netcdf,
-}
+from sources.station_files.kept import with_stored
+from sources.station_files.kinds import FORECASTS, LOCATIONS, OBSERVATIONS, FilesRefused
+from sources.station_files.options import NAME
+from sources.station_files.reading import read_file, with_places
+from sources.station_files.templates import files_of
 
 
 def fetch(request: FetchRequest) -> Batch:
     """Every file of the region's inbox, in one batch.
 
-    Raises RiskError: one sentence with the file, the line and the cure.
+    Raises FilesRefused: a sentence for each thing that is wrong, with the file, the line and the
+    cure.
     """
-    region = request.region
-    files = _files(region, region.inbox_path(request.settings))
-    listed = listed_locations(region, [_read(path, LOCATIONS).table for path in files["locations"]])
-    observations = [_read(path, OBSERVATIONS) for path in files["observations"]]
-    forecasts = [_read(path, FORECASTS) for path in files["forecasts"]]
-    records = [*observations, *forecasts]
-    known, any_listed = known_ids(region, listed, [each.table for each in records]), len(listed) > 0
+    region, stored = request.region, request.stored
+    inbox = inbox_of(region, request.settings, files_of(region))
+    problems = list(inbox.problems)
+    listed = listed_places(region, inbox, problems)
+    if len(problems) > len(inbox.problems) or not inbox.of_kind(OBSERVATIONS):
+        raise FilesRefused([*problems, *_problems_of(inbox, listed)])
+    records, refused = read_files(inbox, listed)
+    problems += [problem for each in refused.values() for problem in each.problems]
+    if problems and (stored.observations is None or not _any_observed(inbox, records)):
+        raise FilesRefused(problems)
+    known = known_ids(region, listed, [each.table for each in records.values()])
+    placed = {
+        path: with_places(located(each, known, len(listed) > 0)) for path, each in records.items()
+    }
     observed, issued = (
-        joined_records([located(each, known, any_listed) for each in of_kind], kind)
-        for of_kind, kind in ((observations, OBSERVATIONS), (forecasts, FORECASTS))
+        joined_records(
+            [placed[file.path] for file in inbox.of_kind(kind) if file.path in placed], kind
+        )
+        for kind in (OBSERVATIONS, FORECASTS)
     )
-    in_files = [each.locations for each in records if each.locations is not None]
+    if problems:
+        observed, issued = (
+            with_stored(table, stored, kind)
+            for table, kind in ((observed, OBSERVATIONS), (issued, FORECASTS))
+        )
+    in_files = [each.locations for each in placed.values() if each.locations is not None]
     locations = described(completed(listed, in_files), [observed, issued])
-    return Batch(observed, locations, issued)
+    return Batch(observed, locations, issued, tuple(_left_out(problem) for problem in problems))
 
 
 SOURCE = Source(
-    name="station_files",
+    name=NAME,
     delay_days=1,
     attribution="station files of the region's own inbox",
     licence="as its provider says",
@@ -75,39 +87,44 @@ SOURCE = Source(
 )
 
 
-def _files(region: Region, inbox: Path) -> dict[str, list[Path]]:
-    """The inbox's files by kind, in the order of their names."""
-    cure = f"put CSV, Parquet or NetCDF files there or set `inbox:` in {region.path}"
-    if not inbox.is_dir():
-        what = "is a file, expected a folder" if inbox.is_file() else "does not exist"
-        raise RiskError(f"region {region.name!r}: the inbox {inbox} {what}; {cure}.")
-    files = sorted(
-        path for path in inbox.iterdir() if path.is_file() and not path.name.startswith(".")
-    )
-    kinds: dict[str, list[Path]] = {"observations": [], "forecasts": [], "locations": []}
-    for path in files:
-        name, suffix = path.name.lower(), path.suffix.lower()
-        if suffix in UNREADABLE_FORMATS:
-            cure = "save it as one of these or take it out of the inbox"
-            raise RiskError(
-                f"{path}: found a {path.suffix} file, expected CSV, Parquet or NetCDF; {cure}."
-            )
-        if suffix in READERS:
-            kinds[_kind_of(name)].append(path)
-    if not kinds["observations"]:
-        raise RiskError(
-            f"region {region.name!r}: the inbox {inbox} holds no file of observations; {cure}."
-        )
-    return kinds
+def read_files(
+    inbox: Inbox, listed: pd.DataFrame
+) -> tuple[dict[Path, FileRecord], dict[Path, FilesRefused]]:
+    """The records of files of observations and forecasts, and what is wrong with those refused."""
+    records: dict[Path, FileRecord] = {}
+    refused: dict[Path, FilesRefused] = {}
+    for file in inbox.files:
+        if file.kind is LOCATIONS:
+            continue
+        try:
+            records[file.path] = read_file(file, listed)
+        except FilesRefused as error:
+            refused[file.path] = error
+    return records, refused
 
 
-def _kind_of(name: str) -> str:
-    if name == "locations.csv":
-        return "locations"
-    return "forecasts" if name.startswith("forecasts") else "observations"
+def listed_places(region: Region, inbox: Inbox, problems: list[str]) -> pd.DataFrame:
+    """The locations of the region file and of locations.csv.
+
+    What is wrong with locations.csv is added to ``problems``.
+    """
+    tables = []
+    for file in inbox.of_kind(LOCATIONS):
+        try:
+            tables.append(read_file(file, pd.DataFrame()).table)
+        except FilesRefused as error:
+            problems += error.problems
+    return listed_locations(region, tables)
 
 
-def _read(path: Path, kind: FileKind) -> FileRecord:
-    """One file as a table of the kind's columns."""
-    raw = READERS[path.suffix.lower()](path, kind)
-    return FileRecord(path, typed(raw, kind), raw.locations)
+def _problems_of(inbox: Inbox, listed: pd.DataFrame) -> list[str]:
+    refused = read_files(inbox, listed)[1]
+    return [problem for each in refused.values() for problem in each.problems]
+
+
+def _any_observed(inbox: Inbox, records: dict[Path, FileRecord]) -> bool:
+    return any(file.path in records for file in inbox.of_kind(OBSERVATIONS))
+
+
+def _left_out(problem: str) -> Remark:
+    return remark("files.left_out", source=NAME, reason=as_remark(problem))

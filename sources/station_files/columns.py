@@ -1,139 +1,272 @@
-"""A file's columns as numbers, days and names, or one sentence with the line and the cure."""
+"""A file's columns as numbers, days and names, or a sentence with the line and the cure of each."""
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 
-from configs import RiskError
-from sources.station_files.kinds import SPREADS, FileKind, RawTable, where_of
+from data_contracts.variables import VARIABLES
+from sources.common.units import SAME, Conversion, UnknownUnit, scaled_conversion
+from sources.station_files.header import NamedTable
+from sources.station_files.kinds import SPREADS, FileKind, where_of
+from sources.station_files.options import FileFormat
+from sources.station_files.templates import plain
 
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
+TRACES = frozenset({"ip", "t", "tr", "trace", "traces", "inap", "inappreciable", "traza"})
 MAX_ID_LENGTH = 200
 MAX_COUNT = 1_000_000  # of days ahead, or members: a number above is none
+FEW_ROWS = 30
+"""Rows of which all may be marked bad; of more, it is the marks that are misread."""
+NOON = (pd.Timedelta(hours=11), pd.Timedelta(hours=13))
+"""A day that is stamped once, at an hour from the first to the second, is that day."""
 
 
-def typed(raw: RawTable, kind: FileKind) -> pd.DataFrame:
-    """A table of the kind's columns, numbers as float64, days as datetime64.
+def typed(
+    table: NamedTable, kind: FileKind, written: FileFormat, problems: list[str]
+) -> pd.DataFrame:
+    """A table of the kind's columns, numbers as float64 in canonical units, days as datetime64.
 
-    Raises RiskError for a cell that cannot be what its column is.
+    What cannot be what its column is is added to ``problems``.
     """
-    table = pd.DataFrame(index=raw.table.index)
-    for name in map(str, raw.table):
+    columns = pd.DataFrame(index=table.table.index)
+    for name in map(str, table.table):
         if name in kind.numbers:
-            table[name] = _numbers(raw, name)
+            columns[name] = _numbers(table, name, written, problems)
         elif name in ("time", "init_time"):
-            table[name] = _days(raw, name)
+            columns[name] = _days(table, name, written, problems)
         elif name in ("lead_days", "member"):
-            table[name] = _whole_numbers(raw, name)
+            columns[name] = _whole_numbers(table, name, problems)
         else:
-            table[name] = _names(raw, name, needed=name == "location")
-    _no_duplicates(raw, table, [key for key in kind.keys if key in table])
-    _check_spreads(raw, table)
-    return table
+            columns[name] = _names(table, name, name == "location", problems)
+    if problems:
+        return columns
+    _no_duplicates(table, columns, [key for key in kind.keys if key in columns], problems)
+    _check_spreads(table, columns, problems)
+    return columns
 
 
-def _wrong(raw: RawTable, name: str, bad: pd.Series, expected: str) -> RiskError:
-    """The error for the first of the bad cells of a column."""
-    row = int(np.flatnonzero(bad.to_numpy())[0])
-    text = str(raw.table[name].iloc[row])
+def _tell(table: NamedTable, name: str, bad: pd.Series, expected: str, problems: list[str]) -> None:
+    """Adds a sentence on the first of the bad cells of a column."""
+    rows = np.flatnonzero(bad.to_numpy())
+    text = str(table.table[name].iloc[int(rows[0])])
     shown = text if len(text) <= 40 else text[:40] + "..."
-    return RiskError(f"{raw.path}: {raw.where(row)}, {name}: found {shown!r}, {expected}.")
+    more = f" (and {len(rows) - 1:,} more)" if len(rows) > 1 else ""
+    where = f"{table.raw.path}: {table.raw.where(int(rows[0]))}"
+    theirs = table.theirs.get(name, name)
+    problems.append(f"{where}, {theirs}: found {shown!r}, {expected}{more}.")
 
 
 def _is_text(column: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(column.dtype)
 
 
-def _numbers(raw: RawTable, name: str) -> pd.Series:
-    """A column of numbers; empty cells and NA, NaN, null are missing."""
-    column = raw.table[name]
+def _numbers(table: NamedTable, name: str, written: FileFormat, problems: list[str]) -> pd.Series:
+    """A column of numbers in its canonical unit; what stands for missing is NaN."""
+    column = table.table[name]
+    nothing = pd.Series(np.nan, index=column.index)
     if pd.api.types.is_bool_dtype(column) or (
         not (_is_text(column) or pd.api.types.is_numeric_dtype(column)) and column.notna().any()
     ):
-        raise _wrong(raw, name, column.notna(), "expected a number; store the column as numbers")
-    values = pd.to_numeric(column, errors="coerce").astype("float64")
+        expected = "expected a number; store the column as numbers"
+        _tell(table, name, column.notna(), expected, problems)
+        return nothing
+    values = _parsed(column, written)
     bad = values.isna() & column.notna()
     if bad.any() and _is_text(column):
-        bad &= ~column.str.lower().isin(MISSING)
+        marks = {str(mark).lower() for mark in written.missing} | MISSING
+        bad &= ~column.str.lower().isin(marks)
     if bad.any():
-        expected = "expected a number, or nothing where it is missing"
-        if "," in str(column[bad].iloc[0]):
-            expected = "expected a decimal point"
-        raise _wrong(raw, name, bad, expected)
+        _tell_no_numbers(table, name, bad, written, problems)
+    numbers = [mark for mark in written.missing if isinstance(mark, int | float)]
+    for mark in numbers:
+        values = values.mask(np.isclose(values, mark, rtol=1e-6, atol=0))
+    values = values.mask(_of_bad_quality(table, name, written, problems))
+    how = _conversion(table, name, problems)
+    return values if how == SAME else how.apply(values).round(6)
+
+
+def _parsed(column: pd.Series, written: FileFormat) -> pd.Series:
+    """The numbers that a column holds, traces included; NaN for what is none."""
+    if not _is_text(column):
+        return pd.to_numeric(column, errors="coerce").astype("float64")
+    text = column.str.replace(",", ".", regex=False) if written.decimal == "," else column
+    values = pd.to_numeric(text, errors="coerce").astype("float64")
+    for mark, number in written.trace.items():
+        values = values.mask(column == mark, number)
     return values
 
 
-def _whole_numbers(raw: RawTable, name: str) -> pd.Series:
-    values = pd.to_numeric(raw.table[name], errors="coerce")
+def _tell_no_numbers(
+    table: NamedTable, name: str, bad: pd.Series, written: FileFormat, problems: list[str]
+) -> None:
+    """Adds a sentence on each kind of text that is no number."""
+    texts = table.table[name].astype("str")
+    traces = bad & texts.str.lower().isin(TRACES) & (name == "precipitation")
+    commas = bad & texts.str.fullmatch(r"[+-]?\d*,\d+")
+    if traces.any():
+        mark = texts[traces].iloc[0]
+        expected = f"expected a number; a trace is 0, write `trace: {{{mark}: 0}}` for this file"
+        _tell(table, name, traces, expected, problems)
+    if commas.any():
+        _tell(table, name, commas, 'expected a decimal point, or `decimal: ","`', problems)
+    for mark in texts[bad & ~traces & ~commas].unique()[:3]:
+        expected = "expected a number, or nothing where it is missing"
+        _tell(table, name, bad & (texts == mark), expected, problems)
+
+
+def _of_bad_quality(
+    table: NamedTable, name: str, written: FileFormat, problems: list[str]
+) -> np.ndarray:
+    """Which rows of a column carry a mark that is not good."""
+    raw, bad = table.raw.table, np.zeros(len(table.table), bool)
+    theirs = plain(table.theirs.get(name, name))
+    for quality in written.quality:
+        if quality.of and theirs not in map(plain, quality.of) and name not in quality.of:
+            continue
+        column = next((c for c in raw if plain(str(c)) == plain(quality.column)), None)
+        if column is None:
+            if written.format is None:
+                problems.append(
+                    f"{table.raw.path}: quality: found no column {quality.column!r}, expected one "
+                    f"of {', '.join(map(repr, raw))}; mend the name."
+                )
+            continue
+        marks = raw[column].astype("str").str.strip().str.removesuffix(".0")
+        good = {
+            mark: any(fnmatchcase(mark, pattern) for pattern in quality.good)
+            for mark in marks.unique()
+        }
+        marked = ~marks.map(good).to_numpy(bool)
+        if marked.all() and len(marked) > FEW_ROWS:
+            shown = ", ".join(map(repr, marks.unique()[:5]))
+            problems.append(
+                f"{table.raw.path}: quality: the marks in {column} leave no value of "
+                f"{table.theirs.get(name, name)} (found {shown}, good are "
+                f"{', '.join(map(repr, quality.good))}); mend `good:`."
+            )
+        bad |= marked
+    return bad
+
+
+def _conversion(table: NamedTable, name: str, problems: list[str]) -> Conversion:
+    """How a column comes into its canonical unit."""
+    variable, unit = SPREADS.get(name, name), table.units.get(name)
+    if variable not in VARIABLES:
+        return SAME
+    path, right = table.raw.path, VARIABLES[variable].units
+    if unit is None:
+        if table.raw.needs_units:
+            problems.append(
+                f"{path}: {name} has no `units` attribute, expected {right}; add it, or give it "
+                "under `units:`."
+            )
+        return SAME
+    try:
+        how = scaled_conversion(unit, variable)
+    except UnknownUnit as error:
+        wrong = str(error).removeprefix("found ")
+        problems.append(f"{path}: {name} comes in {wrong}; give the right one under `units:`.")
+        return SAME
+    return Conversion(how.factor, 0.0, how.rate) if name in SPREADS else how
+
+
+def _whole_numbers(table: NamedTable, name: str, problems: list[str]) -> pd.Series:
+    values = pd.to_numeric(table.table[name], errors="coerce")
     low = 0 if name == "lead_days" else -1
     bad = ~(values.between(low, MAX_COUNT) & (values % 1 == 0))
     if bad.any():
-        raise _wrong(raw, name, bad, f"expected a whole number from {low} on")
-    return values.astype("int64")
+        _tell(table, name, bad, f"expected a whole number from {low} on", problems)
+    return values.where(~bad, 0).astype("int64")
 
 
-def _days(raw: RawTable, name: str) -> pd.Series:
-    """A column of days: ISO text, or times. Midnight is a day; another hour, or a zone, is not."""
-    column = raw.table[name]
-    plain = column.astype("str").fillna("").str.replace(r"[T ]00:00(:00(\.0+)?)?$", "", regex=True)
-    shaped = plain.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
-    days = pd.to_datetime(plain.where(shaped), format="%Y-%m-%d", errors="coerce")
-    bad = days.isna()
+def _days(table: NamedTable, name: str, written: FileFormat, problems: list[str]) -> pd.Series:
+    """A column of days: ISO text, text in the format's own order, or times.
+
+    Midnight is a day, and so is one hour around noon that is the same for all. Of a file with
+    ``hours`` the times.
+    """
+    column = table.table[name]
+    plain_text = column.astype("str").fillna("").str.removesuffix(".0")
+    if written.date_format and not pd.api.types.is_datetime64_any_dtype(column):
+        times = pd.to_datetime(plain_text, format=written.date_format, errors="coerce")
+    else:
+        shaped = plain_text.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+        times = pd.to_datetime(plain_text.where(shaped), format="ISO8601", errors="coerce")
+    days = times.dt.normalize()
+    hours = (times - days).dropna()
+    if len(hours) and hours.nunique() == 1 and NOON[0] <= hours.iloc[0] <= NOON[1]:
+        times = days
+    if written.hours and name == "time":
+        days = times
+    bad = times.isna() | (times != days)
     if bad.any():
-        hour = re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", plain[bad].iloc[0])
-        expected = "expected a date such as 2001-01-31" + (
+        shown = plain_text[bad].iloc[0]
+        hour = re.match(r"\d{4}-\d{2}-\d{2}[T ]\d", shown)
+        order = f" ({written.date_format})" if written.date_format else ""
+        expected = f"expected a date such as 2001-01-31{order}" + (
             " without an hour or a zone, one row a day" if hour else ""
         )
-        raise _wrong(raw, name, bad, expected)
-    return days
+        _tell(table, name, bad, expected, problems)
+    return days.astype("datetime64[us]")
 
 
-def _names(raw: RawTable, name: str, needed: bool) -> pd.Series:
-    column = raw.table[name]
+def _names(table: NamedTable, name: str, needed: bool, problems: list[str]) -> pd.Series:
+    column = table.table[name]
     names = column.astype("str") if pd.api.types.is_integer_dtype(column) else column.fillna("")
     if not names.map(lambda name: isinstance(name, str)).all():
         every = column.notna() | column.isna()
-        raise _wrong(raw, name, every, "expected text; store the column as text")
+        _tell(table, name, every, "expected text; store the column as text", problems)
+        return names.astype("str")
     bad = names.str.len() > MAX_ID_LENGTH
     if needed:
         bad |= names == ""
     if bad.any():
-        raise _wrong(raw, name, bad, f"expected a name of 1 to {MAX_ID_LENGTH} characters")
+        _tell(table, name, bad, f"expected a name of 1 to {MAX_ID_LENGTH} characters", problems)
     return names
 
 
-def _no_duplicates(raw: RawTable, table: pd.DataFrame, keys: list[str]) -> None:
-    twice = table.duplicated(keys)
-    if twice.any():
-        row = table.iloc[int(np.flatnonzero(twice.to_numpy())[0])]
-        same = np.flatnonzero((table[keys] == row[keys]).all(axis=1).to_numpy())
-        first, second = (raw.where(int(number)).split(" ") for number in same[:2])
-        both = "two cells"
-        if first[0] in ("line", "row"):
-            both = f"{first[0]}s {first[-1]} and {second[-1]}"
-        raise RiskError(
-            f"{raw.path}: {both} are both for {where_of(row, keys)}, expected one; take one out."
-        )
+def _no_duplicates(
+    table: NamedTable, columns: pd.DataFrame, keys: list[str], problems: list[str]
+) -> None:
+    twice = columns.duplicated(keys)
+    if not twice.any():
+        return
+    row = columns.iloc[int(np.flatnonzero(twice.to_numpy())[0])]
+    same = np.flatnonzero((columns[keys] == row[keys]).all(axis=1).to_numpy())
+    first, second = (table.raw.where(int(number)).split(" ") for number in same[:2])
+    both = "two cells"
+    if first[0] in ("line", "row"):
+        both = f"{first[0]}s {first[-1]} and {second[-1]}"
+    more = f" ({int(twice.sum()):,} such rows)" if twice.sum() > 1 else ""
+    problems.append(
+        f"{table.raw.path}: {both} are both for {where_of(row, keys)}, expected one{more}; take "
+        "one out."
+    )
 
 
-def _check_spreads(raw: RawTable, table: pd.DataFrame) -> None:
-    """Raises RiskError where a spread is negative, has no mean, or stands beside members."""
-    for name in [name for name in table if name in SPREADS]:
+def _check_spreads(table: NamedTable, columns: pd.DataFrame, problems: list[str]) -> None:
+    """A spread is 0 or more, has a mean, and stands beside no members."""
+    for name in [name for name in columns if name in SPREADS]:
         mean = SPREADS[name]
-        if "member" in table:
-            raise RiskError(
-                f"{raw.path}: found the columns 'member' and {name!r}, expected members or "
+        if "member" in columns:
+            problems.append(
+                f"{table.raw.path}: found the columns 'member' and {name!r}, expected members or "
                 "their mean and spread; take one of the columns out."
             )
-        if mean not in table:
-            raise RiskError(
-                f"{raw.path}: {name} has no mean, expected a column {mean!r} beside it; add it."
+            continue
+        if mean not in columns:
+            problems.append(
+                f"{table.raw.path}: {name} has no mean, expected a column {mean!r} beside it; add "
+                "it."
             )
-        if (table[name] < 0).any():
-            raise _wrong(raw, name, table[name] < 0, "expected a standard deviation, 0 or more")
-        alone = table[name].notna() & table[mean].isna()
+            continue
+        if (columns[name] < 0).any():
+            expected = "expected a standard deviation, 0 or more"
+            _tell(table, name, columns[name] < 0, expected, problems)
+        alone = columns[name].notna() & columns[mean].isna()
         if alone.any():
-            raise _wrong(raw, name, alone, f"expected {mean} beside it, or nothing")
+            _tell(table, name, alone, f"expected {mean} beside it, or nothing", problems)

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -55,12 +56,27 @@ def _forecasts() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The 16 communes of Berkane and four hazards in three languages, published and served on 127.0.0.1."""
-    settings = Settings(tmp_path_factory.mktemp("home"))
+    """The 16 communes of Berkane and four hazards in three languages, served on 127.0.0.1."""
+    with served(Settings(tmp_path_factory.mktemp("home")), 16) as whole:
+        yield whole
+
+
+@pytest.fixture(scope="module")
+def small_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same of two communes: every kind of element, few of each."""
+    with served(Settings(tmp_path_factory.mktemp("small")), 2) as small:
+        yield small
+
+
+@contextmanager
+def served(settings: Settings, places: int) -> Iterator[Site]:
+    """A report of the first ``places`` communes of Berkane, published in a home and served."""
     folder = settings.published / REGION / DAY
     folder.parent.mkdir(parents=True)
     maker = _forecasts()
-    region = load_region("berkane").model_copy(update={"name": REGION})
+    berkane = load_region("berkane")
+    few = {"name": REGION, "locations": berkane.locations[:places]}
+    region = berkane.model_copy(update=few)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reports.publishing, "pdf_of", maker.no_paper)  # a browser opens pages
         maker.make_for(region, hazards=HAZARDS).publish(folder)

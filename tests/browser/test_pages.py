@@ -88,7 +88,7 @@ def test_a_page_fits_its_window_and_asks_nobody_else(width: int, site, browser: 
             assert (path, wrong) == (path, [])
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [360, 1440, pytest.param(768, marks=pytest.mark.slow)])
 def test_the_keyboard_reaches_everything(width: int, site, browser: Browser) -> None:
     for path in site.paths:
         with opened(browser, site.url + path, width) as (page, _):
@@ -108,8 +108,14 @@ def test_a_page_is_written_in_its_own_direction(site, browser: Browser) -> None:
             assert found == [tag, "rtl" if tag == "ar" else "ltr"]
 
 
-@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.slow)])
-def test_axe_finds_nothing_serious(width: int, site, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("width", "name"),
+    [(360, "small_site"), *(pytest.param(w, "site", marks=pytest.mark.slow) for w in (360, 1440))],
+)
+def test_axe_finds_nothing_serious(
+    width: int, name: str, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    site = request.getfixturevalue(name)
     for path in site.paths:
         with opened(browser, site.url + path, width, bypass_csp=True) as (
             page,

@@ -305,3 +305,27 @@ def test_the_region_files_in_the_readme_are_right(tmp_path: Path) -> None:
         region = load_region(path)
         assert sources_of(region)
         assert len(text.splitlines()) <= 12
+
+
+@pytest.mark.parametrize(
+    ("offset", "hours"), [("5.75", 5.75), ("-9.5", -9.5), ("0", 0), ("1", 1), ("14", 14)]
+)
+def test_standard_days_may_begin_at_a_quarter_of_an_hour(
+    tmp_path: Path, offset: str, hours: float
+) -> None:
+    region = load_region(write(tmp_path, PLAIN + f"utc_offset: {offset}\n"))
+    assert region.day_offset == hours
+    assert region.learnt_with["utc_offset"] == hours
+
+
+@pytest.mark.parametrize("offset", ["5.1", "15", "-12.25", "five"])
+def test_an_offset_that_no_clock_has_is_refused(tmp_path: Path, offset: str) -> None:
+    with pytest.raises(ConfigError, match="utc_offset"):
+        load_region(write(tmp_path, PLAIN + f"utc_offset: {offset}\n"))
+
+
+def test_the_key_that_a_misspelt_one_means_is_of_its_own_part(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'issuer.nam', did you mean 'name'"):
+        load_region(write(tmp_path, PLAIN + "issuer: {nam: x}\n"))
+    with pytest.raises(ConfigError, match="'locations.0.longitud', did you mean 'longitude'"):
+        load_region(write(tmp_path, PLAIN + "locations: [{id: a, longitud: 1}]\n"))

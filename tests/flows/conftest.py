@@ -5,7 +5,7 @@ Every test here shares one Prefect server.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,29 @@ import pytest
 
 from configs import Region, Settings
 from flows.cli import main
+from models import registry
+from reports.render.pdf import PdfUnavailable, pdf_of
+
+PLOTS = {name: getattr(registry, name) for name in ("skill_by_lead", "reliability_diagram")}
+
+
+def no_paper(html: str) -> bytes:
+    """In the place of ``reports.publishing.pdf_of``: a machine that cannot make PDFs."""
+    raise PdfUnavailable("the PDF was left out: this test reads none")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Runs without PDFs and plots, and with models of two replicas: none of it is flows' own.
+
+    ``ready`` has the PDF and the plots.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.publishing.pdf_of", no_paper)
+        patch.setattr("models.training.REPLICAS", 2)
+        for name in PLOTS:
+            patch.setattr(registry, name, lambda *_: None)
+        yield
 
 
 @dataclass(frozen=True)
@@ -69,17 +92,33 @@ def ready(
         tmp_path_factory.mktemp("region"), years=15, name="smallville", variables=VARIABLES
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLIMATE_RISK_HOME", str(settings.home))
-        out, err = _Lines(), _Lines()
-        patch.setattr("sys.stdout", out)
-        patch.setattr("sys.stderr", err)
-        status = main(["daily", str(region.path)])
+        patch.setattr("reports.publishing.pdf_of", pdf_of)
+        for name, draw in PLOTS.items():
+            patch.setattr(registry, name, draw)
+        first = daily(settings, region)
     return Ready(
         settings,
         region,
-        Said(status, out.text, err.text),
+        first,
         (settings.published / "smallville/2005-01-01/forecast.csv").read_bytes(),
     )
+
+
+def daily(settings: Settings, region: Region) -> Said:
+    """The command ``daily`` in a home, for fixtures that outlive a test."""
+    out, err = _Lines(), _Lines()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIMATE_RISK_HOME", str(settings.home))
+        patch.setattr("sys.stdout", out)
+        patch.setattr("sys.stderr", err)
+        status = main(["daily", str(region.path)])
+    return Said(status, out.text, err.text)
+
+
+@pytest.fixture(scope="session")
+def run_daily(prefect_server: None) -> Callable[[Settings, Region], Said]:
+    """See ``daily``."""
+    return daily
 
 
 VARIABLES = ("air_temperature_max", "air_temperature_min", "precipitation")

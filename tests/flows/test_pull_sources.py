@@ -258,6 +258,28 @@ def test_of_the_only_source_a_pull_is_refused_whatever_was_stored(
     assert Store(home, region).snapshot() == before
 
 
+def test_a_damaged_file_costs_its_own_new_rows_alone(
+    command: Callable[..., Any], tmp_path: Path, home: Settings
+) -> None:
+    region = written(tmp_path, sources=["station_files"], inbox="inbox")
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    head = ["time,location,air_temperature_max"]
+    for place in ("a", "b"):
+        rows = [line.replace(",", f",{place},") for line in lines_of(date(2025, 1, 1), "21.5")]
+        (inbox / f"{place}.csv").write_text("\n".join(head + rows) + "\n", encoding="utf-8")
+    assert command(home, "pull", region.path).status == 0
+    for place, line in (("a", "2026-02-05\n"), ("b", "2026-02-05,b,9.5\n")):
+        with (inbox / f"{place}.csv").open("a", encoding="utf-8") as file:
+            file.write(line)
+    said = command(home, "pull", region.path)
+    assert said.status == 3
+    assert "a.csv: line 402 has 1 fields, expected 3" in said.err
+    stored = Store(home, region).observations()["air_temperature_max"]
+    assert stored.sel(time="2026-02-05", location="b") == 9.5
+    assert stored.sel(location="a").notnull().sum() == 400
+
+
 def test_a_select_that_fails_does_not_hold_up_the_others(
     pull: Callable[..., Pulled],
     tmp_path: Path,

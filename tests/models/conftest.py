@@ -62,6 +62,12 @@ def all_year(made_region: Region) -> Region:
 
 
 @pytest.fixture
+def few_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are fitted with as many replicas as those that all tests share."""
+    monkeypatch.setattr("models.training.REPLICAS", 4)
+
+
+@pytest.fixture
 def with_cells(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hazard]:
     """A function that gives a hazard other (fewer, hence quicker) cells for the time of a test."""
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,13 @@ import xarray as xr
 
 from features.build import build_outcome, delays_of
 from features.hazards import Options, happened, hazards
-from models.baselines import conditional, fit_climatology, log_odds, overlap_of
+from models.baselines import (
+    conditional,
+    fit_climatology,
+    log_odds,
+    overlap_of,
+    predict_climatology,
+)
 from models.training import TrainingSet, build_training_set, forecasters, train_model
 
 ALL = sorted(hazards())
@@ -18,7 +25,7 @@ def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
     return made_record(years=12, places=2, seed=5)
 
 
-def learnt(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.ndarray]:
+def learn(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.ndarray]:
     """A training set of the record, every forecaster on its issue days, and what happened."""
     hazard, delays = hazards()[name], delays_of(record)
     training = build_training_set(hazard, record, record, delays, Options())
@@ -28,9 +35,15 @@ def learnt(name: str, record: xr.Dataset) -> tuple[TrainingSet, xr.Dataset, np.n
     return training, made, happened(training.issued.sel(init_time=days)).values
 
 
+@pytest.fixture(scope="module")
+def learnt(record: xr.Dataset) -> Callable[[str], tuple[TrainingSet, xr.Dataset, np.ndarray]]:
+    """What ``learn`` gives of a hazard and the record, learnt once."""
+    return cache(lambda name: learn(name, record))
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) -> None:
-    _, made, outcome = learnt(name, record)
+def test_both_baselines_are_nested_probabilities(name: str, learnt: Callable) -> None:
+    _, made, outcome = learnt(name)
     exists = np.isfinite(outcome).all(axis=1)
     for forecaster in ("climatology", "persistence"):
         rows = np.moveaxis(made[forecaster].values, 1, 0)[:, exists]
@@ -39,10 +52,8 @@ def test_both_baselines_are_nested_probabilities(name: str, record: xr.Dataset) 
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_baselines_are_right_on_average_where_they_were_fitted(
-    name: str, record: xr.Dataset
-) -> None:
-    _, made, outcome = learnt(name, record)
+def test_baselines_are_right_on_average_where_they_were_fitted(name: str, learnt: Callable) -> None:
+    _, made, outcome = learnt(name)
     seen = np.isfinite(outcome[:, 0])
     mean = outcome[:, 0][seen].mean()
     for forecaster, within in (("climatology", 0.15), ("persistence", 0.25)):
@@ -69,6 +80,12 @@ def test_climatology_is_the_frequency_of_the_31_days_around(
         single.values[[0, 15, 30]].tolist() == pytest.approx([10 / 310] * 3, rel=0.01)
         and single.values[31] == 0
     )
+    # asked on 10 January: of the 13th, three days ahead, and of 1 February, which none is near
+    leads = np.array([cell.lead_days for cell in hazard.cells])
+    for issued, near in (("2001-01-10", True), ("2001-01-29", False)):
+        days = np.array([issued], "datetime64[ns]")
+        said = predict_climatology(usual, days, leads)[leads.tolist().index(3), 0, 0, 0]
+        assert said == pytest.approx(10 / 310 if near else 0.0, rel=0.01)
     # any of three days from the issue day on: three issue days of each event
     window = usual.isel(cell=list(hazard.cells).index(type(hazard.cells[0])(0, 3)), location=0).sel(
         level=1
@@ -96,9 +113,9 @@ def test_a_climatology_needs_five_years_of_its_window() -> None:
         assert (finite == expected).all()
 
 
-def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
+def test_the_known_state_counts_where_it_foretells(learnt: Callable) -> None:
     """A hot spell of two days makes the third likely; a lead of nine days does not know."""
-    training, made, _ = learnt("heat", record)
+    training, made, _ = learnt("heat")
     known, usual = made["persistence"].values, made["climatology"].values
     at = np.isin(training.features["init_time"].values, made["init_time"].values)
     spell = training.features["spell_two_days"].values[at] == 1
@@ -107,12 +124,12 @@ def test_the_known_state_counts_where_it_foretells(record: xr.Dataset) -> None:
     assert known[9, 1][spell].mean() < 3 * usual[9, 1][spell].mean()
 
 
-def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(record: xr.Dataset) -> None:
+def test_the_overlap_ensemble_is_certain_when_nothing_is_left_to_happen(learnt: Callable) -> None:
     """Drought 90 days ahead over 90 days is the calendar's.
 
     30 days ahead over 365 nearly decided.
     """
-    training, _, _ = learnt("drought", record)
+    training, _, _ = learnt("drought")
     share = overlap_of(training.hazard, training.features)[:, 0]
     far, near = (share[number][np.isfinite(share[number])] for number in (2, 3))
     assert far.std() < 0.05

@@ -259,6 +259,7 @@ def test_the_gate_refuses_a_worse_challenger_and_says_why(
     with_cells: Callable,
     all_year: Region,
     tmp_path_factory: pytest.TempPathFactory,
+    without_plots: None,
 ) -> None:
     """Champion is first the calendar, then the model; the calendar may not come back."""
     heat, record = with_cells("heat", Cell(0, 1)), flat_record(TMAX, memory=0.7)

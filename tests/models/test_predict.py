@@ -11,12 +11,13 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.assembly import colours_of
 from models.predict import ForecastRequest, interval, predict
-from models.publishing import INITIAL_WEIGHTS, disagreement, live_weights, publish
-from models.training import Model, fit_model, forecasters
+from models.publishing import disagreement, live_weights, publish
+from models.training import REPLICAS, Model, fit_model, forecasters
 from models.verification.backtest import reasons_missing
 from models.verification.scores import COLUMNS
 from models.verification.weather_scores import Assessment
 
+pytestmark = pytest.mark.usefixtures("few_replicas")
 ISSUED = date(2005, 6, 20)
 STAGES = pd.DataFrame(columns=[*COLUMNS, "stage", "published"])
 NO_SCORES = Assessment(pd.DataFrame(columns=list(COLUMNS)), STAGES)
@@ -97,7 +98,7 @@ def test_a_verdict_never_changes_the_number(
         options_for(heat, made_region, record),
     )
     weights = live_weights(heat, None)
-    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx(list(INITIAL_WEIGHTS.values()))
+    assert weights[:, 0, 0, 0, 0].tolist() == pytest.approx([0.7, 0.2, 0.1])
     number = np.round(publish(weights, said), 4)
     exists = made["probability"].values > 0
     assert exists.any() and np.array_equal(made["probability"].values[exists], number[exists])
@@ -105,14 +106,13 @@ def test_a_verdict_never_changes_the_number(
 
 
 def test_the_interval_holds_the_number_and_is_wider_where_years_are_few(
-    record: xr.Dataset, models: dict, made_region: Region
+    record: xr.Dataset, made_region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("models.training.REPLICAS", REPLICAS)
     known = scores_of("heat", "known")
     widths = []
     for part in (record, record.sel(time=slice("1998-01-01", None))):
-        model = (
-            models["heat"] if part is record else fit_model(hazards()["heat"], part, made_region)
-        )
+        model = fit_model(hazards()["heat"], part, made_region)
         made = predict(
             ForecastRequest(
                 made_region, ISSUED, part, models={"heat": model}, backtests={}, assessment=known
@@ -171,6 +171,7 @@ def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
         )
     )
     assert np.array_equal(made["probability"].values, made["normal_probability"].values)
+    assert np.isnan(made["outlook"].values).all()
     assert set(np.unique(made["verdict"])) == {"no better than usual"}
     said = json.loads(made.attrs["degraded"])
     assert len(said) == 1 and "place_0, place_1" in said[0] and "calendar" in said[0]
@@ -229,10 +230,10 @@ def test_a_late_value_leaves_what_was_known_before_it(
 def test_a_place_without_a_record_has_no_number_and_harms_no_other(
     record: xr.Dataset, made_region: Region
 ) -> None:
-    part = record.copy(deep=True)
+    part = record.sel(time=slice("1998-01-01", None)).copy(deep=True)
+    alone = part.isel(location=[0]).copy(deep=True)
     for name in part.data_vars:
         part[name].values[:, 1] = np.nan
-    alone = record.isel(location=[0])
     heat = hazards()["heat"]
     made, expected = (
         predict(
@@ -368,14 +369,18 @@ def test_a_place_without_discharge_has_no_river_flood(
     ) == {""}
 
 
-def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -> xr.Dataset:
+def part_of(
+    chances: list[float], usual: float | list[float] = 0.05, verdict: str = "known"
+) -> xr.Dataset:
+    """One cell at one location; ``usual``: the climatology, of all levels or of each."""
     dims = ("cell", "level", "init_time", "location")
     values = np.array(chances).reshape(1, 3, 1, 1)
+    normal = np.broadcast_to(np.atleast_1d(usual).reshape(1, -1, 1, 1), values.shape)
     today = np.datetime64("2005-06-20", "ns")
     return xr.Dataset(
         {
             "probability": (dims, values),
-            "normal_probability": (dims, np.full(values.shape, usual)),
+            "normal_probability": (dims, normal),
             "verdict": (dims, np.full(values.shape, verdict, dtype=object)),
         },
         coords={
@@ -398,6 +403,8 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
         ("heat", [0.50, 0.25, 0.20], 0.05, "known", "orange"),
         ("heat", [0.60, 0.50, 0.40], 0.05, "skilful", "red"),
         ("heat", [0.45, 0.1, 0.0], 0.30, "known", "green"),  # not twice the usual 0.30
+        # level 1 is not twice its usual, level 2 is twice its own
+        ("heat", [0.50, 0.30, 0.0], [0.30, 0.10, 0.01], "known", "orange"),
         ("heat", [0.80, 0.1, 0.0], 0.60, "known", "yellow"),  # but from .80 on that is waived
         ("heat", [0.09, 0.04, 0.04], 0.05, "no better than usual", "grey"),
         ("heat", [0.90, 0.8, 0.7], 0.05, "no better than usual", "red"),  # told by its value
@@ -410,7 +417,12 @@ def part_of(chances: list[float], usual: float = 0.05, verdict: str = "known") -
     ],
 )
 def test_the_colour_is_the_highest_row_reached(
-    hazard: str, chances: list[float], usual: float, verdict: str, colour: str, made_region: Region
+    hazard: str,
+    chances: list[float],
+    usual: float | list[float],
+    verdict: str,
+    colour: str,
+    made_region: Region,
 ) -> None:
     assert colours_of(
         hazards()[hazard], part_of(chances, usual, verdict), made_region, None

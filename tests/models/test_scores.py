@@ -10,7 +10,7 @@ from features.build import cell_coordinates
 from features.hazards import LEVELS, hazards
 from models.verification.comparison import no_worse
 from models.verification.inference import benjamini_hochberg, sign_flip_p, skill_interval
-from models.verification.samples import by_lead, sample
+from models.verification.samples import Sample, by_lead, sample
 from models.verification.scores import COLUMNS, assess, claimed, corp, roc_area
 
 
@@ -144,6 +144,25 @@ def test_few_events_are_not_assessed(made_region: Region) -> None:
     scores = assess({"heat": made}, made_region, {}).query("level == 3")
     assert set(scores["verdict"]) == {"not assessed"} and scores["p_value"].isna().all()
     assert set(scores["n_event_years"]) == {4}
+
+
+@pytest.mark.parametrize(
+    ("events_a_year", "assessed"),
+    [((2, 2, 2, 2, 2), True), ((2, 2, 2, 2, 1), False), ((3, 3, 2, 2, 0), False)],
+)
+def test_a_sample_is_assessed_from_10_event_days_in_5_years_on(
+    events_a_year: tuple[int, ...], assessed: bool
+) -> None:
+    days = np.concatenate(
+        [np.arange(f"{year}-06-01", f"{year}-06-11", dtype="M8[D]") for year in range(2001, 2006)]
+    )
+    event = np.concatenate([np.arange(10) < count for count in events_a_year]).astype(float)
+    flat = np.full(len(days), 0.2)
+    forecasters = dict.fromkeys(
+        ("model", "published", "persistence", "climatology", "climatology_smoothed"), flat
+    )
+    years = days.astype("M8[Y]").astype(int)
+    assert Sample(outcome=event, **forecasters, block=years, day=days).assessed == assessed
 
 
 def test_a_hazard_that_cannot_be_assessed_has_a_row_for_every_declared_cell(

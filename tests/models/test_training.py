@@ -14,7 +14,6 @@ from features.build import delays_of, options_for
 from features.hazards import Cell, Hazard, Options, happened, hazards
 from models.registry.files import OtherFormat, load_model, save_model
 from models.training import (
-    REPLICAS,
     Model,
     build_training_set,
     fit_model,
@@ -147,7 +146,7 @@ def test_the_climatologies_know_nothing_of_the_day_before(
 def test_replicas_leave_out_a_block_of_years_each(fitted_models: dict[str, Model]) -> None:
     for model in fitted_models.values():
         spans = [tuple(replica.meta["without"]) for replica in model.replicas]
-        assert len(spans) == REPLICAS and spans == sorted(set(spans))
+        assert len(spans) == 4 and spans == sorted(set(spans))
         assert all(
             later[0] == earlier[1] + 1 for earlier, later in zip(spans, spans[1:], strict=False)
         )
@@ -155,7 +154,7 @@ def test_replicas_leave_out_a_block_of_years_each(fitted_models: dict[str, Model
         assert all(not np.array_equal(one, model.regression["intercept"].values) for one in own)
     heat = fitted_models["heat"]
     thresholds = {float(replica.normals["tmax_p90"].mean()) for replica in heat.replicas}
-    assert len(thresholds) == REPLICAS
+    assert len(thresholds) == 4
 
 
 def test_a_model_comes_back_from_its_files_as_it_was(

@@ -25,6 +25,7 @@ from reports.text.language import language_of
 from reports.text.xml import read_xml
 
 HAZARDS = ("heat", "flash_flood", "river_flood", "drought")
+PLACES = 3
 TAGS = ("en", "fr", "ar")
 KEY = ["location", "hazard", "level", "lead_days", "window_days"]
 NUMBERS = ["probability", "normal_probability"]
@@ -49,11 +50,13 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(made_for, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The 16 communes of Berkane, four hazards, three languages, with PDFs.
+    """Three communes of Berkane, four hazards, three languages, with PDFs.
 
     Made once, since nothing changes it.
     """
-    one = made_for(load_region("berkane"), hazards=HAZARDS)
+    berkane = load_region("berkane")
+    few = berkane.model_copy(update={"locations": berkane.locations[:PLACES]})
+    one = made_for(few, hazards=HAZARDS)
     return Run(one.table(), one.publish(tmp_path_factory.mktemp("run") / "day"))
 
 
@@ -119,7 +122,7 @@ def test_the_files_for_programs_hold_what_was_forecast(run: Run) -> None:
 def test_a_page_holds_every_chance_and_tells_it_as_it_is(run: Run, tag: str) -> None:
     lang, wanted = language_of(tag, "Africa/Casablanca"), run.table.set_index(KEY)
     said = of_page(run.page(tag))
-    assert len(said) == 16 * (12 + 9 + 9 + 3)
+    assert len(said) == PLACES * (12 + 9 + 9 + 3)
     for (hazard, place, lead, window), told in said.items():
         rows = wanted.loc[(place, hazard, slice(None), lead, window)]
         levels = {"orange": 2, "red": 3}.get(str(rows["colour"].iloc[0]), 1)
@@ -177,7 +180,3 @@ def test_alerts_carry_the_highest_chance_of_their_colour_in_every_language(run: 
 
 def _said(element: ElementTree.Element, name: str) -> str:
     return element.findtext(f"{{{CAP}}}{name}") or ""
-
-
-def test_a_page_of_16_communes_is_small(run: Run) -> None:
-    assert max(len(run.page(tag).encode()) for tag in TAGS) < 1_500_000

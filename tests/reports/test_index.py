@@ -21,9 +21,18 @@ from reports.text.language import language_of
 pytestmark = pytest.mark.usefixtures("without_paper")
 
 
-def _days(made, home, days, region="made-up"):
-    for day in days:
-        made(issued=day).publish(home.published / region / day)
+@pytest.fixture(scope="module")
+def publish_days(made, without_paper, tmp_path_factory):
+    """A function that publishes made-up reports of some days in a home: each made once, copied."""
+    once = tmp_path_factory.mktemp("days")
+
+    def give(home, days, region="made-up"):
+        for day in days:
+            if not (once / day).is_dir():
+                made(issued=day).publish(once / day)
+            shutil.copytree(once / day, home.published / region / day)
+
+    return give
 
 
 def _links(home) -> list[str]:
@@ -64,8 +73,8 @@ class _Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_index_leads_to_the_newest_report_and_lists_the_others(made, home):
-    _days(made, home, ["2003-06-12", "2003-06-10", "2003-05-31", "2002-12-31"])
+def test_the_index_leads_to_the_newest_report_and_lists_the_others(publish_days, home):
+    publish_days(home, ["2003-06-12", "2003-06-10", "2003-05-31", "2002-12-31"])
     html = write_index(home).read_text(encoding="utf-8")
     links = _links(home)
     assert links[0] == "made-up/2003-06-12/report.en.html"
@@ -91,8 +100,8 @@ def test_the_index_leads_to_the_newest_report_and_lists_the_others(made, home):
     _Balanced(html)
 
 
-def test_every_language_and_paper_that_exists_is_linked(made, home):
-    _days(made, home, ["2003-06-12"])
+def test_every_language_and_paper_that_exists_is_linked(publish_days, home):
+    publish_days(home, ["2003-06-12"])
     folder = home.published / "made-up" / "2003-06-12"
     for name in ("report.fr.html", "report.ar.html", "report.ar.pdf", "report.xx.html"):
         (folder / name).write_text("x")
@@ -114,8 +123,8 @@ def test_every_language_and_paper_that_exists_is_linked(made, home):
     assert 'lang="ar" dir="rtl"' in html and "العربية" in html and "Français" in html
 
 
-def test_a_region_without_english_is_listed_too(made, home):
-    _days(made, home, ["2003-06-12"])
+def test_a_region_without_english_is_listed_too(publish_days, home):
+    publish_days(home, ["2003-06-12"])
     folder = home.published / "made-up" / "2003-06-12"
     (folder / "report.en.html").rename(folder / "report.fr.html")
     for page in folder.glob("report.ar.*"):
@@ -129,8 +138,8 @@ def test_a_region_without_english_is_listed_too(made, home):
     ).read_text(encoding="utf-8")
 
 
-def test_latest_is_a_page_that_survives_copying(made, home, tmp_path: Path):
-    _days(made, home, ["2003-06-10", "2003-06-12"])
+def test_latest_is_a_page_that_survives_copying(publish_days, home, tmp_path: Path):
+    publish_days(home, ["2003-06-10", "2003-06-12"])
     write_index(home)
     copy = Path(shutil.copytree(home.published, tmp_path / "server"))
     html = (copy / "made-up" / "latest.html").read_text(encoding="utf-8")
@@ -143,8 +152,8 @@ def test_latest_is_a_page_that_survives_copying(made, home, tmp_path: Path):
     _Balanced(html)
 
 
-def test_hindcasts_half_folders_and_strangers_are_left_out(made, home):
-    _days(made, home, ["2003-06-12"])
+def test_hindcasts_half_folders_and_strangers_are_left_out(made, publish_days, home):
+    publish_days(home, ["2003-06-12"])
     made(issued="2003-06-30").publish(
         home.published / "made-up" / "hindcast" / "2003-06-30", hindcast=True
     )
@@ -163,8 +172,8 @@ def test_the_index_shows_the_colours_of_the_report(made, home):
     assert html.count('<li class="red">') == 3 and "River flood: No colour" in html
 
 
-def test_a_retracted_report_stays_and_says_why(made, home):
-    _days(made, home, ["2003-06-12", "2003-06-11", "2003-06-10"])
+def test_a_retracted_report_stays_and_says_why(publish_days, home):
+    publish_days(home, ["2003-06-12", "2003-06-11", "2003-06-10"])
     folder = home.published / "made-up"
     _retract(folder / "2003-06-11", "a <b>sensor</b> failed")
     _retract(folder / "2003-06-10", "another forecast has come since", forecast="0" * 64)
@@ -217,8 +226,8 @@ def test_nothing_published_yet(home):
     assert "No report has been published yet." in write_index(home).read_text(encoding="utf-8")
 
 
-def test_the_same_reports_give_the_same_pages(made, home):
-    _days(made, home, ["2003-06-12", "2003-06-10"])
+def test_the_same_reports_give_the_same_pages(publish_days, home):
+    publish_days(home, ["2003-06-12", "2003-06-10"])
     names = ("index.html", "feed.xml", "made-up/latest.html", "made-up/feed.xml")
     write_index(home)
     first = [(home.published / name).read_bytes() for name in names]
@@ -291,8 +300,8 @@ def test_without_scores_the_scoreboard_says_so(made, home):
     assert "No scores yet" in write_index(home).read_text(encoding="utf-8")
 
 
-def test_the_index_knows_when_a_report_is_out_of_date(made, home):
-    _days(made, home, ["2003-06-12"])
+def test_the_index_knows_when_a_report_is_out_of_date(publish_days, home):
+    publish_days(home, ["2003-06-12"])
     html = write_index(home).read_text(encoding="utf-8")
     assert (
         'data-valid-until="2003-06-13T06:30:00+00:00" hidden' in html
@@ -301,15 +310,15 @@ def test_the_index_knows_when_a_report_is_out_of_date(made, home):
     assert html.count("<script>") == 1 and "script-src" in html
 
 
-def test_regions_that_publish_at_once_take_turns_at_the_index(made, home):
+def test_regions_that_publish_at_once_take_turns_at_the_index(publish_days, home):
     """The second to come sees what the first has published, and none writes into the other's file."""
-    _days(made, home, ["2003-06-12"])
+    publish_days(home, ["2003-06-12"])
     with alone_in(home.published):
         waiting = threading.Thread(target=write_index, args=(home,))
         waiting.start()
         waiting.join(timeout=0.5)
         assert waiting.is_alive() and not (home.published / "index.html").exists()
-        _days(made, home, ["2003-06-12"], region="other")
+        publish_days(home, ["2003-06-12"], region="other")
     waiting.join()
     assert "other/2003-06-12/report.en.html" in _links(home)
 
@@ -328,8 +337,8 @@ made.make(issued="2003-06-13").publish(Path(sys.argv[2]))
 """
 
 
-def test_a_run_killed_while_it_publishes_leads_nobody_to_half_a_report(made, home):
-    _days(made, home, ["2003-06-12"])
+def test_a_run_killed_while_it_publishes_leads_nobody_to_half_a_report(made, publish_days, home):
+    publish_days(home, ["2003-06-12"])
     write_index(home)
     folder = home.published / "made-up" / "2003-06-13"
     command = [
@@ -349,7 +358,7 @@ def test_a_run_killed_while_it_publishes_leads_nobody_to_half_a_report(made, hom
     write_index(home)
     assert "url=2003-06-12/" in (folder.parent / "latest.html").read_text(encoding="utf-8")
     assert "made-up/2003-06-13" not in (home.published / "index.html").read_text(encoding="utf-8")
-    _days(made, home, ["2003-06-13"])
+    made(issued="2003-06-13").publish(folder)
     write_index(home)
     assert "url=2003-06-13/" in (folder.parent / "latest.html").read_text(encoding="utf-8")
     assert not list(folder.parent.glob(".climate-risk-new-*"))

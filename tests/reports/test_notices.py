@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -21,11 +23,25 @@ NASTY = '<script>alert(1)</script> "quoted" & \u202eright to left'
 pytestmark = pytest.mark.usefixtures("without_paper")
 
 
+@pytest.fixture(scope="module")
+def published_once(made: Callable, without_paper: None, tmp_path_factory):
+    """What a made-up report was made from, and a home that it is published in."""
+    one, before = made(), Settings(tmp_path_factory.mktemp("once"))
+    one.publish(before.published / one.region.name / str(DAY))
+    return one, before
+
+
+def copied(once, home: Settings) -> tuple[Any, Path]:
+    """The report, and its folder in a home of the test's own."""
+    one, before = once
+    shutil.copytree(before.home, home.home, dirs_exist_ok=True)
+    return one, home.published / one.region.name / str(DAY)
+
+
 @pytest.fixture
-def out(home: Settings, made: Callable):
+def out(home: Settings, published_once):
     """A made-up report, published in a home, with what it was made from."""
-    one = made()
-    return one, one.publish(home.published / one.region.name / str(DAY))
+    return copied(published_once, home)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -213,13 +229,26 @@ def test_notices_are_told_in_every_language(tag: str, out, home: Settings) -> No
     assert {"fr": "12 juin 2003", "ar": "يونيو"}[tag] in block and "<script" not in block
 
 
-@pytest.fixture
-def spoken(pango: None, home: Settings, made: Callable, monkeypatch: pytest.MonkeyPatch):
-    """A region that speaks three languages, its report published with PDFs, and the text of a PDF."""
-    monkeypatch.setattr(reports.publishing, "pdf_of", pdf_of)
-    one = made(
-        hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False
+@pytest.fixture(scope="module")
+def printed_once(pango: None, made: Callable, tmp_path_factory):
+    """A region that speaks three languages, and a home with its report published with PDFs."""
+    one, before = (
+        made(
+            hazards=("heat",), colour="orange", languages=("fr", "ar"), history="none", scored=False
+        ),
+        Settings(tmp_path_factory.mktemp("printed")),
     )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports.publishing, "pdf_of", pdf_of)
+        one.publish(before.published / one.region.name / str(DAY), settings=before)
+    return one, before
+
+
+@pytest.fixture
+def spoken(printed_once, home: Settings, monkeypatch: pytest.MonkeyPatch):
+    """The printed report in a home of the test's own, and the text of a PDF of it."""
+    monkeypatch.setattr(reports.publishing, "pdf_of", pdf_of)
+    one, folder = copied(printed_once, home)
 
     def paper(tag: str) -> str:
         return "".join(
@@ -228,7 +257,6 @@ def spoken(pango: None, home: Settings, made: Callable, monkeypatch: pytest.Monk
             ).split()
         )
 
-    folder = one.publish(home.published / one.region.name / str(DAY), settings=home)
     return one, folder, paper
 
 

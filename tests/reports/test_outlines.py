@@ -153,7 +153,22 @@ def test_without_boundaries_there_are_no_outlines():
     assert outlines(load_region("tunis")) == {}
 
 
+def nested(depth: int):
+    """A collection of a collection of a ... polygon."""
+    geometry = polygon(SQUARE)
+    for _ in range(depth):
+        geometry = {"type": "GeometryCollection", "geometries": [geometry]}
+    return geometry
+
+
 WRONG = {
+    "deep brackets": (b'{"features": ' + b"[" * 200_000, "it is not JSON"),
+    "a long number": (b'{"features": ' + b"9" * 5_000 + b"}", "it is not JSON"),
+    "a number beyond all": (
+        b'{"type": "FeatureCollection", "features": [{"id": "a", "geometry": {"type": "Polygon", '
+        b'"coordinates": [[[1e999, 0], [1, 0], [1, 1], [1e999, 0]]]}}]}',
+        "the geometry of location 'a' is not GeoJSON|outside of the world",
+    ),
     "not JSON": (b"\xff\xfe{", "it is not JSON in UTF-8, expected a GeoJSON FeatureCollection"),
     "cut off": (b'{"type": "FeatureCollection", "features": [', "it is not JSON"),
     "a list": ([1], "found no features"),
@@ -196,6 +211,22 @@ def test_a_file_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path, cont
     with pytest.raises(RiskError, match=sentence) as caught:
         outlines(region_of(tmp_path, content, A))
     assert "borders.geojson" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("depth", [2, 90, 300])
+def test_collections_of_collections_are_outlines_or_a_sentence(tmp_path: Path, depth: int):
+    try:
+        assert outlines(region_of(tmp_path, collection(feature(nested(depth), "a")), A))
+    except RiskError as error:
+        assert "borders.geojson" in str(error) and "\n" not in str(error)
+
+
+def test_a_file_beyond_any_need_is_refused_unread(tmp_path: Path):
+    region = region_of(tmp_path, collection(), A)
+    with (tmp_path / "borders.geojson").open("ab") as file:
+        file.truncate(60_000_000)
+    with pytest.raises(RiskError, match="it has 60,000,000 bytes, expected at most 50,000,000"):
+        outlines(region)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path):

@@ -64,8 +64,10 @@ def embedded(reader: PdfReader) -> dict[str, bool]:
 def test_the_sheets_hold_every_number_of_the_page(
     made_for: Callable, without_paper: None, tmp_path: Path
 ) -> None:
+    """Of the 16 communes of Berkane, whose pages for a screen are small in every language."""
     one = made_for(load_region("berkane"), hazards=FOUR)
     folder = one.publish(tmp_path / "day")
+    assert max(path.stat().st_size for path in folder.glob("report.*.html")) < 1_500_000
     html = (folder / "report.en.html").read_text(encoding="utf-8")
     document = pdf_of(one.print_page())
     reader = PdfReader(BytesIO(document))

@@ -19,12 +19,13 @@ from open_meteo_service import OpenMeteo, values
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import ConfigError, Location, Region, Settings, load_region
+from configs.geodesy import distance
 from data_contracts.batch import Batch, SourceUnavailable
 from data_contracts.store import Store
 from sources.common.coverage import coverage_of
 from sources.common.http_messages import RetryPolicy
 from sources.common.open_meteo.budget import weight
-from sources.open_meteo_flood import SOURCE, distance, river_points
+from sources.open_meteo_flood import SOURCE, river_points
 from sources.open_meteo_flood import fetch_at as fetch_request_at
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)

@@ -355,6 +355,15 @@ def test_days_are_the_regions(
     assert found["precipitation"].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_days_of_the_19th_century_are_days_too(table: Path, tmp_path: Path) -> None:
+    days = ["1876-02-29", "1899-12-31", "1900-01-01", "2024-05-01"]
+    fill(table, [(day, "s1", "RR", float(n)) for n, day in enumerate(days)])
+    place = region(tmp_path).model_copy(update={"history_start": None})
+    rows = SOURCE.fetch(FetchRequest(place, Settings(tmp_path))).observations
+    assert rows["time"].dt.strftime("%Y-%m-%d").tolist() == days
+    assert rows["precipitation"].tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
 GOOD = [("2024-05-01", "s1", "RR", 1.0), ("2024-05-02", "s1", "RR", 2.0)]
 WRONG: dict[str, tuple[list[tuple[Any, ...]], dict[str, Any], str]] = {
     "no row": ([], {}, "the select gave no row, expected readings"),

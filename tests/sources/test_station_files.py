@@ -119,10 +119,6 @@ WRONG = {
         {"o.csv": "time,precipitation,\n2001-01-01,1,1\n"},
         "the header has an empty field",
     ),
-    "place in a record": (
-        {"o.csv": "time,latitude,precipitation\n2001-01-01,1,1\n"},
-        "'latitude', which belongs into locations.csv",
-    ),
     "column twice": (
         {"o.csv": "time,precipitation,precipitation\n2001-01-01,1,1\n"},
         "the column 'precipitation' stands twice",
@@ -175,7 +171,7 @@ WRONG = {
         {"o.csv": (HEAD + "2001-01-01,Béni,1,1\n").encode("latin-1")},
         "line 2 is not UTF-8",
     ),
-    "UTF-16": ({"o.csv": GOOD.encode("utf-16")}, "is not UTF-8"),
+    "UTF-16 without its mark": ({"o.csv": GOOD.encode("utf-16-le")}, "bytes that are not text"),
     "binary": ({"o.csv": b"time,\0\0\n"}, "bytes that are not text"),
     "duplicate": (
         {"o.csv": HEAD + ROWS + "2001-01-01,a,20.5,0\n"},

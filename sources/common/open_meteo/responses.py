@@ -69,7 +69,7 @@ class ExpectedSeries:
 
     part: str
     units: Mapping[str, str]
-    offset: int
+    offset: float
     check_cell: CellCheck | None = None
 
 
@@ -109,7 +109,7 @@ def _series_of_cell(
     ):
         raise bad_cell(request, cell, f"no {expected.part} series")
     (expected.check_cell or _check_cell)(answer, cell, request)
-    seconds = expected.offset * 3600
+    seconds = round(expected.offset * 3600)
     if answer.get("utc_offset_seconds") != seconds:
         given = answer.get("utc_offset_seconds")
         raise bad_cell(

@@ -48,34 +48,40 @@ def test_probabilities_are_nested_by_level_and_by_window(
     assert (seven <= single.sum(axis=0) + 1e-9).all()
 
 
+@pytest.fixture(scope="module")
+def with_and_without_nonsense(
+    province: Province,
+) -> list[tuple[xr.Dataset, dict[str, xr.Dataset], Calibration]]:
+    """Observations, pairs and calibration; again with nonsense from the morning of DAYS[1] on."""
+    observations, forecasts, day = province.observations, province.forecasts, DAYS[1]
+    nonsense = observations.assign(
+        {
+            v: observations[v].where(observations["time"] < day, 7.0).assign_attrs(delay_days=1)
+            for v in observations
+        }
+    )
+    worlds = []
+    for record, runs in (
+        (observations, forecasts),
+        (nonsense, forecasts.where(forecasts["init_time"] <= day, 3.0)),
+    ):
+        pairs = pair_archive(runs, record)
+        worlds.append((record, pairs, calibrate_on(pairs, record, day, months=(7,))))
+    return worlds
+
+
 @pytest.mark.parametrize("name", ["heat", "flash_flood", "river_flood"])
-def test_nothing_after_the_issue_day_matters(province: Province, name: str) -> None:
+def test_nothing_after_the_issue_day_matters(
+    province: Province, with_and_without_nonsense, name: str
+) -> None:
     """Runs and observations from the morning on are nonsense: no number changes."""
-    day = np.datetime64("2012-07-17", "ns")
     hazard, normals = hazards()[name], normals_of(name, province.observations)
-    probabilities = []
-    for nonsense in (False, True):
-        observations, forecasts = province.observations, province.forecasts
-        if nonsense:
-            observations = observations.where(observations["time"] < day, 7.0).assign(
-                {
-                    v: observations[v]
-                    .where(observations["time"] < day, 7.0)
-                    .assign_attrs(delay_days=1)
-                    for v in observations
-                }
-            )
-            forecasts = forecasts.where(forecasts["init_time"] <= day, 3.0)
-        pairs = pair_archive(forecasts, observations)
-        calibration = calibrate_on(pairs, observations, day, months=(7,))
-        probabilities.append(
-            event_probabilities(
-                EventContext(hazard, observations, normals, SEASON),
-                calibration,
-                pairs,
-                np.array([day]),
-            ).values
-        )
+    probabilities = [
+        event_probabilities(
+            EventContext(hazard, record, normals, SEASON), calibration, pairs, DAYS[1:2]
+        ).values
+        for record, pairs, calibration in with_and_without_nonsense
+    ]
     np.testing.assert_array_equal(*probabilities)
 
 
