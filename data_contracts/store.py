@@ -2,47 +2,59 @@
 
 What the contract has passed, in Icechunk, one repository a region. <home>/data/store/<region>/
 holds a group a source, each with ``observations`` (time, location) and ``forecasts`` (init_time,
-lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
-while writing leaves the newest snapshot as it was. Two lists are kept beside:
-<home>/data/quarantine/<region>.csv of the values withheld, <home>/data/quality/<region>.csv of what
-sources say of their readings. All paths are relative to the home, which may be moved.
+lead_time, location[, member]), and the ``lists`` of values withheld and of what sources say of
+their readings. Every ingest that changes anything is one snapshot, and values that it revises are
+one of their own; a process killed while writing leaves the newest snapshot as it was. For people to
+look at, the lists are also written to <home>/data/quarantine/<region>.csv and
+<home>/data/quality/<region>.csv. All paths are relative to the home, which may be moved.
 """
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
+from functools import partial
 
 import icechunk
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from configs import Region, RiskError, Settings
 from data_contracts.batch import Batch, FetchRequest, Source, StoredRecord
 from data_contracts.contract import CheckedBatch, check
+from data_contracts.fingerprints import fingerprint, keep_fingerprint, kept_fingerprint
 from data_contracts.grids import grids_of
-from data_contracts.groups import open_group, put_group
-from data_contracts.lists import delivered, read_list, write_list
+from data_contracts.groups import Change, change_of, open_group, write_change, write_revision
+from data_contracts.lists import (
+    delivered,
+    has_list,
+    read_former_list,
+    read_list,
+    show_lists,
+    tidy,
+    write_list,
+)
 from data_contracts.merging import merge_sources, origin_of
+from data_contracts.refusals import NothingStored, explained
+from data_contracts.repository import Repository
 from data_contracts.tables import no_cells, no_quality
 
-# Icechunk warns on stdout that local commits must not be concurrent; the file lock sees to that.
-icechunk.set_logs_filter("error")
+LIST_NAMES = ("withheld", "quality")
 
 
 @dataclass(frozen=True)
 class IngestResult:
     """What became of a batch: the newest snapshot, whether this batch made it, and its bad values.
 
-    ``withheld``: columns source, variable, time, location, value, rule.
+    ``withheld``: columns source, variable, time, location, value, rule. ``revised``: the days of
+    which stored values were replaced by other ones.
     """
 
     snapshot: str
     changed: bool
     withheld: pd.DataFrame
+    revised: tuple[date, ...] = ()
 
 
 class Store:
@@ -53,35 +65,89 @@ class Store:
         self.path = settings.data / "store" / region.name
         self.quarantine = settings.data / "quarantine" / f"{region.name}.csv"
         self.qualities = settings.data / "quality" / f"{region.name}.csv"
+        self.repository = Repository(region.name, self.path)
+        self._explained = partial(explained, region.name, self.path)
 
     def ingest(self, source: Source, batch: Batch) -> IngestResult:
         """Checks a batch and stores it.
 
         A ``complete`` source replaces what it held. Another adds to it: its new values win over old
-        ones, and a missing value leaves the old one.
-        No snapshot is made when nothing changed. Raises ContractBroken, and then nothing is stored.
+        ones, and a missing value leaves the old one. No snapshot is made when nothing changed; the
+        very batch that was stored last is not even checked again. Raises ContractBroken, and then
+        nothing is stored, and StoreUnusable where the store or its disk refuses.
         """
+        mark = fingerprint(self.region, source, batch)
+        if (known := self._stored_before(source, batch, mark)) is not None:
+            return known
         checked = check(batch, source.name, source.complete, source.readings)
-        self.path.mkdir(parents=True, exist_ok=True)
-        with _lock(self.path.with_suffix(".lock")):
-            repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
-            session = repository.writable_session("main")
-            self._keep_quality(source, batch)
-            for what, new in grids_of(checked, source).items():
-                put_group(session, f"{source.name}/{what}", new, source.complete)
-            changed = session.has_uncommitted_changes
-            snapshot = session.commit(f"{source.name}") if changed else session.snapshot_id
-            self._quarantine(source, checked)
-        return IngestResult(snapshot, changed, checked.withheld)
+        with self.repository.writing() as repository:
+            session, changes = self._planned(repository, source, checked)
+            every = np.unique(np.concatenate([change.days for change in changes]))
+            revised: tuple[date, ...] = tuple(every.tolist())
+            metadata = {"source": source.name, "revised": [day.isoformat() for day in revised]}
+            if revised and any(change.more for change in changes):
+                with self._explained():
+                    for change in changes:
+                        write_revision(session, change)
+                message = f"{source.name}: revised"
+                self.repository.commit(repository, session, message, metadata)
+                session, changes = self._planned(repository, source, checked)
+            with self._explained():
+                for change in changes:
+                    write_change(session, change)
+                lists = self._lists_with(session, source, batch, checked)
+                changed = session.has_uncommitted_changes
+                if changed:
+                    keep_fingerprint(session, source.name, mark)
+            snapshot = session.snapshot_id
+            if changed:
+                snapshot = self.repository.commit(repository, session, source.name, metadata)
+            with self._explained():
+                paths = (self.quarantine, self.qualities)
+                show_lists(dict(zip(paths, lists, strict=True)))
+        return IngestResult(snapshot, changed or bool(revised), checked.withheld, revised)
+
+    def _planned(
+        self, repository: icechunk.Repository, source: Source, checked: CheckedBatch
+    ) -> tuple[icechunk.Session, list[Change]]:
+        """A session to write in, and what the batch changes in what it holds."""
+        session = self.repository.writable(repository)
+        grids = grids_of(checked, source)
+        return session, [
+            change_of(session, f"{source.name}/{what}", new, source.complete, self._explained)
+            for what, new in grids.items()
+        ]
+
+    def _stored_before(self, source: Source, batch: Batch, mark: str | None) -> IngestResult | None:
+        """The result of a batch that is the last one stored of its source; None of any other."""
+        if mark is None or not self.repository.exists():
+            return None
+        session = self.repository.session()
+        with self._explained():
+            if kept_fingerprint(session, source.name) != mark:
+                return None
+        cells = self.withheld()
+        of_batch = cells["source"] == source.name
+        if not source.complete:
+            of_batch &= delivered(cells, batch.observations) | _of_forecasts(cells)
+        return IngestResult(session.snapshot_id, False, cells[of_batch].reset_index(drop=True))
+
+    def verify(self) -> None:
+        """Raises StoreUnusable where something is stored whose newest snapshot cannot be used."""
+        if self.repository.exists():
+            self.repository.session()
 
     def fetch_request(self, source: str) -> FetchRequest:
         """What to ask a source for: this region, and what is stored from the source already."""
         try:
-            session = self._session(None)
-        except RiskError:
+            session = self.repository.session()
+        except NothingStored:
             return FetchRequest(self.region, self.settings)
-        stored = (open_group(session, f"{source}/{what}") for what in ("observations", "forecasts"))
-        return FetchRequest(self.region, self.settings, StoredRecord(*stored))
+        observations, forecasts = (
+            open_group(session, f"{source}/{what}", self._explained)
+            for what in ("observations", "forecasts")
+        )
+        return FetchRequest(self.region, self.settings, StoredRecord(observations, forecasts))
 
     def observations(self, snapshot: str | None = None) -> xr.Dataset:
         """Daily observations, Dask-backed: dims (time, location), float32, contiguous days.
@@ -91,7 +157,8 @@ class Store:
         name by location, and ``source`` (variable, time, location): which source gave each value,
         as a number into its attribute ``flag_meanings`` (CF 3.5), -1 where none did. Each
         variable's attribute ``delay_days`` is that of the first source that has it, as it was when
-        stored. Raises RiskError when nothing is stored.
+        stored. Raises RiskError when nothing is stored, and StoreUnusable, then or when values are
+        read, where the store is damaged.
         """
         records = self._read("observations", snapshot)
         if not records:
@@ -113,79 +180,78 @@ class Store:
 
     def snapshot(self) -> str:
         """Id of the newest snapshot. Raises RiskError when nothing is stored."""
-        return self._session(None).snapshot_id
+        return self.repository.session().snapshot_id
 
-    def withheld(self) -> pd.DataFrame:
-        """All values now withheld: columns source, variable, time, location, value, rule."""
-        return read_list(self.quarantine, no_cells())
+    def withheld(self, snapshot: str | None = None) -> pd.DataFrame:
+        """All values withheld: columns source, variable, time, location, value, rule."""
+        return self._list("withheld", snapshot)
 
-    def quality(self) -> pd.DataFrame:
+    def quality(self, snapshot: str | None = None) -> pd.DataFrame:
         """What sources say of the readings behind each day, as ``tables.no_quality``."""
-        return read_list(self.qualities, no_quality())
+        return self._list("quality", snapshot)
 
-    def _session(self, snapshot: str | None) -> icechunk.Session:
-        """A read-only session at a snapshot (default: the newest).
-
-        Looks first: opening Icechunk would create the folder.
-        """
-        if not self.path.is_dir() or not icechunk.Repository.exists(_storage(self.path)):
-            raise RiskError(
-                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull "
-                f"{self.region.name}` first."
-            )
-        repository = icechunk.Repository.open(_storage(self.path), config=_config())
+    def _list(self, name: str, snapshot: str | None = None) -> pd.DataFrame:
         try:
-            return (
-                repository.readonly_session(snapshot_id=snapshot)
-                if snapshot
-                else repository.readonly_session("main")
-            )
-        except (icechunk.IcechunkError, ValueError):
-            raise RiskError(
-                f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected "
-                f"one such as {self.snapshot()}."
-            ) from None
+            session = self.repository.session(snapshot)
+        except NothingStored:
+            return self._former(name)
+        return self._list_of(session, name)
+
+    def _list_of(self, session: icechunk.Session, name: str) -> pd.DataFrame:
+        nothing = no_cells() if name == "withheld" else no_quality()
+        table = read_list(session, name, nothing, self._explained)
+        return self._former(name) if table is None else table
+
+    def _former(self, name: str) -> pd.DataFrame:
+        nothing, path = (
+            (no_cells(), self.quarantine) if name == "withheld" else (no_quality(), self.qualities)
+        )
+        return read_former_list(path, nothing)
 
     def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:
         """What each source of the region has stored, in the region's order of preference."""
-        session = self._session(snapshot)
-        groups = {name: open_group(session, f"{name}/{what}") for name in self.region.sources}
+        session = self.repository.session(snapshot)
+        groups = {
+            name: open_group(session, f"{name}/{what}", self._explained)
+            for name in self.region.sources
+        }
         return {name: dataset for name, dataset in groups.items() if dataset is not None}
 
-    def _quarantine(self, source: Source, checked: CheckedBatch) -> None:
-        """Lists the values now withheld: of a complete source all, of another those delivered."""
-        before = self.withheld()
-        stale = before["source"] == source.name
+    def _lists_with(
+        self, session: icechunk.Session, source: Source, batch: Batch, checked: CheckedBatch
+    ) -> list[pd.DataFrame]:
+        """Both lists with what this batch says, written into the session where they changed."""
+        cells, quality = (self._list_of(session, name) for name in LIST_NAMES)
+        stale = cells["source"] == source.name
         if not source.complete:
-            stale &= delivered(before, checked.observations) & ~before["rule"].str.contains(
-                "forecast issued"
-            )
-        write_list(self.quarantine, before, before[~stale], checked.withheld)
-
-    def _keep_quality(self, source: Source, batch: Batch) -> None:
-        """Lists what is now said of the days that the batch speaks of; of others it stays."""
-        before, new = self.quality(), batch.quality.assign(source=source.name)
-        stale = (before["source"] == source.name) & (
-            delivered(before, batch.observations) | delivered(before, batch.quality)
+            stale &= delivered(cells, checked.observations) & ~_of_forecasts(cells)
+        spoken_of = (quality["source"] == source.name) & (
+            delivered(quality, batch.observations) | delivered(quality, batch.quality)
         )
-        write_list(self.qualities, before, before[~stale], new)
+        now = [
+            _joined(cells[~stale], checked.withheld),
+            _joined(quality[~spoken_of], batch.quality.assign(source=source.name)),
+        ]
+        for name, before, table in zip(LIST_NAMES, (cells, quality), now, strict=True):
+            self._write_lists(session, name, before, table)
+        return now
+
+    def _write_lists(
+        self, session: icechunk.Session, name: str, before: pd.DataFrame, now: pd.DataFrame
+    ) -> None:
+        """Writes the list of each source that changed; of a former version's CSV, every one."""
+        kept = has_list(session, name)
+        for source in sorted({*before["source"], *now["source"]}):
+            rows, old = (table[table["source"] == source] for table in (now, before))
+            if not kept or not rows.reset_index(drop=True).equals(old.reset_index(drop=True)):
+                write_list(session, source, name, rows)
 
 
-def _storage(path: Path) -> icechunk.Storage:
-    return icechunk.local_filesystem_storage(str(path))
+def _joined(kept: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """A list of what is kept of it and what is new."""
+    return tidy(pd.concat([kept, new], ignore_index=True), kept)
 
 
-def _config() -> icechunk.RepositoryConfig:
-    """Nothing is read ahead in the background: it would complain of a folder moved meanwhile."""
-    preload = icechunk.ManifestPreloadConfig(
-        max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false()
-    )
-    return icechunk.RepositoryConfig(manifest=icechunk.ManifestConfig(preload=preload))
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One writer a region at a time. The kernel frees the lock of a process that dies."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _of_forecasts(cells: pd.DataFrame) -> pd.Series:
+    """Which rows are of weather forecasts."""
+    return cells["rule"].str.contains("forecast issued", regex=False)
