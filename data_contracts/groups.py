@@ -29,6 +29,8 @@ A decade of 250 locations is 3.6 MB a variable.
 AXIS_CHUNK = 36_500
 """A coordinate is one chunk for a century of days, so that opening a store reads it at once."""
 
+AXIS_UNITS = "days since 1970-01-01"
+
 CHECKED = (ZstdCodec(level=0), Crc32cCodec())
 """Codecs of every array: a chunk of which a bit has changed does not decode."""
 
@@ -92,8 +94,10 @@ def open_group(session: icechunk.Session, group: str, explained: Explained) -> x
     arrays = {}
     for name in (name for name in VARIABLES if name in dataset):
         dims = tuple(str(dim) for dim in dataset[name].dims)
+        array = root[f"{group}/{name}"]
+        assert isinstance(array, zarr.Array)
         values = dask.array.from_array(
-            StoredArray(root[f"{group}/{name}"], explained),
+            StoredArray(array, explained),
             chunks=tuple(READ[dim] for dim in dims),
             name=f"{session.snapshot_id}-{group}-{name}",
             meta=np.empty((0,) * len(dims), np.float32),
@@ -172,13 +176,17 @@ def first_axis(dataset: xr.Dataset) -> str:
 
 def _differing(first: xr.Dataset, other: xr.Dataset) -> np.ndarray:
     """Positions on the axis of days of ``other`` where any value of the two differs."""
-    known = other.sizes[first_axis(other)]
-    differs = np.zeros(known, bool)
-    for name in first.data_vars:
-        before, after = other[name].values, first[name].values[:known]
-        same = (before == after) | (np.isnan(before) & np.isnan(after))
-        differs |= ~same.reshape(known, -1).all(axis=1)
-    return np.flatnonzero(differs)
+    names = map(str, first.data_vars)
+    differs = [_differs(first, other, name) for name in names]
+    return np.flatnonzero(np.logical_or.reduce(differs))
+
+
+def _differs(first: xr.Dataset, other: xr.Dataset, name: str) -> np.ndarray:
+    """Whether a variable of two datasets differs, by the days of ``other``."""
+    before, after = other[name].values, first[name].values[: other.sizes[first_axis(other)]]
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    differs: np.ndarray = ~same.reshape(len(same), -1).all(axis=1)
+    return differs
 
 
 def _revision(target: xr.Dataset, old: xr.Dataset) -> tuple[xr.Dataset | None, np.ndarray]:
@@ -208,11 +216,16 @@ def _revision(target: xr.Dataset, old: xr.Dataset) -> tuple[xr.Dataset | None, n
     return old.assign(values), days.astype("datetime64[D]")
 
 
+def has_checksum(array: zarr.Array[Any]) -> bool:
+    """Whether an array's chunks have checksums."""
+    return array.compressors[-1:] == CHECKED[-1:]
+
+
 def _is_checked(session: icechunk.Session, group: str) -> bool:
     """Whether the group's arrays have checksums: those of versions before have none."""
     stored = zarr.open_group(session.store, mode="r", path=group)
     arrays = [array for _, array in stored.arrays()]
-    return all(isinstance(each.metadata.codecs[-1], Crc32cCodec) for each in arrays)
+    return all(map(has_checksum, arrays))
 
 
 def write_revision(session: icechunk.Session, change: Change) -> None:
@@ -298,7 +311,8 @@ def _write_changes(
     known, differing = old.sizes[dim], _differing(new, old)
     if len(differing):
         first, last = differing[[0, -1]]
-        stretch = new.isel({dim: slice(first, last + 1)}).drop_vars(list(new.coords))
+        names = [str(name) for name in new.data_vars if _differs(new, old, str(name)).any()]
+        stretch = new[names].isel({dim: slice(first, last + 1)}).drop_vars(list(new.coords))
         region = {name: slice(0, size) for name, size in stretch.sizes.items()} | {
             dim: slice(start + first, start + last + 1)
         }
@@ -321,7 +335,7 @@ def _write_all(session: icechunk.Session, group: str, new: xr.Dataset) -> None:
             encoding[name] = {
                 "chunks": (AXIS_CHUNK,),
                 "dtype": "int32",
-                "units": "days since 1970-01-01",
+                "units": AXIS_UNITS,
             }
     encoding = {
         name: encoding.get(name, {}) | {"compressors": CHECKED}

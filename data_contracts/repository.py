@@ -7,6 +7,8 @@ then makes it the newest, so that a process killed at any moment leaves the newe
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -27,6 +29,8 @@ icechunk.set_logs_filter("error")
 
 MAIN = "main"
 REF = Path("refs") / f"branch.{MAIN}" / "ref.json"
+SETTINGS = "config.yaml"
+"""Icechunk's own settings, which need not be there: ``_config`` gives them at each opening."""
 FORMAT = 1
 """The version of Icechunk's files that is read here, a byte in the head of each of them."""
 MAGIC = "ICE🧊CHUNK".encode()
@@ -63,7 +67,8 @@ class Repository:
     def exists(self) -> bool:
         """Whether anything was ever stored.
 
-        A folder that was begun and holds no more than Icechunk's empty first snapshot is nothing.
+        A folder that an earlier version began and left with Icechunk's empty first snapshot is
+        nothing.
         """
         if not self.path.is_dir():
             return self.path.exists()
@@ -72,10 +77,6 @@ class Repository:
 
     def tip(self) -> str:
         """Id of the newest snapshot."""
-        self.open()
-        return self._tip()
-
-    def _tip(self) -> str:
         with explained(self.region, self.path):
             reference = (self.path / REF).read_text(encoding="ascii")
             found = re.fullmatch(r'\{"snapshot":"([0-9A-Z]{20})"\}', reference)
@@ -86,11 +87,11 @@ class Repository:
     def session(self, snapshot: str | None = None) -> icechunk.Session:
         """A read-only session at a snapshot (default: the newest) whose files are whole."""
         repository = self.open()
-        identity = snapshot or self._tip()
+        identity = snapshot or self.tip()
         if snapshot and not (self.path / "snapshots" / _plain(snapshot)).is_file():
             raise RiskError(
                 f"region {self.region!r}: the store has no snapshot {snapshot!r}, expected one "
-                f"such as {self._tip()}."
+                f"such as {self.tip()}."
             )
         self.verify(repository, identity)
         with explained(self.region, self.path):
@@ -105,16 +106,19 @@ class Repository:
             return repository.lookup_snapshot(snapshot)
 
     @contextmanager
-    def writing(self) -> Iterator[icechunk.Repository]:
-        """The repository for the one writer at a time; it is made where there is none.
-
-        The kernel frees the lock of a process that dies.
-        """
+    def locked(self) -> Iterator[None]:
+        """Holds the lock of the one writer; the kernel frees that of a process that dies."""
         with explained(self.region, self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = self.path.with_suffix(".lock").open("w")
         with handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[icechunk.Repository]:
+        """The repository for the one writer at a time; it is made where there is none."""
+        with self.locked():
             if not self.exists():
                 with explained(self.region, self.path):
                     _create(self.path)
@@ -122,7 +126,7 @@ class Repository:
 
     def writable(self, repository: icechunk.Repository) -> icechunk.Session:
         """A session on the newest snapshot, whose files are whole."""
-        self.verify(repository, self._tip())
+        self.verify(repository, self.tip())
         with explained(self.region, self.path):
             return repository.writable_session(MAIN)
 
@@ -141,11 +145,23 @@ class Repository:
             repository.reset_branch(MAIN, snapshot, from_snapshot_id=before)
         return snapshot
 
+    def point_at(self, snapshot: str) -> None:
+        """Makes a snapshot the newest, whatever is the newest now or is not."""
+        path = self.path / REF
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps({"snapshot": snapshot}, separators=(",", ":")), "ascii")
+        os.replace(partial, path)
+
     def seal(self, info: icechunk.SnapshotInfo) -> None:
         """Seals a snapshot as its files are now."""
-        manifests = [one.id for one in info.manifests]
-        written = info.written_at.isoformat()
-        write_seal(self.path, info.id, info.parent_id, written, info.message, manifests)
+        _seal(self.path, info)
+
+
+def _seal(path: Path, info: icechunk.SnapshotInfo) -> None:
+    manifests = [one.id for one in info.manifests]
+    written = info.written_at.isoformat()
+    write_seal(path, info.id, info.parent_id, written, info.message, manifests)
 
 
 def _plain(snapshot: str) -> str:
@@ -157,7 +173,9 @@ def _create(path: Path) -> None:
     """Makes a repository aside, and puts it in its place whole."""
     aside = path.with_name(f".{path.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
-    icechunk.Repository.create(_storage(aside), config=_config())
+    repository = icechunk.Repository.create(_storage(aside), config=_config())
+    _seal(aside, repository.lookup_snapshot(repository.lookup_branch(MAIN)))
+    (aside / SETTINGS).unlink()
     if path.is_dir():
         shutil.rmtree(path)
     aside.rename(path)

@@ -23,8 +23,8 @@ SINGLE = ("snapshots", "transactions")
 class Seal:
     """A snapshot, where it stands in history, and the SHA-256 of its files.
 
-    ``manifests``: their names. ``digests``: of config.yaml, the snapshot, its transaction log and
-    of all manifests together, in the order of ``parts``.
+    ``manifests``: their names. ``digests``: of the snapshot, its transaction log and of all
+    manifests together.
     """
 
     snapshot: str
@@ -54,6 +54,11 @@ def write_seal(
     os.replace(partial, path)
 
 
+def sealed_names(store: Path) -> set[str]:
+    """The snapshots that have a seal, whole or not."""
+    return {path.name for path in (store / SEALS).glob("*") if not path.suffix}
+
+
 def read_seal(store: Path, snapshot: str) -> Seal | None:
     """A snapshot's seal; None where it has none. Raises ValueError for a damaged one."""
     path = store / SEALS / snapshot
@@ -81,9 +86,9 @@ def broken_part(store: Path, seal: Seal) -> str:
 def seals_of(store: Path) -> list[Seal]:
     """The whole seals of a store, the newest snapshot first."""
     seals = []
-    for path in (store / SEALS).glob("[0-9A-Z]*"):
+    for name in sealed_names(store):
         try:
-            seal = read_seal(store, path.name)
+            seal = read_seal(store, name)
         except ValueError:
             continue
         seals += [seal] if seal else []
@@ -92,8 +97,7 @@ def seals_of(store: Path) -> list[Seal]:
 
 def _digests(store: Path, snapshot: str, manifests: Iterable[str]) -> dict[str, str]:
     """Part -> SHA-256, "" for a file that is missing."""
-    parts = {"config.yaml": [store / "config.yaml"]}
-    parts |= {f"{folder}/{snapshot}": [store / folder / snapshot] for folder in SINGLE}
+    parts = {f"{folder}/{snapshot}": [store / folder / snapshot] for folder in SINGLE}
     parts["its manifests"] = [store / "manifests" / name for name in manifests]
     return {part: _sha_of(paths) for part, paths in parts.items()}
 

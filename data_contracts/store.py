@@ -66,7 +66,7 @@ class Store:
         self.quarantine = settings.data / "quarantine" / f"{region.name}.csv"
         self.qualities = settings.data / "quality" / f"{region.name}.csv"
         self.repository = Repository(region.name, self.path)
-        self._explained = partial(explained, region.name, self.path)
+        self.explained = partial(explained, region.name, self.path)
 
     def ingest(self, source: Source, batch: Batch) -> IngestResult:
         """Checks a batch and stores it.
@@ -86,13 +86,13 @@ class Store:
             revised: tuple[date, ...] = tuple(every.tolist())
             metadata = {"source": source.name, "revised": [day.isoformat() for day in revised]}
             if revised and any(change.more for change in changes):
-                with self._explained():
+                with self.explained():
                     for change in changes:
                         write_revision(session, change)
                 message = f"{source.name}: revised"
                 self.repository.commit(repository, session, message, metadata)
                 session, changes = self._planned(repository, source, checked)
-            with self._explained():
+            with self.explained():
                 for change in changes:
                     write_change(session, change)
                 lists = self._lists_with(session, source, batch, checked)
@@ -102,7 +102,7 @@ class Store:
             snapshot = session.snapshot_id
             if changed:
                 snapshot = self.repository.commit(repository, session, source.name, metadata)
-            with self._explained():
+            with self.explained():
                 paths = (self.quarantine, self.qualities)
                 show_lists(dict(zip(paths, lists, strict=True)))
         return IngestResult(snapshot, changed or bool(revised), checked.withheld, revised)
@@ -114,7 +114,7 @@ class Store:
         session = self.repository.writable(repository)
         grids = grids_of(checked, source)
         return session, [
-            change_of(session, f"{source.name}/{what}", new, source.complete, self._explained)
+            change_of(session, f"{source.name}/{what}", new, source.complete, self.explained)
             for what, new in grids.items()
         ]
 
@@ -123,7 +123,7 @@ class Store:
         if mark is None or not self.repository.exists():
             return None
         session = self.repository.session()
-        with self._explained():
+        with self.explained():
             if kept_fingerprint(session, source.name) != mark:
                 return None
         cells = self.withheld()
@@ -144,7 +144,7 @@ class Store:
         except NothingStored:
             return FetchRequest(self.region, self.settings)
         observations, forecasts = (
-            open_group(session, f"{source}/{what}", self._explained)
+            open_group(session, f"{source}/{what}", self.explained)
             for what in ("observations", "forecasts")
         )
         return FetchRequest(self.region, self.settings, StoredRecord(observations, forecasts))
@@ -199,7 +199,7 @@ class Store:
 
     def _list_of(self, session: icechunk.Session, name: str) -> pd.DataFrame:
         nothing = no_cells() if name == "withheld" else no_quality()
-        table = read_list(session, name, nothing, self._explained)
+        table = read_list(session, name, nothing, self.explained)
         return self._former(name) if table is None else table
 
     def _former(self, name: str) -> pd.DataFrame:
@@ -212,7 +212,7 @@ class Store:
         """What each source of the region has stored, in the region's order of preference."""
         session = self.repository.session(snapshot)
         groups = {
-            name: open_group(session, f"{name}/{what}", self._explained)
+            name: open_group(session, f"{name}/{what}", self.explained)
             for name in self.region.sources
         }
         return {name: dataset for name, dataset in groups.items() if dataset is not None}

@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
 MAX_WAIT = timedelta(days=10)
 """A variable this much behind the others is waited for; one further behind has ended."""
 
+ASKED_AGAIN = timedelta(days=90)
+"""Days without a value are asked for again for so long."""
+
 BLOCK_YEARS = 5
 """Years of a block. Blocks end at calendar dates, so that they are the same on every day."""
 
@@ -133,14 +136,14 @@ def missing_blocks(
     period: Period,
     cells_a_request: Callable[[int], int],
 ) -> Iterator[Block]:
-    """What is missing of a period, the oldest first, in blocks of one request each.
+    """What is missing or not final of a period, the oldest first, in blocks of one request each.
 
     ``spans``: a location's first and last day at hand, if it has any. ``cells_a_request``: how many
     cells a request for so many days may be of.
     """
     windows: dict[DaySpan, list[GridCell]] = {}
     for cell in cells:
-        for window in _missing(cell, spans, period.start, period.end):
+        for window in _missing(cell, spans, period):
             windows.setdefault(window, []).append(cell)
     for (first, last), group in sorted(windows.items()):
         for begin, until in final_spans(first, last, period.settled):
@@ -148,14 +151,23 @@ def missing_blocks(
                 yield Block(tuple(part), begin, until, until <= period.settled)
 
 
-def _missing(cell: GridCell, spans: Mapping[str, DaySpan], start: date, end: date) -> list[DaySpan]:
-    """The days that some location of a cell lacks: before its first, after its last, or all."""
+def _missing(cell: GridCell, spans: Mapping[str, DaySpan], period: Period) -> list[DaySpan]:
+    """The days to ask for of a cell: before its first, and from its preliminary ones to the end.
+
+    All where a location has none. Where there are newer days than the last, those that were not
+    final when that one was stored come with them, and those of ASKED_AGAIN: a value that was
+    missing may be there by now. So each day is asked for until it is final, however long nobody
+    pulled.
+    """
     known = [spans[name] for name in cell.locations if name in spans]
     if len(known) < len(cell.locations):
-        return [(start, end)]
+        return [(period.start, period.end)]
     first, last = max(span[0] for span in known), min(span[1] for span in known)
-    around = [(start, first - timedelta(days=1)), (last + timedelta(days=1), end)]
-    return [(begin, until) for begin, until in around if begin <= until]
+    again = max(ASKED_AGAIN, period.end - period.settled)
+    newer = max(first, last + timedelta(days=1) - again)
+    windows = [(period.start, first - timedelta(days=1))]
+    windows += [(newer, period.end)] if last < period.end else []
+    return [(begin, until) for begin, until in windows if begin <= until]
 
 
 def final_spans(first: date, end: date, settled: date) -> Iterator[DaySpan]:
