@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
 MAX_WAIT = timedelta(days=10)
 """A variable this much behind the others is waited for; one further behind has ended."""
 
+DAY = timedelta(days=1)
+
 ASKED_AGAIN = timedelta(days=90)
 """Days without a value are asked for again for so long."""
 
@@ -136,14 +138,14 @@ def missing_blocks(
     period: Period,
     cells_a_request: Callable[[int], int],
 ) -> Iterator[Block]:
-    """What is missing or not final of a period, the oldest first, in blocks of one request each.
+    """What is missing of a period, the oldest first, in blocks of one request each.
 
     ``spans``: a location's first and last day at hand, if it has any. ``cells_a_request``: how many
     cells a request for so many days may be of.
     """
     windows: dict[DaySpan, list[GridCell]] = {}
     for cell in cells:
-        for window in _missing(cell, spans, period):
+        for window in _missing(cell, spans, period.start, period.end):
             windows.setdefault(window, []).append(cell)
     for (first, last), group in sorted(windows.items()):
         for begin, until in final_spans(first, last, period.settled):
@@ -151,23 +153,28 @@ def missing_blocks(
                 yield Block(tuple(part), begin, until, until <= period.settled)
 
 
-def _missing(cell: GridCell, spans: Mapping[str, DaySpan], period: Period) -> list[DaySpan]:
-    """The days to ask for of a cell: before its first, and from its preliminary ones to the end.
-
-    All where a location has none. Where there are newer days than the last, those that were not
-    final when that one was stored come with them, and those of ASKED_AGAIN: a value that was
-    missing may be there by now. So each day is asked for until it is final, however long nobody
-    pulled.
-    """
+def _missing(cell: GridCell, spans: Mapping[str, DaySpan], start: date, end: date) -> list[DaySpan]:
+    """The days that some location of a cell lacks: before its first, after its last, or all."""
     known = [spans[name] for name in cell.locations if name in spans]
     if len(known) < len(cell.locations):
-        return [(period.start, period.end)]
+        return [(start, end)]
     first, last = max(span[0] for span in known), min(span[1] for span in known)
+    around = [(start, first - DAY), (last + DAY, end)]
+    return [(begin, until) for begin, until in around if begin <= until]
+
+
+def final_part(spans: Mapping[str, DaySpan], period: Period) -> dict[str, DaySpan]:
+    """Each location's span without the days that are to be asked for again.
+
+    These are the days that were not final when the last one was stored, however long ago that was,
+    and those of ASKED_AGAIN, in which a missing value may be there by now. They are asked for
+    together with newer days: a span that reaches the end of the period stays whole.
+    """
     again = max(ASKED_AGAIN, period.end - period.settled)
-    newer = max(first, last + timedelta(days=1) - again)
-    windows = [(period.start, first - timedelta(days=1))]
-    windows += [(newer, period.end)] if last < period.end else []
-    return [(begin, until) for begin, until in windows if begin <= until]
+    return {
+        location: (first, last if last >= period.end else max(last - again, first - DAY))
+        for location, (first, last) in spans.items()
+    }
 
 
 def final_spans(first: date, end: date, settled: date) -> Iterator[DaySpan]:
@@ -176,15 +183,40 @@ def final_spans(first: date, end: date, settled: date) -> Iterator[DaySpan]:
     Five years each, then quarters of a year, then what is not final.
     """
     while first <= end:
-        years = date(first.year - first.year % BLOCK_YEARS + BLOCK_YEARS, 1, 1) - timedelta(days=1)
+        years = date(first.year - first.year % BLOCK_YEARS + BLOCK_YEARS, 1, 1) - DAY
         quarter_start = date(first.year, first.month - (first.month - 1) % 3, 28)
-        quarter = (quarter_start + timedelta(days=66)).replace(day=1) - timedelta(days=1)
+        quarter = (quarter_start + timedelta(days=66)).replace(day=1) - DAY
         last = min(end, next((each for each in (years, quarter) if each <= settled), end))
         yield first, last
-        first = last + timedelta(days=1)
+        first = last + DAY
 
 
 def published(table: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
     """A table without the days at its end that have no value: they are not published yet."""
     measured = table[list(variables)].notna().any(axis=1)
     return table[measured[::-1].cummax()[::-1]]
+
+
+def news(table: pd.DataFrame, stored: StoredRecord) -> pd.DataFrame:
+    """The rows of which any value is not what is stored of it already.
+
+    What is asked for again and is the same as before is no news; a missing value is none either.
+    """
+    held = stored.observations
+    if held is None or table.empty:
+        return table
+    rows = held.indexes["time"].get_indexer(table["time"].astype("datetime64[ns]"))
+    columns = held.indexes["location"].get_indexer(table["location"])
+    is_held = (rows >= 0) & (columns >= 0)
+    if not is_held.any():
+        return table
+    first = int(rows[is_held].min())
+    is_news = ~is_held
+    for name in (name for name in table if name not in ("time", "location")):
+        values = table[name].to_numpy(np.float32)
+        before = np.full(len(table), np.nan, np.float32)
+        if name in held:
+            recent = held[name].isel(time=slice(first, None)).transpose("time", "location").values
+            before[is_held] = recent[rows[is_held] - first, columns[is_held]]
+        is_news |= np.isfinite(values) & (values != before)
+    return table[is_news].reset_index(drop=True)
