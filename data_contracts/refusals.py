@@ -1,8 +1,7 @@
-"""What a disk or a damaged store refuses, in one sentence with its cure."""
+"""What is wrong with a store that cannot be used, in one sentence with its cure."""
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import icechunk
 
 from configs import RiskError
+from configs.disk import disk_refusal
 
 
 class NothingStored(RiskError):
@@ -18,38 +18,18 @@ class NothingStored(RiskError):
 
 
 class StoreUnusable(RiskError):
-    """A store that is damaged, half there, or of a newer version, or a disk that refuses."""
+    """A store that is damaged, half there, or of a newer version."""
 
 
-_FULL = ("a full disk", "make room there, then run this again; what was stored before is whole")
-_READ_ONLY = (
-    "that it may not be written to",
-    "give this user the right to write there, or mount the disk for writing; what is stored can "
-    "be read",
-)
-_REFUSED = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EROFS: _READ_ONLY,
-    errno.EACCES: _READ_ONLY,
-    errno.EPERM: _READ_ONLY,
-}
-
-
-def disk_refusal(error: BaseException, place: Path) -> StoreUnusable | None:
+def refused_by_disk(error: Exception, place: Path) -> RiskError | None:
     """The sentence for a disk that is full or read-only, else None.
 
     Icechunk hands the system's error on as text: "(os error 28)".
     """
     if isinstance(error, OSError):
-        number, place = error.errno, Path(error.filename or place)
-    else:
-        code = re.search(r"\(os error (\d+)\)", str(error))
-        number = int(code[1]) if code else None
-    if number not in _REFUSED:
-        return None
-    state, cure = _REFUSED[number]
-    return StoreUnusable(f"{place}: found {state}, expected a place to keep data; {cure}.")
+        return disk_refusal(error.errno, error.filename or place)
+    code = re.search(r"\(os error (\d+)\)", str(error))
+    return disk_refusal(int(code[1]), place) if code else None
 
 
 def damaged(region: str, path: Path, what: str) -> StoreUnusable:
@@ -71,12 +51,14 @@ def newer(region: str, path: Path) -> StoreUnusable:
 
 @contextmanager
 def explained(region: str, path: Path) -> Iterator[None]:
-    """Raises StoreUnusable for whatever Icechunk, a codec or the disk cannot do in the block."""
+    """Raises StoreUnusable for whatever Icechunk or a codec cannot read in the block.
+
+    A disk that refuses is DiskRefused.
+    """
     try:
         yield
     except (icechunk.IcechunkError, OSError, ValueError, RuntimeError, KeyError) as error:
-        refusal = disk_refusal(error, path)
-        raise (refusal or damaged(region, path, _shown(error))) from error
+        raise (refused_by_disk(error, path) or damaged(region, path, _shown(error))) from error
 
 
 def _shown(error: Exception) -> str:

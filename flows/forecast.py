@@ -219,7 +219,7 @@ def provenance_of(
             for one in sources_of(issue.region)
         ],
         "origins": newest_origins(issue.observations),
-        "withheld": len(Store(issue.settings, issue.region).withheld()),
+        "withheld": len(Store(issue.settings, issue.region).withheld(issue.snapshot)),
         "missing": {name: text(why) for name, why in missing.items()},
         "degraded": sentences(degraded).texts,
         "reference": "{}-{}".format(*normal_years(issue)),

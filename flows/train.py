@@ -134,9 +134,12 @@ def assess(
     return Assessment(known, assess_weather(out_of_fold, known))
 
 
-def forecasts_of(store: Store) -> xr.Dataset | None:
-    """The stored weather forecasts, in memory; None where there are none."""
-    forecasts = store.forecasts()
+def forecasts_of(store: Store, snapshot: str | None = None) -> xr.Dataset | None:
+    """The stored weather forecasts of a snapshot (default: the newest), in memory.
+
+    None where there are none.
+    """
+    forecasts = store.forecasts(snapshot)
     return None if forecasts is None else forecasts.load()
 
 

@@ -205,8 +205,8 @@ def news(table: pd.DataFrame, stored: StoredRecord) -> pd.DataFrame:
     held = stored.observations
     if held is None or table.empty:
         return table
-    rows = held.indexes["time"].get_indexer(table["time"].astype("datetime64[ns]"))
-    columns = held.indexes["location"].get_indexer(table["location"])
+    rows = held.indexes["time"].get_indexer(pd.Index(table["time"].astype("datetime64[ns]")))
+    columns = held.indexes["location"].get_indexer(pd.Index(table["location"]))
     is_held = (rows >= 0) & (columns >= 0)
     if not is_held.any():
         return table
