@@ -6,7 +6,6 @@ then makes it the newest, so that a process killed at any moment leaves the newe
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import icechunk
+from filelock import FileLock
 
 from configs import RiskError
 from data_contracts.refusals import NothingStored, damaged, explained, newer
@@ -108,12 +108,14 @@ class Repository:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the lock of the one writer; the kernel frees that of a process that dies."""
+        lock = FileLock(self.path.with_suffix(".lock"))
         with explained(self.region, self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle = self.path.with_suffix(".lock").open("w")
-        with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def writing(self) -> Iterator[icechunk.Repository]:

@@ -180,6 +180,13 @@ def main(arguments: list[str] | None = None) -> int:
         return int(given.run(given))
     except RiskError as error:
         return _failed(error)
+    except TimeoutError as error:
+        return _failed(
+            RiskError(
+                f"a task hangs: found {error}, expected it to end sooner; see in `make ui` which "
+                "one, and run it again."
+            )
+        )
     except OSError as error:
         if (
             refusal := disk_refusal(error.errno, error.filename or Settings.from_environment().home)

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
-from configs.remarks import Remark, as_remark, remark
+from configs.remarks import Remark, as_remark, remark, text
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
 from flows.check import open_region
@@ -20,6 +20,9 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, newest_day, task_options
 from sources import sources_of
 from sources.common.http_messages import BadResponse, Throttled
+
+PULL_HOURS = 12
+"""A pull that takes longer hangs: the first one of decades from a slow service took hours."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,13 @@ def degraded_by(source: str, error: RiskError) -> Remark:
     return remark(code, source=source, reason=error.remark)
 
 
+def revised_by(source: Source, stored: IngestResult) -> Remark:
+    """The message on values that a source has replaced by other ones."""
+    first, last = stored.revised[0], stored.revised[-1]
+    n = len(stored.revised)
+    return remark("record.revised", source=source.name, n=n, first=first, last=last)
+
+
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """True for a source that is down; whatever else is wrong stays as it is."""
     error = state.result(raise_on_failure=False)
@@ -62,7 +72,7 @@ def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
     retries=3,
     retry_delay_seconds=[5, 20, 60],
     retry_condition_fn=worth_a_retry,
-    **task_options(),
+    **task_options(PULL_HOURS),
 )
 def fetch(source: Source, region: Region, settings: Settings) -> Batch:
     """What the source delivers now."""
@@ -131,6 +141,7 @@ def pull_sources(
     in itself, else once all that the sources bring is stored.
     """
     store, found = Store(settings, region), sources_of(region)
+    store.verify()
     in_itself = least_years if len(found) == 1 and found[0].complete else 0
     withheld, failures, remarks = 0, dict[str, RiskError](), list[Remark]()
     for source in found:
@@ -167,7 +178,13 @@ def require_values(store: Store, pulled: Pulled) -> None:
 
 def _fetched(source: Source, region: Region, settings: Settings) -> Batch:
     with stage(f"pull {source.name}") as say:
-        batch = fetch(source, region, settings)
+        try:
+            batch = fetch(source, region, settings)
+        except TimeoutError:
+            raise RiskError(
+                f"{source.name}: found no end of its pull in {PULL_HOURS} hours, expected one; see "
+                "whether the service answers, and run it again later."
+            ) from None
         say(f"{len(batch.observations):,} rows")
     return batch
 
@@ -176,6 +193,8 @@ def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
     with stage(f"check and store {source.name}") as say:
         stored = check_and_store(source, batch, store)
         say("stored" if stored.changed else "nothing new")
+        if stored.revised:
+            say(text(revised_by(source, stored)))
         if len(stored.withheld):
             say(f"{len(stored.withheld)} cells withheld")
     return stored
@@ -192,6 +211,6 @@ def pull(region: str, until: date | None = None) -> Outcome:
     with alone(place, settings):
         pulled = pull_sources(place, settings, until)
         if len(pulled.failures) == len(place.sources):
-            raise RiskError(" ".join(map(str, pulled.failures.values())))
+            raise RiskError(" ".join(dict.fromkeys(map(str, pulled.failures.values()))))
         require_values(Store(settings, place), pulled)
         return concluded(Outcome(place.name, settings.data / "store" / place.name, pulled.degraded))
