@@ -12,11 +12,14 @@ import pandas as pd
 
 from configs import RiskError
 from data_contracts.batch import LOCATION_COLUMNS, Batch
+from data_contracts.cell_types import list_breaches
 from data_contracts.tables import (
     FORECAST_KEYS,
     OBSERVATION_KEYS,
     column_breaches,
+    location_breaches,
     no_cells,
+    no_quality,
     plain,
     schema_breaches,
     suggestion,
@@ -62,6 +65,7 @@ def check(batch: Batch, source: str, complete: bool = True, readings: bool = Fal
         spreads = _check_spreads(spreads, runs, forecasts, breaches)
         forecasts = pd.concat([forecasts, spreads], ignore_index=True)
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
+    breaches.extend(list_breaches(batch.quality, no_quality()))
     if complete and not breaches and not _has_values(observations):
         breaches.append("found no value, expected observations of at least one day")
     if breaches:
@@ -164,6 +168,9 @@ def _check_locations(
     missing = [name for name in LOCATION_COLUMNS if name not in locations]
     if missing:
         breaches.append(f"locations: the columns {', '.join(missing)} are missing")
+        return locations
+    if wrong := location_breaches(locations):
+        breaches.extend(wrong)
         return locations
     if locations["location"].duplicated().any():
         breaches.append(
