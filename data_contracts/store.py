@@ -11,6 +11,7 @@ look at, the lists are also written to <home>/data/quarantine/<region>.csv and
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -102,9 +103,8 @@ class Store:
             snapshot = session.snapshot_id
             if changed:
                 snapshot = self.repository.commit(repository, session, source.name, metadata)
-            with self.explained():
-                paths = (self.quarantine, self.qualities)
-                show_lists(dict(zip(paths, lists, strict=True)))
+            with suppress(OSError):  # the store has the lists: what is shown may be late
+                show_lists(dict(zip((self.quarantine, self.qualities), lists, strict=True)))
         return IngestResult(snapshot, changed or bool(revised), checked.withheld, revised)
 
     def _planned(

@@ -180,6 +180,7 @@ def repair(repository: Repository) -> list[str]:
     with repository.locked():
         steps = _mend_settings(repository)
         candidates = _candidates(repository)
+        steps += _mend_reference(repository, candidates)
         for snapshot in candidates:
             if next(broken_arrays(repository, snapshot), None) is None:
                 return steps + _made_newest(repository, snapshot) + _seal_all(repository)
@@ -206,6 +207,15 @@ def _mend_settings(repository: Repository) -> list[str]:
     return []
 
 
+def _mend_reference(repository: Repository, candidates: list[str]) -> list[str]:
+    """Names a newest snapshot where none is named, so that Icechunk opens at all."""
+    try:
+        repository.tip()
+    except StoreUnusable:
+        return _made_newest(repository, candidates[0]) if candidates else []
+    return []
+
+
 def _candidates(repository: Repository) -> list[str]:
     """Snapshots that may become the newest, newest first: of its history, of seals, or by age."""
     try:
@@ -221,13 +231,12 @@ def _candidates(repository: Repository) -> list[str]:
 
 def _made_newest(repository: Repository, snapshot: str) -> list[str]:
     try:
-        now = repository.tip()
+        if repository.tip() == snapshot:
+            return []
     except StoreUnusable:
-        now = ""
-    if now == snapshot:
-        return []
+        pass
     repository.point_at(snapshot)
-    return [f"snapshot {snapshot} is whole and is the newest now"]
+    return [f"snapshot {snapshot} is the newest now"]
 
 
 def _take_out_broken(repository: Repository, snapshot: str) -> list[str]:
