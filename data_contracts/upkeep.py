@@ -293,15 +293,31 @@ def compact(repository: Repository, named: Iterable[str], before: datetime | Non
             forgotten = 0
             if before is not None:
                 _tag(repository, opened, named)
-                forgotten = len(opened.expire_snapshots(before))
+                forgotten = len(_expired(repository, opened, before))
             summary = opened.garbage_collect(datetime.now(UTC))
             gone = summary.chunks_deleted + summary.manifests_deleted + summary.snapshots_deleted
-            for snapshot in sealed_names(repository.path):
-                if not (repository.path / "snapshots" / snapshot).is_file():
-                    (repository.path / SEALS / snapshot).unlink()
-                else:  # a snapshot whose parent was forgotten was written anew
-                    repository.seal(opened.lookup_snapshot(snapshot))
+            for snapshot in sealed_names(repository.path) - _on_disk(repository):
+                (repository.path / SEALS / snapshot).unlink()
     return f"{gone} files deleted, {summary.bytes_deleted:,} bytes; {forgotten} snapshots forgotten"
+
+
+def _expired(
+    repository: Repository, opened: icechunk.Repository, before: datetime
+) -> Collection[str]:
+    """Forgets snapshots. A snapshot whose parent was forgotten is written anew, so that seals are
+    taken off first, as a process killed in between must not leave any that is not true.
+    """
+    sealed = sealed_names(repository.path)
+    for snapshot in sealed:
+        (repository.path / SEALS / snapshot).unlink()
+    expired = opened.expire_snapshots(before)
+    for snapshot in sealed & _on_disk(repository):
+        repository.seal(opened.lookup_snapshot(snapshot))
+    return expired
+
+
+def _on_disk(repository: Repository) -> set[str]:
+    return {path.name for path in (repository.path / "snapshots").iterdir()}
 
 
 def _tag(repository: Repository, opened: icechunk.Repository, named: Iterable[str]) -> None:
