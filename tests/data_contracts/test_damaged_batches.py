@@ -262,6 +262,7 @@ def test_a_damaged_batch_is_refused_whole_or_stored_as_it_is(data: st.DataObject
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(10_800)
 @settings(max_examples=2_000, deadline=None, suppress_health_check=[*HealthCheck])
 @given(st.data())
 def test_two_thousand_damaged_batches(data: st.DataObject) -> None:

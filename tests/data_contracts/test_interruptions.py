@@ -68,6 +68,7 @@ def killed(home: Settings, first: int, seed: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 def test_fifty_killed_writers_leave_whole_snapshots(home: Settings) -> None:
     first = 1
     for seed in range(50):
@@ -79,6 +80,7 @@ def test_fifty_killed_writers_leave_whole_snapshots(home: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 def test_twenty_rounds_of_two_writers_lose_nothing(home: Settings) -> None:
     """Each writes its own rounds: every one is there, in snapshots that are whole."""
     writers = [writer(home, first, first + 40, 2) for first in (1, 2)]

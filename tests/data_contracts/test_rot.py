@@ -98,6 +98,7 @@ def test_a_flipped_bit_is_an_error_and_never_a_value(copied: Store) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(10_800)
 def test_every_flipped_bit_of_a_small_store(store: Store) -> None:
     store.ingest(ADDING, batch())
     counts = flip_each(store, bits(store))

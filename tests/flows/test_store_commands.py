@@ -67,7 +67,7 @@ def test_as_stored_needs_a_day_that_was_published(command, home) -> None:
 def test_history_and_the_commands_on_a_store(command, home) -> None:
     store, region = Store(home.settings, home.region), home.region.path
     before = store.snapshot()
-    was = store.observations()["air_temperature_max"].sel(time="2004-12-30").item()
+    was = store.observations()["air_temperature_max"].sel(time="2004-12-30").load().item()
     revise(home)
     said = command(home.settings, "pull", region)
     assert "station_files: values of 1 day were revised, 2004-12-30 to 2004-12-30." in said.out
