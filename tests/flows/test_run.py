@@ -167,7 +167,7 @@ def test_a_home_without_room_is_one_sentence(tmp_path: Path) -> None:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "flows.cli", "pull", "tunis"],
-            env=os.environ | {"CLIMATE_RISK_HOME": str(tmp_path)},
+            env={"PATH": os.environ["PATH"], "CLIMATE_RISK_HOME": str(tmp_path)},
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
