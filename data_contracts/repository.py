@@ -87,11 +87,15 @@ class Repository:
     def session(self, snapshot: str | None = None) -> icechunk.Session:
         """A read-only session at a snapshot (default: the newest) whose files are whole."""
         repository = self.open()
-        identity = snapshot or self.tip()
-        if snapshot and not (self.path / "snapshots" / _plain(snapshot)).is_file():
+        tip = self.tip()
+        identity = snapshot or tip
+        known = any(
+            (self.path / folder / _plain(identity)).is_file() for folder in ("snapshots", SEALS)
+        )
+        if not known and identity != tip:
             raise RiskError(
                 f"region {self.region!r}: the store has no snapshot {snapshot!r}, expected one "
-                f"such as {self.tip()}."
+                f"such as {tip}."
             )
         self.verify(repository, identity)
         with explained(self.region, self.path):

@@ -12,6 +12,7 @@ import icechunk
 import numpy as np
 import zarr
 
+from configs import RiskError
 from data_contracts.fingerprints import ATTRIBUTE
 from data_contracts.groups import has_checksum, root_of
 from data_contracts.refusals import StoreUnusable, damaged, explained
@@ -127,7 +128,7 @@ def broken_arrays(
     """
     try:
         arrays = arrays_of(repository.session(snapshot))
-    except StoreUnusable as error:
+    except RiskError as error:
         yield "", str(error)
         return
     for path, array in arrays:
