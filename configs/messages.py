@@ -61,6 +61,12 @@ _RECORD: dict[str, str | Plural] = {
         "The newest observation is of {day}, {n} days older than it should be; see why the sources "
         "deliver nothing newer.",
     ),
+    "record.revised": Plural(
+        "{source}: values of {n} day were revised, {first} to {last}.",
+        "{source}: values of {n} days were revised, {first} to {last}.",
+    ),
+    "stored.same": "The same as the published report, byte for byte.",
+    "stored.differs": "Other than the published report in {files}.",
     "record.withheld": Plural(
         "{n} cell broke the contract and is withheld; data/quarantine lists it.",
         "{n} cells broke the contract and are withheld; data/quarantine lists them.",

@@ -14,12 +14,15 @@ from configs import RiskError
 from configs.remarks import Remark
 from data_contracts.background import NOTHING, Background
 from data_contracts.batch import LOCATION_COLUMNS, Batch
+from data_contracts.cell_types import list_breaches
 from data_contracts.record_check import Ruled, follow_rules, place_notes
 from data_contracts.tables import (
     FORECAST_KEYS,
     OBSERVATION_KEYS,
     column_breaches,
+    location_breaches,
     no_cells,
+    no_quality,
     plain,
     schema_breaches,
     suggestion,
@@ -81,6 +84,7 @@ def check(
         spreads = _check_spreads(spreads, runs, forecasts, breaches)
         forecasts = pd.concat([forecasts, spreads], ignore_index=True)
     locations = _check_locations(batch.locations, observations, forecasts, breaches)
+    breaches.extend(list_breaches(batch.quality, no_quality()))
     ruled, notes = Ruled(observations, no_cells(), no_cells(), [], [], []), list[Remark]()
     if not breaches and len(observations):
         known = replace(background, rain_elsewhere=_rain_elsewhere(forecasts, background))
@@ -229,6 +233,9 @@ def _check_locations(
     missing = [name for name in LOCATION_COLUMNS if name not in locations]
     if missing:
         breaches.append(f"locations: the columns {', '.join(missing)} are missing")
+        return locations
+    if wrong := location_breaches(locations):
+        breaches.extend(wrong)
         return locations
     if locations["location"].duplicated().any():
         breaches.append(

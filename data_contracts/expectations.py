@@ -133,10 +133,7 @@ def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, d
         return []
     import great_expectations as gx
 
-    context = _context()
-    source = context.data_sources.add_or_update_pandas("batch")
-    whole = source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
-    batch = whole.get_batch({"dataframe": table})
+    batch = _whole_table().get_batch({"dataframe": table})
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
     outcome = batch.validate(
         gx.ExpectationSuite("contract", expectations=suite), result_format=complete
@@ -171,6 +168,13 @@ def _expectations() -> Any:
     import great_expectations.expectations as gxe
 
     return gxe
+
+
+@cache
+def _whole_table() -> Any:
+    """The definition of a batch that is one table; it takes longer to make than to use."""
+    source = _context().data_sources.add_or_update_pandas("batch")
+    return source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
 
 
 @cache

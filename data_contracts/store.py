@@ -2,22 +2,23 @@
 
 What the contract has passed, in Icechunk, one repository a region. <home>/data/store/<region>/
 holds a group a source, each with ``observations`` (time, location) and ``forecasts`` (init_time,
-lead_time, location[, member]). Every ingest that changes anything is one snapshot; a process killed
-while writing leaves the newest snapshot as it was. Three lists are kept beside:
-<home>/data/quarantine/<region>.csv of the values withheld, <home>/data/flagged/<region>.csv of
-those in doubt, <home>/data/quality/<region>.csv of what sources say of their readings. All paths
-are relative to the home, which may be moved.
+lead_time, location[, member]), and the ``lists`` of values withheld, of values in doubt and of what
+sources say of their readings. Every ingest that changes anything is one snapshot, and values that
+it revises are one of their own; a process killed while writing leaves the newest snapshot as it
+was. For people to look at, the lists are also written to <home>/data/quarantine/<region>.csv,
+flagged/ and quality/. All paths are relative to the home, which may be moved.
 """
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import date
+from functools import partial
 
 import icechunk
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -26,15 +27,30 @@ from configs.remarks import Remark
 from data_contracts.background import Background
 from data_contracts.batch import Batch, FetchRequest, Source, StoredRecord
 from data_contracts.contract import CheckedBatch, check
+from data_contracts.fingerprints import KeptBatch, fingerprint, keep_batch, kept_batch
 from data_contracts.grids import grids_of
-from data_contracts.groups import open_group, put_group
-from data_contracts.lists import delivered, read_list, write_list
+from data_contracts.groups import Change, change_of, open_group, write_change, write_revision
+from data_contracts.lists import (
+    delivered,
+    has_list,
+    read_former_list,
+    read_list,
+    show_lists,
+    tidy,
+    write_list,
+)
 from data_contracts.merging import merge_sources, origin_of
+from data_contracts.refusals import NothingStored, explained
+from data_contracts.repository import Repository
 from data_contracts.stored_background import background_of
 from data_contracts.tables import no_cells, no_quality
 
-# Icechunk warns on stdout that local commits must not be concurrent; the file lock sees to that.
-icechunk.set_logs_filter("error")
+LISTS: Mapping[str, Callable[[], pd.DataFrame]] = {
+    "withheld": no_cells,
+    "flagged": no_cells,
+    "quality": no_quality,
+}
+"""Name of a list -> the columns it has, as a table without rows."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,7 @@ class IngestResult:
 
     ``withheld``, and ``flagged`` for values in doubt: columns source, variable, time, location,
     value, rule. ``remarks`` and ``notes``: what is said of these, as CheckedBatch's.
+    ``revised``: the days of which stored values were replaced by other ones.
     """
 
     snapshot: str
@@ -51,6 +68,7 @@ class IngestResult:
     flagged: pd.DataFrame = field(default_factory=no_cells)
     remarks: tuple[Remark, ...] = ()
     notes: tuple[Remark, ...] = ()
+    revised: tuple[date, ...] = ()
 
 
 class Store:
@@ -62,40 +80,99 @@ class Store:
         self.quarantine = settings.data / "quarantine" / f"{region.name}.csv"
         self.flags = settings.data / "flagged" / f"{region.name}.csv"
         self.qualities = settings.data / "quality" / f"{region.name}.csv"
+        self.shown = dict(zip(LISTS, (self.quarantine, self.flags, self.qualities), strict=True))
+        self.repository = Repository(region.name, self.path)
+        self.explained = partial(explained, region.name, self.path)
 
     def ingest(self, source: Source, batch: Batch) -> IngestResult:
         """Checks a batch and stores it.
 
         A ``complete`` source replaces what it held. Another adds to it: its new values win over old
-        ones, and a missing value leaves the old one.
-        No snapshot is made when nothing changed. Raises ContractBroken, and then nothing is stored.
+        ones, and a missing value leaves the old one. No snapshot is made when nothing changed; the
+        very batch that was stored last is not even checked again. Raises ContractBroken, and then
+        nothing is stored, and StoreUnusable where the store or its disk refuses.
         """
-        checked = check(
-            batch, source.name, source.complete, source.readings, self._background(source, batch)
+        mark = fingerprint(self.region, source, batch)
+        if (again := self._stored_before(source, batch, mark)) is not None:
+            return again
+        known = self._background(source, batch)
+        checked = check(batch, source.name, source.complete, source.readings, known)
+        with self.repository.writing() as repository:
+            session, changes = self._planned(repository, source, checked)
+            every = np.unique(np.concatenate([change.days for change in changes]))
+            revised: tuple[date, ...] = tuple(every.tolist())
+            metadata = {"source": source.name, "revised": [day.isoformat() for day in revised]}
+            if revised and any(change.more for change in changes):
+                with self.explained():
+                    for change in changes:
+                        write_revision(session, change)
+                message = f"{source.name}: revised"
+                self.repository.commit(repository, session, message, metadata)
+                session, changes = self._planned(repository, source, checked)
+            with self.explained():
+                for change in changes:
+                    write_change(session, change)
+                lists = self._lists_with(session, source, batch, checked)
+                changed = session.has_uncommitted_changes
+                if changed:
+                    stored = KeptBatch(mark, checked.remarks, checked.notes)
+                    keep_batch(session, source.name, stored)
+            snapshot = session.snapshot_id
+            if changed:
+                snapshot = self.repository.commit(repository, session, source.name, metadata)
+            with suppress(OSError):  # the store has the lists: what is shown may be late
+                show_lists({self.shown[name]: table for name, table in lists.items()})
+        told = (checked.withheld, checked.flagged, checked.remarks, checked.notes)
+        return IngestResult(snapshot, changed or bool(revised), *told, revised)
+
+    def _planned(
+        self, repository: icechunk.Repository, source: Source, checked: CheckedBatch
+    ) -> tuple[icechunk.Session, list[Change]]:
+        """A session to write in, and what the batch changes in what it holds."""
+        session = self.repository.writable(repository)
+        grids = grids_of(checked, source)
+        return session, [
+            change_of(session, f"{source.name}/{what}", new, source.complete, self.explained)
+            for what, new in grids.items()
+        ]
+
+    def _stored_before(self, source: Source, batch: Batch, mark: str | None) -> IngestResult | None:
+        """The result of a batch that is the last one stored of its source; None of any other."""
+        if mark is None or not self.repository.exists():
+            return None
+        session = self.repository.session()
+        with self.explained():
+            kept = kept_batch(session, source.name)
+        if kept is None or kept.mark != mark:
+            return None
+        withheld, flagged = (
+            _of_batch(cells, source, batch) for cells in (self.withheld(), self.flagged())
         )
-        self.path.mkdir(parents=True, exist_ok=True)
-        with _lock(self.path.with_suffix(".lock")):
-            repository = icechunk.Repository.open_or_create(_storage(self.path), config=_config())
-            session = repository.writable_session("main")
-            self._keep_quality(source, batch)
-            for what, new in grids_of(checked, source).items():
-                put_group(session, f"{source.name}/{what}", new, source.complete)
-            changed = session.has_uncommitted_changes
-            snapshot = session.commit(f"{source.name}") if changed else session.snapshot_id
-            self._list(self.quarantine, source, checked, checked.withheld)
-            self._list(self.flags, source, checked, checked.flagged)
-        return IngestResult(
-            snapshot, changed, checked.withheld, checked.flagged, checked.remarks, checked.notes
-        )
+        snapshot = session.snapshot_id
+        return IngestResult(snapshot, False, withheld, flagged, kept.remarks, kept.notes)
+
+    def _background(self, source: Source, batch: Batch) -> Background:
+        """What the batch is held against besides itself."""
+        session = self.repository.session() if self.repository.exists() else None
+        with self.explained():
+            return background_of(session, source, batch, self.region, self.explained)
+
+    def verify(self) -> None:
+        """Raises StoreUnusable where something is stored whose newest snapshot cannot be used."""
+        if self.repository.exists():
+            self.repository.session()
 
     def fetch_request(self, source: str) -> FetchRequest:
         """What to ask a source for: this region, and what is stored from the source already."""
         try:
-            session = self._session(None)
-        except RiskError:
+            session = self.repository.session()
+        except NothingStored:
             return FetchRequest(self.region, self.settings)
-        stored = (open_group(session, f"{source}/{what}") for what in ("observations", "forecasts"))
-        return FetchRequest(self.region, self.settings, StoredRecord(*stored))
+        observations, forecasts = (
+            open_group(session, f"{source}/{what}", self.explained)
+            for what in ("observations", "forecasts")
+        )
+        return FetchRequest(self.region, self.settings, StoredRecord(observations, forecasts))
 
     def observations(self, snapshot: str | None = None) -> xr.Dataset:
         """Daily observations, Dask-backed: dims (time, location), float32, contiguous days.
@@ -105,7 +182,8 @@ class Store:
         name by location, and ``source`` (variable, time, location): which source gave each value,
         as a number into its attribute ``flag_meanings`` (CF 3.5), -1 where none did. Each
         variable's attribute ``delay_days`` is that of the first source that has it, as it was when
-        stored. Raises RiskError when nothing is stored.
+        stored. Raises RiskError when nothing is stored, and StoreUnusable, then or when values are
+        read, where the store is damaged.
         """
         records = self._read("observations", snapshot)
         if not records:
@@ -127,93 +205,88 @@ class Store:
 
     def snapshot(self) -> str:
         """Id of the newest snapshot. Raises RiskError when nothing is stored."""
-        return self._session(None).snapshot_id
+        return self.repository.session().snapshot_id
 
-    def withheld(self) -> pd.DataFrame:
-        """All values now withheld: columns source, variable, time, location, value, rule."""
-        return read_list(self.quarantine, no_cells())
+    def withheld(self, snapshot: str | None = None) -> pd.DataFrame:
+        """All values withheld: columns source, variable, time, location, value, rule."""
+        return self._list("withheld", snapshot)
 
-    def flagged(self) -> pd.DataFrame:
-        """All values now in doubt and used: columns as of ``withheld``."""
-        return read_list(self.flags, no_cells())
+    def flagged(self, snapshot: str | None = None) -> pd.DataFrame:
+        """All values in doubt, which are used: columns as of ``withheld``."""
+        return self._list("flagged", snapshot)
 
-    def quality(self) -> pd.DataFrame:
+    def quality(self, snapshot: str | None = None) -> pd.DataFrame:
         """What sources say of the readings behind each day, as ``tables.no_quality``."""
-        return read_list(self.qualities, no_quality())
+        return self._list("quality", snapshot)
 
-    def _session(self, snapshot: str | None) -> icechunk.Session:
-        """A read-only session at a snapshot (default: the newest).
-
-        Looks first: opening Icechunk would create the folder.
-        """
-        if not self.path.is_dir() or not icechunk.Repository.exists(_storage(self.path)):
-            raise RiskError(
-                f"region {self.region.name!r}: nothing is stored yet, run `climate-risk pull "
-                f"{self.region.name}` first."
-            )
-        repository = icechunk.Repository.open(_storage(self.path), config=_config())
+    def _list(self, name: str, snapshot: str | None = None) -> pd.DataFrame:
         try:
-            return (
-                repository.readonly_session(snapshot_id=snapshot)
-                if snapshot
-                else repository.readonly_session("main")
-            )
-        except (icechunk.IcechunkError, ValueError):
-            raise RiskError(
-                f"region {self.region.name!r}: the store has no snapshot {snapshot!r}, expected "
-                f"one such as {self.snapshot()}."
-            ) from None
+            session = self.repository.session(snapshot)
+        except NothingStored:
+            return self._former(name)
+        return self._list_of(session, name)
+
+    def _list_of(self, session: icechunk.Session, name: str) -> pd.DataFrame:
+        table = read_list(session, name, LISTS[name](), self.explained)
+        return self._former(name) if table is None else table
+
+    def _former(self, name: str) -> pd.DataFrame:
+        return read_former_list(self.shown[name], LISTS[name]())
 
     def _read(self, what: str, snapshot: str | None) -> dict[str, xr.Dataset]:
         """What each source of the region has stored, in the region's order of preference."""
-        session = self._session(snapshot)
-        groups = {name: open_group(session, f"{name}/{what}") for name in self.region.sources}
+        session = self.repository.session(snapshot)
+        groups = {
+            name: open_group(session, f"{name}/{what}", self.explained)
+            for name in self.region.sources
+        }
         return {name: dataset for name, dataset in groups.items() if dataset is not None}
 
-    def _background(self, source: Source, batch: Batch) -> Background:
-        """What the batch is held against besides itself."""
-        try:
-            session = self._session(None)
-        except RiskError:
-            session = None
-        return background_of(session, source, batch, self.region)
+    def _lists_with(
+        self, session: icechunk.Session, source: Source, batch: Batch, checked: CheckedBatch
+    ) -> dict[str, pd.DataFrame]:
+        """The lists with what this batch says, written into the session where they changed."""
+        new = {
+            "withheld": checked.withheld,
+            "flagged": checked.flagged,
+            "quality": batch.quality.assign(source=source.name),
+        }
+        now = {}
+        for name, rows in new.items():
+            before = self._list_of(session, name)
+            stale = before["source"] == source.name
+            if name == "quality":
+                stale &= delivered(before, batch.observations) | delivered(before, batch.quality)
+            elif not source.complete:
+                stale &= delivered(before, checked.observations) & ~_of_forecasts(before)
+            now[name] = _joined(before[~stale], rows)
+            self._write_lists(session, name, before, now[name])
+        return now
 
-    def _list(self, path: Path, source: Source, checked: CheckedBatch, new: pd.DataFrame) -> None:
-        """Lists the values now withheld or in doubt: of a complete source all, else those of days
-        that were delivered.
-        """
-        before = read_list(path, no_cells())
-        stale = before["source"] == source.name
-        if not source.complete and len(before):
-            stale &= delivered(before, checked.observations) & ~before["rule"].str.contains(
-                "forecast issued"
-            )
-        write_list(path, before, before[~stale], new)
-
-    def _keep_quality(self, source: Source, batch: Batch) -> None:
-        """Lists what is now said of the days that the batch speaks of; of others it stays."""
-        before, new = self.quality(), batch.quality.assign(source=source.name)
-        stale = (before["source"] == source.name) & (
-            delivered(before, batch.observations) | delivered(before, batch.quality)
-        )
-        write_list(self.qualities, before, before[~stale], new)
-
-
-def _storage(path: Path) -> icechunk.Storage:
-    return icechunk.local_filesystem_storage(str(path))
-
-
-def _config() -> icechunk.RepositoryConfig:
-    """Nothing is read ahead in the background: it would complain of a folder moved meanwhile."""
-    preload = icechunk.ManifestPreloadConfig(
-        max_total_refs=0, preload_if=icechunk.ManifestPreloadCondition.false()
-    )
-    return icechunk.RepositoryConfig(manifest=icechunk.ManifestConfig(preload=preload))
+    def _write_lists(
+        self, session: icechunk.Session, name: str, before: pd.DataFrame, now: pd.DataFrame
+    ) -> None:
+        """Writes the list of each source that changed; of a former version's CSV, every one."""
+        kept = has_list(session, name)
+        for source in sorted({*before["source"], *now["source"]}):
+            rows, old = (table[table["source"] == source] for table in (now, before))
+            if not kept or not rows.reset_index(drop=True).equals(old.reset_index(drop=True)):
+                write_list(session, source, name, rows)
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One writer a region at a time. The kernel frees the lock of a process that dies."""
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _joined(kept: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """A list of what is kept of it and what is new."""
+    return tidy(pd.concat([kept, new], ignore_index=True), kept)
+
+
+def _of_batch(cells: pd.DataFrame, source: Source, batch: Batch) -> pd.DataFrame:
+    """The rows of a list that a batch stored before brought."""
+    own = cells["source"] == source.name
+    if not source.complete:
+        own &= delivered(cells, batch.observations) | _of_forecasts(cells)
+    return cells[own].reset_index(drop=True)
+
+
+def _of_forecasts(cells: pd.DataFrame) -> pd.Series:
+    """Which rows are of weather forecasts."""
+    return cells["rule"].str.contains("forecast issued", regex=False)

@@ -11,12 +11,16 @@ import xarray as xr
 from configs import Region
 from data_contracts.background import DAYS_BEFORE, Background
 from data_contracts.batch import Batch, Source
-from data_contracts.groups import open_group
+from data_contracts.groups import Explained, open_group
 from data_contracts.neighbour_signs import LONE_RAIN
 
 
 def background_of(
-    session: icechunk.Session | None, source: Source, batch: Batch, region: Region
+    session: icechunk.Session | None,
+    source: Source,
+    batch: Batch,
+    region: Region,
+    explained: Explained,
 ) -> Background:
     """What is known besides a batch. ``session``: of the store; None where nothing is stored.
 
@@ -26,13 +30,13 @@ def background_of(
     zone, table = _zone_hours(region), batch.observations
     if session is None or table.empty or "time" not in table:
         return Background(zone_hours=zone)
-    stored = open_group(session, f"{source.name}/observations")
+    stored = open_group(session, f"{source.name}/observations", explained)
     if stored is None:
-        return Background(rain_elsewhere=_rain(session, batch, region), zone_hours=zone)
+        return Background(rain_elsewhere=_rain(session, batch, region, explained), zone_hours=zone)
     places = {name: stored[name].values for name in ("location", "latitude", "longitude")}
     return Background(
         pd.DataFrame() if source.complete else _before(stored, table),
-        _rain(session, batch, region, but=source.name),
+        _rain(session, batch, region, explained, but=source.name),
         pd.DataFrame(places),
         zone,
     )
@@ -50,7 +54,9 @@ def _before(stored: xr.Dataset, table: pd.DataFrame) -> pd.DataFrame:
     return part.reset_coords(drop=True).load().to_dataframe().reset_index()
 
 
-def _rain(session: icechunk.Session, batch: Batch, region: Region, but: str = "") -> pd.DataFrame:
+def _rain(
+    session: icechunk.Session, batch: Batch, region: Region, explained: Explained, but: str = ""
+) -> pd.DataFrame:
     """The rain that other sources and stored forecasts have on days of great rain in the batch."""
     table = batch.observations
     if "precipitation" not in table or not pd.api.types.is_numeric_dtype(table["precipitation"]):
@@ -61,10 +67,10 @@ def _rain(session: icechunk.Session, batch: Batch, region: Region, but: str = ""
     days = slice(great.min() - pd.Timedelta(days=1), great.max() + pd.Timedelta(days=1))
     parts = []
     for name in region.sources:
-        observed = open_group(session, f"{name}/observations") if name != but else None
+        observed = open_group(session, f"{name}/observations", explained) if name != but else None
         if observed is not None and "precipitation" in observed:
             parts.append(_long(observed["precipitation"].sel(time=days)))
-        issued = open_group(session, f"{name}/forecasts")
+        issued = open_group(session, f"{name}/forecasts", explained)
         if issued is not None and "precipitation" in issued:
             runs = issued["precipitation"].sel(
                 init_time=slice(days.start - pd.Timedelta(days=16), days.stop)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from data_contracts.batch import EARLIEST_DAY, LATEST_DAY
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, LOCATION_COLUMNS
+from data_contracts.cell_types import key_breaches, number_breaches, text_breaches
 from data_contracts.expectations import schema_suite, validate
 from data_contracts.variables import VARIABLES
 
@@ -57,22 +58,20 @@ def column_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
             breaches.append(f"unknown column {name!r}{near}")
     if not breaches and not any(name in VARIABLES for name in table.columns):
         breaches.append(f"found no variable, expected one or more of {', '.join(VARIABLES)}")
-    for key in keys:
-        if key in ("time", "init_time") and key in table:
-            breaches.extend(_day_breaches(table[key], key))
+    for key in (key for key in keys if key in table):
+        breaches.extend(key_breaches(table[key], key))
     return breaches
 
 
-def _day_breaches(days: pd.Series, key: str) -> list[str]:
-    """A day is a datetime64 at midnight without a time zone."""
-    if not isinstance(days.dtype, np.dtype) or days.dtype.kind != "M":
-        return [f"{key!r} is of type {days.dtype}, expected days without a time zone (datetime64)"]
-    odd = days[days != days.dt.normalize()].dropna()
-    return (
-        [f"{key!r} holds {odd.iloc[0].isoformat()}, expected days without an hour"]
-        if len(odd)
-        else []
-    )
+def location_breaches(locations: pd.DataFrame) -> list[str]:
+    """What is wrong with the cells of a batch's locations, all of whose columns are there."""
+    if not locations.columns.is_unique:
+        return ["locations: a column stands twice"]
+    wrong = []
+    for name in LOCATION_COLUMNS:
+        is_text = name in ("location", "name")
+        wrong += (text_breaches if is_text else number_breaches)(locations[name], name)
+    return [f"locations: {text}" for text in wrong]
 
 
 def plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:

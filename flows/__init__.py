@@ -7,9 +7,13 @@ imported: where Prefect keeps its state, how loudly it talks, and that nothing p
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from configs import RiskError, Settings
+
+LEAST_ROOM = 20_000_000
+"""Bytes that a run needs at least: Prefect's database, a day of the store and a report."""
 
 
 def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
@@ -41,7 +45,7 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
 def make_prefect_home() -> None:
     """Makes the folder of Prefect's database; Prefect makes none below a missing one.
 
-    Raises RiskError where it cannot be.
+    Raises RiskError where it cannot be, or where no run would have room.
     """
     folder = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect").expanduser()
     try:
@@ -52,6 +56,11 @@ def make_prefect_home() -> None:
             f"folder {folder}: {why}, expected a folder to write to; set CLIMATE_RISK_HOME to one "
             "you own."
         ) from None
+    if shutil.disk_usage(folder).free < LEAST_ROOM:
+        raise RiskError(
+            f"folder {folder}: found less than {LEAST_ROOM // 1_000_000} MB of room on its disk, "
+            "expected that much for a run; make room there, then run this again."
+        )
 
 
 os.environ.update(_prepare(dict(os.environ), Settings.from_environment()))

@@ -10,6 +10,7 @@ import pandas as pd
 from prefect import flow
 
 from configs import RiskError, Settings
+from configs.csv_cells import marked
 from configs.remarks import as_remark
 from data_contracts.store import Store
 from flows.check import open_region
@@ -29,7 +30,7 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline=""
     ) as file:
         try:
-            scores.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
+            marked(scores).to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
         except BaseException:
             os.unlink(file.name)
             raise

@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
 from configs import RiskError, Settings
+from configs.disk import disk_refusal
 from flows import make_prefect_home
+from flows.store_commands import add_store_commands, day
 
 if TYPE_CHECKING:
     import logging
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     pull = region(command("pull", _pull, "pull a region's records, check and store them"))
     pull.add_argument(
         "--until",
-        type=_day,
+        type=day,
         metavar="DATE",
         help="leave out later days (those already stored stay)",
     )
@@ -105,9 +106,14 @@ def parser() -> argparse.ArgumentParser:
     )
     forecast.add_argument(
         "--issued",
-        type=_day,
+        type=day,
         metavar="DATE",
         help="a past issue day makes a hindcast from what was known that morning",
+    )
+    forecast.add_argument(
+        "--as-stored",
+        action="store_true",
+        help="make the published report of that day again from the snapshot it names",
     )
     forecast.add_argument(
         "--out", metavar="DIR", help="write the report into this folder instead of published/"
@@ -125,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     )
     note.add_argument(
         "--date",
-        type=_day,
+        type=day,
         metavar="DATE",
         help="the report's issue day (default: the newest published)",
     )
@@ -135,15 +141,14 @@ def parser() -> argparse.ArgumentParser:
         "a run of that day with other numbers corrects it."
     )
     retract = region(command("retract", _retract, "retract a published report", stays))
-    retract.add_argument(
-        "date", type=_day, metavar="DATE", help="its issue day, such as 2002-07-31"
-    )
+    retract.add_argument("date", type=day, metavar="DATE", help="its issue day, such as 2002-07-31")
     retract.add_argument(
         "--reason", required=True, metavar="TEXT", help="one sentence that readers will see"
     )
     region(
         command("check", _check, "test a region's file, inbox and sources; runs and stores nothing")
     )
+    add_store_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command(
         "schedule",
@@ -168,15 +173,6 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"found {text!r}, expected a day such as 2002-07-31"
-        ) from None
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     given = parser().parse_args(arguments)
@@ -184,6 +180,19 @@ def main(arguments: list[str] | None = None) -> int:
         return int(given.run(given))
     except RiskError as error:
         return _failed(error)
+    except TimeoutError as error:
+        return _failed(
+            RiskError(
+                f"a task hangs: found {error}, expected it to end sooner; see in `make ui` which "
+                "one, and run it again."
+            )
+        )
+    except OSError as error:
+        if (
+            refusal := disk_refusal(error.errno, error.filename or Settings.from_environment().home)
+        ) is None:
+            raise
+        return _failed(refusal)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
@@ -216,7 +225,11 @@ def _backtest(given: argparse.Namespace) -> int:
 
 
 def _forecast(given: argparse.Namespace) -> int:
-    return _one(given.region, lambda: _flows().forecast(given.region, given.issued, given.out))
+    if not given.as_stored:
+        return _one(given.region, lambda: _flows().forecast(given.region, given.issued, given.out))
+    if given.issued is None:
+        parser().error("forecast: --as-stored needs --issued, the day of a published report")
+    return _one(given.region, lambda: _flows().as_stored(given.region, given.issued, given.out))
 
 
 def _daily(given: argparse.Namespace) -> int:

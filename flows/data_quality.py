@@ -27,14 +27,14 @@ RANGE = "range"
 Row = Mapping[str, Any]
 
 
-def by_rule(store: Store) -> list[Row]:
+def by_rule(store: Store, snapshot: str | None = None) -> list[Row]:
     """What is withheld or in doubt now: a row a source, rule, variable and place.
 
     Keys source, rule, variable, location, used (whether the values are used), n, first, last.
     """
     parts = [
         cells.assign(rule=[_code(sentence) for sentence in cells["rule"]], used=used)
-        for cells, used in ((store.withheld(), False), (store.flagged(), True))
+        for cells, used in ((store.withheld(snapshot), False), (store.flagged(snapshot), True))
     ]
     cells = pd.concat(parts, ignore_index=True)
     keys = ["source", "rule", "variable", "location", "used"]
@@ -61,16 +61,18 @@ def show_artifact(store: Store) -> None:
     )
 
 
-def checked_record(store: Store, observations: xr.Dataset) -> Remark:
+def checked_record(store: Store, observations: xr.Dataset, snapshot: str) -> Remark:
     """The sentence of the report on the record: how many values passed, are withheld, in doubt."""
     passed = sum(int(values.count()) for values in observations.data_vars.values())
-    withheld, flagged = len(store.withheld()), len(store.flagged())
+    withheld, flagged = len(store.withheld(snapshot)), len(store.flagged(snapshot))
     return remark("record.checked", passed=passed, withheld=withheld, flagged=flagged)
 
 
-def newest_withheld(store: Store, observations: xr.Dataset, issued: date) -> tuple[Remark, ...]:
+def newest_withheld(
+    store: Store, observations: xr.Dataset, issued: date, snapshot: str
+) -> tuple[Remark, ...]:
     """The message on places whose newest values are withheld, and that no other source gives."""
-    cells = store.withheld()
+    cells = store.withheld(snapshot)
     first = pd.Timestamp(issued - timedelta(days=NEWEST_DAYS))
     cells = cells[(cells["time"] >= first) & (cells["time"] < pd.Timestamp(issued))]
     missing = [cell for cell in cells.itertuples() if not _is_known(observations, cell)]
@@ -110,7 +112,9 @@ def unfit_places(observations: xr.Dataset, region: Region, names: Sequence[str])
     return remarks
 
 
-def write_page(store: Store, observations: xr.Dataset, issued: date) -> None:
+def write_page(store: Store, observations: xr.Dataset, issued: date, snapshot: str) -> None:
     """Writes the page on the data's quality beside the published reports."""
-    summary = checked_record(store, observations)
-    reports.write_data_quality(store.region, by_rule(store), summary, issued, store.settings)
+    summary = checked_record(store, observations, snapshot)
+    reports.write_data_quality(
+        store.region, by_rule(store, snapshot), summary, issued, store.settings
+    )

@@ -151,7 +151,7 @@ def publish(
     )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
-        write_page(issue.store, issue.observations, issue.issued)
+        write_page(issue.store, issue.observations, issue.issued, issue.snapshot)
         Registry(issue.settings).log_forecast(
             issue.region, issue.issued, forecast, provenance, made.folder
         )
@@ -227,8 +227,8 @@ def provenance_of(
             for one in sources_of(issue.region)
         ],
         "origins": newest_origins(issue.observations),
-        "withheld": len(issue.store.withheld()),
-        "contract": by_rule(issue.store),
+        "withheld": len(issue.store.withheld(issue.snapshot)),
+        "contract": by_rule(issue.store, issue.snapshot),
         "missing": {name: text(why) for name, why in missing.items()},
         "degraded": sentences(degraded).texts,
         "reference": "{}-{}".format(*normal_years(issue)),
@@ -282,7 +282,7 @@ def notes(issue: Issue) -> tuple[Remark, ...]:
         (remark("forecast.hindcast", day=date.fromisoformat(late[:10])),) if learnt_later else ()
     )
     unfit = unfit_places(issue.observations, issue.region, issue.possible.hazards)
-    record = checked_record(issue.store, issue.observations)
+    record = checked_record(issue.store, issue.observations, issue.snapshot)
     return (*hindcast, *issue.notes, *unfit, record)
 
 
@@ -306,14 +306,14 @@ def make_forecast(issue: Issue) -> Outcome:
             [
                 *issue.degraded,
                 *stale(issue.observations, issue.issued),
-                *newest_withheld(issue.store, issue.observations, issue.issued),
+                *newest_withheld(issue.store, issue.observations, issue.issued, issue.snapshot),
                 *damaged,
                 *without,
                 *map(from_json, said["degraded"]),
             ]
         )
     )
-    told = [*notes(issue), *map(from_json, said["notes"])]
+    told = list(dict.fromkeys([*notes(issue), *map(from_json, said["notes"])]))
     forecast.attrs |= prediction.as_attributes(degraded, told)
     with stage("publish"):
         made = publish(issue, forecast, assessment, provenance_of(issue, degraded, told))

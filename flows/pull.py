@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
-from configs.remarks import Remark, as_remark, holds_code, remark, several
+from configs.remarks import Remark, as_remark, holds_code, remark, several, text
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
 from flows.check import open_region
@@ -21,6 +21,9 @@ from flows.progress import stage
 from flows.run import Outcome, alone, concluded, newest_day, task_options
 from sources import sources_of
 from sources.common.http_messages import BadResponse, Throttled
+
+PULL_HOURS = 12
+"""A pull that takes longer hangs: the first one of decades from a slow service took hours."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,13 @@ def degraded_by(source: str, error: RiskError) -> Remark:
     return remark(code, source=source, reason=error.remark)
 
 
+def revised_by(source: Source, stored: IngestResult) -> Remark:
+    """The message on values that a source has replaced by other ones."""
+    first, last = stored.revised[0], stored.revised[-1]
+    n = len(stored.revised)
+    return remark("record.revised", source=source.name, n=n, first=first, last=last)
+
+
 def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """True for a source that is down; whatever else is wrong stays as it is."""
     error = state.result(raise_on_failure=False)
@@ -72,7 +82,7 @@ def worth_a_first_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -
     retries=3,
     retry_delay_seconds=[5, 20, 60],
     retry_condition_fn=worth_a_retry,
-    **task_options(),
+    **task_options(PULL_HOURS),
 )
 def fetch(source: Source, region: Region, settings: Settings) -> Batch:
     """What the source delivers now."""
@@ -141,6 +151,7 @@ def pull_sources(
     in itself, else once all that the sources bring is stored.
     """
     store, sources = Store(settings, region), sources_of(region)
+    store.verify()
     in_itself = least_years if len(sources) == 1 and sources[0].complete else 0
     pulled = Pulled()
     for source in sources:
@@ -191,7 +202,14 @@ def require_values(store: Store, pulled: Pulled) -> None:
 def _fetched(source: Source, store: Store) -> Batch:
     first = fetch.with_options(retry_condition_fn=worth_a_first_retry)
     with stage(f"pull {source.name}") as say:
-        batch = (fetch if store.path.exists() else first)(source, store.region, store.settings)
+        try:
+            asked = fetch if store.path.exists() else first
+            batch = asked(source, store.region, store.settings)
+        except TimeoutError:
+            raise RiskError(
+                f"{source.name}: found no end of its pull in {PULL_HOURS} hours, expected one; see "
+                "whether the service answers, and run it again later."
+            ) from None
         say(f"{len(batch.observations):,} rows")
     return batch
 
@@ -200,6 +218,8 @@ def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
     with stage(f"check and store {source.name}") as say:
         stored = check_and_store(source, batch, store)
         say("stored" if stored.changed else "nothing new")
+        if stored.revised:
+            say(text(revised_by(source, stored)))
         if len(stored.withheld):
             say(f"{len(stored.withheld)} cells withheld")
     return stored
@@ -216,7 +236,7 @@ def pull(region: str, until: date | None = None) -> Outcome:
     with alone(place, settings):
         pulled = pull_sources(place, settings, until)
         if len(pulled.failures) == len(place.sources):
-            raise RiskError(" ".join(map(str, pulled.failures.values())))
+            raise RiskError(" ".join(dict.fromkeys(map(str, pulled.failures.values()))))
         require_values(Store(settings, place), pulled)
         store = settings.data / "store" / place.name
         return concluded(Outcome(place.name, store, pulled.degraded, pulled.notes))

@@ -110,11 +110,12 @@ def known_before(observations: xr.Dataset, issued: date) -> xr.Dataset:
     return observations.sel(time=slice(None, pd.Timestamp(issued - timedelta(days=1))))
 
 
-def task_options() -> dict[str, Any]:
-    """Options of every task: nothing is cached and nothing persisted.
+def task_options(hours: float = 2) -> dict[str, Any]:
+    """Options of every task: nothing is cached and nothing persisted, and it ends in some hours.
 
-    What must last is in the store, MLflow or published.
+    What must last is in the store, MLflow or published. A task that takes longer hangs; it raises
+    TimeoutError.
     """
     from prefect.cache_policies import NO_CACHE
 
-    return {"cache_policy": NO_CACHE, "persist_result": False}
+    return {"cache_policy": NO_CACHE, "persist_result": False, "timeout_seconds": hours * 3600}

@@ -31,6 +31,9 @@ from models.verification import backtest as backtests
 from models.verification import scores as scoring
 from models.verification.weather_scores import Assessment, assess_weather
 
+LEARN_HOURS = 24
+"""A backtest or fit that takes longer hangs: sixteen places and decades take minutes."""
+
 
 @dataclass(frozen=True)
 class Assessable:
@@ -57,7 +60,7 @@ class Backtested:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-@task(name="backtest", task_run_name="backtest {hazard.name}", **task_options())
+@task(name="backtest", task_run_name="backtest {hazard.name}", **task_options(LEARN_HOURS))
 def backtest_hazard(
     hazard: Hazard, observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
 ) -> xr.Dataset:
@@ -65,7 +68,7 @@ def backtest_hazard(
     return backtests.backtest(hazard, observations, region, forecasts)
 
 
-@task(name="fit", task_run_name="fit {hazard.name}", **task_options())
+@task(name="fit", task_run_name="fit {hazard.name}", **task_options(LEARN_HOURS))
 def fit_hazard(
     hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str
 ) -> training.Model:
@@ -138,9 +141,12 @@ def assess(
     return Assessment(known, assess_weather(out_of_fold, known))
 
 
-def forecasts_of(store: Store) -> xr.Dataset | None:
-    """The stored weather forecasts, in memory; None where there are none."""
-    forecasts = store.forecasts()
+def forecasts_of(store: Store, snapshot: str | None = None) -> xr.Dataset | None:
+    """The stored weather forecasts of a snapshot (default: the newest), in memory.
+
+    None where there are none.
+    """
+    forecasts = store.forecasts(snapshot)
     return None if forecasts is None else forecasts.load()
 
 

@@ -19,7 +19,14 @@ from pydantic import BaseModel, ConfigDict
 
 from configs import Region
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.common.coverage import Period, coverage_of, missing_blocks, published
+from sources.common.coverage import (
+    Period,
+    coverage_of,
+    final_part,
+    missing_blocks,
+    news,
+    published,
+)
 from sources.common.gathering import log_progress, no_days
 from sources.common.grid import GridCell, cells_of, per_location, shortened
 from sources.common.http import DEFAULT_POLICY, Address, get_json
@@ -62,7 +69,10 @@ class NasaPowerOptions(BaseModel):
 
 
 def fetch(request: FetchRequest) -> Batch:
-    """The days the store lacks. Raises SourceUnavailable."""
+    """The days the store lacks, and preliminary ones that are other by now.
+
+    Raises SourceUnavailable.
+    """
     return fetch_at(request, datetime.now(UTC))
 
 
@@ -89,7 +99,7 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = DEFAULT
         today - timedelta(days=DELAY_DAYS),
         today - timedelta(days=SETTLED_DAYS),
     )
-    cells = cells_of(region, CELL_SIZE)
+    cells, spans = cells_of(region, CELL_SIZE), final_part(spans, period)
     wanted = [
         (block, cell)
         for block in missing_blocks(cells, spans, period, lambda days: 1)
@@ -102,7 +112,7 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = DEFAULT
         read = partial(_read, request=http_request, cell=cell, first=block.first, last=block.last)
         tables.append(get_json(http_request, read, policy, kept, keep=block.final))
     observations = pd.concat(tables, ignore_index=True) if tables else no_days()
-    return Batch(observations, locations_of(region))
+    return Batch(news(observations, request.stored), locations_of(region))
 
 
 def cell_request(

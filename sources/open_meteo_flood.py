@@ -24,7 +24,15 @@ from configs import ConfigError, Region
 from configs.geodesy import distance
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.common.coverage import Block, Period, coverage_of, missing_blocks, published
+from sources.common.coverage import (
+    Block,
+    Period,
+    coverage_of,
+    final_part,
+    missing_blocks,
+    news,
+    published,
+)
 from sources.common.gathering import joined, log_progress, no_days, or_nothing
 from sources.common.grid import GridCell, cells_without, per_location, shortened, shortened_of
 from sources.common.http import Address, get_json, is_kept
@@ -103,6 +111,8 @@ class FloodService:
 def fetch(request: FetchRequest) -> Batch:
     """The days of discharge the store lacks, and today's forecast where it has none.
 
+    With newer days come those that were preliminary, where they are other by now.
+
     Raises SourceUnavailable.
     """
     return fetch_at(request, datetime.now(UTC))
@@ -136,7 +146,7 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_P
         today - timedelta(days=DELAY_DAYS),
         today - timedelta(days=SETTLED_DAYS),
     )
-    spans = coverage.span_of([DISCHARGE.variable])
+    spans = final_part(coverage.span_of([DISCHARGE.variable]), period)
     blocks = list(missing_blocks(points, spans, period, partial(cells_a_request, 1)))
     off_river: dict[str, Remark] = {}
     tables = _history(service, blocks, off_river)
@@ -144,7 +154,7 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_P
     ask = partial(in_parts, partial(_forecast, service, today))
     remarks: list[Remark] = []
     issued = or_nothing(lambda: _without_off_river(ask, without, off_river), remarks)
-    observations = joined(tables)
+    observations = news(joined(tables), request.stored)
     return Batch(
         observations if len(observations) else no_days(),
         _locations(region, points),

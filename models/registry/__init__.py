@@ -153,6 +153,11 @@ class Registry:
         return self._versions.champion(region, hazard, locations)
 
     @explains_refusals
+    def version(self, region: Region, hazard: str, number: str) -> Champion:
+        """A version by its number, as a report names it. Raises RiskError where it is not there."""
+        return self._versions.version(region, hazard, number)
+
+    @explains_refusals
     def log_forecast(
         self,
         region: Region,

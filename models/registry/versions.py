@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xarray as xr
 
-from configs import Region
-from configs.remarks import Remark
+from configs import Region, RiskError
+from configs.remarks import Remark, text
 from models import remarks
 from models.registry.database import Database
 from models.registry.files import OtherFormat, load_model
@@ -141,6 +141,34 @@ class Versions:
                 break
             return Champion(model, out_of_fold, number, _degraded(region, hazard, broken, number))
         return Champion(None, None, "", _degraded(region, hazard, broken, None))
+
+    def version(self, region: Region, hazard: str, number: str) -> Champion:
+        """A version by its number, whatever became of it. Raises RiskError where it cannot be used.
+
+        One made for another version of the region file counts as none.
+        """
+        name = registered_name(region, hazard)
+        for version in self._all(name):
+            if str(version.version) != number:
+                continue
+            try:
+                model, out_of_fold = self._load(version)
+            except UNUSABLE as error:
+                broken = text(remarks.broken_version(number, error))
+                raise RiskError(
+                    f"model {name}: found {broken}, expected its files as they were registered; "
+                    "put mlruns back from a copy."
+                ) from None
+            if made_for(model, region, None):
+                return Champion(model, out_of_fold, number, None)
+            raise RiskError(
+                f"model {name}: found version {number} of another region file, expected one of "
+                f"{region.path}; put the region file back as it was then."
+            )
+        raise RiskError(
+            f"model {name}: found no version {number}, expected it in the registry; put mlruns "
+            "back from a copy."
+        )
 
     def admit(self, challenger: Challenger, run_id: str, digest: str) -> Registered:
         """Register the model that a run logged, and judge it. Call it with the database locked.

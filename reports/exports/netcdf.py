@@ -33,7 +33,13 @@ def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
     whole = described.assign(
         {name: values for name, values in text.items() if name in forecast.data_vars}
     ).assign_coords({name: values for name, values in text.items() if name in forecast.coords})
-    whole.to_netcdf(path, engine="h5netcdf", encoding=_encoding(whole))
+    _in_order(whole).to_netcdf(path, engine="h5netcdf", encoding=_encoding(whole))
+
+
+def _in_order(forecast: xr.Dataset) -> xr.Dataset:
+    """Coordinates by name: their order in a Dataset changes from process to process."""
+    coords = {name: forecast[name].variable for name in sorted(map(str, forecast.coords))}
+    return forecast.drop_vars(list(forecast.coords)).assign_coords(coords)
 
 
 def _plain(texts: np.ndarray) -> np.ndarray:

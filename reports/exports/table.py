@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from configs.csv_cells import marked, unmark
 from reports.storage.retraction import retraction_of
 
 COLUMNS = (
@@ -68,9 +69,10 @@ def _flat(forecast: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a forecast table.
 
-    4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8.
+    4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8; names that a
+    spreadsheet would take for formulas are marked.
     """
-    table.to_csv(
+    marked(table).to_csv(
         path,
         index=False,
         float_format="%.4f",
@@ -97,6 +99,8 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
     if tuple(table.columns) != COLUMNS:
         wrong = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
         raise ValueError(f"{path}: {wrong}; make it again with climate-risk forecast.")
+    for name in set(COLUMNS) - set(numbers):
+        table[name] = table[name].map(unmark)
     for name in ("level", "lead_days", "window_days"):
         table[name] = table[name].astype("int64")
     for name in DATES:
@@ -122,6 +126,9 @@ def read_published(folder: Path | None) -> pd.DataFrame | None:
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
     """Write a scores table as climate-risk backtest does.
 
-    6 significant digits, an empty field for what is missing.
+    6 significant digits, an empty field for what is missing; texts that a spreadsheet would take
+    for formulas are marked.
     """
-    scores.to_csv(path, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
+    marked(scores).to_csv(
+        path, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8"
+    )

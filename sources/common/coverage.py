@@ -19,6 +19,11 @@ if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
 MAX_WAIT = timedelta(days=10)
 """A variable this much behind the others is waited for; one further behind has ended."""
 
+DAY = timedelta(days=1)
+
+ASKED_AGAIN = timedelta(days=90)
+"""Days without a value are asked for again for so long."""
+
 BLOCK_YEARS = 5
 """Years of a block. Blocks end at calendar dates, so that they are the same on every day."""
 
@@ -154,8 +159,22 @@ def _missing(cell: GridCell, spans: Mapping[str, DaySpan], start: date, end: dat
     if len(known) < len(cell.locations):
         return [(start, end)]
     first, last = max(span[0] for span in known), min(span[1] for span in known)
-    around = [(start, first - timedelta(days=1)), (last + timedelta(days=1), end)]
+    around = [(start, first - DAY), (last + DAY, end)]
     return [(begin, until) for begin, until in around if begin <= until]
+
+
+def final_part(spans: Mapping[str, DaySpan], period: Period) -> dict[str, DaySpan]:
+    """Each location's span without the days that are to be asked for again.
+
+    These are the days that were not final when the last one was stored, however long ago that was,
+    and those of ASKED_AGAIN, in which a missing value may be there by now. They are asked for
+    together with newer days: a span that reaches the end of the period stays whole.
+    """
+    again = max(ASKED_AGAIN, period.end - period.settled)
+    return {
+        location: (first, last if last >= period.end else max(last - again, first - DAY))
+        for location, (first, last) in spans.items()
+    }
 
 
 def final_spans(first: date, end: date, settled: date) -> Iterator[DaySpan]:
@@ -164,15 +183,40 @@ def final_spans(first: date, end: date, settled: date) -> Iterator[DaySpan]:
     Five years each, then quarters of a year, then what is not final.
     """
     while first <= end:
-        years = date(first.year - first.year % BLOCK_YEARS + BLOCK_YEARS, 1, 1) - timedelta(days=1)
+        years = date(first.year - first.year % BLOCK_YEARS + BLOCK_YEARS, 1, 1) - DAY
         quarter_start = date(first.year, first.month - (first.month - 1) % 3, 28)
-        quarter = (quarter_start + timedelta(days=66)).replace(day=1) - timedelta(days=1)
+        quarter = (quarter_start + timedelta(days=66)).replace(day=1) - DAY
         last = min(end, next((each for each in (years, quarter) if each <= settled), end))
         yield first, last
-        first = last + timedelta(days=1)
+        first = last + DAY
 
 
 def published(table: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
     """A table without the days at its end that have no value: they are not published yet."""
     measured = table[list(variables)].notna().any(axis=1)
     return table[measured[::-1].cummax()[::-1]]
+
+
+def news(table: pd.DataFrame, stored: StoredRecord) -> pd.DataFrame:
+    """The rows of which any value is not what is stored of it already.
+
+    What is asked for again and is the same as before is no news; a missing value is none either.
+    """
+    held = stored.observations
+    if held is None or table.empty:
+        return table
+    rows = held.indexes["time"].get_indexer(pd.Index(table["time"].astype("datetime64[ns]")))
+    columns = held.indexes["location"].get_indexer(pd.Index(table["location"]))
+    is_held = (rows >= 0) & (columns >= 0)
+    if not is_held.any():
+        return table
+    first = int(rows[is_held].min())
+    is_news = ~is_held
+    for name in (name for name in table if name not in ("time", "location")):
+        values = table[name].to_numpy(np.float32)
+        before = np.full(len(table), np.nan, np.float32)
+        if name in held:
+            recent = held[name].isel(time=slice(first, None)).transpose("time", "location").values
+            before[is_held] = recent[rows[is_held] - first, columns[is_held]]
+        is_news |= np.isfinite(values) & (values != before)
+    return table[is_news].reset_index(drop=True)

@@ -23,7 +23,7 @@ from pydantic import AfterValidator
 
 from configs import RiskError
 from configs.remarks import remark
-from sources.common.http_exchange import FailedTry, Unreachable, open_client, try_once
+from sources.common.http_exchange import FailedTry, Unreachable, try_once
 from sources.common.http_messages import Request, Response, RetryPolicy, Throttled
 from sources.common.kept_answers import answer_path, keep_answer, read_answer
 
@@ -83,19 +83,18 @@ def send(request: Request, policy: RetryPolicy = DEFAULT_POLICY) -> Response:
     """
     if _asked_once.get():
         policy = replace(policy, tries=1, connect=3.0)
-    with open_client(policy) as client:
-        for number in range(1, policy.tries + 1):
-            try:
-                with _one_at_a_time:
-                    return try_once(client, request, policy)
-            except FailedTry as failure:
-                wait = _wait(failure, number, policy)
-                if wait is None:
-                    found = failure.found
-                    if number > 1:
-                        found = remark("http.tries", found=found, n=number)
-                    raise request.unavailable(found, failure.cure, failure.kind) from None
-                time.sleep(wait)
+    for number in range(1, policy.tries + 1):
+        try:
+            with _one_at_a_time:
+                return try_once(request, policy)
+        except FailedTry as failure:
+            wait = _wait(failure, number, policy)
+            if wait is None:
+                found = failure.found
+                if number > 1:
+                    found = remark("http.tries", found=found, n=number)
+                raise request.unavailable(found, failure.cure, failure.kind) from None
+            time.sleep(wait)
     raise AssertionError("the policy allows no try")
 
 

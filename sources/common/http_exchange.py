@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import re
 import ssl
-import time
-from collections.abc import Iterator, Mapping
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -28,6 +30,8 @@ from sources.common.http_messages import (
 
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_REDIRECTS = 3
+PIECE = 65_536
+"""Bytes that are unpacked at once."""
 USER_AGENT = "climate-risk"
 LATER = remark("cure.later")
 CHECK_ADDRESS = remark("cure.address")
@@ -61,9 +65,9 @@ class Unreachable(FailedTry):
     """A service, or a network, that is not there."""
 
 
-def open_client(policy: RetryPolicy) -> httpx.Client:
+def _open_client(policy: RetryPolicy) -> httpx.Client:
     """A client that follows no redirect by itself."""
-    headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+    headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
     patience = httpx.Timeout(policy.timeout, connect=min(policy.connect, policy.timeout))
     return httpx.Client(timeout=patience, follow_redirects=False, verify=_trust(), headers=headers)
 
@@ -73,14 +77,56 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def try_once(client: httpx.Client, request: Request, policy: RetryPolicy) -> Response:
-    """One try, following redirects that stay with the service."""
+def try_once(request: Request, policy: RetryPolicy) -> Response:
+    """One try, following redirects that stay with the service, within ``policy.max_seconds``."""
+    client = _open_client(policy)
+    try:
+        found = _within(policy.max_seconds, lambda: _follow(client, request, policy))
+    finally:
+        client.close()  # which ends an exchange that is still under way
+    return Response(_json(*found, policy), found.headers)
+
+
+class _Found(NamedTuple):
+    """What an exchange ends with: the status, the headers, and the body without its encoding."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytearray
+
+
+def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
+    """What ``work`` returns, or raises, within so many seconds.
+
+    It runs in a thread of its own: time-outs of single reads never end an exchange whose bytes
+    trickle, and neither does the library's own between two informational responses.
+    """
+    outcome: queue.SimpleQueue[_Found | BaseException] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put(work())
+        except BaseException as error:
+            outcome.put(error)
+
+    threading.Thread(target=run, daemon=True, name="exchange").start()
+    try:
+        found = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise FailedTry(f"a reply not complete within {seconds:g} s", LATER) from None
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def _follow(client: httpx.Client, request: Request, policy: RetryPolicy) -> _Found:
+    """The first response that is no redirect."""
     url, params = request.url, {**request.params, **request.secrets} or None
     for _ in range(MAX_REDIRECTS + 1):
-        status, headers, content = _exchange(client, url, params, request.headers, policy)
-        if status not in (301, 302, 303, 307, 308):
-            return Response(_json(status, headers, content, policy), headers)
-        url, params = _target(url, headers.get("location", "")), None
+        found = _exchange(client, url, params, request.headers, policy)
+        if found.status not in (301, 302, 303, 307, 308):
+            return found
+        url, params = _target(url, found.headers.get("location", "")), None
     raise FailedTry(f"more than {MAX_REDIRECTS} redirects", CHECK_ADDRESS, again=False)
 
 
@@ -90,15 +136,16 @@ def _exchange(
     params: Mapping[str, str] | None,
     headers: Mapping[str, str],
     policy: RetryPolicy,
-) -> tuple[int, dict[str, str], bytes]:
+) -> _Found:
     """Status, headers and body of one request."""
     try:
         with client.stream("GET", url, params=params, headers=dict(headers)) as response:
-            return (
-                response.status_code,
-                dict(response.headers),
-                b"".join(_bounded(response, policy)),
-            )
+            status, received = response.status_code, dict(response.headers)
+            raw = _bounded(response.iter_raw(), policy)
+            content = bytearray()  # joining a list of pieces would hold them twice
+            for piece in _bounded(_decoded(raw, received.get("content-encoding", "")), policy):
+                content += piece
+            return _Found(status, received, content)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise Unreachable(remark("http.unreachable"), remark("cure.network")) from None
     except httpx.TimeoutException:
@@ -108,15 +155,15 @@ def _exchange(
         raise FailedTry(remark("http.cut"), LATER) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise FailedTry("an address that cannot be asked", CHECK_ADDRESS, again=False) from None
-    except (httpx.DecodingError, httpx.TransportError) as error:
+    except (httpx.TransportError, zlib.error) as error:
         broken = remark("http.broken", name=type(error).__name__)
         raise FailedTry(broken, LATER) from None
 
 
-def _bounded(response: httpx.Response, policy: RetryPolicy) -> Iterator[bytes]:
-    """The body's pieces, as long as it is not too large and not too slow."""
-    size, began = 0, time.monotonic()
-    for piece in response.iter_bytes():
+def _bounded(pieces: Iterable[bytes], policy: RetryPolicy) -> Iterator[bytes]:
+    """The pieces of a body, as long as it is not too large."""
+    size = 0
+    for piece in pieces:
         size += len(piece)
         if size > policy.max_bytes:
             raise FailedTry(
@@ -124,9 +171,33 @@ def _bounded(response: httpx.Response, policy: RetryPolicy) -> Iterator[bytes]:
                 "ask for fewer places or days at a time",
                 again=False,
             )
-        if time.monotonic() - began > policy.max_seconds:
-            raise FailedTry(f"a reply not complete within {policy.max_seconds:g} s", LATER)
         yield piece
+
+
+def _decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """A body without its encoding, which is gzip or none, in pieces of at most PIECE bytes."""
+    names = [name for part in encoding.lower().split(",") if (name := part.strip())]
+    if names in ([], ["identity"]):
+        yield from pieces
+        return
+    if names not in (["gzip"], ["x-gzip"]):
+        raise FailedTry(
+            f"a body encoded as {encoding[:80]!r}, where gzip or nothing was asked for",
+            CHECK_ADDRESS,
+            again=False,
+        )
+    decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    for piece in pieces:
+        rest = piece
+        while rest and not decoder.eof:
+            yield decoder.decompress(rest, PIECE)
+            rest = decoder.unconsumed_tail
+        if decoder.unused_data or (decoder.eof and rest):
+            raise zlib.error("bytes after the end")
+    while not decoder.eof and (last := decoder.decompress(b"", PIECE)):
+        yield last
+    if not decoder.eof:
+        raise FailedTry(remark("http.cut"), LATER)
 
 
 def _target(url: str, location: str) -> str:
@@ -141,11 +212,11 @@ def _target(url: str, location: str) -> str:
     return str(target)
 
 
-def _json(status: int, headers: Mapping[str, str], content: bytes, policy: RetryPolicy) -> Any:
+def _json(status: int, headers: Mapping[str, str], content: bytearray, policy: RetryPolicy) -> Any:
     """The body of a good response. Raises FailedTry that says what came instead."""
     if not 200 <= status < 300:
         raise _refusal(status, headers, content, policy)
-    if content.lstrip()[:1] == b"<":
+    if re.match(rb"\s*<", content):
         raise FailedTry("a web page where JSON was expected", CHECK_ADDRESS)
     try:
         body = json.loads(content, object_pairs_hook=_once)
@@ -172,7 +243,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refusal(
-    status: int, headers: Mapping[str, str], content: bytes, policy: RetryPolicy
+    status: int, headers: Mapping[str, str], content: bytearray, policy: RetryPolicy
 ) -> FailedTry:
     """What a refused request means and what cures it."""
     reason = _reason(content)
@@ -188,7 +259,7 @@ def _refusal(
     return FailedTry(what, LATER, after=_retry_after(headers.get("retry-after")))
 
 
-def _reason(content: bytes) -> str:
+def _reason(content: bytearray) -> str:
     """The reason a JSON refusal gives, in one short line."""
     try:
         body = json.loads(content)

@@ -32,9 +32,10 @@ class RetryPolicy:
     up to half as much is added by chance, so that many clients do not come back together. A service
     that asks for more than ``max_wait`` is Throttled. ``connect``: seconds until there is a
     connection; ``timeout``: without a byte after that.
-    ``max_seconds``: for a whole response. ``max_bytes``: of a response. ``hopeless``: words of a
-    refusal, or of a text where JSON belongs, after which waiting does not help, such as a daily
-    limit.
+    ``max_seconds``: for a whole exchange, redirects and headers included. ``max_bytes``: of a body,
+    as it is sent and as it is unpacked: three times the largest that is asked for, an ensemble's.
+    ``hopeless``: words of a refusal, or of a text where JSON belongs, after which waiting does not
+    help, such as a daily limit.
     """
 
     tries: int = 5
@@ -44,7 +45,7 @@ class RetryPolicy:
     connect: float = 20.0
     timeout: float = 60.0
     max_seconds: float = 300.0
-    max_bytes: int = 100_000_000
+    max_bytes: int = 32_000_000
     hopeless: tuple[str, ...] = ()
 
     def gives_up(self, text: str) -> bool:

@@ -18,7 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.common.coverage import Block, Coverage, Period, coverage_of, missing_blocks
+from sources.common.coverage import (
+    Block,
+    Coverage,
+    Period,
+    coverage_of,
+    final_part,
+    missing_blocks,
+    news,
+)
 from sources.common.gathering import joined, no_days, or_nothing
 from sources.common.grid import GridCell, cells_of, cells_without
 from sources.common.http import Address
@@ -81,6 +89,8 @@ class OpenMeteoOptions(BaseModel):
 def fetch(request: FetchRequest) -> Batch:
     """What the store lacks: history until six days ago, today's forecast, and past forecasts.
 
+    With newer days come those that were preliminary, where they are other by now.
+
     Of past forecasts it brings as many as may be asked for today. Raises SourceUnavailable.
     """
     return fetch_at(request, datetime.now(UTC))
@@ -117,7 +127,7 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_P
     )
 
     def missing(columns: Sequence[DailySeries]) -> list[Block]:
-        spans = coverage.span_of(column.variable for column in columns)
+        spans = final_part(coverage.span_of(column.variable for column in columns), period)
         return list(missing_blocks(cells, spans, period, partial(cells_a_request, len(columns))))
 
     archive = _archive(request, options, policy)
@@ -127,7 +137,8 @@ def fetch_at(request: FetchRequest, now: datetime, policy: RetryPolicy = RETRY_P
     issued = _forecasts(service, cells, coverage, today, options, budget, remarks)
     blocks = affordable(archive, missing(LATER), LATER, budget)
     later = or_nothing(lambda: fetch_blocks(archive, blocks, LATER, budget), remarks)
-    return Batch(_merged(core, later), locations_of(region), issued, tuple(remarks))
+    observations = news(_merged(core, later), request.stored)
+    return Batch(observations, locations_of(region), issued, tuple(remarks))
 
 
 def _archive(request: FetchRequest, options: OpenMeteoOptions, policy: RetryPolicy) -> Archive:

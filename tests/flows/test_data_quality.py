@@ -52,12 +52,12 @@ def test_what_was_found_is_told_by_rule_and_place_and_changes_what_is_published(
         "used": False, "n": 14, "first": "1992-12-18", "last": "1992-12-31",
     }  # fmt: skip
     whole = sum(int(values.count()) for values in observations.data_vars.values())
-    said = text(checked_record(store, observations))
+    said = text(checked_record(store, observations, store.snapshot()))
     assert f"{whole} values passed, 14 are withheld, 0 are in doubt" in said
-    (remark,) = newest_withheld(store, observations, date(1993, 1, 1))
+    (remark,) = newest_withheld(store, observations, date(1993, 1, 1), store.snapshot())
     assert text(remark).startswith("The newest days of air_temperature_max are withheld at b;")
-    assert newest_withheld(store, observations, date(1993, 3, 1)) == ()
-    write_page(store, observations, date(1993, 1, 1))
+    assert newest_withheld(store, observations, date(1993, 3, 1), store.snapshot()) == ()
+    write_page(store, observations, date(1993, 1, 1), store.snapshot())
     pages = {path.name: path.read_text() for path in (home.published / "data-docs").glob("*.html")}
     assert set(pages) == {"testland.html", "testland.fr.html", "testland.ar.html"}
     assert "A sensor that is stuck" in pages["testland.html"]

@@ -20,7 +20,7 @@ import pytest
 import xarray as xr
 
 import flows
-from configs import Region, RiskError, Settings
+from configs import CHECKOUT, Region, RiskError, Settings
 from flows.run import alone, known_before, newest_day, today
 
 
@@ -157,3 +157,23 @@ def test_ctrl_c_ends_a_command_quietly_and_leaves_no_server(
     assert process.wait(60) == 130
     assert said == "stopped\n"
     assert server and not any(Path(f"/proc/{pid}").exists() for pid in server)
+
+
+def test_a_home_without_room_is_one_sentence(tmp_path: Path) -> None:
+    """A file system of its own, where this user may mount one."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs a user who may mount a file system")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli", "pull", "tunis"],
+            env={"PATH": os.environ["PATH"], "CLIMATE_RISK_HOME": str(tmp_path)},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("make room there, then run this again.")

@@ -62,7 +62,7 @@ def test_csv_is_plain(made, tmp_path: Path):
     assert len(flood[8].partition(".")[2]) == 4
 
 
-@pytest.mark.parametrize("ids", [["NA", "nan"], ["null", ""], ['a,"b"', "é\nx"]])
+@pytest.mark.parametrize("ids", [["NA", "nan"], ["null", ""], ['a,"b"', "é\nx"], ["=1+1", "'-a"]])
 def test_csv_reads_back_as_it_was(made, tmp_path: Path, ids):
     forecast = made(n_places=2).forecast.assign_coords(location=ids)
     forecast["data_until"][:3] = np.datetime64("NaT", "ns")
@@ -258,3 +258,13 @@ def test_hostile_names_stay_text_in_geojson(made, tmp_path: Path):
         feature["properties"]["names"]["en"]
         for feature in _geojson(tmp_path / "forecast.geojson")["features"]
     ] == names
+
+
+def test_the_order_of_coordinates_changes_no_byte_of_the_netcdf(made, tmp_path: Path):
+    forecast = made(n_places=2).forecast
+    for name, order in (("a.nc", sorted(forecast.coords)), ("b.nc", sorted(forecast.coords)[::-1])):
+        shuffled = forecast.drop_vars(list(forecast.coords)).assign_coords(
+            {coord: forecast[coord].variable for coord in order}
+        )
+        write_netcdf(shuffled, tmp_path / name)
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from sources.common.http_messages import RetryPolicy
 
 HASTY = RetryPolicy(
-    tries=3, wait=0.01, max_wait=0.2, timeout=0.3, max_seconds=0.6, max_bytes=4_000_000
+    tries=3, wait=0.01, max_wait=0.2, timeout=0.3, max_seconds=3.0, max_bytes=4_000_000
 )
 
 
