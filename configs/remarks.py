@@ -119,7 +119,7 @@ def with_texts(message: Remark, change: Callable[[str], str]) -> Remark:
 
 def to_json(message: Remark) -> dict[str, Any]:
     """The message as JSON holds it; a date is {"date": "2026-06-01"}."""
-    values = {name: _to_json(value) for name, value in message.values.items()}
+    values = {name: _to_json(value) for name, value in sorted(message.values.items())}
     return {"code": message.code, "values": values}
 
 
