@@ -236,6 +236,8 @@ _RULES: dict[str, str | Plural] = {
     "unit.kelvin": "kelvin: subtract 273.15",
     "unit.fahrenheit": "degrees Fahrenheit: subtract 32 and multiply by 5/9",
     "unit.tenths_degree": "tenths of a degree: divide by 10",
+    "unit.tenths_fahrenheit": "tenths of a degree Fahrenheit: divide by 10, subtract 32 and "
+    "multiply by 5/9",
     "unit.hundredths_degree": "hundredths of a degree: divide by 100",
     "unit.tenths_kelvin": "tenths of a kelvin: divide by 10 and subtract 273.15",
     "unit.tenths_mm": "tenths of a mm: divide by 10",
@@ -250,11 +252,13 @@ _RULES: dict[str, str | Plural] = {
     "unit.pascal": "pascal: divide by 100",
     "unit.kilopascal": "kilopascal: multiply by 10",
     "unit.tenths_hpa": "tenths of hPa: divide by 10",
+    "unit.mm_mercury": "mm of mercury: multiply by 1.3332",
     "unit.inches_mercury": "inches of mercury: multiply by 33.8639",
     "unit.per_cent": "per cent: divide by 100",
     "unit.watt": "W m-2: multiply the day's mean by 0.0864",
     "unit.kilojoule": "kJ m-2: divide by 1000",
     "unit.joule": "J m-2: divide by 1,000,000",
+    "unit.joule_cm2": "J cm-2: divide by 100",
     "unit.kwh": "kWh m-2: multiply by 3.6",
 }
 """On records that break a rule of the data contract, the rules and mistaken units."""

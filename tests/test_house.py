@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "sources": (
         "configs",
         "data_contracts.batch",
-        "data_contracts.climate_limits",
+        "data_contracts.units_mistaken",
         "data_contracts.variables",
     ),
     "features": ("configs",),

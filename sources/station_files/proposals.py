@@ -15,8 +15,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from configs import ConfigError
+from data_contracts.units_mistaken import doubtful, likely_unit
 from data_contracts.variables import VARIABLES
-from sources.common.likely_units import doubtful, likely_unit
 from sources.station_files.inbox import READERS, InboxFile, suffix_of
 from sources.station_files.joining import FileRecord
 from sources.station_files.kinds import FilesRefused
@@ -180,12 +180,13 @@ def _unit(
         **keys,
         "units": {**keys.get("units", {}), _theirs(file, keys, name): VARIABLES[name].units},
     }
-    record = _usable(file, bare, places)
-    return (
-        None
-        if record is None
-        else likely_unit(name, record.table[name].to_numpy(np.float64), latitude)
-    )
+    if (record := _usable(file, bare, places)) is None:
+        return None
+    values = record.table[name].to_numpy(np.float64)
+    if not doubtful(name, values, latitude):
+        return VARIABLES[name].units
+    likely = likely_unit(name, values, latitude)
+    return likely.unit if likely else None
 
 
 def _theirs(file: InboxFile, keys: Keys, name: str) -> str:
