@@ -241,17 +241,17 @@ def predict(
     declared, options = _hazard(model.hazard), _options(model.hazard, region, observations)
     newest = observations["time"].values[-1:]
     days = newest + np.timedelta64(1, "D") if issued is None else _days(issued)
-    said = forecasters(model, observations, days, delays_of(observations), options)
-    number = publish(live_weights(declared, backtested), said)
+    forecasts = forecasters(model, observations, days, delays_of(observations), options)
+    number = publish(live_weights(declared, backtested), forecasts)
     there = existing(declared, observations, days, model.normals, options) == 1
-    said = said.assign(published=(said["model"].dims, number)).where(
-        said["days_late"].copy(data=there)
+    forecasts = forecasts.assign(published=(forecasts["model"].dims, number)).where(
+        forecasts["days_late"].copy(data=there)
     )
-    table = said.to_dataframe().dropna(subset="days_late").reset_index()
+    table = forecasts.to_dataframe().dropna(subset="days_late").reset_index()
     valid = table["init_time"] + table["lead_days"].to_numpy().astype("timedelta64[D]")
     table = table.rename(columns={"init_time": "issued"}).assign(hazard=model.hazard, valid=valid)
     keys = ["issued", "valid", "location", "hazard", "level", "lead_days", "window_days"]
-    rest = [name for name in ("days_late", *said.data_vars) if name in table]
+    rest = [name for name in ("days_late", *forecasts.data_vars) if name in table]
     table = table[list(dict.fromkeys([*keys, *rest]))].astype({"days_late": int})
     return table.sort_values(
         ["issued", "location", "window_days", "lead_days", "level"]

@@ -67,8 +67,8 @@ def list_breaches(table: pd.DataFrame, nothing: pd.DataFrame) -> list[str]:
         return []
     columns = [str(name) for name in nothing if name != "source"]
     if sorted(map(str, table.columns)) != sorted(columns):
-        found = ", ".join(map(str, table.columns))
-        return [f"quality: found the columns {found}, expected {', '.join(columns)}"]
+        names = ", ".join(map(str, table.columns))
+        return [f"quality: found the columns {names}, expected {', '.join(columns)}"]
     wrong = []
     for name in columns:
         kind = nothing[name].dtype.kind

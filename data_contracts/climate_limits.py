@@ -110,12 +110,12 @@ def statistics(variable: str, values: np.ndarray) -> dict[str, float]:
     if variable != "precipitation":
         return {"mean": mean, "yearly_sum": mean * 365.25, "highest": float(known.max())}
     above, wet = known[known > 0], known[known >= WET]
-    told = {"yearly_sum": mean * 365.25, "wet_share": wet.size / known.size}
+    by_name = {"yearly_sum": mean * 365.25, "wet_share": wet.size / known.size}
     if above.size > known.size * 0.03:
-        told |= {"positive_mean": float(above.mean()), "highest": float(above.max())}
+        by_name |= {"positive_mean": float(above.mean()), "highest": float(above.max())}
     if wet.size > known.size * 0.03:
-        told["wet_mean"] = float(wet.mean())
-    return told
+        by_name["wet_mean"] = float(wet.mean())
+    return by_name
 
 
 def misfits(variable: str, values: np.ndarray, latitude: float | None) -> list[Misfit]:

@@ -72,12 +72,12 @@ def keep_batch(session: icechunk.Session, source: str, stored: KeptBatch) -> Non
     """Notes what was stored last of a source."""
     root = zarr.open_group(session.store, mode="a")
     others = {name: one for name, one in _kept(root).items() if name != source}
-    said = {
+    stored_as = {
         "mark": stored.mark,
         "remarks": list(map(to_json, stored.remarks)),
         "notes": list(map(to_json, stored.notes)),
     }
-    root.attrs[ATTRIBUTE] = others | ({source: said} if stored.mark else {})
+    root.attrs[ATTRIBUTE] = others | ({source: stored_as} if stored.mark else {})
 
 
 def _kept(root: zarr.Group | None) -> dict[str, Any]:

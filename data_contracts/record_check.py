@@ -61,8 +61,8 @@ def follow_rules(
         for one in bad:
             table.loc[table.index[one.rows], one.finding.variable] = np.nan
     doubts = _broken(table, locations, background, [rule for rule in rules if not rule.withholds])
-    said = [one for one in doubts if one.rule.consequence == Consequence.FLAG]
-    return Ruled(table, withheld, _cells(table, doubts), [], _remarks(bad), _remarks(said))
+    flagged = [one for one in doubts if one.rule.consequence == Consequence.FLAG]
+    return Ruled(table, withheld, _cells(table, doubts), [], _remarks(bad), _remarks(flagged))
 
 
 def _broken(

@@ -79,10 +79,10 @@ class Repository:
         """Id of the newest snapshot."""
         with explained(self.region, self.path):
             reference = (self.path / REF).read_text(encoding="ascii")
-            found = re.fullmatch(r'\{"snapshot":"([0-9A-Z]{20})"\}', reference)
-            if found is None:
+            match = re.fullmatch(r'\{"snapshot":"([0-9A-Z]{20})"\}', reference)
+            if match is None:
                 raise damaged(self.region, self.path, f"{REF} without a snapshot")
-            return found[1]
+            return match[1]
 
     def session(self, snapshot: str | None = None) -> icechunk.Session:
         """A read-only session at a snapshot (default: the newest) whose files are whole."""

@@ -122,8 +122,8 @@ class Store:
                 snapshot = self.repository.commit(repository, session, source.name, metadata)
             with suppress(OSError):  # the store has the lists: what is shown may be late
                 show_lists({self.shown[name]: table for name, table in lists.items()})
-        told = (checked.withheld, checked.flagged, checked.remarks, checked.notes)
-        return IngestResult(snapshot, changed or bool(revised), *told, revised)
+        listed = (checked.withheld, checked.flagged, checked.remarks, checked.notes)
+        return IngestResult(snapshot, changed or bool(revised), *listed, revised)
 
     def _planned(
         self, repository: icechunk.Repository, source: Source, checked: CheckedBatch

@@ -59,7 +59,7 @@ def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
 @numba.njit(cache=True, nogil=True)
 def ordered_l_moments(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
     """As l_moments of each row's first ``count`` values, which rise; (row, l1 l2 skewness)."""
-    found = np.full((len(ordered), 3), np.nan)
+    moments = np.full((len(ordered), 3), np.nan)
     for row in range(len(ordered)):
         n = count[row]
         b0, b1, b2 = 0.0, 0.0, 0.0
@@ -72,9 +72,9 @@ def ordered_l_moments(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
             b0, b1, b2 = b0 / n, b1 / (n * (n - 1)), b2 / (n * (n - 1.0) * (n - 2))
             l2 = 2 * b1 - b0
             if l2 > 1e-12:
-                found[row, 0], found[row, 1] = b0, l2
-                found[row, 2] = (6 * b2 - 6 * b1 + b0) / l2
-    return found
+                moments[row, 0], moments[row, 1] = b0, l2
+                moments[row, 2] = (6 * b2 - 6 * b1 + b0) / l2
+    return moments
 
 
 def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:

@@ -15,8 +15,8 @@ from configs.remarks import Remark, from_json, remark
 from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
-from flows.run import Outcome, alone, concluded, known_before
-from flows.train import forecasts_of, sort_hazards
+from flows.run import Outcome, as_prefect_state, known_before, region_lock
+from flows.train import available_hazards, forecasts_of
 from models.registry import Champion, Registry
 from reports.storage.archive import PROVENANCE
 
@@ -49,12 +49,14 @@ def as_stored(region: str, issued: date, out: str | None = None) -> Outcome:
     retractions of the one published are not part of it.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         published = settings.published / place.name
         report = find_report(published, issued)
         folder = Path(out).expanduser().resolve() if out else published / AGAIN / issued.isoformat()
         outcome = make_forecast(issue_of(report, place, settings, issued, folder))
-        return concluded(replace(outcome, notes=(*outcome.notes, compared(report.folder, folder))))
+        return as_prefect_state(
+            replace(outcome, notes=(*outcome.notes, compared(report.folder, folder)))
+        )
 
 
 def find_report(published: Path, issued: date) -> Published:
@@ -62,13 +64,13 @@ def find_report(published: Path, issued: date) -> Published:
     day = issued.isoformat()
     folder = published / day if (published / day).is_dir() else published / "hindcast" / day
     try:
-        said: dict[str, Any] = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        remarks = said["remarks"]
+        provenance: dict[str, Any] = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        remarks = provenance["remarks"]
         return Published(
             folder,
-            str(said["snapshot"]),
-            bool(said["hindcast"]),
-            {name: str(model["version"]) for name, model in said["models"].items()},
+            str(provenance["snapshot"]),
+            bool(provenance["hindcast"]),
+            {name: str(model["version"]) for name, model in provenance["models"].items()},
             {name: from_json(why) for name, why in remarks["missing"].items()},
             tuple(map(from_json, remarks["degraded"])),
             tuple(map(from_json, remarks["notes"])),
@@ -89,7 +91,7 @@ def issue_of(
     """
     store, registry = Store(settings, region), Registry(settings)
     observations = known_before(store.observations(report.snapshot), issued)
-    possible = sort_hazards(observations, region)
+    possible = available_hazards(observations, region)
     champions = {
         name: registry.version(region, name, report.models[name])
         if name in report.models

@@ -16,8 +16,8 @@ from data_contracts.store import Store
 from flows.check import open_region
 from flows.progress import stage
 from flows.pull import pull_sources
-from flows.run import Outcome, alone, concluded
-from flows.train import assess, backtest_hazards, forecasts_of, listed, sort_hazards
+from flows.run import Outcome, as_prefect_state, region_lock
+from flows.train import assess, available_hazards, backtest_hazards, forecasts_of, listed
 from models.verification import backtest as backtests
 
 
@@ -60,11 +60,11 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
             f"--out {out}: found no folder {path.parent} to write the file in; "
             "make it or name another file."
         )
-    with alone(place, settings):
+    with region_lock(place, settings):
         pulled = pull_sources(place, settings, least_years=backtests.MIN_YEARS)
         store = Store(settings, place)
         observations = store.observations()
-        possible = sort_hazards(observations, place)
+        possible = available_hazards(observations, place)
         tested = backtest_hazards(possible.hazards, observations, forecasts_of(store), place)
         missing = possible.missing | tested.missing
         if not tested.out_of_fold:
@@ -85,6 +85,6 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
                 "The state model, the weather model and both combined, on the same days: "
                 f"{stages_path(path).name}"
             )
-        return concluded(
+        return as_prefect_state(
             Outcome(place.name, path, pulled.degraded, tuple(map(as_remark, notes)), scores)
         )

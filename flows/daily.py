@@ -10,12 +10,12 @@ from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
 from flows.pull import pull_sources, require_values
-from flows.run import Outcome, alone, concluded, known_before, today
+from flows.run import Outcome, as_prefect_state, known_before, region_lock, today
 from flows.train import (
+    available_hazards,
     champions_of,
     forecasts_of,
     out_of_fold_of,
-    sort_hazards,
     train_hazards,
 )
 from models.registry import Registry
@@ -31,7 +31,7 @@ def daily(region: str) -> Outcome:
     it again for the same day changes nothing.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         pulled = pull_sources(place, settings)
         store = Store(settings, place)
         require_values(store, pulled)
@@ -42,7 +42,7 @@ def daily(region: str) -> Outcome:
         )
         issued = today(place, observations)
         known, registry = known_before(observations, issued), Registry(settings)
-        possible = sort_hazards(known, place)
+        possible = available_hazards(known, place)
         champions = champions_of(place, registry, possible.hazards, known)
         new = tuple(
             name for name, one in champions.items() if one.model is None and not one.degraded
@@ -61,7 +61,7 @@ def daily(region: str) -> Outcome:
             )
             champions |= champions_of(place, registry, tuple(registered), known)
         folder = settings.published / place.name / issued.isoformat()
-        return concluded(
+        return as_prefect_state(
             make_forecast(
                 Issue(
                     place,

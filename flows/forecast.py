@@ -24,8 +24,16 @@ from features.hazards import hazards
 from flows.check import open_region
 from flows.data_quality import by_rule, checked_record, newest_withheld, unfit_places, write_page
 from flows.progress import stage
-from flows.run import Outcome, alone, concluded, known_before, newest_day, task_options, today
-from flows.train import Assessable, assess, champions_of, forecasts_of, sort_hazards
+from flows.run import (
+    Outcome,
+    as_prefect_state,
+    known_before,
+    newest_day,
+    region_lock,
+    task_options,
+    today,
+)
+from flows.train import Assessable, assess, available_hazards, champions_of, forecasts_of
 from models import predict as prediction
 from models.registry import Champion, Registry, code_version
 from models.training import Model, reference_years
@@ -107,8 +115,8 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
         previous=before,
         forecasts=issue.forecasts,
     )
-    made = prediction.predict(request)
-    return made.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else made
+    forecast = prediction.predict(request)
+    return forecast.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else forecast
 
 
 def backtests_of(issue: Issue) -> dict[str, xr.Dataset]:
@@ -137,7 +145,7 @@ def publish(
             "colours": contingency_table(backtests, assessment.state, issue.region),
             "reliability": reliability_table(backtests),
         }
-    made = reports.publish(
+    publication = reports.publish(
         forecast,
         assessment.table,
         recent_past(issue),
@@ -153,24 +161,24 @@ def publish(
         reports.write_index(issue.settings)  # readers need no registry
         write_page(issue.store, issue.observations, issue.issued, issue.snapshot)
         Registry(issue.settings).log_forecast(
-            issue.region, issue.issued, forecast, provenance, made.folder
+            issue.region, issue.issued, forecast, provenance, publication.folder
         )
-    return made
+    return publication
 
 
 def folder_before(published: Path, issued: date) -> Path | None:
     """The newest report in a region's published folder of a day before ``issued``, if any."""
-    found = [
+    folders = [
         path.parent
         for path in published.glob("????-??-??/forecast.csv")
         if path.parent.name < issued.isoformat()
     ]
-    return max(found, default=None)
+    return max(folders, default=None)
 
 
 def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
     """For each hazard with a model, the days before the issue: value, normal and threshold."""
-    found = {}
+    past = {}
     for name, champion in issue.champions.items():
         if champion.model is not None:
             hazard = hazards()[name]
@@ -183,8 +191,8 @@ def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
                 issue.issued
                 - timedelta(days=PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS)
             )
-            found[name] = whole.sel(time=slice(first, None)).compute()
-    return found
+            past[name] = whole.sel(time=slice(first, None)).compute()
+    return past
 
 
 def stale(observations: xr.Dataset, issued: date) -> tuple[Remark, ...]:
@@ -213,7 +221,7 @@ def provenance_of(
         "snapshot": issue.snapshot,
         "code_version": code_version(),
         "models": {
-            name: told_of(one.model, one.version)
+            name: describe_model(one.model, one.version)
             for name, one in issue.champions.items()
             if one.model is not None
         },
@@ -258,7 +266,7 @@ def credit_of(source: Source, region: Region) -> str:
     return region.attribution if source.complete and region.attribution else source.attribution
 
 
-def told_of(model: Model, version: str) -> dict[str, Any]:
+def describe_model(model: Model, version: str) -> dict[str, Any]:
     """What provenance says of a model."""
     meta = model.meta
     return {
@@ -300,7 +308,7 @@ def make_forecast(issue: Issue) -> Outcome:
         remark("model.none", hazards=tuple(names), reason=why)
         for why, names in by_reason(issue.missing).items()
     ]
-    said = json.loads(forecast.attrs["remarks"])
+    remarks = json.loads(forecast.attrs["remarks"])
     degraded = list(
         dict.fromkeys(
             [
@@ -309,29 +317,31 @@ def make_forecast(issue: Issue) -> Outcome:
                 *newest_withheld(issue.store, issue.observations, issue.issued, issue.snapshot),
                 *damaged,
                 *without,
-                *map(from_json, said["degraded"]),
+                *map(from_json, remarks["degraded"]),
             ]
         )
     )
-    told = list(dict.fromkeys([*notes(issue), *map(from_json, said["notes"])]))
-    forecast.attrs |= prediction.as_attributes(degraded, told)
+    told_notes = list(dict.fromkeys([*notes(issue), *map(from_json, remarks["notes"])]))
+    forecast.attrs |= prediction.as_attributes(degraded, told_notes)
     with stage("publish"):
-        made = publish(issue, forecast, assessment, provenance_of(issue, degraded, told))
+        publication = publish(
+            issue, forecast, assessment, provenance_of(issue, degraded, told_notes)
+        )
     return Outcome(
         issue.region.name,
-        made.folder,
+        publication.folder,
         tuple(degraded),
-        (*told, *map(as_remark, made.left_out)),
+        (*told_notes, *map(as_remark, publication.left_out)),
         assessment.table,
     )
 
 
 def by_reason(missing: dict[str, Remark]) -> dict[Remark, list[str]]:
     """Reason -> the hazards that are missing for it."""
-    found: dict[Remark, list[str]] = {}
+    names: dict[Remark, list[str]] = {}
     for name, why in missing.items():
-        found.setdefault(why, []).append(name)
-    return found
+        names.setdefault(why, []).append(name)
+    return names
 
 
 def check_issue_day(issued: date | None, now: date) -> date:
@@ -352,13 +362,13 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
     morning, kept apart from the real reports. ``out`` writes the report into that folder instead.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         store = Store(settings, place)
         observations = store.observations()
         now = today(place, observations)
         day = check_issue_day(issued, now)
         known, registry = known_before(observations, day), Registry(settings)
-        possible = sort_hazards(known, place)
+        possible = available_hazards(known, place)
         champions = champions_of(place, registry, possible.hazards, known)
         untrained = [
             name for name, one in champions.items() if one.model is None and not one.degraded
@@ -368,7 +378,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         folder = usual / ("hindcast" if day < now else "") / day.isoformat()
         if out is not None:
             folder = Path(out).expanduser().resolve()
-        return concluded(
+        return as_prefect_state(
             make_forecast(
                 Issue(
                     place,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from configs import RiskError, Settings
 from flows.check import open_region
-from flows.run import alone
+from flows.run import region_lock
 
 
 def retract(name: str, issued: date, reason: str) -> Path:
@@ -19,7 +19,7 @@ def retract(name: str, issued: date, reason: str) -> Path:
     from reports.site import notices
 
     settings, region = Settings.from_environment(), open_region(name)
-    with alone(region, settings):
+    with region_lock(region, settings):
         folder = notices.retract(region, issued, reason, settings, datetime.now(UTC))
         write_index(settings)
     return folder
@@ -35,7 +35,7 @@ def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path |
     from reports.site import notices
 
     settings, region = Settings.from_environment(), open_region(name)
-    with alone(region, settings):
+    with region_lock(region, settings):
         day = issued or notices.newest_published(region, settings)
         if day is None:
             raise RiskError(

@@ -34,8 +34,8 @@ def stage(title: str) -> Iterator[Say]:
             show(fact)
 
         yield say
-    told = "".join(f"; {fact}" for fact in dict.fromkeys(facts))
-    _log(f"{title}: {perf_counter() - began:.1f} s{told}")
+    facts_told = "".join(f"; {fact}" for fact in dict.fromkeys(facts))
+    _log(f"{title}: {perf_counter() - began:.1f} s{facts_told}")
 
 
 def _log(line: str) -> None:

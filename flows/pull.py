@@ -18,7 +18,7 @@ from data_contracts.store import IngestResult, Store
 from flows.check import open_region
 from flows.data_quality import show_artifact
 from flows.progress import stage
-from flows.run import Outcome, alone, concluded, newest_day, task_options
+from flows.run import Outcome, as_prefect_state, newest_day, region_lock, task_options
 from sources import sources_of
 from sources.common.http_messages import BadResponse, Throttled
 
@@ -233,10 +233,10 @@ def pull(region: str, until: date | None = None) -> Outcome:
     days of what is delivered; later days already stored stay.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         pulled = pull_sources(place, settings, until)
         if len(pulled.failures) == len(place.sources):
             raise RiskError(" ".join(dict.fromkeys(map(str, pulled.failures.values()))))
         require_values(Store(settings, place), pulled)
         store = settings.data / "store" / place.name
-        return concluded(Outcome(place.name, store, pulled.degraded, pulled.notes))
+        return as_prefect_state(Outcome(place.name, store, pulled.degraded, pulled.notes))

@@ -35,7 +35,7 @@ class Outcome:
         return 3 if self.degraded else 0
 
 
-def concluded(outcome: Outcome) -> Outcome:
+def as_prefect_state(outcome: Outcome) -> Outcome:
     """The outcome as a flow hands it back.
 
     To Prefect a degraded run is completed, but called Degraded and says why.
@@ -51,7 +51,7 @@ def concluded(outcome: Outcome) -> Outcome:
 
 
 @contextmanager
-def alone(region: Region, settings: Settings) -> Iterator[None]:
+def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     """Holds the region's lock, so that two runs of one region never interleave; waits for its turn.
 
     The kernel frees the lock when its process ends, however it ends. Raises RiskError where the

@@ -138,17 +138,17 @@ def running(
     terminal's Ctrl-C to us, so that whoever uses it stops before it does, and ends when we are
     killed. What it says is shown only when it fails. Raises RiskError when it does not answer.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             env=os.environ | dict(environment or {}),
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
         try:
-            _wait(name, process, address, seconds, said)
+            _wait(name, process, address, seconds, output)
             yield process
         finally:
             _stop(process)

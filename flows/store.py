@@ -14,7 +14,7 @@ from data_contracts import upkeep
 from data_contracts.store import Store
 from data_contracts.variables import VARIABLES
 from flows.check import open_region
-from flows.run import alone
+from flows.run import region_lock
 
 
 def history(region: str, variable: str, location: str, day: date, settings: Settings) -> list[str]:
@@ -22,9 +22,9 @@ def history(region: str, variable: str, location: str, day: date, settings: Sett
     store = Store(settings, open_region(region))
     unit = VARIABLES[variable].units if variable in VARIABLES else ""
     lines = [
-        f"{said.stored:%Y-%m-%d %H:%M} UTC  {said.snapshot}  {said.source:<20}"
-        + ("no value" if np.isnan(said.value) else f"{said.value:g} {unit}")
-        for said in histories.history(store, variable, location, day)
+        f"{row.stored:%Y-%m-%d %H:%M} UTC  {row.snapshot}  {row.source:<20}"
+        + ("no value" if np.isnan(row.value) else f"{row.value:g} {unit}")
+        for row in histories.history(store, variable, location, day)
     ]
     return lines or [f"the store never had a value of {variable} at {location} on {day}"]
 
@@ -49,7 +49,7 @@ def check(region: str, settings: Settings) -> tuple[list[str], list[str]]:
 def repair(region: str, settings: Settings) -> list[str]:
     """Makes the store whole again; a line for each step."""
     place = open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         store = Store(settings, place)
         steps = upkeep.repair(store.repository)
         return [*steps, f"{store.path}: whole, the newest snapshot is {store.snapshot()}"]
@@ -58,7 +58,7 @@ def repair(region: str, settings: Settings) -> list[str]:
 def restore(region: str, snapshot: str, settings: Settings) -> list[str]:
     """Makes a snapshot the newest again; how to go back is said."""
     place = open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         before = upkeep.restore(Store(settings, place).repository, snapshot)
     return [
         f"{snapshot} is the newest snapshot now",
@@ -69,7 +69,7 @@ def restore(region: str, snapshot: str, settings: Settings) -> list[str]:
 def compact(region: str, before: date | None, settings: Settings) -> list[str]:
     """Deletes what nothing needs; with a day also what is older and in no report."""
     place = open_region(region)
-    with alone(place, settings):
+    with region_lock(place, settings):
         moment = datetime.combine(before, time(), UTC) if before else None
         named = _named(settings, place.name)
         return [upkeep.compact(Store(settings, place).repository, named, moment)]

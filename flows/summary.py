@@ -54,12 +54,12 @@ def shortened(path: Path) -> Path:
 
 def headlines(folder: Path) -> list[str]:
     """What the report in ``folder`` says first: a line for the issue and one for each hazard."""
-    said = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     lines = [
-        f"{said['title']}, {'hindcast for' if said['hindcast'] else 'issued'}"
-        f" {date.fromisoformat(said['issued']):%A %-d %B %Y}"
+        f"{provenance['title']}, {'hindcast for' if provenance['hindcast'] else 'issued'}"
+        f" {date.fromisoformat(provenance['issued']):%A %-d %B %Y}"
     ]
-    for head in said["headlines"]:
+    for head in provenance["headlines"]:
         words = " ".join(part for part in (head["sentence"], head["detail"]) if part)
         lines.append(f"  {head['title']:<13}{head['colour'] or '-':<8}{words}")
     return lines

@@ -17,7 +17,7 @@ from features.build import options_for
 from features.hazards import Hazard, hazards
 from flows.check import open_region
 from flows.progress import stage
-from flows.run import Outcome, alone, concluded, known_before, task_options, today
+from flows.run import Outcome, as_prefect_state, known_before, region_lock, task_options, today
 from models import training
 from models.registry import (
     Admission,
@@ -92,7 +92,7 @@ def register_model(
     )
 
 
-def sort_hazards(observations: xr.Dataset, region: Region) -> Assessable:
+def available_hazards(observations: xr.Dataset, region: Region) -> Assessable:
     """Which hazards these observations allow."""
     reasons = {
         name: backtests.reasons_missing(
@@ -207,14 +207,14 @@ def learnt_before(
     admission: Admission,
 ) -> dict[str, Registered]:
     """The versions that the same record, region file and code made before, judged anew."""
-    found, until = dict[str, Registered](), str(observations["time"].values[-1])[:10]
+    versions, until = dict[str, Registered](), str(observations["time"].values[-1])[:10]
     for name in names:
-        made = registry.again(region, name, snapshot, until, code_version(), admission)
-        if made is not None:
+        version = registry.again(region, name, snapshot, until, code_version(), admission)
+        if version is not None:
             with stage(f"register {name}") as say:
-                say(told(made))
-            found[name] = made
-    return found
+                say(told(version))
+            versions[name] = version
+    return versions
 
 
 def told(made: Registered) -> str:
@@ -226,16 +226,16 @@ def told(made: Registered) -> str:
 def notes_on(registered: dict[str, Registered]) -> tuple[str, ...]:
     """A line on each version that is not new or not the champion."""
     notes = []
-    for name, made in registered.items():
-        if not made.new:
+    for name, one in registered.items():
+        if not one.new:
             notes.append(
-                f"{name}: nothing was learnt anew: version {made.version} is of the same data, "
+                f"{name}: nothing was learnt anew: version {one.version} is of the same data, "
                 "region file and code"
             )
-        if not made.champion:
-            notes.append(f"{name}: version {made.version} is not the champion: {made.reason}")
-        elif not made.new:
-            notes.append(f"{name}: version {made.version} is the champion: {made.reason}")
+        if not one.champion:
+            notes.append(f"{name}: version {one.version} is not the champion: {one.reason}")
+        elif not one.new:
+            notes.append(f"{name}: version {one.version} is the champion: {one.reason}")
     return tuple(notes)
 
 
@@ -276,11 +276,11 @@ def train(
             f"hazard {hazard!r}: there is none of that name, "
             f"expected one of {', '.join(hazards())}."
         )
-    with alone(place, settings):
+    with region_lock(place, settings):
         store = Store(settings, place)
         observations = store.observations()
         known = known_before(observations, today(place, observations))
-        possible, registry = sort_hazards(known, place), Registry(settings)
+        possible, registry = available_hazards(known, place), Registry(settings)
         names = (
             possible.hazards
             if hazard is None
@@ -309,7 +309,7 @@ def train(
         )
         if not registered:
             raise RiskError(f"{place.name}: nothing could be trained: {listed(missing)}")
-        return concluded(
+        return as_prefect_state(
             Outcome(
                 place.name,
                 settings.mlruns,

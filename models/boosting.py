@@ -119,11 +119,11 @@ class _Table:
 
     def odds(self, spec: PredictorSpec, fits: Sequence[Fit]) -> np.ndarray:
         """Log-odds that trees start from, by the regression's ``fits`` of each cell: (row,)."""
-        made = []
+        parts = []
         for cell, case, which in self.parts:
             odds = case.start + fitted_log_odds(fits[cell], spec, case.x, case.c, case.s)
-            made.append(np.take_along_axis(odds, which, axis=1).reshape(-1))
-        return np.concatenate(made)
+            parts.append(np.take_along_axis(odds, which, axis=1).reshape(-1))
+        return np.concatenate(parts)
 
 
 def _table(hazard: Hazard, parts: LaidOut) -> _Table:
@@ -233,12 +233,12 @@ def add_trees(
     hazard: Hazard, boosters: Mapping[int, xgb.Booster], inputs: Inputs, odds: np.ndarray
 ) -> np.ndarray:
     """Log-odds of steps (cell, level, init_time, location) with what trees change of them."""
-    made = odds.copy()
+    boosted_odds = odds.copy()
     for levels, data, shape in tree_inputs(hazard, boosters, inputs, odds):
         booster = boosters[levels[0]]
         boosted = booster.predict(data, output_margin=True).reshape(shape)
-        made[:, levels] = np.where(np.isfinite(odds[:, levels]), boosted, odds[:, levels])
-    return made
+        boosted_odds[:, levels] = np.where(np.isfinite(odds[:, levels]), boosted, odds[:, levels])
+    return boosted_odds
 
 
 def tree_inputs(

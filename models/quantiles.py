@@ -119,7 +119,7 @@ def predict_quantiles(
     """
     inputs = state.inputs
     cells, days, locations = inputs.shape
-    made = np.full((len(QUANTILES), cells, days, locations), np.nan)
+    quantiles = np.full((len(QUANTILES), cells, days, locations), np.nan)
     if fitted is not None and hazard.outlook is not None:
         spec = quantity_spec(hazard)
         thresholds = _thresholds(hazard, inputs, normals, options)
@@ -130,7 +130,7 @@ def predict_quantiles(
                 above = _invert(one, spec, inputs, number).reshape(-1, days, locations)
                 value = hazard.outlook.back(above + thresholds[number])
                 there = inputs.exists[number] & state.known[number]
-                made[:, number] = np.where(there, value, np.nan)
+                quantiles[:, number] = np.where(there, value, np.nan)
     coords = {
         "quantile": list(QUANTILES),
         "init_time": inputs.init_times,
@@ -138,7 +138,7 @@ def predict_quantiles(
         **cell_coordinates(hazard),
     }
     dims = ("quantile", "cell", "init_time", "location")
-    return xr.DataArray(np.round(made, DECIMALS), dims=dims, coords=coords)
+    return xr.DataArray(np.round(quantiles, DECIMALS), dims=dims, coords=coords)
 
 
 def _thresholds(
@@ -149,7 +149,7 @@ def _thresholds(
     (cell, init_time, location).
     """
     assert hazard.outlook is not None
-    made = []
+    thresholds = []
     for cell in hazard.cells:
         valid = inputs.init_times + np.timedelta64(cell.lead_days, "D")
         blank = np.full((len(valid), normals.sizes["location"]), np.nan, dtype=np.float32)
@@ -159,8 +159,8 @@ def _thresholds(
             coords,
         )
         threshold = hazard.history(days, normals, options)["threshold"]
-        made.append(hazard.outlook.scale(threshold.values.astype(np.float64)))
-    return np.stack(made)
+        thresholds.append(hazard.outlook.scale(threshold.values.astype(np.float64)))
+    return np.stack(thresholds)
 
 
 def _invert(one: Fit, spec: PredictorSpec, inputs: Inputs, cell: int) -> np.ndarray:
@@ -192,10 +192,10 @@ def grade_quantiles(made: xr.DataArray, past: xr.Dataset) -> pd.DataFrame:
             pd.DatetimeIndex(made["init_time"].values + lead)
         )
         actual = np.where((at >= 0)[:, None], value.values[at], np.nan)
-        said = made.values[:, number]
-        ok = np.isfinite(actual) & np.isfinite(said).all(axis=0)
+        quantile = made.values[:, number]
+        ok = np.isfinite(actual) & np.isfinite(quantile).all(axis=0)
         if ok.any():
-            q, y = said[:, ok], actual[ok]
+            q, y = quantile[:, ok], actual[ok]
             rows.append(
                 {
                     "cell": number,

@@ -360,7 +360,7 @@ def forecasters(
     init_times = np.asarray(init_times, dtype="datetime64[ns]")
     if state is None:
         state = read_state(model, observations, init_times, delays, options)
-    made = _said(model, state, explained)
+    forecasts = _said(model, state, explained)
     exists = hazard.applies(init_times, model.normals, options) == 1
     late = np.where(state.known | ~exists, 0, -1)
     for back in range(1, LATE_DAYS + 1):
@@ -373,17 +373,17 @@ def forecasters(
         for number in range(len(hazard.cells)):
             source = _cell_before(hazard, number, back)
             fill = (late[number][days] == -1) & earlier.known[source]
-            for name in made.keys() - _OF_THE_DAY:
-                here, there = (np.moveaxis(part[name], -4, 0) for part in (made, older))
+            for name in forecasts.keys() - _OF_THE_DAY:
+                here, there = (np.moveaxis(part[name], -4, 0) for part in (forecasts, older))
                 here[number][..., days, :] = np.where(
                     fill, there[source], here[number][..., days, :]
                 )
             late[number][days] = np.where(fill, back, late[number][days])
     lost = (late == -1)[:, None]
     for name in ("model", "persistence"):
-        made[name] = np.where(lost, state.climatology, made[name])
-    out: dict[str, Any] = {name: (DIMS, part) for name, part in made.items() if part.ndim == 4}
-    out |= {name: (("cause", *DIMS), part) for name, part in made.items() if part.ndim == 5}
+        forecasts[name] = np.where(lost, state.climatology, forecasts[name])
+    out: dict[str, Any] = {name: (DIMS, part) for name, part in forecasts.items() if part.ndim == 4}
+    out |= {name: (("cause", *DIMS), part) for name, part in forecasts.items() if part.ndim == 5}
     out["days_late"] = (("cell", "init_time", "location"), late)
     coords = {
         name: state.features[name] for name in ("init_time", "location", "lead_days", "window_days")
@@ -395,13 +395,13 @@ _OF_THE_DAY = {"climatology", "climatology_smoothed", "overlap"}
 
 
 def _said(model: Model, state: State, explained: bool) -> dict[str, np.ndarray]:
-    made = probabilities(model, state)
+    forecasts = probabilities(model, state)
     if explained:
         parts = contributions(
             hazards()[model.hazard], model.regression, model.persistence, model.boosters, state
         )
-        made |= {f"contribution_{name}": part for name, part in parts.items()}
-    return made
+        forecasts |= {f"contribution_{name}": part for name, part in parts.items()}
+    return forecasts
 
 
 def _cell_before(hazard: Hazard, number: int, back: int) -> int:
@@ -417,7 +417,7 @@ def _cell_before(hazard: Hazard, number: int, back: int) -> int:
 def probabilities(model: Model, state: State) -> dict[str, np.ndarray]:
     """What each forecaster makes of a state, whether it is known or not."""
     hazard = hazards()[model.hazard]
-    made = {
+    odds_by_name = {
         "model": chain(hazard, model_log_odds(model, state)),
         "climatology": state.climatology,
         "climatology_smoothed": chain(
@@ -426,12 +426,12 @@ def probabilities(model: Model, state: State) -> dict[str, np.ndarray]:
     }
     if hazard.state:
         odds = step_log_odds(hazard, persistence_spec(hazard), model.persistence, state.inputs)
-        made["persistence"] = chain(hazard, odds)
+        odds_by_name["persistence"] = chain(hazard, odds)
     else:
-        made["persistence"] = overlap_of(hazard, state.features)
+        odds_by_name["persistence"] = overlap_of(hazard, state.features)
     if hazard.overlap:
-        made["overlap"] = overlap_of(hazard, state.features)
-    return made
+        odds_by_name["overlap"] = overlap_of(hazard, state.features)
+    return odds_by_name
 
 
 def model_log_odds(model: Model, state: State) -> np.ndarray:

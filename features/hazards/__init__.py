@@ -305,8 +305,8 @@ def always(cells: tuple[Cell, ...]) -> Callable[[np.ndarray, xr.Dataset, Options
 @cache
 def hazards() -> dict[str, Hazard]:
     """Every hazard by name: each module of this package that defines HAZARD."""
-    found = [
+    modules = [
         importlib.import_module(f"{__name__}.{info.name}")
         for info in pkgutil.iter_modules(__path__)
     ]
-    return {module.HAZARD.name: module.HAZARD for module in found if hasattr(module, "HAZARD")}
+    return {module.HAZARD.name: module.HAZARD for module in modules if hasattr(module, "HAZARD")}

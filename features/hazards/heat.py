@@ -87,10 +87,10 @@ def _season_index(options: Options) -> np.ndarray:
 
 
 def _quantile(values: np.ndarray, q: float) -> np.ndarray:
-    found = [
+    quantiles = [
         np.nanquantile(column, q) if np.isfinite(column).any() else np.nan for column in values.T
     ]
-    return np.array(found)
+    return np.array(quantiles)
 
 
 def _mostly_measured(observations: xr.Dataset) -> np.ndarray:

@@ -127,10 +127,10 @@ def test_commands_wait_for_a_run_of_the_region(region: Region, home: Settings) -
     """The lock a run of the region holds is the one a retraction needs."""
     import subprocess
 
-    from flows.run import alone
+    from flows.run import region_lock
 
     command = [sys.executable, "-m", "flows.cli", "retract", str(region.path), DAY, "--reason", "x"]
-    with alone(region, home):
+    with region_lock(region, home):
         waiting = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(timeout=8)

@@ -21,7 +21,7 @@ import xarray as xr
 
 import flows
 from configs import CHECKOUT, Region, RiskError, Settings
-from flows.run import alone, known_before, newest_day, today
+from flows.run import known_before, newest_day, region_lock, today
 
 
 def observations(until: str = "2001-03-10") -> xr.Dataset:
@@ -76,12 +76,12 @@ def test_runs_of_one_region_never_interleave(region: Region, tmp_path: Path) -> 
 
     def other() -> None:
         inside.wait(10)
-        with alone(region, settings):
+        with region_lock(region, settings):
             order.append("second")
 
     thread = threading.Thread(target=other)
     thread.start()
-    with alone(region, settings):
+    with region_lock(region, settings):
         inside.set()
         thread.join(0.5)
         order.append("first")
@@ -109,7 +109,7 @@ def test_a_commands_own_server_refuses_strangers_and_serves_the_command(
     """The region's lock is held here, so that the command is waiting while strangers ask."""
     settings, region = Settings(tmp_path / "home"), write_record(tmp_path, years=1)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    with alone(region, settings):
+    with region_lock(region, settings):
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "pull", str(region.path)],
             env=kept | {"CLIMATE_RISK_HOME": str(settings.home)},
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_a_command_quietly_and_leaves_no_server(
     """The region's lock is held here, so that the command is waiting when the signal comes."""
     settings, region = Settings(tmp_path / "home"), write_record(tmp_path, years=1)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    with alone(region, settings):
+    with region_lock(region, settings):
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "pull", str(region.path)],
             env=kept | {"CLIMATE_RISK_HOME": str(settings.home)},

@@ -23,8 +23,8 @@ COLUMNS = {
 
 def published_text() -> str:
     """Text of aquacrop's tunis_climate.txt: tab-separated, one line a day."""
-    found = [path for path in files("aquacrop") or [] if path.name == "tunis_climate.txt"]
-    return Path(str(found[0].locate())).read_text(encoding="utf-8")
+    paths = [path for path in files("aquacrop") or [] if path.name == "tunis_climate.txt"]
+    return Path(str(paths[0].locate())).read_text(encoding="utf-8")
 
 
 def record(text: str) -> str:
