@@ -235,8 +235,8 @@ def predict(
     import numpy as np
 
     from features.build import delays_of, existing
+    from models.forecasting import forecasters
     from models.publishing import live_weights, publish
-    from models.training import forecasters
 
     declared, options = _hazard(model.hazard), _options(model.hazard, region, observations)
     newest = observations["time"].values[-1:]

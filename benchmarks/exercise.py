@@ -33,18 +33,13 @@ from configs import CHECKOUT, load_region
 from features.build import build_outcome, delays_of
 from features.hazards import LEVELS, Hazard, Options, hazards
 from models.baselines import log_odds
+from models.forecasting import forecasters
 from models.postprocessing.forecast_pairs import pair_archive
 from models.postprocessing.probabilities import EventContext, rolling_event_probabilities
 from models.postprocessing.rolling_stacking import combined_probabilities
 from models.predict import interval
 from models.publishing import INITIAL_WEIGHTS, disagreement, publish, yearly_weights
-from models.training import (
-    REPLICAS,
-    build_training_set,
-    forecasters,
-    train_model,
-    train_replicas,
-)
+from models.training import REPLICAS, build_training_set, train_model, train_replicas
 from models.verdicts import COMBINED, STATE, WEATHER
 from models.verification.scores import corp
 from models.verification.weather_scores import BLOCK_DAYS, STAGES

@@ -42,9 +42,10 @@ from models.combined import (
     with_state_of,
 )
 from models.explain import causes_of, explain
+from models.forecasting import forecasters, read_state
 from models.publishing import disagreement, publish
 from models.quantiles import predict_quantiles
-from models.training import DIMS, Model, forecasters, read_state, reference_years
+from models.training import DIMS, Model, reference_years
 from models.verdicts import COMBINED, KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
 from models.verification.backtest import reasons_missing
 from models.verification.weather_scores import Assessment

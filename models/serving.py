@@ -1,7 +1,7 @@
 """A registered model as MLflow serves it: a table of the record in, probabilities out.
 
 MLflow finds this module by its name in MLmodel. The probabilities are those of
-``models.training.forecasters``, which backtests and live runs call; a report publishes their
+``models.forecasting.forecasters``, which backtests and live runs call; a report publishes their
 weighted mean, with weather forecasts where there are any.
 """
 
@@ -20,10 +20,11 @@ from configs import RiskError
 from data_contracts.variables import VARIABLES
 from features.build import delays_of, existing
 from features.hazards import Options, hazards
+from models.forecasting import forecasters
 from models.registry.files import load_model
 from models.registry.manifest import check_manifest
 from models.registry.signature import FORECASTERS, OUTPUT_COLUMNS, load_options, variables_of
-from models.training import Model, forecasters
+from models.training import Model
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def test_the_tunis_record_comes_through_the_store() -> None:
 def test_predict_gives_what_live_runs_are_given(
     drought, record: xr.Dataset, made_region: Region
 ) -> None:
-    from models.training import forecasters
+    from models.forecasting import forecasters
 
     days = ["2004-07-01", "2004-12-01"]
     table = cr.predict(drought, record, made_region, days)

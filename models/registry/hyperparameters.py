@@ -22,6 +22,7 @@ LEARNING = (
     "models.baselines",
     "models.boosting",
     "models.distribution_regression",
+    "models.forecasting",
     "models.postprocessing.calibration",
     "models.postprocessing.csgd",
     "models.postprocessing.emos",

@@ -17,6 +17,7 @@ from configs.remarks import Remark, remark
 from features.build import NO_OPTIONS, build_outcome, delays_of, measured, options_for
 from features.hazards import Hazard, Options
 from models import remarks
+from models.forecasting import forecasters
 from models.postprocessing.probabilities import (
     EventContext,
     pairs_for_hazard,
@@ -24,14 +25,7 @@ from models.postprocessing.probabilities import (
 )
 from models.postprocessing.rolling_stacking import add_combined
 from models.publishing import publish, yearly_weights
-from models.training import (
-    DIMS,
-    Model,
-    TrainingSet,
-    build_training_set,
-    forecasters,
-    train_model,
-)
+from models.training import DIMS, Model, TrainingSet, build_training_set, train_model
 
 MIN_YEARS = 15
 """Years of record: fewer leave too few test years for a verdict."""

@@ -9,7 +9,8 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
-from models.training import build_training_set, forecasters, train_model
+from models.forecasting import forecasters
+from models.training import build_training_set, train_model
 from models.verification.backtest import TooShort, backtest, folds, joined, reasons_missing
 from models.verification.backtest import test_years as years_tested
 

@@ -15,7 +15,8 @@ from models.baselines import (
     overlap_of,
     predict_climatology,
 )
-from models.training import TrainingSet, build_training_set, forecasters, train_model
+from models.forecasting import forecasters
+from models.training import TrainingSet, build_training_set, train_model
 
 ALL = sorted(hazards())
 

@@ -16,10 +16,11 @@ from configs import Region, Settings
 from features.build import delays_of, options_for
 from features.hazards import LEVELS, Cell, Hazard, Options
 from models.baselines import log_odds
+from models.forecasting import forecasters
 from models.predict import ForecastRequest, predict
 from models.publishing import live_weights, publish
 from models.registry import Registry
-from models.training import fit_model, forecasters
+from models.training import fit_model
 from models.verdicts import KNOWN, NOT_ASSESSED, SKILFUL
 from models.verification.backtest import RETRAIN_YEARS, backtest
 from models.verification.backtest import test_years as years_tested

@@ -10,9 +10,10 @@ from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.assembly import colours_of
+from models.forecasting import forecasters
 from models.predict import ForecastRequest, interval, predict
 from models.publishing import disagreement, live_weights, publish
-from models.training import REPLICAS, Model, fit_model, forecasters
+from models.training import REPLICAS, Model, fit_model
 from models.verification.backtest import reasons_missing
 from models.verification.scores import COLUMNS
 from models.verification.weather_scores import Assessment

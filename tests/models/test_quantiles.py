@@ -13,8 +13,9 @@ from scipy.signal import lfilter
 
 from features.build import delays_of
 from features.hazards import Cell, Hazard, Options, always, hazards
+from models.forecasting import read_state
 from models.quantiles import QUANTILES, fit_quantity, grade_quantiles, pinball, predict_quantiles
-from models.training import TrainingSet, build_training_set, read_state, train_model
+from models.training import TrainingSet, build_training_set, train_model
 
 ALL_YEAR = Options(warm_season=(1, 12))
 CELLS = (Cell(0, 1), Cell(3, 1), Cell(0, 3))

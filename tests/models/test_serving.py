@@ -21,11 +21,12 @@ from registered import HEAT, changed, out_of_fold
 from configs import Region, RiskError, Settings
 from features.build import delays_of, options_for
 from features.hazards import hazards
+from models.forecasting import forecasters
 from models.registry import Registry
 from models.registry.manifest import Damaged
 from models.registry.signature import OPTIONS, OUTPUT_COLUMNS, input_columns, options_of
 from models.serving import Served, _load_pyfunc, located
-from models.training import Model, fit_model, forecasters
+from models.training import Model, fit_model
 from models.verification.scores import assess
 
 KEYS = ["location", "level", "lead_days", "window_days"]
