@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numba
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from configs.remarks import Remark, remark, text, to_json
@@ -22,13 +21,10 @@ from features.calendar import (
     DAYS,
     day_index,
     ordered_samples,
-    seasonal_mean,
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_samples,
 )
-from features.evapotranspiration import hargreaves
 from features.hazards import (
     LEVELS,
     SEASON_WAVES,
@@ -43,18 +39,22 @@ from features.hazards import (
     lagged,
     optional,
     overlap_predictors,
-    share_known,
     valid_index,
 )
 from features.indices import (
     WHY_UNDEFINED,
-    LogLogistic,
-    ZeroGamma,
-    ordered_l_moments,
-    probability_of,
-    standardised,
-    why_undefined,
-    why_undefined_in_order,
+)
+from features.water_balance import (
+    FITTED,
+    NO_PET,
+    daily_balance,
+    fit_window,
+    index_of,
+    latitude_of,
+    limits_of,
+    pet_source_of,
+    rain_share_of,
+    window_number,
 )
 
 WINDOWS = (90, 365)
@@ -74,11 +74,11 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     is no index, a position in WHY_UNDEFINED.
     """
     times = observations["time"].values
-    source = _pet_source(observations)
+    source = pet_source_of(observations)
     normals = xr.Dataset(
         {
             "pet_source": ("location", source),
-            "latitude_used": ("location", _latitude(observations)),
+            "latitude_used": ("location", latitude_of(observations)),
         },
         coords={"location": observations["location"].values},
     )
@@ -86,19 +86,19 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     balance = daily_balance(observations, normals, times)
     sums = [trailing_sum(balance, window) for window in WINDOWS]
     spi = source == NO_PET
-    fits = [_fit_window(total, times, spi) for total in sums]
-    share = _rain_share(trailing_sum(rain, 90), sums[0], times)
+    fits = [fit_window(total, times, spi) for total in sums]
+    share = rain_share_of(trailing_sum(rain, 90), sums[0], times)
     long = (share < LEAST_RAIN_SHARE) & ~spi
     index = np.repeat(day_index(times)[:, None], rain.shape[1], axis=1)
     tmax, recent = optional(observations, "air_temperature_max"), trailing_sum(balance, 30)
-    by_window = {name: np.stack([fit[name] for fit in fits]) for name in (*_FITTED, "undefined")}
+    by_window = {name: np.stack([fit[name] for fit in fits]) for name in (*FITTED, "undefined")}
     by_day = {
         "rain_share": share,
         "index_window": np.where(long, WINDOWS[1], WINDOWS[0]),
         "tmax_mean": window_mean(tmax, times),
         "sum_30d_mean": window_mean(recent, times),
     }
-    limits = np.stack([_limits(fit, _standards(options)) for fit in fits])
+    limits = np.stack([limits_of(fit, _standards(options)) for fit in fits])
     variables = {
         **{name: (("window", "dayofyear", "location"), part) for name, part in by_window.items()},
         **{name: (("dayofyear", "location"), part) for name, part in by_day.items()},
@@ -109,154 +109,6 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     return normals.assign(variables).assign_coords(
         window=list(WINDOWS), level=list(LEVELS), dayofyear=np.arange(DAYS), day=times
     )
-
-
-NO_PET, MEASURED, HARGREAVES = 0, 1, 2
-
-
-def _pet_source(observations: xr.Dataset) -> np.ndarray:
-    """Where each location's PET comes from.
-
-    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else
-    none.
-    """
-    wet = optional(observations, "precipitation")
-    pet, tmax, tmin = (
-        optional(observations, name)
-        for name in (
-            "potential_evapotranspiration",
-            "air_temperature_max",
-            "air_temperature_min",
-        )
-    )
-    measured = share_known(pet, wet) >= 0.9
-    possible = (share_known(tmax + tmin, wet) >= 0.5) & np.isfinite(_latitude(observations))
-    return np.where(measured, MEASURED, np.where(possible, HARGREAVES, NO_PET))
-
-
-def _latitude(observations: xr.Dataset) -> np.ndarray:
-    if "latitude" in observations.coords:
-        return observations["latitude"].values.astype(np.float64)
-    return np.full(observations.sizes["location"], np.nan)
-
-
-def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> np.ndarray:
-    """Precipitation minus PET of each day, mm; precipitation alone where the place has no PET.
-
-    (time, location).
-
-    ``times`` are the days the values are of.
-    """
-    tmax, tmin = optional(data, "air_temperature_max"), optional(data, "air_temperature_min")
-    mean = (
-        optional(data, "air_temperature_mean")
-        if "air_temperature_mean" in data
-        else (tmax + tmin) / 2
-    )
-    mean = np.where(np.isnan(mean), (tmax + tmin) / 2, mean)
-    day = pd.DatetimeIndex(times).day_of_year.to_numpy()
-    source = normals["pet_source"].values
-    estimated = hargreaves(tmax, tmin, mean, day, np.nan_to_num(normals["latitude_used"].values))
-    pet = np.where(
-        source == MEASURED,
-        optional(data, "potential_evapotranspiration"),
-        np.where(source == HARGREAVES, estimated, 0.0),
-    )
-    return data["precipitation"].values.astype(np.float64) - pet
-
-
-def _fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
-    """Season and distribution of a window's sums by day of year, and why there is none.
-
-    Each (366, location).
-    """
-    season = np.where(spi, 0.0, seasonal_mean(total, times))
-    apart = total - season[day_index(times)]
-    fitted = {name: np.full(season.shape, np.nan) for name in _FITTED[1:]}
-    undefined = np.zeros(season.shape, np.int8)
-    for place, alone in enumerate(spi):
-        fit = _fit_rain if alone else _fit_balance
-        parameters, undefined[:, place] = fit(apart[:, place], times)
-        for name, values in parameters.items():
-            fitted[name][:, place] = values
-    return {"season": season, **fitted, "undefined": undefined}
-
-
-def _fit_rain(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Gamma distribution by day of year of one location's sums, and why there is none."""
-    sample = window_samples(total[:, None], times)[:, :, 0]
-    return _gamma(sample), why_undefined(sample, rain=True)
-
-
-def _fit_balance(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Log-logistic distribution by day of year of one location's sums, and why there is none."""
-    ordered, count = ordered_samples(total, day_index(times))
-    undefined = why_undefined_in_order(ordered, count)
-    moments = ordered_l_moments(ordered, np.where(undefined > 0, 0, count))
-    return asdict(LogLogistic.of_moments(*moments.T)), undefined
-
-
-def _gamma(sample: np.ndarray) -> dict[str, np.ndarray]:
-    return {f"gamma_{name}": values for name, values in asdict(ZeroGamma.fit(sample)).items()}
-
-
-def _distributions(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamma]:
-    gamma = ZeroGamma(fit["gamma_shape"], fit["gamma_scale"], fit["gamma_dry"])
-    return LogLogistic(fit["xi"], fit["alpha"], fit["k"]), gamma
-
-
-def _limits(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
-    """Sums (level, 366, location), mm, whose index is the level's.
-
-    NaN where the index is undefined.
-    """
-    logistic, gamma = _distributions(fit)
-    at = [probability_of(standard) for standard in standards]
-    return np.stack(
-        [
-            np.where(
-                np.isfinite(fit["xi"]), logistic.quantile(p) + fit["season"], gamma.quantile(p)
-            )
-            for p in at
-        ]
-    )
-
-
-def _rain_share(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Rain's share of the variance of the 90-day balance in each window of days of the year.
-
-    cov(rain, balance) / var(balance), (366, location).
-    """
-    index = day_index(times)
-    both = np.isfinite(rain) & np.isfinite(balance)
-    r, b = (
-        np.where(both, part - seasonal_mean(part, times)[index], np.nan) for part in (rain, balance)
-    )
-    mean_r, mean_b, mean_rb, mean_bb = (window_mean(part, times) for part in (r, b, r * b, b * b))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (mean_rb - mean_r * mean_b) / (mean_bb - mean_b**2)
-
-
-def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Dataset) -> np.ndarray:
-    """SPEI (or SPI) of window sums (time, location) on days of year ``index``.
-
-    Standard normal, clipped to [-3, 3].
-    """
-    number = _number(window, normals)
-    fit = {name: normals[name].values[number][index] for name in _FITTED}
-    logistic, gamma = _distributions(fit)
-    probability = logistic.probability(total - fit["season"])
-    if not np.isfinite(fit["xi"]).all():
-        probability = np.where(np.isfinite(fit["xi"]), probability, gamma.probability(total))
-    return standardised(probability)
-
-
-def _number(window: int, normals: xr.Dataset) -> int:
-    """Position of a window's length among those of the normals."""
-    return int(np.flatnonzero(normals["window"].values == window)[0])
-
-
-_FITTED = ("season", "xi", "alpha", "k", "gamma_shape", "gamma_scale", "gamma_dry")
 
 
 def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.DataArray:
@@ -350,7 +202,7 @@ def _needed(
     seen = cell.window_days - rest
     observed = trailing_sum(balance, seen)[rows] if seen else np.zeros((len(rows), 1))
     valid = day_index(issued + np.timedelta64(cell.lead_days, "D"))
-    limit = normals["limit"].values[_number(cell.window_days, normals)][:, valid]
+    limit = normals["limit"].values[window_number(cell.window_days, normals)][:, valid]
     counts = normals["index_window"].values[valid] == cell.window_days
     return np.ascontiguousarray(np.where(counts, limit - observed, np.nan).transpose(2, 1, 0))
 

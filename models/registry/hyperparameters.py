@@ -19,6 +19,7 @@ from features.hazards import Hazard
 LEARNING = (
     "features.calendar",
     "features.indices",
+    "features.water_balance",
     "models.baselines",
     "models.boosting",
     "models.distribution_regression",

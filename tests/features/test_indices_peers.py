@@ -31,6 +31,7 @@ from features.indices import (
     severity_exceeded_every,
     standardised,
 )
+from features.water_balance import index_of
 
 
 def largest(found: np.ndarray, expected: np.ndarray) -> float:
@@ -212,9 +213,9 @@ def test_the_drought_index_is_that_of_the_published_formulas(shared, window: int
         {"time": record.index.values, "location": ["tunis"]},
     )
     normals = drought.fit_normals(data, Options())
-    found = drought.index_of(
-        trailing_sum(balance.to_numpy()[:, None], window), index, window, normals
-    )[:, 0]
+    found = index_of(trailing_sum(balance.to_numpy()[:, None], window), index, window, normals)[
+        :, 0
+    ]
     assert largest(found, clipped(ndtri(expected))) <= 2e-11
 
 

@@ -13,7 +13,8 @@ from scipy.stats import gamma, norm
 
 import features.build
 from features.build import as_known_at, build_features, build_margins, delays_of
-from features.hazards import Hazard, Options, drought, hazards
+from features.hazards import Hazard, Options, hazards
+from features.water_balance import daily_balance
 
 ALL = sorted(hazards())
 SHARED_QUANTITY = sorted(name for name, hazard in hazards().items() if hazard.shifts)
@@ -153,7 +154,7 @@ def river_flood_by_definition(record: xr.Dataset, normals: xr.Dataset, options: 
 def drought_index(record: xr.Dataset, normals: xr.Dataset) -> np.ndarray:
     """Index of the window that counts on each day: (time, location), clipped."""
     index, places = doy(record["time"].values), np.arange(record.sizes["location"])
-    balance = drought.daily_balance(record, normals, record["time"].values)
+    balance = daily_balance(record, normals, record["time"].values)
     which = normals["index_window"].values[index]
     counted = np.full(balance.shape, np.nan)
     for window in (90, 365):
@@ -387,7 +388,7 @@ def slow_drought(
 ) -> np.ndarray:
     """Share of the years' sums that complete the window to at most each level's: (cell, level)."""
     hazard, times = hazards()["drought"], record["time"].values
-    balance = drought.daily_balance(record, normals, times)[:, place]
+    balance = daily_balance(record, normals, times)[:, place]
     kept = balance.astype(np.float32).astype(np.float64)  # the record of the normals
     index, newest = doy(times), int(days_since(issued - delay * DAY, times[0]))
     shares = np.full((len(hazard.cells), 3), np.nan)

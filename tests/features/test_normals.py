@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from features.hazards import Options, hazards
-from features.hazards.drought import index_of
 from features.indices import annual_maxima, episode_peaks, gev_return_level
+from features.water_balance import index_of
 
 SEASON = (5, 10)
 

@@ -1,0 +1,178 @@
+"""The water balance of a location and its standardised index: SPEI, and SPI where there is no PET.
+
+Balance = precipitation - PET; PET measured, else Hargreaves. Sums of a window lose their seasonal
+mean, then follow a log-logistic distribution by day of year; rain alone follows a gamma with zeros.
+Vicente-Serrano et al. 2010; Begueria et al. 2014; McKee et al. 1993.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from features.calendar import day_index, ordered_samples, seasonal_mean, window_mean, window_samples
+from features.evapotranspiration import hargreaves
+from features.hazards import optional, share_known
+from features.indices import (
+    LogLogistic,
+    ZeroGamma,
+    ordered_l_moments,
+    probability_of,
+    standardised,
+    why_undefined,
+    why_undefined_in_order,
+)
+
+NO_PET, MEASURED, HARGREAVES = 0, 1, 2
+"""Where a location's PET comes from."""
+
+FITTED = ("season", "xi", "alpha", "k", "gamma_shape", "gamma_scale", "gamma_dry")
+"""What is fitted of a window's sums, each (dayofyear, location)."""
+
+
+def pet_source_of(observations: xr.Dataset) -> np.ndarray:
+    """Where each location's PET comes from.
+
+    Measured if 90 % of its days with rain data have it, else Hargreaves for all its days, else
+    none.
+    """
+    wet = optional(observations, "precipitation")
+    pet, tmax, tmin = (
+        optional(observations, name)
+        for name in (
+            "potential_evapotranspiration",
+            "air_temperature_max",
+            "air_temperature_min",
+        )
+    )
+    measured = share_known(pet, wet) >= 0.9
+    possible = (share_known(tmax + tmin, wet) >= 0.5) & np.isfinite(latitude_of(observations))
+    return np.where(measured, MEASURED, np.where(possible, HARGREAVES, NO_PET))
+
+
+def latitude_of(observations: xr.Dataset) -> np.ndarray:
+    """Degrees north, NaN where the record does not tell: (location,)."""
+    if "latitude" in observations.coords:
+        return observations["latitude"].values.astype(np.float64)
+    return np.full(observations.sizes["location"], np.nan)
+
+
+def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> np.ndarray:
+    """Precipitation minus PET of each day, mm; precipitation alone where the place has no PET.
+
+    (time, location).
+
+    ``times`` are the days the values are of.
+    """
+    tmax, tmin = optional(data, "air_temperature_max"), optional(data, "air_temperature_min")
+    mean = (
+        optional(data, "air_temperature_mean")
+        if "air_temperature_mean" in data
+        else (tmax + tmin) / 2
+    )
+    mean = np.where(np.isnan(mean), (tmax + tmin) / 2, mean)
+    day = pd.DatetimeIndex(times).day_of_year.to_numpy()
+    source = normals["pet_source"].values
+    estimated = hargreaves(tmax, tmin, mean, day, np.nan_to_num(normals["latitude_used"].values))
+    pet = np.where(
+        source == MEASURED,
+        optional(data, "potential_evapotranspiration"),
+        np.where(source == HARGREAVES, estimated, 0.0),
+    )
+    return data["precipitation"].values.astype(np.float64) - pet
+
+
+def fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
+    """Season and distribution of a window's sums by day of year, and why there is none.
+
+    Each (366, location).
+    """
+    season = np.where(spi, 0.0, seasonal_mean(total, times))
+    apart = total - season[day_index(times)]
+    fitted = {name: np.full(season.shape, np.nan) for name in FITTED[1:]}
+    undefined = np.zeros(season.shape, np.int8)
+    for place, alone in enumerate(spi):
+        fit = _fit_rain if alone else _fit_balance
+        parameters, undefined[:, place] = fit(apart[:, place], times)
+        for name, values in parameters.items():
+            fitted[name][:, place] = values
+    return {"season": season, **fitted, "undefined": undefined}
+
+
+def _fit_rain(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Gamma distribution by day of year of one location's sums, and why there is none."""
+    sample = window_samples(total[:, None], times)[:, :, 0]
+    return _gamma(sample), why_undefined(sample, rain=True)
+
+
+def _fit_balance(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Log-logistic distribution by day of year of one location's sums, and why there is none."""
+    ordered, count = ordered_samples(total, day_index(times))
+    undefined = why_undefined_in_order(ordered, count)
+    moments = ordered_l_moments(ordered, np.where(undefined > 0, 0, count))
+    return asdict(LogLogistic.of_moments(*moments.T)), undefined
+
+
+def _gamma(sample: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"gamma_{name}": values for name, values in asdict(ZeroGamma.fit(sample)).items()}
+
+
+def distributions_of(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamma]:
+    """The distributions of the balance and of rain alone whose parameters ``fit`` holds."""
+    gamma = ZeroGamma(fit["gamma_shape"], fit["gamma_scale"], fit["gamma_dry"])
+    return LogLogistic(fit["xi"], fit["alpha"], fit["k"]), gamma
+
+
+def limits_of(fit: Mapping[str, np.ndarray], standards: np.ndarray) -> np.ndarray:
+    """Sums (level, 366, location), mm, whose index is the level's.
+
+    NaN where the index is undefined.
+    """
+    logistic, gamma = distributions_of(fit)
+    at = [probability_of(standard) for standard in standards]
+    return np.stack(
+        [
+            np.where(
+                np.isfinite(fit["xi"]), logistic.quantile(p) + fit["season"], gamma.quantile(p)
+            )
+            for p in at
+        ]
+    )
+
+
+def rain_share_of(rain: np.ndarray, balance: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Rain's share of the variance of the 90-day balance in each window of days of the year.
+
+    cov(rain, balance) / var(balance), (366, location).
+    """
+    index = day_index(times)
+    both = np.isfinite(rain) & np.isfinite(balance)
+    r, b = (
+        np.where(both, part - seasonal_mean(part, times)[index], np.nan) for part in (rain, balance)
+    )
+    mean_r, mean_b, mean_rb, mean_bb = (window_mean(part, times) for part in (r, b, r * b, b * b))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (mean_rb - mean_r * mean_b) / (mean_bb - mean_b**2)
+
+
+def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Dataset) -> np.ndarray:
+    """SPEI (or SPI) of window sums (time, location) on days of year ``index``.
+
+    Standard normal, clipped to [-3, 3].
+    """
+    number = window_number(window, normals)
+    fit = {name: normals[name].values[number][index] for name in FITTED}
+    logistic, gamma = distributions_of(fit)
+    probability = logistic.probability(total - fit["season"])
+    if not np.isfinite(fit["xi"]).all():
+        probability = np.where(np.isfinite(fit["xi"]), probability, gamma.probability(total))
+    return standardised(probability)
+
+
+def window_number(window: int, normals: xr.Dataset) -> int:
+    """Position of a window's length among those of the normals."""
+    return int(np.flatnonzero(normals["window"].values == window)[0])
