@@ -113,7 +113,8 @@ def stuck(record: Record, name: str) -> Iterator[Finding]:
     if name == "soil_moisture":
         ends = np.fmin.reduce(values), np.fmax.reduce(values)
         alike &= (values > ends[0]) & (values < ends[1])
-    least = LEAST_RUN[name]
+    if (least := LEAST_RUN.get(name)) is None:
+        return
     lengths = _longest(alike)
     for place in np.flatnonzero(lengths >= least):
         known = np.isfinite(values[:, place])

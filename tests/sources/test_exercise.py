@@ -539,7 +539,10 @@ def test_sensors_fail_stick_and_catch_too_little(run: Run) -> None:
     withheld = check(
         Batch(table, locations_table(region, run.world)), "exercise_sensors", False
     ).withheld
-    assert len(withheld) and (withheld["value"] == POWER_ON_READING).all()
+    starting = withheld["value"] == POWER_ON_READING
+    assert starting.any()
+    assert set(withheld.loc[~starting, "location"]) == {"plain"}
+    assert withheld.loc[~starting, "rule"].str.contains("values must change from day to day").all()
 
 
 # In a region
