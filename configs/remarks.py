@@ -96,11 +96,17 @@ def text(message: Remark) -> str:
     )
 
 
+LARGE = 10_000
+"""Whole numbers from here on have their thousands apart: no year is as large."""
+
+
 def _english(value: Value) -> str:
     if isinstance(value, Remark):
         return text(value).rstrip(".")
     if isinstance(value, tuple):
         return ", ".join(map(_english, value))
+    if isinstance(value, int) and value >= LARGE:
+        return f"{value:,}"
     return value.isoformat() if isinstance(value, date) else str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +21,15 @@ COORDINATES = ("latitude", "longitude")
 MAX_REMARKS = 3
 """Remarks on one rule in a pull; of more the number is told."""
 
+RECENT_DAYS = 31
+"""Before the newest day: what is withheld there degrades a run, what is older is a note."""
+
 
 class Ruled(NamedTuple):
     """A table after the rules: its values, its withheld and flagged cells, and what is said.
 
-    ``breaches``: what refuses the batch. ``remarks``: on withheld cells, which degrade a run;
-    ``notes``: on flagged ones.
+    ``breaches``: what refuses the batch. ``remarks``: on cells withheld of the newest days,
+    which degrade a run; ``notes``: on older and on flagged ones.
     """
 
     table: pd.DataFrame
@@ -36,7 +40,10 @@ class Ruled(NamedTuple):
     notes: list[Remark]
 
 
-class _Broken(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Broken:
+    """A finding of a rule, and the numbers of its rows in the table: int (row,)."""
+
     rule: Rule
     finding: Finding
     rows: np.ndarray
@@ -62,7 +69,18 @@ def follow_rules(
             table.loc[table.index[one.rows], one.finding.variable] = np.nan
     doubts = _broken(table, locations, background, [rule for rule in rules if not rule.withholds])
     flagged = [one for one in doubts if one.rule.consequence == Consequence.FLAG]
-    return Ruled(table, withheld, _cells(table, doubts), [], _remarks(bad), _remarks(flagged))
+    recent, past = _by_age(table, bad)
+    notes = [*_remarks(past), *_remarks(flagged)]
+    return Ruled(table, withheld, _cells(table, doubts), [], _remarks(recent), notes)
+
+
+def _by_age(table: pd.DataFrame, broken: Sequence[_Broken]) -> tuple[list[_Broken], list[_Broken]]:
+    """What reaches into the newest RECENT_DAYS days of the table, and the rest, newest first."""
+    last = {one: table["time"].iloc[one.rows].max() for one in broken}
+    begin = table["time"].max() - pd.Timedelta(days=RECENT_DAYS)
+    ordered = sorted(broken, key=last.__getitem__, reverse=True)
+    recent = [one for one in ordered if last[one] > begin]
+    return recent, ordered[len(recent) :]
 
 
 def _broken(

@@ -76,7 +76,10 @@ def likely_unit(variable: str, values: np.ndarray, latitude: float | None) -> Mi
     if not known.size or _suits(variable, known, latitude):
         return None
     whole = bool((known % 1 == 0).all())
-    for unit in MISTAKEN.get(VARIABLES[variable].units, ()):
+    units = MISTAKEN.get(VARIABLES[variable].units, ())
+    if known.size < LEAST_DAYS:  # too short for its spread to tell tenths from kelvin
+        units = tuple(sorted(units, key=lambda unit: unit.unit.startswith("0.")))
+    for unit in units:
         if unit.unit.startswith("0.") and not whole:
             continue
         if _suits(variable, known * unit.factor + unit.offset, latitude):

@@ -183,7 +183,7 @@ def test_a_sensor_that_is_stuck_is_withheld_from_its_first_day_to_its_last() -> 
     table = with_days(weather(), TMAX, slice(100, 219), 24.3)
     result = held(table)
     assert len(result.withheld) == 119 and set(result.withheld["value"].round(1)) == {24.3}
-    (said,) = map(str, result.remarks)
+    (said,) = map(str, result.notes)
     assert said.startswith(f"{TMAX} of p0 is 24.3 on 119 days in a row from 2001-04-11 on")
 
 
@@ -254,7 +254,7 @@ def test_a_rain_that_all_neighbours_contradict_is_withheld_and_a_confirmed_one_n
     table = lone(weather(places=5), 700.0)
     result = held(table)
     assert result.withheld["value"].tolist() == [700.0]
-    assert "while 4 neighbours had 0 mm at most" in str(result.remarks[0])
+    assert "while 4 neighbours had 0 mm at most" in str(result.notes[0])
     day_before = with_days(table, RAIN, slice(499, 500), 80.0, "p3")
     assert held(day_before).withheld.empty
     day = table["time"].iloc[500]
@@ -284,7 +284,7 @@ def test_a_gauge_that_is_dry_while_all_neighbours_are_wet_is_withheld() -> None:
     table = with_days(weather(places=5), RAIN, slice(300, 500), 0.0)
     result = held(table)
     assert set(result.withheld["location"]) == {"p0"} and len(result.withheld) >= 200
-    assert "see whether the gauge is blocked" in str(result.remarks[0])
+    assert "see whether the gauge is blocked" in str(result.notes[0])
 
 
 def test_a_break_in_a_yearly_total_is_told_with_its_month_and_both_years() -> None:
@@ -341,11 +341,25 @@ def test_whole_numbers_are_noted_and_disturb_no_report() -> None:
     assert result.notes == () and set(result.flagged["rule"]) == {RULES["whole"].sentence}
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_what_is_withheld_of_the_newest_days_degrades_and_what_is_older_is_a_note(
+    last: bool,
+) -> None:
+    table = weather()
+    days = table.index[-14:] if last else table.index[300:314]
+    table.loc[days, TMAX] = 21.7
+    result = held(table)
+    assert len(result.withheld) == 14
+    remarks, notes = (tuple(map(str, part)) for part in (result.remarks, result.notes))
+    told, other = (remarks, notes) if last else (notes, remarks)
+    assert len(told) == 1 and "21.7 on 14 days in a row" in told[0] and other == ()
+
+
 def test_of_many_cases_some_are_told_and_the_others_counted() -> None:
     table = weather(places=6)
     for number in range(6):
         table = with_days(table, TMAX, slice(20, 60), 17.7, f"p{number}")
-    remarks = [str(each) for each in held(table).remarks]
+    remarks = [str(each) for each in held(table).notes]
     assert len(remarks) == 4 and remarks[-1] == "A sensor that is stuck: 3 more such cases."
 
 
