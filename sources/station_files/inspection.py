@@ -46,19 +46,22 @@ def inspect(region: Region, settings: Settings) -> Inspection:
     problems = list(inbox.problems)
     listed = listed_places(region, inbox, problems)
     records, refused = read_files(inbox, listed)
-    problems += [problem for each in refused.values() for problem in each.problems]
     known = known_ids(region, listed, [each.table for each in records.values()])
     for path, record in records.items():
         try:
             located(record, known, len(listed) > 0)
         except RiskError as error:
-            problems.append(str(error))
             refused[path] = FilesRefused([str(error)])
     names = [file.path.name for file in inbox.files] + [path.name for path in inbox.passed_over]
     problems += unused_patterns(names, formats, region)
     places = _places_of_grids(region, list(refused.values()))
     listed = _with_coordinates(listed, places)
     proposals = _proposals(inbox.files, inbox.passed_over, listed, region.day_offset)
+    cured = {each.file.path: each for each in proposals if each.problems == ()}
+    for path, refusal in refused.items():
+        named = path in cured and "format" in cured[path].keys
+        named &= not isinstance(refusal, GridWithoutPlaces)  # places are to be written too
+        problems += [_unsaid(cured[path])] if named else refusal.problems
     doubts = [_doubt(each) for each in proposals if each.file.path not in refused]
     left = [problem for each in proposals for problem in each.problems]
     return Inspection(
@@ -86,6 +89,15 @@ def _proposals(
 def _known(proposal: Proposal) -> str:
     name = str(proposal.keys["format"])
     return f"{proposal.file.path.name} is known by its header: {templates()[name].title}"
+
+
+def _unsaid(proposal: Proposal) -> str:
+    """The problem of a file that the name of its format cures, without a word on each column."""
+    title = templates()[str(proposal.keys["format"])].title
+    return (
+        f"{proposal.file.path}: found {title}, expected columns and units as they are here, or the "
+        "format in the region file; paste the block below."
+    )
 
 
 def _doubt(proposal: Proposal) -> str:
