@@ -79,11 +79,15 @@ def likely_unit(variable: str, values: np.ndarray, latitude: float | None) -> Mi
     units = MISTAKEN.get(VARIABLES[variable].units, ())
     if known.size < LEAST_DAYS:  # too short for its spread to tell tenths from kelvin
         units = tuple(sorted(units, key=lambda unit: unit.unit.startswith("0.")))
-    for unit in units:
-        if unit.unit.startswith("0.") and not whole:
-            continue
-        if _suits(variable, known * unit.factor + unit.offset, latitude):
-            return unit
+    converted = [
+        (unit, known * unit.factor + unit.offset)
+        for unit in units
+        if whole or not unit.unit.startswith("0.")
+    ]
+    for suits in (_suits, fits):  # of a record with an odd spread the range alone must tell
+        for unit, numbers in converted:
+            if suits(variable, numbers, latitude):
+                return unit
     return None
 
 

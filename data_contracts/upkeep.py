@@ -323,7 +323,7 @@ def _on_disk(repository: Repository) -> set[str]:
 
 def _tag(repository: Repository, opened: icechunk.Repository, named: Iterable[str]) -> None:
     tags = opened.list_tags()
-    for snapshot in named:
+    for snapshot in set(named):
         tag = f"{REPORTED}{snapshot}"
         if tag not in tags and (repository.path / "snapshots" / snapshot).is_file():
             opened.create_tag(tag, snapshot)

@@ -93,7 +93,8 @@ def test_history_and_the_commands_on_a_store(command, home) -> None:
     assert newest in said.out and store.snapshot() == before
     assert command(home.settings, "store", "restore", region, newest).status == 0
     assert "files deleted" in command(home.settings, "store", "compact", region).out
-    assert command(home.settings, "store", "compact", region, "--before", "2100-01-01").status == 0
+    said = command(home.settings, "store", "compact", region, "--before", "2100-01-01")
+    assert said.status == 0, said.err
     assert len(snapshots_of(store.repository)) == 1
     assert store.observations(before).sizes["time"] > 5_000, "a report names it"
     (store.path / "snapshots" / newest).write_bytes(b"rot")
