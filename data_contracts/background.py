@@ -59,7 +59,7 @@ def rows_for_rules(
             .max()
             .reset_index(name="rain_elsewhere")
         )
-        rows = rows.merge(most.reset_index(), on=["time", "location"], how="left")
+        rows = rows.merge(most, on=["time", "location"], how="left")
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from configs.remarks import remark
-from data_contracts.record import Finding, Record, shown
+from data_contracts.record import Finding, Record, shown, stretches
 from data_contracts.variables import VARIABLES
 
 LEAST_RUN = {
@@ -92,14 +92,8 @@ class Run(NamedTuple):
 
 def runs_of(alike: np.ndarray, least: int) -> list[Run]:
     """Stretches of at least ``least`` days. ``alike``: bool (day,), as the day before."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], alike, [False])).astype(np.int8)))
-    starts, stops = edges[::2], edges[1::2]
-    lengths = stops - starts + 1
-    return [
-        Run(int(start) - 1, int(length))
-        for start, length in zip(starts, lengths, strict=True)
-        if length >= least
-    ]
+    runs = [Run(start - 1, stop - start + 1) for start, stop in stretches(alike)]
+    return [run for run in runs if run.length >= least]
 
 
 def stuck(record: Record, name: str) -> Iterator[Finding]:
@@ -166,17 +160,17 @@ def adding_up(record: Record, name: str) -> Iterator[Finding]:
     rises = np.zeros(values.shape, bool)
     rises[1:] = no_fall[1:] & (values[1:] > values[:-1])
     for place in np.flatnonzero(_longest(no_fall) >= LEAST_SUM_RUN):
-        stretches = [
+        climbs = [
             run
             for run in runs_of(no_fall[:, place], LEAST_SUM_RUN)
             if rises[run.first : run.first + run.length, place].sum() >= LEAST_RISES
         ]
-        if not stretches:
+        if not climbs:
             continue
-        first = stretches[0]
+        first = climbs[0]
         known = np.isfinite(values[:, place])
         inside = np.zeros(len(known), bool)
-        for run in stretches:
+        for run in climbs:
             inside[run.first : run.first + run.length] = True
         whole = inside.sum() > known.sum() / 2
         words = remark(

@@ -16,7 +16,7 @@ from data_contracts.variables import VARIABLES
 
 
 @dataclass(frozen=True)
-class Said:
+class StoredValue:
     """A source's value of a place and day from a snapshot on. ``value``: NaN where there is none.
 
     ``stored``: when the snapshot was written, UTC.
@@ -28,7 +28,7 @@ class Said:
     value: float
 
 
-def history(store: Store, variable: str, location: str, day: date) -> list[Said]:
+def history(store: Store, variable: str, location: str, day: date) -> list[StoredValue]:
     """All that the store ever said of a value, the oldest first, each time that it changed.
 
     Raises RiskError for a variable or a location that there is not, and where nothing is stored.
@@ -49,7 +49,7 @@ def history(store: Store, variable: str, location: str, day: date) -> list[Said]
     for snapshot in reversed(snapshots_of(store.repository)):
         for source, value in _values(store, snapshot.id, variable, location, day).items():
             if not np.array_equal(newest.get(source, np.nan), value, equal_nan=True):
-                steps.append(Said(snapshot.written, snapshot.id, source, value))
+                steps.append(StoredValue(snapshot.written, snapshot.id, source, value))
             newest[source] = value
     return steps
 

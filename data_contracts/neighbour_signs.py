@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from configs.remarks import remark
-from data_contracts.record import Finding, Record, shown
+from data_contracts.record import Finding, Record, shown, stretches
 from data_contracts.variables import VARIABLES
 
 NEAR_KM, LEAST_NEIGHBOURS = 60.0, 3
@@ -80,8 +80,7 @@ def blocked_gauges(record: Record, name: str) -> Iterator[Finding]:
         near = _neighbours(record, place)
         if len(near) < LEAST_NEIGHBOURS:
             continue
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], dry[:, place], [0])).astype(np.int8)))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        for start, stop in stretches(dry[:, place]):
             if stop - start < BLOCKED_DAYS:
                 continue
             beside = np.nansum(values[start:stop][:, near], axis=0)
@@ -92,8 +91,8 @@ def blocked_gauges(record: Record, name: str) -> Iterator[Finding]:
                 "rule.blocked",
                 variable=name,
                 place=str(record.places[place]),
-                first=record.day(int(start)).date(),
-                n=int(stop - start),
+                first=record.day(start).date(),
+                n=stop - start,
                 fell=round(float(np.median(beside[known]))),
                 unit=VARIABLES[name].units,
             )

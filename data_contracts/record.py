@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from configs.geodesy import distance
 from configs.remarks import Remark
 from data_contracts.variables import VARIABLES
-
-EARTH_RADIUS = 6_371.0
-"""km."""
 
 
 class Finding(NamedTuple):
@@ -57,21 +55,12 @@ class Record:
     @cached_property
     def distances(self) -> np.ndarray:
         """Distances in km between places (place, place); NaN where a place is not known."""
-        return distance(
-            self.latitude[:, None], self.longitude[:, None], self.latitude, self.longitude
-        )
+        here = self.latitude[:, None], self.longitude[:, None]
+        return np.asarray(distance(here, (self.latitude, self.longitude)))
 
     def day(self, number: int) -> pd.Timestamp:
         """The day of a number."""
         return pd.Timestamp(self.days[number])
-
-    def without(self, cells: dict[str, np.ndarray]) -> Record:
-        """The record without some values. ``cells``: by variable, bool (day, place)."""
-        kept = {
-            name: np.where(cells[name], np.nan, values) if name in cells else values
-            for name, values in self.values.items()
-        }
-        return replace(self, values=kept)
 
 
 def shown(value: float, digits: int = 4) -> int | float:
@@ -80,16 +69,10 @@ def shown(value: float, digits: int = 4) -> int | float:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def distance(
-    latitude: np.ndarray, longitude: np.ndarray, latitude_b: np.ndarray, longitude_b: np.ndarray
-) -> np.ndarray:
-    """Km between points in degrees on a sphere (haversine); NaN where one is unknown."""
-    a, b = np.radians(latitude), np.radians(latitude_b)
-    half = (
-        np.sin((a - b) / 2) ** 2
-        + np.cos(a) * np.cos(b) * np.sin(np.radians(longitude - longitude_b) / 2) ** 2
-    )
-    return np.asarray(2 * EARTH_RADIUS * np.arcsin(np.sqrt(half.clip(0.0, 1.0))))
+def stretches(days: np.ndarray) -> list[tuple[int, int]]:
+    """Each stretch of days that are true: its first day and the day after it. bool (day,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], days, [False])).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def record_of(table: pd.DataFrame) -> Record:

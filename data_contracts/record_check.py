@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from configs.geodesy import distance
 from configs.remarks import Remark, remark, text
 from data_contracts.background import Background, rows_for_rules
 from data_contracts.expectations import places_suite, validate
-from data_contracts.record import Finding, distance, shown
+from data_contracts.record import Finding, shown
 from data_contracts.rules import RULES, Consequence, Rule
 from data_contracts.tables import no_cells
 
@@ -182,4 +183,5 @@ def _moved(places: pd.DataFrame, stored: pd.DataFrame) -> pd.Series:
     before = stored.drop_duplicates("location").set_index("location")
     was = [places["location"].map(before[name].astype("float64")) for name in COORDINATES]
     now = [places[name] for name in COORDINATES]
-    return pd.Series(distance(*map(np.asarray, (*now, *was))), index=places.index)
+    north, east, other_north, other_east = map(np.asarray, (*now, *was))
+    return pd.Series(distance((north, east), (other_north, other_east)), index=places.index)

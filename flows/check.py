@@ -189,11 +189,12 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
         )
         return Finding(what, problem=" ".join(map(str, batch.remarks)) or nothing)
     days, places = batch.observations["time"], batch.observations["location"].nunique()
-    withheld, said = len(checked.withheld), (*batch.remarks, *checked.remarks, *checked.notes)
+    withheld = len(checked.withheld)
+    remarks = (*batch.remarks, *checked.remarks, *checked.notes)
     bad = f", {withheld} cells would be withheld" if withheld else ""
-    remarks = "".join(f"; {remark}" for remark in said)
+    listed = "".join(f"; {remark}" for remark in remarks)
     span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places"
-    return Finding(what, f"{span}{_years(days) if source.complete else ''}{bad}{remarks}")
+    return Finding(what, f"{span}{_years(days) if source.complete else ''}{bad}{listed}")
 
 
 def _years(days: pd.Series) -> str:

@@ -42,19 +42,19 @@ def parser() -> argparse.ArgumentParser:
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str, detail: str = ""
     ) -> argparse.ArgumentParser:
-        made = commands.add_parser(
+        own = commands.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}. {detail}".rstrip()
         )
-        made.set_defaults(run=run)
-        return made
+        own.set_defaults(run=run)
+        return own
 
-    def region(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        made.add_argument(
+    def region(own: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        own.add_argument(
             "region",
             metavar="REGION",
             help="a name under configs/regions/ or the path of a region's YAML file",
         )
-        return made
+        return own
 
     again = "Run it again for the same day: nothing changes."
     daily = command(

@@ -112,9 +112,9 @@ def unfit_places(observations: xr.Dataset, region: Region, names: Sequence[str])
     return remarks
 
 
-def write_page(store: Store, observations: xr.Dataset, issued: date, snapshot: str) -> None:
-    """Writes the page on the data's quality beside the published reports."""
-    summary = checked_record(store, observations, snapshot)
-    reports.write_data_quality(
-        store.region, by_rule(store, snapshot), summary, issued, store.settings
-    )
+def write_page(store: Store, rows: Sequence[Row], summary: Remark, issued: date) -> None:
+    """Writes the page on the data's quality beside the published reports.
+
+    ``rows``: of ``by_rule``. ``summary``: of ``checked_record``.
+    """
+    reports.write_data_quality(store.region, rows, summary, issued, store.settings)

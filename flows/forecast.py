@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +23,14 @@ from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
-from flows.data_quality import by_rule, checked_record, newest_withheld, unfit_places, write_page
+from flows.data_quality import (
+    Row,
+    by_rule,
+    checked_record,
+    newest_withheld,
+    unfit_places,
+    write_page,
+)
 from flows.progress import stage
 from flows.run import (
     Outcome,
@@ -73,6 +81,16 @@ class Issue:
     def store(self) -> Store:
         """The region's store."""
         return Store(self.settings, self.region)
+
+    @cached_property
+    def rules_broken(self) -> list[Row]:
+        """What is withheld or in doubt in the snapshot: see ``by_rule``."""
+        return by_rule(self.store, self.snapshot)
+
+    @cached_property
+    def record_checked(self) -> Remark:
+        """The sentence on the record, whose values it counts: see ``checked_record``."""
+        return checked_record(self.store, self.observations, self.snapshot)
 
     @property
     def official(self) -> bool:
@@ -159,7 +177,7 @@ def publish(
     )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
-        write_page(issue.store, issue.observations, issue.issued, issue.snapshot)
+        write_page(issue.store, issue.rules_broken, issue.record_checked, issue.issued)
         Registry(issue.settings).log_forecast(
             issue.region, issue.issued, forecast, provenance, publication.folder
         )
@@ -236,7 +254,7 @@ def provenance_of(
         ],
         "origins": newest_origins(issue.observations),
         "withheld": len(issue.store.withheld(issue.snapshot)),
-        "contract": by_rule(issue.store, issue.snapshot),
+        "contract": issue.rules_broken,
         "missing": {name: text(why) for name, why in missing.items()},
         "degraded": sentences(degraded).texts,
         "reference": "{}-{}".format(*normal_years(issue)),
@@ -290,8 +308,7 @@ def notes(issue: Issue) -> tuple[Remark, ...]:
         (remark("forecast.hindcast", day=date.fromisoformat(late[:10])),) if learnt_later else ()
     )
     unfit = unfit_places(issue.observations, issue.region, issue.possible.hazards)
-    record = checked_record(issue.store, issue.observations, issue.snapshot)
-    return (*hindcast, *issue.notes, *unfit, record)
+    return (*hindcast, *issue.notes, *unfit, issue.record_checked)
 
 
 def make_forecast(issue: Issue) -> Outcome:

@@ -44,7 +44,7 @@ def deployments(name: str, region: Region) -> list[RunnerDeployment]:
     from flows.daily import daily
     from flows.train import train
 
-    made = [
+    deployed = [
         flow.to_deployment(
             region.name,
             schedules=[Cron(crons(region)[flow.name], timezone=region.timezone)],
@@ -56,7 +56,7 @@ def deployments(name: str, region: Region) -> list[RunnerDeployment]:
         )
         for flow in (daily, train)
     ]
-    return cast("list[RunnerDeployment]", made)  # outside an event loop it is never a coroutine
+    return cast("list[RunnerDeployment]", deployed)  # outside an event loop it is never a coroutine
 
 
 def schedule(names: list[str], settings: Settings) -> int:

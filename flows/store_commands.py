@@ -36,14 +36,14 @@ def add_store_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     actions = store.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     def action(name: str, run: Callable[[argparse.Namespace], int], text: str) -> None:
-        made = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        made.set_defaults(run=run)
-        made.add_argument("region", metavar="REGION", help=REGION)
+        own = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        own.set_defaults(run=run)
+        own.add_argument("region", metavar="REGION", help=REGION)
         if name == "restore":
-            made.add_argument("snapshot", metavar="SNAPSHOT", help="its id, as check lists it")
+            own.add_argument("snapshot", metavar="SNAPSHOT", help="its id, as check lists it")
         if name == "compact":
             text = "forget older snapshots too, but for those that reports name"
-            made.add_argument("--before", type=day, metavar="DATE", help=text)
+            own.add_argument("--before", type=day, metavar="DATE", help=text)
 
     action("check", _check, "read everything in the store and say what is not whole")
     action("repair", _repair, "make the store whole again by what is whole in it")

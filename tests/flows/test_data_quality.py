@@ -57,7 +57,8 @@ def test_what_was_found_is_told_by_rule_and_place_and_changes_what_is_published(
     (remark,) = newest_withheld(store, observations, date(1993, 1, 1), store.snapshot())
     assert text(remark).startswith("The newest days of air_temperature_max are withheld at b;")
     assert newest_withheld(store, observations, date(1993, 3, 1), store.snapshot()) == ()
-    write_page(store, observations, date(1993, 1, 1), store.snapshot())
+    summary = checked_record(store, observations, store.snapshot())
+    write_page(store, by_rule(store), summary, date(1993, 1, 1))
     pages = {path.name: path.read_text() for path in (home.published / "data-docs").glob("*.html")}
     assert set(pages) == {"testland.html", "testland.fr.html", "testland.ar.html"}
     assert "A sensor that is stuck" in pages["testland.html"]
