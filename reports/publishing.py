@@ -38,6 +38,7 @@ from reports.storage.archive import (
 )
 from reports.storage.atomic import publish_folder
 from reports.storage.print_pages import save_print_page
+from reports.storage.retraction import forecast_digest
 from reports.view.outlines import Outline, outlines
 from reports.view.standing import still_claimed
 
@@ -134,11 +135,8 @@ def _write(edition: _Edition, aside: Path) -> list[str]:
     """Write all files into a folder aside; returns sentences on what was left out."""
     inputs, folder = edition.inputs, edition.folder
     shapes = outlines(inputs.region)
-    write_csv(inputs.table, aside / CSV)
-    again = (
-        edition.sent_before is not None
-        and (folder / CSV).read_bytes() == (aside / CSV).read_bytes()
-    )
+    write_csv(inputs.table, aside / CSV, inputs.english_names, edition.label)
+    again = edition.sent_before is not None and forecast_digest(folder) == forecast_digest(aside)
     sent = _sent(edition, again)
     if len(inputs.scores):
         write_scores(inputs.scores, aside / SCORES)
@@ -166,9 +164,14 @@ def _provenance(edition: _Edition) -> dict[str, Any]:
     return {
         **edition.inputs.provenance,
         "sender": edition.inputs.region.sender,
+        "languages": list(edition.pages),
+        "timezone": edition.inputs.region.timezone,
         "titles": {tag: page.title for tag, page in edition.pages.items()},
         "valid_until": english.valid_until.isoformat(),
         "headlines": [asdict(head) for head in english.headlines],
+        "headlines_in": {
+            tag: [asdict(head) for head in page.headlines] for tag, page in edition.pages.items()
+        },
     }
 
 

@@ -5,6 +5,7 @@ The forecast as a table and where it comes from. Every number equals the Dataset
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ COLUMNS = (
     "region", "location", "hazard", "level", "issued", "valid", "lead_days", "window_days",
     "probability", "normal_probability", "verdict", "colour", "data_until", "model_version",
 )  # fmt: skip
+BESIDE = ("location_name", "label", "notice")
+"""The last columns of forecast.csv, which people read and programs need not: the location's name,
+EXERCISE or HINDCAST, and what was said of the report after it came out."""
 ORDER = ["location", "hazard", "level", "lead_days", "window_days"]
 DATES = ["issued", "valid", "data_until"]
 DIMS = ("cell", "level", "init_time", "location")
@@ -66,13 +70,16 @@ def _flat(forecast: xr.Dataset, name: str, shape: tuple[int, ...]) -> np.ndarray
     return np.broadcast_to(wide, shape).ravel()
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a forecast table.
+def write_csv(
+    table: pd.DataFrame, path: Path, names: Mapping[str, str] | None = None, label: str = ""
+) -> None:
+    """Write a forecast table, with the columns that people read after it.
 
     4 decimals, ISO dates, an empty field for what is missing, LF line ends, UTF-8; names that a
-    spreadsheet would take for formulas are marked.
+    spreadsheet would take for formulas are marked. ``names``: by location id.
     """
-    marked(table).to_csv(
+    called = table["location"].map(lambda location: (names or {}).get(location, location))
+    marked(table.assign(location_name=called, label=label, notice="")).to_csv(
         path,
         index=False,
         float_format="%.4f",
@@ -85,10 +92,12 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 def read_forecast_csv(path: Path) -> pd.DataFrame:
     """Read what ``write_csv`` wrote: the same columns, types and values as ``forecast_table``.
 
+    What people read beside them is left out; files from before 0.3 have none.
+
     Raises FileNotFoundError, and ValueError for a file that is not a forecast table.
     """
     numbers = dict.fromkeys(("probability", "normal_probability"), float)
-    types = dict.fromkeys(COLUMNS, str) | numbers
+    types = dict.fromkeys((*COLUMNS, *BESIDE), str) | numbers
     table = pd.read_csv(
         path,
         dtype=types,
@@ -96,9 +105,10 @@ def read_forecast_csv(path: Path) -> pd.DataFrame:
         na_values={name: [""] for name in numbers},
         encoding="utf-8",
     )
-    if tuple(table.columns) != COLUMNS:
-        wrong = f"found columns {list(table.columns)}, expected {list(COLUMNS)}"
+    if tuple(table.columns) not in (COLUMNS, (*COLUMNS, *BESIDE)):
+        wrong = f"found columns {list(table.columns)}, expected {[*COLUMNS, *BESIDE]}"
         raise ValueError(f"{path}: {wrong}; make it again with climate-risk forecast.")
+    table = table[list(COLUMNS)]
     for name in set(COLUMNS) - set(numbers):
         table[name] = table[name].map(unmark)
     for name in ("level", "lead_days", "window_days"):

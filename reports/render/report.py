@@ -77,6 +77,12 @@ class ReportInputs:
         return dict(zip(self.location_ids, map(str, self.forecast["name"].values), strict=True))
 
     @property
+    def english_names(self) -> dict[str, str]:
+        """The name of each location in English, see ``named_locations``."""
+        named = named_locations(self.names or dict.fromkeys(self.location_ids, ""), self.region)
+        return {location_id: location.name for location_id, location in named.items()}
+
+    @property
     def location_ids(self) -> list[str]:
         """Ids of the forecast's locations."""
         return [str(location) for location in self.forecast["location"].values]

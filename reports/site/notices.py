@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from configs import Region, RiskError, Settings
+from reports.exports.stamp import stamp
 from reports.render.html import render_template
 from reports.storage.archive import ALERTS, OURS, PROVENANCE
 from reports.storage.atomic import publish_folder, write_whole
@@ -171,7 +172,7 @@ def apply_notices(
 ) -> Path:
     """Show what is said of a published report, all at once for its readers.
 
-    In pages, PDFs, alerts and retraction.json.
+    In pages, PDFs, alerts, tables and retraction.json.
 
     PDFs that this machine cannot make again are taken away, since they would still say what is no
     longer so.
@@ -189,15 +190,17 @@ def apply_notices(
 def add_notices(
     folder: Path, region: Region, issued: date, settings: Settings, cancel: Cancel | None = None
 ) -> list[Path]:
-    """Put the notices into the pages of a folder that is being made.
+    """Put the notices into the pages and files of a folder that is being made.
 
     Writes retraction.json and cancelled alerts beside them. Returns the pages that changed. The
     same state gives the same bytes, however often it is done.
     """
     known, digest = retractions(_state_path(region, issued, settings)), forecast_digest(folder)
+    standing = standing_retraction(known, digest)
+    stamp(folder, standing, read_note(region, issued, settings))
     if known:
         (folder / RETRACTION).write_text(_state_text(known), encoding="utf-8", newline="\n")
-    if (standing := standing_retraction(known, digest)) and (folder / ALERTS).is_dir():
+    if standing and (folder / ALERTS).is_dir():
         for name, text in (cancel or _cancel_alerts())(
             folder, standing.reason, standing.moment
         ).items():
@@ -241,7 +244,7 @@ def render_notices(
 ) -> str:
     """The block of notices as HTML in a language, empty where nothing is said.
 
-    ``forecast``: SHA-256 of the report's forecast.csv.
+    ``forecast``: the digest of the report's forecast, see ``forecast_digest``.
     """
     known = retractions(_state_path(region, issued, settings))
     standing, note = standing_retraction(known, forecast), read_note(region, issued, settings)

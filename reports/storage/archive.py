@@ -63,6 +63,11 @@ class ArchivedReport:
         return datetime.fromisoformat(str(stamp)) if stamp else None
 
     @property
+    def timezone(self) -> str:
+        """The region's time zone, which tells how its country writes dates."""
+        return str(self.provenance.get("timezone") or "UTC")
+
+    @property
     def label(self) -> str:
         """EXERCISE where it is one, else empty."""
         return "EXERCISE" if self.provenance.get("exercise") else ""
@@ -72,10 +77,16 @@ class ArchivedReport:
         """The report's headlines, one a hazard."""
         return tuple(self.provenance.get("headlines") or ())
 
+    def headlines_in(self, tag: str) -> tuple[dict[str, Any], ...]:
+        """The report's headlines in a language; the English ones where it has none in it."""
+        told = (self.provenance.get("headlines_in") or {}).get(tag)
+        return self.headlines if told is None else tuple(told)
+
     @cached_property
     def languages(self) -> tuple[Language, ...]:
-        """The languages it can be read in, English first."""
-        return tuple(language_of(tag) for tag in TAGS if (self.folder / html_name(tag)).is_file())
+        """The languages it can be read in, the region's first language first."""
+        order = dict.fromkeys((*(self.provenance.get("languages") or ()), *TAGS))
+        return tuple(language_of(tag) for tag in order if (self.folder / html_name(tag)).is_file())
 
     @property
     def first(self) -> str:
@@ -102,8 +113,17 @@ class ArchivedReport:
     @property
     def files(self) -> tuple[str, ...]:
         """Its files for other programs, alerts last, seen from its folder."""
-        alerts = sorted(f"alerts/{path.name}" for path in (self.folder / "alerts").glob("*.xml"))
-        return (*(name for name in FILES if (self.folder / name).is_file()), *alerts)
+        return (*(name for name in FILES if (self.folder / name).is_file()), *self.alerts)
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """Its CAP messages, seen from its folder."""
+        return tuple(sorted(f"alerts/{path.name}" for path in (self.folder / ALERTS).glob("*.xml")))
+
+    @property
+    def note(self) -> str:
+        """The duty officer's note, empty where there is none."""
+        return str(self.provenance.get("note") or "")
 
     @cached_property
     def retraction(self) -> Retraction | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 RETRACTION = "retraction.json"
@@ -16,8 +18,8 @@ RETRACTION = "retraction.json"
 class Retraction:
     """Why and when (UTC) a report was retracted.
 
-    ``forecast``: the SHA-256 of its forecast.csv, since another forecast is another report; empty
-    where the file does not tell.
+    ``forecast``: which one, see ``forecast_digest``, since another forecast is another report;
+    empty where the file does not tell.
     """
 
     reason: str
@@ -46,15 +48,30 @@ def retraction_of(folder: Path) -> Retraction | None:
 
     None where there is none, or another forecast took its place.
     """
-    return standing_retraction(retractions(folder / RETRACTION), forecast_digest(folder))
+    known = retractions(folder / RETRACTION)
+    return standing_retraction(known, forecast_digest(folder)) if known else None
 
 
 def standing_retraction(known: Sequence[Retraction], forecast: str) -> Retraction | None:
-    """The newest retraction of a forecast, which is named by its SHA-256."""
+    """The newest retraction of a forecast, which is named by its digest."""
     return next((one for one in known if one.forecast in ("", forecast)), None)
 
 
 def forecast_digest(folder: Path) -> str:
-    """The SHA-256 of a folder's forecast.csv; empty where there is none."""
+    """The SHA-256 of a folder's forecast.csv; empty where there is none.
+
+    Without what its last column ``notice`` says, so that a note or a retraction changes it not.
+    """
     path = folder / "forecast.csv"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        if header[-1:] != ["notice"]:
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        text = StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
+            [header, *([*row[:-1], ""] for row in rows)]
+        )
+    return hashlib.sha256(text.getvalue().encode()).hexdigest()

@@ -313,9 +313,14 @@ def region_colour(cells: Sequence[RiskCell]) -> str:
     Below yellow it is green only where every location is; one the calendar knows as much about
     makes it grey.
     """
-    colours = {cell.colour for cell in cells if cell.colour}
-    worst = max(colours, key=rank, default="")
-    return worst if rank(worst) > 0 else "grey" if "grey" in colours else worst
+    return overall_colour(cell.colour for cell in cells)
+
+
+def overall_colour(colours: Iterable[str]) -> str:
+    """The one colour of several: the highest from yellow on, else grey where any is grey."""
+    given = {colour for colour in colours if colour}
+    worst = max(given, key=rank, default="")
+    return worst if rank(worst) > 0 else "grey" if "grey" in given else worst
 
 
 def _overall(slots: Sequence[Slot], colours: Sequence[str]) -> str:

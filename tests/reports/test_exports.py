@@ -9,10 +9,18 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite
 
 from configs import Location, Region, load_region
-from reports.exports.geojson import write_geojson
+from reports.exports.geojson import FILL, write_geojson
 from reports.exports.netcdf import write_netcdf
 from reports.exports.provenance import write_provenance
-from reports.exports.table import COLUMNS, ORDER, forecast_table, read_forecast_csv, write_csv
+from reports.exports.table import (
+    BESIDE,
+    COLUMNS,
+    ORDER,
+    forecast_table,
+    read_forecast_csv,
+    write_csv,
+)
+from reports.view.outlook import overall_colour
 
 
 def test_table_has_the_declared_columns_and_order(made):
@@ -55,7 +63,8 @@ def test_csv_is_plain(made, tmp_path: Path):
     raw = (tmp_path / "day" / "forecast.csv").read_bytes()
     assert b"\r" not in raw and raw.endswith(b"\n") and not raw.startswith(b"\xef")
     lines = raw.decode().splitlines()
-    assert lines[0] == ",".join(COLUMNS)
+    assert lines[0] == ",".join((*COLUMNS, *BESIDE))
+    assert {",".join(line.split(",")[-3:]) for line in lines[1:]} == {"Berkane,,", "Saïdia,,"}
     heat = next(line for line in lines if ",heat," in line).split(",")
     assert heat[4] == "2003-06-12" and heat[8] == heat[9] == ""
     flood = next(line for line in lines if ",flash_flood," in line).split(",")
@@ -165,10 +174,11 @@ def test_signs_that_no_file_can_hold_are_left_out_of_names(made, tmp_path: Path)
     write_geojson(forecast_table(one.forecast), one.region, tmp_path / "forecast.geojson")
     with xr.open_dataset(tmp_path / "forecast.nc", engine="h5netcdf") as found:
         assert list(found["name"].values) == ["ab", "half ", "good"]
-    assert [
-        feature["properties"]["names"]["en"]
+    called = {
+        feature["properties"]["name"]
         for feature in _geojson(tmp_path / "forecast.geojson")["features"]
-    ][1] == "half "
+    }
+    assert called == {"ab", "half ", "good"}
 
 
 def _geojson(path: Path) -> dict:
@@ -192,18 +202,52 @@ def test_geojson_has_the_numbers_of_the_csv(made, tmp_path: Path):
     )
     assert found["note"] == "Indicative, not an official vigilance."
     rows = [
-        {"region": "made-up", "location": one["id"], **row}
-        for f in found["features"]
-        for one in [f["properties"]]
-        for row in one["forecast"]
+        {
+            "region": "made-up",
+            "level": level,
+            **{name: one[name] for name in COLUMNS if name in one},
+            **{name: one[f"{name}_{level}"] for name in BY_LEVEL},
+        }
+        for one in (feature["properties"] for feature in found["features"])
+        for level in (1, 2, 3)
     ]
-    again = pd.DataFrame(rows)[list(COLUMNS)]
+    again = pd.DataFrame(rows)[list(COLUMNS)].sort_values(ORDER).reset_index(drop=True)
     for name in ("issued", "valid", "data_until"):
         again[name] = pd.to_datetime(again[name]).astype("datetime64[ns]")
     again = again.astype({"probability": float, "normal_probability": float})
     pd.testing.assert_frame_equal(
         again, read_forecast_csv(tmp_path / "forecast.csv"), check_dtype=False
     )
+
+
+BY_LEVEL = ("probability", "normal_probability", "verdict")
+
+
+def test_a_layer_for_each_day_has_a_feature_for_each_place(made, tmp_path: Path):
+    one = made(n_places=3, hazards=("heat", "flash_flood", "drought"))
+    table = forecast_table(one.forecast)
+    write_geojson(table, one.region, tmp_path / "forecast.geojson")
+    days = table[~((table["lead_days"] == 0) & (table["window_days"] > 1))]
+    layers = sorted((tmp_path / "layers").iterdir())
+    assert [path.stem for path in layers] == sorted({str(day.date()) for day in days["valid"]})
+    for path in layers:
+        layer = _geojson(path)
+        assert layer["day"] == path.stem
+        here = days[days["valid"] == path.stem]
+        assert [feature["id"] for feature in layer["features"]] == sorted(set(here["location"]))
+        for told in (feature["properties"] for feature in layer["features"]):
+            assert all(not isinstance(value, dict | list) for value in told.values())
+            rows = here[here["location"] == told["location"]]
+            assert told["colour"] == overall_colour(rows["colour"])
+            assert told["fill"] == FILL[told["colour"]]
+            for row in rows[(rows["level"] == 1) & rows["probability"].notna()].itertuples():
+                assert told[f"{row.hazard}_colour"] == row.colour
+                assert told[f"{row.hazard}_probability"] == row.probability
+
+
+def test_grey_is_not_below_yellow_in_a_layer():
+    assert overall_colour(["green", "grey", ""]) == "grey"
+    assert overall_colour(["green", "grey", "yellow"]) == "yellow"
 
 
 def test_geojson_draws_what_is_known_of_a_place(made, tmp_path: Path):
@@ -223,7 +267,10 @@ def test_geojson_draws_what_is_known_of_a_place(made, tmp_path: Path):
         names={"x": "Port", "berkane": "no"},
     )
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    features = {feature["id"]: feature for feature in _geojson(tmp_path / "a")["features"]}
+    features = {
+        feature["properties"]["location"]: feature
+        for feature in _geojson(tmp_path / "a")["features"]
+    }
     assert {name: (one["geometry"] or {}).get("type") for name, one in features.items()} == {
         "berkane": "Polygon", "chouihia": "MultiPolygon", "x": None
     }  # fmt: skip
@@ -233,8 +280,9 @@ def test_geojson_draws_what_is_known_of_a_place(made, tmp_path: Path):
             geometry.is_valid and shapely.get_parts(geometry)[0].exterior.is_ccw
         )  # RFC 7946, section 3.1.6
     assert (
-        features["x"]["properties"]["names"] == {"en": "Port"}
-        and features["berkane"]["properties"]["names"]["ar"] == "بركان"
+        features["x"]["properties"]["name"] == "Port"
+        and features["berkane"]["properties"]["name"] != "no"
+        and features["berkane"]["properties"]["name_ar"] == "بركان"
     )
     point = Region(
         name="x",
@@ -254,10 +302,11 @@ def test_hostile_names_stay_text_in_geojson(made, tmp_path: Path):
     names = ["<script>alert(1)</script>", "\"'\\ \u2028", "\u202eright", "long " * 40]
     one = made(n_places=4, names=names)
     write_geojson(forecast_table(one.forecast), one.region, tmp_path / "forecast.geojson")
-    assert [
-        feature["properties"]["names"]["en"]
+    called = {
+        feature["properties"]["name"]
         for feature in _geojson(tmp_path / "forecast.geojson")["features"]
-    ] == names
+    }
+    assert called == set(names)
 
 
 def test_the_order_of_coordinates_changes_no_byte_of_the_netcdf(made, tmp_path: Path):

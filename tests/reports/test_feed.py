@@ -8,6 +8,7 @@ import pytest
 
 from reports.site.feed import ATOM, MAX_ENTRIES, feed
 from reports.storage.archive import published
+from reports.text.language import language_of, without_isolates
 
 REQUIRED = ("id", "title", "updated")
 
@@ -27,12 +28,13 @@ def write(home, region: str, day: str, pages=("en",), **provenance) -> Path:
     return folder
 
 
-def read(home, region: str = "") -> ElementTree.Element:
+def read(home, region: str = "", tag: str = "en") -> ElementTree.Element:
     """The feed, checked for what RFC 4287 requires of every feed and entry."""
     found = published(home)
     text = feed(
         found[region] if region else [report for reports in found.values() for report in reports],
         region,
+        language_of(tag),
     )
     root = ElementTree.fromstring(text)  # noqa: S314 (our own text)
     assert root.tag == f"{{{ATOM}}}feed"
@@ -124,7 +126,9 @@ def test_a_retraction_is_news(home):
     root = read(home, "a")
     entry = entries(root)[1]
     assert said(entry, "title") == "EXERCISE: RETRACTED: A, Thursday 12 June 2003"
-    assert said(entry, "summary").startswith("Retracted: a <sensor> failed Heat:")
+    assert said(entry, "summary").startswith(
+        "Retracted on Saturday 14 June 2003: a <sensor> failed Heat:"
+    )
     assert said(entry, "updated") == said(root, "updated") == "2003-06-14T10:00:00Z"
     assert said(entry, "id") == "tag:climate-risk.invalid,2003:a/2003-06-12"
 
@@ -134,8 +138,46 @@ def test_a_retraction_is_news(home):
 )
 def test_hostile_titles_are_text(home, title):
     write(home, "a", "2003-06-12", title=title)
-    assert said(entries(read(home))[0], "title") == f"{title}, Thursday 12 June 2003"
+    told = without_isolates(said(entries(read(home))[0], "title"))
+    assert told == f"{title}, Thursday 12 June 2003"
 
 
 def test_no_report_is_a_valid_feed_too(home):
     assert entries(read(home)) == []
+
+
+def test_a_feed_in_each_language_links_its_page_first_and_the_alerts(home):
+    french = {"title": "Chaleur", "sentence": "Orange à A.", "action": "Ouvrez les écoles."}
+    folder = write(
+        home,
+        "a",
+        "2003-06-12",
+        ("en", "fr"),
+        titles={"fr": "Berkane"},
+        languages=["fr", "en"],
+        headlines_in={"fr": [french]},
+        note="Oued visité\nà midi.",
+    )
+    (folder / "alerts").mkdir()
+    (folder / "alerts" / "heat-orange.xml").write_text("<alert/>")
+    root = read(home, "a", "fr")
+    entry = entries(root)[0]
+    assert root.attrib["{http://www.w3.org/XML/1998/namespace}lang"] == "fr"
+    assert said(entry, "title") == "Berkane, jeudi 12 juin 2003"
+    assert said(entry, "id").endswith("/fr") and said(root, "id").endswith("/fr")
+    assert [
+        (link.attrib["rel"], link.attrib["type"], link.attrib["href"])
+        for link in entry.findall(f"{{{ATOM}}}link")
+    ] == [
+        ("alternate", "text/html", "2003-06-12/report.fr.html"),
+        ("alternate", "text/html", "2003-06-12/report.en.html"),
+        ("related", "application/cap+xml", "2003-06-12/alerts/heat-orange.xml"),
+    ]
+    told = said(entry, "summary").replace("\xa0", " ").replace("\u202f", " ")
+    assert "Oued visité à midi. Chaleur : Orange à A. À faire : Ouvrez les écoles." in told
+
+
+def test_a_note_is_told_in_english_too_before_the_headlines(home):
+    write(home, "a", "2003-06-12", note="Wadi checked.")
+    told = said(entries(read(home))[0], "summary")
+    assert told.startswith("Note of the duty officer: Wadi checked. Heat: Orange")

@@ -30,6 +30,7 @@ TAGS = ("en", "fr", "ar")
 KEY = ["location", "hazard", "level", "lead_days", "window_days"]
 NUMBERS = ["probability", "normal_probability"]
 TEXTS = ["verdict", "colour", "model_version"]
+BY_LEVEL = [*NUMBERS, "verdict"]
 DAYS = ["issued", "valid", "data_until"]
 
 
@@ -68,11 +69,12 @@ def of_netcdf(path: Path) -> pd.DataFrame:
 
 def of_geojson(path: Path) -> pd.DataFrame:
     features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    cells = [feature["properties"] for feature in features]
     found = pd.DataFrame(
         [
-            {"location": one["properties"]["id"], **row}
-            for one in features
-            for row in one["properties"]["forecast"]
+            {**cell, "level": level} | {name: cell[f"{name}_{level}"] for name in BY_LEVEL}
+            for cell in cells
+            for level in (1, 2, 3)
         ]
     )
     return found.assign(**{name: pd.to_datetime(found[name]) for name in DAYS})

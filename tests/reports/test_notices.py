@@ -8,11 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+import xarray as xr
 from pypdf import PdfReader
 
 import reports
 from configs import RiskError, Settings
+from reports.exports.table import forecast_table, read_forecast_csv
 from reports.render.pdf import PdfUnavailable, pdf_of
 from reports.site import feed, notices
 from reports.storage import archive, retraction
@@ -52,6 +55,12 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+def tables(folder: Path) -> set[str]:
+    """The files for programs, which say what was said of the report too."""
+    layers = {f"layers/{path.name}" for path in (folder / "layers").iterdir()}
+    return layers | {"forecast.csv", "forecast.geojson", "forecast.nc", "provenance.json"}
+
+
 def page(folder: Path) -> str:
     return (folder / "report.en.html").read_text(encoding="utf-8")
 
@@ -70,7 +79,7 @@ def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> N
     notices.retract(one.region, DAY, "  The rain gauge\n was blocked ", home, AT)
     after = files(folder)
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"report.en.html"}
+    assert changed == {"report.en.html"} | tables(folder)
     assert {name for name in set(after) - set(before) if not name.endswith("-cancel.xml")} == {
         "retraction.json"
     }
@@ -169,7 +178,7 @@ def test_alerts_of_a_retracted_report_are_cancelled_beside_them(out, home: Setti
 
 def test_a_note_stands_beside_the_model_and_goes_again(out, home: Settings) -> None:
     one, folder = out
-    numbers, before = (folder / "forecast.csv").read_bytes(), page(folder)
+    numbers, before = read_forecast_csv(folder / "forecast.csv"), page(folder)
     path = notices.write_note(one.region, DAY, f"Wadi checked at noon.\r\n{NASTY}\n", home)
     assert path == home.data / "notes" / one.region.name / "2003-06-12.txt"
     notices.apply_notices(folder, one.region, home)
@@ -179,7 +188,7 @@ def test_a_note_stands_beside_the_model_and_goes_again(out, home: Settings) -> N
         html.count("<script") == 1
         and "&lt;script&gt;alert(1)&lt;/script&gt; &#34;quoted&#34; &amp;" in html
     )
-    assert (folder / "forecast.csv").read_bytes() == numbers
+    pd.testing.assert_frame_equal(read_forecast_csv(folder / "forecast.csv"), numbers)
     notices.write_note(one.region, DAY, " ", home)
     notices.apply_notices(folder, one.region, home)
     assert not path.exists()
@@ -267,7 +276,7 @@ def test_every_page_and_its_paper_say_why(spoken, home: Settings) -> None:
     after = files(folder)
     assert set(before) <= set(after), "nothing disappears"
     pages = {f"report.{tag}.{end}" for tag in ("en", "fr", "ar") for end in ("html", "pdf")}
-    assert {name for name in before if after[name] != before[name]} == pages
+    assert {name for name in before if after[name] != before[name]} == pages | tables(folder)
     said = {
         "en": "Retracted on 12 June 2003:",
         "fr": "Retiré le 12 juin 2003 :",
@@ -323,14 +332,41 @@ def test_other_numbers_correct_the_report_and_its_alerts(out, home: Settings) ->
     assert files(folder) == corrected, "the same numbers again are no further correction"
 
 
-def test_a_note_changes_nothing_but_pages(out, home: Settings) -> None:
+def test_a_note_reaches_every_file_and_is_taken_out_again(out, home: Settings) -> None:
     one, folder = out
-    before = files(folder)
-    notices.write_note(one.region, DAY, "Wadi checked.", home)
+    before, digest = files(folder), retraction.forecast_digest(folder)
+    notices.write_note(one.region, DAY, "=Wadi checked,\nat noon.", home)
     notices.apply_notices(folder, one.region, home)
-    assert {name for name, raw in files(folder).items() if before.get(name) != raw} == {
-        "report.en.html"
-    }
+    changed = {name for name, raw in files(folder).items() if before.get(name) != raw}
+    assert changed == {"report.en.html"} | tables(folder)
+    assert retraction.forecast_digest(folder) == digest
+    told = "NOTE of the duty officer: =Wadi checked, at noon."
+    assert set(pd.read_csv(folder / "forecast.csv")["notice"]) == {told}
+    for path in (folder / "forecast.geojson", *(folder / "layers").iterdir()):
+        collection = json.loads(path.read_text(encoding="utf-8"))
+        said = {feature["properties"]["notice"] for feature in collection["features"]}
+        assert said | {collection["notice"]} == {told}
+    with xr.open_dataset(folder / "forecast.nc", engine="h5netcdf") as data:
+        assert data.attrs["notice"] == told
+    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["note"] == "=Wadi checked,\nat noon."
+    notices.write_note(one.region, DAY, "", home)
+    notices.apply_notices(folder, one.region, home)
+    assert {name for name, raw in files(folder).items() if before[name] != raw} == set()
+
+
+def test_a_retraction_reaches_every_file_beside_the_same_numbers(out, home: Settings) -> None:
+    one, folder = out
+    numbers = read_forecast_csv(folder / "forecast.csv")
+    notices.retract(one.region, DAY, "the gauge was blocked", home, AT)
+    told = "RETRACTED on 2003-06-12: the gauge was blocked. Do not act on this report."
+    assert set(pd.read_csv(folder / "forecast.csv")["notice"]) == {told}
+    pd.testing.assert_frame_equal(read_forecast_csv(folder / "forecast.csv"), numbers)
+    with xr.open_dataset(folder / "forecast.nc", engine="h5netcdf") as data:
+        assert data.attrs["notice"] == told
+        pd.testing.assert_frame_equal(forecast_table(data.load()), numbers)
+    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["retraction"]["reason"] == "the gauge was blocked"
 
 
 def test_paper_that_cannot_be_made_again_does_not_stay(

@@ -1,0 +1,84 @@
+"""What was said of a report after it came out, put into its files for other programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from configs.csv_cells import mark
+from reports.exports.geojson import LAYERS, with_notice
+from reports.exports.netcdf import write_netcdf
+from reports.exports.provenance import write_provenance
+from reports.exports.table import BESIDE
+from reports.storage.archive import CSV, GEOJSON, NETCDF, PROVENANCE
+from reports.storage.retraction import Retraction
+
+
+def stamp(folder: Path, retraction: Retraction | None, note: str) -> None:
+    """Put a retraction and the duty officer's note into the files of a report's folder.
+
+    They stand in the column ``notice`` of forecast.csv, in ``notice`` of each GeoJSON collection
+    and Feature, in the global attribute ``notice`` of forecast.nc, and as ``retraction`` and
+    ``note`` in provenance.json. Without both they are taken out again. The same state gives the
+    same bytes; files of before these columns, and files that are not there, are left alone.
+    """
+    notice = notice_of(retraction, note)
+    _stamp_csv(folder / CSV, notice)
+    for path in (folder / GEOJSON, *sorted((folder / LAYERS).glob("*.geojson"))):
+        if path.is_file():
+            _rewrite(path, with_notice(path.read_text(encoding="utf-8"), notice))
+    _stamp_netcdf(folder / NETCDF, notice)
+    _stamp_provenance(folder / PROVENANCE, retraction, note)
+
+
+def notice_of(retraction: Retraction | None, note: str) -> str:
+    """Both in one line of English, empty where nothing is said."""
+    parts = []
+    if retraction:
+        reason = retraction.reason if retraction.reason[-1:] in ".!?" else f"{retraction.reason}."
+        day = retraction.moment.date()
+        parts.append(f"RETRACTED on {day}: {reason} Do not act on this report.")
+    if note:
+        parts.append(f"NOTE of the duty officer: {' '.join(note.split())}")
+    return " ".join(parts)
+
+
+def _rewrite(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _stamp_csv(path: Path, notice: str) -> None:
+    if not path.is_file():
+        return
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    if BESIDE[-1] in table:
+        stamped = table.assign(**{BESIDE[-1]: mark(notice)})
+        stamped.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _stamp_netcdf(path: Path, notice: str) -> None:
+    if not path.is_file():
+        return
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        if str(data.attrs.get("notice", "")) == notice:
+            return
+        forecast = data.load().drop_encoding()
+    if notice:
+        forecast.attrs["notice"] = notice
+    else:
+        del forecast.attrs["notice"]
+    write_netcdf(forecast, path)
+
+
+def _stamp_provenance(path: Path, retraction: Retraction | None, note: str) -> None:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    said: dict[str, Any] = {"retraction": asdict(retraction)} if retraction else {}
+    said |= {"note": note} if note else {}
+    plain = {name: value for name, value in told.items() if name not in ("retraction", "note")}
+    if plain | said != told:
+        write_provenance(plain | said, path)
