@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from configs import RiskError, Settings
 from configs.disk import disk_refusal
 from flows import make_prefect_home
+from flows.ledger_commands import add_ledger_commands
 from flows.store_commands import add_store_commands, day
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def parser() -> argparse.ArgumentParser:
         command("check", _check, "test a region's file, inbox and sources; runs and stores nothing")
     )
     add_store_commands(commands.add_parser)
+    add_ledger_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command(
         "schedule",

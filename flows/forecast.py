@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -49,6 +49,7 @@ from models.verification.contingency import contingency_table
 from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
+from reports.storage.ledger import head_before
 from sources import is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
@@ -96,6 +97,12 @@ class Issue:
     def official(self) -> bool:
         """Whether it is the region's forecast of its day, to stand in the index and in MLflow."""
         return self.folder == self.settings.published / self.region.name / self.issued.isoformat()
+
+    @property
+    def late(self) -> bool:
+        """Whether it is issued after its day is over, by the calendar of its region."""
+        today_there = datetime.now(self.region.zone).date()
+        return self.official and self.region.clock != "record" and self.issued < today_there
 
     @property
     def before(self) -> Path | None:
@@ -174,6 +181,7 @@ def publish(
         before,
         settings,
         past,
+        late=issue.late,
     )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
@@ -237,6 +245,7 @@ def provenance_of(
         "issued": issue.issued.isoformat(),
         "data_until": newest_day(issue.observations).isoformat(),
         "snapshot": issue.snapshot,
+        "ledger": head_before(issue.settings.published / issue.region.name, issue.issued),
         "code_version": code_version(),
         "models": {
             name: describe_model(one.model, one.version)

@@ -54,9 +54,12 @@ def as_prefect_state(outcome: Outcome) -> Outcome:
 def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     """Holds the region's lock, so that two runs of one region never interleave; waits for its turn.
 
-    The kernel frees the lock when its process ends, however it ends. Raises RiskError where the
+    The kernel frees the lock when its process ends, however it ends. Reports that a run before
+    published without coming to write their line in the ledger get it. Raises RiskError where the
     region's store is that of another region file.
     """
+    from reports.storage.ledger import recover
+
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{region.name}.lock")
@@ -67,6 +70,7 @@ def region_lock(region: Region, settings: Settings) -> Iterator[None]:
             held = lock.acquire()
     with held:
         claim_store(region, settings)
+        recover(settings.published / region.name)
         yield
 
 

@@ -37,6 +37,7 @@ from reports.storage.archive import (
     pdf_name,
 )
 from reports.storage.atomic import publish_folder
+from reports.storage.ledger import publish_recorded
 from reports.storage.print_pages import save_print_page
 from reports.storage.retraction import forecast_digest
 from reports.view.outlines import Outline, outlines
@@ -85,6 +86,7 @@ def publish(
     settings: Settings | None = None,
     record: Mapping[str, pd.DataFrame] | None = None,
     now: datetime | None = None,
+    late: bool = False,
 ) -> Publication:
     """Write a report into ``folder``, all of it at once.
 
@@ -127,7 +129,10 @@ def publish(
     def write(aside: Path) -> None:
         left_out.extend(_write(edition, aside))
 
-    whole = publish_folder(folder, write, PROVENANCE, OURS)
+    if settings is None:
+        whole = publish_folder(folder, write, PROVENANCE, OURS)
+    else:
+        whole = publish_recorded(folder, write, OURS, late, lambda: now or datetime.now(UTC))
     return Publication(whole, tuple(dict.fromkeys(left_out)))
 
 

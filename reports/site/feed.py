@@ -28,9 +28,10 @@ def feed(reports: Sequence[ArchivedReport], region: str = "", language: Language
     """The newest reports as Atom, in a language.
 
     Of one region for the feed in its folder, of all for the one beside their folders. Each entry
-    links its report in every language, that of the feed first, and its alerts (CAP 1.2). Links are
-    relative, since where the files are served is not known here; ids are tag URIs and never change.
-    An entry is as old as its report, or as its retraction. The same reports give the same text.
+    links its report in every language, that of the feed first, and its alerts (CAP 1.2); its
+    category is the head of the ledger before it. Links are relative, since where the files are
+    served is not known here; ids are tag URIs and never change. An entry is as old as its report,
+    or as its retraction. The same reports give the same text.
     """
     newest = sorted(reports, key=lambda report: (report.day, report.region), reverse=True)[
         :MAX_ENTRIES
@@ -75,6 +76,8 @@ def _entry(
         add(entry, "link", rel="alternate", type="text/html", **page)
     for name in report.alerts:
         add(entry, "link", rel="related", type="application/cap+xml", href=folder + name)
+    if report.ledger:
+        add(entry, "category", scheme=f"tag:{NOBODY},{_SINCE}:ledger", term=report.ledger)
     add(entry, "summary", _summary(report, language))
 
 

@@ -14,7 +14,7 @@ import shutil
 import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from configs import Region, RiskError, Settings
 from reports.exports.stamp import stamp
 from reports.render.html import render_template
 from reports.storage.archive import ALERTS, OURS, PROVENANCE
-from reports.storage.atomic import publish_folder, write_whole
+from reports.storage.atomic import write_whole
+from reports.storage.ledger import publish_recorded
 from reports.storage.print_pages import print_page
 from reports.storage.retraction import (
     RETRACTION,
@@ -184,7 +185,7 @@ def apply_notices(
         for page in add_notices(aside, region, issued, settings, cancel):
             _make_pdf_again(page, region, issued, settings)
 
-    return publish_folder(folder, write, PROVENANCE, OURS)
+    return publish_recorded(folder, write, OURS, False, lambda: datetime.now(UTC))
 
 
 def add_notices(

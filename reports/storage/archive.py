@@ -121,6 +121,11 @@ class ArchivedReport:
         return tuple(sorted(f"alerts/{path.name}" for path in (self.folder / ALERTS).glob("*.xml")))
 
     @property
+    def ledger(self) -> str:
+        """The hash of the ledger's newest line before it; empty where it tells none."""
+        return str(self.provenance.get("ledger") or "")
+
+    @property
     def note(self) -> str:
         """The duty officer's note, empty where there is none."""
         return str(self.provenance.get("note") or "")
