@@ -7,7 +7,6 @@ are read until the store has lists.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pyarrow as pa
 import zarr
 
 from configs.csv_cells import marked
+from configs.whole_files import write_whole
 from data_contracts.groups import CHECKED, Explained, root_of
 
 LISTS = "lists"
@@ -95,10 +95,7 @@ def show_lists(tables: Mapping[Path, pd.DataFrame]) -> None:
         text = content.encode("utf-8")
         if path.is_file() and path.read_bytes() == text:
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(text)
-        os.replace(partial, path)
+        write_whole(path, text)
 
 
 def delivered(cells: pd.DataFrame, table: pd.DataFrame) -> pd.Series:

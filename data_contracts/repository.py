@@ -7,7 +7,6 @@ then makes it the newest, so that a process killed at any moment leaves the newe
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import icechunk
 from filelock import FileLock
 
 from configs import RiskError
+from configs.whole_files import write_whole
 from data_contracts.refusals import NothingStored, damaged, explained, newer
 from data_contracts.seals import SEALS, broken_part, read_seal, write_seal
 
@@ -153,11 +153,8 @@ class Repository:
 
     def point_at(self, snapshot: str) -> None:
         """Makes a snapshot the newest, whatever is the newest now or is not."""
-        path = self.path / REF
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"snapshot": snapshot}, separators=(",", ":")), "ascii")
-        os.replace(partial, path)
+        body = json.dumps({"snapshot": snapshot}, separators=(",", ":"))
+        write_whole(self.path / REF, body)
 
     def seal(self, info: icechunk.SnapshotInfo) -> None:
         """Seals a snapshot as its files are now."""

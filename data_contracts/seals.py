@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from configs.whole_files import write_whole
 
 SEALS = "seals"
 SINGLE = ("snapshots", "transactions")
@@ -47,11 +48,7 @@ def write_seal(
     names = tuple(sorted(manifests))
     seal = Seal(snapshot, parent, written, message, names, _digests(store, snapshot, names))
     body = json.dumps(asdict(seal), sort_keys=True)
-    path = store / SEALS / snapshot
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(f"{body}\n{_sha(body.encode())}\n", encoding="ascii")
-    os.replace(partial, path)
+    write_whole(store / SEALS / snapshot, f"{body}\n{_sha(body.encode())}\n")
 
 
 def sealed_names(store: Path) -> set[str]:

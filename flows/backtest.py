@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import pandas as pd
 from prefect import flow
@@ -12,6 +10,7 @@ from prefect import flow
 from configs import RiskError, Settings
 from configs.csv_cells import marked
 from configs.remarks import as_remark
+from configs.whole_files import write_whole
 from data_contracts.store import Store
 from flows.check import open_region
 from flows.progress import stage
@@ -26,16 +25,7 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
 
     Numbers keep 6 significant digits; a missing one is an empty field.
     """
-    with NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, newline=""
-    ) as file:
-        try:
-            marked(scores).to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write_whole(path, marked(scores).to_csv(index=False, lineterminator="\n", float_format="%.6g"))
 
 
 def stages_path(path: Path) -> Path:

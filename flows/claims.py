@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from configs import Region, RiskError, Settings
+from configs.whole_files import write_whole
 
 
 def claim_store(region: Region, settings: Settings) -> None:
@@ -16,12 +17,9 @@ def claim_store(region: Region, settings: Settings) -> None:
     if problems := store_problems(region, settings):
         raise RiskError(problems[0])
     path = _note(region, settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
     line = os.path.relpath(region.path, settings.home)
     if not path.is_file() or path.read_text(encoding="utf-8") != line:
-        aside = path.with_suffix(".new")
-        aside.write_text(line, encoding="utf-8")
-        os.replace(aside, path)
+        write_whole(path, line)
 
 
 def store_problems(region: Region, settings: Settings) -> list[str]:

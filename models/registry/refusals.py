@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from configs import RiskError
+from configs.disk import FULL, REFUSALS, Refusal
 
 
 class RegistryError(RiskError):
@@ -30,27 +30,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Refusal(NamedTuple):
-    """What a code of SQLite or of the operating system means, and what cures it."""
-
-    state: str
-    cure: str
-
-
-_LOCKED = _Refusal(
+_LOCKED = Refusal(
     "it locked by another process",
     "wait until that process is done, or stop it, then run this again",
 )
-_READ_ONLY = _Refusal(
+_READ_ONLY = Refusal(
     "that it may not be written to",
     "give this user the right to write the file and its folder, or mount their disk for writing",
 )
-_FULL = _Refusal("its disk full", "make room there, then run this again")
-_UNOPENED = _Refusal(
+_UNOPENED = Refusal(
     "that it cannot be opened",
     "look that it is a file in a folder, both of which this user may read and write",
 )
-_CORRUPT = _Refusal(
+_CORRUPT = Refusal(
     "a file SQLite cannot read", "restore it from a copy, or move it away and train anew"
 )
 _SQLITE_REFUSALS = {
@@ -58,24 +50,17 @@ _SQLITE_REFUSALS = {
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
-    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_CANTOPEN: _UNOPENED,
-    sqlite3.SQLITE_IOERR: _Refusal(
+    sqlite3.SQLITE_IOERR: Refusal(
         "a disk that fails to read or write it", "see to the disk, then run this again"
     ),
     sqlite3.SQLITE_NOTADB: _CORRUPT,
     sqlite3.SQLITE_CORRUPT: _CORRUPT,
-    sqlite3.SQLITE_ERROR: _Refusal(
+    sqlite3.SQLITE_ERROR: Refusal(
         "tables of another version of MLflow",
         "install the version that it was last used with, or restore it from a copy",
     ),
-}
-_OS_REFUSALS = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EROFS: _READ_ONLY,
-    errno.EACCES: _READ_ONLY,
-    errno.EPERM: _READ_ONLY,
 }
 
 
@@ -105,7 +90,7 @@ def _refusal_of(database: Path, error: Exception) -> RegistryError | None:
         code = getattr(sqlite_error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF
         refusal, path, words = _SQLITE_REFUSALS.get(code), database, str(sqlite_error)
     elif isinstance(error, OSError):
-        refusal = _OS_REFUSALS.get(error.errno or 0)
+        refusal = REFUSALS.get(error.errno or 0)
         path, words = Path(error.filename or database.parent), error.strerror or ""
     else:
         return None

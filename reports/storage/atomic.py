@@ -13,6 +13,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from configs import RiskError
+from configs.whole_files import write_whole
+
+__all__ = ["alone_in", "publish_folder", "write_whole"]
 
 PREFIX = ".climate-risk-"
 NEW, OLD = f"{PREFIX}new-", f"{PREFIX}old-"
@@ -174,14 +177,3 @@ def _exchange(first: Path, second: Path) -> bool:
     if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
         return False
     raise OSError(code, os.strerror(code), str(second))
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file, text in UTF-8, that readers see either as it was or as it is, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.parent / f".{path.name}.new"
-    with open(aside, "wb") as handle:
-        handle.write(content.encode() if isinstance(content, str) else content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(aside, path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from configs.whole_files import write_whole
 
 
 def cache_folder(data: Path, source: str) -> Path:
@@ -35,8 +35,4 @@ def read_answer(path: Path | None) -> Any:
 
 def keep_answer(path: Path, body: Any) -> None:
     """Writes an answer, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    with os.fdopen(handle, "wb") as file:
-        file.write(gzip.compress(json.dumps(body).encode(), compresslevel=6, mtime=0))
-    os.replace(partial, path)
+    write_whole(path, gzip.compress(json.dumps(body).encode(), compresslevel=6, mtime=0))
