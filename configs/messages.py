@@ -67,6 +67,17 @@ _RECORD: dict[str, str | Plural] = {
     ),
     "stored.same": "The same as the published report, byte for byte.",
     "stored.differs": "Other than the published report in {files}.",
+    "boundaries.left_out": "Maps and alerts are without outlines ({reason}).",
+    "boundaries.left_out_several": Plural(
+        "Maps and alerts are without outlines ({reason}; {n} other place lies outside too).",
+        "Maps and alerts are without outlines ({reason}; {n} other places lie outside too).",
+    ),
+    "boundaries.outside": "boundaries {file}: location {place} ({latitude}, {longitude}) lies "
+    "outside of its polygon by {km} km, expected inside of it; mend the boundaries or the "
+    "location's coordinates.",
+    "boundaries.swapped": "boundaries {file}: location {place} ({latitude}, {longitude}) lies "
+    "outside of its polygon by {km} km, expected inside of it; swap them in the file, GeoJSON "
+    "coordinates are longitude, latitude.",
     "record.withheld": Plural(
         "{n} cell broke the contract and is withheld; data/quarantine lists it.",
         "{n} cells broke the contract and are withheld; data/quarantine lists them.",
