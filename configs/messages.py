@@ -170,6 +170,12 @@ _SOURCES: dict[str, str | Plural] = {
     "readings.events": "{source}: {variable} of {place} comes now and then and never as "
     "0, as of a bucket that tips; its days are withheld, write {option} under its options in the "
     "region file.",
+    "readings.silent": "{source}: {variable} of {place} sent nothing, and no other stream of the "
+    "place did (days: {n}, the first {first}): they are missing and not dry; see whether the gauge "
+    "is alive.",
+    "readings.silent_alone": "{source}: {variable} of {place} sent nothing, and no reading near "
+    "enough tells that the gauge was alive (days: {n}, the first {first}): they are missing and "
+    "not dry; see to the gauge, or read another stream of the place.",
     "readings.unreadable": "{source}: readings of {of} left out for what stands there: {n}, such "
     "as {example}; have them mended there.",
     "http.tries": "{found} in {n} tries",
