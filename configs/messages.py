@@ -67,6 +67,17 @@ _RECORD: dict[str, str | Plural] = {
     ),
     "stored.same": "The same as the published report, byte for byte.",
     "stored.differs": "Other than the published report in {files}.",
+    "boundaries.left_out": "Maps and alerts are without outlines ({reason}).",
+    "boundaries.left_out_several": Plural(
+        "Maps and alerts are without outlines ({reason}; {n} other place lies outside too).",
+        "Maps and alerts are without outlines ({reason}; {n} other places lie outside too).",
+    ),
+    "boundaries.outside": "boundaries {file}: location {place} ({latitude}, {longitude}) lies "
+    "outside of its polygon by {km} km, expected inside of it; mend the boundaries or the "
+    "location's coordinates.",
+    "boundaries.swapped": "boundaries {file}: location {place} ({latitude}, {longitude}) lies "
+    "outside of its polygon by {km} km, expected inside of it; swap them in the file, GeoJSON "
+    "coordinates are longitude, latitude.",
     "record.withheld": Plural(
         "{n} cell broke the contract and is withheld; data/quarantine lists it.",
         "{n} cells broke the contract and are withheld; data/quarantine lists them.",
@@ -159,6 +170,12 @@ _SOURCES: dict[str, str | Plural] = {
     "readings.events": "{source}: {variable} of {place} comes now and then and never as "
     "0, as of a bucket that tips; its days are withheld, write {option} under its options in the "
     "region file.",
+    "readings.silent": "{source}: {variable} of {place} sent nothing, and no other stream of the "
+    "place did (days: {n}, the first {first}): they are missing and not dry; see whether the gauge "
+    "is alive.",
+    "readings.silent_alone": "{source}: {variable} of {place} sent nothing, and no reading near "
+    "enough tells that the gauge was alive (days: {n}, the first {first}): they are missing and "
+    "not dry; see to the gauge, or read another stream of the place.",
     "readings.unreadable": "{source}: readings of {of} left out for what stands there: {n}, such "
     "as {example}; have them mended there.",
     "http.tries": "{found} in {n} tries",

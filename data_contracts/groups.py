@@ -10,6 +10,7 @@ from typing import Any
 import dask.array
 import icechunk
 import numpy as np
+import pandas as pd
 import xarray as xr
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
@@ -139,34 +140,62 @@ def change_of(
     new: xr.Dataset | None,
     complete: bool,
     explained: Explained,
+    taken_back: pd.DataFrame,
 ) -> Change:
     """What a batch's ``new`` values make of a stored group.
 
-    A ``complete`` source's replace the group, another's are added to it. Raises StoreUnusable.
+    A ``complete`` source's replace the group, another's are added to it. ``taken_back``: columns
+    variable, time, location, of stored values that become missing. Raises StoreUnusable.
     """
     stored = open_group(session, group, explained)
-    if new is None:
-        return Change(group, None, stored, more=stored is not None and complete)
     if stored is None:
-        return Change(group, new, whole=True, more=True)
-    dim = first_axis(new)
-    target = new
-    if not complete:
-        since = min(new[dim].values[0], stored[dim].values[-1])
-        target = combine(new, stored.sel({dim: slice(since, None)}).load(), dim)
+        return Change(group, new, whole=new is not None, more=new is not None)
+    if new is None and (complete or taken_back.empty):
+        return Change(group, None, stored, more=complete)
+    dim = first_axis(stored)
+
+    def added(since: Any) -> xr.Dataset:
+        """What is stored, from ``since`` on, without what is taken back, and the new values."""
+        kept = without(stored.sel({dim: slice(since, None)}).load(), taken_back)
+        return kept if new is None else combine(new, kept, dim)
+
+    if complete and new is not None:
+        target = new
+    else:
+        first = [each[dim].values[0] for each in (new,) if each is not None]
+        first += [day for day in taken_back["time"].to_numpy("datetime64[ns]") if dim == "time"]
+        target = added(min(*first, stored[dim].values[-1]))
     start = int(np.searchsorted(stored[dim].values, target[dim].values[0]))
     old = stored.isel({dim: slice(start, None)})
     whole = bool(start and complete) or not _extends(target, old, dim)
     if whole:
         old, start = stored, 0
-        target = new if complete else combine(new, stored.load(), dim)
+        target = target if complete else added(None)
     old = old.load()
-    revision, days = _revision(target, old) if dim == "time" else (None, NO_DAYS)
+    revision, days = _revision(target, old, complete) if dim == "time" else (None, NO_DAYS)
     more = whole or target.sizes[dim] > old.sizes[dim]
     more = more or bool(len(_differing(target, revision or old)))
     if more and not whole and not _is_checked(session, group):
-        whole, target = True, new if complete else combine(new, stored.load(), dim)
+        whole, target = True, target if complete else added(None)
     return Change(group, target, old, start, whole, revision, days, more)
+
+
+def without(values: xr.Dataset, cells: pd.DataFrame) -> xr.Dataset:
+    """Values (time, location) in memory, of which some cells are missing now.
+
+    ``cells``: columns variable, time, location; those that are not there are passed over.
+    """
+    for name, mine in cells.groupby("variable"):
+        if name not in values:
+            continue
+        array = values[name].transpose("time", "location")
+        days = array.indexes["time"].get_indexer(mine["time"].astype("datetime64[ns]"))
+        places = array.indexes["location"].get_indexer(mine["location"].astype(object))
+        there = (days >= 0) & (places >= 0)
+        numbers = array.values.copy()
+        numbers[days[there], places[there]] = np.nan
+        values = values.assign({name: array.copy(data=numbers)})
+    return values
 
 
 def first_axis(dataset: xr.Dataset) -> str:
@@ -189,10 +218,13 @@ def _differs(first: xr.Dataset, other: xr.Dataset, name: str) -> np.ndarray:
     return differs
 
 
-def _revision(target: xr.Dataset, old: xr.Dataset) -> tuple[xr.Dataset | None, np.ndarray]:
-    """``old`` with the target's values where both have one and they differ, and the days of that.
+def _revision(
+    target: xr.Dataset, old: xr.Dataset, complete: bool
+) -> tuple[xr.Dataset | None, np.ndarray]:
+    """``old`` with the target's values in the place of stored ones, and the days of that.
 
-    None where there is no such value.
+    Where both have one and they differ, and where a source that adds takes one back. None where
+    there is no such value.
     """
     names = [name for name in old.data_vars if name in target]
     if not names:
@@ -200,7 +232,7 @@ def _revision(target: xr.Dataset, old: xr.Dataset) -> tuple[xr.Dataset | None, n
     now = target[names].drop_vars(list(LOCATION_ATTRIBUTES))
     now = now.reindex({dim: old[dim].values for dim in old.dims})
     revised = {
-        name: np.isfinite(now[name].values)
+        name: (np.isfinite(now[name].values) | (not complete))
         & np.isfinite(old[name].values)
         & (now[name].values != old[name].values)
         for name in names

@@ -88,9 +88,10 @@ class Store:
         """Checks a batch and stores it.
 
         A ``complete`` source replaces what it held. Another adds to it: its new values win over old
-        ones, and a missing value leaves the old one. No snapshot is made when nothing changed; the
-        very batch that was stored last is not even checked again. Raises ContractBroken, and then
-        nothing is stored, and StoreUnusable where the store or its disk refuses.
+        ones, a value that is withheld takes the old one back, so that no cell is listed as withheld
+        and used, and a missing value leaves the old one. No snapshot is made when nothing changed;
+        the very batch that was stored last is not even checked again. Raises ContractBroken, and
+        then nothing is stored, and StoreUnusable where the store or its disk refuses.
         """
         mark = fingerprint(self.region, source, batch)
         if (again := self._stored_before(source, batch, mark)) is not None:
@@ -130,10 +131,18 @@ class Store:
     ) -> tuple[icechunk.Session, list[Change]]:
         """A session to write in, and what the batch changes in what it holds."""
         session = self.repository.writable(repository)
-        grids = grids_of(checked, source)
+        withheld = checked.withheld[~_of_forecasts(checked.withheld)]
+        taken_back = {"observations": withheld, "forecasts": no_cells()}
         return session, [
-            change_of(session, f"{source.name}/{what}", new, source.complete, self.explained)
-            for what, new in grids.items()
+            change_of(
+                session,
+                f"{source.name}/{what}",
+                new,
+                source.complete,
+                self.explained,
+                taken_back[what],
+            )
+            for what, new in grids_of(checked, source).items()
         ]
 
     def _stored_before(self, source: Source, batch: Batch, mark: str | None) -> IngestResult | None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from configs import ConfigError, Region, RiskError, Settings, load_region
+from configs.remarks import text
 from features.hazards import LEVELS, Hazard, hazards
 from flows.claims import store_problems
 from sources.common.http import asked_once
@@ -141,7 +142,7 @@ def _boundary_problems(region: Region) -> list[str]:
     """What is wrong with the outlines of the region's locations."""
     from reports.view.boundary_check import boundary_problems
 
-    return boundary_problems(region)
+    return [text(problem.words) for problem in boundary_problems(region)]
 
 
 def _inbox(region: Region, settings: Settings) -> list[Finding]:

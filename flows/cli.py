@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from flows.run import Outcome
 
+RUNS = ("prefect.flow_runs", "prefect.task_runs")
+SENDERS = ("APILogWorker", "EventsWorker")
+"""Loggers of Prefect's runs, and of its threads that send their lines and events."""
+
 EPILOG = """\
 REGION is a name under configs/regions/ or the path of a region's YAML file.
 
@@ -340,7 +344,7 @@ def _prefect() -> Iterator[None]:
 
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(_not_a_failed_run)
+            handler.addFilter(_is_news)
     if PREFECT_API_URL.value():
         yield
         return
@@ -368,11 +372,13 @@ def _deliver() -> None:
     EventsWorker.drain_all(timeout=30, at_exit=False)
 
 
-def _not_a_failed_run(record: logging.LogRecord) -> bool:
-    """False for what Prefect logs when a run fails: this command tells it in its own words."""
-    return not (
-        record.levelno >= 40 and record.name.startswith(("prefect.flow_runs", "prefect.task_runs"))
-    )
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for what Prefect logs when a run fails, which this command tells in its own words.
+
+    And for what its senders of lines and events say while ``_deliver`` waits for them.
+    """
+    failed = record.levelno >= 40 and record.name.startswith(RUNS)
+    return not failed and record.name not in SENDERS
 
 
 if __name__ == "__main__":

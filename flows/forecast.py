@@ -50,6 +50,7 @@ from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
 from reports.storage.ledger import head_before
+from reports.view.boundary_check import drawable
 from sources import is_exercise, sources_of
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
@@ -92,6 +93,11 @@ class Issue:
     def record_checked(self) -> Remark:
         """The sentence on the record, whose values it counts: see ``checked_record``."""
         return checked_record(self.store, self.observations, self.snapshot)
+
+    @cached_property
+    def drawable(self) -> tuple[Region, Remark | None]:
+        """The region as the report may draw it, and why it is less: see ``drawable``."""
+        return drawable(self.region)
 
     @property
     def official(self) -> bool:
@@ -174,7 +180,7 @@ def publish(
         forecast,
         assessment.table,
         recent_past(issue),
-        issue.region,
+        issue.drawable[0],
         provenance,
         issue.folder,
         issue.hindcast,
@@ -339,6 +345,7 @@ def make_forecast(issue: Issue) -> Outcome:
         dict.fromkeys(
             [
                 *issue.degraded,
+                *filter(None, issue.drawable[1:]),
                 *stale(issue.observations, issue.issued),
                 *newest_withheld(issue.store, issue.observations, issue.issued, issue.snapshot),
                 *damaged,

@@ -55,7 +55,7 @@ def daily(
     if usable.empty:
         return no_days()
     usable = usable.sort_values([*KEYS, "time"], ignore_index=True)
-    usable["day"] = _days(usable["time"], options, offset)
+    usable["day"] = region_days(usable["time"], options, offset)
     usable["gap"] = _gaps(usable, options)
     days = _day_values(usable[usable["day"] < today(offset, now)])
     table = days.unstack("variable").rename_axis(columns=None).reset_index()
@@ -78,14 +78,16 @@ def qualities(
     """
     judged = readings.dropna(subset=["quality"])
     judged = judged.drop_duplicates(["time", *KEYS, "value", "quality"])
-    days = judged.assign(day=_days(judged["time"], options, offset), used=judged["value"].notna())
+    days = judged.assign(
+        day=region_days(judged["time"], options, offset), used=judged["value"].notna()
+    )
     groups = days[days["day"] < today(offset, now)].groupby(
         ["variable", "day", "location", "quality"]
     )["used"]
     return groups.agg(readings="size", used="sum").reset_index().rename(columns={"day": "time"})
 
 
-def _days(times: pd.Series, options: ReadingOptions, offset: float) -> pd.Series:
+def region_days(times: pd.Series, options: ReadingOptions, offset: float) -> pd.Series:
     """The region's day that each reading (UTC) is of."""
     moments = times - (pd.Timedelta(seconds=1) if options.stamp == "end" else pd.Timedelta(0))
     local = moments.dt.tz_convert("UTC").dt.tz_localize(None) + pd.Timedelta(hours=offset)

@@ -16,10 +16,16 @@ import pandas as pd
 from configs import Region
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.common.daily import DAY, daily, qualities, today
+from sources.common.daily import DAY, daily, qualities, region_days, today
 from sources.common.locations import locations_table
 from sources.common.readings import ReadingOptions, at_stray_times, parts_of
-from sources.common.streams import with_silence
+from sources.common.silence import (
+    DRY_SEASON,
+    dry_days,
+    signs_of_life,
+    silence_remark,
+    with_silence,
+)
 
 if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
     import xarray as xr
@@ -50,7 +56,8 @@ class SensorPull:
 
     ``newest``: what is stored. ``now``: when it is, default the clock's. ``remarks``: a sentence
     for each thing that could not be had; the pull adds to them. ``answered``: (location, variable)
-    of the streams that were asked for and answered, be it with nothing.
+    of the streams that were asked for and answered, be it with nothing. ``stored``: the source's
+    observations, which tell when a place was last heard of.
     """
 
     source: str
@@ -60,6 +67,7 @@ class SensorPull:
     now: datetime | None = None
     remarks: list[Remark] = field(default_factory=list)
     answered: set[tuple[str, str]] = field(default_factory=set)
+    stored: xr.Dataset | None = None
 
     def batch(self, parts: Sequence[pd.DataFrame], first: pd.Timestamp | None = None) -> Batch:
         """The days that readings give, from ``first`` on. ``parts``: as ``daily`` takes them.
@@ -67,33 +75,56 @@ class SensorPull:
         Raises RiskError, as ``daily`` does.
         """
         offset, options = self.region.day_offset, self.options
-        readings = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
+        filled = [part for part in parts if len(part)]
+        readings = pd.concat(filled, ignore_index=True) if filled else no_readings()
         table = daily(readings, self.source, options, offset, self.now, self.remarks)
-        last = today(offset, self.now) - DAY
-        table = with_silence(table, self._events(readings), last)
         table = table if first is None else table[table["time"] >= first]
+        table = with_silence(table, self._dry_days(readings))
         locations = locations_table(self.region, table["location"].unique().tolist())
         if "quality" not in readings:
             return Batch(table, locations, remarks=tuple(self.remarks))
         quality = qualities(readings, options, offset, self.now)
         return Batch(table, locations, quality=quality, remarks=tuple(self.remarks))
 
-    def _events(self, readings: pd.DataFrame) -> dict[tuple[str, str], pd.Timestamp]:
-        """The streams of events, and from when on their silence means that there was none.
+    def _dry_days(self, readings: pd.DataFrame) -> dict[tuple[str, str], pd.DatetimeIndex]:
+        """The days on which the silence of streams of events means that there was none.
+
+        A remark tells of silent days that are missing.
+        """
+        offset = self.region.day_offset
+        last = today(offset, self.now) - DAY
+        heard = readings.assign(day=region_days(readings["time"], self.options, offset))
+        dry = {}
+        for stream, first in self._events(heard).items():
+            recent = self._stored_since(min(first, last) - DRY_SEASON * DAY)
+            signs = signs_of_life(*stream, heard, recent)
+            tipped = bool((signs.own >= first).any())
+            before = signs.own[signs.own < first][-1:] if tipped else signs.own[:0]
+            silent = pd.date_range(min([first, *before]), last, freq="D").difference(signs.own)
+            dry[stream] = dry_days(signs, silent)
+            missing = silent.difference(dry[stream])
+            missing = missing[missing >= first]
+            if len(missing):
+                self.remarks.append(silence_remark(self.source, stream, missing, signs))
+        return dry
+
+    def _stored_since(self, first: pd.Timestamp) -> xr.Dataset | None:
+        return None if self.stored is None else self.stored.sel(time=slice(first, None)).load()
+
+    def _events(self, heard: pd.DataFrame) -> dict[tuple[str, str], pd.Timestamp]:
+        """The streams of events, and from when on their silence is looked at.
 
         That is from the first day asked for, at most MAX_OUTAGE before the first reading.
         """
+        began = heard.groupby(["location", "variable"])["day"].min()
+        sent = dict(zip(((str(a), str(b)) for a, b in began.index), began, strict=True))
         streams: dict[tuple[str, str], pd.Timestamp] = {}
-        sent = dict[tuple[str, str], pd.Timestamp]()
-        if len(readings):
-            began = readings.groupby(["location", "variable"])["time"].min()
-            sent = dict(zip(((str(a), str(b)) for a, b in began.index), began, strict=True))
         for location, variable in dict.fromkeys([*sent, *sorted(self.answered)]):
             if self.options.kind_of(location, variable) != "events":
                 continue
             first = self.first_day(location, variable)
             if (location, variable) in sent:
-                day = sent[location, variable].tz_localize(None).normalize()
+                day = sent[location, variable]
                 first = max(first or day, day - MAX_OUTAGE)
             if first is not None:
                 streams[location, variable] = first
@@ -106,6 +137,13 @@ class SensorPull:
     def leave_out(self, stray_readings: list[str]) -> None:
         """Remarks that readings were at times that no record may hold."""
         self.remarks.extend(at_stray_times(self.source, stray_readings))
+
+
+def no_readings() -> pd.DataFrame:
+    """No reading, as ``daily`` takes them."""
+    texts = {name: pd.Series(dtype="str") for name in ("location", "variable")}
+    times = pd.Series(dtype="datetime64[ns, UTC]")
+    return pd.DataFrame({"time": times, **texts, "value": pd.Series(dtype="float64")})
 
 
 def newest_days(stored: xr.Dataset | None) -> NewestDays:

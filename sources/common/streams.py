@@ -3,12 +3,10 @@
 ``amounts``: each is what fell since the one before, the usual. ``counter``: what has fallen since
 it last fell back to 0, as at midnight. ``cumulative``: what has fallen ever since; a fall means
 that the counter was changed, and what came between is not known. ``events``: an amount is sent only
-when there is one, as when a bucket tips, and silence is 0.
+when there is one, as when a bucket tips; what silence means, ``silence.py`` says.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -147,20 +145,3 @@ def as_amounts(
             continue
         parts.append(amounts(ordered, kind or "amounts"))
     return pd.concat(parts, ignore_index=True) if parts else readings.iloc[:0].assign(event=False)
-
-
-def with_silence(
-    table: pd.DataFrame, streams: Mapping[tuple[str, str], pd.Timestamp], last: pd.Timestamp
-) -> pd.DataFrame:
-    """Days with the silent ones of streams of events as 0.
-
-    ``table``: columns time, location, variables. ``streams``: (location, variable) -> the first day
-    of which silence tells. ``last``: the last day that is over.
-    """
-    for (location, variable), first in streams.items():
-        days = pd.date_range(first, last, freq="D").as_unit("ns")
-        silent = pd.DataFrame({"time": days, "location": location, "silence": 0.0})
-        table = table.merge(silent, on=["time", "location"], how="outer")
-        known = table[variable] if variable in table else pd.Series(np.nan, index=table.index)
-        table = table.assign(**{variable: known.fillna(table["silence"])}).drop(columns="silence")
-    return table

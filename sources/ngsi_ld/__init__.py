@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -43,25 +44,32 @@ from sources.common.sensors import (
 from sources.ngsi_ld.attributes import converted_readings, readings_of
 from sources.ngsi_ld.broker import NAME, Broker, Entity, broker_of
 
+if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
+    import xarray as xr
+
 
 def fetch(request: FetchRequest) -> Batch:
     """The days that the broker's readings give, from the newest stored ones on.
 
     Raises SourceUnavailable, RiskError.
     """
-    newest = newest_days(request.stored.observations)
-    return fetch_from(broker_of(request.region), request.region, newest)
+    stored = request.stored.observations
+    return fetch_from(broker_of(request.region), request.region, newest_days(stored), stored=stored)
 
 
 SOURCE = sensor_source(NAME, "NGSI-LD context broker", fetch)
 
 
 def fetch_from(
-    broker: Broker, region: Region, newest: NewestDays, now: datetime | None = None
+    broker: Broker,
+    region: Region,
+    newest: NewestDays,
+    now: datetime | None = None,
+    stored: xr.Dataset | None = None,
 ) -> Batch:
-    """As ``fetch``, from a broker, ``newest`` being what is stored."""
+    """As ``fetch``, from a broker, ``newest`` being the newest days of what is ``stored``."""
     until = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
-    pull = SensorPull(NAME, region, broker.options, newest, now)
+    pull = SensorPull(NAME, region, broker.options, newest, now, stored=stored)
     asks = {
         location: partial(_of_location, broker, pull, location, _first_day(pull, location), until)
         for location in broker.options.places

@@ -22,6 +22,7 @@ https://docs.ogc.org/is/18-088/18-088.html, sections 8 to 10.
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -34,22 +35,32 @@ from sources.sensor_things.datastreams import Datastream, datastreams
 from sources.sensor_things.observations import readings
 from sources.sensor_things.service import NAME, SensorThingsService, service_of
 
+if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
+    import xarray as xr
+
 
 def fetch(request: FetchRequest) -> Batch:
     """The days that the service's readings give, of each Datastream from its newest stored day on.
 
     Raises SourceUnavailable.
     """
-    newest = newest_days(request.stored.observations)
-    return fetch_from(service_of(request.region), request.region, newest)
+    stored = request.stored.observations
+    return fetch_from(
+        service_of(request.region), request.region, newest_days(stored), stored=stored
+    )
 
 
 SOURCE = sensor_source(NAME, "SensorThings service", fetch)
 
 
-def fetch_from(service: SensorThingsService, region: Region, newest: NewestDays) -> Batch:
-    """As ``fetch``, from a service, ``newest`` being what is stored."""
-    pull = SensorPull(NAME, region, service.options, newest)
+def fetch_from(
+    service: SensorThingsService,
+    region: Region,
+    newest: NewestDays,
+    stored: xr.Dataset | None = None,
+) -> Batch:
+    """As ``fetch``, from a service, ``newest`` being the newest days of what is ``stored``."""
+    pull = SensorPull(NAME, region, service.options, newest, stored=stored)
 
     def of_stream(stream: Datastream) -> list[pd.DataFrame]:
         first = pull.first_day(stream.location, stream.variable)

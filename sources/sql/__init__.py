@@ -48,7 +48,8 @@ def fetch(request: FetchRequest) -> Batch:
     Raises SourceUnavailable, RiskError.
     """
     region = request.region
-    options, newest = options_of(region, NAME, SqlOptions), newest_days(request.stored.observations)
+    options, stored = options_of(region, NAME, SqlOptions), request.stored.observations
+    newest = newest_days(stored)
     first = first_wanted(region, options, newest)
     # A day earlier, because the database may compare with times of another zone.
     rows = selected(options, region, day_start(first, region.day_offset) - DAY)
@@ -57,7 +58,7 @@ def fetch(request: FetchRequest) -> Batch:
             f"{NAME}: the select gave no row, expected readings; mend `select` in {region.path} "
             "or load the table."
         )
-    pull = SensorPull(NAME, region, options, newest, answered=set(newest))
+    pull = SensorPull(NAME, region, options, newest, answered=set(newest), stored=stored)
     batch = pull.batch([readings(rows, region, options, pull.remarks)], first)
     if batch.observations.empty and pull.remarks and first == EARLIEST_DAY:
         raise RiskError(several(pull.remarks))

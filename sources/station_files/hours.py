@@ -1,23 +1,21 @@
 """Times within the day -> the region's days, where a file has such times (UTC).
 
-A mean temperature's hours give the day's highest, mean and lowest. The rules for missing hours are
+A mean temperature's hours give the day's highest, mean and lowest. Sums that add up through the day
+are taken apart where the file says that they do. The rules for missing hours are
 those of sensors' readings (``sources/common/daily.py``).
 """
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from data_contracts.variables import VARIABLES
 from sources.common.daily import daily
 from sources.common.readings import PARTS, ReadingOptions
 from sources.common.units import scaled_conversion
+from sources.station_files.accumulations import adds_up, differences
 from sources.station_files.header import NamedTable
 from sources.station_files.options import NAME, FileFormat
-
-CUMULATIVE_SHARE = 0.9
-"""Of days with rain or sun: as many never fall only where values add up from hour to hour."""
 
 
 def has_hours(times: pd.Series) -> bool:
@@ -39,15 +37,10 @@ def days_of_hours(
     """
     located = columns if "location" in columns else columns.assign(location="")
     names = [name for name in VARIABLES if name in columns]
-    problems += [
-        f"{table.raw.path}: {table.theirs.get(name, name)} adds up from hour to hour, expected "
-        "what came in each hour; write the differences, or take a daily product."
-        for name in names
-        if VARIABLES[name].cell_methods == "time: sum" and _adds_up(located, name, written)
-    ]
     parts = [
-        _readings(located, name, part, _is_rate(table, name))
+        _readings(_own_amounts(located, name, table, written, problems), name, part, rate)
         for name in names
+        for rate in [_is_rate(table, name)]
         for part in _parts(name, names)
     ]
     options = ReadingOptions(stamp=written.hours or "start")
@@ -56,6 +49,33 @@ def days_of_hours(
     places = located.groupby("location")[[n for n in about if n != "location"]].last()
     days = days.join(places, on="location")
     return days if "location" in columns else days.drop(columns="location")
+
+
+def _own_amounts(
+    columns: pd.DataFrame,
+    name: str,
+    table: NamedTable,
+    written: FileFormat,
+    problems: list[str],
+) -> pd.DataFrame:
+    """The columns in which a variable's values are each time's own.
+
+    A sum that adds up, of a file that does not say so, is added to ``problems``.
+    """
+    if VARIABLES[name].cell_methods != "time: sum":
+        return columns
+    theirs = table.theirs.get(name, name)
+    declared = theirs in table.raw.accumulated
+    if not adds_up(columns, name, written.hours == "end", declared):
+        return columns
+    if declared:
+        return differences(columns, name)
+    problems.append(
+        f"{table.raw.path}: {theirs} adds up from hour to hour, expected what came in each hour; "
+        "write the differences, take a daily product, or ERA5-Land as NetCDF, of which they are "
+        "made."
+    )
+    return columns
 
 
 def _parts(name: str, names: list[str]) -> list[str]:
@@ -83,16 +103,3 @@ def _readings(columns: pd.DataFrame, name: str, variable: str, rate: bool) -> pd
             "rate": rate,
         }
     )
-
-
-def _adds_up(columns: pd.DataFrame, name: str, written: FileFormat) -> bool:
-    """Whether a sum's values never fall within the UTC day, on nearly every day that has some."""
-    shift = pd.Timedelta(seconds=1) if written.hours == "end" else pd.Timedelta(0)
-    sorted_columns = columns.sort_values(["location", "time"])
-    day = (sorted_columns["time"] - shift).dt.normalize()
-    groups = sorted_columns.assign(day=day).groupby(["location", "day"])[name]
-    rises = groups.last() > groups.first()
-    falls = groups.agg(lambda values: bool((np.diff(values.to_numpy()) < -1e-9).any()))
-    several = groups.size() > 2
-    counted = (groups.max() > 0) & several
-    return bool(counted.sum() >= 3 and (rises & ~falls)[counted].mean() >= CUMULATIVE_SHARE)

@@ -80,7 +80,8 @@ class RawTable:
     ``locations``: what the file itself says of its locations, a row each; without a column
     ``location`` where it has one place. ``units``: a column's unit, where the file tells it;
     ``meanings``: the variable that a column is by its own attributes. ``needs_units``: a column
-    without a unit is refused. ``problems``: lines that could not be read.
+    without a unit is refused. ``accumulated``: columns whose
+    values may be what came since 00 UTC. ``problems``: lines that could not be read.
     """
 
     path: Path
@@ -90,6 +91,7 @@ class RawTable:
     units: dict[str, str] = field(default_factory=dict)
     meanings: dict[str, str] = field(default_factory=dict)
     needs_units: bool = False
+    accumulated: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
 

@@ -38,6 +38,8 @@ STANDARD_NAMES = {
     "surface_water_amount_potential_evapotranspiration": "potential_evapotranspiration",
 }
 TIMES = ("time", "valid_time", "date", "day", "datetime", "Time", "TIME")
+ACCUMULATED = ("tp", "ssrd", "pev", "e")
+"""ECMWF's short names of sums, which ERA5-Land has since 00 UTC."""
 MAX_CELLS = 200_000_000
 """Values of a variable that are read at once: a grid of places and days larger than this is cut."""
 
@@ -98,6 +100,7 @@ def read_netcdf(
         units,
         meanings,
         needs_units=True,
+        accumulated=frozenset(name for name in variables if _is_accumulated(dataset[name])),
     )
 
 
@@ -242,6 +245,11 @@ def meaning_of(variable: xr.DataArray) -> str | None:
         return rows[0].name
     matching = [row.name for row in rows if row.cell_methods in method]
     return matching[0] if len(matching) == 1 else None
+
+
+def _is_accumulated(variable: xr.DataArray) -> bool:
+    """Whether a variable's values are accumulated over the hour, or since 00 UTC."""
+    return variable.attrs.get("GRIB_stepType") == "accum" or variable.name in ACCUMULATED
 
 
 def _locations_in(path: Path, dataset: xr.Dataset) -> pd.DataFrame | None:

@@ -369,6 +369,52 @@ def test_an_adding_sources_withheld_cells_add_up_until_corrected(store: Store) -
     assert store.withheld()["time"].dt.strftime("%m-%d").tolist() == ["02-05"]
 
 
+@pytest.mark.parametrize(
+    "sent_again",
+    [
+        record("2001-01-05", 1, air_temperature_max=99.0),
+        record("2001-01-05", 3, air_temperature_max=[99.0, 5.0, 6.0]),
+        record(
+            "2000-12-30",
+            50,
+            air_temperature_max=[9.0, 9.0, 0, 1, 2, 3, 99.0, *range(5, 30), *range(10), *[9.0] * 8],
+        ),
+    ],
+    ids=["alone", "among others", "before and after what is stored"],
+)
+def test_a_withheld_value_takes_the_stored_one_back(store: Store, sent_again: pd.DataFrame) -> None:
+    """No cell is listed as withheld and used: the newest word on it is one that cannot be."""
+    day = pd.Timestamp("2001-01-05")
+    first = put(store, ADDING, record())
+    result = put(store, ADDING, sent_again)
+    assert result.revised == (day.date(),)
+    assert store.withheld()["time"].tolist() == [day]
+    after = store.observations()["air_temperature_max"].load()
+    assert np.isnan(after.sel(time=day).item()) and after.sizes["time"] >= 40
+    before = store.observations(first.snapshot)["air_temperature_max"]
+    others = before["time"].drop_sel(time=day)
+    assert (after.sel(time=others) == before.sel(time=others)).all() and before.sel(time=day) == 4
+    assert not put(store, ADDING, sent_again).changed
+    put(store, ADDING, record("2001-01-05", 1, air_temperature_max=23.0))
+    assert store.observations()["air_temperature_max"].sel(time=day) == 23.0
+    assert store.withheld().empty
+
+
+def test_a_withheld_value_takes_back_its_own_cell_alone(store: Store) -> None:
+    """Another variable, another place and another source keep what they have."""
+    put(store, WHOLE, record(air_temperature_max=18.0))
+    put(
+        store,
+        ADDING,
+        pd.concat([record(location="a"), record(location="b")]).assign(wind_speed=3.0),
+    )
+    put(store, ADDING, record("2001-01-05", 1, location="a", air_temperature_max=99.0))
+    found = store.observations().sel(time="2001-01-05").load()
+    assert found["wind_speed"].values.tolist() == [3.0, 3.0]
+    assert found["air_temperature_max"].sel(location="b") == 4.0
+    assert found["air_temperature_max"].sel(location="a") == 18.0
+
+
 @pytest.mark.parametrize("place", ["بركان" * 40, "é" * 200, "日本", "a,b;\"c'", "2001", "NA"])
 def test_place_names_come_back_letter_for_letter(store: Store, place: str) -> None:
     bad = record(location=place)

@@ -70,7 +70,7 @@ BOUNDARIES = {
     "coordinates swapped": (
         TURNED,
         {},
-        r"location 'berkane' \(34.92, -2.32\) lies outside of its polygon by 5,6\d\d km, .*; swap "
+        r"location berkane \(34.92, -2.32\) lies outside of its polygon by 5,?6\d\d km, .*; swap "
         "them in the file, GeoJSON coordinates are longitude, latitude",
     ),
     "the place elsewhere": (AROUND, {"latitude": 36.0}, r"by 111 km, .*; mend the boundaries or"),

@@ -305,3 +305,19 @@ def test_help_loads_nothing_that_is_slow_to_load() -> None:
         "matplotlib",
         "weasyprint",
     }
+
+
+def test_prefects_senders_say_nothing_and_its_other_warnings_are_shown(
+    prefect_server: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that fails at once ends while events are still on their way, which Prefect warns of."""
+    import logging
+
+    from flows.cli import SENDERS, _prefect
+
+    with _prefect():
+        for name in (*SENDERS, "other"):
+            logging.getLogger(name).warning("said by %s", name)
+    told = capsys.readouterr().err
+    assert [name for name in SENDERS if f"said by {name}" in told] == []
+    assert "said by other" in told

@@ -279,3 +279,41 @@ def test_exit_status_of_several_regions(statuses: list[int], expected: int) -> N
     from flows.cli import overall
 
     assert overall(statuses) == expected
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+def test_outlines_that_do_not_hold_their_places_are_not_published(
+    command, write_record, home: Settings, tmp_path: Path, swapped: bool
+) -> None:
+    """GeoJSON with latitude before longitude: the report is there, without outlines, and says so."""
+    places = ("east", "west")
+    region = write_record(tmp_path, years=3, locations=places)
+    ring = [[-2.5, 35], [-2.5, 35.5], [-1.5, 35.5], [-2.5, 35]]
+    outline = {
+        "type": "Polygon",
+        "coordinates": [[corner[::-1] for corner in ring] if swapped else ring],
+    }
+    features = [
+        {"type": "Feature", "id": name, "properties": {}, "geometry": outline} for name in places
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    (tmp_path / "borders.geojson").write_text(json.dumps(collection))
+    described = [{"id": name, "latitude": 35.2, "longitude": -2.1} for name in places]
+    lines = f"boundaries: borders.geojson\nlocations: {json.dumps(described)}\n"
+    region.path.write_text(region.path.read_text() + lines)
+    assert command(home, "pull", region.path).status == 0
+    folder = tmp_path / "report"
+    said = command(home, "forecast", region.path, "--out", folder)
+    drawn = [
+        each["geometry"]
+        for each in json.loads((folder / "forecast.geojson").read_text())["features"]
+    ]
+    told = "without outlines (boundaries borders.geojson: location east (35.2, -2.1) lies outside"
+    degraded = json.loads((folder / "provenance.json").read_text())["degraded"]
+    assert (folder / "report.en.html").is_file() and said.status == 3  # there are no models
+    assert (told in said.err) == any(told in each for each in degraded) == swapped
+    assert ("swap them in the file" in said.err) == swapped
+    if swapped:
+        assert drawn == [None, None]
+    else:
+        assert {each["type"] for each in drawn} == {"Polygon"}

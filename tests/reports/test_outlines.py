@@ -5,6 +5,7 @@ import pytest
 import shapely
 
 from configs import Location, Region, RiskError, load_region
+from reports.view.boundary_check import drawable
 from reports.view.outlines import outlines
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
@@ -235,3 +236,25 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path):
     )
     with pytest.raises(RiskError, match="elsewhere.geojson: it cannot be read"):
         outlines(region)
+
+
+def test_one_place_beyond_its_outline_is_on_no_map_and_takes_all_outlines_with_it(tmp_path: Path):
+    places = [
+        Location(id=name, latitude=latitude, longitude=0.5)
+        for name, latitude in (("a", 0.5), ("b", 2.5))
+    ]
+    square = feature(polygon(SQUARE), "a")
+    region = region_of(tmp_path, collection(square, feature(polygon(SQUARE), "b")), *places)
+    drawn, words = drawable(region)
+    assert (drawn.boundaries, drawn.day_offset) == (None, region.day_offset)
+    assert [each.latitude for each in drawn.locations] == [0.5, None]
+    assert "location b (2.5, 0.5)" in str(words) and "location a" not in str(words)
+    whole = region_of(tmp_path, collection(square), places[0])
+    assert drawable(whole) == (whole, None)
+
+
+def test_boundaries_that_do_not_read_leave_the_places_as_dots(tmp_path: Path):
+    region = region_of(tmp_path, b"no GeoJSON", Location(id="a", latitude=0.5, longitude=0.5))
+    drawn, words = drawable(region)
+    assert drawn.boundaries is None and drawn.locations[0].latitude == 0.5
+    assert "not JSON" in str(words)

@@ -199,12 +199,53 @@ def test_hours_of_era5_are_days_of_the_region(tmp_path: Path) -> None:
         np.testing.assert_allclose(table[name], value, atol=1e-3)
 
 
-def test_hours_that_add_up_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left_out", [[], [3, 6, 30, 31]], ids=["whole", "with gaps"])
+@pytest.mark.parametrize("name", ["tp", "rain"])
+def test_sums_of_era5_land_that_add_up_from_midnight_are_taken_apart(
+    tmp_path: Path, name: str, left_out: list[int]
+) -> None:
+    """At 00 UTC stands the whole day before; by its name or by its attribute a file says so.
+
+    The day's rain is the same whatever hours before its last are left out.
+    """
     region = region_with(tmp_path, {}, MELILLA)
-    hourly_era5(tmp_path / "inbox" / "era5.nc", cumulative=True)
-    region = pasted(region, look(region).block)
-    with pytest.raises(RiskError, match="tp adds up from hour to hour, expected what came in each"):
-        fetch(region)
+    path = tmp_path / "era5.nc"
+    hourly_era5(path, cumulative=True)
+    dataset = xr.load_dataset(path, engine="h5netcdf").rename({"tp": name})
+    if name == "rain":
+        dataset[name].attrs["GRIB_stepType"] = "accum"
+    kept = np.delete(np.arange(dataset.sizes["valid_time"]), left_out)
+    dataset.isel(valid_time=kept).to_netcdf(tmp_path / "inbox" / "era5.nc", engine="h5netcdf")
+    columns = {"valid_time": "time", name: "precipitation", "t2m": "air_temperature_mean"}
+    options = {"files": {"*.nc": {"columns": columns, "ignore": ["*"], "hours": "end"}}}
+    region = region.model_copy(update={"source_options": {"station_files": options}})
+    table = fetch(region).observations
+    np.testing.assert_allclose(table["precipitation"], [1.0] * 40, atol=1e-3)
+
+
+def test_two_days_of_era5_land_are_taken_apart_and_of_era5_are_not(tmp_path: Path) -> None:
+    """Both have the same names and attributes: the values must tell."""
+    for cumulative in (True, False):
+        (tmp_path / str(cumulative)).mkdir()
+        region = region_with(tmp_path / str(cumulative), {}, MELILLA)
+        inbox = tmp_path / str(cumulative) / "inbox"
+        hourly_era5(inbox / "whole.nc", cumulative)
+        two = xr.load_dataset(inbox / "whole.nc", engine="h5netcdf").isel(valid_time=slice(48))
+        (inbox / "whole.nc").unlink()
+        two.to_netcdf(inbox / "era5.nc", engine="h5netcdf")
+        table = fetch(pasted(region, look(region).block)).observations
+        np.testing.assert_allclose(table["precipitation"], [1.0, 1.0], atol=1e-3)
+
+
+def test_hours_of_a_text_that_add_up_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    hours = pd.date_range("2001-01-01 01:00", periods=96, freq="h")
+    text = "time,rain\n" + "".join(
+        f"{hour:%Y-%m-%d %H:%M},{((hour.hour - 1) % 24) / 10}\n" for hour in hours
+    )
+    options = "{columns: {rain: precipitation}, hours: end}"
+    more = f"utc_offset: 0\nsource_options: {{station_files: {{files: {{'*.csv': {options}}}}}}}\n"
+    with pytest.raises(RiskError, match="rain adds up from hour to hour, .*write the differences"):
+        fetch(region_with(tmp_path, {"a.csv": text.encode()}, more))
 
 
 def test_hours_of_a_text_are_days_too(tmp_path: Path) -> None:

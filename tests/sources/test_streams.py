@@ -124,17 +124,6 @@ def test_what_a_total_shows_after_it_was_changed_is_not_known() -> None:
     assert rain(batch)[0] == pytest.approx(0.4, rel=0.06) and max(rain(batch)) < 1
 
 
-def test_silence_of_events_is_no_rain_only_where_the_stream_was_answered_for() -> None:
-    newest = {("a", "precipitation"): pd.Timestamp("2024-03-05")}
-    empty = pd.DatetimeIndex([], tz="UTC")
-    silent = pulled(empty, [], newest, streams={"precipitation": "events"})
-    assert silent.observations["time"].dt.day.tolist() == [2, 3, 4, 5, 6, 7] and set(
-        rain(silent)
-    ) == {0.0}
-    down = pulled(empty, [], newest, answered=False, streams={"precipitation": "events"})
-    assert down.observations.empty
-
-
 @pytest.mark.parametrize(
     "streams",
     [
