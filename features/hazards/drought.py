@@ -32,6 +32,7 @@ from features.hazards import (
     Cell,
     Colours,
     Hazard,
+    Meaning,
     Options,
     Predictor,
     Quantity,
@@ -41,9 +42,8 @@ from features.hazards import (
     overlap_predictors,
     valid_index,
 )
-from features.indices import (
-    WHY_UNDEFINED,
-)
+from features.indices import WHY_UNDEFINED
+from features.runs import present_state
 from features.water_balance import (
     FITTED,
     NO_PET,
@@ -328,6 +328,37 @@ PREDICTORS = (
 )
 
 
+def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
+    """Index (1) and balance (mm) at or below which each level is.
+
+    (condition, level, time, location), of the window that counts on each valid day. No balance
+    where it is rain alone.
+    """
+    index = day_index(valid)
+    standards = np.broadcast_to(
+        _standards(options)[:, None, None], (len(LEVELS), len(valid), normals.sizes["location"])
+    )
+    short, long = normals["limit"].values[:, :, index]
+    limit = np.where(normals["index_window"].values[index] == WINDOWS[1], long, short)
+    return np.stack([standards, np.where(normals["pet_source"].values == NO_PET, np.nan, limit)])
+
+
+def present(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
+    """How dry it is on the newest day, since when, and which rank that has among the years."""
+    times = observations["time"].values
+    index, balance = day_index(times), daily_balance(observations, normals, times)
+    both = [index_of(trailing_sum(balance, days), index, days, normals) for days in WINDOWS]
+    shape, threshold = balance.shape, _standards(options)[0]
+    past = xr.Dataset(
+        {
+            "window_days": (("time", "location"), normals["index_window"].values[index]),
+            "threshold": (("time", "location"), np.full(shape, threshold)),
+        },
+        {"time": times, "location": observations["location"].values},
+    )
+    return present_state(np.stack(both), np.array(WINDOWS), past)
+
+
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """The index that counts on each day and the level 1 threshold; standard normal units.
 
@@ -390,6 +421,18 @@ HAZARD = Hazard(
     newest="index_90d",
     memory_days=480,
     outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
+    meaning=Meaning(
+        words=dict.fromkeys(
+            LEVELS,
+            (
+                "rain less evaporation of {second} or lower in {window} (index {first} or lower)",
+                "an index of {first} or lower over {window}",
+            ),
+        ),
+        units=("1", "mm"),
+        thresholds=level_thresholds,
+    ),
+    present=present,
     choices=("pet_source", "index_window"),
     windows_look_back=True,
 )
