@@ -200,6 +200,34 @@ def units(name: str, lang: Language) -> str:
     return lang.say(unit) if unit else ""
 
 
+def amount(value: float, name: str, lang: Language) -> str:
+    """A measured value with its unit, no finer than people ask for: "38 °C", "0.4 m³/s"."""
+    digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 or name == "1" else 2
+    shown = lang.number(round(value, digits) + 0.0, digits, trim=name != "1")
+    return f"{shown}\u00a0{units(name, lang)}" if units(name, lang) else shown
+
+
+def amounts(low: float, high: float, name: str, lang: Language) -> str:
+    """A span of measured values with its unit: "41 to 44 °C"."""
+    if amount(low, name, lang) == amount(high, name, lang):
+        return amount(low, name, lang)
+    start = amount(low, name, lang).removesuffix(f"\u00a0{units(name, lang)}")
+    return lang.say("{low} to {high}", low=start, high=amount(high, name, lang))
+
+
+def ordinal(n: int, lang: Language) -> str:
+    """ "2nd", in French "2e"; where ordinals are words, as in Arabic, the number alone."""
+    if lang.tag == "en":
+        ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+        return f"{lang.number(n)}{ending}"
+    return f"{lang.number(n)}{'er' if n == 1 else 'e'}" if lang.tag == "fr" else lang.number(n)
+
+
+def months(days: int, lang: Language) -> str:
+    """A window of so many days in months: "12 months"."""
+    return lang.say_many("{n} month", "{n} months", round(days / 30.4))
+
+
 def signed(value: float, lang: Language) -> str:
     """A skill with its sign and two decimals; a dash for NaN."""
     if math.isnan(value):

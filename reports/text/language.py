@@ -87,9 +87,15 @@ class Language:
 
         A hazard or a variable that is added needs no entry in a catalogue.
         """
-        translated = self.say(text)
-        known = self.catalogue is None or translated != text or text in self._identical
-        return translated if known else f"{FOREIGN}{text}{END}"
+        return self.phrase(text)
+
+    def phrase(self, message: str, /, **values: Any) -> str:
+        """``say`` for the words of a hazard or a variable that is added: see ``word``."""
+        known = self.catalogue is None or message in self._identical
+        translated = self.say(message, **values)
+        if known or self.say(message) != message:
+            return translated
+        return f"{FOREIGN}{without_isolates(translated)}{END}"
 
     @property
     def _identical(self) -> frozenset[str]:
