@@ -425,7 +425,8 @@ HAZARD = Hazard(
         words=dict.fromkeys(
             LEVELS,
             (
-                "rain less evaporation of {second} or lower in {window} (index {first} or lower)",
+                "a balance (rain less possible evaporation) of {second} or lower over {window}, "
+                "index {first} or lower",
                 "an index of {first} or lower over {window}",
             ),
         ),

@@ -78,12 +78,12 @@ def state_sentence(states: Sequence[PresentState], lang: Language) -> str:
     place = isolate(shortened(deepest.location.name), lang)
     values = {"since": _since(deepest, lang), "rarity": _rarity(deepest, lang)}
     if len(states) == 1:
-        return lang.say("In drought since {since}: {rarity}.", **values)
+        return lang.say("In drought {since}: {rarity}.", **values)
     if len(below) == 1:
-        return lang.say("In drought in {place} since {since}: {rarity}.", place=place, **values)
+        return lang.say("In drought in {place} {since}: {rarity}.", place=place, **values)
     places = named((state.location for state in below), lang)
     return lang.say(
-        "In drought in {places}; in {place} since {since}: {rarity}.",
+        "In drought in {places}; in {place} {since}: {rarity}.",
         places=places,
         place=place,
         **values,
@@ -92,8 +92,9 @@ def state_sentence(states: Sequence[PresentState], lang: Language) -> str:
 
 def _since(state: PresentState, lang: Language) -> str:
     assert state.since is not None
-    recent = (state.day - state.since).days < DAYS_BY_MONTH
-    return lang.dated(state.since, "d MMMM y" if recent else "MMMM y")
+    if (state.day - state.since).days < DAYS_BY_MONTH:
+        return lang.say("since {day}", day=lang.dated(state.since, "d MMMM y"))
+    return lang.say("since {month}", month=lang.dated(state.since, "MMMM y"))
 
 
 def _rarity(state: PresentState, lang: Language) -> str:
