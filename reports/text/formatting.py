@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial, reduce
 from types import SimpleNamespace
 
-from reports.text.language import Language, isolate, mark
+from reports.text.language import UNITS, Language, isolate, mark
 
 COLOUR_WORDS = {
     "green": mark("Green"),
@@ -47,14 +47,6 @@ VERDICT_WORDS = {
     "provisional": mark(
         "provisional: weather forecasts have been archived for too short a time to be sure."
     ),
-}
-UNITS = {
-    "degC": mark("°C"),
-    "mm": mark("mm"),
-    "m3 s-1": mark("m³/s"),
-    "m": mark("m"),
-    "m3 m-3": mark("m³/m³"),
-    "1": "",
 }
 MAX_NAME_LENGTH = 60
 
