@@ -39,6 +39,7 @@ from models.combined import (
     Combined,
     combine_live,
     forecasters_with,
+    outlook_with_weather,
     weights_with_weather,
     with_state_of,
 )
@@ -203,7 +204,7 @@ def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
         "probability_low": (DIMS, low),
         "probability_high": (DIMS, high),
         "contribution": (("cause", *DIMS), contribution),
-        "outlook": (OUTLOOK_DIMS, outlook.values),
+        "outlook": (OUTLOOK_DIMS, outlook_with_weather(outlook.values, combined)),
         "stage": (DIMS, np.where(combined.used & (verdict != ""), COMBINED, part["stage"].values)),
     }
     coords = {"cause": causes_of(hazard), **outlook_coordinates(hazard, model)}
