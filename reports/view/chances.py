@@ -36,14 +36,22 @@ def chance_words(hazard: str, found: Sequence[Found], lang: Language) -> str:
     cell = peak(found)[2]
     if not cell.confirmed:
         return lang.say("not confirmed today")
-    values = {
+    if len(found) > 1:
+        return lang.say("up to {chance} for {event} (usual {usual})", **_values(hazard, cell, lang))
+    return level_words(hazard, cell, lang)
+
+
+def level_words(hazard: str, cell: RiskCell, lang: Language) -> str:
+    """The chance of the level that a cell's colour speaks of: "5 in 10 for extreme heat ..."."""
+    return lang.say("{chance} for {event} (usual {usual})", **_values(hazard, cell, lang))
+
+
+def _values(hazard: str, cell: RiskCell, lang: Language) -> dict[str, str]:
+    return {
         "chance": frequency(cell.chance[cell.level], lang),
         "usual": frequency(cell.usual[cell.level], lang),
         "event": event_words(hazard, cell.level, lang),
     }
-    if len(found) > 1:
-        return lang.say("up to {chance} for {event} (usual {usual})", **values)
-    return lang.say("{chance} for {event} (usual {usual})", **values)
 
 
 def levels_told(cell: RiskCell) -> list[int]:
