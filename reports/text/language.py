@@ -262,7 +262,7 @@ def spaced(catalogue: Catalog) -> Catalog:
         return _AFTER.sub("«\u202f", _BEFORE.sub("\u202f", form))
 
     for one in catalogue:
-        form = one.string
+        form = one.string or ""
         one.string = text(form) if isinstance(form, str) else tuple(map(text, form))
     return catalogue
 

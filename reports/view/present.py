@@ -41,25 +41,24 @@ def present_states(
     """The state of each location that a hazard's history tells one of, the lowest index first."""
     if history is None or "state_index" not in history:
         return ()
-    ids = [str(location) for location in history["location"].values]
-    states = []
-    for location in locations:
-        if location.id not in ids:
-            continue
-        here = history.sel(location=location.id)
-        index, since = float(here["state_index"]), pd.Timestamp(here["state_since"].values)
-        if np.isfinite(index):
-            states.append(
-                PresentState(
-                    location,
-                    index,
-                    int(here["state_window_days"]),
-                    pd.Timestamp(here["state_day"].values).date(),
-                    None if pd.isna(since) else since.date(),
-                    int(here["state_rank"]),
-                    int(here["state_years"]),
-                )
-            )
+    at = {str(location): number for number, location in enumerate(history["location"].values)}
+    days, since = (pd.DatetimeIndex(history[f"state_{name}"].values) for name in ("day", "since"))
+    index, window, rank, years = (
+        history[f"state_{name}"].values for name in ("index", "window_days", "rank", "years")
+    )
+    states = [
+        PresentState(
+            location,
+            float(index[number]),
+            int(window[number]),
+            days[number].date(),
+            None if pd.isna(since[number]) else since[number].date(),
+            int(rank[number]),
+            int(years[number]),
+        )
+        for location in locations
+        if (number := at.get(location.id)) is not None and np.isfinite(index[number])
+    ]
     return tuple(sorted(states, key=lambda state: (state.since is None, state.index)))
 
 

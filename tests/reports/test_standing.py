@@ -138,7 +138,7 @@ def test_one_red_place_of_sixteen_leads_everywhere(city: City, home: Settings) -
     assert "Heat: To do:" in front and "Close the schools." in front
     for path in (home.published / "feed.xml", folder.parent / "feed.xml"):
         (summary,) = ElementTree.parse(path).getroot().iter(f"{{{ATOM}}}summary")  # noqa: S314
-        assert "Heat: Red in Saïdia" in (summary.text or "")
+        assert "Heat: Red: 5 in 10 for extreme heat" in (summary.text or "")
         assert "To do: Close the schools." in (summary.text or "")
         assert "Heat: Nothing unusual" not in (summary.text or "")
     root = messages(folder)["heat-red.xml"]
