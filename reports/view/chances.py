@@ -12,7 +12,7 @@ from reports.view.outlook import RiskCell
 from reports.view.spans import Found, chain
 
 TOLD_FROM = 0.01
-"""A chance of another level is told from here on."""
+"""A smaller chance is told as less than it, and as that of another level not at all."""
 
 
 def event_words(hazard: str, level: int, lang: Language) -> str:
@@ -36,7 +36,7 @@ def chance_words(hazard: str, found: Sequence[Found], lang: Language) -> str:
     cell = peak(found)[2]
     if not cell.confirmed:
         return lang.say("not confirmed today")
-    if len(found) > 1:
+    if len(found) > 1 and cell.chance[cell.level] >= TOLD_FROM:
         return lang.say("up to {chance} for {event} (usual {usual})", **_values(hazard, cell, lang))
     return level_words(hazard, cell, lang)
 

@@ -153,10 +153,14 @@ def _coloured(told: _Told) -> tuple[list[str], list[str]]:
 
 
 def _highest(found: Sequence[Found], colour: str = "") -> list[Found]:
-    """The cells of a colour, or of the highest: those that are confirmed where any is."""
+    """The cells of a colour, or of the highest: those that are confirmed where any is.
+
+    Of these the single days where there are any.
+    """
     colour = colour or max((cell.colour for _, _, cell in found), key=rank, default="")
     those = [item for item in found if item[2].colour == colour]
-    return [item for item in those if item[2].confirmed] or those
+    sure = [item for item in those if item[2].confirmed] or those
+    return [item for item in sure if item[1].kind != "any"] or sure
 
 
 def _lead(told: _Told, found: Sequence[Found]) -> str:

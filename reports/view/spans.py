@@ -13,7 +13,7 @@ from reports.view.slots import Slot
 
 Found = tuple[NamedLocation, Slot, RiskCell]
 MAX_SPANS = 3
-"""Spans of a colour that are told in full; the places of the others are told together."""
+"""Spans of a colour that are told in full; of more, the last ones are told together."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def coloured(hazard: HazardOutlook) -> list[Found]:
 
 
 def spans(found: Iterable[Found]) -> list[Span]:
-    """The places and slots of cells: the earliest first, of equal ones that of most places."""
+    """The places and slots of cells: single days first, the earliest first, then of most places."""
     by_location: dict[tuple[NamedLocation, str], list[Slot]] = {}
     for location, slot, _ in found:
         by_location.setdefault((location, slot.kind), []).append(slot)
@@ -56,7 +56,10 @@ def spans(found: Iterable[Found]) -> list[Span]:
     for (location, _), slots in by_location.items():
         together.setdefault(tuple(slots), []).append(location)
     listed = [Span(tuple(locations), slots) for slots, locations in together.items()]
-    return sorted(listed, key=lambda span: (span.slots[0].valid, -len(span.locations)))
+    return sorted(
+        listed,
+        key=lambda span: (span.slots[0].kind == "any", span.slots[0].valid, -len(span.locations)),
+    )
 
 
 def where_and_when(found: Sequence[Found], issued: date, lang: Language) -> str:
@@ -64,10 +67,16 @@ def where_and_when(found: Sequence[Found], issued: date, lang: Language) -> str:
     listed = spans(found)
     whole = len(listed) if len(listed) <= MAX_SPANS else MAX_SPANS - 1
     parts = [_span_words(span, issued, lang) for span in listed[:whole]]
-    if others := [location for span in listed[whole:] for location in span.locations]:
-        days = lang.say("on other days")
-        parts.append(lang.say("{when} in {places}", when=days, places=named(others, lang)))
+    if rest := listed[whole:]:
+        others = named((location for span in rest for location in span.locations), lang)
+        parts.append(lang.say("{when} in {places}", when=_some_days(rest, lang), places=others))
     return chain(parts, lang)
+
+
+def _some_days(rest: Sequence[Span], lang: Language) -> str:
+    slots = [slot for span in rest for slot in span.slots]
+    first, last = min(slot.valid for slot in slots), max(slot.last for slot in slots)
+    return lang.say("on some days from {first} to {last}", **ends(first, last, lang))
 
 
 def _span_words(span: Span, issued: date, lang: Language) -> str:
