@@ -214,16 +214,8 @@ def isolate(text: str, language: Language) -> str:
 
 
 def language_of(tag: str, timezone: str = "UTC") -> Language:
-    """The language ``tag`` as it is written where the time zone is, as far as CLDR knows.
-
-    Where the zone is of no territory, such as UTC, as in WRITTEN_IN.
-    """
-    territory = str(get_global("zone_territories").get(timezone, ""))
-    return _language(tag, territory if territory.isalpha() else WRITTEN_IN.get(tag, territory))
-
-
-WRITTEN_IN = {"ar": "MA"}
-"""Territory whose months a language has on pages of no region: CLDR's own Arabic has others."""
+    """The language ``tag`` as it is written where the time zone is, as far as CLDR knows."""
+    return _language(tag, str(get_global("zone_territories").get(timezone, "")))
 
 
 @cache
