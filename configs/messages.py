@@ -97,7 +97,7 @@ _RECORD: dict[str, str | Plural] = {
     "record.no_value": "there is no value",
     "river.dry": "the river has no flow in {n} of {years} "
     "years, so that no return level can be told",
-    "river.low": "the return level of {level} m3 s-1 is not above the river's usual flow",
+    "river.low": "the return level of {level} m³/s is not above the river's usual flow",
     "rain.none": "the rain that is exceeded once in 2 years "
     "is none, so that no severity can be told",
     "record.unfit": "{hazard} is not assessed at {place}: {reason}.",

@@ -16,7 +16,7 @@ class Variable:
 
     ``low`` and ``high`` are in ``units`` and enclose every value ever recorded on earth, so that a
     record extreme passes and a unit error does not. ``cell_methods`` says what a day's value is (CF
-    7.3).
+    7.3). ``words`` are the few that a report calls it by.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Variable:
     low: float
     high: float
     meaning: str
+    words: str
     cell_methods: str
     standard_name: str | None = None
 
@@ -38,6 +39,7 @@ _ROWS = (
         -90.0,
         60.0,
         "highest air temperature of the day at 2 m",
+        "highest temperature",
         "time: maximum",
         "air_temperature",
     ),
@@ -47,6 +49,7 @@ _ROWS = (
         -90.0,
         55.0,
         "mean air temperature of the day at 2 m",
+        "mean temperature",
         "time: mean",
         "air_temperature",
     ),
@@ -56,6 +59,7 @@ _ROWS = (
         -90.0,
         50.0,
         "lowest air temperature of the day at 2 m",
+        "lowest temperature",
         "time: minimum",
         "air_temperature",
     ),
@@ -66,6 +70,7 @@ _ROWS = (
         0.0,
         1900.0,
         "precipitation of the day",
+        "precipitation",
         "time: sum",
         "lwe_thickness_of_precipitation_amount",
     ),
@@ -75,6 +80,7 @@ _ROWS = (
         0.0,
         25.0,
         "reference evapotranspiration of the day",
+        "potential evapotranspiration",
         "time: sum",
     ),
     Variable(
@@ -83,6 +89,7 @@ _ROWS = (
         0.0,
         105.0,
         "mean relative humidity of the day at 2 m",
+        "relative humidity",
         "time: mean",
         "relative_humidity",
     ),
@@ -92,6 +99,7 @@ _ROWS = (
         0.0,
         75.0,
         "mean wind speed of the day at 10 m",
+        "wind speed",
         "time: mean",
         "wind_speed",
     ),
@@ -101,6 +109,7 @@ _ROWS = (
         0.0,
         45.0,
         "solar radiation received in the day",
+        "solar radiation",
         "time: sum",
         _RADIATION,
     ),
@@ -110,6 +119,7 @@ _ROWS = (
         0.0,
         1.0,
         "volume of water in the topsoil",
+        "soil moisture",
         "time: mean",
         "volume_fraction_of_condensed_water_in_soil",
     ),
@@ -120,6 +130,7 @@ _ROWS = (
         0.0,
         500_000.0,
         "mean river discharge of the day",
+        "river discharge",
         "time: mean",
         "water_volume_transport_in_river_channel",
     ),
@@ -129,6 +140,7 @@ _ROWS = (
         -50.0,
         9_000.0,
         "mean water level of the day above the gauge's datum",
+        "river level",
         "time: mean",
         "water_surface_height_above_reference_datum",
     ),
@@ -139,6 +151,7 @@ _ROWS = (
         450.0,
         1100.0,
         "mean air pressure of the day at the station",
+        "air pressure",
         "time: mean",
         "surface_air_pressure",
     ),

@@ -209,21 +209,22 @@ def folder_before(published: Path, issued: date) -> Path | None:
 
 
 def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
-    """For each hazard with a model, the days before the issue: value, normal and threshold."""
+    """For each hazard with a model, the days before the issue: value, normal and threshold.
+
+    Of an index hazard also how it stands on the newest day: see features.runs.present_state.
+    """
     past = {}
     for name, champion in issue.champions.items():
         if champion.model is not None:
             hazard = hazards()[name]
-            whole = hazard.history(
-                issue.observations,
-                champion.model.normals,
-                options_for(hazard, issue.region, issue.observations),
-            )
-            first = pd.Timestamp(
-                issue.issued
-                - timedelta(days=PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS)
-            )
-            past[name] = whole.sel(time=slice(first, None)).compute()
+            options = options_for(hazard, issue.region, issue.observations)
+            asked = issue.observations, champion.model.normals, options
+            days = PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS
+            first = pd.Timestamp(issue.issued - timedelta(days=days))
+            past[name] = hazard.history(*asked).sel(time=slice(first, None))
+            if hazard.present is not None:
+                past[name] = past[name].assign(hazard.present(*asked).data_vars)
+            past[name] = past[name].compute()
     return past
 
 

@@ -17,7 +17,7 @@ import xarray as xr
 
 from configs import Region
 from features.build import cell_coordinates, delays_of, measured
-from features.hazards import LEVELS, Hazard, Options
+from features.hazards import CONDITIONS, LEVELS, Hazard, Options
 from models.colours import COLOURS, colour_ranks, name_colours, tells_more
 from models.explain import causes_of
 from models.quantiles import QUANTILES
@@ -27,6 +27,7 @@ from models.verdicts import NOT_ASSESSED, STATE
 DECIMALS = 4
 """Of a published probability."""
 OUTLOOK_DIMS = ("quantile", "cell", "init_time", "location")
+THRESHOLD_DIMS = ("condition", *DIMS)
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,27 @@ def without_model(issue: HazardIssue, part: xr.Dataset) -> xr.Dataset:
     }
     coords = {"cause": causes, **outlook_coordinates(issue.hazard, None)}
     return part.assign(variables).assign_coords(coords)
+
+
+def with_thresholds(issue: HazardIssue, part: xr.Dataset, normals: xr.Dataset | None) -> xr.Dataset:
+    """The part with ``threshold``: what the levels are at each location, see ``Hazard.meaning``.
+
+    (condition, cell, level, init_time, location), of the valid day, of a window its first day.
+    ``threshold_units`` (condition, cell). NaN without normals.
+    """
+    meaning, cells = issue.hazard.meaning, issue.hazard.cells
+    shape = (len(CONDITIONS), *part["probability"].shape)
+    values, units = np.full(shape, np.nan), np.full((len(CONDITIONS), len(cells)), "", dtype=object)
+    if meaning is not None:
+        units[:] = np.array(meaning.units, dtype=object)[:, None]
+    if meaning is not None and normals is not None:
+        valid = part["valid_time"].values[:, 0]
+        by_day = meaning.thresholds(valid, normals, issue.options)
+        values[:, :, :, 0] = np.moveaxis(by_day, 2, 1)
+    values = np.where((part["verdict"].values == "")[None], np.nan, np.round(values, DECIMALS))
+    return part.assign(threshold=(THRESHOLD_DIMS, values)).assign_coords(
+        condition=list(CONDITIONS), threshold_units=(("condition", "cell"), units)
+    )
 
 
 def outlook_coordinates(hazard: Hazard, model: Model | None) -> dict[str, Any]:

@@ -13,15 +13,18 @@ import xarray as xr
 
 from configs.remarks import Remark, from_json
 from features.hazards import LEVELS, Hazard
-from models.assembly import HazardIssue
+from models.assembly import DECIMALS, HazardIssue
 from models.postprocessing.probabilities import (
     EventContext,
+    event_probabilities,
     pairs_for_hazard,
-    rolling_event_probabilities,
+    rolling_calibrations,
+    trajectory_quantiles,
 )
 from models.postprocessing.rolling_stacking import WITH_WEATHER, stacking_weights
 from models.postprocessing.stacking import combine, has_weather
 from models.publishing import live_weights
+from models.quantiles import QUANTILES
 from models.training import Model
 from models.verdicts import COMBINED, NOT_ASSESSED, PROVISIONAL
 
@@ -31,7 +34,9 @@ class Combined(NamedTuple):
 
     ``probability``: of both models combined. ``weather``: the weather model's own. ``wanted``:
     where the combined one is to be published, ``used``: where it is. ``verdict`` (cell, level).
-    ``weights`` of the two models. ``left_out``: messages on weather forecasts that are not used.
+    ``weights`` of the two models. ``outlook`` (quantile, cell, init_time, location): quantiles of
+    the hazard's quantity by the weather model, NaN where it has none. ``left_out``: messages on
+    weather forecasts that are not used.
     """
 
     probability: np.ndarray
@@ -40,6 +45,7 @@ class Combined(NamedTuple):
     used: np.ndarray
     verdict: np.ndarray
     weights: xr.DataArray
+    outlook: np.ndarray
     left_out: list[Remark]
 
 
@@ -51,18 +57,20 @@ def combine_live(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Com
     if not archive:
         missing, never = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         verdict = np.full(shape[:2], NOT_ASSESSED, dtype=object)
-        return Combined(missing, missing, never, never, verdict, weights, [])
+        outlook = np.full((len(QUANTILES), *missing[:, 0].shape), np.nan)
+        return Combined(missing, missing, never, never, verdict, weights, outlook, [])
     context = EventContext(hazard, issue.observations, model.normals, issue.options)
-    ahead = rolling_event_probabilities(context, archive, issue.init_times)
-    weather: np.ndarray = ahead.values
+    [(days, calibration)] = rolling_calibrations(context, archive, issue.init_times)
+    weather: np.ndarray = event_probabilities(context, calibration, archive, days).values
     probability = combine(weights, forecasts["model"].values, weather)
     published, verdict = _decisions(issue)
     wanted = np.array(np.broadcast_to(published[:, None, None, None], shape))
     assessable = np.asarray(np.isfinite(forecasts["climatology"].values))
     whole = (has_weather(weather) | ~assessable).all(axis=1, keepdims=True)
     used: np.ndarray = wanted & whole & assessable
-    left_out = [from_json(stored) for stored in ahead.attrs["left_out"]]
-    return Combined(probability, weather, wanted, used, verdict, weights, left_out)
+    left_out = [from_json(stored) for stored in calibration.meta["left_out"]]
+    outlook = trajectory_quantiles(context, calibration, archive, days, QUANTILES)
+    return Combined(probability, weather, wanted, used, verdict, weights, outlook, left_out)
 
 
 def _decisions(issue: HazardIssue) -> tuple[np.ndarray, np.ndarray]:
@@ -113,3 +121,12 @@ def forecasters_with(combined: Combined, forecasts: xr.Dataset) -> dict[str, np.
     probabilities = {str(name): part.values for name, part in forecasts.data_vars.items()}
     model = np.where(combined.used, combined.probability, probabilities["model"])
     return probabilities | {"model": model}
+
+
+def outlook_with_weather(outlook: np.ndarray, combined: Combined) -> np.ndarray:
+    """Quantiles of the hazard's quantity: by the weather model where its probability is published.
+
+    (quantile, cell, init_time, location).
+    """
+    used = combined.used[:, 0] & np.isfinite(combined.outlook).all(axis=0)
+    return np.where(used, np.round(combined.outlook, DECIMALS), outlook)

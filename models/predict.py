@@ -30,6 +30,7 @@ from models.assembly import (
     assemble,
     colours_of,
     outlook_coordinates,
+    with_thresholds,
     without_model,
     without_numbers,
 )
@@ -38,6 +39,7 @@ from models.combined import (
     Combined,
     combine_live,
     forecasters_with,
+    outlook_with_weather,
     weights_with_weather,
     with_state_of,
 )
@@ -88,7 +90,8 @@ def predict(request: ForecastRequest) -> xr.Dataset:
     ``probability_low`` and ``probability_high``, a 90 % interval for the years the probability was
     learnt from; ``contribution`` (cause, ...): log-odds that sum to those of the probability less
     those of the normal one; ``outlook`` (quantile, cell, init_time, location) in ``outlook_units``:
-    how hot, wet, high or dry it may be; and ``stage``, "combined" where it holds weather
+    how hot, wet, high or dry it may be; ``threshold`` (condition, ...) in ``threshold_units``: what
+    the levels are at each location; and ``stage``, "combined" where it holds weather
     forecasts, else "state". Attributes ``region``, ``title``, and those of ``as_attributes``.
     """
     issued, region = np.datetime64(request.issued, "ns"), request.region
@@ -104,7 +107,7 @@ def predict(request: ForecastRequest) -> xr.Dataset:
         parts.append(part.assign(colour=colours_of(hazard, part, region, request.previous)))
         degraded, notes = degraded + hazard_degraded, notes + hazard_notes
     forecast = xr.concat(parts, dim="cell", join="outer", combine_attrs="drop").transpose(
-        "cause", "quantile", *DIMS
+        "condition", "cause", "quantile", *DIMS
     )
     about_locations = {
         name: observations[name]
@@ -150,7 +153,8 @@ def _issue_of(
 
 def _forecast_hazard(issue: HazardIssue, model: Model | None, region: Region) -> HazardForecast:
     if reasons_missing(issue.hazard, issue.observations, issue.options):
-        return HazardForecast(without_model(issue, without_numbers(issue)), [], [])
+        nothing = with_thresholds(issue, without_numbers(issue), None)
+        return HazardForecast(without_model(issue, nothing), [], [])
     if model is None:
         return _forecast_climatology(issue, region)
     return _forecast_with_model(issue, model)
@@ -170,7 +174,9 @@ def _forecast_climatology(issue: HazardIssue, region: Region) -> HazardForecast:
     assessed = NO_BETTER if len(issue.scores) else NOT_ASSESSED
     verdict = np.where(np.isnan(climatology), NOT_ASSESSED, assessed).astype(object)
     exists = existing(hazard, observations, issue.init_times, normals, options)
-    part = assemble(issue, climatology, climatology, verdict, exists)
+    part = with_thresholds(
+        issue, assemble(issue, climatology, climatology, verdict, exists), normals
+    )
     degraded = [remarks.climatology_stands(hazard.title, first)]
     return HazardForecast(without_model(issue, part), degraded, [])
 
@@ -198,11 +204,11 @@ def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
         "probability_low": (DIMS, low),
         "probability_high": (DIMS, high),
         "contribution": (("cause", *DIMS), contribution),
-        "outlook": (OUTLOOK_DIMS, outlook.values),
+        "outlook": (OUTLOOK_DIMS, outlook_with_weather(outlook.values, combined)),
         "stage": (DIMS, np.where(combined.used & (verdict != ""), COMBINED, part["stage"].values)),
     }
     coords = {"cause": causes_of(hazard), **outlook_coordinates(hazard, model)}
-    part = part.assign(variables).assign_coords(coords)
+    part = with_thresholds(issue, part.assign(variables).assign_coords(coords), model.normals)
     return HazardForecast(part, *_remarks(issue, forecasts, combined, exists))
 
 

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     ),
     "features": ("configs",),
     "models": ("configs", "features", "data_contracts.variables"),
-    "reports": ("configs", "features"),
+    "reports": ("configs", "data_contracts.variables", "features"),
     "flows": ("configs", "data_contracts", "features", "models", "reports", "sources"),
 }
 ONLY_IN = {

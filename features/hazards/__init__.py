@@ -58,6 +58,26 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """What a hazard's levels are at a place, in the place's own figures.
+
+    ``words``: level -> English texts, the fullest first, with the names {first} and {second} for
+    the thresholds of its two conditions and {window} for the length of an index window; the first
+    text whose thresholds are all known is said. ``units`` of both conditions; "1" for none.
+    ``thresholds(valid days, normals, options)`` -> array (condition, level, time, location), NaN
+    where a level has no such condition or it is not known.
+    """
+
+    words: Mapping[int, tuple[str, ...]]
+    units: tuple[str, str]
+    thresholds: Callable[[np.ndarray, xr.Dataset, Options], np.ndarray]
+
+
+CONDITIONS = (1, 2)
+"""Numbers of the conditions of a level whose thresholds ``Meaning.thresholds`` gives."""
+
+
+@dataclass(frozen=True)
 class Predictor:
     """One predictor of a hazard: a row of its table.
 
@@ -126,7 +146,11 @@ class Hazard:
     cell that day.
     ``history(observations, normals, options)`` -> Dataset of value, normal and threshold (time,
     location) for people to see; ``outlook``: how its value is foretold in quantiles, None where it
-    is not. ``unfit(observations, options)`` -> for each location why its statistics cannot be told
+    is not. ``meaning``: what its levels are at a place, None where it does not say. ``event``: what
+    its events are called behind a level's word, as in "extreme heat"; the title where it is empty.
+    ``present(observations, normals, options)`` -> Dataset of how things stand on the newest day, as
+    features.runs.present_state gives it; of an index hazard alone.
+    ``unfit(observations, options)`` -> for each location why its statistics cannot be told
     there, None where they can: such a location has no cell. ``windows_look_back``: window_days is
     the length of an index window that ends on the valid day, not a number of days ahead.
     ``choices``: the normals that are decisions on how to measure rather than thresholds.
@@ -159,6 +183,9 @@ class Hazard:
     highest_rate: float = 0.6
     shifts: Callable[[xr.Dataset, Options], np.ndarray] | None = None
     outlook: Quantity | None = None
+    meaning: Meaning | None = None
+    event: str = ""
+    present: Callable[[xr.Dataset, xr.Dataset, Options], xr.Dataset] | None = None
     choices: tuple[str, ...] = ()
     only_where_measured: bool = False
     unfit: Callable[[xr.Dataset, Options], list[Remark | None]] | None = None
@@ -170,6 +197,10 @@ class Hazard:
     ) -> xr.DataArray:
         """Levels of each day: (level, time, location), 1.0, 0.0, or NaN where it is not known."""
         return happened(self.margins(observations, normals, options))
+
+    def event_of(self, level: int) -> str:
+        """What an event of a level is called in English: "extreme heat"."""
+        return f"{LEVEL_NAMES[level]} {self.event or self.title.lower()}"
 
     @cached_property
     def features(self) -> tuple[str, ...]:

@@ -12,15 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import xarray as xr
 
 from configs.remarks import Remark, remark, text, to_json
+from features.balance_ensemble import overlap_shares
 from features.calendar import (
     DAYS,
     day_index,
-    ordered_samples,
     trailing_mean,
     trailing_sum,
     window_mean,
@@ -32,6 +31,7 @@ from features.hazards import (
     Cell,
     Colours,
     Hazard,
+    Meaning,
     Options,
     Predictor,
     Quantity,
@@ -41,9 +41,8 @@ from features.hazards import (
     overlap_predictors,
     valid_index,
 )
-from features.indices import (
-    WHY_UNDEFINED,
-)
+from features.indices import WHY_UNDEFINED
+from features.runs import present_state
 from features.water_balance import (
     FITTED,
     NO_PET,
@@ -54,7 +53,6 @@ from features.water_balance import (
     limits_of,
     pet_source_of,
     rain_share_of,
-    window_number,
 )
 
 WINDOWS = (90, 365)
@@ -62,7 +60,6 @@ LEADS = (30, 60, 90)
 CELLS = tuple(Cell(lead, window) for window in WINDOWS for lead in LEADS)
 INDEX_AT_MOST = {1: -1.0, 2: -1.5, 3: -2.0}
 LEAST_RAIN_SHARE = 0.6
-ENSEMBLE_HALF_WINDOW = 10
 
 
 def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
@@ -160,81 +157,6 @@ def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndar
     return np.where(np.stack(cells), 1.0, np.nan)
 
 
-def overlap_shares(
-    balance: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
-) -> np.ndarray:
-    """Share of an ensemble that reaches each level: (row, cell, level, location).
-
-    A member is the observed part of the window plus the rest drawn from within 10 calendar days of
-    it in every training year. ``balance`` is as known at each issue day, ``delay`` days old.
-    """
-    record = normals["record"].values.astype(np.float64)
-    record_index = normals["record_index"].values[:, 0].astype(np.int64)
-    rests = np.array([min(cell.lead_days + delay, cell.window_days) for cell in CELLS])
-    needed = [
-        _needed(balance, normals, issued[rows], rows, cell, rest)
-        for cell, rest in zip(CELLS, rests, strict=True)
-    ]
-    valid = np.ascontiguousarray(valid_index(issued[rows], CELLS).T)
-    shares = np.full((len(rows), len(CELLS), len(LEVELS), balance.shape[1]), np.nan)
-    for rest in np.unique(rests):
-        for place, drawn in enumerate(trailing_sum(record, int(rest)).T):
-            ordered, count = ordered_samples(drawn, record_index, ENSEMBLE_HALF_WINDOW)
-            for number in np.flatnonzero(rests == rest):
-                shares[:, number, :, place] = _shares(
-                    needed[number][place], valid[number], ordered, count
-                )
-    return shares
-
-
-def _needed(
-    balance: np.ndarray,
-    normals: xr.Dataset,
-    issued: np.ndarray,
-    rows: np.ndarray,
-    cell: Cell,
-    rest: int,
-) -> np.ndarray:
-    """The most that the window's last ``rest`` days may bring for each level, mm.
-
-    (location, row, level). NaN where the cell's window is not the one that counts on the valid day.
-    """
-    seen = cell.window_days - rest
-    observed = trailing_sum(balance, seen)[rows] if seen else np.zeros((len(rows), 1))
-    valid = day_index(issued + np.timedelta64(cell.lead_days, "D"))
-    limit = normals["limit"].values[window_number(cell.window_days, normals)][:, valid]
-    counts = normals["index_window"].values[valid] == cell.window_days
-    return np.ascontiguousarray(np.where(counts, limit - observed, np.nan).transpose(2, 1, 0))
-
-
-@numba.njit(cache=True, nogil=True)
-def _shares(
-    needed: np.ndarray, valid: np.ndarray, ordered: np.ndarray, count: np.ndarray
-) -> np.ndarray:
-    """Share of the sums drawn that are at most what is ``needed`` (row, level); NaN without any.
-
-    ``ordered`` (366, sum) rise, ``count`` (366,) of them; a row's are those of its day of the year
-    ``valid`` (row,).
-    """
-    shares = np.full(needed.shape, np.nan)
-    for row in range(needed.shape[0]):
-        day = valid[row]
-        known = count[day] > 0
-        for level in range(needed.shape[1]):
-            known = known and not np.isnan(needed[row, level])
-        if known:
-            for level in range(needed.shape[1]):
-                low, high = 0, count[day]
-                while low < high:
-                    middle = (low + high) // 2
-                    if ordered[day, middle] <= needed[row, level]:
-                        low = middle + 1
-                    else:
-                        high = middle
-                shares[row, level] = low / count[day]
-    return shares
-
-
 @dataclass(frozen=True)
 class Observed:
     """What predictors are read from: (day, location) as known on each day.
@@ -295,7 +217,7 @@ def observe(
         recent=trailing_sum(balance, 30),
         tmax=optional(together, "air_temperature_max"),
         unknown=np.array([cell.lead_days + latest for cell in CELLS]),
-        shares=overlap_shares(balance, normals, issued, rows, latest),
+        shares=overlap_shares(balance, normals, CELLS, (issued, rows), latest),
     )
 
 
@@ -326,6 +248,37 @@ PREDICTORS = (
     Predictor("air_temperature_anomaly_mean_90d", _warmth, "temperature"),
     *SEASON_WAVES,
 )
+
+
+def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
+    """Index (1) and balance (mm) at or below which each level is.
+
+    (condition, level, time, location), of the window that counts on each valid day. No balance
+    where it is rain alone.
+    """
+    index = day_index(valid)
+    standards = np.broadcast_to(
+        _standards(options)[:, None, None], (len(LEVELS), len(valid), normals.sizes["location"])
+    )
+    short, long = normals["limit"].values[:, :, index]
+    limit = np.where(normals["index_window"].values[index] == WINDOWS[1], long, short)
+    return np.stack([standards, np.where(normals["pet_source"].values == NO_PET, np.nan, limit)])
+
+
+def present(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
+    """How dry it is on the newest day, since when, and which rank that has among the years."""
+    times = observations["time"].values
+    index, balance = day_index(times), daily_balance(observations, normals, times)
+    both = [index_of(trailing_sum(balance, days), index, days, normals) for days in WINDOWS]
+    shape, threshold = balance.shape, _standards(options)[0]
+    past = xr.Dataset(
+        {
+            "window_days": (("time", "location"), normals["index_window"].values[index]),
+            "threshold": (("time", "location"), np.full(shape, threshold)),
+        },
+        {"time": times, "location": observations["location"].values},
+    )
+    return present_state(np.stack(both), np.array(WINDOWS), past)
 
 
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
@@ -390,6 +343,19 @@ HAZARD = Hazard(
     newest="index_90d",
     memory_days=480,
     outlook=Quantity(scale=np.asarray, back=lambda index: np.clip(index, -3.0, 3.0)),
+    meaning=Meaning(
+        words=dict.fromkeys(
+            LEVELS,
+            (
+                "a balance (rain less possible evaporation) of {second} or lower over {window}, "
+                "index {first} or lower",
+                "an index of {first} or lower over {window}",
+            ),
+        ),
+        units=("1", "mm"),
+        thresholds=level_thresholds,
+    ),
+    present=present,
     choices=("pet_source", "index_window"),
     windows_look_back=True,
 )

@@ -23,6 +23,7 @@ from features.hazards import (
     Backtesting,
     Colours,
     Hazard,
+    Meaning,
     Options,
     Predictor,
     Quantity,
@@ -379,6 +380,18 @@ PREDICTORS = (
 )
 
 
+def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
+    """Rain of 3 days and, of levels 2 and 3, of 1 day above which each level is, mm.
+
+    (condition, level, time, location). Levels 2 and 3 begin where either of the two is exceeded.
+    """
+    p95, one_level, three_level, *severe = _limits(normals)
+    severe[1] = np.maximum(*severe)
+    three = [np.minimum(p95, severe[0] * three_level), *(limit * three_level for limit in severe)]
+    one = [np.full_like(p95, np.nan), *(limit * one_level for limit in severe)]
+    return np.repeat(np.stack([three, one])[:, :, None], len(valid), axis=2)
+
+
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """3-day rain, its usual value and the level 1 threshold of each day; mm."""
     index = day_index(observations["time"].values)
@@ -423,4 +436,13 @@ HAZARD = Hazard(
     newest="precipitation_1d_root",
     memory_days=100,
     outlook=Quantity(scale=_root, back=lambda root: np.maximum(root, 0.0) ** 2),
+    meaning=Meaning(
+        words={
+            1: ("more than {first} of rain in 3 days",),
+            **dict.fromkeys((2, 3), ("more than {first} of rain in 3 days or {second} in a day",)),
+        },
+        units=("mm", "mm"),
+        thresholds=level_thresholds,
+    ),
+    event="flash flooding",
 )

@@ -28,6 +28,7 @@ from features.hazards import (
     Backtesting,
     Colours,
     Hazard,
+    Meaning,
     Options,
     Predictor,
     Quantity,
@@ -301,6 +302,27 @@ def _spell_bound(above: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:
     return bound
 
 
+def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
+    """Tmax and, of level 3, the mean of 3 days from which on a level is; degC.
+
+    (condition, level, time, location). The mean is that at which EHF severity reaches level 3 after
+    a month of usual warmth: it is less after a cool one. EHIsig = s has EHF = s max(1, s + T95 -
+    mean of the month before).
+    """
+    index = day_index(valid)
+    above = _threshold(index, normals)
+    month = (normals["tmax_mean"].values + normals["tmin_mean"].values) / 2
+    before = np.mean([month[day_index(valid - np.timedelta64(k, "D"))] for k in range(3, 33)], 0)
+    t95 = normals["tmean_p95"].values
+    wanted = normals["ehf_p85"].values * options.thresholds.get("level_3", 1.0)
+    cool = t95 - before
+    with np.errstate(invalid="ignore"):
+        rising = (np.sqrt(cool**2 + 4 * np.maximum(wanted, 0.0)) - cool) / 2
+        excess = np.where(rising + cool >= 1, rising, wanted)
+    none = np.full_like(above, np.nan)
+    return np.stack([[above, above, above], [none, none, t95 + excess]])
+
+
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """Tmax, its usual value and the level 1 threshold of each day; degC."""
     index = day_index(observations["time"].values)
@@ -342,6 +364,19 @@ HAZARD = Hazard(
     newest="tmax_anomaly_1d",
     memory_days=400,
     outlook=Quantity(scale=np.asarray, back=np.asarray),
+    meaning=Meaning(
+        words={
+            1: ("a day above {first}",),
+            2: ("three days in a row above {first}",),
+            3: (
+                "three days in a row above {first} whose mean, nights included, is about {second} "
+                "or more",
+                "three days in a row above {first} with much excess heat",
+            ),
+        },
+        units=("degC", "degC"),
+        thresholds=level_thresholds,
+    ),
     choices=("measured_tmean",),
     seasonal=True,
 )

@@ -19,6 +19,7 @@ from features.hazards import (
     Backtesting,
     Colours,
     Hazard,
+    Meaning,
     Options,
     Predictor,
     Quantity,
@@ -176,6 +177,13 @@ PREDICTORS = (
 )
 
 
+def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
+    """Discharge above which each level is, m3 s-1: (condition, level, time, location)."""
+    levels = normals["return_level"].values[:, None]
+    flow = np.repeat(levels, len(valid), axis=1)
+    return np.stack([flow, np.full_like(flow, np.nan)])
+
+
 def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> xr.Dataset:
     """Discharge, its usual value and the level 1 return level of each day; m3 s-1."""
     index = day_index(observations["time"].values)
@@ -216,5 +224,11 @@ HAZARD = Hazard(
         scale=_log,
         back=lambda logarithm: np.maximum(np.exp(logarithm) - SMALLEST_FLOW, 0.0),
     ),
+    meaning=Meaning(
+        words=dict.fromkeys(LEVELS, ("a discharge above {first}",)),
+        units=("m3 s-1", "m3 s-1"),
+        thresholds=level_thresholds,
+    ),
+    event="river flooding",
     only_where_measured=True,
 )

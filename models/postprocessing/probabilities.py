@@ -7,7 +7,7 @@ and live.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,25 +145,60 @@ def _probabilities_of_days(
     issue_times: np.ndarray,
     variables: Sequence[str],
 ) -> np.ndarray:
-    """``event_probabilities`` of a few issue days: (cell, level, issue_time, location).
-
-    All trajectories stand one behind the other in one long record, each after its own past.
-    """
+    """``event_probabilities`` of a few issue days: (cell, level, issue_time, location)."""
     hazard = context.hazard
-    past_days = hazard.margin_days
     fields = _whole_trajectories(context, calibration, runs, issue_times, variables)
     if not all(name in fields for name in hazard.requires):
         return context.empty(len(issue_times))
     shape = next(iter(fields.values())).shape
-    offsets = np.arange(-past_days, _reach_of(hazard)).astype("timedelta64[D]")
+    record = _one_record(context, fields, issue_times)
+    happened = context.events(record).values.reshape(len(LEVELS), *shape)
+    return share_of_trajectories(hazard, happened[:, :, :, hazard.margin_days :])
+
+
+def _one_record(
+    context: EventContext, fields: Mapping[str, np.ndarray], issue_times: np.ndarray
+) -> xr.Dataset:
+    """All trajectories one behind the other in one long record, each after its own past."""
+    past_days, shape = context.hazard.margin_days, next(iter(fields.values())).shape
+    offsets = np.arange(-past_days, _reach_of(context.hazard)).astype("timedelta64[D]")
     times = np.broadcast_to((issue_times[:, None] + offsets)[None], shape[:3]).reshape(-1)
     columns = {
         name: (("time", "location"), values.reshape(-1, shape[3]).astype(np.float32))
         for name, values in fields.items()
     }
-    record = xr.Dataset(columns, coords={"time": times, "location": context.locations})
-    happened = context.events(record).values.reshape(len(LEVELS), *shape)
-    return share_of_trajectories(hazard, happened[:, :, :, past_days:])
+    return xr.Dataset(columns, coords={"time": times, "location": context.locations})
+
+
+def trajectory_quantiles(
+    context: EventContext,
+    calibration: Calibration,
+    archive: Mapping[str, xr.Dataset],
+    issue_times: np.ndarray,
+    quantiles: Sequence[float],
+) -> np.ndarray:
+    """Quantiles of the hazard's quantity on its trajectories, in the units of its history.
+
+    (quantile, cell, issue_time, location), of the trajectories that ``event_probabilities`` counts.
+    NaN for windows of several days, and where a trajectory leaves the value open.
+    """
+    hazard, variables = context.hazard, context.variables_read()
+    found = np.full((len(quantiles), *context.empty(len(issue_times))[:, 0].shape), np.nan)
+    runs = {
+        name: prepare_runs(calibration, pairs, issue_times)
+        for name, pairs in archive.items()
+        if name in calibration.by_variable
+    }
+    fields = _whole_trajectories(context, calibration, runs, issue_times, variables)
+    if not all(name in fields for name in hazard.requires):
+        return found
+    record = _one_record(context, fields, issue_times)
+    value = hazard.history(record, context.normals, context.options)["value"].values
+    ahead = value.reshape(next(iter(fields.values())).shape)[:, :, hazard.margin_days :]
+    for number, cell in enumerate(hazard.cells):
+        if cell.window_days == 1:
+            found[:, number] = np.quantile(ahead[:, :, cell.lead_days], quantiles, axis=0)
+    return found
 
 
 def _days_at_once(context: EventContext, calibration: Calibration) -> int:
@@ -248,18 +283,39 @@ def rolling_event_probabilities(
     changes: Sequence[np.datetime64] | None = None,
     n_trajectories: int = N_TRAJECTORIES,
 ) -> xr.DataArray:
-    """``event_probabilities`` by calibrations that are fitted anew as time goes on.
+    """``event_probabilities`` by ``rolling_calibrations``.
 
-    They are fitted each quarter; each month until they are settled; and on the first morning of a
-    month on which other flags or changes of the forecast model are seen. A fit is on what was
-    known on the first morning it serves. ``changes``: see ``screen``.
     Attributes, of the newest fit: ``changes``, days from which on another forecast model issues
     the runs, and ``left_out``, messages as JSON.
     """
-    issue_times = np.asarray(issue_times, dtype="datetime64[ns]")
     variables = context.variables_read()
-    archive = {name: part for name, part in archive.items() if name in _drawn_for(variables)}
-    months, parts = issue_times.astype("datetime64[M]"), []
+    fits = list(rolling_calibrations(context, archive, issue_times, changes, n_trajectories))
+    parts = [
+        event_probabilities(context, calibration, archive, days, variables)
+        for days, calibration in fits
+    ]
+    return xr.concat(parts, dim="init_time").assign_attrs(
+        {name: fits[-1][1].meta[name] for name in ("changes", "left_out")}
+    )
+
+
+def rolling_calibrations(
+    context: EventContext,
+    archive: Mapping[str, xr.Dataset],
+    issue_times: np.ndarray,
+    changes: Sequence[np.datetime64] | None = None,
+    n_trajectories: int = N_TRAJECTORIES,
+) -> Iterator[tuple[np.ndarray, Calibration]]:
+    """Issue days, month by month, each with the calibration that serves them.
+
+    Calibrations are fitted anew as time goes on: each quarter; each month until they are settled;
+    and on the first morning of a month on which other flags or changes of the forecast model are
+    seen. A fit is on what was known on the first morning it serves. ``changes``: see ``screen``.
+    """
+    issue_times = np.asarray(issue_times, dtype="datetime64[ns]")
+    drawn = _drawn_for(context.variables_read())
+    archive = {name: part for name, part in archive.items() if name in drawn}
+    months = issue_times.astype("datetime64[M]")
     calibration: Calibration | None = None
     fitted_on: Screened | None = None
     for month in np.unique(months):
@@ -273,11 +329,7 @@ def rolling_event_probabilities(
             served = _months_served(months, month)
             calibration = calibrate(screened, context.observations, served, n_trajectories)
             fitted_on = screened
-        parts.append(event_probabilities(context, calibration, archive, days, variables))
-    assert calibration is not None
-    return xr.concat(parts, dim="init_time").assign_attrs(
-        {name: calibration.meta[name] for name in ("changes", "left_out")}
-    )
+        yield days, calibration
 
 
 def _serves(calibration: Calibration, fitted_on: Screened, screened: Screened) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from features.hazards import Hazard
 
 LEARNING = (
+    "features.balance_ensemble",
     "features.calendar",
     "features.indices",
     "features.water_balance",

@@ -135,6 +135,12 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
     },
     "outlook_title": {"long_name": "quantity that outlook foretells"},
     "outlook_units": {"long_name": "unit of outlook"},
+    "threshold": {
+        "long_name": "value beyond which a condition of the level is met on the valid day, in the "
+        "unit named by threshold_units"
+    },
+    "threshold_units": {"long_name": "unit of threshold"},
+    "condition": {"long_name": "number of the condition of a level", "units": "1"},
     "quantile": {"long_name": "probability of not being exceeded", "units": "1"},
     "cause": {"long_name": "what drives the probability"},
     "hazard": {"long_name": "hazard"},

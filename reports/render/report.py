@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,8 @@ from reports.text.language import ENGLISH, Language, language_of
 from reports.view.changes import Changes, changes
 from reports.view.drivers import Drivers, drivers, fans
 from reports.view.exposure import Exposure, exposures
-from reports.view.headline import Headline, headline
+from reports.view.figures import cell_figures
+from reports.view.headline import HazardFacts, Headline, headline
 from reports.view.outlook import (
     HazardOutlook,
     hazard_outlooks,
@@ -31,6 +33,7 @@ from reports.view.outlook import (
     rank,
     silent_outlook,
 )
+from reports.view.present import present_states
 from reports.view.standing import Claim, standing_colours
 from reports.view.verdicts import HazardVerdict, hazard_verdicts
 
@@ -243,8 +246,14 @@ def _headline(
         inputs.issued,
         warm_season(inputs.region, inputs.forecast),
         lang,
-        inputs.missing.get(hazard.name, reason),
-        inputs.region.actions.get(hazard.name),
+        HazardFacts(
+            inputs.missing.get(hazard.name, reason),
+            inputs.region.actions.get(hazard.name, {}),
+            partial(cell_figures, inputs.forecast, hazard.name),
+            present_states(
+                inputs.history.get(hazard.name), [location for location, _ in hazard.rows]
+            ),
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial, reduce
 from types import SimpleNamespace
 
-from reports.text.language import Language, isolate, mark
+from reports.text.language import UNITS, Language, isolate, mark
 
 COLOUR_WORDS = {
     "green": mark("Green"),
@@ -47,14 +47,6 @@ VERDICT_WORDS = {
     "provisional": mark(
         "provisional: weather forecasts have been archived for too short a time to be sure."
     ),
-}
-UNITS = {
-    "degC": mark("°C"),
-    "mm": mark("mm"),
-    "m3 s-1": mark("m³/s"),
-    "m": mark("m"),
-    "m3 m-3": mark("m³/m³"),
-    "1": "",
 }
 MAX_NAME_LENGTH = 60
 
@@ -198,6 +190,34 @@ def units(name: str, lang: Language) -> str:
     """A unit as people write it: degC is °C."""
     unit = UNITS.get(name, name)
     return lang.say(unit) if unit else ""
+
+
+def amount(value: float, name: str, lang: Language) -> str:
+    """A measured value with its unit, no finer than people ask for: "38 °C", "0.4 m³/s"."""
+    digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 or name == "1" else 2
+    shown = lang.number(round(value, digits) + 0.0, digits, trim=name != "1")
+    return f"{shown}\u00a0{units(name, lang)}" if units(name, lang) else shown
+
+
+def amounts(low: float, high: float, name: str, lang: Language) -> str:
+    """A span of measured values with its unit: "41 to 44 °C"."""
+    if amount(low, name, lang) == amount(high, name, lang):
+        return amount(low, name, lang)
+    start = amount(low, name, lang).removesuffix(f"\u00a0{units(name, lang)}")
+    return lang.say("{low} to {high}", low=start, high=amount(high, name, lang))
+
+
+def ordinal(n: int, lang: Language) -> str:
+    """ "2nd", in French "2e"; where ordinals are words, as in Arabic, the number alone."""
+    if lang.tag == "en":
+        ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+        return f"{lang.number(n)}{ending}"
+    return f"{lang.number(n)}{'er' if n == 1 else 'e'}" if lang.tag == "fr" else lang.number(n)
+
+
+def months(days: int, lang: Language) -> str:
+    """A window of so many days in months: "12 months"."""
+    return lang.say_many("{n} month", "{n} months", round(days / 30.4))
 
 
 def signed(value: float, lang: Language) -> str:

@@ -14,7 +14,7 @@ from unicodedata import bidirectional
 
 from babel import Locale
 from babel.core import get_global
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date
 from babel.localedata import locale_identifiers
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
@@ -24,6 +24,7 @@ from configs.messages import ENGLISH as ENGLISH_ALONE
 from configs.messages import MESSAGES, WORDS, Plural
 from configs.remarks import Remark, Value
 from configs.remarks import text as text_of
+from data_contracts.variables import VARIABLES
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 ISOLATE, END = "\u2068", "\u2069"
@@ -36,6 +37,9 @@ FOREIGN = "\u2066"
 
 Unicode's left-to-right isolate; a page marks it as English.
 """
+_DAY = re.compile(r"(?<!d)d(?!d)")
+_BEFORE = re.compile(r"[ \u00a0\u202f]+(?=[;:!?»%])")
+_AFTER = re.compile(r"«[ \u00a0\u202f]*")
 _ISOLATES = re.compile("[\u2066-\u2069]")
 _DIRECTIONS = {"ltr": {"L"}, "rtl": {"R", "AL"}}
 _EITHER = {"EN", "ES", "ET", "CS", "WS", "ON", "NSM", "B", "S"}
@@ -44,6 +48,20 @@ _EITHER = {"EN", "ES", "ET", "CS", "WS", "ON", "NSM", "B", "S"}
 def mark(message: str) -> str:
     """Marks a text for translation where it is written; ``Language.say`` translates it."""
     return message
+
+
+UNITS = {
+    "degC": mark("°C"),
+    "mm": mark("mm"),
+    "m3 s-1": mark("m³/s"),
+    "m s-1": mark("m/s"),
+    "m": mark("m"),
+    "m3 m-3": mark("m³/m³"),
+    "MJ m-2": mark("MJ/m²"),
+    "hPa": mark("hPa"),
+    "1": "",
+}
+"""Units of the variables table, as people write them."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +103,18 @@ class Language:
     def word(self, text: str) -> str:
         """A word of ours, such as a hazard's title, marked as English where it is untranslated.
 
-        A hazard or a variable that is added needs no entry in a catalogue.
+        A hazard or a variable that is added needs no entry in a catalogue. A variable's id is told
+        in the words of the variables table.
         """
-        translated = self.say(text)
-        known = self.catalogue is None or translated != text or text in self._identical
-        return translated if known else f"{FOREIGN}{text}{END}"
+        return self.phrase(text) if self.say(text) != text else self.phrase(spelled(text))
+
+    def phrase(self, message: str, /, **values: Any) -> str:
+        """``say`` for the words of a hazard or a variable that is added: see ``word``."""
+        known = self.catalogue is None or message in self._identical
+        translated = self.say(message, **values)
+        if known or self.say(message) != message:
+            return translated
+        return f"{FOREIGN}{without_isolates(translated)}{END}"
 
     @property
     def _identical(self) -> frozenset[str]:
@@ -99,7 +124,7 @@ class Language:
     def remark(self, message: Remark) -> str:
         """A message in words. What comes in English alone is marked as that."""
         if self.catalogue is None:
-            return without_isolates(text_of(message))
+            return without_isolates(text_of(in_words(message)))
         if message.code == ENGLISH_ALONE:
             return f"{FOREIGN}{without_isolates(str(message.values[ENGLISH_ALONE]))}{END}"
         values = {name: self._value(name, value) for name, value in message.values.items()}
@@ -125,6 +150,8 @@ class Language:
             )
         if isinstance(value, date):
             return self.dated(value, "d MMMM y")
+        if isinstance(value, str) and value in UNITS and name == "unit":
+            return self.say(UNITS[value]) if UNITS[value] else ""
         if isinstance(value, str):
             return self.word(value) if name in WORDS else isolate(value, self)
         decimals = len(str(value).partition(".")[2]) if isinstance(value, float) else 0
@@ -138,12 +165,35 @@ class Language:
         return _number(float(value), ("#" if trim else "0") * decimals, str(self.locale))
 
     def dated(self, day: date, form: str = "EEEE d MMMM y") -> str:
-        """A date by a CLDR pattern."""
-        return format_date(day, form, locale=self.locale)
+        """A date by a CLDR pattern.
 
-    def day(self, day: date, skeleton: str = "MMMMEEEEd") -> str:
-        """A date by a CLDR skeleton: the parts wanted, in the order of the place."""
-        return format_skeleton(skeleton, day, locale=self.locale)
+        In French the first of a month is 1er, and months are abbreviated as in France: CLDR's
+        "jui." of Morocco is read as June and as July.
+        """
+        if self.tag != "fr":
+            return format_date(day, form, locale=self.locale)
+        first = day.day == 1 and "MMM" in form
+        return format_date(day, _DAY.sub("d'er'", form) if first else form, locale="fr")
+
+
+def spelled(name: str) -> str:
+    """A variable's id in the words of the variables table; another name without its underscores."""
+    return VARIABLES[name].words if name in VARIABLES else name.replace("_", " ")
+
+
+def in_words(message: Remark) -> Remark:
+    """A message for an English reader: no id of a variable or a hazard, units as people write."""
+
+    def told(name: str, value: Value) -> Value:
+        if isinstance(value, Remark):
+            return in_words(value)
+        if isinstance(value, tuple):
+            return tuple(told(name, part) for part in value)
+        if not isinstance(value, str) or name not in WORDS:
+            return value
+        return UNITS.get(value, value) if name == "unit" else spelled(value)
+
+    return Remark(message.code, {name: told(name, part) for name, part in message.values.items()})
 
 
 def without_isolates(text: str) -> str:
@@ -193,7 +243,20 @@ def _catalogue(tag: str) -> Catalog | None:
     if not path.is_file():
         return None
     with open(path, "rb") as handle:
-        return read_po(handle, locale=tag)
+        catalogue = read_po(handle, locale=tag)
+    return spaced(catalogue) if tag == "fr" else catalogue
+
+
+def spaced(catalogue: Catalog) -> Catalog:
+    """A French catalogue with narrow no-break spaces before ; : ! ? % and inside of « »."""
+
+    def text(form: str) -> str:
+        return _AFTER.sub("«\u202f", _BEFORE.sub("\u202f", form))
+
+    for one in catalogue:
+        form = one.string or ""
+        one.string = text(form) if isinstance(form, str) else tuple(map(text, form))
+    return catalogue
 
 
 @cache

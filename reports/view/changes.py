@@ -12,6 +12,7 @@ from reports.text.formatting import day_listing, location_listing
 from reports.text.language import Language
 from reports.view.outlook import HazardOutlook, NamedLocation, hazard_title, rank
 from reports.view.slots import Slot, slot_kind, slot_words
+from reports.view.spans import chain
 
 Before = Mapping[tuple[str, str, int, object], str]
 
@@ -83,25 +84,40 @@ def _moves(hazard: HazardOutlook, before: Before) -> list[_Move]:
 
 
 def _moved(moves: Sequence[_Move], lang: Language) -> tuple[str, ...]:
-    higher = [move for move in moves if rank(move.after) > rank(move.before) >= 0]
+    """What rose, a colour where none could be told included, and what fell to another colour."""
+    higher = [move for move in moves if rank(move.after) > max(rank(move.before), 0)]
     lower = [move for move in moves if rank(move.before) > rank(move.after) >= 0]
-    up = lang.say("Higher in {places} ({days}).", **_where(higher, lang)) if higher else ""
-    down = lang.say("Lower in {places} ({days}).", **_where(lower, lang)) if lower else ""
-    return tuple(sentence for sentence in (up, down) if sentence) or (
-        lang.say("No colour has changed."),
-    )
+    up = lang.say("Higher: {where}.", where=_where(higher, lang)) if higher else ""
+    down = lang.say("Lower: {where}.", where=_where(lower, lang)) if lower else ""
+    if up or down:
+        return tuple(sentence for sentence in (up, down) if sentence)
+    if any(move.before != move.after for move in moves):
+        return (lang.say("No colour has risen or fallen."),)
+    return (lang.say("No colour has changed."),)
 
 
-def _where(moves: Sequence[_Move], lang: Language) -> dict[str, str]:
-    names = list(dict.fromkeys(move.location.name for move in moves))
-    slots = sorted(
-        {move.slot for move in moves},
-        key=lambda slot: (slot.kind == "any", slot.lead_days, slot.window_days or 0),
-    )
-    return {
-        "places": location_listing(names, lang),
-        "days": day_listing([slot_words(slot, lang) for slot in slots], lang),
-    }
+def _where(moves: Sequence[_Move], lang: Language) -> str:
+    """Places, each with its own days: "A and B (12 June); C (12 June and 13 June)"."""
+    by_location: dict[NamedLocation, list[Slot]] = {}
+    for move in moves:
+        by_location.setdefault(move.location, []).append(move.slot)
+    together: dict[tuple[Slot, ...], list[str]] = {}
+    for location, slots in by_location.items():
+        together.setdefault(tuple(sorted(slots, key=_order)), []).append(location.name)
+    groups = [
+        lang.say(
+            "{places} ({days})",
+            places=location_listing(names, lang),
+            days=day_listing([slot_words(slot, lang) for slot in slots], lang),
+        )
+        for slots, names in together.items()
+    ]
+    return chain(groups, lang)
+
+
+def _order(slot: Slot) -> tuple[bool, int, int]:
+    """Single days before windows, each from the issue day on."""
+    return slot.kind == "any", slot.lead_days, slot.window_days or 0
 
 
 def _all_clear(hazard: HazardOutlook, moves: Sequence[_Move]) -> list[str]:
@@ -149,23 +165,23 @@ def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> l
         if names
         else "",
         lang.say(
-            "{hazard}: no longer yellow or worse in {places} ({days}).",
+            "{hazard}: no longer yellow or worse in {where}.",
             hazard=title,
-            **_where(partly, lang),
+            where=_where(partly, lang),
         )
         if partly
         else "",
         lang.say(
-            "{hazard}: not confirmed today in {places} ({days}); this is no all-clear.",
+            "{hazard}: not confirmed today in {where}; this is no all-clear.",
             hazard=title,
-            **_where(stands, lang),
+            where=_where(stands, lang),
         )
         if stands
         else "",
         lang.say(
-            "{hazard}: no colour can be told any more in {places} ({days}); this is no all-clear.",
+            "{hazard}: no colour can be told any more in {where}; this is no all-clear.",
             hazard=title,
-            **_where(unknown, lang),
+            where=_where(unknown, lang),
         )
         if unknown
         else "",

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from reports.text.formatting import frequency, listing, shortened
+from reports.text.formatting import listing, shortened
 from reports.text.language import Language, isolate
+from reports.view.chances import level_words
 from reports.view.outlook import HazardOutlook, NamedLocation, RiskCell, rank
 from reports.view.slots import Slot, slot_kind, slot_words
 
@@ -53,15 +54,14 @@ def drivers(forecast: xr.Dataset, hazard: HazardOutlook, lang: Language) -> Driv
     if worst is None or "contribution" not in forecast:
         return None
     location, slot, cell = worst
-    causes = _contributions(forecast, hazard.name, location.id, slot.lead_days, cell.window_days)
+    causes = _contributions(forecast, hazard.name, location.id, slot, cell)
     if not causes:
         return None
     subject = lang.say(
-        "{place}, {day}: {chance} (usual {usual})",
+        "{place}, {day}: {chance}",
         place=isolate(shortened(location.name), lang),
         day=slot_words(slot, lang),
-        chance=frequency(cell.chance[1], lang),
-        usual=frequency(cell.usual[1], lang),
+        chance=level_words(hazard.name, cell, lang),
     )
     return Drivers(subject, _sentences(causes, lang))
 
@@ -88,18 +88,21 @@ def _worst(hazard: HazardOutlook) -> tuple[NamedLocation, Slot, RiskCell] | None
 
 
 def _contributions(
-    forecast: xr.Dataset, hazard: str, location: str, lead: int, window: int
+    forecast: xr.Dataset, hazard: str, location: str, slot: Slot, cell: RiskCell
 ) -> dict[str, float]:
-    """Cause -> log-odds it adds at level 1, the strongest first; empty where there is no number."""
+    """Cause -> log-odds it adds at the level of the colour, the strongest first.
+
+    Empty where there is no number.
+    """
     cells = (
         (forecast["hazard"].values == hazard)
-        & (forecast["lead_days"].values == lead)
-        & (forecast["window_days"].values == window)
+        & (forecast["lead_days"].values == slot.lead_days)
+        & (forecast["window_days"].values == cell.window_days)
     )
     contributions = (
         forecast["contribution"]
         .isel(cell=int(np.flatnonzero(cells)[0]), init_time=0)
-        .sel(level=1, location=location)
+        .sel(level=cell.level, location=location)
     )
     known = {
         str(cause): float(value)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from configs.remarks import Remark
-from reports.text.formatting import (
-    COLOUR_WORDS,
-    LEVEL_WORDS,
-    ends,
-    frequency,
-    location_listing,
-    long_date,
-    month,
-)
+from reports.text.formatting import COLOUR_WORDS, long_date, month
 from reports.text.language import Language
-from reports.view.outlook import RISING, HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
-from reports.view.slots import Slot
+from reports.view.chances import chance_words, levels_told, other_levels, peak, usual_span
+from reports.view.figures import CellFigures, forecast_range, meaning
+from reports.view.horizons import horizons
+from reports.view.outlook import RISING, HazardOutlook, hazard_title, rank
+from reports.view.present import PresentState, state_sentence
+from reports.view.spans import Found, chain, coloured, named, where_and_when
 
 
 @dataclass(frozen=True)
@@ -38,41 +33,61 @@ class Headline:
     action: str = ""
 
 
+@dataclass(frozen=True)
+class HazardFacts:
+    """What a headline draws on besides the outlook.
+
+    ``missing``: why the hazard has no numbers, if it has none. ``actions``: colour -> what the
+    region file asks to do. ``figures``: of a location and cell, see figures.cell_figures.
+    ``states``: how an index hazard stands now, see present.present_states.
+    """
+
+    missing: Remark | None = None
+    actions: Mapping[str, str] = field(default_factory=dict)
+    figures: Callable[[str, int, int], CellFigures | None] | None = None
+    states: Sequence[PresentState] = ()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A hazard as its headline tells it."""
+
+    hazard: HazardOutlook
+    issued: date
+    lang: Language
+    facts: HazardFacts
+
+
 def headline(
     hazard: HazardOutlook,
     issued: date,
     warm_season: tuple[int, int],
     lang: Language,
-    missing: Remark | None = None,
-    actions: Mapping[str, str] | None = None,
+    facts: HazardFacts | None = None,
 ) -> Headline:
     """The hazard's headline from its locations and days, led by the highest colour that any has.
 
-    ``missing`` says why it has no numbers, if it has none. ``actions``: colour -> what the region
-    file asks to do.
+    First how things stand now, where that is known of the hazard. Then the highest colour of today
+    and the highest of all, each with the number that it is given for, its days and places. The
+    detail tells the other numbers and colours, and what the levels are in the place that leads.
     """
+    facts = facts or HazardFacts()
+    told = _Told(hazard, issued, lang, facts)
     absent = None
-    if missing and not hazard.assessed:
-        absent = missing_headline(hazard.name, missing, lang)
+    if facts.missing and not hazard.assessed:
+        absent = missing_headline(hazard.name, facts.missing, lang)
     if absent and rank(hazard.colour) <= 0:
         return absent
-    if rank(hazard.colour) > 0:
-        sentence, *details = _coloured(hazard, issued, lang)
-        tells = any(cell.confirmed and rank(cell.colour) >= 0 for _, _, cell in hazard.cells())
-        details.append(absent.sentence if absent else _beyond(hazard, lang) if tells else "")
-    elif hazard.colour == "green":
-        sentence, details = lang.say("Nothing unusual."), [_beyond(hazard, lang)]
-    elif hazard.colour == "grey":
-        sentence, *details = _unknown(hazard, lang)
-    else:
-        sentence, details = _absent(hazard, warm_season, lang), []
+    sentences, details = _words(told, warm_season)
+    if absent:
+        details.append(absent.sentence)
     return Headline(
         hazard.name,
         hazard_title(hazard.name, lang),
         hazard.colour,
-        sentence,
-        " ".join(part for part in details if part),
-        _action(hazard.colour, actions or {}),
+        _together(state_sentence(facts.states, lang), *sentences),
+        _together(*details),
+        _action(hazard.colour, facts.actions),
     )
 
 
@@ -83,168 +98,136 @@ def missing_headline(hazard: str, reason: Remark, lang: Language) -> Headline:
     return Headline(hazard, title, "", lang.say("Not available: {reason}.", reason=words), "")
 
 
+def _together(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
 def _action(colour: str, actions: Mapping[str, str]) -> str:
     """What is to be done at the highest colour reached that has an action."""
     reached = [name for name in actions if 0 < rank(name) <= rank(colour)]
     return actions[max(reached, key=rank)] if reached else ""
 
 
-Found = tuple[NamedLocation, Slot, RiskCell]
+def _words(told: _Told, warm_season: tuple[int, int]) -> tuple[list[str], list[str]]:
+    """The sentences that lead, and those of the detail."""
+    hazard, lang = told.hazard, told.lang
+    if rank(hazard.colour) > 0:
+        return _coloured(told)
+    if hazard.colour == "":
+        return [_absent(hazard, warm_season, lang)], []
+    if hazard.colour == "green":
+        if any(state.since for state in told.facts.states):
+            return horizons(hazard, lang)[:1], horizons(hazard, lang)[1:]
+        return [lang.say("Nothing unusual.")], horizons(hazard, lang) or [_beyond(hazard, lang)]
+    if any(cell.confirmed for _, slot, cell in hazard.cells() if slot.kind == "index"):
+        return horizons(hazard, lang)[:1], horizons(hazard, lang)[1:]
+    return _unknown(hazard, lang)
 
 
-def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
-    """Sentences: the highest colour, then which colours other locations have.
+def _coloured(told: _Told) -> tuple[list[str], list[str]]:
+    """Of a hazard with a colour: today's and the highest lead; then all that has one besides.
 
     A colour that today's numbers do not confirm is told apart from one that they give.
     """
-    sure, kept = _highest(hazard)
-    top = [item for item in hazard.cells() if item[2].colour == hazard.colour]
-    lead = [item for item in top if sure.get(item[0]) == hazard.colour] or top
-    sentences = [_lead(hazard, lead, issued, lang) if lead else _stands(hazard, lang)]
-    led = {location for location, _, _ in lead} if lead else set(kept)
-    for colour in reversed(RISING[1:]):
-        for colours, chance in ((sure, ""), (kept, lang.say("not confirmed today"))):
-            new = [location for location in colours if colours[location] == colour]
-            if colour == hazard.colour:
-                new = [location for location in new if location not in led]
-            sentences.append(_others(colour, new, chance, lang))
-    if kept:
-        sentences.append(
+    hazard, lang, found = told.hazard, told.lang, coloured(told.hazard)
+    today = [item for item in found if item[1].kind == "day" and item[1].valid == told.issued]
+    now, top = _highest(today), _highest(found, hazard.colour)
+    leads = [now, top] if now and now[0][2].colour != hazard.colour else [top]
+    sentences = [_lead(told, items) for items in leads if items]
+    if not top:
+        sentences.append(_stands(hazard, hazard.colour, lang))
+    led = [item for items in leads for item in items]
+    leader = peak(top) if top and top[0][2].confirmed else None
+    details = [other_levels(leader[2], lang) if leader else "", *_others(told, found, led)]
+    if any(not cell.confirmed for _, _, cell in found) or hazard.standing:
+        details.append(
             lang.say(
                 "A colour that is not confirmed was given by an earlier report; today’s numbers "
                 "know no more than the calendar, so it stands until its day is over. "
                 "This is no all-clear."
             )
         )
+    if any(cell.confirmed and rank(cell.colour) >= 0 for _, _, cell in hazard.cells()):
+        details += horizons(hazard, lang, led) or [_beyond(hazard, lang)]
+    return sentences, [*details, *(_explained(told, leader) if leader else ())]
+
+
+def _highest(found: Sequence[Found], colour: str = "") -> list[Found]:
+    """The cells of a colour, or of the highest: those that are confirmed where any is.
+
+    Of these the single days where there are any.
+    """
+    colour = colour or max((cell.colour for _, _, cell in found), key=rank, default="")
+    those = [item for item in found if item[2].colour == colour]
+    sure = [item for item in those if item[2].confirmed] or those
+    return [item for item in sure if item[1].kind != "any"] or sure
+
+
+def _lead(told: _Told, found: Sequence[Found]) -> str:
+    """ "Red: 5 in 10 for extreme heat (usual 1 in 100), on Friday 13 June in Saïdia."."""
+    lang = told.lang
+    return lang.say(
+        "{colour}: {chance}, {where}.",
+        colour=lang.say(COLOUR_WORDS[found[0][2].colour]),
+        chance=chance_words(told.hazard.name, found, lang),
+        where=where_and_when(found, told.issued, lang),
+    )
+
+
+def _explained(told: _Told, leader: Found) -> list[str]:
+    """What the levels that were told are in the leading place, and what is forecast there."""
+    location, slot, cell = leader
+    if told.facts.figures is None:
+        return []
+    figures = told.facts.figures(location.id, slot.lead_days, cell.window_days)
+    if figures is None:
+        return []
+    levels = sorted({*levels_told(cell), cell.level})
+    ahead = "" if slot.kind == "any" else forecast_range(slot, figures, told.lang)
+    return [meaning(told.hazard.name, location, figures, levels, told.lang), ahead]
+
+
+def _others(told: _Told, found: Sequence[Found], led: Sequence[Found]) -> list[str]:
+    """Sentences on the colours of all cells and messages that do not lead, the highest first.
+
+    Those of an index that are confirmed are left to its horizons.
+    """
+    sentences, lang = [], told.lang
+    for colour in reversed(RISING[1:]):
+        rest = [item for item in found if item[2].colour == colour and item not in led]
+        sure = [item for item in rest if item[2].confirmed and item[1].kind != "index"]
+        unsure = [item for item in rest if not item[2].confirmed]
+        values = {"colour": lang.say(COLOUR_WORDS[colour])}
+        if sure:
+            where = where_and_when(sure, told.issued, lang)
+            sentences.append(lang.say("{colour} {where}.", **values, where=where))
+        if unsure:
+            sentences.append(_lead(told, unsure))
+        if colour != told.hazard.colour or _highest(found, colour):
+            sentences.append(_stands(told.hazard, colour, lang))
     return sentences
 
 
-def _highest(hazard: HazardOutlook) -> tuple[dict[NamedLocation, str], dict[NamedLocation, str]]:
-    """Each location's highest colour that its numbers give, and any higher one that only stands."""
-    given: dict[bool, dict[NamedLocation, str]] = {True: {}, False: {}}
-    cells = [(location, cell.colour, cell.confirmed) for location, _, cell in hazard.cells()]
-    stands = [(standing.location, standing.colour, False) for standing in hazard.standing]
-    for location, colour, confirmed in (*cells, *stands):
-        if rank(colour) > max(0, rank(given[confirmed].get(location, ""))):
-            given[confirmed][location] = colour
-    sure, kept = given[True], given[False]
-    return sure, {
-        location: colour
-        for location, colour in kept.items()
-        if rank(colour) > rank(sure.get(location, ""))
-    }
-
-
-def _lead(hazard: HazardOutlook, cells: Sequence[Found], issued: date, lang: Language) -> str:
-    shown = [item for item in cells if item[1].kind != "any"] or cells
-    names = location_listing(list(dict.fromkeys(location.name for location, _, _ in shown)), lang)
-    confirmed = [cell for _, _, cell in shown if cell.confirmed]
-    values = {
-        "colour": lang.say(COLOUR_WORDS[hazard.colour]),
-        "places": names,
-        "chance": _chances(confirmed, lang) if confirmed else lang.say("not confirmed today"),
-    }
-    return _where_and_when([slot for _, slot, _ in shown], issued, values, lang)
-
-
-def _stands(hazard: HazardOutlook, lang: Language) -> str:
-    """Of a colour that stands by a message alone."""
-    shown = [standing for standing in hazard.standing if standing.colour == hazard.colour]
-    return lang.say(
-        "{colour} in {places} until {day}; {chance}.",
-        colour=lang.say(COLOUR_WORDS[hazard.colour]),
-        places=location_listing(
-            list(dict.fromkeys(standing.location.name for standing in shown)), lang
-        ),
-        day=long_date(max(standing.last for standing in shown), lang, year=False),
-        chance=lang.say("not confirmed today"),
-    )
-
-
-def _others(colour: str, locations: Sequence[NamedLocation], chance: str, lang: Language) -> str:
-    """Of locations that the first sentence does not name, empty where there are none."""
-    if not locations:
+def _stands(hazard: HazardOutlook, colour: str, lang: Language) -> str:
+    """Of a colour that stands by messages alone; empty where none of it does."""
+    lasts = {item.last for item in hazard.standing if item.colour == colour}
+    parts = [
+        lang.say(
+            "{when} in {places}",
+            when=lang.say("until {day}", day=long_date(last, lang, year=False)),
+            places=named(
+                (s.location for s in hazard.standing if (s.colour, s.last) == (colour, last)), lang
+            ),
+        )
+        for last in sorted(lasts)
+    ]
+    if not parts:
         return ""
-    values = {
-        "colour": lang.say(COLOUR_WORDS[colour]),
-        "places": location_listing([location.name for location in locations], lang),
-    }
-    if chance:
-        return lang.say("{colour} in {places}; {chance}.", **values, chance=chance)
-    return lang.say("{colour} in {places}.", **values)
-
-
-def _where_and_when(
-    slots: Sequence[Slot], issued: date, values: Mapping[str, str], lang: Language
-) -> str:
-    days = sorted({slot.valid for slot in slots})
-    day = long_date(days[0], lang, year=False)
-    if slots[0].kind == "any":
-        return lang.say(
-            "{colour} in {places} on some day from {first} to {last}; {chance}.",
-            **values,
-            **_window(slots, lang),
-        )
-    if slots[0].kind == "index":
-        n = min(slot.lead_days for slot in slots)
-        if len(days) == 1:
-            return lang.say_many(
-                "{colour} in {places} on {day}, {n} day ahead; {chance}.",
-                "{colour} in {places} on {day}, {n} days ahead; {chance}.",
-                n,
-                day=day,
-                **values,
-            )
-        return lang.say_many(
-            "{colour} in {places} from {day}, {n} day ahead; {chance}.",
-            "{colour} in {places} from {day}, {n} days ahead; {chance}.",
-            n,
-            day=day,
-            **values,
-        )
-    return _from_day(days, issued, {**values, "day": day}, lang)
-
-
-def _from_day(days: Sequence[date], issued: date, values: Mapping[str, str], lang: Language) -> str:
-    if len(days) > 1 and days[0] == issued:
-        return lang.say("{colour} in {places} from today, {day}; {chance}.", **values)
-    if len(days) > 1:
-        return lang.say("{colour} in {places} from {day}; {chance}.", **values)
-    if days[0] == issued:
-        return lang.say("{colour} in {places} today, {day}; {chance}.", **values)
-    return lang.say("{colour} in {places} on {day}; {chance}.", **values)
-
-
-def _window(slots: Sequence[Slot], lang: Language) -> dict[str, str]:
-    shortest = min(slots, key=lambda slot: slot.window_days or 0)
-    return ends(shortest.valid, shortest.last, lang)
-
-
-def _chances(cells: Sequence[RiskCell], lang: Language) -> str:
-    """The highest chance of the cells with its usual one, and those of the levels of its colour."""
-    peak = max(cells, key=lambda cell: (cell.chance[cell.level], cell.chance[1]))
-    values = {"chance": frequency(peak.chance[1], lang), "usual": frequency(peak.usual[1], lang)}
-    levels = [level for level in range(2, peak.level + 1) if not math.isnan(peak.chance[level])]
-    for level, number, name in zip(levels, ("more", "most"), ("level", "highest"), strict=False):
-        values |= {number: frequency(peak.chance[level], lang), name: lang.say(LEVEL_WORDS[level])}
-    if len(cells) > 1:
-        return _up_to(len(levels), values, lang)
-    if not levels:
-        return lang.say("{chance} chance (usual: {usual})", **values)
-    if len(levels) == 1:
-        return lang.say("{chance} chance (usual: {usual}), {more} of {level}", **values)
     return lang.say(
-        "{chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values
-    )
-
-
-def _up_to(levels: int, values: Mapping[str, str], lang: Language) -> str:
-    if not levels:
-        return lang.say("up to {chance} chance (usual: {usual})", **values)
-    if levels == 1:
-        return lang.say("up to {chance} chance (usual: {usual}), {more} of {level}", **values)
-    return lang.say(
-        "up to {chance} chance (usual: {usual}), {more} of {level}, {most} of {highest}", **values
+        "{colour}: {chance}, {where}.",
+        colour=lang.say(COLOUR_WORDS[colour]),
+        chance=lang.say("not confirmed today"),
+        where=chain(parts, lang),
     )
 
 
@@ -265,39 +248,31 @@ def _beyond(hazard: HazardOutlook, lang: Language) -> str:
     if not known or min(slot.lead_days for slot in grey) < max(slot.lead_days for slot in known):
         return lang.say("Grey days: no more than the calendar knows.")
     last = max(known, key=lambda slot: slot.lead_days)
-    if last.kind == "index":
-        return lang.say_many(
-            "No more than the calendar knows beyond {n} day.",
-            "No more than the calendar knows beyond {n} days.",
-            last.lead_days,
-        )
     return lang.say(
         "No more than the calendar knows after {day}.", day=long_date(last.valid, lang, year=False)
     )
 
 
-def _unknown(hazard: HazardOutlook, lang: Language) -> tuple[str, str]:
+def _unknown(hazard: HazardOutlook, lang: Language) -> tuple[list[str], list[str]]:
     everything = [(slot, cell) for _, slot, cell in hazard.cells() if cell.colour == "grey"]
     cells = [cell for slot, cell in everything if slot.kind != "any"] or [
         cell for _, cell in everything
     ]
     verdicts = {verdict for cell in cells for verdict in cell.verdict.values()}
-    detail = (
-        lang.say("Not assessed: too few events on record to tell.")
-        if verdicts == {"not assessed"}
-        else ""
-    )
-    usual = [cell.usual[1] for cell in cells if not math.isnan(cell.usual[1])]
-    if not usual:
-        return lang.say("No more than the calendar knows."), detail
-    low, high = frequency(min(usual), lang), frequency(max(usual), lang)
-    if low == high:
-        return lang.say(
-            "No more than the calendar knows (usual chance: {usual}).", usual=low
-        ), detail
-    return lang.say(
-        "No more than the calendar knows (usual chance: {low} to {high}).", low=low, high=high
-    ), detail
+    few = lang.say("Not assessed: too few events on record to tell.")
+    details = [few] if verdicts == {"not assessed"} else []
+    span = usual_span(cells, lang)
+    if not span:
+        return [lang.say("No more than the calendar knows.")], details
+    if len(span) == 1:
+        said = lang.say("No more than the calendar knows (usual chance: {usual}).", usual=span[0])
+    else:
+        said = lang.say(
+            "No more than the calendar knows (usual chance: {low} to {high}).",
+            low=span[0],
+            high=span[1],
+        )
+    return [said], details
 
 
 def _absent(hazard: HazardOutlook, warm_season: tuple[int, int], lang: Language) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -182,6 +183,9 @@ def test_a_past_issue_day_is_a_hindcast_kept_apart(ready, command: Callable) -> 
     assert json.loads((folder / "provenance.json").read_text())["data_until"] == "2003-07-14"
     assert set(pd.read_csv(folder / "forecast.csv")["data_until"]) <= {"2003-07-14"}
     assert (ready.settings.published / "index.html").read_bytes() == index
+    told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["headlines"]
+    drought = next(head for head in told if head["hazard"] == "drought")
+    assert re.match(r"In drought since |Not in drought on 1[0-4] July 2003\.", drought["sentence"])
     assert "trained on the record until" in said.out
 
 

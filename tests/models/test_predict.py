@@ -543,3 +543,42 @@ def test_a_hazard_without_a_model_has_no_outlook(
     )
     assert np.isnan(made["outlook"].values[:, made["hazard"].values == "heat"]).all()
     assert np.isfinite(made["outlook"].values[:, made["hazard"].values == "flash_flood"]).any()
+
+
+def test_the_thresholds_of_the_levels_stand_beside_their_chances(
+    record: xr.Dataset, models: dict, made_region: Region
+) -> None:
+    """Of the models' own normals, on the valid day; none where there is no cell or no record."""
+    made = predict(
+        ForecastRequest(
+            made_region,
+            ISSUED,
+            record.drop_vars("river_discharge"),
+            models={**models, "flash_flood": None},
+            backtests={},
+            assessment=NO_SCORES,
+        )
+    )
+    threshold = made["threshold"]
+    assert threshold.dims == ("condition", "cell", "level", "init_time", "location")
+    units = dict(zip(made["hazard"].values, made["threshold_units"].values.T.tolist(), strict=True))
+    assert units == {
+        "heat": ["degC", "degC"],
+        "flash_flood": ["mm", "mm"],
+        "river_flood": ["m3 s-1", "m3 s-1"],
+        "drought": ["1", "mm"],
+    }
+    heat = threshold.isel(cell=made["hazard"].values == "heat", init_time=0)
+    wanted = hazards()["heat"].history(
+        record, models["heat"].normals, options_for(hazards()["heat"], made_region, record)
+    )["threshold"]
+    for cell in range(10):
+        day = np.datetime64("2004-06-20") + np.timedelta64(cell, "D")  # of any year
+        np.testing.assert_allclose(heat.values[0, cell, 0], wanted.sel(time=day).values, atol=1e-4)
+    without = made["verdict"].values == ""
+    assert without.any() and np.isnan(threshold.values[:, without]).all()
+    known = np.isfinite(threshold.values[0])
+    names = made["hazard"].values
+    assert known[names == "flash_flood"].all(), "the climatology has normals too"
+    assert not known[names == "river_flood"].any()
+    assert (known | without)[names == "drought"].all()

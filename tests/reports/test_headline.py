@@ -6,7 +6,7 @@ import pytest
 from configs.remarks import as_remark
 from reports.exports.table import forecast_table
 from reports.text.language import ENGLISH
-from reports.view.headline import headline
+from reports.view.headline import HazardFacts, headline
 from reports.view.outlook import Standing, hazard_outlooks, in_season, named_locations
 
 ISSUED = date(2003, 6, 12)
@@ -49,7 +49,7 @@ def _said(
     stands = [Standing(list(found.values())[at], *told) for at, *told in standing]
     table = forecast_table(forecast)
     outlook = hazard_outlooks(table, found, (5, 10), {hazard: stands})[0]
-    return headline(outlook, ISSUED, (5, 10), lang, missing, actions)
+    return headline(outlook, ISSUED, (5, 10), lang, HazardFacts(missing, actions or {}))
 
 
 def test_an_alert_says_where_when_how_likely_and_how_usual(made):
@@ -61,8 +61,13 @@ def test_an_alert_says_where_when_how_likely_and_how_usual(made):
     )
     assert said.colour == "orange"
     assert (
-        said.sentence == "Orange in Berkane and Saïdia from Saturday 14 June; up to 7 in 10 chance "
-        "(usual: 2 in 10), 4 in 10 of severe."
+        said.sentence
+        == "Orange: up to 4 in 10 for severe heat (usual 1 in 15), from Saturday 14 June "
+        "to Saturday 21 June in Berkane and Saïdia."
+    )
+    assert (
+        said.detail
+        == "Extreme: 1 in 10 (usual less than 1 in 100); unusual: 7 in 10 (usual 2 in 10)."
     )
 
 
@@ -76,16 +81,16 @@ def test_one_place_of_many_leads_with_its_colour_and_what_is_to_be_done(made):
     )
     assert (said.colour, said.action) == ("red", "Open the halls.")
     assert said.sentence == (
-        "Red in Berkane on Friday 13 June; 7 in 10 chance (usual: 2 in 10), 4 in 10 of severe, "
-        "1 in 10 of extreme."
+        "Red: 1 in 10 for extreme heat (usual less than 1 in 100), on Friday 13 June in Berkane."
     )
 
 
 def test_places_of_lower_colours_are_named_after_the_worst(made):
     colours = {0: "red", 1: "orange", 2: "orange", 3: "yellow"}
     said = _said(made, lambda lead, window, place: colours.get(place, "green"), n_places=12)
-    assert said.colour == "red" and said.sentence.startswith("Red in Berkane from today")
-    assert said.detail == "Orange in Saïdia and Madagh. Yellow in Ahfir."
+    days = "from today to Saturday 21 June"
+    assert said.colour == "red" and said.sentence.endswith(f", {days} in Berkane.")
+    assert said.detail.endswith(f"Orange {days} in Saïdia and Madagh. Yellow {days} in Ahfir.")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,8 @@ def test_nothing_unusual_never_stands_while_a_place_is_coloured(made, hazard, ce
             n_places=12,
         )
         assert said.colour == colour
-        assert said.sentence.startswith(f"{colour.capitalize()} in Sidi Bouhria ")
+        assert said.sentence.startswith(f"{colour.capitalize()}: ")
+        assert said.sentence.endswith(" in Sidi Bouhria.") and "othing" not in said.sentence
 
 
 NO_ALL_CLEAR = (
@@ -125,7 +131,7 @@ def test_a_colour_that_no_number_confirms_is_told_as_that(made):
     )
     assert (said.colour, said.action) == ("orange", "Open the halls.")
     assert said.sentence == (
-        "Orange in Berkane and Saïdia from Friday 13 June; not confirmed today."
+        "Orange: not confirmed today, from Friday 13 June to Saturday 14 June in Berkane and Saïdia."
     )
     assert said.detail.startswith(NO_ALL_CLEAR)
 
@@ -140,18 +146,21 @@ def test_what_is_confirmed_leads_and_what_is_not_follows(made):
         n_places=5,
         unsure=lambda lead, window, place: (lead, window) == (1, 1) and place in (1, 3),
     )
-    assert said.sentence.startswith("Orange in Berkane on Friday 13 June; 7 in 10 chance")
+    assert said.sentence == (
+        "Orange: 4 in 10 for severe heat (usual 1 in 15), on Friday 13 June in Berkane."
+    )
     assert said.detail == " ".join(
         [
-            "Orange in Saïdia; not confirmed today.",
-            "Yellow in Madagh.",
-            "Yellow in Ahfir; not confirmed today.",
+            "Extreme: 1 in 10 (usual less than 1 in 100); unusual: 7 in 10 (usual 2 in 10).",
+            "Orange: not confirmed today, on Friday 13 June in Saïdia.",
+            "Yellow on Friday 13 June in Madagh.",
+            "Yellow: not confirmed today, on Friday 13 June in Ahfir.",
             NO_ALL_CLEAR,
         ]
     )
 
 
-def test_days_of_a_colour_that_are_not_confirmed_give_no_chance(made):
+def test_days_of_a_colour_that_are_not_confirmed_give_no_chance_and_are_told_apart(made):
     said = _said(
         made,
         lambda lead, window, place: (
@@ -160,8 +169,9 @@ def test_days_of_a_colour_that_are_not_confirmed_give_no_chance(made):
         unsure=lambda lead, window, place: lead == 2,
     )
     assert said.sentence == (
-        "Orange in Berkane from Friday 13 June; 7 in 10 chance (usual: 2 in 10), 4 in 10 of severe."
+        "Orange: 4 in 10 for severe heat (usual 1 in 15), on Friday 13 June in Berkane."
     )
+    assert "Orange: not confirmed today, on Saturday 14 June in Berkane." in said.detail
 
 
 def test_a_place_may_have_a_sure_colour_and_a_higher_one_that_is_not(made):
@@ -173,16 +183,21 @@ def test_a_place_may_have_a_sure_colour_and_a_higher_one_that_is_not(made):
         unsure=lambda lead, window, place: lead == 3,
     )
     assert said.colour == "red"
-    assert said.sentence == "Red in Berkane on Sunday 15 June; not confirmed today."
-    assert said.detail == f"Orange in Berkane. {NO_ALL_CLEAR}"
+    assert said.sentence == (
+        "Orange: 4 in 10 for severe heat (usual 1 in 15), today (Thursday 12 June) in Berkane. "
+        "Red: not confirmed today, on Sunday 15 June in Berkane."
+    )
+    assert said.detail == NO_ALL_CLEAR
 
 
 def test_what_only_an_earlier_message_tells_leads_too(made):
     stands = [(0, "orange", date(2003, 6, 14)), (1, "yellow", date(2003, 6, 13))]
     said = _said(made, lambda *_: "grey", unsure=lambda *_: True, standing=stands)
     assert said.colour == "orange"
-    assert said.sentence == "Orange in Berkane until Saturday 14 June; not confirmed today."
-    assert said.detail.startswith(f"Yellow in Saïdia; not confirmed today. {NO_ALL_CLEAR}")
+    assert said.sentence == "Orange: not confirmed today, until Saturday 14 June in Berkane."
+    assert said.detail == (
+        f"Yellow: not confirmed today, until Friday 13 June in Saïdia. {NO_ALL_CLEAR}"
+    )
 
 
 def test_a_hazard_without_numbers_keeps_its_colour_and_says_why_it_has_none(made):
@@ -193,7 +208,7 @@ def test_a_hazard_without_numbers_keeps_its_colour_and_says_why_it_has_none(made
         missing=as_remark("no air_temperature_max in the record"),
     )
     assert said.colour == "orange"
-    assert said.sentence == "Orange in Berkane on Friday 13 June; not confirmed today."
+    assert said.sentence == "Orange: not confirmed today, on Friday 13 June in Berkane."
     assert said.detail == f"{NO_ALL_CLEAR} Not available: no air_temperature_max in the record."
     assert (
         _said(made, lambda *_: "grey", unsure=lambda *_: True, missing=as_remark("x")).colour == ""
@@ -207,15 +222,17 @@ def test_a_flood_anywhere_colours_the_region(made):
         hazard="flash_flood",
         n_places=12,
     )
-    assert said.colour == "red" and said.sentence.startswith(
-        "Red in Berkane today, Thursday 12 June; 7 in 10 chance"
+    assert said.colour == "red" and said.sentence == (
+        "Red: 1 in 10 for extreme flash flooding (usual less than 1 in 100), "
+        "today (Thursday 12 June) in Berkane."
     )
 
 
 def test_a_colour_of_the_coming_days_together_says_so(made):
     said = _said(made, lambda lead, window, place: "yellow" if window == 7 else "green")
-    assert said.sentence.startswith(
-        "Yellow in Berkane, Saïdia and Madagh on some day from 12 to 18 June;"
+    assert said.sentence == (
+        "Yellow: up to 7 in 10 for unusual heat (usual 2 in 10), on some day from 12 to 18 June in "
+        "Berkane, Saïdia and Madagh."
     )
 
 
@@ -236,7 +253,8 @@ def test_grey_beyond_a_lead(made):
     assert (said.colour, said.sentence, said.detail) == (
         "green",
         "Nothing unusual.",
-        "No more than the calendar knows beyond 30 days.",
+        "In 30 days (12 July), in 60 days (11 August) and in 90 days (10 September): up to 7 in 10 "
+        "for unusual drought (usual 2 in 10).",
     )
     said = _said(made, lambda lead, window, place: "green" if lead <= 3 else "grey")
     assert said.detail == "No more than the calendar knows after Sunday 15 June."

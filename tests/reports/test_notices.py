@@ -283,7 +283,7 @@ def test_every_page_and_its_paper_say_why(spoken, home: Settings) -> None:
     }
     for tag, words in said.items():
         assert words in (folder / f"report.{tag}.html").read_text(encoding="utf-8").replace(
-            "\xa0", " "
+            "\u202f", " "
         )
         assert "sonde7enpanne" in paper(tag)
     assert "Retiréle12juin2003" in paper("fr")

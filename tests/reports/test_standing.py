@@ -124,11 +124,11 @@ def test_one_red_place_of_sixteen_leads_everywhere(city: City, home: Settings) -
     city.n_places, city.languages = 16, ("fr", "ar", "en")
     folder = city.day("2003-06-12", only(1, 1, RED))
     assert (heat(folder)["colour"], heat(folder)["action"]) == ("red", "Close the schools.")
-    assert heat(folder)["sentence"].startswith("Red in Saïdia on Friday 13 June; ")
+    assert heat(folder)["sentence"].endswith(", on Friday 13 June in Saïdia.")
     for tag, red, unusual in (
-        ("en", "Red in Saïdia", "Nothing unusual"),
-        ("fr", "Rouge à Saïdia", "Rien d’inhabituel"),
-        ("ar", "أحمر في Saïdia", "لا شيء غير معتاد"),
+        ("en", "on Friday 13 June in Saïdia", "Nothing unusual"),
+        ("fr", "le vendredi 13 juin à Saïdia", "Rien d’inhabituel"),
+        ("ar", "يوم الجمعة 13 يونيو في Saïdia", "لا شيء غير معتاد"),
     ):
         colour, words = chip(folder, tag)
         assert colour == "red" and red in words and "Close the schools." in words
@@ -138,7 +138,7 @@ def test_one_red_place_of_sixteen_leads_everywhere(city: City, home: Settings) -
     assert "Heat: To do:" in front and "Close the schools." in front
     for path in (home.published / "feed.xml", folder.parent / "feed.xml"):
         (summary,) = ElementTree.parse(path).getroot().iter(f"{{{ATOM}}}summary")  # noqa: S314
-        assert "Heat: Red in Saïdia" in (summary.text or "")
+        assert "Heat: Red: 5 in 10 for extreme heat" in (summary.text or "")
         assert "To do: Close the schools." in (summary.text or "")
         assert "Heat: Nothing unusual" not in (summary.text or "")
     root = messages(folder)["heat-red.xml"]
@@ -158,14 +158,16 @@ def test_the_first_colour_of_a_hazard_is_the_highest_of_its_table(
         found = set(table.loc[table["hazard"] == head["hazard"], "colour"]) & set(order)
         worst = max(found, key=order.index, default="")
         assert head["colour"] == worst if worst else head["colour"] not in order
-        assert not worst or head["sentence"].startswith(worst.capitalize())
+        assert not worst or f"{worst.capitalize()}: " in head["sentence"]
 
 
 def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -> None:
     """Orange for 15 June in one place; on 13 and 14 June the forecasts are lost."""
     city.languages = ("fr", "ar", "en")
     first = city.day("2003-06-12", only(3, 0, ORANGE))
-    assert heat(first)["sentence"].startswith("Orange in Berkane on Sunday 15 June; 6 in 10")
+    assert heat(first)["sentence"] == (
+        "Orange: 4 in 10 for severe heat (usual 1 in 15), on Sunday 15 June in Berkane."
+    )
     sent = ["made-up.heat.orange.2003-06-12"]
     for issued in ("2003-06-13", "2003-06-14"):
         folder = city.day(issued, calendar)
@@ -176,7 +178,7 @@ def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -
         assert set(kept["verdict"]) == {"no better than usual"}
         head = heat(folder)
         assert (head["colour"], head["action"]) == ("orange", "Open the halls.")
-        assert head["sentence"] == "Orange in Berkane on Sunday 15 June; not confirmed today."
+        assert head["sentence"] == "Orange: not confirmed today, on Sunday 15 June in Berkane."
         assert "This is no all-clear." in head["detail"]
         for tag, unsure in (
             ("en", "not confirmed today"),
@@ -196,7 +198,7 @@ def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -
             root, "headline"
         )
     kept = city.day("2003-06-15", only(0, 0, KEPT))
-    assert heat(kept)["sentence"].startswith("Orange in Berkane today, Sunday 15 June; 6 in 10")
+    assert heat(kept)["sentence"].endswith(", today (Sunday 15 June) in Berkane.")
     (root,) = messages(kept).values()
     assert said(root, "msgType") == ["Update"] and "not confirmed" not in " ".join(
         said(root, "headline")
@@ -226,7 +228,7 @@ def test_an_alert_stands_on_the_page_too_while_its_hazard_is_missing(city: City)
         folder = city.day(issued, None)
         head = heat(folder)
         assert (head["colour"], head["action"]) == ("orange", "Open the halls.")
-        assert head["sentence"] == "Orange in Berkane until Sunday 15 June; not confirmed today."
+        assert head["sentence"] == "Orange: not confirmed today, until Sunday 15 June in Berkane."
         assert "This is no all-clear. Not available:" in head["detail"]
         told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         assert told["headlines"][0] == head, "it comes before what is green"
@@ -247,7 +249,7 @@ def test_a_window_of_days_stands_on_the_page_as_in_the_message(
     city.day("2003-06-12", lambda lead, window, place: ORANGE if (window, place) == (3, 2) else LOW)
     folder = city.day("2003-06-13", calendar)
     head = heat(folder)
-    assert head["sentence"] == "Orange in Madagh until Saturday 14 June; not confirmed today."
+    assert head["sentence"] == "Orange: not confirmed today, until Saturday 14 June in Madagh."
     page = (folder / "report.en.html").read_text(encoding="utf-8")
     assert "Heat: not confirmed today in Madagh (any of the next 3 days)" in page
     assert "no colour can be told" not in page
@@ -276,7 +278,7 @@ def test_grey_on_the_same_day_takes_back_nothing_either(city: City) -> None:
     noon = datetime(2003, 6, 12, 12, tzinfo=UTC)
     folder = city.day("2003-06-12", calendar, noon)
     assert heat(folder)["sentence"] == (
-        "Orange in Berkane until Sunday 15 June; not confirmed today."
+        "Orange: not confirmed today, until Sunday 15 June in Berkane."
     )
     assert set(messages(folder)) - first == {"heat-orange-2.xml"}
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -45,14 +45,60 @@ def used() -> set[str]:
 
 
 def declared() -> set[str]:
-    """Words that other packages declare and the report shows: hazards, levels, causes."""
+    """Words that other packages declare and the report shows: of hazards, levels and causes."""
     pasts = {
         "Highest temperature of the day",
         "Rain in 3 days",
         "River discharge",
     }  # titles of ``Hazard.history``
     names = pasts | {hazard.title for hazard in hazards().values()} | set(LEVEL_NAMES.values())
-    return names | {cause for hazard in hazards().values() for cause in causes_of(hazard)}
+    for hazard in hazards().values():
+        names |= {*causes_of(hazard), *map(hazard.event_of, LEVEL_NAMES)}
+        if hazard.meaning is not None:
+            names |= {text for texts in hazard.meaning.words.values() for text in texts}
+    return names
+
+
+def test_french_has_narrow_spaces_before_its_signs_and_ordinals_of_dates() -> None:
+    french = language_of("fr", "Africa/Casablanca")
+    said = french.say("{parts}; {part}", parts="a", part="b")
+    assert said == "a\u202f; b"
+    quoted = french.say("“unusual” begins here")
+    assert "«\u202finhabituel\u202f»" in quoted
+    signs = [
+        form
+        for one in french.catalogue
+        for form in forms_of(one)
+        if one.id and re.search(r"(?<!\u202f)[;!?»]|[ \u00a0][:%]|«(?!\u202f)", form)
+    ]
+    assert signs == []
+    assert french.dated(date(2026, 6, 1)) == "lundi 1er juin 2026"
+    assert french.dated(date(2026, 6, 11), "d MMM") == "11 juin"
+    assert french.dated(date(2026, 7, 1), "d MMM") == "1er juil."
+    assert french.dated(date(2026, 7, 1), "d") == "1", "the number alone, over a table's column"
+
+
+MONTHS = [
+    "يناير",
+    "فبراير",
+    "مارس",
+    "أبريل",
+    "ماي",
+    "يونيو",
+    "يوليوز",
+    "غشت",
+    "شتنبر",
+    "أكتوبر",
+    "نونبر",
+    "دجنبر",
+]
+
+
+def test_arabic_has_the_months_of_the_region() -> None:
+    arabic = language_of("ar", "Africa/Casablanca")
+    for form in ("MMMM", "LLLL", "MMM"):
+        assert [arabic.dated(date(2026, month, 1), form) for month in range(1, 13)] == MONTHS
+    assert language_of("ar", "Africa/Cairo").dated(date(2026, 7, 1), "MMMM") == "يوليو"
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -83,6 +129,69 @@ def test_a_translation_is_whole_and_fills_in_the_same(catalogue) -> None:
         }
         for form in forms:
             assert set(re.findall(r"{(\w+)}", form)) - {"n"} == wanted, one.id
+
+
+def forms_of(one) -> tuple[str, ...]:
+    """The texts of a catalogue's entry."""
+    return one.string if isinstance(one.string, tuple) else (one.string,)
+
+
+def english_of(one) -> str:
+    """The English text of a catalogue's entry, of plurals that of many."""
+    return one.id if isinstance(one.id, str) else one.id[1]
+
+
+IDS = re.compile(r"\b(" + "|".join([*VARIABLES, *hazards()]) + r")\b|[a-z]+_[a-z_]+")
+NAMED_SO = {"source_options"}
+"""Keys of region files, which have no other name."""
+
+
+def test_no_sentence_holds_the_id_of_a_variable(catalogue) -> None:
+    raw = [
+        form
+        for one in catalogue
+        if one.id and english_of(one) not in {*VARIABLES, *hazards()}
+        for form in (english_of(one), *forms_of(one))
+        for found in IDS.finditer(re.sub(r"{\w+}", "", form))
+        if "_" in found.group() and found.group() not in NAMED_SO
+    ]
+    assert set(raw) <= set(PARTS_OF_VARIABLES)
+
+
+@pytest.mark.parametrize("tag", ["en", *LANGUAGES])
+@pytest.mark.parametrize("code", sorted(set(MESSAGES) - {ENGLISH}))
+def test_a_message_tells_no_id_of_a_variable_or_a_unit(tag: str, code: str) -> None:
+    names = {name: "air_temperature_max" for name in (WORDS - {"unit"}) & names_in(code)}
+    made = remark(code, **{**sample(code).values, **names})
+    said = language_of(tag).remark(made)
+    assert "air_temperature_max" not in said
+    if "unit" in names_in(code):
+        hot = remark(code, **{**sample(code).values, "unit": "degC"})
+        assert "degC" not in language_of(tag).remark(hot)
+
+
+WRITTEN_OUT = {
+    "day 0",
+    "the rain that is exceeded once in 2 years is none, so that no severity can be told",
+}
+"""Texts whose number is a word in a language: "jour J", the dual of two years in Arabic."""
+
+
+def test_numbers_of_a_sentence_are_the_same_in_every_language(catalogue) -> None:
+    differing = []
+    for one in catalogue:
+        if not one.id or english_of(one) in WRITTEN_OUT:
+            continue
+        wanted = numbers_in(english_of(one))
+        differing += [form for form in forms_of(one) if numbers_in(form) != wanted]
+    assert differing == []
+
+
+def numbers_in(words: str) -> list[str]:
+    """Numbers of a text without its {names}; a decimal comma is a point, thousands are together."""
+    plain = re.sub(r"{\w+}", "", words)
+    plain = re.sub(r"(?<=\d)[ ,](?=000)", "", plain)
+    return sorted(re.findall(r"\d+(?:[.,]\d+)?", plain.replace(",", ".")))
 
 
 TERMS = {
@@ -205,13 +314,13 @@ def test_numbers_and_dates_of_a_message_are_written_as_there() -> None:
     stale = remark("record.stale", day=DAY, n=1234)
     short = remark("record.short", region="x", years=5.2, least=12)
     french, arabic = language_of("fr", "Europe/Paris"), language_of("ar", "Africa/Cairo")
-    assert "1 juin 2026" in french.remark(stale) and "1\u202f234 jours" in french.remark(stale)
+    assert "1er juin 2026" in french.remark(stale) and "1\u202f234 jours" in french.remark(stale)
     assert "5,2 ans" in french.remark(short) and "1,234" in arabic.remark(stale)
 
 
 def test_names_of_another_direction_are_isolated_and_lists_joined() -> None:
     message = remark("forecast.state_unknown", hazard="Heat", places=("berkane", "بركان"))
-    assert f"berkane, {ISOLATE}بركان{END}\xa0;" in language_of("fr").remark(message)
+    assert f"berkane, {ISOLATE}بركان{END}\u202f;" in language_of("fr").remark(message)
     assert f"{ISOLATE}berkane{END} وبركان" in language_of("ar").remark(message)
 
 
@@ -249,8 +358,8 @@ def test_every_hazard_and_variable_that_comes_with_the_project_has_its_words(cat
 
 def test_a_word_without_a_translation_is_shown_in_english_and_marked() -> None:
     message = remark("record.without", variable="snow_depth")
-    assert f"{FOREIGN}snow_depth{END}" in language_of("fr").remark(message)
-    assert language_of("en").remark(message) == "the record has no snow_depth"
+    assert f"{FOREIGN}snow depth{END}" in language_of("fr").remark(message)
+    assert language_of("en").remark(message) == "the record has no snow depth"
     assert language_of("fr").word("Orange") == "Orange", "the same word in both languages"
 
 

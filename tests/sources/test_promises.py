@@ -96,7 +96,7 @@ def test_a_source_that_is_deleted_breaks_no_other(tmp_path: Path) -> None:
 
 
 ROW = """
-    Variable("snow_depth", "cm", 0.0, 2000.0, "mean depth of snow", "time: mean"),
+    Variable("snow_depth", "cm", 0.0, 2000.0, "mean depth of snow", "snow depth", "time: mean"),
 )
 
 VARIABLES"""

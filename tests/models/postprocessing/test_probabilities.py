@@ -20,6 +20,7 @@ from models.postprocessing.probabilities import (
     EventContext,
     event_probabilities,
     share_of_trajectories,
+    trajectory_quantiles,
 )
 from models.postprocessing.screening import calibrate_on
 
@@ -46,6 +47,25 @@ def test_probabilities_are_nested_by_level_and_by_window(
     assert (three >= single[:3].max(axis=0)).all()
     assert (seven >= three).all()
     assert (seven <= single.sum(axis=0) + 1e-9).all()
+
+
+def test_quantiles_of_trajectories_are_of_the_days_that_the_probabilities_count(
+    province: Province, archive: dict[str, xr.Dataset], july: Calibration
+) -> None:
+    """Where half of them are above the threshold of level 1, so is their middle."""
+    context = context_of("heat", province.observations)
+    p = event_probabilities(context, july, archive, DAYS).values[:7, 0]
+    quantiles = trajectory_quantiles(context, july, archive, DAYS, (0.05, 0.5, 0.95))
+    assert (np.diff(quantiles[:, :7], axis=0) > 0).all()
+    assert np.isnan(quantiles[:, -2:]).all(), "a window of several days has none"
+    valid = [DAYS + np.timedelta64(lead, "D") for lead in range(7)]
+    threshold = np.stack(
+        [hazards()["heat"].meaning.thresholds(day, context.normals, SEASON)[0, 0] for day in valid]
+    )
+    low, middle, high = quantiles[:, :7]
+    assert (p[middle > threshold] >= 0.5).all() and (p[middle < threshold] <= 0.5).all()
+    assert (p[low > threshold] >= 0.95).all() and (p[high < threshold] <= 0.05).all()
+    assert (middle > threshold).any() and (middle < threshold).any()
 
 
 @pytest.fixture(scope="module")
