@@ -38,8 +38,9 @@ from reports.storage.archive import (
 )
 from reports.storage.atomic import publish_folder
 from reports.storage.print_pages import save_print_page
+from reports.view.claims import stands
 from reports.view.outlines import Outline, outlines
-from reports.view.standing import still_claimed
+from reports.view.standing import with_standing
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,11 @@ def publish(
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
     sent_before = None if settings is None else _sent_before(folder)
     out = None if hindcast else folder if sent_before else before
+    claims = stands(table, read_published(out), claims_of(out, region.name), issued)
+    forecast = with_standing(forecast, table, claims)
     inputs = ReportInputs(
         forecast,
-        table,
+        forecast_table(forecast),
         scores,
         history,
         region,
@@ -117,7 +120,7 @@ def publish(
         hindcast,
         read_published(before),
         record or {},
-        still_claimed(table, read_published(out), claims_of(out, region.name), issued),
+        claims,
     )
     pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
     edition = _Edition(inputs, pages, folder, before, sent_before, settings, now)

@@ -20,6 +20,7 @@ from reports.text.formatting import (
 from reports.text.language import Language
 from reports.view.outlook import RISING, HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
 from reports.view.slots import Slot
+from reports.view.standing import not_confirmed
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
     sentences = [_lead(hazard, lead, issued, lang) if lead else _stands(hazard, lang)]
     led = {location for location, _, _ in lead} if lead else set(kept)
     for colour in reversed(RISING[1:]):
-        for colours, chance in ((sure, ""), (kept, lang.say("not confirmed today"))):
+        for colours, chance in ((sure, ""), (kept, not_confirmed(_since(hazard), lang))):
             new = [location for location in colours if colours[location] == colour]
             if colour == hazard.colour:
                 new = [location for location in new if location not in led]
@@ -117,6 +118,13 @@ def _coloured(hazard: HazardOutlook, issued: date, lang: Language) -> list[str]:
             )
         )
     return sentences
+
+
+def _since(hazard: HazardOutlook) -> date | None:
+    """The day of the last forecast that confirmed all that stands; None where not known."""
+    days = [cell.since for _, _, cell in hazard.cells() if cell.stands]
+    days += [standing.since for standing in hazard.standing]
+    return min((day for day in days if day), default=None)
 
 
 def _highest(hazard: HazardOutlook) -> tuple[dict[NamedLocation, str], dict[NamedLocation, str]]:
@@ -142,7 +150,7 @@ def _lead(hazard: HazardOutlook, cells: Sequence[Found], issued: date, lang: Lan
     values = {
         "colour": lang.say(COLOUR_WORDS[hazard.colour]),
         "places": names,
-        "chance": _chances(confirmed, lang) if confirmed else lang.say("not confirmed today"),
+        "chance": _chances(confirmed, lang) if confirmed else not_confirmed(_since(hazard), lang),
     }
     return _where_and_when([slot for _, slot, _ in shown], issued, values, lang)
 
@@ -157,7 +165,7 @@ def _stands(hazard: HazardOutlook, lang: Language) -> str:
             list(dict.fromkeys(standing.location.name for standing in shown)), lang
         ),
         day=long_date(max(standing.last for standing in shown), lang, year=False),
-        chance=lang.say("not confirmed today"),
+        chance=not_confirmed(_since(hazard), lang),
     )
 
 
