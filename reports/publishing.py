@@ -99,10 +99,11 @@ def publish(
     chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
     days a year at a location: shown, hits, false, missed) and ``reliability`` (hazard, forecast,
     observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
-    when it is valid, and the headlines of the English one. The same arguments write the same bytes;
-    only where ``folder`` holds a report of other numbers is this one sent ``now`` (with a time
-    zone, the clock's where not given) and not at the region's hour, and its alerts refer to those
-    that are out. Raises RiskError when ``folder`` holds files that are no report.
+    when it is valid, and the headlines of the English one. The same arguments write the same bytes.
+    ``now`` (with a time zone, the clock's where not given): when an official report is sent that is
+    of this day, or replaces one of other numbers in ``folder``, to whose alerts its own refer; one
+    of the same numbers keeps the time of before, and any other has the region's hour of its day.
+    Raises RiskError when ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
@@ -157,10 +158,17 @@ def _write(edition: _Edition, aside: Path) -> list[str]:
 
 
 def _sent(edition: _Edition, again: bool) -> datetime:
-    """When the report is sent: at the region's hour; again when it was; corrected, now."""
-    if edition.sent_before is None:
-        return edition.inputs.region.issue_time(edition.inputs.issued)
-    return edition.sent_before if again else edition.now or datetime.now(UTC)
+    """When the report is sent: now if it is of today or a correction, and again when it was.
+
+    One that is made after its day, or is not official, at the region's hour of that day.
+    """
+    if edition.sent_before is not None and again:
+        return edition.sent_before
+    region, issued = edition.inputs.region, edition.inputs.issued
+    now = (edition.now or datetime.now(UTC)).astimezone(region.zone).replace(microsecond=0)
+    official = edition.settings is not None and not edition.inputs.hindcast
+    of_today = official and now.date() == issued
+    return now if of_today or edition.sent_before is not None else region.issue_time(issued)
 
 
 def _provenance(edition: _Edition) -> dict[str, Any]:

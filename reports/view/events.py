@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import shapely
+from shapely.affinity import translate
 
 from configs import Location
 from configs.geodesy import distance
@@ -13,8 +14,8 @@ from reports.view.claims import Claim
 from reports.view.outlines import Outline
 
 NEAR = 1.5
-"""Without outlines two places are neighbours up to so many times the larger of their distances to
-the nearest other place: about the reach of the places around one on a grid, diagonals included."""
+"""Without outlines two places are neighbours up to so many times the geometric mean of their
+distances to the nearest other place: on a grid those around one, diagonals included."""
 GAP = 0.001
 """Degrees, about 100 m: outlines drawn so far apart still share a border."""
 
@@ -52,8 +53,14 @@ def _bordering(places: Sequence[str], outlines: Mapping[str, Outline]) -> Iterab
         shapely.multipolygons([shapely.polygons(ring) for ring in outlines[place].polygons])
         for place in places
     ]
-    pairs = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=GAP)
-    return [(places[i], places[j]) for i, j in pairs.T]
+    tree = shapely.STRtree(shapes)
+    turned = [translate(one, 360) for one in shapes]  # a border may be the antimeridian
+    pairs = [
+        (places[i], places[j])
+        for moved in (shapes, turned)
+        for i, j in tree.query(moved, predicate="dwithin", distance=GAP).T
+    ]
+    return pairs + [(other, one) for one, other in pairs]
 
 
 def _close(places: Sequence[str], locations: Mapping[str, Location]) -> Iterable[tuple[str, str]]:
@@ -67,7 +74,7 @@ def _close(places: Sequence[str], locations: Mapping[str, Location]) -> Iterable
     apart = distance((north[:, None], east[:, None]), (north[None], east[None]))
     np.fill_diagonal(apart, np.inf)
     nearest = apart.min(axis=1)
-    near = apart <= NEAR * np.maximum(nearest[:, None], nearest[None])
+    near = apart <= NEAR * np.sqrt(nearest[:, None] * nearest[None])
     return [(places[i], places[j]) for i, j in np.argwhere(near)]
 
 

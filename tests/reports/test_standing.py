@@ -294,3 +294,21 @@ def test_grey_on_the_same_day_takes_back_nothing_either(city: City) -> None:
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     city.day("2003-06-12", calendar, noon + timedelta(hours=1))
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+
+
+def test_a_report_of_today_is_sent_by_the_clock_and_one_of_a_past_day_at_its_hour(
+    city: City,
+) -> None:
+    """Made again with the same numbers it keeps its time, and with it every byte."""
+    noon = datetime(2003, 6, 12, 12, 3, 4, 567, tzinfo=UTC)
+    folder = city.day("2003-06-12", only(3, 0, ORANGE), noon)
+    (root,) = messages(folder).values()
+    assert said(root, "sent") == ["2003-06-12T12:03:04-00:00"]
+    told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert told["sent"] == "2003-06-12T12:03:04-00:00"
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    city.day("2003-06-12", only(3, 0, ORANGE), noon + timedelta(hours=3))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+    folder = city.day("2003-06-13", only(2, 0, RED), noon + timedelta(days=30))
+    (root,) = messages(folder).values()
+    assert said(root, "sent") == ["2003-06-13T06:30:00-00:00"]
