@@ -168,10 +168,13 @@ class Chain:
 
     def day(self, issued: str, *cells: tuple, beside: bool = True) -> dict[str, str]:
         """The day's messages; ``beside``: its table lies beside them, as when published."""
-        table = table_of(issued, *cells)
+        return self.of_table(table_of(issued, *cells), beside)
+
+    def of_table(self, table: pd.DataFrame, beside: bool = True) -> dict[str, str]:
+        """The messages of a day's forecast table."""
         made = alerts(table, self.region, "", self.before, self.shapes)
         check(self.schema, made)
-        self.before = save(self.folder / issued, made)
+        self.before = save(self.folder / str(table["issued"].iloc[0])[:10], made)
         if beside:
             write_csv(table, self.before / "forecast.csv")
         return made
