@@ -97,6 +97,22 @@ def test_a_retracted_outlook_cancels_all_that_it_sent(schema, shapes, tmp_path: 
     assert all(case.retraction in one(root, "note") for root in roots)
 
 
+@pytest.mark.parametrize("name", [name for name, days in CHAINS.items() if days[-1]])
+def test_wmos_validator_takes_each_message(name: str, schema, shapes, tmp_path: Path) -> None:
+    reason = "needs capvalidator, which make installs"
+    capvalidator = pytest.importorskip("capvalidator", reason=reason)
+    chain = Chain(CASES[name].region, shapes, schema, tmp_path)
+    made = [text for table in CASES[name].tables for text in chain.of_table(table).values()]
+    assert chain.before
+    noon = datetime.combine(CASES[name].issued, datetime.min.time(), UTC) + timedelta(hours=12)
+    made += cancel_alerts(chain.before, "It was wrong.", noon).values()
+    for text in made:
+        found = capvalidator.check_schema(text.encode())
+        assert found.passed, found.message
+    broken = made[0].replace("<severity>", "<severity>Very ", 1)
+    assert not capvalidator.check_schema(broken.encode()).passed
+
+
 @pytest.mark.usefixtures("without_paper")
 def test_every_format_says_the_colour_that_stands(home: Settings) -> None:
     """The forecasts are lost: page, CSV, GeoJSON, NetCDF, alerts, index and feed say orange."""
