@@ -8,7 +8,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, get_args
@@ -120,12 +120,23 @@ class Issuer(_Strict):
     Without ``authorised``, which needs a name and a sender, they are sent with the status Test.
 
     ``sender``: what identifies the issuer worldwide, an e-mail address or a domain of its own.
+    ``public_url``: the address under which readers find the folder ``published``.
     """
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
     sender: str | None = Field(default=None, max_length=200)
     authorised: bool = False
     contact: str | None = Field(default=None, min_length=1, max_length=500)
+    public_url: str | None = Field(default=None, max_length=120)
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[\w.:-]+(/[\w.~%/-]*)?", value):
+            raise ValueError(
+                f"found {value!r}, expected an address such as https://risk.city.example"
+            )
+        return value and value.rstrip("/")
 
     @field_validator("sender")
     @classmethod
@@ -241,12 +252,13 @@ class Region(_Strict):
     def day_offset(self) -> float:
         """Hours of the region's standard days east of Greenwich, in quarters of an hour.
 
-        ``utc_offset``, else the locations' mean longitude / 15.
+        ``utc_offset``, else the locations' mean longitude / 15, else the zone's own without
+        daylight saving time.
         """
         longitudes = [place.longitude for place in self.locations if place.longitude is not None]
         if self.utc_offset is not None:
             return self.utc_offset
-        return round(fmean(longitudes) / 15) if longitudes else 0
+        return round(fmean(longitudes) / 15) if longitudes else _standard_offset(self.zone)
 
     def title_in(self, language: str) -> str:
         """What the region is called in a language: of ``names``, else its title."""
@@ -316,6 +328,16 @@ class Region(_Strict):
         """Hash of ``learnt_with``; a model with another fingerprint is of another region."""
         text = json.dumps(self.learnt_with, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _standard_offset(zone: ZoneInfo) -> float:
+    """Hours of a zone east of Greenwich without daylight saving time, in quarters.
+
+    That of the season in which its clocks are behind.
+    """
+    seasons = (datetime(2025, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
+    offset = min(offset for offset in seasons if offset is not None)
+    return round(offset / timedelta(minutes=15)) / 4
 
 
 def region_names() -> list[str]:

@@ -40,8 +40,9 @@ from reports.storage.atomic import publish_folder
 from reports.storage.ledger import publish_recorded
 from reports.storage.print_pages import save_print_page
 from reports.storage.retraction import forecast_digest
+from reports.view.claims import stands
 from reports.view.outlines import Outline, outlines
-from reports.view.standing import still_claimed
+from reports.view.standing import with_standing
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,21 @@ def publish(
     chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
     days a year at a location: shown, hits, false, missed) and ``reliability`` (hazard, forecast,
     observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
-    when it is valid, and the headlines of the English one. The same arguments write the same bytes;
-    only where ``folder`` holds a report of other numbers is this one sent ``now`` (with a time
-    zone, the clock's where not given) and not at the region's hour, and its alerts refer to those
-    that are out. Raises RiskError when ``folder`` holds files that are no report.
+    when it is valid, and the headlines of the English one. The same arguments write the same bytes.
+    ``now`` (with a time zone, the clock's where not given): when an official report is sent that is
+    of this day, or replaces one of other numbers in ``folder``, to whose alerts its own refer; one
+    of the same numbers keeps the time of before, and any other has the region's hour of its day.
+    Raises RiskError when ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
     sent_before = None if settings is None else _sent_before(folder)
     out = None if hindcast else folder if sent_before else before
+    claims = stands(table, read_published(out), claims_of(out, region.name), issued)
+    forecast = with_standing(forecast, table, claims)
     inputs = ReportInputs(
         forecast,
-        table,
+        forecast_table(forecast),
         scores,
         history,
         region,
@@ -120,7 +124,7 @@ def publish(
         hindcast,
         read_published(before),
         record or {},
-        still_claimed(table, read_published(out), claims_of(out, region.name), issued),
+        claims,
     )
     pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
     edition = _Edition(inputs, pages, folder, before, sent_before, settings, now)
@@ -157,10 +161,17 @@ def _write(edition: _Edition, aside: Path) -> list[str]:
 
 
 def _sent(edition: _Edition, again: bool) -> datetime:
-    """When the report is sent: at the region's hour; again when it was; corrected, now."""
-    if edition.sent_before is None:
-        return edition.inputs.region.issue_time(edition.inputs.issued)
-    return edition.sent_before if again else edition.now or datetime.now(UTC)
+    """When the report is sent: now if it is of today or a correction, and again when it was.
+
+    One that is made after its day, or is not official, at the region's hour of that day.
+    """
+    if edition.sent_before is not None and again:
+        return edition.sent_before
+    region, issued = edition.inputs.region, edition.inputs.issued
+    now = (edition.now or datetime.now(UTC)).astimezone(region.zone).replace(microsecond=0)
+    official = edition.settings is not None and not edition.inputs.hindcast
+    of_today = official and now.date() == issued
+    return now if of_today or edition.sent_before is not None else region.issue_time(issued)
 
 
 def _provenance(edition: _Edition) -> dict[str, Any]:

@@ -130,7 +130,8 @@ class Hazard:
     ``requires``: variables it cannot do without; ``uses``: variables that help where they exist.
     Without ``requires`` a hazard is not assessed, or, where ``only_where_measured``, a location
     cannot have it at all (no rows). ``thresholds``: the absolute ones a region file may set, with
-    units. ``seasonal``: only in the warm season.
+    units. ``seasonal``: only in the warm season. ``awareness_type``: what MeteoAlarm calls it
+    (CAP profile 2.0), "" where it has no word for it.
 
     What happens
     ``fit_normals(observations, options)`` -> Dataset: what is usual, learnt from those observations
@@ -191,6 +192,7 @@ class Hazard:
     unfit: Callable[[xr.Dataset, Options], list[Remark | None]] | None = None
     windows_look_back: bool = False
     seasonal: bool = False
+    awareness_type: str = ""
 
     def events(
         self, observations: xr.Dataset, normals: xr.Dataset, options: Options

@@ -321,6 +321,7 @@ def reasons(normals: xr.Dataset) -> list[Remark]:
 HAZARD = Hazard(
     name="drought",
     title="Drought",
+    awareness_type="15; Drought",
     requires=("precipitation",),
     uses=(
         "potential_evapotranspiration",

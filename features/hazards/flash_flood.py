@@ -413,6 +413,7 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 HAZARD = Hazard(
     name="flash_flood",
     title="Flash flood",
+    awareness_type="10; Rain",
     requires=("precipitation",),
     uses=(
         "air_temperature_max",

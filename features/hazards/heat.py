@@ -341,6 +341,7 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 HAZARD = Hazard(
     name="heat",
     title="Heat",
+    awareness_type="5; high-temperature",
     requires=("air_temperature_max",),
     uses=(
         "air_temperature_min",

@@ -202,6 +202,7 @@ def history(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 HAZARD = Hazard(
     name="river_flood",
     title="River flood",
+    awareness_type="12; flooding",
     requires=("river_discharge",),
     uses=("precipitation", "air_temperature_max"),
     cells=CELLS,

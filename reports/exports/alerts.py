@@ -1,111 +1,86 @@
-"""Which alerts there are: decided from the forecast, and from the messages that are still out."""
+"""Which alerts there are: one for each event, with a part for each colour, span and confirmation.
+
+An event is a run of days and places that belong together, see ``reports.view.events``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import groupby
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from features.hazards import hazards
-from reports.view.outlook import rank, tells_more
-from reports.view.standing import Claim
+from reports.view.claims import Claim
+from reports.view.events import Event, Neighbours, events
+from reports.view.outlook import rank
 
 
 @dataclass(frozen=True)
 class AlertPart:
-    """A part of a hazard's alert.
+    """A part of an alert: places that have one colour on the very same days.
 
-    One colour, its locations, its rows of the forecast table, and when.
-
-    ``first`` and ``last`` are the days it holds. ``window_days``: 1, or of how many days it is one
-    of. ``confirmed``: today's numbers give the colour; else an earlier message did, and it stands.
+    ``rows``: the rows of the forecast table that give it, none where it is not confirmed.
     """
 
-    hazard: str
-    colour: str
-    locations: tuple[str, ...]
+    claim: Claim
     rows: pd.DataFrame
-    first: date
-    last: date
-    window_days: int
-    confirmed: bool
 
 
-def alert_parts(
-    table: pd.DataFrame, issued: date, claims: Sequence[Claim]
-) -> dict[str, list[AlertPart]]:
-    """Each hazard's parts, the highest colour first: what the table says and what claims go on."""
-    parts = [_stands(claim, table.iloc[:0], issued) for claim in claims]
-    coloured = table.assign(confirmed=tells_more(table), rank=table["colour"].map(rank))
-    for hazard, rows in coloured[coloured["rank"] > 0].groupby("hazard", sort=True):
-        parts += _of_table(str(hazard), rows, issued)
-    order = sorted(
-        parts,
-        key=lambda part: (
-            part.hazard,
-            -rank(part.colour),
-            not part.confirmed,
-            part.first,
-            part.last,
-            part.locations,
-        ),
-    )
-    return {
-        hazard: list(grouped_parts)
-        for hazard, grouped_parts in groupby(order, lambda part: part.hazard)
-    }
+@dataclass(frozen=True)
+class AlertEvent:
+    """An event that is to be told of: its parts, the highest colour first."""
+
+    claims: Event
+    parts: tuple[AlertPart, ...]
+
+    @property
+    def hazard(self) -> str:
+        """The hazard of all its parts."""
+        return self.claims[0].hazard
+
+    @property
+    def colour(self) -> str:
+        """Its highest colour."""
+        return self.parts[0].claim.colour
 
 
-def _of_table(hazard: str, rows: pd.DataFrame, issued: date) -> list[AlertPart]:
-    """The parts of a hazard's coloured rows.
+def alert_events(
+    table: pd.DataFrame, claims: Sequence[Claim], near: Neighbours
+) -> list[AlertEvent]:
+    """The events of today's claims, by hazard, the highest colour and the earliest first.
 
-    A location is in the part of its highest colour, and, where other days have that colour or a
-    still higher one without being confirmed, in a part of those too. Single days count on
-    when; windows of several days only where no single day of the location has the colour.
+    Every place and day that is claimed is in one part of one event.
     """
-    location = rows["location"]
-    sure = rows["rank"].where(rows["confirmed"], 0).groupby(location).transform("max")
-    kept = rows["rank"].where(~rows["confirmed"], 0).groupby(location).transform("max")
-    parts = []
-    for confirmed, best in ((True, sure), (False, kept.where(kept >= sure, 0))):
-        shown = rows[(rows["rank"] == best) & (rows["confirmed"] == confirmed)]
-        alone = (shown["window_days"] == 1).groupby(shown["location"]).transform("any")
-        for (colour, single), some in shown.groupby([shown["colour"], alone]):
-            parts.append(_part(hazard, str(colour), some, issued, bool(single), confirmed))
-    return parts
+    found = [_alert_event(table, event) for event in events(claims, near)]
+    return sorted(found, key=lambda one: (one.hazard, *map(_order, one.parts)))
 
 
-def _part(
-    hazard: str, colour: str, rows: pd.DataFrame, issued: date, single: bool, confirmed: bool
-) -> AlertPart:
-    locations, window = tuple(sorted(set(rows["location"]))), 1
-    days = rows[rows["window_days"] == 1] if single else rows
-    first, last = days["valid"].min().date(), days["valid"].max().date()
-    if hazards()[hazard].windows_look_back:
-        first = issued
-    elif not single:
-        window = int(rows["window_days"].min())
-        last = first + timedelta(days=window - 1)
-    return AlertPart(hazard, colour, locations, rows, first, last, window, confirmed)
+def _order(part: AlertPart) -> tuple[object, ...]:
+    claim = part.claim
+    told = claim.first, claim.last, claim.window_days, claim.locations, claim.confirmed_on
+    return -rank(claim.colour), not claim.confirmed, *told
 
 
-def _stands(claim: Claim, nothing: pd.DataFrame, issued: date) -> AlertPart:
-    """A claim that goes on, from today on.
+def _alert_event(table: pd.DataFrame, event: Event) -> AlertEvent:
+    together: dict[Claim, list[str]] = {}
+    for claim in event:
+        together.setdefault(replace(claim, locations=()), []).extend(claim.locations)
+    merged = [
+        replace(claim, locations=tuple(sorted(set(places)))) for claim, places in together.items()
+    ]
+    parts = [AlertPart(claim, _rows(table, claim)) for claim in merged]
+    return AlertEvent(event, tuple(sorted(parts, key=_order)))
 
-    An index keeps its first day, which tells how far ahead.
-    """
-    looks_back = hazards()[claim.hazard].windows_look_back
-    first = claim.first if looks_back else max(claim.first, issued)
-    return AlertPart(
-        claim.hazard,
-        claim.colour,
-        claim.locations,
-        nothing,
-        first,
-        claim.last,
-        claim.window_days,
-        False,
+
+def _rows(table: pd.DataFrame, claim: Claim) -> pd.DataFrame:
+    if not claim.confirmed:
+        return table.iloc[:0]
+    first, last = pd.Timestamp(claim.first), pd.Timestamp(claim.last)
+    here = (
+        (table["hazard"] == claim.hazard)
+        & table["location"].isin(claim.locations)
+        & (table["window_days"] == claim.window_days)
     )
+    if claim.looks_back:
+        return table[here & (table["valid"] == last)]
+    return table[here & table["valid"].between(first, last)]

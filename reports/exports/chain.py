@@ -1,30 +1,69 @@
-"""The chain of CAP messages: each day's refer to those before that still stand, or cancel them."""
+"""The chain of CAP messages: each day's refer to those of their event that stand, or cancel them.
+
+An event of today goes on with the messages it has most days of places in common with, else most
+places. A message is matched with one event: where an event splits, the chain goes on with the part
+that has most of it and the others begin with an Alert; where events merge, the Update refers to the
+messages of both. A message none of whose places has a colour any more is cancelled. Where nothing
+has changed but the chances, the message that is out is carried along as it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from copy import deepcopy
-from datetime import date, datetime
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pandas as pd
 
 from configs import Location, Region
-from reports.exports.alerts import alert_parts
-from reports.exports.cap import AlertContext, alert_message, cancel_message, without_namespace
-from reports.exports.messages import CAP, Message, claims_of, documents, messages, text_of
+from features.hazards import hazards
+from reports.exports.alerts import AlertEvent, alert_events
+from reports.exports.cancels import cancel_message
+from reports.exports.cap import AlertContext, alert_message
+from reports.exports.messages import CAP, Message, documents, expiry, messages, text_of
 from reports.exports.table import read_published
 from reports.text.language import mark
 from reports.text.xml import to_xml
+from reports.view.claims import Claim, claims_today
+from reports.view.events import days_in_common, neighbours
 from reports.view.outlines import Outline
-from reports.view.standing import Claim, still_claimed, taken_back
 
 CANCELLED = ".cancel"
-
+DAY = timedelta(days=1)
+RENEWED_AFTER = timedelta(days=7)
+"""An index window moves on by a day each day, which is no news for a week."""
 
 BELOW_YELLOW = mark("The forecast of today is below yellow in all of these places.")
+
+Found = list[tuple[AlertEvent, list[Message]]]
+
+
+@dataclass(frozen=True)
+class _Issue:
+    """A report's day as its messages see it.
+
+    ``folder``: where the messages lie that this report is held against, None for none. ``taken``:
+    identifiers and file names that no new message may have.
+    """
+
+    context: AlertContext
+    folder: Path | None
+    taken: frozenset[str]
+
+    @cached_property
+    def out(self) -> list[Message]:
+        """The messages that stand, have not expired and have days to come, the oldest first."""
+        region, sent, issued = self.context.region.name, self.context.sent, self.context.issued
+        found = sorted(messages(self.folder, region), key=lambda one: (one.issued, one.identifier))
+        return [
+            message
+            for message in found
+            if (message.expires is None or message.expires > sent)
+            and any(claim.last >= issued for claim in message.claims)
+        ]
 
 
 def alerts(
@@ -37,16 +76,17 @@ def alerts(
     earlier: Path | None = None,
     sent: datetime | None = None,
 ) -> dict[str, str]:
-    """The messages to send with a forecast table, as file name -> CAP 1.2 document.
+    """The messages in force with a forecast table, as file name -> CAP 1.2 document.
 
-    One message a hazard, with a part for each colour; a location is in the part of the highest
-    colour that any of its cells has. The same arguments give the same text. ``previous`` is the
-    published folder before this one: where messages of the hazard stand there and have not expired,
-    the new one is an Update that refers to all of them; it carries on what this forecast cannot
-    tell, and is a Cancel only where no location has a colour any more and the numbers can tell.
-    ``names``: id -> name of locations that the region file does not name. ``earlier`` is the folder
-    in which this day's report was published already, with other numbers, and ``sent`` when this one
-    is: what was sent then stays as it is and is held against this forecast in place of
+    One message an event, with a part for each colour and span of days, so that each place stands in
+    it on every day that it is coloured and on no other. The same arguments give the same text.
+    ``previous`` is the published folder before this one: a message that stands there is carried
+    along unchanged where its event has not changed; else the new one is an Update that refers to
+    it and to all it refers to that have not expired; it carries on what this forecast cannot tell.
+    A Cancel is sent only where no place of the message has a colour any more and the numbers can
+    tell. ``names``: id -> name of locations that the region file does not name. ``earlier`` is the
+    folder in which this day's report was published already, with other numbers, and ``sent`` when
+    this one is: what was sent then stays as it is and is held against this forecast in place of
     ``previous``, so that a message that is out never changes.
     """
     if len(table):
@@ -55,64 +95,190 @@ def alerts(
         issued = sent.astimezone(region.zone).date()
     else:
         return {}
-    sent = sent or region.issue_time(issued)
+    sent = (sent or region.issue_time(issued)).astimezone(region.zone)
     folder = earlier or previous
-    kept = {text_of(root, "identifier"): (name, raw) for name, raw, root in documents(earlier)}
-    before = _not_expired(folder, region.name, sent)
-    claimed = claims_of(folder, region.name)
-    claims = still_claimed(table, read_published(folder), claimed, issued)
-    below = taken_back(table, claimed, issued)
-    locations = _locations(table, (*claims, *below), region, names or {})
+    kept = {name: text for name, text, _ in documents(earlier)}
+    ids = {text_of(root, "identifier") for _, _, root in documents(earlier)}
+    said = [claim for message in messages(folder, region.name) for claim in message.claims]
+    claims = claims_today(table, read_published(folder), said, issued)
+    locations = _locations(table, (*said, *claims), region, names or {})
     context = AlertContext(region, forecast_label, issued, sent, outlines, locations)
-    parts = alert_parts(table, issued, claims)
-    files = dict(kept.values())
-    for hazard in sorted({*parts, *before}):
-        out = before.get(hazard, [])
-        if hazard not in parts:
-            files |= _cancels(out, sent, BELOW_YELLOW, kept, issued)
+    claims = tuple(claim for claim in claims if context.expires(claim) > sent)
+    near = neighbours(locations, outlines) if claims else {}
+    return _sent(_Issue(context, folder, frozenset(ids | set(kept))), table, claims, near, kept)
+
+
+def _sent(
+    issue: _Issue,
+    table: pd.DataFrame,
+    claims: Sequence[Claim],
+    near: Mapping[str, frozenset[str]],
+    kept: Mapping[str, str],
+) -> dict[str, str]:
+    """``kept`` and the messages of the events, carried ones first: new ones yield their names."""
+    matched, ended = _matched(alert_events(table, claims, near), issue)
+    unchanged = [out[0] for event, out in matched if _unchanged(event, out, issue)]
+    files = {**kept, **{message.file: message.text for message in unchanged}}
+    taken = issue.taken | set(files) | {message.identifier for message in unchanged}
+    for event, out in matched:
+        if _unchanged(event, out, issue):
             continue
-        identifier = _identifier(region.name, hazard, parts[hazard][0].colour, issued, taken=kept)
-        lifted = {one for claim in below if claim.hazard == hazard for one in claim.locations}
-        root = alert_message(parts[hazard], context, out, identifier, sorted(lifted))
-        if not (earlier and len(out) == 1 and _says(out[0].root) == _says(root)):
-            files[_file(identifier)] = to_xml(root)
+        identifier = _identifier(
+            issue.context.region.name, event.hazard, event.colour, issue.context.issued, "", taken
+        )
+        lifted = _lifted(out, claims, issue)
+        references = _references(out, issue)
+        root = alert_message(event.parts, issue.context, references, identifier, lifted)
+        files[_file(identifier)] = to_xml(root)
+        taken = taken | {identifier, _file(identifier)}
+    files |= _cancels(ended, issue.context.sent, BELOW_YELLOW, taken, issue.context.issued)
     return dict(sorted(files.items()))
 
 
-def _not_expired(folder: Path | None, region: str, sent: datetime) -> dict[str, list[Message]]:
-    """The messages of a folder that stand and have not expired, by hazard, the oldest first."""
-    standing: dict[str, list[Message]] = {}
-    order = sorted(messages(folder, region), key=lambda one: (one.issued, one.identifier))
-    for message in order:
-        if message.expires is None or message.expires > sent:
-            standing.setdefault(message.hazard, []).append(message)
-    return standing
+def _matched(events: Sequence[AlertEvent], issue: _Issue) -> tuple[Found, list[Message]]:
+    """Each event with the messages that it goes on with, and the messages of no event."""
+    found: list[list[Message]] = [[] for _ in events]
+    ended = []
+    for message in issue.out:
+        left = _left(message.claims, issue.context.issued)
+        common = [
+            days_in_common(left, event.claims) if event.hazard == message.hazard else (0, 0)
+            for event in events
+        ]
+        best = max(range(len(events)), key=lambda i: (common[i], -i), default=None)
+        if best is None or common[best] == (0, 0):
+            ended.append(message)
+        else:
+            found[best].append(message)
+    return list(zip(events, found, strict=True)), ended
 
 
-def cancel_alerts(folder: Path, reason: Mapping[str, str] | str, sent: datetime) -> dict[str, str]:
+def _left(claims: Iterable[Claim], issued: date) -> list[Claim]:
+    """Claims without the days that are over; those of an index whole."""
+    return [
+        claim if claim.looks_back else replace(claim, first=max(claim.first, issued))
+        for claim in claims
+        if claim.last >= issued
+    ]
+
+
+def _unchanged(event: AlertEvent, out: Sequence[Message], issue: _Issue) -> bool:
+    """Whether an event's one message says already what is to be said."""
+    if len(out) != 1:
+        return False
+    root, context = out[0].root, issue.context
+    heard = {element.text for element in root.iter(f"{{{CAP}}}language")}
+    return (
+        text_of(root, "status") == context.status
+        and heard == {language.tag for language in context.languages}
+        and _same(_left(out[0].claims, context.issued), event.claims)
+    )
+
+
+def _same(before: Sequence[Claim], now: Sequence[Claim]) -> bool:
+    """Whether two groups of claims say the same; an index's may have moved on by some days."""
+    one, other = _told(before), _told(now)
+    looks_back = any(claim.looks_back for claim in now)
+    if one.keys() != other.keys():
+        return False
+    return all(
+        len(one[key]) == len(other[key])
+        and all(
+            abs(mine - theirs) < (RENEWED_AFTER if looks_back else DAY)
+            for mine, theirs in zip(one[key], other[key], strict=True)
+        )
+        for key in one
+    )
+
+
+def _told(claims: Iterable[Claim]) -> dict[tuple[object, ...], list[date]]:
+    """What is said of each place -> on which days, or, of windows, until which days."""
+    told: dict[tuple[object, ...], list[date]] = {}
+    for claim in claims:
+        since = None if claim.confirmed else claim.confirmed_on
+        days = list(claim.days) if claim.window_days == 1 else [claim.last]
+        for place in claim.locations:
+            key = claim.hazard, place, claim.colour, claim.window_days, since
+            told.setdefault(key, []).extend(days)
+    return {key: sorted(days) for key, days in told.items()}
+
+
+def _lifted(
+    out: Sequence[Message], claims: Sequence[Claim], issue: _Issue
+) -> dict[str, list[date]]:
+    """The places of messages that lost a colour: the days of it, none where no day has one."""
+    hazard = {message.hazard for message in out}
+    now: dict[str, set[date]] = {}
+    for claim in claims:
+        if claim.hazard in hazard:
+            now.setdefault(claim.locations[0], set()).update(claim.days)
+    lifted: dict[str, set[date]] = {}
+    for message in out:
+        for claim in _left(message.claims, issue.context.issued):
+            for place in claim.locations:
+                days = set(claim.days) - now.get(place, set())
+                if place not in now:
+                    lifted[place] = set()
+                elif days and claim.window_days == 1:
+                    lifted.setdefault(place, set()).update(days)
+    return {place: sorted(lifted[place]) for place in sorted(lifted)}
+
+
+def _references(out: Sequence[Message], issue: _Issue) -> list[str]:
+    """The messages and all they refer to that have not expired, the oldest first."""
+    earlier = [reference for message in out for reference in message.references]
+    alive = [one for one in dict.fromkeys(earlier) if _alive(one, issue)]
+    own = [message.reference for message in out]
+    return list(dict.fromkeys((*alive, *own)))
+
+
+def _alive(reference: str, issue: _Issue) -> bool:
+    """Whether a message that another refers to has not expired.
+
+    It lies in the folder of its day; where it lies there no more, it counts until the last day that
+    a message of its hazard can speak of.
+    """
+    identifier = reference.split(",")[1]
+    _, hazard, _, day = identifier.split(".")[:4]
+    if issue.folder is not None:
+        for _, _, root in documents(issue.folder.parent / day):
+            if text_of(root, "identifier") == identifier:
+                ends = expiry(root)
+                return ends is None or ends > issue.context.sent
+    reach = max(cell.lead_days + cell.window_days for cell in hazards()[hazard].cells)
+    return date.fromisoformat(day) + DAY * reach >= issue.context.issued
+
+
+def cancel_alerts(
+    folder: Path,
+    reason: Mapping[str, str] | str,
+    sent: datetime,
+    issued: date | None = None,
+) -> dict[str, str]:
     """A Cancel for every alert that stands in a published folder, to lie beside it.
 
     File name -> CAP document. ``reason`` (by language tag, or one for all) is its note and its
-    description; ``sent`` has a time zone.
+    description; ``sent`` has a time zone. ``issued``: the folder's day; what an earlier report sent
+    and this one carried along stands.
     """
     taken = {text_of(root, "identifier") for _, _, root in documents(folder)}
-    return _cancels(messages(folder, None), sent, reason, taken)
+    out = [one for one in messages(folder, None) if issued is None or one.issued == issued]
+    return _cancels(out, sent, reason, taken)
 
 
 def _cancels(
     out: Sequence[Message],
     sent: datetime,
     reason: Mapping[str, str] | str,
-    taken: Container[str],
+    taken: Iterable[str],
     issued: date | None = None,
 ) -> dict[str, str]:
     """A Cancel for each message: named by the day it was issued where no other is given."""
-    files = {}
+    files: dict[str, str] = {}
     for message in out:
-        region = message.identifier.partition(".")[0]
-        identifier = _identifier(
-            region, message.hazard, message.colour, issued or message.issued, CANCELLED, taken
-        )
+        region, day = message.identifier.partition(".")[0], issued or message.issued
+        used = {*taken, *files}
+        identifier = _identifier(region, message.hazard, message.colour, day, CANCELLED, used)
         files[_file(identifier)] = cancel_message(message, identifier, sent, reason)
     return files
 
@@ -134,22 +300,18 @@ def _locations(
 
 
 def _identifier(
-    region: str,
-    hazard: str,
-    colour: str,
-    issued: date,
-    end: str = "",
-    taken: Container[str] = (),
+    region: str, hazard: str, colour: str, issued: date, end: str, taken: Container[str]
 ) -> str:
-    """A message's identifier, by its highest colour.
+    """A message's identifier, by its highest colour: the first that is free, as is its file name.
 
     Of a day's further messages of one kind the second ends in .2, and so on.
     """
     first = ".".join((region, hazard, colour, issued.isoformat()))
     return next(
-        identifier
+        one
         for n in count(1)
-        if (identifier := first + (f".{n}" if n > 1 else "") + end) not in taken
+        if (one := first + (f".{n}" if n > 1 else "") + end) not in taken
+        and _file(one) not in taken
     )
 
 
@@ -157,20 +319,3 @@ def _file(identifier: str) -> str:
     """Its file name: "heat-orange.xml", "heat-orange-2.xml", "heat-orange-2-cancel.xml"."""
     _, hazard, colour, _, *more = identifier.split(".")
     return "-".join((hazard, colour, *more)) + ".xml"
-
-
-def _says(root: ElementTree.Element) -> list[str]:
-    """What a message tells of, without when it was sent."""
-    infos = [
-        without_namespace(deepcopy(info))
-        for tag in ("info", f"{{{CAP}}}info")
-        for info in root.findall(tag)
-    ]
-    return [
-        " ".join(
-            f"{part.tag}={(part.text or '').strip()}"
-            for part in info.iter()
-            if part.tag != "effective"
-        )
-        for info in infos
-    ]

@@ -10,18 +10,23 @@ from xml.etree import ElementTree
 from features.hazards import hazards
 from reports.storage.archive import ALERTS
 from reports.text.xml import read_xml
+from reports.view.claims import Claim
 from reports.view.outlook import RISING
-from reports.view.standing import Claim
 
 CAP = "urn:oasis:names:tc:emergency:cap:1.2"
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message that stands, and what it claims; ``expires`` is None where it does not tell."""
+    """A message that stands, and what it claims; ``expires`` is None where it does not tell.
+
+    ``file`` and ``text``: the document as it was sent.
+    """
 
     hazard: str
     colour: str
+    file: str
+    text: str
     root: ElementTree.Element
     identifier: str
     issued: date
@@ -32,6 +37,11 @@ class Message:
     def reference(self) -> str:
         """How a later message refers to it."""
         return ",".join((text_of(self.root, "sender"), self.identifier, text_of(self.root, "sent")))
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The earlier messages of its event that it refers to."""
+        return tuple(text_of(self.root, "references").split())
 
 
 def documents(folder: Path | None) -> list[tuple[str, str, ElementTree.Element]]:
@@ -54,18 +64,18 @@ def messages(folder: Path | None, region: str | None) -> list[Message]:
 
     Of every region where ``region`` is None. Files that are no alerts of ours are passed over.
     """
-    roots = [root for _, _, root in documents(folder)]
+    found = documents(folder)
     replaced = {
         reference
-        for root in roots
+        for _, _, root in found
         if text_of(root, "msgType") in ("Cancel", "Update")
         for reference in text_of(root, "references").split()
     }
-    standing = [message for root in roots if (message := _message(root, region)) is not None]
+    standing = [message for one in found if (message := _message(*one, region)) is not None]
     return [message for message in standing if message.reference not in replaced]
 
 
-def _message(root: ElementTree.Element, region: str | None) -> Message | None:
+def _message(file: str, text: str, root: ElementTree.Element, region: str | None) -> Message | None:
     identifier = text_of(root, "identifier")
     parts = identifier.split(".")
     whole = len(parts) == 4 or (len(parts) == 5 and parts[4].isdecimal())
@@ -79,35 +89,47 @@ def _message(root: ElementTree.Element, region: str | None) -> Message | None:
         return None
     try:
         issued = date.fromisoformat(parts[3])
-        ends = [datetime.fromisoformat(end.text or "") for end in root.iter(f"{{{CAP}}}expires")]
-        claims = _claims(root, parts[1], parts[2])
+        expires, claims = expiry(root), _claims(root, parts[1], parts[2], issued)
     except ValueError:
         return None
-    return Message(parts[1], parts[2], root, identifier, issued, max(ends, default=None), claims)
+    return Message(parts[1], parts[2], file, text, root, identifier, issued, expires, claims)
 
 
-def _claims(root: ElementTree.Element, hazard: str, colour: str) -> tuple[Claim, ...]:
+def expiry(root: ElementTree.Element) -> datetime | None:
+    """When the last of its blocks expires; None where none tells. Raises ValueError."""
+    ends = [datetime.fromisoformat(end.text or "") for end in root.iter(f"{{{CAP}}}expires")]
+    return max(ends, default=None)
+
+
+def _claims(root: ElementTree.Element, hazard: str, colour: str, issued: date) -> tuple[Claim, ...]:
     """What its blocks of one language say; the others say the same. Raises ValueError."""
     infos = root.findall(f"{{{CAP}}}info")
     spoken = text_of(infos[0], "language") if infos else ""
     return tuple(
-        _claim(info, hazard, colour) for info in infos if text_of(info, "language") == spoken
+        _claim(info, hazard, colour, issued)
+        for info in infos
+        if text_of(info, "language") == spoken
     )
 
 
-def _claim(info: ElementTree.Element, hazard: str, colour: str) -> Claim:
+def _claim(info: ElementTree.Element, hazard: str, colour: str, issued: date) -> Claim:
+    """Its days are parameters; of a message without these, those of its times."""
     parameters = _named(info, "parameter")
     locations = [
         _named(area, "geocode").get("location", "") for area in info.iter(f"{{{CAP}}}area")
     ]
     first, end = (datetime.fromisoformat(text_of(info, name)) for name in ("onset", "expires"))
+    days = {"first_day": first.date(), "last_day": end.date() - timedelta(days=1)}
+    days |= {name: date.fromisoformat(parameters[name]) for name in days if name in parameters}
     return Claim(
         hazard,
         parameters.get("colour", colour),
         tuple(location for location in locations if location),
-        first.date(),
-        end.date() - timedelta(days=1),
+        days["first_day"],
+        days["last_day"],
         int(parameters.get("window_days", 1)),
+        parameters.get("confirmed", "yes") == "yes",
+        date.fromisoformat(parameters.get("confirmed_on", issued.isoformat())),
     )
 
 

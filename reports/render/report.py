@@ -21,6 +21,7 @@ from reports.render.maps import HazardMap, Sheet, hazard_map, sheet_of
 from reports.render.reliability import ReliabilityChart, reliability_chart
 from reports.text.language import ENGLISH, Language, language_of
 from reports.view.changes import Changes, changes
+from reports.view.claims import Claim
 from reports.view.drivers import Drivers, drivers, fans
 from reports.view.exposure import Exposure, exposures
 from reports.view.figures import cell_figures
@@ -34,7 +35,7 @@ from reports.view.outlook import (
     silent_outlook,
 )
 from reports.view.present import present_states
-from reports.view.standing import Claim, standing_colours
+from reports.view.standing import standing_colours
 from reports.view.verdicts import HazardVerdict, hazard_verdicts
 
 MAX_OTHER_LOCATIONS, SMALL_CHART_POINTS = 15, 130

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +203,8 @@ def add_notices(
     if known:
         (folder / RETRACTION).write_text(_state_text(known), encoding="utf-8", newline="\n")
     if standing and (folder / ALERTS).is_dir():
-        for name, text in (cancel or _cancel_alerts())(
-            folder, standing.reason, standing.moment
+        for name, text in (cancel or _cancel_alerts(issued))(
+            folder, standing.reason, standing.moment.astimezone(region.zone)
         ).items():
             (folder / ALERTS / name).write_text(text, encoding="utf-8", newline="\n")
     changed = []
@@ -223,10 +224,11 @@ def with_notices(
     return _with_block(html, render_notices(region, issued, settings, tag, forecast_digest(folder)))
 
 
-def _cancel_alerts() -> Cancel:
+def _cancel_alerts(issued: date) -> Cancel:
+    """Cancels what the report of a day sent, not what it carried along."""
     from reports.exports.chain import cancel_alerts
 
-    return cancel_alerts
+    return partial(cancel_alerts, issued=issued)
 
 
 def _with_block(html: str, block: str) -> str:

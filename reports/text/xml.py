@@ -13,14 +13,9 @@ _NO_XML = re.compile(
 def add(
     parent: ElementTree.Element, name: str, text: str | None = None, **attributes: str
 ) -> ElementTree.Element:
-    """A new last child of ``parent``.
-
-    Signs that XML cannot hold are left out of its text and attributes.
-    """
-    child = ElementTree.SubElement(
-        parent, name, {key: plain_text(value) for key, value in attributes.items()}
-    )
-    child.text = None if text is None else plain_text(text)
+    """A new last child of ``parent``."""
+    child = ElementTree.SubElement(parent, name, attributes)
+    child.text = text
     return child
 
 
@@ -30,7 +25,13 @@ def plain_text(text: str) -> str:
 
 
 def to_xml(root: ElementTree.Element) -> str:
-    """A whole indented document in UTF-8. Equal trees give equal text."""
+    """A whole indented document in UTF-8, without the signs that XML cannot hold.
+
+    Equal trees give equal text.
+    """
+    for element in root.iter():
+        element.attrib.update({key: plain_text(text) for key, text in element.attrib.items()})
+        element.text = element.text and plain_text(element.text)
     ElementTree.indent(root)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

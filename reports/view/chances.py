@@ -10,6 +10,7 @@ from reports.text.formatting import LEVEL_WORDS, capital, frequency
 from reports.text.language import Language
 from reports.view.outlook import RiskCell
 from reports.view.spans import Found, chain
+from reports.view.standing import not_confirmed
 
 TOLD_FROM = 0.01
 """A smaller chance is told as less than it, and as that of another level not at all."""
@@ -35,7 +36,8 @@ def chance_words(hazard: str, found: Sequence[Found], lang: Language) -> str:
     """ "5 in 10 for extreme heat (usual 1 in 100)", of several cells "up to 5 in 10 ..."."""
     cell = peak(found)[2]
     if not cell.confirmed:
-        return lang.say("not confirmed today")
+        days = [item[2].since for item in found if item[2].since]
+        return not_confirmed(min(days, default=None), lang)
     if len(found) > 1 and cell.chance[cell.level] >= TOLD_FROM:
         return lang.say("up to {chance} for {event} (usual {usual})", **_values(hazard, cell, lang))
     return level_words(hazard, cell, lang)

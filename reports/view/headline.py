@@ -15,6 +15,7 @@ from reports.view.horizons import horizons
 from reports.view.outlook import RISING, HazardOutlook, hazard_title, rank
 from reports.view.present import PresentState, state_sentence
 from reports.view.spans import Found, chain, coloured, named, where_and_when
+from reports.view.standing import not_confirmed
 
 
 @dataclass(frozen=True)
@@ -210,14 +211,13 @@ def _others(told: _Told, found: Sequence[Found], led: Sequence[Found]) -> list[s
 
 def _stands(hazard: HazardOutlook, colour: str, lang: Language) -> str:
     """Of a colour that stands by messages alone; empty where none of it does."""
-    lasts = {item.last for item in hazard.standing if item.colour == colour}
+    standing = [item for item in hazard.standing if item.colour == colour]
+    lasts = {item.last for item in standing}
     parts = [
         lang.say(
             "{when} in {places}",
             when=lang.say("until {day}", day=long_date(last, lang, year=False)),
-            places=named(
-                (s.location for s in hazard.standing if (s.colour, s.last) == (colour, last)), lang
-            ),
+            places=named((item.location for item in standing if item.last == last), lang),
         )
         for last in sorted(lasts)
     ]
@@ -226,7 +226,9 @@ def _stands(hazard: HazardOutlook, colour: str, lang: Language) -> str:
     return lang.say(
         "{colour}: {chance}, {where}.",
         colour=lang.say(COLOUR_WORDS[colour]),
-        chance=lang.say("not confirmed today"),
+        chance=not_confirmed(
+            min((item.since for item in standing if item.since), default=None), lang
+        ),
         where=chain(parts, lang),
     )
 

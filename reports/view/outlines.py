@@ -17,6 +17,7 @@ import shapely
 from shapely.geometry import shape
 
 from configs import Location, Region, RiskError
+from reports.view.antimeridian import split
 
 Ring = tuple[tuple[float, float], ...]
 _DECIMALS = 6  # a tenth of a metre
@@ -30,7 +31,7 @@ _RING = 10  # vertices that a ring should have on average to still look like its
 class Outline:
     """A location's outer rings, as (longitude, latitude) in degrees.
 
-    Each is closed and counter-clockwise; holes are left out.
+    Each is closed and counter-clockwise; holes are left out. None crosses the antimeridian.
     """
 
     location: str
@@ -173,12 +174,16 @@ def _polygons(feature: Mapping[str, Any], location: str, path: Path) -> Iterator
             f"boundaries {path}: location {location!r} lies outside of the world, expected "
             "degrees; save the file in WGS 84."
         )
-    for part in shapely.get_parts(geometry if geometry.is_valid else shapely.make_valid(geometry)):
-        yield from (
-            piece
-            for piece in shapely.get_parts(part)
-            if piece.geom_type == "Polygon" and piece.area > 0
-        )
+    for part in _parts(geometry):
+        for piece in split(part):
+            valid = piece if piece.is_valid else shapely.make_valid(piece)
+            yield from (one for one in _parts(valid) if one.area > 0)
+
+
+def _parts(geometry: shapely.Geometry) -> list[shapely.Polygon]:
+    """The polygons of a geometry, those of collections within it too."""
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    return [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
 
 
 def _simplified(shapes: list[shapely.Geometry], max_vertices: int) -> list[shapely.Geometry]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -42,7 +42,7 @@ class RiskCell:
 
     ``state`` is "number", "season" (out of season) or "none" (no number). ``confirmed``: its
     numbers tell more than the calendar; a colour that they do not was given by an earlier report
-    and stands.
+    and stands. ``since``: the day of the last forecast that confirmed it, None where not known.
     """
 
     state: str
@@ -52,6 +52,7 @@ class RiskCell:
     verdict: Mapping[int, str]
     window_days: int
     confirmed: bool = True
+    since: date | None = None
 
     @property
     def level(self) -> int:
@@ -66,11 +67,23 @@ class RiskCell:
 
 @dataclass(frozen=True)
 class Standing:
-    """A colour an earlier message gave a location until ``last``; no number of today tells."""
+    """A colour an earlier message gave a location until ``last``; no number of today tells.
+
+    ``first``: from when on. ``since``: the day of the last forecast that confirmed it.
+    """
 
     location: NamedLocation
     colour: str
     last: date
+    first: date | None = None
+    since: date | None = None
+
+    def shown_by(self, slot: Slot, cell: RiskCell) -> bool:
+        """Whether a cell of the location says the same."""
+        same = cell.stands and cell.colour == self.colour
+        if slot.kind == "index":
+            return same
+        return same and (self.first or slot.valid) <= slot.last and slot.valid <= self.last
 
 
 @dataclass(frozen=True)
@@ -184,8 +197,8 @@ def _hazard(
     warm: tuple[int, int],
     standing: Sequence[Standing],
 ) -> HazardOutlook:
-    cells = _cells(name, table, warm)
     slots = _slots(table)
+    cells, standing = _dated(_cells(name, table, warm), slots, standing)
     unsorted_rows = [
         (locations[location], tuple(cells.get((location, *_key(slot))) for slot in slots))
         for location in sorted({key[0] for key in cells})
@@ -236,6 +249,26 @@ def _cells(
         if at not in cells or cells[at].state == "none":
             cells[at] = cell
     return cells
+
+
+def _dated(
+    cells: Mapping[tuple[str, str, int, int], RiskCell],
+    slots: Sequence[Slot],
+    standing: Sequence[Standing],
+) -> tuple[dict[tuple[str, str, int, int], RiskCell], list[Standing]]:
+    """Cells that show what stands, with the day since when, and what no cell shows."""
+    dated, alone = dict(cells), []
+    for item in standing:
+        keys = [(item.location.id, *_key(slot)) for slot in slots]
+        shown = [
+            key
+            for key, slot in zip(keys, slots, strict=True)
+            if key in cells and item.shown_by(slot, cells[key])
+        ]
+        dated |= {key: replace(cells[key], since=item.since) for key in shown}
+        if not shown:
+            alone.append(item)
+    return dated, alone
 
 
 def _outlook(name: str, rows: list[dict[Any, Any]], window: int, warm: tuple[int, int]) -> RiskCell:

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from lxml import etree
 
 import reports
-from configs import Location, Region, Settings
+from configs import Location, Region, Settings, load_region
 from features.hazards import hazards as declared
 from reports import publish
 from reports.exports.table import forecast_table, write_csv
@@ -23,6 +24,7 @@ from reports.render.html import to_print
 from reports.render.pdf import PdfUnavailable
 from reports.render.report import ReportInputs, build_page
 from reports.text.language import language_of
+from reports.view.outlines import Outline, outlines
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
 CELLS = {
@@ -382,3 +384,20 @@ def made_for() -> Callable[..., Made]:
 def made() -> Callable[..., Made]:
     """The maker of forecasts, see ``make``."""
     return make
+
+
+@pytest.fixture(scope="session")
+def schema(shared: Path) -> etree.XMLSchema:
+    """OASIS' own schema of CAP 1.2, which may not be copied into the project."""
+    return etree.XMLSchema(etree.parse(shared / "cap" / "CAP-v1.2.xsd"))
+
+
+@pytest.fixture(scope="session")
+def berkane() -> Region:
+    return load_region("berkane")
+
+
+@pytest.fixture(scope="session")
+def shapes(berkane: Region) -> dict[str, Outline]:
+    """The outlines of Berkane's communes."""
+    return outlines(berkane)

@@ -258,3 +258,28 @@ def test_boundaries_that_do_not_read_leave_the_places_as_dots(tmp_path: Path):
     drawn, words = drawable(region)
     assert drawn.boundaries is None and drawn.locations[0].latitude == 0.5
     assert "not JSON" in str(words)
+
+
+FIJI = [[179, -17], [-179, -17], [-179, -16], [179, -16], [179, -17]]
+"""Two degrees wide, across the antimeridian, written as one ring."""
+
+
+def test_a_polygon_across_the_antimeridian_is_split_there(tmp_path: Path):
+    region = region_of(tmp_path, collection(feature(polygon(FIJI), id="b")), B)
+    rings = outlines(region)["b"].polygons
+    assert sorted(shapely.Polygon(ring).bounds for ring in rings) == [
+        (-180, -17, -179, -16),
+        (179, -17, 180, -16),
+    ]
+    assert all(shapely.LinearRing(ring).is_ccw for ring in rings)
+
+
+def test_one_that_is_split_already_or_touches_it_stays_as_it_is(tmp_path: Path):
+    west, east = moved(SQUARE, 179, 10), moved(SQUARE, -180, 10)
+    parts = {"type": "MultiPolygon", "coordinates": [[west], [east]]}
+    region = region_of(tmp_path, collection(feature(parts, id="b")), B)
+    rings = outlines(region)["b"].polygons
+    assert sorted(shapely.Polygon(ring).bounds for ring in rings) == [
+        (-180, 10, -179, 11),
+        (179, 10, 180, 11),
+    ]

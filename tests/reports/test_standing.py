@@ -81,8 +81,8 @@ def _with(forecast: xr.Dataset, numbers: Numbers) -> xr.Dataset:
 
 
 @pytest.fixture
-def city(made: Callable, home: Settings, shared: Path) -> City:
-    return City(made, home, etree.XMLSchema(etree.parse(shared / "cap" / "CAP-v1.2.xsd")))
+def city(made: Callable, home: Settings, schema: etree.XMLSchema) -> City:
+    return City(made, home, schema)
 
 
 def only(lead: int, place: int, chance: tuple[float, float, float]) -> Numbers:
@@ -168,7 +168,7 @@ def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -
     assert heat(first)["sentence"] == (
         "Orange: 4 in 10 for severe heat (usual 1 in 15), on Sunday 15 June in Berkane."
     )
-    sent = ["made-up.heat.orange.2003-06-12"]
+    updates = []
     for issued in ("2003-06-13", "2003-06-14"):
         folder = city.day(issued, calendar)
         table = read_forecast_csv(folder / "forecast.csv")
@@ -178,12 +178,15 @@ def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -
         assert set(kept["verdict"]) == {"no better than usual"}
         head = heat(folder)
         assert (head["colour"], head["action"]) == ("orange", "Open the halls.")
-        assert head["sentence"] == "Orange: not confirmed today, on Sunday 15 June in Berkane."
+        assert (
+            head["sentence"]
+            == "Orange: not confirmed since Thursday 12 June, on Sunday 15 June in Berkane."
+        )
         assert "This is no all-clear." in head["detail"]
         for tag, unsure in (
-            ("en", "not confirmed today"),
-            ("fr", "non confirmé aujourd’hui"),
-            ("ar", "غير مؤكَّد اليوم"),
+            ("en", "not confirmed since Thursday 12 June"),
+            ("fr", "non confirmé depuis le jeudi 12 juin"),
+            ("ar", "غير مؤكَّد منذ الخميس 12 يونيو"),
         ):
             colour, words = chip(folder, tag)
             assert colour == "orange" and unsure in words
@@ -192,11 +195,13 @@ def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -
         assert "Heat: not confirmed today in Berkane (Sunday 15 June)" in page
         (root,) = messages(folder).values()
         assert said(root, "msgType") == ["Update"]
-        assert said(root, "references")[0].split(",")[1] == sent[-1]
-        sent += said(root, "identifier")
-        assert "Heat: orange in Berkane until Sunday 15 June, not confirmed today" in said(
-            root, "headline"
+        assert said(root, "references")[0].split(",")[1] == "made-up.heat.orange.2003-06-12"
+        assert (
+            "Heat: orange in Berkane until Sunday 15 June, not confirmed since Thursday 12 June"
+            in said(root, "headline")
         )
+        updates += said(root, "identifier")
+    assert set(updates) == {"made-up.heat.orange.2003-06-13"}, "nothing changed on the 14th"
     kept = city.day("2003-06-15", only(0, 0, KEPT))
     assert heat(kept)["sentence"].endswith(", today (Sunday 15 June) in Berkane.")
     (root,) = messages(kept).values()
@@ -228,7 +233,10 @@ def test_an_alert_stands_on_the_page_too_while_its_hazard_is_missing(city: City)
         folder = city.day(issued, None)
         head = heat(folder)
         assert (head["colour"], head["action"]) == ("orange", "Open the halls.")
-        assert head["sentence"] == "Orange: not confirmed today, until Sunday 15 June in Berkane."
+        assert (
+            head["sentence"]
+            == "Orange: not confirmed since Thursday 12 June, until Sunday 15 June in Berkane."
+        )
         assert "This is no all-clear. Not available:" in head["detail"]
         told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         assert told["headlines"][0] == head, "it comes before what is green"
@@ -249,9 +257,16 @@ def test_a_window_of_days_stands_on_the_page_as_in_the_message(
     city.day("2003-06-12", lambda lead, window, place: ORANGE if (window, place) == (3, 2) else LOW)
     folder = city.day("2003-06-13", calendar)
     head = heat(folder)
-    assert head["sentence"] == "Orange: not confirmed today, until Saturday 14 June in Madagh."
+    assert (
+        head["sentence"]
+        == "Orange: not confirmed since Thursday 12 June, until Saturday 14 June in Madagh."
+    )
+    table = read_forecast_csv(folder / "forecast.csv")
+    orange = table[(table["hazard"] == "heat") & (table["colour"] == "orange")]
+    assert set(orange["location"]) == {"p02"}
+    assert set(orange["valid"].dt.date) == {date(2003, 6, 13), date(2003, 6, 14)}
     page = (folder / "report.en.html").read_text(encoding="utf-8")
-    assert "Heat: not confirmed today in Madagh (any of the next 3 days)" in page
+    assert "Heat: not confirmed today in Madagh (" in page
     assert "no colour can be told" not in page
     (root,) = messages(folder).values()
     assert said(root, "msgType") == ["Update"] and "no" in said(root, "value")
@@ -278,9 +293,27 @@ def test_grey_on_the_same_day_takes_back_nothing_either(city: City) -> None:
     noon = datetime(2003, 6, 12, 12, tzinfo=UTC)
     folder = city.day("2003-06-12", calendar, noon)
     assert heat(folder)["sentence"] == (
-        "Orange: not confirmed today, until Sunday 15 June in Berkane."
+        "Orange: not confirmed since Thursday 12 June, until Sunday 15 June in Berkane."
     )
     assert set(messages(folder)) - first == {"heat-orange-2.xml"}
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     city.day("2003-06-12", calendar, noon + timedelta(hours=1))
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+
+
+def test_a_report_of_today_is_sent_by_the_clock_and_one_of_a_past_day_at_its_hour(
+    city: City,
+) -> None:
+    """Made again with the same numbers it keeps its time, and with it every byte."""
+    noon = datetime(2003, 6, 12, 12, 3, 4, 567, tzinfo=UTC)
+    folder = city.day("2003-06-12", only(3, 0, ORANGE), noon)
+    (root,) = messages(folder).values()
+    assert said(root, "sent") == ["2003-06-12T12:03:04-00:00"]
+    told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert told["sent"] == "2003-06-12T12:03:04-00:00"
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    city.day("2003-06-12", only(3, 0, ORANGE), noon + timedelta(hours=3))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+    folder = city.day("2003-06-13", only(2, 0, RED), noon + timedelta(days=30))
+    (root,) = messages(folder).values()
+    assert said(root, "sent") == ["2003-06-13T06:30:00-00:00"]

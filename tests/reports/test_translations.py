@@ -203,7 +203,6 @@ TERMS = {
     r"\bwithheld\b": ("écarté", "ستُ?بعد"),
     r"\bleft out\b": ("écarté", "ستُ?بعد|غير المشمولة"),
     r"\buntil\b": ("jusqu’", "إلى غاية|إلى أن"),
-    r"\bby \{last": ("d’ici", "بحلول"),
     r"\ball[- ]clear\b": ("fin d’alerte", "زوال الخطر|زال الخطر"),
     r"\bnot confirmed\b": ("non confirmé", "غير (ال)?مؤكَّد"),
     r"\bno longer\b": ("plus", "لم يعد"),
@@ -243,9 +242,6 @@ def test_nothing_withheld_is_called_kept_and_no_date_to_come_an_end() -> None:
     withheld = remark("record.withheld", n=3)
     for said in (french.say("Withheld cells"), french.remark(withheld)):
         assert "reten" not in said
-    by = "{hazard}: {colour} in {places} by {last}"
-    values = {"hazard": "الجفاف", "colour": "أحمر", "places": "بركان", "last": "6 غشت"}
-    assert "بحلول 6 غشت" in arabic.say(by, **values)
 
 
 DAY = date(2026, 6, 1)
