@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prefect import flow
 
 from configs import Settings
 from configs.remarks import Remark
 from data_contracts.store import Store
+from flows.catch_up import catch_up, published_whole
 from flows.check import open_region
 from flows.forecast import Issue, make_forecast
 from flows.pull import pull_sources, require_values
@@ -27,8 +30,9 @@ def daily(region: str) -> Outcome:
 
     ``region``: a name under configs/regions or the path of a YAML file. Pulls and checks the
     sources, trains the hazards that have no model for this region yet, forecasts and publishes.
-    Where a source is down or delivers what cannot be used, what was stored before is used. Running
-    it again for the same day changes nothing.
+    Where a source is down or delivers what cannot be used, what was stored before is used. Days
+    since the newest report that have none are issued first, in order, as late ones. A day that is
+    published whole, from the same record, models, code and region file, is left as it is.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):
@@ -42,6 +46,7 @@ def daily(region: str) -> Outcome:
         )
         issued = today(place, observations)
         known, registry = known_before(observations, issued), Registry(settings)
+        registry.close_dead_runs(place)
         possible = available_hazards(known, place)
         champions = champions_of(place, registry, possible.hazards, known)
         new = tuple(
@@ -60,23 +65,22 @@ def daily(region: str) -> Outcome:
                 possible.missing,
             )
             champions |= champions_of(place, registry, tuple(registered), known)
-        folder = settings.published / place.name / issued.isoformat()
-        return as_prefect_state(
-            make_forecast(
-                Issue(
-                    place,
-                    settings,
-                    issued,
-                    snapshot,
-                    known,
-                    forecasts,
-                    champions,
-                    possible,
-                    folder,
-                    False,
-                    pulled.degraded,
-                    missing,
-                    pulled.notes,
-                )
-            )
+        issue = Issue(
+            place,
+            settings,
+            issued,
+            snapshot,
+            known,
+            forecasts,
+            champions,
+            possible,
+            settings.published / place.name / issued.isoformat(),
+            False,
+            pulled.degraded,
+            missing,
+            pulled.notes,
         )
+        if whole := published_whole(issue):
+            return as_prefect_state(whole)
+        missed = catch_up(issue, observations)
+        return as_prefect_state(make_forecast(replace(issue, degraded=(*pulled.degraded, *missed))))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -50,6 +51,7 @@ from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
 from reports.storage.ledger import head_before
+from reports.storage.retraction import forecast_digest, retraction_of
 from reports.view.boundary_check import drawable
 from sources import is_exercise, sources_of
 
@@ -62,7 +64,7 @@ class Issue:
     """One forecast to be made: where and when, from what, and where it is to appear.
 
     ``degraded``: messages known before it is made; ``notes``: those that degrade nothing.
-    ``missing``: hazard -> why there is no model of it.
+    ``missing``: hazard -> why there is no model of it. ``late``: issued after its day was over.
     """
 
     region: Region
@@ -78,6 +80,7 @@ class Issue:
     degraded: tuple[Remark, ...] = ()
     missing: dict[str, Remark] = field(default_factory=dict)
     notes: tuple[Remark, ...] = ()
+    late: bool = False
 
     @property
     def store(self) -> Store:
@@ -103,12 +106,6 @@ class Issue:
     def official(self) -> bool:
         """Whether it is the region's forecast of its day, to stand in the index and in MLflow."""
         return self.folder == self.settings.published / self.region.name / self.issued.isoformat()
-
-    @property
-    def late(self) -> bool:
-        """Whether it is issued after its day is over, by the calendar of its region."""
-        today_there = datetime.now(self.region.zone).date()
-        return self.official and self.region.clock != "record" and self.issued < today_there
 
     @property
     def before(self) -> Path | None:
@@ -247,18 +244,9 @@ def provenance_of(
     """
     missing = issue.possible.missing | issue.possible.absent | issue.missing
     return {
-        "region": issue.region.name,
+        **origin_of(issue),
         "title": issue.region.title,
-        "issued": issue.issued.isoformat(),
         "data_until": newest_day(issue.observations).isoformat(),
-        "snapshot": issue.snapshot,
-        "ledger": head_before(issue.settings.published / issue.region.name, issue.issued),
-        "code_version": code_version(),
-        "models": {
-            name: describe_model(one.model, one.version)
-            for name, one in issue.champions.items()
-            if one.model is not None
-        },
         "sources": [
             {
                 "name": one.name,
@@ -281,6 +269,28 @@ def provenance_of(
             "missing": {name: to_json(why) for name, why in missing.items()},
             "degraded": sentences(degraded).data,
             "notes": sentences(told).data,
+        },
+    }
+
+
+def origin_of(issue: Issue) -> dict[str, Any]:
+    """What decides a forecast: issues of one origin have the same report, byte for byte.
+
+    ``previous``: the digest of the report that it is held against, empty where there is none.
+    """
+    before = issue.before
+    return {
+        "region": issue.region.name,
+        "issued": issue.issued.isoformat(),
+        "snapshot": issue.snapshot,
+        "ledger": head_before(issue.settings.published / issue.region.name, issue.issued),
+        "code_version": code_version(),
+        "region_file": hashlib.sha256(issue.region.path.read_bytes()).hexdigest(),
+        "previous": forecast_digest(before) if before and not retraction_of(before) else "",
+        "models": {
+            name: describe_model(one.model, one.version)
+            for name, one in issue.champions.items()
+            if one.model is not None
         },
     }
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, text
+from flows.alive import alive
 from flows.claims import claim_store
 from flows.progress import stage
 
@@ -54,7 +55,8 @@ def as_prefect_state(outcome: Outcome) -> Outcome:
 def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     """Holds the region's lock, so that two runs of one region never interleave; waits for its turn.
 
-    The kernel frees the lock when its process ends, however it ends. Reports that a run before
+    The kernel frees the lock when its process ends, however it ends. Runs that died are closed in
+    Prefect. Reports that a run before
     published without coming to write their line in the ledger get it. Raises RiskError where the
     region's store is that of another region file.
     """
@@ -63,15 +65,16 @@ def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{region.name}.lock")
-    try:
-        held = lock.acquire(blocking=False)
-    except Timeout:
-        with stage(f"wait for another run of {region.name}"):
-            held = lock.acquire()
-    with held:
-        claim_store(region, settings)
-        recover(settings.published / region.name)
-        yield
+    with alive(settings):
+        try:
+            held = lock.acquire(blocking=False)
+        except Timeout:
+            with stage(f"wait for another run of {region.name}"):
+                held = lock.acquire()
+        with held:
+            claim_store(region, settings)
+            recover(settings.published / region.name)
+            yield
 
 
 def newest_day(observations: xr.Dataset) -> date:

@@ -281,6 +281,7 @@ def train(
         observations = store.observations()
         known = known_before(observations, today(place, observations))
         possible, registry = available_hazards(known, place), Registry(settings)
+        registry.close_dead_runs(place)
         names = (
             possible.hazards
             if hazard is None

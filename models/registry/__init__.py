@@ -158,6 +158,13 @@ class Registry:
         return self._versions.version(region, hazard, number)
 
     @explains_refusals
+    def close_dead_runs(self, region: Region) -> list[str]:
+        """Mark runs that a killed process left unfinished as killed; returns their ids.
+
+        To be called by whoever holds the region's lock.
+        """
+        return tracking.close_dead_runs(self._database, region)
+
     def log_forecast(
         self,
         region: Region,

@@ -89,6 +89,18 @@ def run_of(
     client.set_terminated(run_id, "FINISHED")
 
 
+def close_dead_runs(database: Database, region: Region) -> list[str]:
+    """Mark the region's unfinished runs as killed; returns their ids.
+
+    For a process that holds the region's lock: then no other one is making a run of the region.
+    """
+    experiment = experiment_of(database, region)
+    runs = database.client.search_runs([experiment], "attributes.status = 'RUNNING'")
+    for run in runs:
+        database.client.set_terminated(run.info.run_id, "KILLED")
+    return [str(run.info.run_id) for run in runs]
+
+
 def experiment_of(database: Database, region: Region) -> str:
     """The id of the region's experiment, made where there is none."""
     client = database.client

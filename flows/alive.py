@@ -1,0 +1,113 @@
+"""Runs that died: what a killed run or a power cut leaves as "Running" is closed at the next start.
+
+Each run holds a lock of its own below the home; the kernel frees it when the process ends, however
+it ends. A lock that nobody holds is that of a run that died.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from filelock import FileLock, Timeout
+
+from configs import Settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+FOLDER = "runs"
+WHY = "Its process ended before it did: it was killed, or the machine stopped."
+
+
+@contextmanager
+def alive(settings: Settings) -> Iterator[None]:
+    """Holds the lock of the Prefect flow run around us, after closing those that died.
+
+    Outside of a run of Prefect nothing is held and nothing closed.
+    """
+    run_id = _run_id()
+    if not run_id:
+        yield
+        return
+    folder = settings.data / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{run_id}.lock"
+    with FileLock(path):
+        close_dead(folder, run_id)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def close_dead(folder: Path, own: str = "") -> list[str]:
+    """Tells Prefect that runs whose lock nobody holds have crashed; returns their ids.
+
+    One that Prefect cannot be told of now is left for the next start.
+    """
+    closed = []
+    for path in sorted(folder.glob("*.lock")):
+        if path.stem != own and _nobody_holds(path) and _crashed(path.stem):
+            path.unlink(missing_ok=True)
+            closed.append(path.stem)
+    return closed
+
+
+def _run_id() -> str:
+    """The id of the flow run around us; empty where there is none."""
+    if "prefect" not in sys.modules:
+        return ""
+    from prefect.runtime import flow_run
+
+    return str(flow_run.get_id() or "")
+
+
+def _nobody_holds(path: Path) -> bool:
+    try:
+        with FileLock(path, blocking=False):
+            return True
+    except Timeout:
+        return False
+
+
+def _crashed(run_id: str) -> bool:
+    """Whether Prefect knows now that a run and its tasks have ended."""
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound, PrefectException
+
+    try:
+        with get_client(sync_client=True) as client:
+            _close(client, UUID(run_id))
+    except (ObjectNotFound, ValueError):
+        return True  # of another database, or no run's
+    except (PrefectException, httpx.HTTPError):
+        return False
+    return True
+
+
+def _close(client: SyncPrefectClient, run_id: UUID) -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    run = client.read_flow_run(run_id)
+    only = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
+    for task in client.read_task_runs(flow_run_filter=only):
+        if not _ended(task):
+            client.set_task_run_state(task.id, _state())
+    if not _ended(run):
+        client.set_flow_run_state(run_id, _state())
+
+
+def _ended(run: Any) -> bool:
+    return run.state is not None and run.state.is_final()
+
+
+def _state() -> Any:
+    from prefect.states import Crashed
+
+    return Crashed(message=WHY)
