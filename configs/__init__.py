@@ -120,12 +120,23 @@ class Issuer(_Strict):
     Without ``authorised``, which needs a name and a sender, they are sent with the status Test.
 
     ``sender``: what identifies the issuer worldwide, an e-mail address or a domain of its own.
+    ``public_url``: the address under which readers find the folder ``published``.
     """
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
     sender: str | None = Field(default=None, max_length=200)
     authorised: bool = False
     contact: str | None = Field(default=None, min_length=1, max_length=500)
+    public_url: str | None = Field(default=None, max_length=120)
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[\w.:-]+(/[\w.~%/-]*)?", value):
+            raise ValueError(
+                f"found {value!r}, expected an address such as https://risk.city.example"
+            )
+        return value and value.rstrip("/")
 
     @field_validator("sender")
     @classmethod

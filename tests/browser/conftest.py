@@ -78,7 +78,7 @@ def served(settings: Settings, places: int) -> Iterator[Site]:
     few = {"name": REGION, "locations": berkane.locations[:places]}
     region = berkane.model_copy(update=few)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.publishing, "pdf_of", maker.no_paper)  # a browser opens pages
+        patch.setattr(reports.render.papers, "pdf_of", maker.no_paper)  # a browser opens pages
         maker.make_for(region, hazards=HAZARDS).publish(folder)
     write_index(settings)
     pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))

@@ -21,7 +21,7 @@ from reports import publish
 from reports.exports.table import forecast_table, write_csv
 from reports.render.html import to_print
 from reports.render.pdf import PdfUnavailable
-from reports.render.report import ReportInputs, build_page
+from reports.render.report import Page, ReportInputs, build_page
 from reports.text.language import language_of
 
 DAYS = [*((lead, 1) for lead in range(7)), (0, 3), (0, 7)]
@@ -70,8 +70,12 @@ class Made:
 
     def print_page(self, tag: str = "en") -> str:
         """The page on paper in a language."""
+        return to_print(self.page(tag))
+
+    def page(self, tag: str = "en") -> Page:
+        """What a report of it says in a language."""
         told = self.forecast, self.table(), self.scores, self.history, self.region, self.provenance
-        return to_print(build_page(ReportInputs(*told), language_of(tag, self.region.timezone)))
+        return build_page(ReportInputs(*told), language_of(tag, self.region.timezone))
 
     def table(self) -> pd.DataFrame:
         """What forecast.csv of it holds."""
@@ -351,7 +355,7 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
 
 
 def no_paper(html: str) -> bytes:
-    """In the place of ``reports.publishing.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
+    """In the place of ``reports.render.papers.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
     raise PdfUnavailable("the PDF was left out: this test reads none")
 
 
@@ -359,7 +363,7 @@ def no_paper(html: str) -> bytes:
 def without_paper() -> Iterator[None]:
     """Reports of a machine that cannot make PDFs, in a whole module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.publishing, "pdf_of", no_paper)
+        patch.setattr(reports.render.papers, "pdf_of", no_paper)
         yield
 
 
