@@ -45,7 +45,7 @@ def _of(counted: pd.DataFrame, cells: set[Cell]) -> pd.DataFrame:
 
 def _hits(counted: pd.DataFrame, colour: str, cells: set[Cell], lang: Language) -> str:
     rows = _of(counted, cells)
-    name = lang.say(COLOUR_WORDS[colour])
+    name = lang.say(COLOUR_WORDS[colour]).lower()
     days = rows["shown"] * rows["years"]
     if rows.empty or not days.max() > 0:
         return lang.say("How sure: not known; {colour} never came in past years.", colour=name)

@@ -102,7 +102,7 @@ def _in_short(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> 
     if not higher and not lower:
         return ""
     before, after = (
-        lang.say(COLOUR_WORDS[max((one for one in colours), key=rank)])
+        lang.say(COLOUR_WORDS[max(colours, key=rank)]).lower()
         for colours in ([move.before for move in moves], [move.after or "grey" for move in moves])
     )
     title = hazard_title(hazard.name, lang)

@@ -57,7 +57,7 @@ def people_concerned(hazard: HazardOutlook, lang: Language) -> str:
     return lang.say(
         "Concerned: {people} ({colour}), {all} (yellow or worse).",
         people=words[0],
-        colour=lang.say(COLOUR_WORDS[hazard.colour]),
+        colour=lang.say(COLOUR_WORDS[hazard.colour]).lower(),
         all=words[1],
     )
 

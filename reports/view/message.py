@@ -12,7 +12,14 @@ from reports.text.formatting import COLOUR_WORDS, LEVEL_WORDS, brief, join, shor
 from reports.text.language import Language, isolate, without_isolates
 from reports.view.headline import Headline
 from reports.view.labels import label_names
-from reports.view.outlook import RISING, HazardOutlook, hazard_title, rank
+from reports.view.outlook import (
+    RISING,
+    HazardOutlook,
+    NamedLocation,
+    RiskCell,
+    hazard_title,
+    rank,
+)
 from reports.view.places import span
 from reports.view.slots import Slot, slot_words
 
@@ -48,7 +55,8 @@ class _Form:
     count: bool = True
     link: bool = True
     long_days: bool = True
-    long_title: bool = True
+    title: int = 200
+    until: bool = True
 
 
 def short_message(inputs: MessageInputs, lang: Language) -> str:
@@ -57,7 +65,8 @@ def short_message(inputs: MessageInputs, lang: Language) -> str:
     What, where, from when until when, how likely, what to do, where to read more. What is too long
     is dropped in this order: places beyond the second, the action, places beyond the first, the
     names of places, hazards that are not coloured, chances, the count of places, the words of
-    days, the link, the end of a long region's name. Labels, colours, hazards and days never are.
+    days, the link, the end of a long region's name, that name, the last of several days. Labels,
+    colours, hazards and their first day never are.
     """
     most = MOST.get(lang.tag, MOST_ELSE)
     text = ""
@@ -108,7 +117,9 @@ def _forms() -> Iterator[_Form]:
         {"count": False},
         {"long_days": False},
         {"link": False},
-        {"long_title": False},
+        {"title": SHORTEST_TITLE},
+        {"title": 0},
+        {"until": False},
     ):
         form = replace(form, **less)
         yield form
@@ -116,13 +127,17 @@ def _forms() -> Iterator[_Form]:
 
 def _text(inputs: MessageInputs, form: _Form, lang: Language) -> str:
     title = inputs.title
-    if not form.long_title and len(title) > SHORTEST_TITLE:
-        title = title[: SHORTEST_TITLE - 1].rstrip() + "…"
+    if len(title) > form.title:
+        title = title[: form.title - 1].rstrip() + "…" if form.title else ""
     coloured = [hazard for hazard in inputs.hazards if rank(hazard.colour) > 0]
     parts = [*(f"{name}." for name in label_names(inputs.labels, lang))]
     day = lang.dated(inputs.issued, "d MMM" if form.long_days else "d/M")
-    parts.append(lang.say("{region}, {day}:", region=isolate(title, lang), day=day))
-    parts += [_coloured(hazard, inputs, form, lang) for hazard in coloured]
+    named = lang.say("{region}, {day}:", region=isolate(title, lang), day=day)
+    parts.append(named if title else f"{day}:")
+    if form.long_days:
+        parts += [_coloured(hazard, inputs, form, lang) for hazard in coloured]
+    else:
+        parts += _bare(coloured, form, lang)
     if form.calm or not coloured:
         parts += _calm(inputs.hazards, coloured, lang)
     if form.action:
@@ -133,9 +148,33 @@ def _text(inputs: MessageInputs, form: _Form, lang: Language) -> str:
     return " ".join(without_isolates(" ".join(parts)).split())
 
 
+def _bare(coloured: Sequence[HazardOutlook], form: _Form, lang: Language) -> list[str]:
+    """Each colour with its hazards and their days, and nothing else."""
+    told = []
+    for colour in reversed(RISING[1:]):
+        hazards = [hazard for hazard in coloured if hazard.colour == colour]
+        names = [f"{hazard_title(one.name, lang)} {_of(one, form, lang)}" for one in hazards]
+        if names:
+            told.append(f"{lang.say(COLOUR_WORDS[colour])}: {', '.join(names)}.")
+    return told
+
+
+def _top(hazard: HazardOutlook) -> list[tuple[NamedLocation, Slot, RiskCell]]:
+    """The cells of the highest colour, without windows where a day or an index has it."""
+    cells = [item for item in hazard.cells() if item[2].colour == hazard.colour]
+    return [item for item in cells if item[1].kind != "any"] or cells
+
+
+def _of(hazard: HazardOutlook, form: _Form, lang: Language) -> str:
+    """The days of a hazard's highest colour."""
+    slots = [slot for _, slot, _ in _top(hazard)]
+    kept = [item.last for item in hazard.standing if item.colour == hazard.colour]
+    return _days(slots, kept, form, lang)
+
+
 def _coloured(hazard: HazardOutlook, inputs: MessageInputs, form: _Form, lang: Language) -> str:
     """Colour, hazard, places, days and chance of a hazard's highest colour."""
-    cells = [item for item in hazard.cells() if item[2].colour == hazard.colour]
+    cells = _top(hazard)
     kept = [item for item in hazard.standing if item.colour == hazard.colour]
     names = list(
         dict.fromkeys(
@@ -145,11 +184,10 @@ def _coloured(hazard: HazardOutlook, inputs: MessageInputs, form: _Form, lang: L
             ]
         )
     )
-    days = _days([slot for _, slot, _ in cells], [item.last for item in kept], form, lang)
     values = {
         "colour": lang.say(COLOUR_WORDS[hazard.colour]),
         "hazard": hazard_title(hazard.name, lang),
-        "days": days,
+        "days": _of(hazard, form, lang),
     }
     what = lang.say("{colour}: {hazard}, {days}", **values)
     parts = [what, *_where(names, form, lang)]
@@ -185,7 +223,11 @@ def _days(slots: Sequence[Slot], until: Sequence[date], form: _Form, lang: Langu
         if form.long_days:
             return slot_words(first, lang)
         days = [first.valid, first.last]
-    return span([*days, *until], lang, "EEE d MMM" if form.long_days else "d/M")
+    days = [*days, *until]
+    if form.long_days:
+        return span(days, lang)
+    first, last = (lang.dated(day, "d/M") for day in (min(days), max(days)))
+    return first if first == last or not form.until else f"{first}–{last}"
 
 
 def _calm(
