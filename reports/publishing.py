@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,39 @@ from reports.exports.messages import claims_of
 from reports.exports.netcdf import write_netcdf
 from reports.exports.provenance import write_provenance
 from reports.exports.table import forecast_table, read_published, write_csv, write_scores
-from reports.render.html import to_html, to_print
-from reports.render.pdf import PdfUnavailable, pdf_of
+from reports.render.html import (
+    Before,
+    Links,
+    to_brief,
+    to_card,
+    to_details,
+    to_html,
+    to_place,
+    to_print,
+)
+from reports.render.papers import paper_of
+from reports.render.pdf import PdfUnavailable
 from reports.render.report import Page, ReportInputs, build_page, languages_of
+from reports.site.index import front
 from reports.site.notices import add_notices, with_notices
 from reports.storage.archive import (
     ALERTS,
     CSV,
+    FILES,
     GEOJSON,
     NETCDF,
     OURS,
+    PLACES,
     PROVENANCE,
     SCORES,
+    brief_name,
+    card_name,
+    day_of,
+    details_name,
     html_name,
+    message_name,
     pdf_name,
+    place_name,
 )
 from reports.storage.atomic import publish_folder
 from reports.storage.ledger import publish_recorded
@@ -69,6 +88,7 @@ class _Edition:
     sent_before: datetime | None
     settings: Settings | None
     now: datetime | None
+    late: bool = False
 
     @property
     def label(self) -> str:
@@ -91,8 +111,10 @@ def publish(
 ) -> Publication:
     """Write a report into ``folder``, all of it at once.
 
-    For each of the region's languages and English report.<language>.html and .pdf; forecast.csv,
-    forecast.nc, forecast.geojson, alerts/, provenance.json, and scores.csv where there are scores.
+    For each of the region's languages and English: report.<language>.html and .pdf,
+    details.<language>.html, brief.<language>.pdf, card.<language>.png, message.<language>.txt and
+    places/<location>.<language>.html; then forecast.csv, forecast.nc, forecast.geojson, alerts/,
+    provenance.json, and scores.csv where there are scores.
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's
     scores table, possibly empty. ``history``: by hazard, dims (time, location), variables value,
@@ -106,7 +128,8 @@ def publish(
     ``now`` (with a time zone, the clock's where not given): when an official report is sent that is
     of this day, or replaces one of other numbers in ``folder``, to whose alerts its own refer; one
     of the same numbers keeps the time of before, and any other has the region's hour of its day.
-    Raises RiskError when ``folder`` holds files that are no report.
+    ``late``: made after its day was over, which its line in the ledger says too; it sends no
+    alerts. Raises RiskError when ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
@@ -125,9 +148,10 @@ def publish(
         read_published(before),
         record or {},
         claims,
+        _address(region, issued) if settings is not None else "",
     )
     pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
-    edition = _Edition(inputs, pages, folder, before, sent_before, settings, now)
+    edition = _Edition(inputs, pages, folder, before, sent_before, settings, now, late)
     left_out: list[str] = []
 
     def write(aside: Path) -> None:
@@ -138,6 +162,12 @@ def publish(
     else:
         whole = publish_recorded(folder, write, OURS, late, lambda: now or datetime.now(UTC))
     return Publication(whole, tuple(dict.fromkeys(left_out)))
+
+
+def _address(region: Region, issued: date) -> str:
+    """Where readers find the folder of an official report; "" where the region does not tell."""
+    known = region.issuer.public_url
+    return f"{known}/{region.name}/{issued}" if known else ""
 
 
 def _write(edition: _Edition, aside: Path) -> list[str]:
@@ -154,14 +184,52 @@ def _write(edition: _Edition, aside: Path) -> list[str]:
     write_provenance(_provenance(edition) | {"sent": moment(sent)}, aside / PROVENANCE)
     _write_alerts(edition, aside, shapes, sent, again)
     for tag, page in edition.pages.items():
-        (aside / html_name(tag)).write_text(to_html(page), encoding="utf-8", newline="\n")
+        (aside / message_name(tag)).write_text(page.message + "\n", encoding="utf-8", newline="\n")
+    left_out = _write_papers(edition, aside)
+    _write_pages(edition, aside)
     if edition.settings is not None:
         add_notices(aside, inputs.region, inputs.issued, edition.settings)
-    return _write_pdfs(edition, aside)
+    return left_out
+
+
+def _write_pages(edition: _Edition, aside: Path) -> None:
+    """The pages for screens, which lead to what is there already."""
+    (aside / PLACES).mkdir()
+    for tag, page in edition.pages.items():
+        links = _links(edition, aside, tag)
+        texts = {html_name(tag): to_html(page, links), details_name(tag): to_details(page, links)}
+        for row in page.place_rows:
+            texts[f"{PLACES}/{place_name(row.location.id, tag)}"] = to_place(page, row)
+        for name, text in texts.items():
+            (aside / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _links(edition: _Edition, aside: Path, tag: str) -> Links:
+    def there(name: str) -> str:
+        return name if (aside / name).is_file() else ""
+
+    before, settings = edition.before, edition.settings
+    page_before = None
+    if settings is not None and before is not None and (before / html_name(tag)).is_file():
+        day = day_of(before)
+        page_before = Before(day, f"../{before.name}/{html_name(tag)}") if day else None
+    alerts = [
+        path for path in sorted((aside / ALERTS).glob("*.xml")) if not path.stem.endswith("-cancel")
+    ]
+    return Links(
+        message_name(tag),
+        there(pdf_name(tag)),
+        there(brief_name(tag)),
+        there(card_name(tag)),
+        f"../../{front(tag)}" if settings is not None else "",
+        page_before,
+        tuple(f"{ALERTS}/{path.name}" for path in alerts),
+        tuple(name for name in FILES if there(name)),
+    )
 
 
 def _sent(edition: _Edition, again: bool) -> datetime:
-    """When the report is sent: now if it is of today or a correction, and again when it was.
+    """When the report is sent: now if it is of today, late or a correction, and again when it was.
 
     One that is made after its day, or is not official, at the region's hour of that day.
     """
@@ -171,7 +239,11 @@ def _sent(edition: _Edition, again: bool) -> datetime:
     now = (edition.now or datetime.now(UTC)).astimezone(region.zone).replace(microsecond=0)
     official = edition.settings is not None and not edition.inputs.hindcast
     of_today = official and now.date() == issued
-    return now if of_today or edition.sent_before is not None else region.issue_time(issued)
+    return (
+        now
+        if of_today or edition.late or edition.sent_before is not None
+        else region.issue_time(issued)
+    )
 
 
 def _provenance(edition: _Edition) -> dict[str, Any]:
@@ -194,13 +266,18 @@ def _provenance(edition: _Edition) -> dict[str, Any]:
 def _write_alerts(
     edition: _Edition, aside: Path, shapes: Mapping[str, Outline], sent: datetime, again: bool
 ) -> None:
-    """Write alerts/: those that are out already where the numbers are the same."""
+    """Write alerts/: those that are out already where the numbers are the same.
+
+    A late report sends none: what is out stands until the next one that is of its own day.
+    """
     inputs, folder = edition.inputs, edition.folder
     if again and (folder / ALERTS).is_dir():
         shutil.copytree(folder / ALERTS, aside / ALERTS)
         return
     (aside / ALERTS).mkdir()
-    if inputs.hindcast:
+    if edition.late and edition.before is not None and (edition.before / ALERTS).is_dir():
+        shutil.copytree(edition.before / ALERTS, aside / ALERTS, dirs_exist_ok=True)
+    if inputs.hindcast or edition.late:
         return
     earlier = folder if edition.sent_before else None
     messages = alerts(
@@ -226,27 +303,28 @@ def _sent_before(folder: Path) -> datetime | None:
     return datetime.fromisoformat(sent) if sent and (folder / CSV).is_file() else None
 
 
-def _write_pdfs(edition: _Edition, aside: Path) -> list[str]:
-    """Each page as PDF beside it, that of an equal page already published taken over.
+def _write_papers(edition: _Edition, aside: Path) -> list[str]:
+    """Each page on paper, the brief and the card, that of an equal page taken over.
 
     Says why where none can be made.
     """
     inputs, settings = edition.inputs, edition.settings
     for tag, page in edition.pages.items():
-        html = to_print(page)
-        if settings is not None:
-            save_print_page(html, inputs.region.name, inputs.issued, tag, settings)
-            html = with_notices(html, aside, inputs.region, inputs.issued, settings, tag)
-        known, path = edition.folder / pdf_name(tag), aside / pdf_name(tag)
-        if known.is_file() and _same(edition.folder / html_name(tag), aside / html_name(tag)):
-            shutil.copyfile(known, path)
-            continue
-        try:
-            path.write_bytes(pdf_of(html))
-        except PdfUnavailable as why:
-            return [str(why)]
+        address = inputs.address and f"{inputs.address}/{html_name(tag)}"
+        htmls = {
+            pdf_name(tag): to_print(page),
+            brief_name(tag): to_brief(page, address),
+            card_name(tag): to_card(page, address),
+        }
+        for name, html in htmls.items():
+            said = html
+            if settings is not None:
+                save_print_page(html, inputs.region.name, inputs.issued, name, settings)
+                said = with_notices(html, aside, inputs.region, inputs.issued, settings, tag)
+            try:
+                published = edition.folder / name
+                known = published.read_bytes() if published.is_file() else b""
+                (aside / name).write_bytes(paper_of(name, said, known))
+            except PdfUnavailable as why:
+                return [str(why)]
     return []
-
-
-def _same(published: Path, new: Path) -> bool:
-    return published.is_file() and published.read_bytes() == new.read_bytes()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.text.formatting import brief, frequency, signed
 from reports.text.language import Language, isolate
@@ -19,7 +19,10 @@ from reports.view.slots import Slot, lead_label, slot_label, slot_words
 from reports.view.verdicts import SkillByLead
 
 WIDTH, HEIGHT = 400, 196
-LEFT, RIGHT, TOP, BOTTOM = 52, 392, 14, 168
+LEFT, RIGHT, TOP, BOTTOM = 70, 392, 14, 168
+
+LETTER = 8.4
+"""Width of a letter of the largest type that charts have, 13 px on a telephone (user units)."""
 
 Ticks = tuple[tuple[float, str], ...]
 
@@ -81,6 +84,26 @@ def scale(value: float, low: float, high: float, start: float, end: float) -> fl
     return round(start + (value - low) / (high - low) * (end - start), 1) + 0.0
 
 
+def fitting(xs: Sequence[float], texts: Sequence[str], anchor: float = 0.5) -> list[str]:
+    """Texts of one line, those left empty that would run into the one before or out of the frame.
+
+    ``anchor``: the share of a text's width that is before its ``x``.
+    """
+    end, shown = 0.0, []
+    for x, text in zip(xs, texts, strict=True):
+        width = len(text) * LETTER
+        start = x - anchor * width
+        fits = start >= end and start + width <= WIDTH
+        end = start + width + LETTER / 2 if fits and text else end
+        shown.append(text if fits else "")
+    return shown
+
+
+def _two_lines(xs: Sequence[float], labels: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    first, second = (fitting(xs, [label[line] for label in labels]) for line in (0, 1))
+    return list(zip(first, second, strict=True))
+
+
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Up to ``most`` round numbers that enclose low..high: 1, 2 or 5 times a power of ten apart."""
     width = max(high - low, 1e-6)
@@ -117,10 +140,11 @@ def chance_chart(
     first_window = next((i for i, slot in enumerate(slots) if slot.kind == "any"), len(slots))
     gap = 0.5 if 0 < first_window < len(slots) else 0.0
     step = min((RIGHT - LEFT) / (len(slots) + gap), 90)
-    bars = tuple(
+    bars = [
         _bar(LEFT + (i + (gap if i >= first_window else 0)) * step, step, slot, cell, top, lang)
         for i, slot, cell in shown
-    )
+    ]
+    labels = _two_lines([bar.x + bar.width / 2 for bar in bars], [bar.label for bar in bars])
     where = isolate(location, lang)
     return ChanceChart(
         lang.say("{hazard}: chance by day, {place}", hazard=title, place=where),
@@ -129,7 +153,7 @@ def chance_chart(
             place=where,
             chances="; ".join(_bar_words(shown, lang)),
         ),
-        bars,
+        tuple(replace(bar, label=label) for bar, label in zip(bars, labels, strict=True)),
         _chance_ticks(top, lang),
     )
 
@@ -186,9 +210,10 @@ def skill_chart(title: str, skills: Sequence[SkillByLead], lang: Language) -> Sk
         return None
     y = round_ticks(max(min([*known, 0.0]), -0.5), min(max([*known, 0.1]), 1.0))
     step = min((RIGHT - LEFT) / len(skills), 90)
-    points = tuple(
+    points = [
         _skill_point(LEFT + (i + 0.5) * step, skill, y, lang) for i, skill in enumerate(skills)
-    )
+    ]
+    labels = _two_lines([point.x for point in points], [point.label for point in points])
     ticks = tuple(
         (scale(tick, y[0], y[-1], BOTTOM, TOP), lang.number(tick, 2, trim=True)) for tick in y
     )
@@ -196,7 +221,7 @@ def skill_chart(title: str, skills: Sequence[SkillByLead], lang: Language) -> Sk
     return SkillChart(
         lang.say("{hazard}: skill by lead", hazard=title),
         _skill_words(skills, lang),
-        points,
+        tuple(replace(point, label=label) for point, label in zip(points, labels, strict=True)),
         ticks,
         zero,
     )

@@ -13,7 +13,17 @@ import pandas as pd
 import xarray as xr
 
 from configs.remarks import from_json
-from reports.render.charts import BOTTOM, LEFT, RIGHT, TOP, Ticks, number, round_ticks, scale
+from reports.render.charts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    Ticks,
+    fitting,
+    number,
+    round_ticks,
+    scale,
+)
 from reports.text.formatting import long_date, units
 from reports.text.language import Language, isolate
 from reports.view.drivers import Fan
@@ -250,6 +260,6 @@ def _time_ticks(days: pd.DatetimeIndex, xs: Sequence[float], lang: Language) -> 
     years = len(days) > 550
     first = (days.day == 1) & ((days.month == 1) if years else True)
     firsts = [(xs[i], days[i].date()) for i in np.flatnonzero(first).tolist()]
-    return tuple(
-        (x, lang.dated(day, "y" if years else "MMM")) for x, day in firsts if x < RIGHT - 16
-    )
+    names = [lang.dated(day, "y" if years else "MMM") for _, day in firsts]
+    shown = fitting([x for x, _ in firsts], names, anchor=0.0)
+    return tuple((x, name) for (x, _), name in zip(firsts, shown, strict=True))

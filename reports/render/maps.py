@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import shapely
 
 from configs import Region
+from reports.render.place_names import Name, names_on_map
 from reports.text.formatting import COLOUR_WORDS, frequency
 from reports.text.language import Language, isolate
 from reports.view.outlines import Outline, outlines
 from reports.view.outlook import HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
-from reports.view.slots import Slot, slot_title
+from reports.view.slots import Slot, slot_label, slot_title
 
 WIDTH, MAX_HEIGHT, MARGIN = 300.0, 420.0, 8.0
 MAX_VERTICES = 60
 DOT = 0.035  # of the width: the radius of a place without an outline
-LETTER, LINE = 6.4, 13.0  # width and height of a name's letters, user units
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
@@ -72,26 +72,21 @@ class DayMap:
     description: str
     patches: tuple[Patch, ...]
 
-
-@dataclass(frozen=True)
-class Name:
-    """A location's name on the large map."""
-
-    at: Point
-    text: str
+    @property
+    def tells(self) -> bool:
+        """Whether any place has a colour that tells more than the calendar."""
+        return any(rank(patch.colour) >= 0 for patch in self.patches)
 
 
 @dataclass(frozen=True)
 class HazardMap:
     """A hazard's maps.
 
-    The highest colour of each location over all days, with names where there is room, then one for
-    each day.
+    The highest colour of each location over all days, then one for each day.
     """
 
     title: str
     worst: DayMap
-    names: tuple[Name, ...]
     days: tuple[DayMap, ...]
 
 
@@ -208,7 +203,6 @@ def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> Ha
     return HazardMap(
         title,
         worst,
-        _names(here, sheet),
         tuple(day for day in days if any(patch.colour for patch in day.patches)),
     )
 
@@ -236,10 +230,10 @@ def _day(
     sheet: Sheet,
     lang: Language,
 ) -> DayMap:
-    label = slot_title(slot, lang)
+    named = " ".join(slot_title(slot, lang))
     return DayMap(
-        label,
-        lang.say("{hazard}, {day}: the colour of each place.", hazard=title, day=" ".join(label)),
+        slot_label(slot, lang) if slot.kind == "any" else slot_title(slot, lang),
+        lang.say("{hazard}, {day}: the colour of each place.", hazard=title, day=named),
         _ordered(sheet, [_patch(location, cell, sheet, lang) for location, cell in cells]),
     )
 
@@ -284,28 +278,23 @@ def _ordered(sheet: Sheet, patches: Sequence[Patch]) -> tuple[Patch, ...]:
     return tuple(sorted(patches, key=lambda patch: order.index(patch.shape)))
 
 
-def _names(
-    rows: Sequence[tuple[NamedLocation, Sequence[RiskCell | None]]], sheet: Sheet
-) -> tuple[Name, ...]:
-    """Names that do not run into each other or over the edge, the most at risk first."""
-    taken: list[tuple[float, float, float, float]] = []
-    names = []
-    for location, _ in rows:
-        (x, y), half = sheet.shapes[location.id].at, len(location.name) * LETTER / 2
-        x = min(max(x, half + 2), WIDTH - half - 2)
-        box = (x - half, y - LINE + 3, x + half, y + 3)
-        if half * 2 < WIDTH / 2 and not any(_overlap(box, other) for other in taken):
-            taken.append(box)
-            names.append(Name((round(x, 1), y), location.name))
-    return tuple(names)
+@dataclass(frozen=True)
+class BriefMap:
+    """A hazard's map in the brief: the days in words, and names on the large one alone."""
+
+    title: str
+    map: DayMap
+    names: tuple[Name, ...]
 
 
-def _overlap(
-    first: tuple[float, float, float, float], second: tuple[float, float, float, float]
-) -> bool:
-    return (
-        first[0] < second[2]
-        and second[0] < first[2]
-        and first[1] < second[3]
-        and second[1] < first[3]
-    )
+def brief_maps(
+    maps: Sequence[HazardMap],
+    locations: Sequence[NamedLocation],
+    sheet: Sheet | None,
+) -> tuple[BriefMap, ...]:
+    """Maps of the hazards, the first one large with the names of the locations."""
+    if sheet is None:
+        return ()
+    places = [(one, sheet.shapes[one.id].at) for one in locations if one.id in sheet.shapes]
+    names = names_on_map(places, WIDTH, sheet.height) if maps else ()
+    return tuple(BriefMap(one.title, one.worst, () if n else names) for n, one in enumerate(maps))

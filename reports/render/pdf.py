@@ -23,26 +23,45 @@ They hold Latin, Arabic and the signs of the report (free licence).
 """
 
 
+SMALLEST = 6
+"""The classes fit-0 to fit-6 of sheet.css."""
+_FIT = ' fit-0"'
+
+
 class PdfUnavailable(RiskError):
     """This machine cannot make PDFs; its text says why and what helps."""
 
 
 def pdf_of(html: str) -> bytes:
-    """A print page, see ``reports.render.html.to_print``, as PDF: A4, fonts embedded.
+    """A print page, see ``reports.render.html.to_print``, as PDF: fonts embedded.
 
-    Nothing is read but ``html`` and the font files, whatever the page asks for. Equal pages give
-    equal bytes. Raises PdfUnavailable where WeasyPrint or its Pango is missing.
+    One that must fit a single sheet, as ``to_brief`` and ``to_card`` make it, becomes smaller and
+    says less until it does. Nothing is read but ``html`` and the font files, whatever the page asks
+    for. Equal pages give equal bytes. Raises PdfUnavailable where WeasyPrint or its Pango is
+    missing.
     """
     weasyprint = _weasyprint()
     fonts = weasyprint.text.fonts.FontConfiguration()
     fetcher = _fetcher(weasyprint)
     faces = weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=fetcher)
-    page = weasyprint.HTML(string=html, url_fetcher=fetcher, media_type="print")
-    identifier = hashlib.sha256(html.encode()).hexdigest()[:32].encode()
     with _no_collection():
-        return bytes(
-            page.write_pdf(stylesheets=[faces], font_config=fonts, pdf_identifier=identifier)
-        )
+        for size in _sizes(html):
+            page = weasyprint.HTML(string=size, url_fetcher=fetcher, media_type="print")
+            document = page.render(stylesheets=[faces], font_config=fonts)
+            if len(document.pages) == 1:
+                break
+        return bytes(document.write_pdf(pdf_identifier=identifier_of(html).encode()))
+
+
+def identifier_of(html: str) -> str:
+    """What a PDF of a page names the page by."""
+    return hashlib.sha256(html.encode()).hexdigest()[:32]
+
+
+def _sizes(html: str) -> Iterator[str]:
+    """The page in each size that it may have, the largest first."""
+    for size in range(SMALLEST + 1 if _FIT in html else 1):
+        yield html.replace(_FIT, f' fit-{size}"', 1)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -17,28 +17,35 @@ from configs.remarks import Remark, read_stored, remark
 from features.build import warm_season
 from reports.render.charts import ChanceChart, SkillChart, chance_chart, skill_chart
 from reports.render.history import MAX_POINTS, HistoryChart, history_chart
-from reports.render.maps import HazardMap, Sheet, hazard_map, sheet_of
+from reports.render.maps import BriefMap, HazardMap, Sheet, brief_maps, hazard_map, sheet_of
 from reports.render.reliability import ReliabilityChart, reliability_chart
+from reports.storage.archive import html_name
 from reports.text.language import ENGLISH, Language, language_of
+from reports.view.brief import HazardBrief, hazard_briefs
 from reports.view.changes import Changes, changes
 from reports.view.claims import Claim
 from reports.view.drivers import Drivers, drivers, fans
 from reports.view.exposure import Exposure, exposures
 from reports.view.figures import cell_figures
 from reports.view.headline import HazardFacts, Headline, headline
+from reports.view.message import MessageInputs, short_message
 from reports.view.outlook import (
     HazardOutlook,
+    NamedLocation,
     hazard_outlooks,
     named_locations,
     newest,
     rank,
     silent_outlook,
 )
+from reports.view.places import PlaceRow, PlacesInShort, place_rows, places_in_short
 from reports.view.present import present_states
 from reports.view.standing import standing_colours
 from reports.view.verdicts import HazardVerdict, hazard_verdicts
 
-MAX_OTHER_LOCATIONS, SMALL_CHART_POINTS = 15, 130
+SMALL_CHART_POINTS = 130
+MAX_PLACE_PAGES = 200
+"""Places of a region that get a page of their own, those most at risk first."""
 NO_VALUE = remark("record.no_value")
 
 
@@ -49,7 +56,7 @@ class ReportInputs:
     ``forecast``: dims (cell, level, init_time, location), one init_time; ``table``: its rows.
     ``scores``, ``history``, ``record``: see ``reports.publish``. ``previous``: the table of the
     forecast before, which the report is held against. ``claims``: what earlier messages say that
-    this forecast cannot tell.
+    this forecast cannot tell. ``address``: where readers find the report's folder, "" if unknown.
     """
 
     forecast: xr.Dataset
@@ -62,6 +69,7 @@ class ReportInputs:
     previous: pd.DataFrame | None = None
     record: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     claims: Sequence[Claim] = ()
+    address: str = ""
 
     @property
     def issued(self) -> date:
@@ -132,8 +140,8 @@ class ReportInputs:
 class HazardSection:
     """A hazard's part of the page.
 
-    Its table, and the charts of the location most at risk, whose name is ``location``; ``others``
-    holds the other locations' past.
+    Its table, and the charts of the location most at risk, whose name is ``location``; ``pasts``
+    holds the past of every location that has a page, by its id.
     """
 
     outlook: HazardOutlook
@@ -141,7 +149,7 @@ class HazardSection:
     location: str
     chance: ChanceChart | None
     history: HistoryChart | None
-    others: tuple[HistoryChart, ...]
+    pasts: Mapping[str, HistoryChart]
     drivers: Drivers | None
     map: HazardMap | None
 
@@ -159,7 +167,7 @@ class VerdictPanel:
 class Page:
     """Everything a report says in one language, before it has a look.
 
-    ``languages`` are all it is written in.
+    ``languages`` are all it is written in. ``place_rows``: the places that have a page.
     """
 
     lang: Language
@@ -173,6 +181,11 @@ class Page:
     notes: tuple[Remark, ...]
     missing: Mapping[str, Remark]
     headlines: tuple[Headline, ...]
+    briefs: tuple[HazardBrief, ...]
+    maps: tuple[BriefMap, ...]
+    places: PlacesInShort
+    place_rows: tuple[PlaceRow, ...]
+    message: str
     sections: tuple[HazardSection, ...]
     verdicts: tuple[VerdictPanel, ...]
     exposures: tuple[Exposure, ...]
@@ -199,36 +212,65 @@ def build_page(inputs: ReportInputs, lang: Language = ENGLISH) -> Page:
     standing = standing_colours(inputs.claims, locations)
     warm = warm_season(region, inputs.forecast)
     hazards = hazard_outlooks(inputs.table, locations, warm, standing)
-    headlines = [_headline(inputs, hazard, lang) for hazard in hazards]
     sheet = sheet_of(region)
     shown = [hazard.name for hazard in hazards]
     absent = [name for name in sorted({*inputs.missing, *standing}) if name not in shown]
     silent = [silent_outlook(name, standing.get(name, ())) for name in absent]
-    all_headlines = [*headlines, *(_headline(inputs, hazard, lang, NO_VALUE) for hazard in silent)]
+    heads = {
+        **{hazard.name: _headline(inputs, hazard, lang) for hazard in hazards},
+        **{hazard.name: _headline(inputs, hazard, lang, NO_VALUE) for hazard in silent},
+    }
+    headlines = sorted(heads.values(), key=lambda head: -max(rank(head.colour), 0))
+    rows = place_rows([*hazards, *silent], lang)
+    paged = frozenset(row.location.id for row in rows[:MAX_PLACE_PAGES])
+    sections = tuple(
+        _section(inputs, hazard, heads[hazard.name], sheet, paged, lang) for hazard in hazards
+    )
+    labels = tuple(
+        label for label in ("HINDCAST" if inputs.hindcast else "", inputs.label) if label
+    )
+    title = region.title_in(lang.tag)
+    told = MessageInputs(
+        title, issued, labels, (*hazards, *silent), heads, inputs.address and _link(inputs, lang)
+    )
     return Page(
         lang=lang,
         languages=languages_of(region),
-        title=region.title_in(lang.tag),
-        labels=tuple(
-            label for label in ("HINDCAST" if inputs.hindcast else "", inputs.label) if label
-        ),
+        title=title,
+        labels=labels,
         issued=issued,
         valid_until=region.issue_time(issued + timedelta(days=1)),
         data_until=newest(inputs.table),
         degraded=inputs.degraded,
         notes=inputs.notes,
         missing=inputs.missing,
-        headlines=tuple(sorted(all_headlines, key=lambda head: -max(rank(head.colour), 0))),
-        sections=tuple(
-            _section(inputs, hazard, head, sheet, lang)
-            for hazard, head in zip(hazards, headlines, strict=True)
-        ),
+        headlines=tuple(headlines),
+        briefs=hazard_briefs(headlines, [*hazards, *silent], inputs.record, lang),
+        maps=_brief_maps(sections, [row.location for row in rows], sheet),
+        places=places_in_short([*hazards, *silent], rows, lang),
+        place_rows=rows[:MAX_PLACE_PAGES],
+        message=short_message(told, lang),
+        sections=sections,
         verdicts=_verdict_panels(inputs, _judged(shown, inputs, standing), lang),
         exposures=exposures(hazards, lang),
         changes=changes(hazards, inputs.previous, lang),
         sheet=sheet,
         provenance=inputs.provenance,
     )
+
+
+def _link(inputs: ReportInputs, lang: Language) -> str:
+    return f"{inputs.address}/{html_name(lang.tag)}"
+
+
+def _brief_maps(
+    sections: Sequence[HazardSection], locations: Sequence[NamedLocation], sheet: Sheet | None
+) -> tuple[BriefMap, ...]:
+    """Maps of the coloured hazards, the worst first; of one hazard where none is coloured."""
+    drawn = [section for section in sections if section.map]
+    coloured = [section for section in drawn if rank(section.outlook.colour) > 0]
+    shown = sorted(coloured, key=lambda section: -rank(section.outlook.colour)) or drawn[:1]
+    return brief_maps([section.map for section in shown if section.map], locations, sheet)
 
 
 def _judged(
@@ -281,33 +323,41 @@ def _section(
     hazard: HazardOutlook,
     head: Headline,
     sheet: Sheet | None,
+    paged: Collection[str],
     lang: Language,
 ) -> HazardSection:
     worst, row = hazard.rows[0]
-    past = _history_charts(inputs, hazard, lang)
+    pasts = _history_charts(inputs, hazard, {*paged, worst.id}, lang)
     return HazardSection(
         hazard,
         head,
         worst.name,
         chance_chart(head.title, worst.name, hazard.slots, row, lang),
-        past[0],
-        tuple(chart for chart in past[1:] if chart),
+        pasts.get(worst.id),
+        pasts,
         drivers(inputs.forecast, hazard, lang),
         hazard_map(hazard, sheet, lang),
     )
 
 
 def _history_charts(
-    inputs: ReportInputs, hazard: HazardOutlook, lang: Language
-) -> list[HistoryChart | None]:
-    """The past of the location most at risk, and smaller those of the next ones."""
+    inputs: ReportInputs, hazard: HazardOutlook, paged: Collection[str], lang: Language
+) -> dict[str, HistoryChart]:
+    """The past of the location most at risk in full, and thinned those of the others."""
     history = inputs.history.get(hazard.name)
     if history is None:
-        return [None]
-    shown = [location for location, _ in hazard.rows[: 1 + MAX_OTHER_LOCATIONS]]
-    points = [MAX_POINTS] + [SMALL_CHART_POINTS] * MAX_OTHER_LOCATIONS
+        return {}
     ahead = fans(inputs.forecast, hazard.name)
-    return [
-        history_chart(history, location.id, location.name, lang, ahead.get(location.id), max_points)
-        for location, max_points in zip(shown, points, strict=False)
-    ]
+    charts = {
+        location.id: history_chart(
+            history,
+            location.id,
+            location.name,
+            lang,
+            ahead.get(location.id),
+            SMALL_CHART_POINTS if n else MAX_POINTS,
+        )
+        for n, (location, _) in enumerate(hazard.rows)
+        if location.id in paged
+    }
+    return {id: chart for id, chart in charts.items() if chart}

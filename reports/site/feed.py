@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from reports.render.html import LABEL_NAMES
 from reports.storage.archive import ArchivedReport, html_name
 from reports.text.language import ENGLISH, Language, isolate
 from reports.text.xml import add, to_xml
+from reports.view.labels import LABEL_NAMES
 
 ATOM = "http://www.w3.org/2005/Atom"
 FEED = "feed.xml"

@@ -22,7 +22,16 @@ from typing import Any
 from configs import Region, RiskError, Settings
 from reports.exports.stamp import stamp
 from reports.render.html import render_template
-from reports.storage.archive import ALERTS, OURS, PROVENANCE
+from reports.storage.archive import (
+    ALERTS,
+    OURS,
+    PROVENANCE,
+    ArchivedReport,
+    brief_name,
+    card_name,
+    pages_in,
+    pdf_name,
+)
 from reports.storage.atomic import write_whole
 from reports.storage.ledger import publish_recorded
 from reports.storage.print_pages import print_page
@@ -34,6 +43,7 @@ from reports.storage.retraction import (
     standing_retraction,
 )
 from reports.text.language import Language, language_of
+from reports.view.message import retracted_message
 
 MAX_NOTE_LENGTH, MAX_REASON_LENGTH = 2000, 500
 Cancel = Callable[[Path, str, datetime], dict[str, str]]
@@ -183,8 +193,10 @@ def apply_notices(
 
     def write(aside: Path) -> None:
         shutil.copytree(folder, aside, dirs_exist_ok=True)
-        for page in add_notices(aside, region, issued, settings, cancel):
-            _make_pdf_again(page, region, issued, settings)
+        changed = add_notices(aside, region, issued, settings, cancel)
+        for tag in sorted({page.name.split(".")[-2] for page in changed}):
+            for name in (pdf_name(tag), brief_name(tag), card_name(tag)):
+                _make_paper_again(aside / name, tag, region, issued, settings)
 
     return publish_recorded(folder, write, OURS, False, lambda: datetime.now(UTC))
 
@@ -207,14 +219,28 @@ def add_notices(
             folder, standing.reason, standing.moment.astimezone(region.zone)
         ).items():
             (folder / ALERTS / name).write_text(text, encoding="utf-8", newline="\n")
+    if standing:
+        _retract_messages(folder, region, issued, standing)
     changed = []
-    for page in sorted(folder.glob("report.*.html")):
+    for page in pages_in(folder):
         before = page.read_text(encoding="utf-8")
-        after = with_notices(before, folder, region, issued, settings, page.name.split(".")[1])
+        after = with_notices(before, folder, region, issued, settings, page.name.split(".")[-2])
         if after != before:
             page.write_text(after, encoding="utf-8", newline="\n")
             changed.append(page)
     return changed
+
+
+def _retract_messages(folder: Path, region: Region, issued: date, standing: Retraction) -> None:
+    """Say in the short messages of a report that it was retracted."""
+    label = ArchivedReport(region.name, issued, folder).label
+    day = standing.moment.astimezone(region.zone).date()
+    for path in folder.glob("message.*.txt"):
+        tag = path.name.split(".")[-2]
+        lang = language_of(tag, region.timezone)
+        labels = (label,) if label else ()
+        text = retracted_message(region.title_in(tag), issued, labels, day, standing.reason, lang)
+        path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def with_notices(
@@ -286,17 +312,20 @@ def _banner(shown: Retraction, stands: bool, region: Region, language: Language)
     }
 
 
-def _make_pdf_again(page: Path, region: Region, issued: date, settings: Settings) -> None:
-    """Make the PDF of a changed page again where it had one; take away one that cannot be made."""
-    from reports.render.pdf import PdfUnavailable, pdf_of
+def _make_paper_again(
+    path: Path, tag: str, region: Region, issued: date, settings: Settings
+) -> None:
+    """Make a paper of a changed page again where there was one; else take it away."""
+    from reports.render.papers import paper_of
+    from reports.render.pdf import PdfUnavailable
 
-    path, tag = page.with_suffix(".pdf"), page.name.split(".")[1]
     if not path.is_file():
         return
-    html = print_page(region.name, issued, tag, settings)
+    html = print_page(region.name, issued, path.name, settings)
     try:
         if html is None:
             raise PdfUnavailable("the PDF was taken away: its print page was not kept.")
-        path.write_bytes(pdf_of(with_notices(html, page.parent, region, issued, settings, tag)))
+        told = with_notices(html, path.parent, region, issued, settings, tag)
+        path.write_bytes(paper_of(path.name, told))
     except PdfUnavailable:
         path.unlink()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +21,8 @@ CSV, GEOJSON, NETCDF = "forecast.csv", "forecast.geojson", "forecast.nc"
 SCORES = "scores.csv"
 ALERTS = "alerts"
 FILES = (CSV, GEOJSON, NETCDF, SCORES, PROVENANCE)
-OURS = ("report.*", "forecast.*", SCORES)
+PLACES = "places"
+OURS = ("report.*", "details.*", "brief.*", "card.*", "message.*", "forecast.*", SCORES)
 """Names in a report's folder that belong to a report.
 
 What of them is not made again is no longer true.
@@ -151,6 +154,42 @@ def pdf_name(tag: str) -> str:
     return f"report.{tag}.pdf"
 
 
+def details_name(tag: str) -> str:
+    """The file name of a report's full tables in a language."""
+    return f"details.{tag}.html"
+
+
+def brief_name(tag: str) -> str:
+    """The file name of the brief, one sheet, in a language."""
+    return f"brief.{tag}.pdf"
+
+
+def card_name(tag: str) -> str:
+    """The file name of the card, a picture, in a language."""
+    return f"card.{tag}.png"
+
+
+def message_name(tag: str) -> str:
+    """The file name of the short message in a language."""
+    return f"message.{tag}.txt"
+
+
+def place_name(location: str, tag: str) -> str:
+    """The file name of a place's page in a language, in the folder PLACES.
+
+    A location's id stands in it where every file system takes it, else a part of its SHA-256.
+    """
+    plain = re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", location)
+    name = location if plain else f"place-{hashlib.sha256(location.encode()).hexdigest()[:16]}"
+    return f"{name}.{tag}.html"
+
+
+def pages_in(folder: Path) -> list[Path]:
+    """The pages of a report's folder in every language, its places' included."""
+    patterns = ("report.*.html", "details.*.html", f"{PLACES}/*.html")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
+
+
 def published(settings: Settings) -> dict[str, tuple[ArchivedReport, ...]]:
     """Every region's reports by its name, the newest first; regions without one are left out."""
     folders = sorted(settings.published.iterdir()) if settings.published.is_dir() else []
@@ -168,7 +207,7 @@ def published(settings: Settings) -> dict[str, tuple[ArchivedReport, ...]]:
 
 def _reports(region: Path) -> list[ArchivedReport]:
     candidates = [
-        ArchivedReport(region.name, day, path) for path in region.iterdir() if (day := _day(path))
+        ArchivedReport(region.name, day, path) for path in region.iterdir() if (day := day_of(path))
     ]
     return [
         report
@@ -177,7 +216,8 @@ def _reports(region: Path) -> list[ArchivedReport]:
     ]
 
 
-def _day(path: Path) -> date | None:
+def day_of(path: Path) -> date | None:
+    """The day of a report's folder; None for a folder of another name."""
     try:
         day = date.fromisoformat(path.name)
     except ValueError:

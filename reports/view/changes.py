@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 
 import pandas as pd
 
-from reports.text.formatting import day_listing, location_listing
+from reports.text.formatting import COLOUR_WORDS, day_listing, location_listing
 from reports.text.language import Language
 from reports.view.outlook import HazardOutlook, NamedLocation, hazard_title, rank
 from reports.view.slots import Slot, slot_kind, slot_words
@@ -19,14 +20,15 @@ Before = Mapping[tuple[str, str, int, object], str]
 
 @dataclass(frozen=True)
 class Changes:
-    """Sentences by hazard: what rose or fell, and what is no longer yellow or worse.
+    """Sentences by hazard: what rose or fell (none: no change), what is below yellow again.
 
-    ``clear``: hazard and locations in a line each.
+    ``in_short``: one for each hazard with a change, its colour then and now and how many locations
+    rose or fell.
     """
 
     since: date
     moved: Mapping[str, tuple[str, ...]]
-    clear: tuple[str, ...]
+    in_short: tuple[str, ...]
     cleared: tuple[str, ...]
 
 
@@ -58,7 +60,7 @@ def changes(
     return Changes(
         pd.Timestamp(previous["issued"].max()).date(),
         {name: _moved(hazard_moves, lang) for name, hazard_moves in moves.items()},
-        tuple(line for hazard in hazards if (line := _clear(hazard, moves[hazard.name], lang))),
+        tuple(line for hazard in hazards if (line := _in_short(hazard, moves[hazard.name], lang))),
         tuple(line for hazard in hazards for line in _cleared(hazard, moves[hazard.name], lang)),
     )
 
@@ -83,10 +85,15 @@ def _moves(hazard: HazardOutlook, before: Before) -> list[_Move]:
     return moves
 
 
+def _risen(moves: Sequence[_Move]) -> tuple[list[_Move], list[_Move]]:
+    """The moves to a higher colour, also from none that could be told, and to a lower colour."""
+    higher = [move for move in moves if rank(move.after) > max(rank(move.before), 0)]
+    return higher, [move for move in moves if rank(move.before) > rank(move.after) >= 0]
+
+
 def _moved(moves: Sequence[_Move], lang: Language) -> tuple[str, ...]:
     """What rose, a colour where none could be told included, and what fell to another colour."""
-    higher = [move for move in moves if rank(move.after) > max(rank(move.before), 0)]
-    lower = [move for move in moves if rank(move.before) > rank(move.after) >= 0]
+    higher, lower = _risen(moves)
     up = lang.say("Higher: {where}.", where=_where(higher, lang)) if higher else ""
     down = lang.say("Lower: {where}.", where=_where(lower, lang)) if lower else ""
     if up or down:
@@ -94,6 +101,29 @@ def _moved(moves: Sequence[_Move], lang: Language) -> tuple[str, ...]:
     if any(move.before != move.after for move in moves):
         return (lang.say("No colour has risen or fallen."),)
     return (lang.say("No colour has changed."),)
+
+
+def _in_short(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> str:
+    higher, lower = _risen(moves)
+    if not higher and not lower:
+        return ""
+    before, after = (
+        lang.say(COLOUR_WORDS[max(colours, key=rank)]).lower()
+        for colours in ([move.before for move in moves], [move.after or "grey" for move in moves])
+    )
+    title = hazard_title(hazard.name, lang)
+    parts = [
+        lang.say("{hazard}: {before}, now {after}", hazard=title, before=before, after=after)
+        if before != after
+        else lang.say("{hazard}: still {after}", hazard=title, after=after)
+    ]
+    parts += [lang.say("higher in {places}", places=_count(higher, lang))] if higher else []
+    parts += [lang.say("lower in {places}", places=_count(lower, lang))] if lower else []
+    return reduce(lambda told, part: lang.say("{told}; {part}", told=told, part=part), parts) + "."
+
+
+def _count(moves: Sequence[_Move], lang: Language) -> str:
+    return lang.say_many("{n} place", "{n} places", len({move.location.id for move in moves}))
 
 
 def _where(moves: Sequence[_Move], lang: Language) -> str:
@@ -129,17 +159,6 @@ def _all_clear(hazard: HazardOutlook, moves: Sequence[_Move]) -> list[str]:
         move.location.id for move in moves if rank(move.before) > 0 and move.after != "green"
     }
     return [location.id for location, _ in hazard.rows if location.id in was - still - unknown]
-
-
-def _clear(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> str:
-    clear = _all_clear(hazard, moves)
-    names = [location.name for location, _ in hazard.rows if location.id in clear]
-    title = hazard_title(hazard.name, lang)
-    return (
-        lang.say("{hazard}: {places}", hazard=title, places=location_listing(names, lang))
-        if names
-        else ""
-    )
 
 
 def _cleared(hazard: HazardOutlook, moves: Sequence[_Move], lang: Language) -> list[str]:

@@ -37,6 +37,11 @@ class Site:
         """The reports, one in each language published."""
         return tuple(path for path in self.paths if "/report." in path)
 
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The pages of full tables, one in each language published."""
+        return tuple(path for path in self.paths if "/details." in path)
+
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
@@ -62,6 +67,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
+def quiet_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The 16 communes on a day when everything is green."""
+    with served(Settings(tmp_path_factory.mktemp("quiet")), 16, colour="green") as quiet:
+        yield quiet
+
+
+@pytest.fixture(scope="module")
 def small_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The same of two communes: every kind of element, few of each."""
     with served(Settings(tmp_path_factory.mktemp("small")), 2) as small:
@@ -69,7 +81,7 @@ def small_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @contextmanager
-def served(settings: Settings, places: int) -> Iterator[Site]:
+def served(settings: Settings, places: int, **shape: str) -> Iterator[Site]:
     """A report of the first ``places`` communes of Berkane, published in a home and served."""
     folder = settings.published / REGION / DAY
     folder.parent.mkdir(parents=True)
@@ -78,14 +90,17 @@ def served(settings: Settings, places: int) -> Iterator[Site]:
     few = {"name": REGION, "locations": berkane.locations[:places]}
     region = berkane.model_copy(update=few)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.publishing, "pdf_of", maker.no_paper)  # a browser opens pages
-        maker.make_for(region, hazards=HAZARDS).publish(folder)
+        patch.setattr(reports.render.papers, "pdf_of", maker.no_paper)  # a browser opens pages
+        maker.make_for(region, hazards=HAZARDS, **shape).publish(folder, settings=settings)
     write_index(settings)
-    pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("report.*.html"))
+    pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("[rd]*.html"))
+    pages += sorted(
+        f"{REGION}/{DAY}/places/{path.name}" for path in (folder / "places").glob("berkane.*.html")
+    )  # the other places' have the same parts
     fronts = sorted(
         str(path.relative_to(settings.published))
         for path in settings.published.glob("**/*.html")
-        if path.parent != folder
+        if folder not in path.parents
     )
     fronts = [
         front for front in fronts if "/latest." not in front or front.endswith("/latest.html")

@@ -12,6 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from pypdf import PageObject, PdfReader
 
+from configs import load_region
+
 WIDTHS = (360, 768, 1440)
 LEAST_TYPE = 4.5
 """Points.
@@ -44,6 +46,24 @@ OVERFLOW = """() => {
   });
   return document.documentElement.scrollWidth + " px wide, by " + far.slice(0, 3).map(one => one.outerHTML.slice(0, 80)).join(" ");
 }"""
+# The boxes of a drawing's texts as they are on the screen: beyond the drawing's own box, or one over another.
+MISPLACED = """() => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  const wrong = [];
+  for (const svg of document.querySelectorAll("svg.chart, .large svg.map")) {
+    const frame = svg.getBoundingClientRect();
+    const texts = [...svg.querySelectorAll("text")].filter(one => one.textContent.trim());
+    const boxes = texts.map(one => [one.textContent, one.getBoundingClientRect()]);
+    boxes.forEach(([said, box], n) => {
+      if (box.left < frame.left - .5 || box.right > frame.right + .5 || box.top < frame.top - .5 || box.bottom > frame.bottom + .5)
+        wrong.push(said + " leaves its drawing");
+      for (const [other, near] of boxes.slice(0, n))
+        if (Math.min(box.right, near.right) - Math.max(box.left, near.left) > .5 && Math.min(box.bottom, near.bottom) - Math.max(box.top, near.top) > TALL * Math.min(box.height, near.height))
+          wrong.push(said + " is over " + other);
+    });
+  }
+  return wrong;
+}""".replace("TALL", "0.3")  # a line's box is a third higher than its letters
 SAID = "() => [...document.querySelectorAll('h1, h2, h3, table, .heads li')].map(one => one.innerText.trim())"
 
 
@@ -86,6 +106,49 @@ def test_a_page_fits_its_window_and_asks_nobody_else(width: int, site, browser: 
             page.wait_for_load_state()
             assert (path, page.evaluate(OVERFLOW)) == (path, "")
             assert (path, wrong) == (path, [])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_texts_of_charts_and_maps_stay_within_them_and_apart(
+    width: int, site, browser: Browser
+) -> None:
+    for path in (*site.reports, *site.details):
+        with opened(browser, site.url + path, width) as (page, _):
+            assert page.evaluate("document.querySelectorAll('svg.chart text').length") > 30
+            assert (path, page.evaluate(MISPLACED)) == (path, [])
+
+
+def test_every_commune_is_named_on_the_large_map(site, browser: Browser) -> None:
+    for path in site.reports:
+        with opened(browser, site.url + path, 360) as (page, _):
+            named = page.evaluate(
+                "[...document.querySelectorAll('.large svg.map text')].map(one => one.textContent)"
+            )
+            told = {one.names[path.split(".")[-2]] for one in load_region("berkane").locations}
+            assert set(named) == told and len(named) == len(told) == 16
+
+
+SCREEN = 740
+"""Pixels of a telephone's window, 360 wide."""
+
+
+@pytest.mark.parametrize(("name", "most"), [("quiet_site", 6), ("site", 10)])
+def test_a_report_is_a_few_screens_of_a_telephone(
+    name: str, most: int, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    site = request.getfixturevalue(name)
+    for path in site.reports:
+        with opened(browser, site.url + path, 360) as (page, _):
+            height = page.evaluate("document.documentElement.scrollHeight")
+            assert height <= most * SCREEN, (path, height / SCREEN)
+
+
+def test_links_of_a_report_lead_to_what_is_there(site, browser: Browser) -> None:
+    for path in (*site.reports, *site.details):
+        with opened(browser, site.url + path) as (page, _):
+            links = page.evaluate("[...document.querySelectorAll('a[href]')].map(one => one.href)")
+            found = {link: page.request.get(link.split("#")[0]).status for link in set(links)}
+        assert len(found) > 2 and {link for link, status in found.items() if status != 200} == set()
 
 
 @pytest.mark.parametrize("width", [360, 1440, pytest.param(768, marks=pytest.mark.slow)])

@@ -20,7 +20,7 @@ PLOTS = {name: getattr(registry, name) for name in ("skill_by_lead", "reliabilit
 
 
 def no_paper(html: str) -> bytes:
-    """In the place of ``reports.publishing.pdf_of``: a machine that cannot make PDFs."""
+    """In the place of ``reports.render.papers.pdf_of``: a machine that cannot make PDFs."""
     raise PdfUnavailable("the PDF was left out: this test reads none")
 
 
@@ -31,7 +31,7 @@ def quick() -> Iterator[None]:
     ``ready`` has the PDF and the plots.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reports.publishing.pdf_of", no_paper)
+        patch.setattr("reports.render.papers.pdf_of", no_paper)
         patch.setattr("models.training.REPLICAS", 2)
         for name in PLOTS:
             patch.setattr(registry, name, lambda *_: None)
@@ -92,7 +92,7 @@ def ready(
         tmp_path_factory.mktemp("region"), years=15, name="smallville", variables=VARIABLES
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reports.publishing.pdf_of", pdf_of)
+        patch.setattr("reports.render.papers.pdf_of", pdf_of)
         for name, draw in PLOTS.items():
             patch.setattr(registry, name, draw)
         first = daily(settings, region)

@@ -32,7 +32,7 @@ def region(
     sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = write_record(tmp_path, years=1, name="made-up")
-    monkeypatch.setattr(reports.publishing, "pdf_of", module.no_paper)
+    monkeypatch.setattr(reports.render.papers, "pdf_of", module.no_paper)
     module.make().publish(home.published / found.name / DAY)
     return found
 

@@ -43,7 +43,7 @@ def revise(home) -> None:
 def test_a_report_is_made_again_byte_for_byte_from_the_snapshot_it_names(
     command, home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.publishing.pdf_of", pdf_of)  # as ``ready`` was made
+    monkeypatch.setattr("reports.render.papers.pdf_of", pdf_of)  # as ``ready`` was made
     before = {path.name: path.read_bytes() for path in home.folder.glob("*.*")}
     revise(home)
     assert command(home.settings, "pull", home.region.path).status == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from ctypes.util import find_library
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from reports import publish
 from reports.exports.table import forecast_table, write_csv
 from reports.render.html import to_print
 from reports.render.pdf import PdfUnavailable
-from reports.render.report import ReportInputs, build_page
+from reports.render.report import Page, ReportInputs, build_page
 from reports.text.language import language_of
 from reports.view.outlines import Outline, outlines
 
@@ -54,6 +54,7 @@ class Made:
     history: dict[str, xr.Dataset]
     region: Region
     provenance: dict
+    record: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def publish(
         self,
@@ -68,12 +69,17 @@ class Made:
             before.mkdir(exist_ok=True)
             write_csv(previous, before / "forecast.csv")
         told = self.forecast, self.scores, self.history, self.region, self.provenance
-        return publish(*told, folder, hindcast, before, settings, now=now).folder
+        return publish(*told, folder, hindcast, before, settings, self.record, now=now).folder
 
     def print_page(self, tag: str = "en") -> str:
         """The page on paper in a language."""
+        return to_print(self.page(tag))
+
+    def page(self, tag: str = "en") -> Page:
+        """What a report of it says in a language."""
         told = self.forecast, self.table(), self.scores, self.history, self.region, self.provenance
-        return to_print(build_page(ReportInputs(*told), language_of(tag, self.region.timezone)))
+        inputs = ReportInputs(*told, record=self.record)
+        return build_page(inputs, language_of(tag, self.region.timezone))
 
     def table(self) -> pd.DataFrame:
         """What forecast.csv of it holds."""
@@ -145,6 +151,7 @@ def make_for(region: Region, **shape) -> Made:
     provenance = one.provenance | {"region": region.name, "title": region.title}
     return replace(
         one,
+        record=_record(shape.get("hazards", ("heat", "flash_flood", "drought"))),
         region=region,
         forecast=one.forecast.assign_coords(location=ids, name=names),
         history=history,
@@ -325,6 +332,32 @@ def _scores(rng, cells) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
+def _record(hazards: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """What colours and chances came to in 31 years: of a colour the rarer, the higher it is."""
+    days = {"yellow": 12.0, "orange": 4.0, "red": 0.8}
+    counted = {"grey": False, "years": 31, "days": 5000}
+    colours = [
+        {"hazard": hazard, "lead_days": lead, "window_days": window, "colour": colour, **counted}
+        | {"shown": shown, "hits": shown * 0.8, "false": shown * 0.2, "missed": shown * 0.4}
+        for hazard in hazards
+        for lead, window in cells_of(hazard)
+        for colour, shown in days.items()
+    ]
+    chances = [
+        {
+            "hazard": hazard,
+            "forecast": at,
+            "observed": at - 0.01,
+            "low": at - 0.03,
+            "high": at + 0.03,
+        }
+        | {"n": int(2000 * (1 - at))}
+        for hazard in hazards
+        for at in (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)
+    ]
+    return {"colours": pd.DataFrame(colours), "reliability": pd.DataFrame(chances)}
+
+
 def _provenance(issued, hazards, missing, degraded) -> dict:
     trained = {"version": "3", "trained_from": "1979-01-01", "trained_until": "2002-12-31"}
     source = {
@@ -353,7 +386,7 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
 
 
 def no_paper(html: str) -> bytes:
-    """In the place of ``reports.publishing.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
+    """In the place of ``reports.render.papers.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
     raise PdfUnavailable("the PDF was left out: this test reads none")
 
 
@@ -361,7 +394,7 @@ def no_paper(html: str) -> bytes:
 def without_paper() -> Iterator[None]:
     """Reports of a machine that cannot make PDFs, in a whole module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.publishing, "pdf_of", no_paper)
+        patch.setattr(reports.render.papers, "pdf_of", no_paper)
         yield
 
 

@@ -6,9 +6,11 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from html import unescape
 from io import BytesIO
 from pathlib import Path
+from unicodedata import normalize
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,12 +19,15 @@ import pytest
 import xarray as xr
 from pypdf import PdfReader
 
-from configs import load_region
+from configs import Settings, load_region
 from reports.exports.messages import CAP
 from reports.exports.table import forecast_table, read_forecast_csv
-from reports.text.formatting import brief
+from reports.render.pdf import identifier_of, pdf_of
+from reports.storage.print_pages import print_page
+from reports.text.formatting import COLOUR_WORDS, brief
 from reports.text.language import language_of
 from reports.text.xml import read_xml
+from reports.view.outlook import hazard_title
 
 HAZARDS = ("heat", "flash_flood", "river_flood", "drought")
 PLACES = 3
@@ -40,13 +45,32 @@ class Run:
 
     table: pd.DataFrame
     folder: Path
+    settings: Settings
 
     def page(self, tag: str) -> str:
         return (self.folder / f"report.{tag}.html").read_text(encoding="utf-8")
 
-    def paper(self, tag: str) -> str:
-        document = BytesIO((self.folder / f"report.{tag}.pdf").read_bytes())
-        return "".join(sheet.extract_text() for sheet in PdfReader(document).pages)
+    def details(self, tag: str) -> str:
+        return (self.folder / f"details.{tag}.html").read_text(encoding="utf-8")
+
+    def message(self, tag: str) -> str:
+        return (self.folder / f"message.{tag}.txt").read_text(encoding="utf-8")
+
+    def card(self, tag: str) -> str:
+        """The text of the sheet that the card is a picture of."""
+        html = print_page("berkane", date(2003, 6, 12), f"card.{tag}.png", self.settings)
+        assert (
+            html
+            and identifier_of(html).encode() in self.folder.joinpath(f"card.{tag}.png").read_bytes()
+        ), "the picture is of this sheet"
+        return _text(pdf_of(html))
+
+    def paper(self, tag: str, name: str = "report") -> str:
+        return _text((self.folder / f"{name}.{tag}.pdf").read_bytes())
+
+
+def _text(pdf: bytes) -> str:
+    return "".join(sheet.extract_text() for sheet in PdfReader(BytesIO(pdf)).pages)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +82,9 @@ def run(made_for, tmp_path_factory: pytest.TempPathFactory) -> Run:
     berkane = load_region("berkane")
     few = berkane.model_copy(update={"locations": berkane.locations[:PLACES]})
     one = made_for(few, hazards=HAZARDS)
-    return Run(one.table(), one.publish(tmp_path_factory.mktemp("run") / "day"))
+    home = Settings(tmp_path_factory.mktemp("run"))
+    folder = one.publish(home.published / "berkane" / "2003-06-12", settings=home)
+    return Run(one.table(), folder, home)
 
 
 def of_netcdf(path: Path) -> pd.DataFrame:
@@ -100,6 +126,78 @@ def of_page(html: str) -> dict[tuple[str, str, int, int], list[tuple[str, str]]]
     return found
 
 
+def of_places(html: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Colour and chance of each cell of the table of places, and the chance in words."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    (table,) = re.findall(r'<table class="where">(.*?)</table>', html, re.DOTALL)
+    for place, row in re.findall(r'<tr data-location="([^"]+)">(.*?)</tr>', table, re.DOTALL):
+        for colour, hazard, cell in re.findall(
+            r'<td class="(\w+)" data-hazard="(\w+)">(.*?)</td>', row, re.DOTALL
+        ):
+            (told,) = re.findall(r'<data value="([^"]*)">([^<]*)</data>', cell) or [("", "")]
+            found[hazard, place] = (colour, told[0], *([unescape(told[1])] if told[0] else []))
+    return found
+
+
+def highest(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each hazard and place the highest colour, and the highest chance of its level."""
+    order = {colour: n for n, colour in enumerate(("", "grey", "green", "yellow", "orange", "red"))}
+    told = table.assign(rank=table["colour"].map(order))
+    top = told[told["rank"] == told.groupby(["hazard", "location"])["rank"].transform("max")]
+    level = top["colour"].map({"orange": 2, "red": 3}).fillna(1).astype(int)
+    top = top[(top["level"] == level) & (top["rank"] > order["green"])]
+    return top.groupby(["hazard", "location"]).agg(
+        colour=("colour", "first"), probability=("probability", "max"), rank=("rank", "first")
+    )
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_the_table_of_places_holds_the_highest_colour_and_its_chance(run: Run, tag: str) -> None:
+    lang, wanted = language_of(tag, "Africa/Casablanca"), highest(run.table)
+    said = of_places(run.page(tag))
+    assert len(wanted) >= 4
+    for at, row in wanted.iterrows():
+        assert said[at] == (
+            row["colour"],
+            f"{row['probability']:.4f}",
+            brief(row["probability"], lang),
+        )
+
+
+@pytest.mark.usefixtures("pango")
+@pytest.mark.parametrize("tag", TAGS)
+def test_brief_card_and_message_say_what_the_table_says(run: Run, tag: str) -> None:
+    """Each hazard with its highest colour.
+
+    On paper the sentence of the page; in the message its first day and, where it has room, the
+    highest chance. Of Arabic, which a PDF holds as shapes in the order of the eye, the figures.
+    """
+    lang, wanted = language_of(tag, "Africa/Casablanca"), highest(run.table)
+    heads = re.findall(
+        r'<li class="head" data-hazard="(\w+)" data-colour="(\w*)">.*?<p>(.*?)</p>', run.page(tag)
+    )
+    by_hazard = wanted.reset_index().sort_values("rank").groupby("hazard")["colour"].last()
+    assert {hazard: colour for hazard, colour, _ in heads} == by_hazard.to_dict()
+    for text in (run.paper(tag, "brief"), run.card(tag)):
+        seen = "".join(normalize("NFKC", text).split())
+        for _, colour, sentence in heads:
+            said = unescape(re.sub(r"<[^>]*>", "", sentence))
+            if tag == "ar":
+                assert set(re.findall(r"\d+", said)) <= set(re.findall(r"\d+", text))
+            else:
+                assert "".join(normalize("NFKC", said).split()) in seen
+                assert lang.say(COLOUR_WORDS[colour]) in text
+    message = run.message(tag)
+    days = run.table[(run.table["window_days"] == 1) & (run.table["level"] == 1)]
+    for hazard, colour in by_hazard.items():
+        assert lang.say(COLOUR_WORDS[colour]) in message and hazard_title(hazard, lang) in message
+        reached = days[(days["hazard"] == hazard) & (days["colour"] == colour)]["valid"]
+        if len(reached):
+            first = reached.min().date()
+            forms = {lang.dated(first, form) for form in ("EEE d MMM", "d/M")}
+            assert any(form in message for form in forms), (hazard, first)
+
+
 def test_the_files_for_programs_hold_what_was_forecast(run: Run) -> None:
     wanted = run.table.set_index(KEY)
     readers = {
@@ -123,7 +221,7 @@ def test_the_files_for_programs_hold_what_was_forecast(run: Run) -> None:
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_page_holds_every_chance_and_tells_it_as_it_is(run: Run, tag: str) -> None:
     lang, wanted = language_of(tag, "Africa/Casablanca"), run.table.set_index(KEY)
-    said = of_page(run.page(tag))
+    said = of_page(run.details(tag))
     assert len(said) == PLACES * (12 + 9 + 9 + 3)
     for (hazard, place, lead, window), told in said.items():
         rows = wanted.loc[(place, hazard, slice(None), lead, window)]
@@ -136,7 +234,8 @@ def test_a_page_holds_every_chance_and_tells_it_as_it_is(run: Run, tag: str) -> 
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_pdf_holds_every_number_of_its_page(run: Run, tag: str) -> None:
     """Of Arabic, which a PDF holds as shapes in the order of the eye, the figures."""
-    said = [words for told in of_page(run.page(tag)).values() for _, words in told]
+    said = [words for cell in of_places(run.page(tag)).values() for words in cell[2:]]
+    assert len(said) >= 3
     text = run.paper(tag)
     if tag == "ar":
         there, wanted = (

@@ -332,7 +332,7 @@ spec.loader.exec_module(made)
 def wait(*ignored):
     print("here", flush=True)
     time.sleep(60)
-made.reports.publishing.pdf_of = wait
+made.reports.render.papers.pdf_of = wait
 made.make(issued="2003-06-13").publish(Path(sys.argv[2]))
 """
 

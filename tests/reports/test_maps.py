@@ -14,8 +14,15 @@ import shapely
 from configs import Location, Region, load_region
 from reports.exports.table import forecast_table
 from reports.render.maps import MARGIN, WIDTH, HazardMap, hazard_map, sheet_of
+from reports.render.place_names import names_on_map
 from reports.text.language import language_of
-from reports.view.outlook import HazardOutlook, Standing, hazard_outlooks, named_locations
+from reports.view.outlook import (
+    HazardOutlook,
+    NamedLocation,
+    Standing,
+    hazard_outlooks,
+    named_locations,
+)
 
 ENGLISH = language_of("en")
 
@@ -122,16 +129,38 @@ def test_a_map_shows_what_is_not_confirmed_as_that(made, berkane: Region) -> Non
     assert not any("not confirmed" in said for said in words[0])
 
 
-def test_names_do_not_run_into_each_other(made, berkane: Region) -> None:
-    found = hazard_map(outlook_of(made, berkane), sheet_of(berkane), ENGLISH)
-    assert found is not None and len(found.names) >= 5
-    boxes = [
-        shapely.box(
-            n.at[0] - len(n.text) * 3.2, n.at[1] - 10, n.at[0] + len(n.text) * 3.2, n.at[1] + 3
-        )
-        for n in found.names
+def test_every_commune_is_named_within_the_map_and_no_name_runs_into_another(
+    berkane: Region,
+) -> None:
+    """By 6.2 units a letter; real widths are measured in a browser, in tests/browser."""
+    sheet = sheet_of(berkane)
+    assert sheet is not None
+    for tag in ("en", "fr", "ar"):
+        told = named_locations({one.id: one.id for one in berkane.locations}, berkane, tag)
+        places = [(one, sheet.shapes[id].at) for id, one in told.items()]
+        names = names_on_map(places, WIDTH, sheet.height)
+        assert sorted(name.text for name in names) == sorted(one.name for one in told.values())
+        assert names[0].text == told["berkane"].name, "the capital has the most people"
+        assert names[0].at == sheet.shapes["berkane"].at, "and stands where it is"
+        boxes = [
+            shapely.box(
+                n.at[0] - len(n.text) * 3.1,
+                n.at[1] - 8,
+                n.at[0] + len(n.text) * 3.1,
+                n.at[1] + 2.5,
+            )
+            for n in names
+        ]
+        assert not any(a.intersects(b) for i, a in enumerate(boxes) for b in boxes[:i])
+        assert all(shapely.box(0, 0, WIDTH, sheet.height).contains(box) for box in boxes)
+
+
+def test_where_there_is_no_room_for_all_names_the_capital_is_named() -> None:
+    crowd = [
+        (NamedLocation(f"p{n}", "A place of a name", 100 + n), (50.0, 20.0)) for n in range(30)
     ]
-    assert not any(a.intersects(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    names = names_on_map(crowd, 120, 40)
+    assert 1 <= len(names) < 30 and names[0].at == (50.0, 20.0)
 
 
 def test_without_any_colour_there_is_no_map(made, berkane: Region) -> None:

@@ -14,6 +14,7 @@ import xarray as xr
 from pypdf import PdfReader
 
 import reports
+import reports.render.papers
 from configs import RiskError, Settings
 from reports.exports.table import forecast_table, read_forecast_csv
 from reports.render.pdf import PdfUnavailable, pdf_of
@@ -39,6 +40,9 @@ def copied(once, home: Settings) -> tuple[Any, Path]:
     one, before = once
     shutil.copytree(before.home, home.home, dirs_exist_ok=True)
     return one, home.published / one.region.name / str(DAY)
+
+
+PAGES = {"report.en.html", "details.en.html", "places/p00.en.html"}
 
 
 @pytest.fixture
@@ -79,7 +83,11 @@ def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> N
     notices.retract(one.region, DAY, "  The rain gauge\n was blocked ", home, AT)
     after = files(folder)
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"report.en.html"} | tables(folder)
+    assert changed == {*PAGES, "message.en.txt"} | tables(folder)
+    assert after["message.en.txt"].decode() == (
+        "Berkane province, 12 Jun: Retracted on 12 Jun: The rain gauge was blocked. "
+        "Do not act on this report.\n"
+    )
     assert {name for name in set(after) - set(before) if not name.endswith("-cancel.xml")} == {
         "retraction.json"
     }
@@ -247,7 +255,7 @@ def printed_once(pango: None, made: Callable, tmp_path_factory):
         Settings(tmp_path_factory.mktemp("printed")),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reports.publishing, "pdf_of", pdf_of)
+        patch.setattr(reports.render.papers, "pdf_of", pdf_of)
         one.publish(before.published / one.region.name / str(DAY), settings=before)
     return one, before
 
@@ -255,15 +263,12 @@ def printed_once(pango: None, made: Callable, tmp_path_factory):
 @pytest.fixture
 def spoken(printed_once, home: Settings, monkeypatch: pytest.MonkeyPatch):
     """The printed report in a home of the test's own, and the text of a PDF of it."""
-    monkeypatch.setattr(reports.publishing, "pdf_of", pdf_of)
+    monkeypatch.setattr(reports.render.papers, "pdf_of", pdf_of)
     one, folder = copied(printed_once, home)
 
-    def paper(tag: str) -> str:
-        return "".join(
-            "".join(
-                sheet.extract_text() for sheet in PdfReader(folder / f"report.{tag}.pdf").pages
-            ).split()
-        )
+    def paper(tag: str, name: str) -> str:
+        sheets = PdfReader(folder / f"{name}.{tag}.pdf").pages
+        return "".join("".join(sheet.extract_text() for sheet in sheets).split())
 
     return one, folder, paper
 
@@ -274,7 +279,11 @@ def test_every_page_and_its_paper_say_why(spoken, home: Settings) -> None:
     notices.retract(one.region, DAY, "sonde 7 en panne", home, AT)
     after = files(folder)
     assert set(before) <= set(after), "nothing disappears"
-    pages = {f"report.{tag}.{end}" for tag in ("en", "fr", "ar") for end in ("html", "pdf")}
+    kinds = (
+        *("report.{}.html", "report.{}.pdf", "details.{}.html", "brief.{}.pdf", "card.{}.png"),
+        *("message.{}.txt", "places/p00.{}.html"),
+    )
+    pages = {kind.format(tag) for tag in ("en", "fr", "ar") for kind in kinds}
     assert {name for name in before if after[name] != before[name]} == pages | tables(folder)
     said = {
         "en": "Retracted on 12 June 2003:",
@@ -285,8 +294,10 @@ def test_every_page_and_its_paper_say_why(spoken, home: Settings) -> None:
         assert words in (folder / f"report.{tag}.html").read_text(encoding="utf-8").replace(
             "\u202f", " "
         )
-        assert "sonde7enpanne" in paper(tag)
-    assert "Retiréle12juin2003" in paper("fr")
+        assert "sonde7enpanne" in paper(tag, "report") and "sonde7enpanne" in paper(tag, "brief")
+        message = (folder / f"message.{tag}.txt").read_text(encoding="utf-8")
+        assert "sonde 7 en panne" in message and len(message) <= (135 if tag == "ar" else 301)
+    assert "Retiréle12juin2003" in paper("fr", "report")
 
 
 def test_a_second_run_of_the_day_keeps_what_was_said(spoken, home: Settings) -> None:
@@ -337,7 +348,7 @@ def test_a_note_reaches_every_file_and_is_taken_out_again(out, home: Settings) -
     notices.write_note(one.region, DAY, "=Wadi checked,\nat noon.", home)
     notices.apply_notices(folder, one.region, home)
     changed = {name for name, raw in files(folder).items() if before.get(name) != raw}
-    assert changed == {"report.en.html"} | tables(folder)
+    assert changed == PAGES | tables(folder)
     assert retraction.forecast_digest(folder) == digest
     told = "NOTE of the duty officer: =Wadi checked, at noon."
     assert set(pd.read_csv(folder / "forecast.csv")["notice"]) == {told}
@@ -376,20 +387,28 @@ def test_paper_that_cannot_be_made_again_does_not_stay(
     def none(html: str) -> bytes:
         raise PdfUnavailable("the PDF was left out")
 
-    for module in (reports.publishing, reports.render.pdf):
-        monkeypatch.setattr(module, "pdf_of", none)
+    monkeypatch.setattr(reports.render.papers, "pdf_of", none)
     replace(one, forecast=one.forecast.assign(probability=one.forecast["probability"] * 0)).publish(
         folder, settings=home
     )
-    assert not list(folder.glob("*.pdf")) and len(list(folder.glob("*.html"))) == 3
+    assert not [*folder.glob("*.pdf"), *folder.glob("*.png")]
+    assert len(list(folder.glob("*.html"))) == 6
 
 
 def test_paper_whose_print_page_was_not_kept_does_not_stay(spoken, home: Settings) -> None:
     """As of a report that a version before published: its PDF would say what is no longer so."""
     one, folder, _ = spoken
     kept = sorted((home.data / "print" / one.region.name).iterdir())
-    assert [path.name for path in kept] == [f"{DAY}.{tag}.html.gz" for tag in ("ar", "en", "fr")]
-    kept[1].unlink()
+    stems = [f"{kind}{tag}" for kind in ("", "brief.", "card.") for tag in ("ar", "en", "fr")]
+    assert {path.name for path in kept} == {f"{DAY}.{stem}.html.gz" for stem in stems}
+    for path in kept:
+        if ".en." in path.name:
+            path.unlink()
     notices.write_note(one.region, DAY, "Wadi checked.", home)
     notices.apply_notices(folder, one.region, home)
-    assert sorted(path.name for path in folder.glob("*.pdf")) == ["report.ar.pdf", "report.fr.pdf"]
+    left = [*folder.glob("*.pdf"), *folder.glob("*.png")]
+    assert {path.name for path in left} == {
+        f"{name}.{tag}.{end}"
+        for name, end in (("report", "pdf"), ("brief", "pdf"), ("card", "png"))
+        for tag in ("ar", "fr")
+    }

@@ -18,7 +18,7 @@ ARROWS = {
     "storage": {"text"},
     "view": {"text"},
     "exports": {"storage", "text", "view"},
-    "render": {"text", "view"},
+    "render": {"storage", "text", "view"},
     "site": {"exports", "render", "storage", "text", "view"},
     "publishing": {"exports", "render", "site", "storage", "view"},
     "__init__": {"publishing", "site"},

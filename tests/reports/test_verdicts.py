@@ -63,7 +63,7 @@ def test_the_skill_shown_is_of_the_published_number(published, climatology, skil
 
 def test_a_level_not_assessed_shows_no_skill(made, tmp_path):
     made(hazards=("heat",)).publish(tmp_path / "day")
-    html = (tmp_path / "day" / "report.en.html").read_text(encoding="utf-8")
+    html = (tmp_path / "day" / "details.en.html").read_text(encoding="utf-8")
     extreme = (
         html.split('<table class="scores"')[1]
         .split('<th scope="row">Extreme</th>')[1]
