@@ -20,6 +20,7 @@ from configs import Location, Region
 from features.hazards import hazards
 from reports.exports.alerts import AlertPart
 from reports.exports.messages import CAP, Message, text_of
+from reports.text.actions import actions_in
 from reports.text.language import Language, language_of, mark
 from reports.text.xml import add, to_xml
 from reports.view.outlines import Outline
@@ -148,8 +149,8 @@ def _info(
     add(info, "senderName", issuer.name or context.region.title_in(language.tag))
     add(info, "headline", _headline(part, context, language))
     add(info, "description", _description(part, context, language, lifted))
-    if instruction := _action(context.region.actions.get(part.hazard, {}), part.colour):
-        add(info, "instruction", language.say(instruction))
+    if instruction := _action(actions_in(context.region, part.hazard, language), part.colour):
+        add(info, "instruction", instruction)
     if issuer.contact:
         add(info, "contact", issuer.contact)
     for name, value in _parameters(part, context, peak):

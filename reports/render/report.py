@@ -18,6 +18,7 @@ from reports.render.charts import ChanceChart, SkillChart, chance_chart, skill_c
 from reports.render.history import MAX_POINTS, HistoryChart, history_chart
 from reports.render.maps import HazardMap, Sheet, hazard_map, sheet_of
 from reports.render.reliability import ReliabilityChart, reliability_chart
+from reports.text.actions import actions_in
 from reports.text.language import ENGLISH, Language, language_of
 from reports.view.changes import Changes, changes
 from reports.view.drivers import Drivers, drivers, fans
@@ -238,7 +239,7 @@ def _headline(
         warm_season(inputs.region, inputs.forecast),
         lang,
         inputs.missing.get(hazard.name, reason),
-        inputs.region.actions.get(hazard.name),
+        actions_in(inputs.region, hazard.name, lang),
     )
 
 
