@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from configs.actions import Action, actions_from
+from configs.platforms import PublishTo
 from configs.remarks import Remark, as_remark, text
 from configs.validation import sentence_of
 from configs.yaml_files import YamlError, read_yaml
@@ -154,6 +155,7 @@ class Region(_Strict):
     preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
     ``source_options``: a source's name -> its own options, which that source explains and checks.
     ``actions``: hazard -> colour -> what to do, or the name of a YAML file of these beside it.
+    ``publish_to``: platforms that each forecast is sent to.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=60)
@@ -178,6 +180,7 @@ class Region(_Strict):
     actions: dict[str, dict[str, Action]] = {}
     schedule: Schedule = Schedule()
     issuer: Issuer = Issuer()
+    publish_to: PublishTo = PublishTo()
     path: Path
 
     @field_validator("name")

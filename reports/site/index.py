@@ -9,6 +9,7 @@ from pathlib import Path
 from configs import TAGS, Settings
 from reports.render.html import asset, render_template
 from reports.site.feed import FEED, feed
+from reports.site.records import record_links
 from reports.site.scoreboard import scoreboard
 from reports.storage.archive import PROVENANCE, ArchivedReport, html_name, pdf_name, published
 from reports.storage.atomic import alone_in, write_whole
@@ -70,6 +71,7 @@ def write_index(settings: Settings) -> Path:
                 "page": html_name,
                 "paper": pdf_name,
                 "front": front,
+                "records": lambda name, lang: record_links(settings.published / name, lang),
             }
             text = render_template("index.html", language, script=asset("outdated.js"), **shown)
             write_whole(settings.published / front(language.tag), text)
