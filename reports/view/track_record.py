@@ -76,6 +76,11 @@ def _missed(held: pd.DataFrame) -> pd.DataFrame:
     return without.assign(colour="")
 
 
+def _single(rows: pd.DataFrame) -> pd.DataFrame:
+    """Cells of one day, and an index's: no windows of days."""
+    return rows[(rows["window_days"] == 1) | (rows["lead_days"] > 0)]
+
+
 def _coloured(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["level"] == rows["colour"].map(LEVELS)]
 
@@ -125,7 +130,7 @@ def issued_alerts(alerts: pd.DataFrame, lang: Language) -> tuple[IssuedAlerts, .
 
     Cells of single days and of indices; windows count in track-record.csv alone.
     """
-    single = alerts[(alerts["window_days"] == 1) | (alerts["lead_days"] > 0)]
+    single = _single(alerts)
     by_day = {
         (pd.Timestamp(str(issued)), str(hazard)): rows
         for (issued, hazard), rows in single.groupby(["issued", "hazard"])
@@ -162,8 +167,8 @@ class HazardSum:
 
 
 def sums(alerts: pd.DataFrame, lang: Language) -> tuple[HazardSum, ...]:
-    """A sentence for each hazard with an alert."""
-    given = alerts[alerts["came"] != MISSED]
+    """A sentence for each hazard with an alert; windows and retracted reports count in none."""
+    given = _single(alerts[~alerts["came"].isin([MISSED, RETRACTED])])
     return tuple(_sum(str(name), rows, lang) for name, rows in given.groupby("hazard", sort=True))
 
 
@@ -209,9 +214,8 @@ def seen_impacts(
 
     Beside each is what ``held`` says of its day, and of days before those, what ``alerts`` does.
     """
-    first = held[(held["level"] == 1) & ((held["window_days"] == 1) | (held["lead_days"] > 0))]
-    first = first.assign(came=_came(first["outcome"]))
-    single = alerts[(alerts["window_days"] == 1) | (alerts["lead_days"] > 0)]
+    first = _single(held[held["level"] == 1])
+    first, single = first.assign(came=_came(first["outcome"])), _single(alerts)
     keys = ["hazard", "location", "valid"]
     by_cell = {key: rows for table in (single, first) for key, rows in table.groupby(keys)}
     newest = impacts.sort_values(["day", "time"], ascending=False, kind="stable")
