@@ -147,6 +147,7 @@ def write_records(past: Past) -> None:
     outcomes = outcomes_of_issued(issued, past.normals, past.observations, past.region, past.issued)
     made = benches_of(past, issued, outcomes)
     where = past.settings, past.label
+    reports.write_actions(past.region, *where)
     reports.write_triggers(
         past.region,
         triggers.trigger_table(made),

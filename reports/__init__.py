@@ -1,6 +1,7 @@
 """Reports: what risk officers read, and the same numbers for other programs."""
 
 from reports.publishing import Publication, publish
+from reports.site.actions import write_actions
 from reports.site.data_quality import write_data_quality
 from reports.site.index import write_index
 from reports.site.track_record import Kept, write_track_record
@@ -10,6 +11,7 @@ __all__ = [
     "Kept",
     "Publication",
     "publish",
+    "write_actions",
     "write_data_quality",
     "write_index",
     "write_track_record",

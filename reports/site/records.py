@@ -16,6 +16,7 @@ from reports.text.language import Language, language_of, mark
 TITLES = {
     "track-record": mark("Track record: alerts and what came of them"),
     "impacts": mark("What people saw"),
+    "actions": mark("What to do at each colour"),
     "triggers": mark("Triggers: when acting pays"),
 }
 """File name of a page -> what it is called, in the order that the index lists them."""

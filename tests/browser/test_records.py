@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
 from test_track_record import HELD, IMPACTS, RETRACTED
 
 from configs import Settings, load_region
-from reports import Kept, write_track_record, write_triggers
+from reports import Kept, write_actions, write_track_record, write_triggers
 
 DAY = date(2026, 7, 8)
 RATES = ("fires", "in_vain", "missed", "hit_rate", "false_alarm_ratio", "warned", "lead_time")
@@ -58,6 +58,7 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings, region = Settings(tmp_path_factory.mktemp("home")), load_region("berkane-exercise")
     write_triggers(region, *tables(), DAY, settings, "EXERCISE")
+    write_actions(region, settings, "EXERCISE")
     kept = Kept(HELD, RETRACTED, IMPACTS, 3, {}, date(2025, 1, 1))
     return write_track_record(region, kept, settings, "EXERCISE")
 
@@ -67,7 +68,7 @@ def test_every_page_fits_its_window_and_loads_nothing(
     folder: Path, width: int, browser: Browser
 ) -> None:
     pages = sorted(folder.glob("*.html"))
-    assert len(pages) == 9
+    assert len(pages) == 12
     for path in pages:
         look_at(path, width, browser)
 
