@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from configs.actions import Action, actions_from
+from configs.platforms import PublishTo
 from configs.remarks import Remark, as_remark, text
 from configs.validation import sentence_of
 from configs.yaml_files import YamlError, read_yaml
@@ -163,6 +165,8 @@ class Region(_Strict):
     ``attribution``: whom to credit for the region's own station files. ``sources``: in order of
     preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
     ``source_options``: a source's name -> its own options, which that source explains and checks.
+    ``actions``: hazard -> colour -> what to do, or the name of a YAML file of these beside it.
+    ``publish_to``: platforms that each forecast is sent to.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=60)
@@ -184,9 +188,10 @@ class Region(_Strict):
     languages: tuple[Tag, ...] = ("en",)
     thresholds: dict[str, dict[str, float]] = {}
     colours: dict[str, dict[str, dict[int, float]]] = {}
-    actions: dict[str, dict[str, str]] = {}
+    actions: dict[str, dict[str, Action]] = {}
     schedule: Schedule = Schedule()
     issuer: Issuer = Issuer()
+    publish_to: PublishTo = PublishTo()
     path: Path
 
     @field_validator("name")
@@ -364,7 +369,7 @@ def load_region(name: str | Path) -> Region:
             f" {path.name if path.parent == REGIONS else path}; {hint}"
         )
     try:
-        content = read_yaml(path)
+        content = actions_from(read_yaml(path), path)
     except YamlError as error:
         raise ConfigError(f"region file {path}: {error}") from None
     if not isinstance(content, dict):

@@ -185,6 +185,8 @@ _SOURCES: dict[str, str | Plural] = {
     "not dry; see to the gauge, or read another stream of the place.",
     "readings.unreadable": "{source}: readings of {of} left out for what stands there: {n}, such "
     "as {example}; have them mended there.",
+    "platform.undelivered": "{source} did not take the forecast of {day} ({reason}); the report is "
+    "published, run it again to hand it over.",
     "http.tries": "{found} in {n} tries",
     "http.wait": "{found}, which asks to wait {n} s",
     "http.timeout": "no answer within {seconds} s",

@@ -128,6 +128,7 @@ def check(name: str, settings: Settings) -> list[Finding]:
     findings += [Finding("region file", problem=problem) for problem in problems]
     findings += [Finding("boundaries", problem=problem) for problem in _boundary_problems(region)]
     findings += [Finding("store", problem=problem) for problem in store_problems(region, settings)]
+    findings += [Finding("publish_to", problem=problem) for problem in _platform_problems(region)]
     names = list(region.sources)
     if "station_files" in names:
         of_inbox = _inbox(region, settings)
@@ -143,6 +144,19 @@ def _boundary_problems(region: Region) -> list[str]:
     from reports.view.boundary_check import boundary_problems
 
     return [text(problem.words) for problem in boundary_problems(region)]
+
+
+def _platform_problems(region: Region) -> list[str]:
+    """A sentence on each platform whose secret is not in the environment."""
+    from sources.common.platforms import ngsi_ld, sensor_things
+
+    problems = []
+    for open_platform in (ngsi_ld.recipient_of, sensor_things.delivery_of):
+        try:
+            open_platform(region)
+        except RiskError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _inbox(region: Region, settings: Settings) -> list[Finding]:

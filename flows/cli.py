@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from configs import RiskError, Settings
 from configs.disk import disk_refusal
 from flows import make_prefect_home
+from flows.city_commands import add_city_commands
 from flows.ledger_commands import add_ledger_commands
 from flows.store_commands import add_store_commands, day
 
@@ -155,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_store_commands(commands.add_parser)
     add_ledger_commands(commands.add_parser)
+    add_city_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command(
         "schedule",
@@ -290,10 +292,14 @@ def _text(given: str) -> str:
 
 
 def _retract(given: argparse.Namespace) -> int:
+    from configs.remarks import text
     from flows.notices import retract
 
-    print(retract(given.region, given.date, given.reason))
-    return 0
+    folder, undelivered = retract(given.region, given.date, given.reason)
+    print(folder)
+    for message in undelivered:
+        print(f"degraded: {text(message)}", file=sys.stderr)
+    return 3 if undelivered else 0
 
 
 def _schedule(given: argparse.Namespace) -> int:

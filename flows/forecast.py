@@ -32,7 +32,10 @@ from flows.data_quality import (
     unfit_places,
     write_page,
 )
+from flows.impacts import collect, known_here
+from flows.platforms import deliver
 from flows.progress import stage
+from flows.records import Past, write_records
 from flows.run import (
     Outcome,
     as_prefect_state,
@@ -187,6 +190,17 @@ def publish(
         late=issue.late,
     )
     if issue.official:
+        collect(issue.region, issue.settings, known_here(issue.region, issue.observations))
+        write_records(
+            Past(
+                issue.region,
+                issue.settings,
+                issue.issued,
+                issue.observations,
+                issue.champions,
+                assessment,
+            )
+        )
         reports.write_index(issue.settings)  # readers need no registry
         write_page(issue.store, issue.rules_broken, issue.record_checked, issue.issued)
         Registry(issue.settings).log_forecast(
@@ -371,6 +385,11 @@ def make_forecast(issue: Issue) -> Outcome:
         publication = publish(
             issue, forecast, assessment, provenance_of(issue, degraded, told_notes)
         )
+    if issue.official and issue.region.publish_to.names:
+        with stage(f"hand over to {', '.join(issue.region.publish_to.names)}") as say:
+            undelivered = deliver(issue.region, issue.settings, publication.folder)
+            say(f"{len(undelivered)} platforms did not take it" if undelivered else "done")
+        degraded += undelivered
     return Outcome(
         issue.region.name,
         publication.folder,

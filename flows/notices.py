@@ -6,15 +6,18 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from configs import RiskError, Settings
+from configs.remarks import Remark
 from flows.check import open_region
 from flows.run import region_lock
 
 
-def retract(name: str, issued: date, reason: str) -> Path:
+def retract(name: str, issued: date, reason: str) -> tuple[Path, tuple[Remark, ...]]:
     """Retracts a region's published report for a reason that its pages and the index then tell.
 
-    Returns its folder. Raises RiskError.
+    Platforms that hold the newest report's alerts take them away. Returns its folder, and a message
+    on each platform that did not answer. Raises RiskError.
     """
+    from flows.platforms import deliver
     from reports import write_index
     from reports.site import notices
 
@@ -22,7 +25,9 @@ def retract(name: str, issued: date, reason: str) -> Path:
     with region_lock(region, settings):
         folder = notices.retract(region, issued, reason, settings, datetime.now(UTC))
         write_index(settings)
-    return folder
+        if issued != notices.newest_published(region, settings):
+            return folder, ()
+        return folder, deliver(region, settings, folder)
 
 
 def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path | None]:

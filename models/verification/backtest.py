@@ -26,6 +26,7 @@ from models.postprocessing.probabilities import (
 from models.postprocessing.rolling_stacking import add_combined
 from models.publishing import publish, yearly_weights
 from models.training import DIMS, Model, TrainingSet, build_training_set, train_model
+from models.verification.outcomes import margins_for
 
 MIN_YEARS = 15
 """Years of record: fewer leave too few test years for a verdict."""
@@ -202,10 +203,8 @@ def _outcome(
     hazard: Hazard, model: Model, observations: xr.Dataset, year: int, options: Options
 ) -> xr.DataArray | None:
     """What happened after the issue days of a test year; None where it is mostly unobserved."""
-    reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
-    first = pd.Timestamp(year, 1, 1) - pd.Timedelta(days=hazard.memory_days)
-    last = pd.Timestamp(year, 12, 31) + pd.Timedelta(days=reach)
-    margins = hazard.margins(observations.sel(time=slice(first, last)), model.normals, options)
+    first, last = pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31)
+    margins = margins_for(hazard, model.normals, observations, first, last, options)
     outcome = build_outcome(hazard, margins, model.normals, options).sel(init_time=str(year))
     measured = ~np.isnan(margins.values).all(axis=(0, 1))
     issue_days = np.arange(f"{year}-01-01", f"{year + 1}-01-01", dtype="datetime64[D]")[

@@ -31,12 +31,12 @@ def contingency_table(
     for name in sorted(out_of_fold):
         hazard = hazards()[name]
         judged = by_lead(hazard, out_of_fold[name])
-        verdict = _verdicts(judged, scores[scores["hazard"] == name])
+        verdict = verdicts_of(judged, scores[scores["hazard"] == name])
         rows += contingency_rows(hazard, region, judged, verdict)
     return pd.DataFrame(rows)
 
 
-def _verdicts(judged: xr.Dataset, scores: pd.DataFrame) -> np.ndarray:
+def verdicts_of(judged: xr.Dataset, scores: pd.DataFrame) -> np.ndarray:
     """Verdicts of a hazard's scores: (cell, level)."""
     verdicts = scores.set_index(["lead_days", "window_days", "level"])["verdict"]
     cells = zip(judged["lead_days"].values, judged["window_days"].values, strict=True)
@@ -57,12 +57,9 @@ def contingency_rows(
     the event and no such colour. ``days`` scored, and ``years`` with any. ``grey``: never shown,
     because no probability tells more than the climatology. ``verdict``: (cell, level).
     """
-    climatology = judged["climatology"].values.astype(np.float64)
     published = judged["published"].values.astype(np.float64)
     outcome, years = judged["outcome"].values, judged["init_time"].dt.year.values
-    verdicts = np.broadcast_to(verdict[..., None, None], published.shape)
-    tells = tells_more(published, climatology, verdicts)
-    rank = np.where(tells, colour_ranks(hazard, region, published, climatology), 0)
+    rank, tells = shown_ranks(hazard, region, judged, published, verdict)
     for cell in range(judged.sizes["cell"]):
         of_cell = {
             "hazard": hazard.name,
@@ -83,6 +80,24 @@ def contingency_rows(
                     "years": int(np.unique(years[scored.any(axis=1)]).size),
                     "grey": not tells[cell].any(),
                 }
+
+
+def shown_ranks(
+    hazard: Hazard,
+    region: Region,
+    judged: xr.Dataset,
+    published: np.ndarray,
+    verdict: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The colours shown on past days, 0 green or grey to 3 red, and where a cell tells anything.
+
+    Both (cell, init_time, location). ``published`` as the variables of ``judged``; ``verdict``
+    (cell, level).
+    """
+    climatology = judged["climatology"].values.astype(np.float64)
+    verdicts = np.broadcast_to(verdict[..., None, None], published.shape)
+    tells = tells_more(published, climatology, verdicts)
+    return np.where(tells, colour_ranks(hazard, region, published, climatology), 0), tells
 
 
 def _counts(shown: np.ndarray, event: np.ndarray) -> dict[str, int]:

@@ -18,6 +18,7 @@ from features.hazards import hazards
 from reports.exports.alert_words import action_of, description_of, headline_of, name_of
 from reports.exports.alerts import AlertPart
 from reports.exports.messages import CAP
+from reports.text.actions import actions_in
 from reports.text.language import Language, language_of
 from reports.text.xml import add
 from reports.view.claims import Claim
@@ -151,8 +152,9 @@ def _info(
         claim, context.locations, peaks, lifted, context.issued, exercise, language
     )
     add(info, "description", described)
-    if instruction := action_of(context.region.actions.get(claim.hazard, {}), claim.colour):
-        add(info, "instruction", language.say(instruction))
+    actions = actions_in(context.region, claim.hazard, language)
+    if instruction := action_of(actions, claim.colour):
+        add(info, "instruction", instruction)
     if issuer.public_url:
         report = f"{context.region.name}/{context.issued}/report.{language.tag}.html"
         add(info, "web", f"{issuer.public_url}/{report}")

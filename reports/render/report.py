@@ -20,6 +20,7 @@ from reports.render.history import MAX_POINTS, HistoryChart, history_chart
 from reports.render.maps import BriefMap, HazardMap, Sheet, brief_maps, hazard_map, sheet_of
 from reports.render.reliability import ReliabilityChart, reliability_chart
 from reports.storage.archive import html_name
+from reports.text.actions import actions_in
 from reports.text.language import ENGLISH, Language, language_of
 from reports.view.brief import HazardBrief, hazard_briefs
 from reports.view.changes import Changes, changes
@@ -291,7 +292,7 @@ def _headline(
         lang,
         HazardFacts(
             inputs.missing.get(hazard.name, reason),
-            inputs.region.actions.get(hazard.name, {}),
+            actions_in(inputs.region, hazard.name, lang),
             partial(cell_figures, inputs.forecast, hazard.name),
             present_states(
                 inputs.history.get(hazard.name), [location for location, _ in hazard.rows]

@@ -84,6 +84,8 @@ def try_once(request: Request, policy: RetryPolicy) -> Response:
         found = _within(policy.max_seconds, lambda: _follow(client, request, policy))
     finally:
         client.close()  # which ends an exchange that is still under way
+    if request.method == "POST" and 200 <= found.status < 300 and not found.content.strip():
+        return Response(None, found.headers)  # what was handed over is kept, and no more is said
     return Response(_json(*found, policy), found.headers)
 
 
@@ -120,32 +122,39 @@ def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
 
 
 def _follow(client: httpx.Client, request: Request, policy: RetryPolicy) -> _Found:
-    """The first response that is no redirect."""
+    """The first response that is no redirect; what is handed over follows none."""
     url, params = request.url, {**request.params, **request.secrets} or None
     for _ in range(MAX_REDIRECTS + 1):
-        found = _exchange(client, url, params, request.headers, policy)
+        found = _exchange(client, request, url, params, policy)
         if found.status not in (301, 302, 303, 307, 308):
             return found
+        if request.method != "GET":
+            raise FailedTry("a redirect, which is not followed", CHECK_ADDRESS, again=False)
         url, params = _target(url, found.headers.get("location", "")), None
     raise FailedTry(f"more than {MAX_REDIRECTS} redirects", CHECK_ADDRESS, again=False)
 
 
 def _exchange(
     client: httpx.Client,
+    request: Request,
     url: str,
     params: Mapping[str, str] | None,
-    headers: Mapping[str, str],
     policy: RetryPolicy,
 ) -> _Found:
-    """Status, headers and body of one request."""
+    """Status, headers and body of one exchange at an address."""
+    headers, content = dict(request.headers), None
+    if request.method == "POST":
+        content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+        headers = {"Content-Type": "application/json"} | headers
     try:
-        with client.stream("GET", url, params=params, headers=dict(headers)) as response:
+        asked = client.stream(request.method, url, params=params, headers=headers, content=content)
+        with asked as response:
             status, received = response.status_code, dict(response.headers)
             raw = _bounded(response.iter_raw(), policy)
-            content = bytearray()  # joining a list of pieces would hold them twice
+            body = bytearray()  # joining a list of pieces would hold them twice
             for piece in _bounded(_decoded(raw, received.get("content-encoding", "")), policy):
-                content += piece
-            return _Found(status, received, content)
+                body += piece
+            return _Found(status, received, body)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise Unreachable(remark("http.unreachable"), remark("cure.network")) from None
     except httpx.TimeoutException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -58,7 +58,8 @@ class Request:
     """What a service is asked for.
 
     ``what``: locations and days, for messages ("berkane, 2026-11-01 to 2026-11-10"). ``secrets``:
-    query parameters such as a key. Of the ``headers``, Authorization is secret too.
+    query parameters such as a key. Of the ``headers``, Authorization is secret too. ``method`` is
+    GET, or POST to hand the service ``body``, which is sent as JSON.
     """
 
     source: str
@@ -67,6 +68,8 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: Literal["GET", "POST"] = "GET"
+    body: Any = field(default=None, repr=False)
 
     @property
     def host(self) -> str:

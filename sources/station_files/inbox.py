@@ -66,6 +66,10 @@ class Inbox:
         return [file for file in self.files if file.kind is kind]
 
 
+IMPACTS = "impacts"
+"""How the names of files begin that hold citizens' reports, which are no record of a station."""
+
+
 def suffix_of(path: Path) -> str:
     """A file's suffix in small letters; of packed text that of the text."""
     suffix = path.suffix.lower()
@@ -84,6 +88,8 @@ def inbox_of(region: Region, settings: Settings, formats: Mapping[str, FileForma
     problems: list[str] = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not (path.is_file() or path.is_symlink()):
+            continue
+        if path.name.lower().startswith(IMPACTS):
             continue
         written, suffix = format_of(path.name, dict(formats)), suffix_of(path)
         if wrong := _link_problem(path, folder):

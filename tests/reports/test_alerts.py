@@ -19,6 +19,7 @@ from cap_chain import (
 )
 
 from configs import Issuer, Location, Region
+from configs.actions import ActionText
 from reports.exports.chain import alerts, cancel_alerts
 from reports.exports.messages import CAP
 from reports.exports.table import forecast_table
@@ -204,7 +205,10 @@ def test_the_instruction_is_that_of_the_highest_colour_reached(
 ):
     region = berkane.model_copy(
         update={
-            "actions": {"heat": {"orange": "Open the halls."}, "drought": {"yellow": "Save water."}}
+            "actions": {
+                "heat": {"orange": ActionText(plain="Open the halls.")},
+                "drought": {"yellow": ActionText(plain="Save water.")},
+            }
         }
     )
     made = alerts(

@@ -14,6 +14,7 @@ import xarray as xr
 from lxml import etree
 
 from configs import Settings
+from configs.actions import ActionText
 from features.hazards import hazards
 from flows.forecast import folder_before
 from models.assembly import colours_of
@@ -25,7 +26,12 @@ from reports.site.notices import retract
 from reports.storage.archive import ALERTS
 
 pytestmark = pytest.mark.usefixtures("without_paper")
-ACTIONS = {"heat": {"orange": "Open the halls.", "red": "Close the schools."}}
+ACTIONS = {
+    "heat": {
+        "orange": ActionText(plain="Open the halls."),
+        "red": ActionText(plain="Close the schools."),
+    }
+}
 LOW, ORANGE, RED = (0.10, 0.02, 0.0), (0.60, 0.40, 0.10), (0.90, 0.70, 0.50)
 KEPT, WITHDRAWN = (0.60, 0.25, 0.10), (0.30, 0.20, 0.05)
 """Chances by level. Orange from .30 of level 2 on, kept down to .24; red from .40 of level 3 on."""

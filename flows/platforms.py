@@ -1,0 +1,104 @@
+"""Platforms: each official forecast is handed to those that the region names.
+
+A platform that does not take it fails no run: the report is out, the run is degraded and says why,
+and the next one hands over what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from configs import Region, RiskError, Settings
+from configs.remarks import Remark, remark
+from reports.exports.datastreams import chance_series
+from reports.exports.table import read_published
+from reports.exports.weather_alerts import alert_entities, last_day
+from reports.storage.archive import PROVENANCE
+from sources.common.http_messages import RetryPolicy
+from sources.common.platforms import PATIENCE, ngsi_ld, sensor_things
+
+
+def deliver(
+    region: Region, settings: Settings, folder: Path, policy: RetryPolicy = PATIENCE
+) -> tuple[Remark, ...]:
+    """Hand the report in a published folder to the region's platforms.
+
+    Returns a message on each that did not take it. A retracted report takes its entities away.
+    """
+    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    sent = datetime.fromisoformat(provenance["sent"])
+    label = "EXERCISE" if provenance.get("exercise") else ""
+    table = read_published(folder)
+    told = []
+    for name, hand_over in (("ngsi_ld", _to_broker), ("sensor_things", _to_service)):
+        try:
+            hand_over(region, settings, table, sent, label, policy)
+        except RiskError as error:
+            day = date.fromisoformat(folder.name)
+            told.append(remark("platform.undelivered", source=name, day=day, reason=error.remark))
+    return tuple(told)
+
+
+def _to_broker(
+    region: Region,
+    settings: Settings,
+    table: pd.DataFrame | None,
+    sent: datetime,
+    label: str,
+    policy: RetryPolicy,
+) -> None:
+    """Keep the coloured cells' entities, and take away those that are green or over by now.
+
+    One that was sent before and of which this forecast says nothing stands until its day is over:
+    no number is no all-clear.
+    """
+    recipient = ngsi_ld.recipient_of(region, policy)
+    if recipient is None:
+        return
+    path = settings.data / "platforms" / region.name / "ngsi_ld.json"
+    before = set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
+    if table is None:  # retracted: nothing of it stands
+        recipient.delete(sorted(before))
+        _write(path, [])
+        return
+    made = alert_entities(table, region, sent, label)
+    day = table["issued"].iloc[0].date() if len(table) else sent.date()
+    over = {identity for identity in before if last_day(identity) < day}
+    gone = (before - set(made.coloured)) & (made.green | over)
+    _write(path, sorted(before | set(made.coloured)))  # also where the broker fails midway
+    recipient.upsert(list(made.coloured.values()))
+    recipient.delete(sorted(gone))
+    _write(path, sorted((before | set(made.coloured)) - gone))
+
+
+def _write(path: Path, identities: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".new")
+    aside.write_text(json.dumps(identities, indent=1) + "\n", encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _to_service(
+    region: Region,
+    settings: Settings,
+    table: pd.DataFrame | None,
+    sent: datetime,
+    label: str,
+    policy: RetryPolicy,
+) -> None:
+    delivery = sensor_things.delivery_of(region, policy)
+    if delivery is None or table is None:
+        return
+    delivery.hand_over(
+        [
+            sensor_things.Series(
+                one.thing, one.sensor, one.observed_property, one.datastream, one.observations
+            )
+            for one in chance_series(table, region, sent, label)
+        ]
+    )
