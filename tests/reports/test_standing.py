@@ -231,9 +231,16 @@ def test_an_alert_stands_on_the_page_too_while_its_hazard_is_missing(city: City)
         head = heat(folder)
         assert (head["colour"], head["action"]) == ("orange", "Open the halls.")
         assert head["sentence"] == (
-            "Orange in Berkane until Sunday 15 June; not confirmed since Thursday 12 June."
+            "Orange in Berkane on Sunday 15 June; not confirmed since Thursday 12 June."
         )
-        assert "This is no all-clear. Not available:" in head["detail"]
+        table = read_forecast_csv(folder / "forecast.csv")
+        rows = table[table["hazard"] == "heat"]
+        assert set(zip(rows["location"], rows["valid"].dt.date, strict=True)) == {
+            ("p00", date(2003, 6, 15))
+        }
+        assert set(rows["colour"]) == {"orange"} and set(rows["verdict"]) == {"not assessed"}
+        assert list(rows["level"]) == [1, 2, 3] and rows["probability"].isna().all()
+        assert "This is no all-clear." in head["detail"]
         told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         assert told["headlines"][0] == head, "it comes before what is green"
         assert chip(folder, "en")[0] == "orange"
