@@ -319,3 +319,21 @@ def test_a_report_of_today_is_sent_by_the_clock_and_one_of_a_past_day_at_its_hou
     folder = city.day("2003-06-13", only(2, 0, RED), noon + timedelta(days=30))
     (root,) = messages(folder).values()
     assert said(root, "sent") == ["2003-06-13T06:30:00-00:00"]
+
+
+def test_what_a_retracted_report_carried_along_stands(city: City, home: Settings) -> None:
+    """The report of the 13th says what that of the 12th said, and is retracted."""
+    first = messages(city.day("2003-06-12", only(3, 0, ORANGE)))
+    folder = city.day("2003-06-13", only(2, 0, ORANGE))
+    file = "alerts/heat-orange.xml"
+    sent = (folder.parent / "2003-06-12" / file).read_bytes()
+    assert (folder / file).read_bytes() == sent and set(messages(folder)) == set(first)
+    noon = datetime(2003, 6, 13, 12, tzinfo=UTC)
+    retract(city.made().region, date(2003, 6, 13), "A gauge failed.", home, noon)
+    assert set(messages(folder)) == set(first)
+    after = city.day("2003-06-14", calendar)
+    (root,) = messages(after).values()
+    assert said(root, "msgType") == ["Update"]
+    assert heat(after)["sentence"] == (
+        "Orange in Berkane on Sunday 15 June; not confirmed since Thursday 12 June."
+    )
