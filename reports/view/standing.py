@@ -95,9 +95,7 @@ def _standing_cells(
     cells, painted = cells_by_place(table), {}
     for claim in sorted(claims, key=lambda one: rank(one.colour)):
         for place in claim.locations:
-            here = cells.get((claim.hazard, place)) or declared_cells(
-                claim.hazard, issued, claim.window_days if claim.looks_back else None
-            )
+            here = _with_declared(cells.get((claim.hazard, place), []), claim, issued)
             for cell in _cells_of(claim, here):
                 at = claim.hazard, place, cell.lead_days, cell.window_days
                 if not cell.tells and rank(cell.colour) < rank(claim.colour):
@@ -105,18 +103,27 @@ def _standing_cells(
     return painted
 
 
-def declared_cells(hazard: str, issued: date, window: int | None = None) -> list[ClaimCell]:
-    """The cells that a hazard declares, without numbers; those of one window where it is given."""
+def _with_declared(cells: list[ClaimCell], claim: Claim, issued: date) -> list[ClaimCell]:
+    """A place's cells, and those of days that its hazard declares and the table does not have.
+
+    An index has one of its windows for a lead; where there is none at all, the one of the claim.
+    """
+    declared = declared_cells(claim.hazard, issued)
+    if claim.looks_back:
+        return cells or [cell for cell in declared if cell.window_days == claim.window_days]
+    there = {(cell.lead_days, cell.window_days) for cell in cells}
+    return cells + [
+        cell
+        for cell in declared
+        if cell.kind == "day" and (cell.lead_days, cell.window_days) not in there
+    ]
+
+
+def declared_cells(hazard: str, issued: date) -> list[ClaimCell]:
+    """The cells that a hazard declares, without numbers."""
     return [
-        ClaimCell(
-            cell.lead_days,
-            cell.window_days,
-            issued + DAY * cell.lead_days,
-            "",
-            False,
-        )
+        ClaimCell(cell.lead_days, cell.window_days, issued + DAY * cell.lead_days, "", False)
         for cell in hazards()[hazard].cells
-        if window is None or cell.window_days == window
     ]
 
 
