@@ -41,10 +41,8 @@ _FORECAST: dict[str, str | Plural] = {
     "forecast.hazard": "{hazard}: {reason}.",
     "forecast.issued_late": "Issued late, on {day}: no run made it on its own day. It uses only "
     "what was known that morning, and is never graded as timely.",
-    "forecast.never_issued": Plural(
-        "The report of {first} was never issued: too many days were missed.",
-        "The {n} reports of {first} to {last} were never issued: too many days were missed.",
-    ),
+    "forecast.never_issued": "No report was issued from {first} to {last} (days: {n}): too many days "
+    "were missed.",
     "forecast.not_caught_up": "The missed report of {day} could not be made: {reason}.",
     "forecast.hindcast": "This hindcast uses models trained on the record until {day}, after its "
     "issue day: it shows what they would say, not how good they are.",

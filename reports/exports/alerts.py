@@ -15,7 +15,7 @@ from reports.view.events import Event, Neighbours, events
 from reports.view.outlook import rank
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AlertPart:
     """A part of an alert: places that have one colour on the very same days.
 
@@ -26,7 +26,7 @@ class AlertPart:
     rows: pd.DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AlertEvent:
     """An event that is to be told of: its parts, the highest colour first."""
 

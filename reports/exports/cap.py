@@ -102,8 +102,9 @@ def alert_message(
     if references:
         add(root, "references", " ".join(references))
     for number, part in enumerate(parts):
+        peaks = {level: _peak(part, level) for level in range(1, rank(part.claim.colour) + 1)}
         for language in context.languages:
-            _info(root, part, context, language, {} if number else lifted)
+            _info(root, part.claim, peaks, context, language, {} if number else lifted)
     return root
 
 
@@ -127,14 +128,13 @@ def moment(when: datetime) -> str:
 
 def _info(
     root: ElementTree.Element,
-    part: AlertPart,
+    claim: Claim,
+    peaks: Mapping[int, tuple[float, float]],
     context: AlertContext,
     language: Language,
     lifted: Mapping[str, Sequence[date]],
 ) -> None:
-    info, issuer, claim = add(root, "info"), context.region.issuer, part.claim
-    peaks = {level: _peak(part, level) for level in range(1, rank(claim.colour) + 1)}
-    peak = peaks[rank(claim.colour)]
+    info, issuer, peak = add(root, "info"), context.region.issuer, peaks[rank(claim.colour)]
     add(info, "language", language.tag)
     add(info, "category", "Met")
     add(info, "event", language.say(hazards()[claim.hazard].title))

@@ -117,11 +117,11 @@ def _sent(
 ) -> dict[str, str]:
     """``kept`` and the messages of the events, carried ones first: new ones yield their names."""
     matched, ended = _matched(alert_events(table, claims, near), issue)
-    unchanged = [out[0] for event, out in matched if _unchanged(event, out, issue)]
+    unchanged, told = _unchanged(matched, issue)
     files = {**kept, **{message.file: message.text for message in unchanged}}
     taken = issue.taken | set(files) | {message.identifier for message in unchanged}
     for event, out in matched:
-        if _unchanged(event, out, issue):
+        if event in told:
             continue
         identifier = _identifier(
             issue.context.region.name, event.hazard, event.colour, issue.context.issued, "", taken
@@ -162,17 +162,37 @@ def _left(claims: Iterable[Claim], issued: date) -> list[Claim]:
     ]
 
 
-def _unchanged(event: AlertEvent, out: Sequence[Message], issue: _Issue) -> bool:
-    """Whether an event's one message says already what is to be said."""
-    if len(out) != 1:
-        return False
-    root, context = out[0].root, issue.context
-    heard = {element.text for element in root.iter(f"{{{CAP}}}language")}
-    return (
-        text_of(root, "status") == context.status
-        and heard == {language.tag for language in context.languages}
-        and _same(_left(out[0].claims, context.issued), event.claims)
-    )
+def _unchanged(matched: Found, issue: _Issue) -> tuple[list[Message], list[AlertEvent]]:
+    """The messages that say already what is to be said, and the events that they tell of.
+
+    These are several where days that joined them are over. An event that another message goes on
+    with too is told anew.
+    """
+    unchanged, told = [], []
+    for message in issue.out:
+        left = _left(message.claims, issue.context.issued)
+        within = [(event, out) for event, out in matched if _says(left, event)]
+        claims = [claim for event, _ in within for claim in event.claims]
+        alone = all(out in ([], [message]) for _, out in within)
+        if within and alone and _heard(message, issue.context) and _same(left, claims):
+            unchanged.append(message)
+            told += [event for event, _ in within]
+    return unchanged, told
+
+
+def _says(claims: Sequence[Claim], event: AlertEvent) -> bool:
+    """Whether claims say all that an event's do."""
+    said, wanted = _told(claims), _told(event.claims)
+    if event.claims[0].looks_back:
+        return wanted.keys() <= said.keys()
+    return all(set(days) <= set(said.get(key, ())) for key, days in wanted.items())
+
+
+def _heard(message: Message, context: AlertContext) -> bool:
+    """Whether a message has the status and the languages of today's."""
+    spoken = {element.text for element in message.root.iter(f"{{{CAP}}}language")}
+    wanted = {language.tag for language in context.languages}
+    return text_of(message.root, "status") == context.status and spoken == wanted
 
 
 def _same(before: Sequence[Claim], now: Sequence[Claim]) -> bool:

@@ -329,3 +329,21 @@ def test_the_key_that_a_misspelt_one_means_is_of_its_own_part(tmp_path: Path) ->
         load_region(write(tmp_path, PLAIN + "issuer: {nam: x}\n"))
     with pytest.raises(ConfigError, match="'locations.0.longitud', did you mean 'longitude'"):
         load_region(write(tmp_path, PLAIN + "locations: [{id: a, longitud: 1}]\n"))
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [
+        ("America/Denver", -7),
+        ("Pacific/Auckland", 12),
+        ("Europe/Dublin", 0),
+        ("Asia/Kathmandu", 5.75),
+        ("UTC", 0),
+    ],
+)
+def test_without_a_longitude_standard_days_are_those_of_the_zone(
+    tmp_path: Path, zone: str, hours: float
+) -> None:
+    """Whatever the season: days have 24 hours, daylight saving time has none."""
+    region = load_region(write(tmp_path, PLAIN.replace("UTC", zone)))
+    assert region.day_offset == hours

@@ -88,6 +88,18 @@ def test_nothing_changed_is_the_same_message_byte_for_byte(chain):
     assert types(third) == {"heat-orange.xml": "Alert"}, "the first had expired"
 
 
+def test_an_event_that_a_day_held_together_goes_on_unchanged_when_the_day_is_over(chain):
+    """Saidia and Zegzel, which Madagh between them joined on the 8th."""
+    first = chain.day(
+        "2026-07-08", *days("saidia", "yyy"), *days("madagh", "ygg"), *days("zegzel", "yyy")
+    )
+    assert types(first) == {"heat-yellow.xml": "Alert"}
+    second = chain.day("2026-07-10", *days("saidia", "y"), *days("zegzel", "y"))
+    assert second == first
+    third = chain.day("2026-07-10", *days("saidia", "yy"), *days("zegzel", "yg"))
+    assert types(third) == {"heat-yellow.xml": "Update", "heat-yellow-2.xml": "Alert"}
+
+
 def test_a_new_message_leaves_the_name_of_one_that_is_carried_along(chain):
     first = chain.day("2026-07-08", *days("saidia", "goog"), *days("rislane", "gggg"))
     second = chain.day("2026-07-09", *days("saidia", "oogg"), *days("rislane", "gogg"))

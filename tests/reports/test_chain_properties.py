@@ -5,17 +5,22 @@ from __future__ import annotations
 import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import pandas as pd
 from cap_chain import LETTERS, check, days, one, parameters, parts_of, read, said, save, table_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from outlook_cases import forecast_of
 
 from configs import Location, Region
 from reports.exports.chain import alerts
-from reports.exports.messages import CAP
-from reports.exports.table import write_csv
+from reports.exports.messages import CAP, claims_of
+from reports.exports.table import forecast_table, read_published, write_csv
+from reports.view.claims import stands
+from reports.view.standing import with_standing
 
 PLACES = ("a", "b", "c", "d")
 FIRST = date(2026, 7, 8)
@@ -26,8 +31,8 @@ letters = st.text("gggyor.. ", min_size=LEADS, max_size=LEADS)
 """Half of the days are green or cannot be told."""
 outlooks = st.fixed_dictionaries(dict.fromkeys(PLACES, letters))
 runs_of_days = st.lists(outlooks, min_size=2, max_size=4)
-State = dict[tuple[str, date], tuple[str, date]]
-"""Place and day -> its colour, and the day of the last forecast that gave it."""
+State = dict[tuple[str, date], Any]
+"""Place and day -> its colour, with the day of the last forecast that gave it."""
 
 
 def region_at(folder: Path) -> Region:
@@ -111,7 +116,10 @@ def test_whatever_comes_the_messages_say_what_stands(schema: etree.XMLSchema, ru
             kept = {at: told_of for at, told_of in state.items() if at[1] >= issued}
             state = expected(kept, outlook, issued)
             cells = [cell for place in PLACES for cell in days(place, outlook[place])]
-            table = table_of(issued.isoformat(), *cells)
+            table = painted(table_of(issued.isoformat(), *cells), region, before, issued)
+            assert table.empty or shown(table) == {
+                at: told_of[0] for at, told_of in state.items() if at[1] < issued + 10 * DAY
+            }
             sent = region.issue_time(issued)
             made = alerts(table, region, "", before, {}, sent=sent)
             check(schema, made)
@@ -123,6 +131,20 @@ def test_whatever_comes_the_messages_say_what_stands(schema: etree.XMLSchema, ru
                 at: _shown(*told_of, issued - DAY) for at, told_of in kept.items()
             }
             assert not (same and receiver.new), "nothing changed, and something was sent"
+
+
+def painted(table: pd.DataFrame, region: Region, before: Path | None, issued: date) -> pd.DataFrame:
+    """The table as it is published, with the colours that stand."""
+    if table.empty:
+        return table
+    claims = stands(table, read_published(before), claims_of(before, region.name), issued)
+    return forecast_table(with_standing(forecast_of(table, region), table, claims))
+
+
+def shown(table: pd.DataFrame) -> State:
+    """The colour of each place and day in a table."""
+    rows = table[(table["window_days"] == 1) & table["colour"].isin(["yellow", "orange", "red"])]
+    return {(row.location, row.valid.date()): row.colour for row in rows.itertuples()}
 
 
 def _shown(colour: str, confirmed_on: date, issued: date) -> tuple[str, str]:

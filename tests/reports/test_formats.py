@@ -250,7 +250,7 @@ def test_a_pdf_holds_every_number_of_its_page(run: Run, tag: str) -> None:
 
 def test_alerts_carry_the_highest_chance_of_their_colour_in_every_language(run: Run) -> None:
     files = sorted((run.folder / "alerts").glob("*.xml"))
-    assert len({path.name.rpartition("-")[0] for path in files}) == len(files) == 4
+    days: list[tuple[str, str, str, str]] = []
     for path in files:
         root = read_xml(path.read_bytes())
         assert root is not None
@@ -266,10 +266,21 @@ def test_alerts_carry_the_highest_chance_of_their_colour_in_every_language(run: 
                 _said(one, "value") for one in info.findall(f"{{{CAP}}}area/{{{CAP}}}geocode")
             }
             here = run.table[
-                run.table["location"].isin(places) & (run.table["hazard"] == told["hazard"])
+                run.table["location"].isin(places)
+                & (run.table["hazard"] == told["hazard"])
+                & (run.table["window_days"] == int(told.get("window_days", 1)))
+                & (run.table["colour"] == told["colour"])
             ]
-            here = here[here["colour"] == told["colour"]]
+            first = told["last_day" if told["hazard"] == "drought" else "first_day"]
+            here = here[here["valid"].between(first, told["last_day"])]
             assert places == set(here["location"])
+            if info.findtext(f"{{{CAP}}}language") == "en" and "window_days" not in told:
+                told_of = here[here["level"] == 1]
+                days += list(
+                    told_of[["hazard", "location", "colour", "valid"]]
+                    .astype(str)
+                    .itertuples(index=False, name=None)
+                )
             peak = here.loc[here[here["level"] == int(told["level"])]["probability"].idxmax()]
             assert (told["probability"], told["normal_probability"]) == (
                 f"{peak.probability:.4f}",
@@ -277,6 +288,10 @@ def test_alerts_carry_the_highest_chance_of_their_colour_in_every_language(run: 
             )
             most = min(int(peak.probability * 100 + 0.5 + 1e-9), 99)
             assert str(most) in re.findall(r"\d+", _said(info, "description"))
+    alone = run.table[(run.table["window_days"] == 1) & (run.table["level"] == 1)]
+    coloured = alone[alone["colour"].isin(["yellow", "orange", "red"])]
+    wanted = coloured[["hazard", "location", "colour", "valid"]].astype(str)
+    assert sorted(days) == sorted(wanted.itertuples(index=False, name=None))
 
 
 def _said(element: ElementTree.Element, name: str) -> str:

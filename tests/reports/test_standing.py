@@ -239,11 +239,17 @@ def test_an_alert_stands_on_the_page_too_while_its_hazard_is_missing(city: City)
         folder = city.day(issued, None)
         head = heat(folder)
         assert (head["colour"], head["action"]) == ("orange", "Open the halls.")
-        assert (
-            head["sentence"]
-            == "Orange: not confirmed since Thursday 12 June, until Sunday 15 June in Berkane."
+        assert head["sentence"] == (
+            "Orange: not confirmed since Thursday 12 June, on Sunday 15 June in Berkane."
         )
-        assert "This is no all-clear. Not available:" in head["detail"]
+        table = read_forecast_csv(folder / "forecast.csv")
+        rows = table[table["hazard"] == "heat"]
+        assert set(zip(rows["location"], rows["valid"].dt.date, strict=True)) == {
+            ("p00", date(2003, 6, 15))
+        }
+        assert set(rows["colour"]) == {"orange"} and set(rows["verdict"]) == {"not assessed"}
+        assert list(rows["level"]) == [1, 2, 3] and rows["probability"].isna().all()
+        assert "This is no all-clear." in head["detail"]
         told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         assert told["headlines"][0] == head, "it comes before what is green"
         assert chip(folder, "en")[0] == "orange"
@@ -265,7 +271,7 @@ def test_a_window_of_days_stands_on_the_page_as_in_the_message(
     head = heat(folder)
     assert (
         head["sentence"]
-        == "Orange: not confirmed since Thursday 12 June, until Saturday 14 June in Madagh."
+        == "Orange: not confirmed since Thursday 12 June, from today to Saturday 14 June in Madagh."
     )
     table = read_forecast_csv(folder / "forecast.csv")
     orange = table[(table["hazard"] == "heat") & (table["colour"] == "orange")]
@@ -299,7 +305,7 @@ def test_grey_on_the_same_day_takes_back_nothing_either(city: City) -> None:
     noon = datetime(2003, 6, 12, 12, tzinfo=UTC)
     folder = city.day("2003-06-12", calendar, noon)
     assert heat(folder)["sentence"] == (
-        "Orange: not confirmed since Thursday 12 June, until Sunday 15 June in Berkane."
+        "Orange: not confirmed since Thursday 12 June, on Sunday 15 June in Berkane."
     )
     assert set(messages(folder)) - first == {"heat-orange-2.xml"}
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -323,3 +329,21 @@ def test_a_report_of_today_is_sent_by_the_clock_and_one_of_a_past_day_at_its_hou
     folder = city.day("2003-06-13", only(2, 0, RED), noon + timedelta(days=30))
     (root,) = messages(folder).values()
     assert said(root, "sent") == ["2003-06-13T06:30:00-00:00"]
+
+
+def test_what_a_retracted_report_carried_along_stands(city: City, home: Settings) -> None:
+    """The report of the 13th says what that of the 12th said, and is retracted."""
+    first = messages(city.day("2003-06-12", only(3, 0, ORANGE)))
+    folder = city.day("2003-06-13", only(2, 0, ORANGE))
+    file = "alerts/heat-orange.xml"
+    sent = (folder.parent / "2003-06-12" / file).read_bytes()
+    assert (folder / file).read_bytes() == sent and set(messages(folder)) == set(first)
+    noon = datetime(2003, 6, 13, 12, tzinfo=UTC)
+    retract(city.made().region, date(2003, 6, 13), "A gauge failed.", home, noon)
+    assert set(messages(folder)) == set(first)
+    after = city.day("2003-06-14", calendar)
+    (root,) = messages(after).values()
+    assert said(root, "msgType") == ["Update"]
+    assert heat(after)["sentence"] == (
+        "Orange in Berkane on Sunday 15 June; not confirmed since Thursday 12 June."
+    )
