@@ -645,7 +645,8 @@ def test_a_new_place_gets_forecasts_of_its_own_and_replaces_none(
         else reply
     )
     service.asked.clear()
-    issued = fetch_at(larger, home, NOW, HASTY).forecasts
+    batch = fetch_at(larger, home, NOW, HASTY)
+    issued = batch.forecasts
     assert (
         set(issued["location"]) == {"new"}
         and issued["init_time"].nunique() == 4
@@ -654,7 +655,7 @@ def test_a_new_place_gets_forecasts_of_its_own_and_replaces_none(
     assert {request.params["longitude"] for request in asked(service, "/v1/runs")} == {
         f"{round(longitude * 4) / 4:g}"
     }
-    ingest(larger, home, fetch_at(larger, home, NOW, HASTY))
+    ingest(larger, home, batch)
     assert fetch_at(larger, home, NOW, HASTY).forecasts.empty
 
 
