@@ -1,4 +1,5 @@
-"""Rules of the house that a machine can hold: who imports whom, what is one file, what must never appear."""
+"""Rules of the house that a machine can hold: who imports whom, what is one file, what must never
+appear."""
 
 from __future__ import annotations
 

@@ -269,7 +269,8 @@ def test_values_in_the_units_of_an_order_are_found_out(tmp_path: Path) -> None:
     lines = ["STATION,NAME,DATE,PRCP,TMAX,TMIN"]
     for day, row in true_record().iterrows():
         lines.append(
-            f"USC1,TOWN,{day.date()},{row.rain / 25.4:.2f},{row.tmax * 1.8 + 32:.0f},{row.tmin * 1.8 + 32:.0f}"
+            f"USC1,TOWN,{day.date()},{row.rain / 25.4:.2f},{row.tmax * 1.8 + 32:.0f},"
+            f"{row.tmin * 1.8 + 32:.0f}"
         )
     region = region_with(tmp_path, {"order.csv": "\n".join(lines).encode()})
     block = yaml.safe_load(look(region).block)
@@ -352,21 +353,28 @@ OTHERS: dict[str, bytes] = {
     "tabs": lines_of("date\ttmax\ttmin\train", "{day:%Y-%m-%d}\t{t}\t{n}\t{r}"),
     "blanks": lines_of("DATE    TMAX   TMIN  RAIN", "{day:%Y%m%d}  {t:6.1f} {n:6.1f}  {r:5.1f}"),
     "compact days": lines_of("yyyymmdd,tx,tn,rr", "{day:%Y%m%d},{t},{n},{r}"),
-    "year, month, day": lines_of("year,month,day,tmax,tmin,prcp", "{day.year},{day.month},{day.day},{t},{n},{r}"),
-    "units in the header": lines_of("time,tmax (°C),tmin (°C),rain (mm)", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "year, month, day": lines_of("year,month,day,tmax,tmin,prcp",
+        "{day.year},{day.month},{day.day},{t},{n},{r}"),
+    "units in the header": lines_of("time,tmax (°C),tmin (°C),rain (mm)",
+        "{day:%Y-%m-%d},{t},{n},{r}"),
     "a title above": lines_of(
-        "Weather station 7\nexported 2026-11-01\n\nDate,Tmax,Tmin,Rain", "{day:%Y-%m-%d},{t},{n},{r}"
+        "Weather station 7\nexported 2026-11-01\n\nDate,Tmax,Tmin,Rain",
+            "{day:%Y-%m-%d},{t},{n},{r}"
     ),
     "midnights": lines_of("datetime,tmax,tmin,rain", "{day:%Y-%m-%d 00:00:00},{t},{n},{r}"),
-    "year, month, day otherwise": lines_of("YEAR;MO;DY;TMAX;TMIN;PRCP", "{day.year};{day.month};{day.day};{t};{n};{r}"),
-    "days of the year": lines_of("year,doy,tmax,tmin,prcp", "{day.year},{day.day_of_year},{t},{n},{r}"),
+    "year, month, day otherwise": lines_of("YEAR;MO;DY;TMAX;TMIN;PRCP",
+        "{day.year};{day.month};{day.day};{t};{n};{r}"),
+    "days of the year": lines_of("year,doy,tmax,tmin,prcp",
+        "{day.year},{day.day_of_year},{t},{n},{r}"),
     "read at nine": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d}T09:00,{t},{n},{r}"),
     "noons": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d} 12:00:00,{t},{n},{r}"),
-    "names in capitals": lines_of("TIME,AIR_TEMPERATURE_MAX,AIR_TEMPERATURE_MIN,PRECIPITATION", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "names in capitals": lines_of("TIME,AIR_TEMPERATURE_MAX,AIR_TEMPERATURE_MIN,PRECIPITATION",
+        "{day:%Y-%m-%d},{t},{n},{r}"),
     "a row of units": lines_of("Date,Tmax,Tmin,Rain\n,°C,°C,mm", "{day:%Y-%m-%d},{t},{n},{r}"),
     "accents": lines_of("fecha,Tmáx,Tmín,Precipitación", "{day:%d/%m/%Y},{t},{n},{r}"),
     "sep=": lines_of("sep=;\nDate;Tmax;Tmin;Rain", "{day:%d/%m/%Y};{t};{n};{r}"),
-    "other columns": lines_of("date,tmax,tmin,rain,quality,sunshine hours", "{day:%Y-%m-%d},{t},{n},{r},A,7"),
+    "other columns": lines_of("date,tmax,tmin,rain,quality,sunshine hours",
+        "{day:%Y-%m-%d},{t},{n},{r},A,7"),
 }  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""HTTP as sources speak it: what is tried again, what is refused, what is kept, and what is never said."""
+"""HTTP as sources speak it: what is tried again, what is refused, what is kept, and what is never
+said."""
 
 from __future__ import annotations
 

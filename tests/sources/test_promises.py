@@ -118,8 +118,9 @@ assert conversion("m", "snow_depth", "x", "y").apply(0.5) == 50
 home = Path(sys.argv[1])
 (home / "inbox").mkdir()
 (home / "inbox" / "o.csv").write_text("time,snow_depth\\n2001-01-01,12.5\\n")
-(home / "snow.yaml").write_text("name: snow\\ntitle: S\\nclock: record\\nsources: [station_files]\\n"
-                                f"inbox: {home / 'inbox'}\\n")
+(home / "snow.yaml").write_text(
+    "name: snow\\ntitle: S\\nclock: record\\nsources: [station_files]\\n"
+    f"inbox: {home / 'inbox'}\\n")
 region = load_region(home / "snow.yaml")
 store = Store(Settings(home), region)
 for source in sources_of(region):
