@@ -61,9 +61,11 @@ def record(tmp_path_factory, write_record) -> tuple[Region, xr.Dataset]:
 
 @pytest.fixture(scope="module")
 def model(record) -> Model:
-    """With one replica of its eight: each is one more to write and read."""
+    """With one replica of two: each is one more to fit, to write and to read."""
     region, observations = record
-    whole = fit_model(HEAT, observations, region, snapshot="SNAPSHOT1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.training.REPLICAS", 2)
+        whole = fit_model(HEAT, observations, region, snapshot="SNAPSHOT1")
     return replace(whole, replicas=whole.replicas[:1])
 
 
