@@ -1,4 +1,5 @@
-"""The contract on a million rows: Great Expectations beside the plainest pandas that asks the same."""
+"""The contract on a million rows: Great Expectations beside the plainest pandas that asks the
+same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A report of 16 communes and 4 hazards in 3 languages, part by part, beside the plainest files of the same numbers; CPU seconds."""
+"""A report of 16 communes and 4 hazards in 3 languages, part by part, beside the plainest files of
+the same numbers; CPU seconds."""
 
 from __future__ import annotations
 
@@ -62,7 +63,11 @@ def main() -> None:
     chances = table[table["level"] == 1].pivot(
         index="location", columns=["hazard", "lead_days", "window_days"], values="probability"
     )
-    plain = f"<!doctype html><meta charset='utf-8'><title>x</title>{''.join(rows.T.to_html() for _, rows in chances.T.groupby('hazard'))}"
+    plain = (
+        f"<!doctype html><meta "
+        f"charset='utf-8'><title>x</"
+        f"title>{''.join(rows.T.to_html() for _, rows in chances.T.groupby('hazard'))}"
+    )
 
     def files() -> None:
         write_csv(table, folder / "forecast.csv")
@@ -87,7 +92,8 @@ def main() -> None:
         "other files": (files, plain_files),
     }
     print(
-        f"{len(one.region.locations)} communes x {len(HAZARDS)} hazards x {len(languages)} languages, best of {REPEATS}; CPU seconds"
+        f"{len(one.region.locations)} communes x {len(HAZARDS)} hazards x {len(languages)} "
+        f"languages, best of {REPEATS}; CPU seconds"
     )
     print(f"{'part':<13}{'report':>8}{'plain':>8}{'ratio':>8}")
     for name, (work, floor) in parts.items():

@@ -469,7 +469,8 @@ def main() -> None:
             for seed in asked.seed
         ]
         what = (
-            f"{len(seeds)} histories of 16 communes (seeds {', '.join(map(str, asked.seed))}), every {asked.step} days of {TESTED} to "
+            f"{len(seeds)} histories of 16 communes (seeds "
+            f"{', '.join(map(str, asked.seed))}), every {asked.step} days of {TESTED} to "
             f"{ERAS[-1][1]}, {asked.members} members"
         )
         parts.append(
@@ -482,8 +483,8 @@ def main() -> None:
         print(parts[-1], flush=True)
     if asked.out:
         text = (
-            f"# The exercise, held against the truth\n\nMade by `make bench-exercise`, whose script takes `--seed`.\n{__doc__}\n"
-            + "\n".join(parts)
+            f"# The exercise, held against the truth\n\nMade by `make bench-exercise`, "
+            f"whose script takes `--seed`.\n{__doc__}\n" + "\n".join(parts)
         )
         (CHECKOUT / asked.out).write_text(text, encoding="utf-8")
 

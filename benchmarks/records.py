@@ -1,4 +1,5 @@
-"""The real records at hand: the one that comes with the project and, where the folder is, those beside the checkout."""
+"""The real records at hand: the one that comes with the project and, where the folder is, those
+beside the checkout."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def record_names() -> list[str]:
 
 
 def records(names: list[str]) -> Iterator[tuple[Region, xr.Dataset]]:
-    """Region and observations of each named record, through its source, the contract and a store of its own."""
+    """Region and observations of each named record, through its source, the contract and a store of
+    its own."""
     for name in names:
         with TemporaryDirectory() as scratch:
             home = Settings(Path(scratch))

@@ -35,7 +35,8 @@ ALLOWED_BELOW_KNOWN = 0.01
 LEAST_KEPT = 0.98  # of the model's mean skill, by the published number
 KEYS = ["hazard", "level", "window_days", "lead_days"]
 
-# Skills of an independent implementation on the same protocol: known, logistic, untuned XGBoost, careful XGBoost.
+# Skills of an independent implementation on the same protocol: known, logistic, untuned XGBoost,
+# careful XGBoost.
 ABSENT = np.nan
 INDEPENDENT = {
     ("tunis", "heat", 1, 0): (0.21, 0.20, 0.03, 0.21),
@@ -156,7 +157,8 @@ def _briers(
 
 
 def summary(measured: Measured) -> dict[str, object]:
-    """The record in one line: means over assessed cells, and how many are clearly below the calendar."""
+    """The record in one line: means over assessed cells, and how many are clearly below the
+    calendar."""
     cells = measured.assessed
     low = {name: int((cells[name] < -ALLOWED_BELOW_CLIMATOLOGY).sum()) for name in (*OURS, *PEERS)}
     return {
@@ -293,7 +295,7 @@ year where here the index that counts turns to 365 days in dry summers, levels a
 come from thresholds fitted to the same years, where here they are cross-fitted.
 
 {independent}
-{details}"""
+{details}"""  # noqa: E501  its lines are those of docs/skill.md
 
 
 def document(every: Sequence[Measured], command: str) -> str:

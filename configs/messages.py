@@ -41,8 +41,8 @@ _FORECAST: dict[str, str | Plural] = {
     "forecast.hazard": "{hazard}: {reason}.",
     "forecast.issued_late": "Issued late, on {day}: no run made it on its own day. It uses only "
     "what was known that morning, and is never graded as timely.",
-    "forecast.never_issued": "No report was issued from {first} to {last} (days: {n}): too many days "
-    "were missed.",
+    "forecast.never_issued": "No report was issued from {first} to {last} (days: {n}): too many "
+    "days were missed.",
     "forecast.not_caught_up": "The missed report of {day} could not be made: {reason}.",
     "forecast.hindcast": "This hindcast uses models trained on the record until {day}, after its "
     "issue day: it shows what they would say, not how good they are.",
@@ -183,6 +183,13 @@ _SOURCES: dict[str, str | Plural] = {
     "not dry; see to the gauge, or read another stream of the place.",
     "readings.unreadable": "{source}: readings of {of} left out for what stands there: {n}, such "
     "as {example}; have them mended there.",
+    "platform.refused": "{n} of them refused, such as {example}",
+    "platform.lost": "that what was made is not there",
+    "platform.endless": "no end of it after {seconds} s",
+    "http.post_redirect": "a redirect, which is not followed",
+    "cure.check_service": "check the service",
+    "cure.check_broker": "check them with who runs the broker",
+    "cure.again": "run it again: what is there stays",
     "platform.undelivered": "{source} did not take the forecast of {day} ({reason}); the report is "
     "published, run it again to hand it over.",
     "http.tries": "{found} in {n} tries",
@@ -193,14 +200,127 @@ _SOURCES: dict[str, str | Plural] = {
     "http.cut": "a reply that was cut off",
     "http.status": "HTTP {status}",
     "http.refused": "HTTP {status} ({reason})",
+    "http.too_slow": "a reply not complete within {seconds} s",
+    "http.redirects": "more than {n} redirects",
+    "http.bad_address": "an address that cannot be asked",
+    "http.too_large": "more than {n} bytes",
+    "http.encoding": "a body encoded as {encoding}, where gzip or nothing was asked for",
+    "http.redirect_nowhere": "a redirect to nowhere",
+    "http.redirect": "a redirect to {address}, which is not followed",
+    "http.page": "a web page where JSON was expected",
+    "http.text": "the text {text}",
+    "http.not_json": "{n} bytes that are not whole JSON",
+    "http.key_twice": "JSON with a key that stands twice",
     "cure.later": "run it again later",
     "cure.network": "check the network and the address, or run it again later",
     "cure.key": "check the key or token in the environment",
     "cure.options": "check the address and the options under source_options in the region file",
     "cure.address": "check the address under source_options in the region file, and that no login "
     "page stands before the service",
+    "cure.fewer": "ask for fewer places or days at a time",
+    "cure.tell": "nothing was stored; run it again later, and if it stays so tell the project",
+    "cure.without": "nothing was stored; the forecast of that day goes without",
+    "cure.calls": "what was fetched is kept; run it again tomorrow, or raise `calls` under "
+    "source_options if your plan allows it",
+    "cure.ngsi_address": "check that the address is an NGSI-LD broker's",
+    "cure.sensor_address": "check that the address is a SensorThings service's",
+    "cure.id_address": "check the id and the address",
+    "cure.broker": "report it to who runs the broker",
+    "cure.service": "report it to who runs the service",
+    "cure.window": "set a smaller `window_days`",
+    "cure.page": "set a later `history_start` or a larger `page`",
+    "cure.mend_address": "have its address mended",
+    "cure.mend_root": "have its service root URL mended",
+    "cure.mend_unit": "have its unitCode mended, or set `units`",
+    "cure.mend_time": "have its observedAt mended: a time with Z",
+    "cure.mend_zone": "have it mended there, expected a time with its zone",
+    "cure.mend": "have it mended there",
+    "cure.attribute": "have it mended there, or choose another attribute under `attributes`",
+    "cure.numbers": "choose a Datastream of numbers",
+    "cure.short": "choose a Datastream of readings for a day or less",
+    "cure.datastreams": "choose one under `datastreams`",
+    "cure.properties": "name an ObservedProperty of theirs under `properties`",
 }
 """On sources and the services they ask."""
+
+_ANSWERS: dict[str, str | Plural] = {
+    "answer.about": "{found} (for {places})",
+    "answer.without": "no {name}",
+    "answer.places": "{n} places where {wanted} were asked for",
+    "answer.no_series": "no {part} series",
+    "answer.offset": "days of the offset {offset} s where {wanted} s was asked for",
+    "answer.far": "the grid point {latitude}, {longitude}, {apart} degrees from the one asked for",
+    "answer.no_coordinates": "no coordinates",
+    "answer.coordinates": "the coordinates {latitude}, {longitude}",
+    "answer.stamps": "stamps that are no dates",
+    "answer.stamp_years": "stamps of years that no record holds",
+    "answer.stamp_zones": "stamps with a zone or without a date",
+    "answer.day_twice": "the day {day} twice",
+    "answer.no_day": "no {day}",
+    "answer.more_days": "days that were not asked for",
+    "answer.too_new": "one of {run} UTC, too new for the issue time, expected {latest} UTC or "
+    "before",
+    "answer.calls_used": "that this pull's weighted calls are used up",
+    "answer.calls_used_to_go": "that this pull's weighted calls are used up with {n} blocks of "
+    "history to go",
+    "answer.no_units": "no daily series with units",
+    "answer.other_unit": "{name} in {given} where {wanted} was expected",
+    "answer.point": "the point {latitude}, {longitude} where {wanted} was asked for",
+    "answer.series_no_day": "{name} without {day}",
+    "answer.series_more_days": "{name} with days that were not asked for",
+    "answer.no_numbers": "{name} with values that are no numbers",
+    "answer.no_entities": "an answer without entities",
+    "answer.no_entity": "no entity in the answer for {path}",
+    "answer.no_list": "an answer without a list {name} of entities",
+    "answer.link_back": "a next link that leads back",
+    "answer.link_away": "a next link to {address}, another host",
+    "answer.range_nowhere": "a Content-Range that leads nowhere",
+    "answer.range": "the Content-Range {text}",
+    "answer.pages": "more than {n} pages",
+    "answer.unit_code": "{name} with the unitCode {text}",
+    "answer.reading_time": "a reading of {name} at {when}",
+    "answer.reading": "{name} {value} at {when}",
+    "answer.result": "the result {value} at {when}",
+    "answer.phenomenon": "the phenomenonTime {text}",
+    "answer.two_streams": "two of {variable}, {one} and {another}",
+    "answer.no_property": "none of `properties` among {names}",
+    "answer.no_streams": "no Datastream",
+    "answer.stream_id": "a Datastream with the @iot.id {text}",
+    "sensors.nothing_at": "{source}: found no reading at {address}; check the entities' ids and "
+    "`history_start`, or run it later.",
+    "sensors.nothing_in": "{source}: found no reading in {n} Datastreams of {address}; check "
+    "them, or run it again later.",
+    "database.down": "{source}: asked the database {address}; found {what}; check {option}, or "
+    "run it again later.",
+    "database.no_file": "{source}: found no file {address}, expected an SQLite database; check "
+    "{option}.",
+    "answer.asked_unit": "{name} in {given} where {wanted} was asked for",
+    "answer.stamp_values": "{name} without a value for each stamp",
+    "answer.no_value": "no value at all",
+    "answer.hours": "hours that are not those of whole days",
+    "answer.no_whole_day": "no whole day from {day} on",
+}
+"""On what a service or a database answers; ``found`` of "source.answer"."""
+
+_TRAINING: dict[str, str | Plural] = {
+    "gate.no_champion": "there was no champion of {model} for this region file and its places",
+    "gate.compared": "against version {version}: {difference}",
+    "gate.nothing_to_compare": "nothing to compare: the champion has no test day in common with it",
+    "gate.not_worse": "accepted, not worse: Brier difference to the champion {mean} [{low}, "
+    "{high}] over {n} years",
+    "gate.worse": "refused, worse: Brier difference to the champion {mean} [{low}, {high}] over "
+    "{n} years",
+    "gate.uncommitted": "{reason}; its code has changes that are not committed ({version})",
+    "gate.candidate": "registered as a candidate, as asked for; {reason}",
+    "gate.held_uncommitted": "{reason}; commit them and train again, or train with --promote-dirty",
+    "gate.promoted_uncommitted": "{reason}, promoted all the same as asked for",
+    "gate.champion_already": "it is the champion already",
+    "train.again": "{hazard}: nothing was learnt anew: version {version} is of the same data, "
+    "region file and code",
+    "train.held": "{hazard}: version {version} is not the champion: {reason}",
+    "train.champion": "{hazard}: version {version} is the champion: {reason}",
+}
+"""On versions of models, and why one is the champion or is not."""
 
 _RULES: dict[str, str | Plural] = {
     "rule.fill": "{variable} of {place} is {value} on {n} days from {first} on ({share} % of its "
@@ -287,7 +407,7 @@ _RULES: dict[str, str | Plural] = {
 }
 """On records that break a rule of the data contract, the rules and mistaken units."""
 
-_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES, _RULES)
+_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES, _ANSWERS, _TRAINING, _RULES)
 
 MESSAGES: Mapping[str, str | Plural] = {
     ENGLISH: "{english}",

@@ -1,6 +1,8 @@
-"""Pictures of the newest published reports as they look on their own morning: `python docs/screenshots.py berkane-exercise.en tunis.en`.
+"""Pictures of the newest published reports as they look on their own morning: `python
+docs/screenshots.py berkane-exercise.en tunis.en`.
 
-Needs the developers' tools and Debian's chromium. Writes docs/<region>.<language>.png. A region may be region/hindcast.
+Needs the developers' tools and Debian's chromium. Writes docs/<region>.<language>.png. A region may
+be region/hindcast.
 """
 
 from __future__ import annotations

@@ -159,6 +159,28 @@ def _ring_sum(values: np.ndarray, half: int) -> np.ndarray:
     return running[2 * half + 1 :] - running[: -2 * half - 1]
 
 
+@numba.njit(cache=True, nogil=True)
+def window_members(
+    record: np.ndarray, record_index: np.ndarray, length: int, half: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Days of a record near each day of the year, from which ``length`` days on are known.
+
+    ``record`` (day,) and ``record_index`` (day,), the index of each day. Near: within ``half`` days
+    of the year. Gives the days' numbers (366, member), and how many there are (366,).
+    """
+    start = np.full((DAYS, len(record)), -1, dtype=np.int32)
+    count = np.zeros(DAYS, dtype=np.int32)
+    known = 0
+    for day in range(len(record) - 1, -1, -1):
+        known = 0 if np.isnan(record[day]) else known + 1
+        if known >= length:
+            for shift in range(-half, half + 1):
+                index = (record_index[day] + shift) % DAYS
+                start[index, count[index]] = day
+                count[index] += 1
+    return start, count
+
+
 def seasonal_mean(values: np.ndarray, times: np.ndarray, harmonics: int = 4) -> np.ndarray:
     """Least-squares seasonal cycle of ``harmonics`` harmonics, NaN without data.
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -17,7 +16,7 @@ from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
-from configs.remarks import Remark, as_remark, from_json, remark, sentences, text, to_json
+from configs.remarks import Remark, as_remark, remark, sentences, text, to_json
 from data_contracts.batch import Source
 from data_contracts.merging import newest_origins
 from data_contracts.store import Store
@@ -129,8 +128,11 @@ def score(region: Region, champions: dict[str, Champion], missing: dict[str, Rem
 @task(
     name="forecast", task_run_name="forecast {issue.region.name} {issue.issued}", **task_options()
 )
-def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
-    """The forecast of the issue day; a colour given before is only withdrawn with a margin."""
+def predict(issue: Issue, assessment: Assessment) -> prediction.Predicted:
+    """The forecast of the issue day and its messages.
+
+    A colour given before is only withdrawn with a margin.
+    """
     models = {name: champion.model for name, champion in issue.champions.items()}
     models |= dict.fromkeys(issue.possible.missing)
     versions = {name: champion.version for name, champion in issue.champions.items()}
@@ -146,8 +148,7 @@ def predict(issue: Issue, assessment: Assessment) -> xr.Dataset:
         previous=before,
         forecasts=issue.forecasts,
     )
-    forecast = prediction.predict(request)
-    return forecast.assign_attrs(label="EXERCISE") if is_exercise(issue.region) else forecast
+    return prediction.predict_with_remarks(request)
 
 
 def backtests_of(issue: Issue) -> dict[str, xr.Dataset]:
@@ -359,13 +360,12 @@ def make_forecast(issue: Issue) -> Outcome:
     with stage("score"):
         assessment = score(issue.region, issue.champions, issue.possible.missing | untrained)
     with stage(f"forecast {issue.issued}"):
-        forecast = cast(xr.Dataset, predict(issue, assessment))
+        predicted = predict(issue, assessment)
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [
         remark("model.none", hazards=tuple(names), reason=why)
         for why, names in by_reason(issue.missing).items()
     ]
-    remarks = json.loads(forecast.attrs["remarks"])
     degraded = list(
         dict.fromkeys(
             [
@@ -375,12 +375,14 @@ def make_forecast(issue: Issue) -> Outcome:
                 *newest_withheld(issue.store, issue.observations, issue.issued, issue.snapshot),
                 *damaged,
                 *without,
-                *map(from_json, remarks["degraded"]),
+                *predicted.degraded,
             ]
         )
     )
-    told_notes = list(dict.fromkeys([*notes(issue), *map(from_json, remarks["notes"])]))
-    forecast.attrs |= prediction.as_attributes(degraded, told_notes)
+    told_notes = list(dict.fromkeys([*notes(issue), *predicted.notes]))
+    forecast = predicted.forecast.assign_attrs(prediction.as_attributes(degraded, told_notes))
+    if is_exercise(issue.region):
+        forecast = forecast.assign_attrs(label="EXERCISE")
     with stage("publish"):
         publication = publish(
             issue, forecast, assessment, provenance_of(issue, degraded, told_notes)

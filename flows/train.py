@@ -11,7 +11,7 @@ import xarray as xr
 from prefect import flow, task
 
 from configs import ConfigError, Region, RiskError, Settings
-from configs.remarks import Remark, as_remark, remark, text
+from configs.remarks import Remark, remark, text
 from data_contracts.store import Store
 from features.build import options_for
 from features.hazards import Hazard, hazards
@@ -220,22 +220,20 @@ def learnt_before(
 def told(made: Registered) -> str:
     """A version and what became of it, in a few words."""
     again = "" if made.new else ", learnt before from the same data, region file and code"
-    return f"version {made.version}{again}, {'champion' if made.champion else made.reason}"
+    return f"version {made.version}{again}, {'champion' if made.champion else text(made.reason)}"
 
 
-def notes_on(registered: dict[str, Registered]) -> tuple[str, ...]:
-    """A line on each version that is not new or not the champion."""
+def notes_on(registered: dict[str, Registered]) -> tuple[Remark, ...]:
+    """A message on each version that is not new or not the champion."""
     notes = []
     for name, one in registered.items():
+        about = {"hazard": name, "version": one.version}
         if not one.new:
-            notes.append(
-                f"{name}: nothing was learnt anew: version {one.version} is of the same data, "
-                "region file and code"
-            )
+            notes.append(remark("train.again", **about))
         if not one.champion:
-            notes.append(f"{name}: version {one.version} is not the champion: {one.reason}")
+            notes.append(remark("train.held", **about, reason=one.reason))
         elif not one.new:
-            notes.append(f"{name}: version {one.version} is the champion: {one.reason}")
+            notes.append(remark("train.champion", **about, reason=one.reason))
     return tuple(notes)
 
 
@@ -318,7 +316,7 @@ def train(
                     remark("forecast.hazard", hazard=name, reason=reason)
                     for name, reason in missing.items()
                 ),
-                tuple(map(as_remark, notes_on(registered))),
+                notes_on(registered),
             )
         )
 

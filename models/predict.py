@@ -83,6 +83,15 @@ class HazardForecast(NamedTuple):
     notes: list[Remark]
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """A forecast, and the messages on what is degraded in it and on what to know."""
+
+    forecast: xr.Dataset
+    degraded: tuple[Remark, ...]
+    notes: tuple[Remark, ...]
+
+
 def predict(request: ForecastRequest) -> xr.Dataset:
     """The forecast of one issue day for every hazard of the request.
 
@@ -94,6 +103,13 @@ def predict(request: ForecastRequest) -> xr.Dataset:
     the levels are at each location; and ``stage``, "combined" where it holds weather
     forecasts, else "state". Attributes ``region``, ``title``, and those of ``as_attributes``.
     """
+    predicted = predict_with_remarks(request)
+    attributes = as_attributes(predicted.degraded, predicted.notes)
+    return predicted.forecast.assign_attrs(attributes)
+
+
+def predict_with_remarks(request: ForecastRequest) -> Predicted:
+    """The forecast of ``predict`` without the attributes of its messages, and these."""
     issued, region = np.datetime64(request.issued, "ns"), request.region
     until = issued - np.timedelta64(1, "D")
     observations = request.observations.sel(time=slice(None, until)).load()
@@ -114,11 +130,9 @@ def predict(request: ForecastRequest) -> xr.Dataset:
         for name in ("latitude", "longitude", "elevation", "name")
         if name in observations.coords
     }
-    return forecast.assign_coords(about_locations).assign_attrs(
-        region=region.name,
-        title=region.title,
-        **as_attributes(degraded, notes),
-    )
+    forecast = forecast.assign_coords(about_locations)
+    forecast = forecast.assign_attrs(region=region.name, title=region.title)
+    return Predicted(forecast, tuple(degraded), tuple(notes))
 
 
 def as_attributes(degraded: Sequence[Remark], notes: Sequence[Remark]) -> dict[str, str]:

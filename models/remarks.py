@@ -93,51 +93,10 @@ def broken_version(version: str, error: Exception) -> Remark:
     return remark("model.broken", version=version, reason=known or as_remark(words))
 
 
-def no_champion(name: str) -> str:
-    """Why a model becomes the first champion of its registered name."""
-    return f"there was no champion of {name} for this region file and its places"
-
-
-def compared(version: str, difference: str) -> str:
-    """How a model compares with the champion's version."""
-    return f"against version {version}: {difference}"
-
-
-def uncommitted(code_version: str) -> str:
-    """What is added where the code is not committed."""
-    return f"; its code has changes that are not committed ({code_version})"
-
-
-def candidate(reason: str) -> str:
-    """Why a model is registered as a candidate."""
-    return f"registered as a candidate, as asked for; {reason}"
-
-
-def held_uncommitted(reason: str) -> str:
-    """Why a model of code that is not committed is held back."""
-    return f"{reason}; commit them and train again, or train with --promote-dirty"
-
-
-def promoted_uncommitted(reason: str) -> str:
-    """Why a model of code that is not committed is promoted."""
-    return f"{reason}, promoted all the same as asked for"
-
-
-def champion_already() -> str:
-    """Why nothing changes for a version that is judged again."""
-    return "it is the champion already"
-
-
-def nothing_to_compare() -> str:
-    """Why a model cannot be compared with the champion."""
-    return "nothing to compare: the champion has no test day in common with it"
-
-
-def brier_difference(accepted: bool, mean: float, interval: tuple[float, float], years: int) -> str:
+def brier_difference(
+    accepted: bool, mean: float, interval: tuple[float, float], years: int
+) -> Remark:
     """The comparison with the champion: mean Brier difference and its 95 % interval."""
-    low, high = interval
-    verdict = "accepted, not worse" if accepted else "refused, worse"
-    return (
-        f"{verdict}: Brier difference to the champion {mean:+.5f} [{low:+.5f}, {high:+.5f}] "
-        f"over {years} years"
-    )
+    low, high = (f"{end:+.5f}" for end in interval)
+    code = "gate.not_worse" if accepted else "gate.worse"
+    return remark(code, mean=f"{mean:+.5f}", low=low, high=high, n=years)

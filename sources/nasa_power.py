@@ -18,6 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from configs import Region
+from configs.remarks import Remark, remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.coverage import (
     Period,
@@ -146,10 +147,8 @@ def _read(body: Any, request: Request, cell: GridCell, first: date, last: date) 
     return per_location(table, cell)
 
 
-def _wrong(request: Request, found: str) -> Exception:
-    return request.unavailable(
-        found, "nothing was stored; run it again later, and if it stays so tell the project"
-    )
+def _wrong(request: Request, found: Remark) -> Exception:
+    return request.unavailable(found, remark("cure.tell"))
 
 
 def _series(body: Any, request: Request) -> Mapping[str, Any]:
@@ -158,14 +157,14 @@ def _series(body: Any, request: Request) -> Mapping[str, Any]:
         series, described = body["properties"]["parameter"], body["parameters"]
         units = {column.parameter: described[column.parameter]["units"] for column in COLUMNS}
     except (KeyError, TypeError):
-        raise _wrong(request, "no daily series with units") from None
+        raise _wrong(request, remark("answer.no_units")) from None
     if not isinstance(series, dict):
-        raise _wrong(request, "no daily series with units")
+        raise _wrong(request, remark("answer.no_units"))
     for column in COLUMNS:
         unit = units[column.parameter]
         if unit != column.unit:
-            what = f"{column.parameter} in {unit!r} where {column.unit!r} was expected"
-            raise _wrong(request, what)
+            units_told = {"given": repr(unit), "wanted": repr(column.unit)}
+            raise _wrong(request, remark("answer.other_unit", name=column.parameter, **units_told))
     return series
 
 
@@ -174,18 +173,19 @@ def _fill_value(body: Any, request: Request) -> float:
     try:
         return float(body["header"]["fill_value"])
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise _wrong(request, "no fill_value in the header") from None
+        raise _wrong(request, remark("answer.without", name="fill_value in the header")) from None
 
 
 def _check_point(body: Any, request: Request, cell: GridCell) -> None:
     try:
         longitude, latitude = (float(degrees) for degrees in body["geometry"]["coordinates"][:2])
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise _wrong(request, "no coordinates") from None
+        raise _wrong(request, remark("answer.no_coordinates")) from None
     apart = max(abs(latitude - cell.latitude), abs(longitude - cell.longitude))
     if not apart <= MAX_APART:
-        asked = f"{cell.latitude:g}, {cell.longitude:g} was asked for"
-        raise _wrong(request, f"the point {latitude:g}, {longitude:g} where {asked}")
+        point = {"latitude": f"{latitude:g}", "longitude": f"{longitude:g}"}
+        wanted = f"{cell.latitude:g}, {cell.longitude:g}"
+        raise _wrong(request, remark("answer.point", **point, wanted=wanted))
 
 
 def _values(
@@ -200,9 +200,11 @@ def _values(
     wanted = days.strftime("%Y%m%d")
     if not isinstance(by_day, dict) or set(by_day) != set(wanted):
         missing = [day for day in wanted if not isinstance(by_day, dict) or day not in by_day]
-        what = f"without {missing[0]}" if missing else "with days that were not asked for"
-        raise _wrong(request, f"{column.parameter} {what}")
+        if missing:
+            gap = remark("answer.series_no_day", name=column.parameter, day=missing[0])
+            raise _wrong(request, gap)
+        raise _wrong(request, remark("answer.series_more_days", name=column.parameter))
     values = as_numbers([by_day[day] for day in wanted])
     if values is None:
-        raise _wrong(request, f"{column.parameter} with values that are no numbers")
+        raise _wrong(request, remark("answer.no_numbers", name=column.parameter))
     return np.where(values == fill, np.nan, values) * column.factor

@@ -1,4 +1,5 @@
-"""Parts that several tests share: a home of their own, small made-up records, one Prefect server."""
+"""Parts that several tests share: a home of their own, small made-up records, one Prefect
+server."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ sys.addaudithook(_stays_here)
 
 @pytest.fixture(autouse=True)
 def loopback_only() -> Iterator[list[str]]:
-    """Fails the test that reaches past the loopback address, even where what it runs takes the refusal for an outage."""
+    """Fails the test that reaches past the loopback address, even where what it runs takes the
+    refusal for an outage."""
     yield _reached
     reached = _reached.copy()
     _reached.clear()
@@ -159,7 +161,8 @@ def prefect_server() -> Iterator[None]:
 
 
 def weather(times: pd.DatetimeIndex, random: np.random.Generator) -> pd.DataFrame:
-    """Made-up weather of one place: seasons, memory from day to day (lag-1 about 0.7), wet winters; canonical units."""
+    """Made-up weather of one place: seasons, memory from day to day (lag-1 about 0.7), wet winters;
+    canonical units."""
     count = len(times)
     season = np.cos(2 * np.pi * (times.day_of_year.to_numpy() - 205) / 365.25)
     anomaly = np.zeros(count)
@@ -224,7 +227,8 @@ def write_record() -> Callable[..., Region]:
         places.to_csv(inbox / "locations.csv", index=False)
         path = folder / f"{name}.yaml"
         path.write_text(
-            f"name: {name}\ntitle: {name.title()}\ntimezone: UTC\nclock: record\nsources: [station_files]\ninbox: inbox\n"
+            f"name: {name}\ntitle: {name.title()}\ntimezone: UTC\nclock: record\nsources: "
+            f"[station_files]\ninbox: inbox\n"
         )
         return load_region(path)
 
@@ -243,7 +247,8 @@ def made_record() -> Callable[..., xr.Dataset]:
         start: str = "1990-01-01",
         delay: int = 1,
     ) -> xr.Dataset:
-        """``years`` of made-up days at ``places`` places: float32 (time, location), attribute delay_days on each variable."""
+        """``years`` of made-up days at ``places`` places: float32 (time, location), attribute
+        delay_days on each variable."""
         random = np.random.default_rng(seed)
         times = pd.date_range(start, periods=round(years * 365.2425), freq="D").as_unit("ns")
         tables = [weather(times, random) for _ in range(places)]

@@ -1,4 +1,5 @@
-"""Rules of the house that a machine can hold: who imports whom, what is one file, what must never appear."""
+"""Rules of the house that a machine can hold: who imports whom, what is one file, what must never
+appear."""
 
 from __future__ import annotations
 
@@ -235,6 +236,20 @@ def test_nothing_is_pickled() -> None:
         for path in modules()
         if any(within(name, FORBIDDEN_MODULES) for name in imported(path))
     ] == []
+
+
+def test_a_file_is_replaced_in_one_place_alone() -> None:
+    """Everybody else calls ``write_whole``."""
+    by = {
+        path.relative_to(CHECKOUT).as_posix() for path in modules() if "os.replace" in dotted(path)
+    }
+    assert by == {"configs/whole_files.py"}
+
+
+def dotted(path: Path) -> set[str]:
+    """Names with their module that a file calls: "os.replace"."""
+    calls = [node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    return {ast.unparse(call) for call in calls if isinstance(call, ast.Attribute)}
 
 
 def test_no_shell_and_no_open_door() -> None:

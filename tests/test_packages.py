@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -92,6 +93,7 @@ def test_every_package_that_others_import_for_us_is_installed() -> None:
     assert {name: why for name, why in THROUGH.items() if name not in there} == {}
 
 
+@pytest.mark.slow
 def test_netcdf_of_any_calendar_and_with_coordinates_is_read_with_a_users_packages(
     tmp_path: Path,
 ) -> None:

@@ -16,7 +16,15 @@ import numpy as np
 import xarray as xr
 
 from configs.remarks import Remark, remark
-from features.calendar import DAYS, HALF_WINDOW, day_index, trailing_mean, trailing_sum, window_mean
+from features.calendar import (
+    DAYS,
+    HALF_WINDOW,
+    day_index,
+    trailing_mean,
+    trailing_sum,
+    window_mean,
+    window_members,
+)
 from features.hazards import (
     LEVELS,
     SEASON_WAVES,
@@ -42,8 +50,6 @@ CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
 WET_SUM = 1.0  # mm, a wet 3-day sum
 YEARS_BETWEEN = {2: 2.0, 3: 5.0}
-
-
 LEAST_YEARS = 4
 """Years without which nothing is said of a return level."""
 
@@ -53,10 +59,8 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
 
     The overlap ensemble draws of the record.
     """
-    times, rain = (
-        observations["time"].values,
-        observations["precipitation"].values.astype(np.float64),
-    )
+    times = observations["time"].values
+    rain = observations["precipitation"].values.astype(np.float64)
     three = trailing_sum(rain, 3)
     wet = np.where(three >= WET_SUM, three, np.nan)
     places = rain.shape[1]
@@ -72,22 +76,17 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
         np.nanquantile(column, 0.95) if np.isfinite(column).sum() >= 30 else np.nan
         for column in wet.T
     ]
-    own = options.thresholds
+    learnt = {"level_1": p95, "level_2": limits[0], "level_3": limits[1]}
+    thresholds = {
+        level: ("location", np.full(places, options.thresholds.get(level, values)))
+        for level, values in learnt.items()
+    }
     normals = {
-        "sum_3d_p95": (
-            "location",
-            np.full(places, own["level_1"]) if "level_1" in own else np.array(p95),
-        ),
+        "sum_3d_p95": thresholds["level_1"],
         "level_1d": ("location", one_level),
         "level_3d": ("location", three_level),
-        "severity_2": (
-            "location",
-            np.full(places, own["level_2"]) if "level_2" in own else np.array(limits[0]),
-        ),
-        "severity_3": (
-            "location",
-            np.full(places, own["level_3"]) if "level_3" in own else np.array(limits[1]),
-        ),
+        "severity_2": thresholds["level_2"],
+        "severity_3": thresholds["level_3"],
         "sum_3d_mean": (("dayofyear", "location"), window_mean(three, times)),
         "record": (("day", "location"), rain.astype(np.float32)),
         "record_index": (
@@ -95,14 +94,8 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
             np.repeat(day_index(times)[:, None], places, axis=1).astype(np.int16),
         ),
     }
-    return xr.Dataset(
-        normals,
-        coords={
-            "dayofyear": np.arange(DAYS),
-            "day": times,
-            "location": observations["location"].values,
-        },
-    )
+    days = {"dayofyear": np.arange(DAYS), "day": times}
+    return xr.Dataset(normals, {**days, "location": observations["location"].values})
 
 
 def unfit(observations: xr.Dataset, options: Options) -> list[Remark | None]:
@@ -181,27 +174,6 @@ def _levels(rain: np.ndarray, limits: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _members(
-    record: np.ndarray, record_index: np.ndarray, length: int, half: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Days of the record from which ``length`` days are known, by day of the year within ``half``.
-
-    (366, member) and how many of them there are (366,).
-    """
-    start = np.full((DAYS, len(record)), -1, dtype=np.int32)
-    count = np.zeros(DAYS, dtype=np.int32)
-    known = 0
-    for day in range(len(record) - 1, -1, -1):
-        known = 0 if np.isnan(record[day]) else known + 1
-        if known >= length:
-            for shift in range(-half, half + 1):
-                index = (record_index[day] + shift) % DAYS
-                start[index, count[index]] = day
-                count[index] += 1
-    return start, count
-
-
-@numba.njit(cache=True, nogil=True)
 def _overlap(
     observed: np.ndarray,
     first_index: np.ndarray,
@@ -224,7 +196,7 @@ def _overlap(
         length = max(length, last[cell] + 1)
     for limit in limits:
         limited = limited and not np.isnan(limit)
-    start, count = _members(record, record_index, length, half)
+    start, count = window_members(record, record_index, length, half)
     reached = _levels(record, limits)
     later = np.zeros((len(record), cells), dtype=np.int8)  # of the days that no observed one is in
     for day in range(len(record)):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import xarray as xr
 
 from configs import Region, RiskError
-from configs.remarks import Remark, text
+from configs.remarks import Remark, remark, text
 from models import remarks
 from models.registry.database import Database
 from models.registry.files import OtherFormat, load_model
@@ -44,7 +44,7 @@ class Registered:
 
     version: str
     champion: bool
-    reason: str
+    reason: Remark
     new: bool = True
 
 
@@ -96,7 +96,7 @@ class _Gate(NamedTuple):
     """What becomes of a model, ALIAS, CANDIDATE or HELD, and why."""
 
     decision: str
-    reason: str
+    reason: Remark
 
 
 def registered_name(region: Region, hazard: str) -> str:
@@ -222,25 +222,25 @@ class Versions:
         model, code_version = challenger.model, challenger.code_version
         standing = self.champion(challenger.region, model.hazard, model.meta.get("locations"))
         if standing.out_of_fold is None:
-            wins, reason = True, remarks.no_champion(challenger.name)
+            wins, reason = True, remark("gate.no_champion", model=challenger.name)
         else:
             wins, difference = no_worse(challenger.out_of_fold, standing.out_of_fold)
-            reason = remarks.compared(standing.version, difference)
+            reason = remark("gate.compared", version=str(standing.version), difference=difference)
         if is_dirty(code_version):
-            reason += remarks.uncommitted(code_version)
+            reason = remark("gate.uncommitted", reason=reason, version=code_version)
         if challenger.admission.candidate:
-            return _Gate(CANDIDATE, remarks.candidate(reason))
+            return _Gate(CANDIDATE, remark("gate.candidate", reason=reason))
         if wins and is_dirty(code_version) and standing.out_of_fold is not None:
             if not challenger.admission.promote_dirty:
-                return _Gate(HELD, remarks.held_uncommitted(reason))
-            reason = remarks.promoted_uncommitted(reason)
+                return _Gate(HELD, remark("gate.held_uncommitted", reason=reason))
+            reason = remark("gate.promoted_uncommitted", reason=reason)
         return _Gate(ALIAS if wins else HELD, reason)
 
     def _judge_again(self, challenger: Challenger, version: ModelVersion) -> Registered:
         number = str(version.version)
         champion = self._named(challenger.name, ALIAS)
         if champion is not None and champion.version == version.version:
-            return Registered(number, True, remarks.champion_already(), new=False)
+            return Registered(number, True, remark("gate.champion_already"), new=False)
         gate = self._judge(challenger)
         self._settle(version, gate)
         return Registered(number, gate.decision == ALIAS, gate.reason, new=False)
@@ -250,8 +250,8 @@ class Versions:
         client, name, number = self.database.client, str(version.name), str(version.version)
         if version.tags.get("gate") != ALIAS:
             client.set_model_version_tag(name, number, "gate", gate.decision)
-            client.set_model_version_tag(name, number, "gate_reason", gate.reason)
-        client.set_tag(str(version.run_id), "gate_reason", gate.reason)
+            client.set_model_version_tag(name, number, "gate_reason", text(gate.reason))
+        client.set_tag(str(version.run_id), "gate_reason", text(gate.reason))
         if gate.decision != HELD:
             client.set_registered_model_alias(name, gate.decision, number)
         waiting = self._named(name, CANDIDATE)

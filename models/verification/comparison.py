@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from configs.remarks import Remark, remark
 from models import remarks
 from models.verification.inference import bootstrap_years
 
 
-def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
+def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, Remark]:
     """Whether a challenger may take the champion's place, and why.
 
     It may unless the whole 95 % interval of its mean Brier difference, by bootstrap over years, is
@@ -18,7 +19,7 @@ def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
     new, old = xr.align(challenger, champion, join="inner", exclude=("cell",))
     comparable = new.sizes["init_time"] and new.sizes["location"]
     if not comparable or new.sizes["cell"] != old.sizes["cell"]:
-        return True, remarks.nothing_to_compare()
+        return True, remark("gate.nothing_to_compare")
     squared = [(part["model"] - part["outcome"]) ** 2 for part in (new, old)]
     difference = (squared[0] - squared[1]).astype(float)
     total, count = (
@@ -26,7 +27,7 @@ def no_worse(challenger: xr.Dataset, champion: xr.Dataset) -> tuple[bool, str]:
         for part in (difference, difference.notnull())
     )
     if not count.sum():
-        return True, remarks.nothing_to_compare()
+        return True, remark("gate.nothing_to_compare")
     drawn = bootstrap_years(len(total))
     low, high = np.quantile((drawn @ total) / np.maximum(drawn @ count, 1), [0.025, 0.975])
     accepted = not low > 0

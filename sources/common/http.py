@@ -90,10 +90,10 @@ def send(request: Request, policy: RetryPolicy = DEFAULT_POLICY) -> Response:
         except FailedTry as failure:
             wait = _wait(failure, number, policy)
             if wait is None:
-                found = failure.found
+                complaint = failure.found
                 if number > 1:
-                    found = remark("http.tries", found=found, n=number)
-                raise request.unavailable(found, failure.cure, failure.kind) from None
+                    complaint = remark("http.tries", found=complaint, n=number)
+                raise request.unavailable(complaint, failure.cure, failure.kind) from None
             time.sleep(wait)
     raise AssertionError("the policy allows no try")
 

@@ -35,6 +35,7 @@ PIECE = 65_536
 USER_AGENT = "climate-risk"
 LATER = remark("cure.later")
 CHECK_ADDRESS = remark("cure.address")
+NOWHERE = remark("http.redirect_nowhere")
 
 # The INFO lines of these two hold whole addresses, keys included.
 for _library in ("httpx", "httpcore"):
@@ -50,13 +51,13 @@ class FailedTry(Exception):
 
     def __init__(
         self,
-        found: str | Remark,
-        cure: str | Remark,
+        found: Remark,
+        cure: Remark,
         again: bool = True,
         after: float | None = None,
         kind: type[SourceUnavailable] = SourceUnavailable,
     ) -> None:
-        self.found, self.cure = as_remark(found), as_remark(cure)
+        self.found, self.cure = found, cure
         super().__init__(text(self.found))
         self.again, self.after, self.kind = again, after, kind
 
@@ -81,15 +82,15 @@ def try_once(request: Request, policy: RetryPolicy) -> Response:
     """One try, following redirects that stay with the service, within ``policy.max_seconds``."""
     client = _open_client(policy)
     try:
-        found = _within(policy.max_seconds, lambda: _follow(client, request, policy))
+        exchange = _within(policy.max_seconds, lambda: _follow(client, request, policy))
     finally:
         client.close()  # which ends an exchange that is still under way
-    if request.method == "POST" and 200 <= found.status < 300 and not found.content.strip():
-        return Response(None, found.headers)  # what was handed over is kept, and no more is said
-    return Response(_json(*found, policy), found.headers)
+    if request.method == "POST" and 200 <= exchange.status < 300 and not exchange.content.strip():
+        return Response(None, exchange.headers)  # what was handed over is kept, and no more is said
+    return Response(_json(*exchange, policy), exchange.headers)
 
 
-class _Found(NamedTuple):
+class _Exchange(NamedTuple):
     """What an exchange ends with: the status, the headers, and the body without its encoding."""
 
     status: int
@@ -97,13 +98,13 @@ class _Found(NamedTuple):
     content: bytearray
 
 
-def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
+def _within(seconds: float, work: Callable[[], _Exchange]) -> _Exchange:
     """What ``work`` returns, or raises, within so many seconds.
 
     It runs in a thread of its own: time-outs of single reads never end an exchange whose bytes
     trickle, and neither does the library's own between two informational responses.
     """
-    outcome: queue.SimpleQueue[_Found | BaseException] = queue.SimpleQueue()
+    outcome: queue.SimpleQueue[_Exchange | BaseException] = queue.SimpleQueue()
 
     def run() -> None:
         try:
@@ -113,25 +114,25 @@ def _within(seconds: float, work: Callable[[], _Found]) -> _Found:
 
     threading.Thread(target=run, daemon=True, name="exchange").start()
     try:
-        found = outcome.get(timeout=seconds)
+        result = outcome.get(timeout=seconds)
     except queue.Empty:
-        raise FailedTry(f"a reply not complete within {seconds:g} s", LATER) from None
-    if isinstance(found, BaseException):
-        raise found
-    return found
+        raise FailedTry(remark("http.too_slow", seconds=f"{seconds:g}"), LATER) from None
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
-def _follow(client: httpx.Client, request: Request, policy: RetryPolicy) -> _Found:
+def _follow(client: httpx.Client, request: Request, policy: RetryPolicy) -> _Exchange:
     """The first response that is no redirect; what is handed over follows none."""
     url, params = request.url, {**request.params, **request.secrets} or None
     for _ in range(MAX_REDIRECTS + 1):
-        found = _exchange(client, request, url, params, policy)
-        if found.status not in (301, 302, 303, 307, 308):
-            return found
+        exchange = _exchange(client, request, url, params, policy)
+        if exchange.status not in (301, 302, 303, 307, 308):
+            return exchange
         if request.method != "GET":
-            raise FailedTry("a redirect, which is not followed", CHECK_ADDRESS, again=False)
-        url, params = _target(url, found.headers.get("location", "")), None
-    raise FailedTry(f"more than {MAX_REDIRECTS} redirects", CHECK_ADDRESS, again=False)
+            raise FailedTry(remark("http.post_redirect"), CHECK_ADDRESS, again=False)
+        url, params = _target(url, exchange.headers.get("location", "")), None
+    raise FailedTry(remark("http.redirects", n=MAX_REDIRECTS), CHECK_ADDRESS, again=False)
 
 
 def _exchange(
@@ -140,7 +141,7 @@ def _exchange(
     url: str,
     params: Mapping[str, str] | None,
     policy: RetryPolicy,
-) -> _Found:
+) -> _Exchange:
     """Status, headers and body of one exchange at an address."""
     headers, content = dict(request.headers), None
     if request.method == "POST":
@@ -154,7 +155,7 @@ def _exchange(
             body = bytearray()  # joining a list of pieces would hold them twice
             for piece in _bounded(_decoded(raw, received.get("content-encoding", "")), policy):
                 body += piece
-            return _Found(status, received, body)
+            return _Exchange(status, received, body)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise Unreachable(remark("http.unreachable"), remark("cure.network")) from None
     except httpx.TimeoutException:
@@ -163,7 +164,7 @@ def _exchange(
     except httpx.RemoteProtocolError:
         raise FailedTry(remark("http.cut"), LATER) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise FailedTry("an address that cannot be asked", CHECK_ADDRESS, again=False) from None
+        raise FailedTry(remark("http.bad_address"), CHECK_ADDRESS, again=False) from None
     except (httpx.TransportError, zlib.error) as error:
         broken = remark("http.broken", name=type(error).__name__)
         raise FailedTry(broken, LATER) from None
@@ -175,11 +176,8 @@ def _bounded(pieces: Iterable[bytes], policy: RetryPolicy) -> Iterator[bytes]:
     for piece in pieces:
         size += len(piece)
         if size > policy.max_bytes:
-            raise FailedTry(
-                f"more than {policy.max_bytes:,} bytes",
-                "ask for fewer places or days at a time",
-                again=False,
-            )
+            too_large = remark("http.too_large", n=policy.max_bytes)
+            raise FailedTry(too_large, remark("cure.fewer"), again=False)
         yield piece
 
 
@@ -190,11 +188,8 @@ def _decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         yield from pieces
         return
     if names not in (["gzip"], ["x-gzip"]):
-        raise FailedTry(
-            f"a body encoded as {encoding[:80]!r}, where gzip or nothing was asked for",
-            CHECK_ADDRESS,
-            again=False,
-        )
+        other = remark("http.encoding", encoding=repr(encoding[:80]))
+        raise FailedTry(other, CHECK_ADDRESS, again=False)
     decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
     for piece in pieces:
         rest = piece
@@ -214,10 +209,11 @@ def _target(url: str, location: str) -> str:
     try:
         target = httpx.URL(url).join(location)
     except httpx.InvalidURL:
-        raise FailedTry("a redirect to nowhere", CHECK_ADDRESS, again=False) from None
+        raise FailedTry(NOWHERE, CHECK_ADDRESS, again=False) from None
     if not location or not same_origin(url, str(target)):
-        where = f"{target.scheme}://{target.host}" if location else "nowhere"
-        raise FailedTry(f"a redirect to {where}, which is not followed", CHECK_ADDRESS, again=False)
+        address = f"{target.scheme}://{target.host}"
+        where = remark("http.redirect", address=address) if location else NOWHERE
+        raise FailedTry(where, CHECK_ADDRESS, again=False)
     return str(target)
 
 
@@ -226,7 +222,7 @@ def _json(status: int, headers: Mapping[str, str], content: bytearray, policy: R
     if not 200 <= status < 300:
         raise _refusal(status, headers, content, policy)
     if re.match(rb"\s*<", content):
-        raise FailedTry("a web page where JSON was expected", CHECK_ADDRESS)
+        raise FailedTry(remark("http.page"), CHECK_ADDRESS)
     try:
         body = json.loads(content, object_pairs_hook=_once)
         if re.search(rb"\\u[dD][89a-fA-F]", content):
@@ -237,17 +233,16 @@ def _json(status: int, headers: Mapping[str, str], content: bytearray, policy: R
     except (ValueError, RecursionError):
         words = " ".join(content[:400].decode("utf-8", "replace").split())
         if policy.gives_up(words):
-            raise FailedTry(
-                f"the text {words[:200]!r}", LATER, again=False, kind=BadResponse
-            ) from None
-        raise FailedTry(f"{len(content):,} bytes that are not whole JSON", LATER) from None
+            said = remark("http.text", text=repr(words[:200]))
+            raise FailedTry(said, LATER, again=False, kind=BadResponse) from None
+        raise FailedTry(remark("http.not_json", n=len(content)), LATER) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON, where no key may stand twice."""
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise FailedTry("JSON with a key that stands twice", LATER)
+        raise FailedTry(remark("http.key_twice"), LATER)
     return values
 
 

@@ -78,8 +78,8 @@ class Request:
 
     def unavailable(
         self,
-        found: str | Remark,
-        cure: str | Remark,
+        found: Remark,
+        cure: Remark,
         kind: type[SourceUnavailable] = SourceUnavailable,
     ) -> SourceUnavailable:
         """The error to raise, without a word of what is secret."""
@@ -88,8 +88,8 @@ class Request:
             source=self.source,
             host=self.host,
             what=as_remark(self.what),
-            found=as_remark(found),
-            cure=as_remark(cure),
+            found=found,
+            cure=cure,
         )
         return kind(with_texts(message, self._without_secrets))
 
@@ -100,7 +100,7 @@ class Request:
             text = text.replace(secret, "***") if len(secret) > 3 else text
         return text
 
-    def bad_response(self, found: str | Remark, cure: str | Remark) -> SourceUnavailable:
+    def bad_response(self, found: Remark, cure: Remark) -> SourceUnavailable:
         """The error for an answer that will be the same when asked for again."""
         return self.unavailable(found, cure, BadResponse)
 

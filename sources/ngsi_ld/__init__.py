@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from configs import ConfigError, Region
-from configs.remarks import as_remark, several
+from configs.remarks import remark, several
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from sources.common.gathering import gather
 from sources.common.http_messages import BadResponse
@@ -76,9 +76,8 @@ def fetch_from(
     }
     batch = pull.batch(gather(asks, pull.remarks, NAME))
     if batch.observations.empty and not newest:
-        nothing = f"{NAME}: found no reading at {broker.options.url}"
-        cure = "check the entities' ids and `history_start`, or run it later"
-        raise SourceUnavailable(several([as_remark(f"{nothing}; {cure}."), *pull.remarks]))
+        nothing = remark("sensors.nothing_at", source=NAME, address=broker.options.url)
+        raise SourceUnavailable(several([nothing, *pull.remarks]))
     return batch
 
 

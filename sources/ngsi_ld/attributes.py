@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from configs import RiskError
+from configs.remarks import remark
 from sources.common.http_messages import BadResponse, Request
 from sources.common.readings import StrayTime, converted, instant, number, parts_of
 from sources.common.units import conversion
@@ -60,9 +61,7 @@ def _values(body: Any, request: Request, options: NgsiLdOptions) -> Iterator[Att
     """The wanted attributes' values in an answer, but for those that are null."""
     entities = body if isinstance(body, list) else [body]
     if not all(isinstance(entity, dict) and "type" in entity for entity in entities):
-        raise request.bad_response(
-            "an answer without entities", "check that the address is an NGSI-LD broker's"
-        )
+        raise request.bad_response(remark("answer.no_entities"), remark("cure.ngsi_address"))
     for entity in entities:
         for name, instances in entity.items():
             attribute = re.split(r"[/#]", name)[-1]
@@ -96,10 +95,8 @@ def _unit(value: AttributeValue, options: NgsiLdOptions, request: Request) -> st
     if attribute in options.units:
         return options.units[attribute]
     if unit is not None and not isinstance(unit, str):
-        raise request.bad_response(
-            f"{attribute} with the unitCode {json.dumps(unit)[:60]}",
-            "have its unitCode mended, or set `units`",
-        )
+        code = remark("answer.unit_code", name=attribute, text=json.dumps(unit)[:60])
+        raise request.bad_response(code, remark("cure.mend_unit"))
     return unit or MODEL.get(attribute, ("", ""))[1]
 
 
@@ -113,20 +110,22 @@ def _moment(value: AttributeValue, request: Request) -> pd.Timestamp:
     except StrayTime:
         raise
     except ValueError:
-        raise request.bad_response(
-            f"a reading of {value.attribute} at {str(value.when)[:40]!r}",
-            "have its observedAt mended: a time with Z",
-        ) from None
+        when = repr(str(value.when)[:40])
+        reading = remark("answer.reading_time", name=value.attribute, when=when)
+        raise request.bad_response(reading, remark("cure.mend_time")) from None
 
 
 def _number(value: AttributeValue, request: Request) -> float:
     try:
         return number(value.value)
     except ValueError:
-        raise request.bad_response(
-            f"{value.attribute} {str(value.value)[:40]!r} at {str(value.when)[:40]}",
-            "have it mended there, or choose another attribute under `attributes`",
-        ) from None
+        reading = remark(
+            "answer.reading",
+            name=value.attribute,
+            value=repr(str(value.value)[:40]),
+            when=str(value.when)[:40],
+        )
+        raise request.bad_response(reading, remark("cure.attribute")) from None
 
 
 def converted_readings(

@@ -11,6 +11,7 @@ import httpx
 import pandas as pd
 
 from configs import Region
+from configs.remarks import remark
 from sources.common.authentication import authorization
 from sources.common.http import DEFAULT_POLICY, send
 from sources.common.http_messages import Request, Response, RetryPolicy, same_origin
@@ -20,6 +21,7 @@ from sources.common.readings import instant
 from sources.ngsi_ld.options import NgsiLdOptions
 
 NAME = "ngsi_ld"
+REPORT, SMALLER = remark("cure.broker"), remark("cure.window")
 MAX_PAGES = 1000  # of one entity and window
 CONTEXT = 'rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
 
@@ -78,21 +80,17 @@ class Broker:
             link, end = _next_link(response, request), _answered_until(response, request)
             if link:
                 if link in seen:
-                    raise request.bad_response(
-                        "a next link that leads back", "report it to who runs the broker"
-                    )
+                    raise request.bad_response(remark("answer.link_back"), REPORT)
                 seen.add(link)
                 request = Request(NAME, link, request.what, headers=self.headers)
             elif end is not None and end < until:
                 if end <= since:
-                    raise request.bad_response(
-                        "a Content-Range that leads nowhere", "set a smaller `window_days`"
-                    )
+                    raise request.bad_response(remark("answer.range_nowhere"), SMALLER)
                 since = end
                 request = self._request(entity, since, until)
             else:
                 return
-        raise request.bad_response(f"more than {MAX_PAGES:,} pages", "set a smaller `window_days`")
+        raise request.bad_response(remark("answer.pages", n=MAX_PAGES), SMALLER)
 
 
 def _next_link(response: Response, request: Request) -> str | None:
@@ -105,9 +103,8 @@ def _next_link(response: Response, request: Request) -> str | None:
     except (httpx.InvalidURL, ValueError):
         link = ""
     if not link or not same_origin(request.url, link):
-        raise request.bad_response(
-            f"a next link to {match[1][:60]!r}, another host", "have its address mended"
-        )
+        away = remark("answer.link_away", address=repr(match[1][:60]))
+        raise request.bad_response(away, remark("cure.mend_address"))
     return link
 
 
@@ -123,9 +120,7 @@ def _answered_until(response: Response, request: Request) -> pd.Timestamp | None
     try:
         return max(instant(f"{time.rstrip('Z')}Z") for time in times)
     except ValueError:
-        raise request.bad_response(
-            f"the Content-Range {text[:80]!r}", "report it to who runs the broker"
-        ) from None
+        raise request.bad_response(remark("answer.range", text=repr(text[:80])), REPORT) from None
 
 
 def broker_of(region: Region, policy: RetryPolicy = DEFAULT_POLICY) -> Broker:

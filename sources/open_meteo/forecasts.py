@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from configs.remarks import remark
 from sources.common.grid import GridCell, per_location
 from sources.common.http import get_json, is_kept
 from sources.common.http_messages import Request, RetryPolicy
@@ -178,7 +179,7 @@ def _read(
             table = table[[start >= run for start in starts]]
         table = with_values(with_leads(table, day).assign(member=-1))
         if table.empty:
-            raise series.bad(f"no whole day from {day} on")
+            raise series.bad(remark("answer.no_whole_day", day=day))
         tables.append(per_location(table, series.cell))
     return pd.concat(tables, ignore_index=True)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from configs.remarks import remark
 from sources.common.coverage import Block, published
 from sources.common.gathering import log_progress
 from sources.common.grid import per_location
@@ -52,8 +53,7 @@ def fetch_blocks(
     for number, block in enumerate(blocks, 1):
         request = block_request(archive, block, columns)
         if not is_kept(archive.kept, request):
-            to_go = f" with {len(blocks) - number + 1} blocks of history to go"
-            pay(request, cost(block, columns), budget, to_go)
+            pay(request, cost(block, columns), budget, len(blocks) - number + 1)
         log_progress(log, archive.source, number, len(blocks), request.what, "history")
         read = partial(_read, block=block, columns=columns, request=request, offset=archive.offset)
         tables.append(get_json(request, read, archive.policy, archive.kept, keep=block.final))
@@ -103,6 +103,6 @@ def _read(
     for series in series_of_cells(body, expected, block.cells, request):
         table = daily_table(series, columns, block.first, block.last)
         if block.final and not table[variables].notna().any(axis=None):
-            raise series.bad("no value at all")
+            raise series.bad(remark("answer.no_value"))
         tables.append(per_location(published(table, variables), series.cell))
     return pd.concat(tables, ignore_index=True)

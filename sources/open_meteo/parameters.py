@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from configs import ConfigError
+from configs.remarks import remark
 from sources.common.grid import GridCell
 from sources.common.http_messages import Request
 from sources.common.open_meteo.responses import CellSeries
@@ -144,7 +145,7 @@ def daily_of_hours(cell_series: CellSeries, hourly: Mapping[str, HourlySeries]) 
         or len(stamps) % 24
         or not stamps.equals(pd.date_range(stamps[0].normalize(), periods=len(stamps), freq="h"))
     ):
-        raise cell_series.bad("hours that are not those of whole days")
+        raise cell_series.bad(remark("answer.hours"))
     table = pd.DataFrame({"time": stamps[::24]})
     for name, series in hourly.items():
         hours = cell_series.column(name).reshape(-1, 24)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from configs import Region
-from configs.remarks import as_remark, several
+from configs.remarks import remark, several
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from sources.common.gathering import gather
 from sources.common.sensors import NewestDays, SensorPull, newest_days, sensor_source
@@ -70,8 +70,7 @@ def fetch_from(
     parts = gather({str(each): partial(of_stream, each) for each in streams}, pull.remarks, NAME)
     batch = pull.batch(parts)
     if batch.observations.empty and not newest:
-        nothing = f"{NAME}: found no reading in {len(parts)} Datastreams of {service.options.url}"
-        raise SourceUnavailable(
-            several([as_remark(f"{nothing}; check them, or run it again later."), *pull.remarks])
-        )
+        address = service.options.url
+        nothing = remark("sensors.nothing_in", source=NAME, n=len(parts), address=address)
+        raise SourceUnavailable(several([nothing, *pull.remarks]))
     return batch

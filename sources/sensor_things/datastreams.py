@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from configs import RiskError
-from configs.remarks import Remark
+from configs.remarks import Remark, remark
 from sources.common.gathering import gather
 from sources.common.http_messages import BadResponse, Request
 from sources.common.readings import parts_of
@@ -95,10 +95,9 @@ def _of_thing(
                 wrong.append(error)
                 continue
             if variable in chosen:
-                raise request.bad_response(
-                    f"two of {variable}, {chosen[variable].path} and {stream.path}",
-                    "choose one under `datastreams`",
-                )
+                paths = {"one": chosen[variable].path, "another": stream.path}
+                two = remark("answer.two_streams", variable=variable, **paths)
+                raise request.bad_response(two, remark("cure.datastreams"))
             chosen[variable] = stream
     if wrong and not chosen:
         raise wrong[0]
@@ -110,9 +109,9 @@ def _of_thing(
 
 def _refuse_other_properties(service: SensorThingsService, request: Request) -> None:
     names = [str(entity.get("name")) for entity in service.collection(request)][:8]
+    listed = tuple(names) or remark("answer.no_streams")
     raise request.bad_response(
-        f"none of `properties` among {', '.join(names) or 'no Datastream'}",
-        "name an ObservedProperty of theirs under `properties`",
+        remark("answer.no_property", names=listed), remark("cure.properties")
     )
 
 
@@ -125,9 +124,8 @@ def _of_entity(
 ) -> Datastream:
     identity = entity.get("@iot.id")
     if isinstance(identity, bool) or not isinstance(identity, int | str):
-        raise request.bad_response(
-            f"a Datastream with the @iot.id {str(identity)[:40]!r}", "have it mended there"
-        )
+        odd = remark("answer.stream_id", text=repr(str(identity)[:40]))
+        raise request.bad_response(odd, remark("cure.mend"))
     return _datastream(service, f"Datastreams({_key(identity)})", entity, location, variable)
 
 

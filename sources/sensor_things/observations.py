@@ -105,9 +105,8 @@ def _number(entity: dict[str, Any], request: Request) -> float:
         return number(entity["result"])
     except ValueError:
         result, when = str(entity["result"])[:40], str(entity.get("phenomenonTime"))[:40]
-        raise request.bad_response(
-            f"the result {result!r} at {when}", "choose a Datastream of numbers"
-        ) from None
+        odd = remark("answer.result", value=repr(result), when=str(when))
+        raise request.bad_response(odd, remark("cure.numbers")) from None
 
 
 def _moment(entity: dict[str, Any], request: Request) -> pd.Timestamp:
@@ -123,12 +122,9 @@ def _moment(entity: dict[str, Any], request: Request) -> pd.Timestamp:
     except StrayTime:
         raise
     except ValueError:
-        raise request.bad_response(
-            f"the phenomenonTime {text[:40]!r}",
-            "have it mended there, expected a time with its zone",
-        ) from None
+        odd = remark("answer.phenomenon", text=repr(text[:40]))
+        raise request.bad_response(odd, remark("cure.mend_zone")) from None
     if not pd.Timedelta(0) <= ends[-1] - ends[0] <= MAX_INTERVAL:
-        raise request.bad_response(
-            f"the phenomenonTime {text[:60]!r}", "choose a Datastream of readings for a day or less"
-        )
+        long = remark("answer.phenomenon", text=repr(text[:60]))
+        raise request.bad_response(long, remark("cure.short"))
     return ends[0] + (ends[-1] - ends[0]) / 2

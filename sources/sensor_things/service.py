@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from configs import Region
+from configs.remarks import remark
 from sources.common.authentication import authorization
 from sources.common.http import DEFAULT_POLICY, send
 from sources.common.http_messages import Request, RetryPolicy, same_origin
@@ -40,9 +41,8 @@ class SensorThingsService:
         request = self.request(path, what)
         body = send(request, self.policy).body
         if not isinstance(body, dict) or "@iot.id" not in body:
-            raise request.bad_response(
-                f"no entity in the answer for {path}", "check the id and the address"
-            )
+            missing = remark("answer.no_entity", path=path)
+            raise request.bad_response(missing, remark("cure.id_address"))
         return body
 
     def collection(self, request: Request) -> Iterator[dict[str, Any]]:
@@ -54,28 +54,20 @@ class SensorThingsService:
         for _ in range(MAX_PAGES):
             body = send(request, self.policy).body
             if not _is_collection(body):
-                raise request.bad_response(
-                    "an answer without a list `value` of entities",
-                    "check that the address is a SensorThings service's",
-                )
+                missing = remark("answer.no_list", name="`value`")
+                raise request.bad_response(missing, remark("cure.sensor_address"))
             yield from body["value"]
             link = body.get("@iot.nextLink")
             if not link:
                 return
             if not _leads_on(self.options.url, link):
-                raise request.bad_response(
-                    f"a next link to {str(link)[:60]!r}, another host",
-                    "have its service root URL mended",
-                )
+                away = remark("answer.link_away", address=repr(str(link)[:60]))
+                raise request.bad_response(away, remark("cure.mend_root"))
             if link in seen:
-                raise request.bad_response(
-                    "a next link that leads back", "report it to who runs the service"
-                )
+                raise request.bad_response(remark("answer.link_back"), remark("cure.service"))
             seen.add(link)
             request = Request(NAME, link, request.what, headers=self.headers)
-        raise request.bad_response(
-            f"more than {MAX_PAGES:,} pages", "set a later `history_start` or a larger `page`"
-        )
+        raise request.bad_response(remark("answer.pages", n=MAX_PAGES), remark("cure.page"))
 
 
 def _is_collection(body: Any) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.pool import NullPool
 
 from configs import ConfigError, Region, RiskError
+from configs.remarks import remark
 from data_contracts.batch import SourceUnavailable
 from sources.sql.options import COLUMNS, NAME, QUOTED, SqlOptions
 
@@ -107,10 +108,8 @@ def _connection(options: SqlOptions, region: Region) -> Iterator[tuple[Connectio
         reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0].rstrip(".")
         what = _without_secrets(reason, url)
         if connecting or _is_down(error, url):
-            raise SourceUnavailable(
-                f"{NAME}: asked the database {where}; found {what}; check {options.url_env}, or "
-                "run it again later."
-            )
+            asked = {"address": where, "what": what, "option": options.url_env}
+            raise SourceUnavailable(remark("database.down", source=NAME, **asked))
         raise RiskError(
             f"{NAME}: the database {where} refused the select, {what}; mend `select` in "
             f"{region.path}."
@@ -153,10 +152,8 @@ def _url(options: SqlOptions, region: Region) -> URL:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
-        raise SourceUnavailable(
-            f"{NAME}: found no file {url.database}, expected an SQLite database; check "
-            f"{options.url_env}."
-        )
+        asked = {"address": url.database, "option": options.url_env}
+        raise SourceUnavailable(remark("database.no_file", source=NAME, **asked))
     return url
 
 

@@ -1,4 +1,5 @@
-"""What a reader's browser makes of every published page, at the width of a telephone, a tablet and a desk."""
+"""What a reader's browser makes of every published page, at the width of a telephone, a tablet and
+a desk."""
 
 from __future__ import annotations
 
@@ -21,21 +22,25 @@ LEAST_TYPE = 4.5
 Chromium shrinks a sheet whose tables are too wide for it; below this nobody can read them.
 """
 
-# Elements that must take the focus. Of a group of radio buttons the Tab key reaches the chosen one, arrow keys the others.
+# Elements that must take the focus. Of a group of radio buttons the Tab key reaches the chosen one,
+# arrow keys the others.
 FOCUSABLE = """() => {
   for (const details of document.querySelectorAll("details")) details.open = true;
-  const wanted = "a[href], area[href], button, input:not([type=hidden]), select, textarea, summary, iframe, [tabindex], [contenteditable]";
+  const wanted = "a[href], area[href], button, input:not([type=hidden]), select, textarea, " +
+    "summary, iframe, [tabindex], [contenteditable]";
   window.waited = new Map();
   for (const one of document.querySelectorAll(wanted))
     if (one.tabIndex >= 0 && !one.disabled && one.checkVisibility({visibilityProperty: true}))
-      window.waited.set(one, one.type === "radio" ? "radio " + one.name : one.outerHTML.slice(0, 120));
+      window.waited.set(
+        one, one.type === "radio" ? "radio " + one.name : one.outerHTML.slice(0, 120));
   window.met = new Set();
   document.addEventListener("focusin", event => window.met.add(event.target), true);
   return window.waited.size;
 }"""
 UNREACHED = """() => {
   const groups = new Set([...window.met].map(one => window.waited.get(one)));
-  return [...window.waited].filter(([one, name]) => !window.met.has(one) && !groups.has(name)).map(([one, name]) => name);
+  const unmet = ([one, name]) => !window.met.has(one) && !groups.has(name);
+  return [...window.waited].filter(unmet).map(([one, name]) => name);
 }"""
 OVERFLOW = """() => {
   const most = innerWidth;
@@ -44,7 +49,8 @@ OVERFLOW = """() => {
     const box = one.getBoundingClientRect();
     return box.right > most || box.left < 0;
   });
-  return document.documentElement.scrollWidth + " px wide, by " + far.slice(0, 3).map(one => one.outerHTML.slice(0, 80)).join(" ");
+  const first = far.slice(0, 3).map(one => one.outerHTML.slice(0, 80)).join(" ");
+  return document.documentElement.scrollWidth + " px wide, by " + first;
 }"""
 # The boxes of a drawing's texts as they are on the screen: beyond the drawing's own box, or one over another.
 MISPLACED = """() => {
@@ -64,14 +70,18 @@ MISPLACED = """() => {
   }
   return wrong;
 }""".replace("TALL", "0.3")  # a line's box is a third higher than its letters
-SAID = "() => [...document.querySelectorAll('h1, h2, h3, table, .heads li')].map(one => one.innerText.trim())"
+SAID = (
+    "() => [...document.querySelectorAll('h1, h2, h3, table, .heads li')].map(one => "
+    "one.innerText.trim())"
+)
 
 
 @contextmanager
 def opened(
     browser: Browser, url: str, width: int = 1440, script: bool = True, bypass_csp: bool = False
 ) -> Iterator[tuple[Page, list[str]]]:
-    """A page in a window of its own, and what went wrong in it so far: errors in its console, requests to another host."""
+    """A page in a window of its own, and what went wrong in it so far: errors in its console,
+    requests to another host."""
     wrong: list[str] = []
     host = url.split("/")[2]
     context = browser.new_context(
@@ -220,7 +230,8 @@ def test_paper_holds_every_table_in_type_that_can_be_read(site, browser: Browser
 
 
 def placed(sheet: PageObject) -> list[tuple[str, float, float, float]]:
-    """Each piece of text on a sheet, where it begins, the height of its type, and the sheet's width, in points."""
+    """Each piece of text on a sheet, where it begins, the height of its type, and the sheet's
+    width, in points."""
     found: list[tuple[str, float, float, float]] = []
 
     def visit(text: str, cm: list[float], tm: list[float], _: object, size: float) -> None:

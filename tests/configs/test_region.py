@@ -264,7 +264,10 @@ def test_the_order_of_places_changes_no_model(tmp_path: Path) -> None:
 def test_the_sender_of_alerts_is_the_issuers_or_cannot_exist(tmp_path: Path) -> None:
     plain = load_region(write(tmp_path, PLAIN))
     assert plain.sender == "climate-risk@somewhere.invalid" and not plain.issuer.authorised
-    text = "issuer: {name: The city, sender: risk@city.example, authorised: true, contact: '+212 5 00'}\n"
+    text = (
+        "issuer: "
+        "{name: The city, sender: risk@city.example, authorised: true, contact: '+212 5 00'}\n"
+    )
     named = load_region(write(tmp_path, PLAIN + text))
     assert named.sender == "risk@city.example" and named.issuer.authorised
     assert named.fingerprint == plain.fingerprint  # who speaks changes no model

@@ -1,4 +1,5 @@
-"""The contract with the real Great Expectations: what refuses a batch, what withholds a cell, what passes."""
+"""The contract with the real Great Expectations: what refuses a batch, what withholds a cell, what
+passes."""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ ZONED = pd.date_range("2001-01-01", periods=DAYS, tz="UTC")
 BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "kelvin": (
         lambda: record(air_temperature_max=293.15, air_temperature_min=283.15),
-        "air_temperature_max is out of range in 100 % .*found 293.15 at 2001-01-01, a.*looks like kelvin: subtract 273.15; air_temp",
+        "air_temperature_max is out of range in 100 % .*found 293.15 at 2001-01-01, "
+        "a.*looks like kelvin: subtract 273.15; air_temp",
     ),
     "fahrenheit": (lambda: record(air_temperature_max=90.0), "looks like degrees Fahrenheit"),
     "pascal": (lambda: record(air_pressure=101_325.0), "looks like pascal: divide by 100"),

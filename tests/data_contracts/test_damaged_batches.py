@@ -255,7 +255,7 @@ def ingest_some(data: st.DataObject) -> None:
         hold(store, source, damaged(data.draw))
 
 
-@settings(max_examples=24, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
 @given(st.data())
 def test_a_damaged_batch_is_refused_whole_or_stored_as_it_is(data: st.DataObject) -> None:
     ingest_some(data)

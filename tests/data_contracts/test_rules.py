@@ -1,4 +1,5 @@
-"""Every rule on small records made here: what it catches, what it leaves alone, and what follows."""
+"""Every rule on small records made here: what it catches, what it leaves alone, and what
+follows."""
 
 from __future__ import annotations
 
@@ -191,9 +192,15 @@ def test_a_sensor_that_is_stuck_is_withheld_from_its_first_day_to_its_last() -> 
 STILL = {
     "a dry summer": (RAIN, np.where(np.arange(400) < 300, 0.0, 3.5 + np.arange(400) % 7)),
     "whole degrees, three days alike": (TMAX, 20.0 + (np.arange(400) // 3) % 9),
-    "a foggy month": ("relative_humidity", np.where(np.arange(400) < 40, 100.0, 50 + np.arange(400) % 37)),
-    "a dry river": ("river_discharge", np.where(np.arange(400) < 250, 0.0, 1 + np.arange(400) % 11)),
-}  # fmt: skip
+    "a foggy month": (
+        "relative_humidity",
+        np.where(np.arange(400) < 40, 100.0, 50 + np.arange(400) % 37),
+    ),
+    "a dry river": (
+        "river_discharge",
+        np.where(np.arange(400) < 250, 0.0, 1 + np.arange(400) % 11),
+    ),
+}
 
 
 @pytest.mark.parametrize(("name", "values"), STILL.values(), ids=STILL.keys())
@@ -217,7 +224,9 @@ def test_a_spike_is_withheld_and_one_that_another_thermometer_shows_is_not() -> 
     assert held(table).withheld["time"].tolist() == [pd.Timestamp("2001-02-20")]
     both = with_days(table, TMIN, slice(50, 51), 33.0)
     assert held(both).withheld.empty
-    neighbours = with_days(with_days(weather(places=2), TMAX, slice(50, 51), 49.0), TMAX, slice(50, 51), 44.0, "p1")  # fmt: skip
+    neighbours = with_days(
+        with_days(weather(places=2), TMAX, slice(50, 51), 49.0), TMAX, slice(50, 51), 44.0, "p1"
+    )
     assert held(neighbours).withheld.empty
 
 
@@ -265,7 +274,15 @@ def test_a_rain_that_all_neighbours_contradict_is_withheld_and_a_confirmed_one_n
 
 def test_a_forecast_in_the_batch_confirms_a_rain() -> None:
     table = lone(weather(places=5), 700.0)
-    runs = pd.DataFrame({"init_time": [table["time"].iloc[498]], "lead_days": [2], "location": ["p0"], "member": [-1], RAIN: [90.0]})  # fmt: skip
+    runs = pd.DataFrame(
+        {
+            "init_time": [table["time"].iloc[498]],
+            "lead_days": [2],
+            "location": ["p0"],
+            "member": [-1],
+            RAIN: [90.0],
+        }
+    )
     ids = sorted(table["location"].unique())
     places = pd.DataFrame({"location": ids, "name": ids, "latitude": 35 + 0.05 * np.arange(5)})
     batch = Batch(table, places.assign(longitude=-2.0, elevation=np.nan), runs)
@@ -430,7 +447,8 @@ NUMBERS = st.floats(-1e4, 1e4, width=32) | st.sampled_from([np.nan, np.inf, 0.0,
 def test_what_is_stored_is_what_came_or_nothing(
     name: str, values: list[float], places: int, readings: bool
 ) -> None:
-    """Whatever the numbers: a batch is refused whole, or each value is kept as it was or withheld."""
+    """Whatever the numbers: a batch is refused whole, or each value is kept as it was or
+    withheld."""
     days = pd.date_range("2001-01-01", periods=len(values))
     table = pd.concat(
         [pd.DataFrame({"time": days, "location": f"p{i}", name: values}) for i in range(places)],

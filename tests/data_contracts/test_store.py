@@ -1,4 +1,5 @@
-"""The store with the real Icechunk: what goes in comes out, nothing else changes, and a killed writer loses nothing."""
+"""The store with the real Icechunk: what goes in comes out, nothing else changes, and a killed
+writer loses nothing."""
 
 from __future__ import annotations
 
@@ -133,7 +134,8 @@ def test_arrays_are_dask_backed_and_described(store: Store) -> None:
 
 
 def test_the_layout_is_final(store: Store) -> None:
-    """A year by 250 places from the first commit, however small the record, so that a grown store needs no rewriting."""
+    """A year by 250 places from the first commit, however small the record, so that a grown store
+    needs no rewriting."""
     put(store, WHOLE, record(), forecast())
     session = icechunk.Repository.open(
         icechunk.local_filesystem_storage(str(store.path))
@@ -454,8 +456,10 @@ home = Path(sys.argv[1])
 store = Store(Settings(home), Region(name="r", title="R", sources=("whole",), path=home / "r.yaml"))
 source = Source("whole", 1, "test", "test", True, lambda region, settings: None)
 ids = [str(i) for i in range(20)]
-places = pd.DataFrame({"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0, "elevation": 0.0})
-table = pd.DataFrame({"time": np.repeat(pd.date_range("2001-01-01", periods=2000), 20), "location": np.tile(ids, 2000)})
+places = pd.DataFrame({"location": ids, "name": ids, "latitude": 35.0, "longitude": -2.0})
+places["elevation"] = 0.0
+days = pd.date_range("2001-01-01", periods=2000)
+table = pd.DataFrame({"time": np.repeat(days, 20), "location": np.tile(ids, 2000)})
 for round in range(1, 70):
     batch = Batch(table.assign(precipitation=float(round), wind_speed=float(round)), places)
     print(round, flush=True)

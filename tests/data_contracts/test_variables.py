@@ -39,7 +39,8 @@ CF_UNITS = {
     "surface_air_pressure": "Pa",
 }
 
-# World records (WMO Weather and Climate Extremes Archive; discharge: Obidos, Amazon), and ordinary values, in canonical units.
+# World records (WMO Weather and Climate Extremes Archive; discharge: Obidos, Amazon), and ordinary
+# values, in canonical units.
 REAL = {
     "air_temperature_max": (56.7, -60.0),
     "air_temperature_mean": (45.0, -80.0),

@@ -40,7 +40,8 @@ def with_region(notebook: nbformat.NotebookNode, path: Path, hazard: str) -> nbf
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """A function that runs a notebook in a Python of its own and returns the outputs of its cells."""
+    """A function that runs a notebook in a Python of its own and returns the outputs of its
+    cells."""
     for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")

@@ -62,7 +62,8 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 
 
 def test_no_page_makes_a_script_fetch_anything(site: Path) -> None:
-    """The theme's script fetches a library for diagrams, and facts on a repository, where it finds them."""
+    """The theme's script fetches a library for diagrams, and facts on a repository, where it finds
+    them."""
     assert {path.name for path, page in pages(site) if "mermaid" in page.classes} == set()
     assert not any(
         'data-md-component="source"' in path.read_text() for path in site.rglob("*.html")

@@ -1,4 +1,5 @@
-"""SPI and SPEI of whole months by the distributions of features.indices, as the references give them."""
+"""SPI and SPEI of whole months by the distributions of features.indices, as the references give
+them."""
 
 import numpy as np
 

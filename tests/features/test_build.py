@@ -29,7 +29,8 @@ def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
 def test_a_variable_is_known_as_late_as_its_delay(record: xr.Dataset) -> None:
     until = record["time"].values[-1] + np.timedelta64(1, "D")
     known = as_known_at(record, until, {"air_temperature_max": 1, "precipitation": 6})
-    # on the morning after the record's last day the newest Tmax is the last day's, the newest rain is 5 days older
+    # on the morning after the record's last day the newest Tmax is the last day's, the newest rain
+    # is 5 days older
     assert np.array_equal(
         known["air_temperature_max"].values[-1], record["air_temperature_max"].values[-1]
     )

@@ -17,7 +17,8 @@ def test_radiation_is_that_of_the_fao_worked_example() -> None:
 
 
 def test_hargreaves_is_that_of_the_fao_worked_example() -> None:
-    # FAO-56 example 20: Lyon, 45.72 N, July mean, Tmax 26.6, Tmin 14.8, ETo = 5.0 mm per day (Ra 40.6 on 15 July)
+    # FAO-56 example 20: Lyon, 45.72 N, July mean, Tmax 26.6, Tmin 14.8, ETo = 5.0 mm per day (Ra
+    # 40.6 on 15 July)
     found = hargreaves(at(26.6), at(14.8), at(20.7), np.array([196]), np.array([45.72]))
     assert found[0, 0] == pytest.approx(5.0, abs=0.05)
 

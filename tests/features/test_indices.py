@@ -127,7 +127,8 @@ HOSKING = np.array([2.0, 3.0, 4.0, 2.4, 5.5, 1.2, 5.4, 2.2, 7.1, 1.3, 1.5])[:, N
 
 
 def test_l_moments_and_fits_are_those_of_hoskings_own_routines() -> None:
-    # Hosking's LMOMENTS (SAMLMU, PELGLO, PELGEV, QUAGEV) on these 11 values, as the tests of its ports quote them
+    # Hosking's LMOMENTS (SAMLMU, PELGLO, PELGEV, QUAGEV) on these 11 values, as the tests of its
+    # ports quote them
     assert [float(part[0]) for part in l_moments(HOSKING)[:3]] == pytest.approx(
         [3.23636364, 1.14181818, 0.27388535], abs=5e-9
     )
@@ -247,7 +248,8 @@ def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None
     past = drought.history(desert, normals, Options())
     assert (
         past.attrs["title"]
-        == "Precipitation index (SPI); undefined at some time of the year, more than half of the sums are zero"
+        == "Precipitation index (SPI); undefined at some time of the year, more than half of "
+        "the sums are zero"
     )
     index, rainless = (
         past["value"].values,

@@ -202,7 +202,10 @@ def test_the_drought_index_is_that_of_the_published_formulas(shared, window: int
         ratio = alpha / (apart[at] - origin)
         inside = (
             ratio > 0
-        )  # beyond the fitted bound: impossible below it where alpha > 0, certain above it where alpha < 0
+            # beyond the fitted bound: impossible below it where alpha > 0, certain above it where
+            # alpha
+            # < 0
+        )
         expected[at] = np.where(inside, 1 / (1 + np.abs(ratio) ** beta), float(alpha < 0))
     data = xr.Dataset(
         {

@@ -1,4 +1,5 @@
-"""No look-ahead: what was not published by the morning of an issue day cannot change its predictors."""
+"""No look-ahead: what was not published by the morning of an issue day cannot change its
+predictors."""
 
 from collections.abc import Callable
 
@@ -26,7 +27,8 @@ def record(made_record: Callable[..., xr.Dataset]) -> xr.Dataset:
 
 
 def tampered(record: xr.Dataset, issued: np.datetime64, seed: int) -> xr.Dataset:
-    """The record with every value not yet published on the issue day replaced by noise or taken away."""
+    """The record with every value not yet published on the issue day replaced by noise or taken
+    away."""
     rng = np.random.default_rng(seed)
     changed = record.copy(deep=True)
     for name, delay in delays_of(record).items():
@@ -79,7 +81,8 @@ def test_what_is_published_does_change_something(name: str, record: xr.Dataset) 
 def test_the_check_turns_red_where_a_window_is_centred(
     name: str, record: xr.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A window that takes half of its days from after its own day, that is the future shifted into the past, is noticed."""
+    """A window that takes half of its days from after its own day, that is the future shifted into
+    the past, is noticed."""
 
     def centred(values: np.ndarray, window: int, least: float = 0.95) -> np.ndarray:
         whole = features.calendar.trailing_sum(values, window, least)

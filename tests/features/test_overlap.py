@@ -1,4 +1,5 @@
-"""The overlap ensemble against what can be worked out: rain without memory, of which part of the window has fallen."""
+"""The overlap ensemble against what can be worked out: rain without memory, of which part of the
+window has fallen."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from sklearn.metrics import roc_auc_score
 from features.build import build_features, build_outcome, delays_of
 from features.hazards import Cell, Options, drought
 
-# A "day" of this record is a month: independent sums, so that a window of 6 makes SPI-6. The newest known is the one before
+# A "day" of this record is a month: independent sums, so that a window of 6 makes SPI-6. The newest
+# known is the one before
 # the issue day, so that lead 0 leaves one of six unknown, lead 1 two, lead 5 all.
 MONTHS = 6
 UNKNOWN = (1, 2, 6)
@@ -22,9 +24,11 @@ CELLS = tuple(Cell(unknown - 1, MONTHS) for unknown in UNKNOWN)
 
 
 def closed_form(unknown: int, limit: float = -1.0) -> tuple[float, float]:
-    """Brier skill and ROC area of the exact chance of Z <= limit, where ``unknown`` sixths of Z's variance are not known.
+    """Brier skill and ROC area of the exact chance of Z <= limit, where ``unknown`` sixths of Z's
+    variance are not known.
 
-    With known part k ~ N(0, 1): p(k) = Phi((limit - sqrt(1 - u) k) / sqrt(u)). Brier skill = var(p) / (q (1 - q));
+    With known part k ~ N(0, 1): p(k) = Phi((limit - sqrt(1 - u) k) / sqrt(u)). Brier skill = var(p)
+    / (q (1 - q));
     ROC area = P(p of an event > p of none), and p falls with k.
     """
     u, q = unknown / MONTHS, norm.cdf(limit)

@@ -1,4 +1,5 @@
-"""Targets, whatever the weather: levels are nested, and what happened by a day does not depend on any later one."""
+"""Targets, whatever the weather: levels are nested, and what happened by a day does not depend on
+any later one."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def spoil(
 
 
 def assert_nested(levels: np.ndarray) -> None:
-    """Where a level is known to be reached (or has a chance), each lower one is (has at least that chance); level on axis 0."""
+    """Where a level is known to be reached (or has a chance), each lower one is (has at least that
+    chance); level on axis 0."""
     for higher, lower in ((1, 0), (2, 1)):
         both = np.isfinite(levels[higher]) & np.isfinite(levels[lower])
         assert (levels[higher][both] <= levels[lower][both]).all()

@@ -7,16 +7,77 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
+import xarray as xr
 
 from configs import Region, Settings
+from features.hazards import Hazard
 from flows.cli import main
-from models import registry
+from models import registry, training
+from models.registry import files, versions
+from models.training import Model
+from models.verification import backtest as backtests
 from reports.render.pdf import PdfUnavailable, pdf_of
 
+Learnt = TypeVar("Learnt")
+Loaded = tuple[Model, xr.Dataset]
 PLOTS = {name: getattr(registry, name) for name in ("skill_by_lead", "reliability_diagram")}
+
+
+PAPER = cache(pdf_of)
+"""PDFs of the same page are made once: ``tests/reports/test_pdf.py`` shows that they are equal."""
+
+
+def loaded_once(load: Callable[[Path], Loaded]) -> Callable[[Path], Loaded]:
+    """``load_model`` that reads files of the same names and bytes once: homes here are copies."""
+    models: dict[str, Loaded] = {}
+
+    def load_model(folder: Path) -> Loaded:
+        digest = sha256()
+        for path in sorted(folder.iterdir()):
+            digest.update(f"{path.name} {path.stat().st_size} ".encode())
+            digest.update(path.read_bytes())
+        key = digest.hexdigest()
+        if key not in models:
+            models[key] = load(folder)
+        model, out_of_fold = models[key]
+        return model, out_of_fold.copy()
+
+    return load_model
+
+
+def learnt_once(learn: Callable[..., Learnt]) -> Callable[..., Learnt]:
+    """A function that learns, and does so once of equal records for a region."""
+    known: dict[str, Learnt] = {}
+
+    def learn_or_recall(hazard: Hazard, record: xr.Dataset, region: Region, *more: Any) -> Learnt:
+        digest = sha256(f"{hazard.name} {region.name} {region.fingerprint}".encode())
+        for part in (record, *more):
+            digest.update(content(part) if isinstance(part, xr.Dataset) else repr(part).encode())
+        key = digest.hexdigest()
+        if key not in known:
+            known[key] = learn(hazard, record, region, *more)
+        return known[key]
+
+    return learn_or_recall
+
+
+def content(dataset: xr.Dataset) -> bytes:
+    """All values of a dataset."""
+    values = {str(name): dataset[name].values for name in sorted(dataset.variables, key=str)}
+    parts = [array.tobytes() if array.dtype != object else b"" for array in values.values()]
+    described = [(name, array.dtype, array.shape) for name, array in values.items()]
+    texts = [array.tolist() for array in values.values() if array.dtype == object]
+    return repr((described, texts, dataset.attrs)).encode() + b"".join(parts)
+
+
+LOAD = loaded_once(files.load_model)
+FIT, BACKTEST = learnt_once(training.fit_model), learnt_once(backtests.backtest)
 
 
 def no_paper(html: str) -> bytes:
@@ -28,11 +89,15 @@ def no_paper(html: str) -> bytes:
 def quick() -> Iterator[None]:
     """Runs without PDFs and plots, and with models of two replicas: none of it is flows' own.
 
-    ``ready`` has the PDF and the plots.
+    ``ready`` has the PDF and the plots. What is learnt of one record is learnt once, and models of
+    the same files are read once.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reports.render.papers.pdf_of", no_paper)
         patch.setattr("models.training.REPLICAS", 2)
+        patch.setattr(versions, "load_model", LOAD)
+        patch.setattr(training, "fit_model", FIT)
+        patch.setattr(backtests, "backtest", BACKTEST)
         for name in PLOTS:
             patch.setattr(registry, name, lambda *_: None)
         yield
@@ -92,7 +157,7 @@ def ready(
         tmp_path_factory.mktemp("region"), years=15, name="smallville", variables=VARIABLES
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reports.render.papers.pdf_of", pdf_of)
+        patch.setattr("reports.render.papers.pdf_of", PAPER)
         for name, draw in PLOTS.items():
             patch.setattr(registry, name, draw)
         first = daily(settings, region)
@@ -113,6 +178,12 @@ def daily(settings: Settings, region: Region) -> Said:
         patch.setattr("sys.stderr", err)
         status = main(["daily", str(region.path)])
     return Said(status, out.text, err.text)
+
+
+@pytest.fixture(scope="session")
+def paper() -> Callable[[str], bytes]:
+    """See ``PAPER``."""
+    return PAPER
 
 
 @pytest.fixture(scope="session")

@@ -195,15 +195,18 @@ def test_a_run_is_fired_by_its_schedule(serving: Serving) -> None:
             daily.id, [(IntervalSchedule(interval=timedelta(seconds=15)), True)]
         )
 
-        def finished() -> list[Any]:
-            return [
-                run
-                for run in client.read_flow_runs()
-                if run.state.is_final() and run.auto_scheduled
-            ]
+        def begun() -> list[Any]:
+            runs = client.read_flow_runs()
+            return [run for run in runs if run.auto_scheduled and not run.state.is_scheduled()]
 
-        run = wait_for(finished, 240)[0]
+        first = wait_for(begun, 120)[0]
         client.delete_deployment_schedule(daily.id, often.id)  # one run is enough
+
+        def finished() -> Any:
+            run = client.read_flow_run(first.id)
+            return run if run.state.is_final() else None
+
+        run = wait_for(finished, 240)
 
         def said() -> list[str]:
             return [

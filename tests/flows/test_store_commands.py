@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import pytest
 from configs import Settings, load_region
 from data_contracts.store import Store
 from data_contracts.upkeep import snapshots_of
-from reports.render.pdf import pdf_of
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def revise(home) -> None:
 
 
 def test_a_report_is_made_again_byte_for_byte_from_the_snapshot_it_names(
-    command, home, monkeypatch: pytest.MonkeyPatch
+    command, home, paper: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.render.papers.pdf_of", pdf_of)  # as ``ready`` was made
+    monkeypatch.setattr("reports.render.papers.pdf_of", paper)  # as ``ready`` was made
     before = {path.name: path.read_bytes() for path in home.folder.glob("*.*")}
     revise(home)
     assert command(home.settings, "pull", home.region.path).status == 0

@@ -33,7 +33,8 @@ def of(model: Model, region: Region) -> Model:
 
 
 def out_of_fold(sharpness: float) -> xr.Dataset:
-    """Eight years of predictions that give the event ``sharpness`` and what did not happen its opposite; same events always."""
+    """Eight years of predictions that give the event ``sharpness`` and what did not happen its
+    opposite; same events always."""
     times = pd.DatetimeIndex(
         np.concatenate(
             [pd.date_range(f"{year}-05-01", f"{year}-09-30") for year in range(1995, 2003)]

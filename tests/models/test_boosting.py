@@ -1,4 +1,5 @@
-"""Trees on top of the regression: they must earn their rounds, and a greater threshold is never likelier."""
+"""Trees on top of the regression: they must earn their rounds, and a greater threshold is never
+likelier."""
 
 from __future__ import annotations
 

@@ -11,7 +11,13 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from models.assembly import colours_of
 from models.forecasting import forecasters
-from models.predict import ForecastRequest, interval, predict
+from models.predict import (
+    ForecastRequest,
+    as_attributes,
+    interval,
+    predict,
+    predict_with_remarks,
+)
 from models.publishing import disagreement, live_weights, publish
 from models.training import REPLICAS, Model, fit_model
 from models.verification.backtest import reasons_missing
@@ -161,16 +167,18 @@ def test_what_is_not_known_on_the_day_is_the_calendars_and_said(
     record: xr.Dataset, models: dict, made_region: Region
 ) -> None:
     old = record.sel(time=slice(None, "2005-06-15"))  # four days late at both places
-    made = predict(
-        ForecastRequest(
-            made_region,
-            ISSUED,
-            old,
-            models={"heat": models["heat"]},
-            backtests={},
-            assessment=scores_of("heat", "known"),
-        )
+    request = ForecastRequest(
+        made_region,
+        ISSUED,
+        old,
+        models={"heat": models["heat"]},
+        backtests={},
+        assessment=scores_of("heat", "known"),
     )
+    made, predicted = predict(request), predict_with_remarks(request)
+    assert [remark.code for remark in predicted.degraded] == ["forecast.state_unknown"]
+    assert as_attributes(predicted.degraded, predicted.notes).items() <= made.attrs.items()
+    assert predicted.forecast.equals(made)
     assert np.array_equal(made["probability"].values, made["normal_probability"].values)
     assert np.isnan(made["outlook"].values).all()
     assert set(np.unique(made["verdict"])) == {"no better than usual"}

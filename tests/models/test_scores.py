@@ -186,7 +186,8 @@ def test_shuffled_labels_are_almost_never_called_skill(made_region: Region) -> N
 
 
 def test_corp_brier_and_roc_are_those_of_other_libraries() -> None:
-    """Held against github.com/nci/scores: Brier, and CORP's parts by its isotonic fit; and scikit-learn."""
+    """Held against github.com/nci/scores: Brier, and CORP's parts by its isotonic fit; and
+    scikit-learn."""
     rng = np.random.default_rng(1)
     p = np.round(rng.random(2_000), 2)
     y = (rng.random(2_000) < p**2).astype(float)

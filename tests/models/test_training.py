@@ -1,4 +1,5 @@
-"""From a record to a model: blocks of years without themselves, replicas, what past days rule out."""
+"""From a record to a model: blocks of years without themselves, replicas, what past days rule
+out."""
 
 from __future__ import annotations
 

@@ -301,7 +301,10 @@ def test_a_message_of_every_code_leaves_no_english(tag: str, code: str) -> None:
 
 KEPT = {
     "climate", "risk", "train", "data", "quality", "quarantine", "resultQuality", "source_options",
-    "HTTP", "GeoJSON",
+    "HTTP", "JSON", "gzip", "UTC", "Brier", "git", "promote", "dirty", "Content", "Range", "SQLite",
+    "unitCode", "phenomenonTime", "observedAt", "properties", "Datastream", "Datastreams", "iot",
+    "history_start", "calls", "NGSI", "SensorThings", "window_days", "page", "units", "attributes",
+    "datastreams", "ObservedProperty", "GeoJSON",
 } | {name for code in MESSAGES for name in names_in(code)}  # fmt: skip
 """Names of commands, folders and keys, which no language translates, and of values."""
 

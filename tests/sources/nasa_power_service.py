@@ -1,4 +1,5 @@
-"""NASA POWER's JSON replies, written from its documentation (power.larc.nasa.gov/docs), as only CSV replies are recorded."""
+"""NASA POWER's JSON replies, written from its documentation (power.larc.nasa.gov/docs), as only CSV
+replies are recorded."""
 
 from __future__ import annotations
 
@@ -10,8 +11,15 @@ from replay import Asked
 from sources.nasa_power import COLUMNS
 
 LEVELS = {
-    "T2M_MAX": 25.0, "T2M_MIN": 15.0, "T2M": 20.0, "PRECTOTCORR": 1.5, "RH2M": 60.0, "WS10M": 3.0, "ALLSKY_SFC_SW_DWN": 18.0, "PS": 99.5,
-}  # fmt: skip
+    "T2M_MAX": 25.0,
+    "T2M_MIN": 15.0,
+    "T2M": 20.0,
+    "PRECTOTCORR": 1.5,
+    "RH2M": 60.0,
+    "WS10M": 3.0,
+    "ALLSKY_SFC_SW_DWN": 18.0,
+    "PS": 99.5,
+}
 FILL = -999.0
 
 

@@ -1,4 +1,5 @@
-"""Open-Meteo on loopback: whole runs, newest run, its meta.json and ensembles are written from open-meteo.com/en/docs, not recorded.
+"""Open-Meteo on loopback: whole runs, newest run, its meta.json and ensembles are written from
+open-meteo.com/en/docs, not recorded.
 
 Archive, previous runs and flood are in the shape of recorded replies.
 """
@@ -15,13 +16,27 @@ import numpy as np
 from replay import Asked, Fault
 
 UNITS = {
-    "temperature": "°C", "precipitation": "mm", "et0": "mm", "relative": "%", "wind": "m/s", "shortwave": "MJ/m²",
-    "soil": "m³/m³", "surface": "hPa", "river": "m³/s",
-}  # fmt: skip
+    "temperature": "°C",
+    "precipitation": "mm",
+    "et0": "mm",
+    "relative": "%",
+    "wind": "m/s",
+    "shortwave": "MJ/m²",
+    "soil": "m³/m³",
+    "surface": "hPa",
+    "river": "m³/s",
+}
 LEVELS = {
-    "temperature": 20.0, "precipitation": 1.0, "et0": 4.0, "relative": 60.0, "wind": 3.0, "shortwave": 18.0,
-    "soil": 0.2, "surface": 1000.0, "river": 12.0,
-}  # fmt: skip
+    "temperature": 20.0,
+    "precipitation": 1.0,
+    "et0": 4.0,
+    "relative": 60.0,
+    "wind": 3.0,
+    "shortwave": 18.0,
+    "soil": 0.2,
+    "surface": 1000.0,
+    "river": 12.0,
+}
 
 
 def kind(parameter: str) -> str:
@@ -58,10 +73,16 @@ class OpenMeteo:
 
     def __call__(self, asked: Asked) -> Any:
         parts = {
-            "/v1/archive": self.archive, "/v1/runs": self.run, "/v1/forecast": self.newest, "/v1/previous": self.previous,
-            "/v1/ensemble": self.ensemble, "/v1/flood": self.flood, "/data/ecmwf_ifs/static/meta.json": self.about,
-            "/data/ecmwf_ifs025_ensemble/static/meta.json": self.about, "/data/glofas_forecast_v4/static/meta.json": self.about,
-        }  # fmt: skip
+            "/v1/archive": self.archive,
+            "/v1/runs": self.run,
+            "/v1/forecast": self.newest,
+            "/v1/previous": self.previous,
+            "/v1/ensemble": self.ensemble,
+            "/v1/flood": self.flood,
+            "/data/ecmwf_ifs/static/meta.json": self.about,
+            "/data/ecmwf_ifs025_ensemble/static/meta.json": self.about,
+            "/data/glofas_forecast_v4/static/meta.json": self.about,
+        }
         reply = parts[asked.path](asked)
         return reply if isinstance(reply, Fault) else self.change(asked.path, reply)
 
@@ -100,9 +121,8 @@ class OpenMeteo:
                 return Fault(
                     200,
                     {},
-                    b"Unexpected error while streaming data: modelRunUnavailable(model: ecmwf_ifs, run: "
-                    + str(run).encode()
-                    + b")",
+                    b"Unexpected error while streaming data: modelRunUnavailable(model: "
+                    b"ecmwf_ifs, run: " + str(run).encode() + b")",
                 )
             return Fault(
                 400,

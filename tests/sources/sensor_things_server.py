@@ -1,7 +1,10 @@
-"""A real SensorThings server (django-ogc-sensorthings) on 127.0.0.1, in a process of its own: ``python sensor_things_server.py FOLDER``.
+"""A real SensorThings server (django-ogc-sensorthings) on 127.0.0.1, in a process of its own:
+``python sensor_things_server.py FOLDER``.
 
-It makes an SQLite database in FOLDER, loads FOLDER/load.json into it, writes its port to FOLDER/port and FOLDER/ids.json, and serves.
-load.json: {place: {observed property: {"unit": [name, symbol, definition], "readings": [[begin, end or null, result, quality], ...]}}}.
+It makes an SQLite database in FOLDER, loads FOLDER/load.json into it, writes its port to
+FOLDER/port and FOLDER/ids.json, and serves.
+load.json: {place: {observed property: {"unit": [name, symbol, definition], "readings": [[begin, end
+or null, result, quality], ...]}}}.
 """
 
 from __future__ import annotations
@@ -31,9 +34,10 @@ def configure(folder: Path, port: int) -> None:
     from uuid import UUID
 
     version = "SENSORTHINGS_V1_1_"
+    backend = "sensorthings.versions.v1_1.backends.django.adapter"
     options = {
         "SERVICE_URL": f"http://127.0.0.1:{port}/sensorthings",
-        "BACKEND_ADAPTER": "sensorthings.versions.v1_1.backends.django.adapter.DjangoBackendAdapter",
+        "BACKEND_ADAPTER": f"{backend}.DjangoBackendAdapter",
         "ID_TYPE": UUID,
         "ID_DELIMITER": "'",
         "MAX_TOP": PAGE,

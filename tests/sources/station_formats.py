@@ -55,7 +55,8 @@ def ghcn(record: pd.DataFrame) -> bytes:
         high = "S" if n == 20 else ""  # failed the spatial consistency check
         low = {21: "G", 22: "I"}.get(n, "")  # the gap check; consistency within the day
         lines.append(
-            f'"SPE00000000","{day.date()}","35.2778","-2.9553","47.0","MELILLA, SP","{tenths(row.rain)}",'
+            f'"SPE00000000","{day.date()}","35.2778","-2.9553","47.0","MELILLA, '
+            f'SP","{tenths(row.rain)}",'
             f'",,E","{tenths(row.tmax)}",",{high},E","{tenths(row.tmin)}",",{low},E"'
         )
     return "\n".join(lines).encode()
@@ -70,20 +71,24 @@ def gsod(record: pd.DataFrame) -> bytes:
         high, low = row.tmax * 1.8 + 32, row.tmin * 1.8 + 32
         rain = 99.99 if n % 9 == 0 else row.rain / 25.4
         lines.append(
-            f'"60338099999","{day.date()}","35.28","-2.95","47.0","MELILLA, SP","{row.tmean * 1.8 + 32:6.1f}",'
-            f'"24","{row.wind / 0.514444:6.1f}","24","{high:6.1f}","*","{low:6.1f}"," ","{rain:5.2f}","G","000000"'
+            f'"60338099999","{day.date()}","35.28","-2.95","47.0","MELILLA, '
+            f'SP","{row.tmean * 1.8 + 32:6.1f}",'
+            f'"24","{row.wind / 0.514444:6.1f}","24","{high:6.1f}","*","{low:6.1f}"," '
+            f'","{rain:5.2f}","G","000000"'
         )
     return "\n".join(lines).encode()
 
 
 def dwd(record: pd.DataFrame) -> bytes:
     lines = [
-        "STATIONS_ID;MESS_DATUM;QN_3;  FX;  FM;QN_4; RSK;RSKF; SDK;SHK_TAG;  NM; VPM;  PM; TMK; UPM; TXK; TNK; TGK;eor"
+        "STATIONS_ID;MESS_DATUM;QN_3;  FX;  FM;QN_4; RSK;RSKF; SDK;SHK_TAG;  NM; VPM;  PM; "
+        "TMK; UPM; TXK; TNK; TGK;eor"
     ]
     for n, (day, row) in enumerate(record.iterrows()):
         rain = "-999" if n == 5 else f"{row.rain:.1f}"
         lines.append(
-            f"       1048;{day:%Y%m%d};   10;  9.0;{row.wind:5.1f};    3; {rain};   6;   4.583;   0;   7.0;  10.1;"
+            f"       1048;{day:%Y%m%d};   10;  9.0;{row.wind:5.1f};    3; {rain};   6;   "
+            f"4.583;   0;   7.0;  10.1;"
             f" 993.40;{row.tmean:7.1f};  74.00;{row.tmax:7.1f};{row.tmin:7.1f};   2.4;eor"
         )
     return "\n".join(lines).encode()
@@ -106,7 +111,8 @@ def meteostat(record: pd.DataFrame) -> bytes:
     lines = ["date,tavg,tmin,tmax,prcp,snow,wdir,wspd,wpgt,pres,tsun"]
     for day, row in record.iterrows():
         lines.append(
-            f"{day.date()},{row.tmean:.1f},{row.tmin:.1f},{row.tmax:.1f},{row.rain:.1f},,250,{row.wind * 3.6:.1f},,1017.2,"
+            f"{day.date()},{row.tmean:.1f},{row.tmin:.1f},{row.tmax:.1f},{row.rain:.1f},,"
+            f"250,{row.wind * 3.6:.1f},,1017.2,"
         )
     return "\n".join(lines).encode()
 
@@ -117,8 +123,10 @@ def ecad(record: pd.DataFrame) -> bytes:
         "THESE DATA CAN BE USED FREELY PROVIDED THAT THE FOLLOWING SOURCE IS ACKNOWLEDGED:\r\n\r\n"
         "Klein Tank, A.M.G. and Coauthors, 2002. Daily dataset of 20th-century surface\r\n"
         "FILE FORMAT (MISSING VALUE CODE IS -9999):\r\n\r\n"
-        "01-06 STAID: Station identifier\r\n08-13 SOUID: Source identifier\r\n15-22 DATE : Date YYYYMMDD\r\n"
-        "24-28 TX   : maximum temperature in 0.1 °C\r\n30-34 Q_TX : Quality code for TX (0='valid'; 1='suspect'; 9='missing')\r\n\r\n"
+        "01-06 STAID: Station identifier\r\n08-13 SOUID: Source identifier\r\n15-22 DATE : "
+        "Date YYYYMMDD\r\n"
+        "24-28 TX   : maximum temperature in 0.1 °C\r\n30-34 Q_TX : Quality code for TX "
+        "(0='valid'; 1='suspect'; 9='missing')\r\n\r\n"
         "This is the blended series of station SPAIN, MELILLA (STAID: 2759).\r\n\r\n"
     )
     lines = ["STAID, SOUID,    DATE,   TX, Q_TX"]
@@ -139,7 +147,8 @@ def knmi(record: pd.DataFrame) -> bytes:
     for n, (day, row) in enumerate(record.iterrows()):
         rain = "   -1" if n == 8 else tenths(row.rain)
         lines.append(
-            f"  260,{day:%Y%m%d},{tenths(row.wind)},{tenths(row.tmean)},{tenths(row.tmin)},{tenths(row.tmax)},"
+            f"  "
+            f"260,{day:%Y%m%d},{tenths(row.wind)},{tenths(row.tmean)},{tenths(row.tmin)},{tenths(row.tmax)},"
             f"{rain},   20,   75"
         )
     return "\n".join(lines).encode()
@@ -148,7 +157,8 @@ def knmi(record: pd.DataFrame) -> bytes:
 def nasa_power(record: pd.DataFrame) -> bytes:
     preamble = (
         "-BEGIN HEADER-\nNASA/POWER Source Native Resolution Daily Data\n"
-        "Location: latitude 35.28 longitude -2.95\nThe value for missing source data that cannot be computed: -999\n"
+        "Location: latitude 35.28 longitude -2.95\nThe value for missing source data that "
+        "cannot be computed: -999\n"
         "-END HEADER-\n"
     )
     lines = ["YEAR,DOY,T2M_MAX,T2M_MIN,PRECTOTCORR,WS10M"]
@@ -163,11 +173,13 @@ def open_meteo(record: pd.DataFrame) -> bytes:
         "latitude,longitude,elevation,utc_offset_seconds,timezone,timezone_abbreviation",
         "35.3,-2.9,38.0,0,GMT,GMT",
         "",
-        "time,temperature_2m_max (°F),temperature_2m_min (°F),precipitation_sum (inch),weather_code (wmo code)",
+        "time,temperature_2m_max (°F),temperature_2m_min (°F),precipitation_sum "
+        "(inch),weather_code (wmo code)",
     ]
     for day, row in record.iterrows():
         lines.append(
-            f"{day.date()},{row.tmax * 1.8 + 32:.2f},{row.tmin * 1.8 + 32:.2f},{row.rain / 25.4:.4f},3"
+            f"{day.date()},{row.tmax * 1.8 + 32:.2f},{row.tmin * 1.8 + 32:.2f},"
+            f"{row.rain / 25.4:.4f},3"
         )
     return "\n".join(lines).encode()
 
@@ -217,4 +229,5 @@ RAW: dict[str, tuple[str, Callable[[pd.DataFrame], bytes]]] = {
     "nasa-power": ("POWER_Point_Daily_20010101_20031231_035d28N_002d95W.csv", nasa_power),
     "open-meteo": ("open-meteo-35.30N2.90W38m.csv", open_meteo),
 }
-"""Format -> a file's name as the service gives it, and how its bytes are made of the true record."""
+"""Format -> a file's name as the service gives it, and how its bytes are made of the true
+record."""

@@ -1,4 +1,5 @@
-"""The exercise: it looks like Berkane, nothing changes once it was issued, forecasts err as they should, and the truth is true.
+"""The exercise: it looks like Berkane, nothing changes once it was issued, forecasts err as they
+should, and the truth is true.
 
 Seeds here were never used while the simulator was made.
 """
@@ -55,7 +56,8 @@ def world(
     names: tuple[str, ...] = PLACES,
     start: np.datetime64 = START,
 ) -> World:
-    """Four places: the two that the normals are of, one on the plain between them, and one on the river."""
+    """Four places: the two that the normals are of, one on the plain between them, and one on the
+    river."""
     place = {
         "coast": (COAST_LATITUDE, -2.3, COAST_HEIGHT),
         "inland": (INLAND_LATITUDE, -2.4, INLAND_HEIGHT),
@@ -209,7 +211,8 @@ def published(place: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("place", ["coast", "inland"])
 def test_monthly_normals_are_the_published_ones(runs: list[Run], place: str) -> None:
-    """Over 120 years a monthly mean of Tmax is known to about 0.12 degC, of rain to about a tenth."""
+    """Over 120 years a monthly mean of Tmax is known to about 0.12 degC, of rain to about a
+    tenth."""
     column = PLACES.index(place)
     means = {
         name: np.mean([by_month(one.fields[name], one.days)[:, column] for one in runs], axis=0)
@@ -231,7 +234,8 @@ def test_days_with_rain_are_as_many_as_on_the_coast(runs: list[Run]) -> None:
 
 
 def test_rain_is_intermittent_clustered_and_heavy(runs: list[Run]) -> None:
-    """AEMET's record of Melilla 1981-2010: lag-1 correlation of wet days 0.30, coefficient of variation of wet days' rain 1.47,
+    """AEMET's record of Melilla 1981-2010: lag-1 correlation of wet days 0.30, coefficient of
+    variation of wet days' rain 1.47,
     yearly highest day 57 mm on average, yearly sums 389 mm with a standard deviation of 135."""
     for one in runs:
         rain = one.fields["precipitation"][:, 0]
@@ -244,7 +248,8 @@ def test_rain_is_intermittent_clustered_and_heavy(runs: list[Run]) -> None:
 
 
 def test_temperature_persists_has_a_slow_mode_and_a_longer_hot_tail(runs: list[Run]) -> None:
-    """Lag correlations of Melilla's and Berkane's Tmax anomalies: 0.58-0.69, 0.36-0.43, 0.21-0.30 after 1, 2 and 5 days, 0.1 after 20."""
+    """Lag correlations of Melilla's and Berkane's Tmax anomalies: 0.58-0.69, 0.36-0.43, 0.21-0.30
+    after 1, 2 and 5 days, 0.1 after 20."""
     for one in runs:
         hot = anomaly(one.fields["air_temperature_max"][:, 2], one.days)
         assert 0.52 < lag(hot, 1) < 0.72
@@ -278,7 +283,8 @@ def test_without_memory_yesterday_tells_nothing() -> None:
 
 
 def test_the_river_floods_a_dry_commune(runs: list[Run]) -> None:
-    """The mean flow is near the 26.5 m3/s of the Moulouya, and most floods come while the commune has had next to no rain."""
+    """The mean flow is near the 26.5 m3/s of the Moulouya, and most floods come while the commune
+    has had next to no rain."""
     flow = np.concatenate([one.fields["river_discharge"][:, 3] for one in runs])
     assert 15 < flow.mean() < 45
     assert np.isnan(runs[0].fields["river_discharge"][:, :3]).all()
@@ -292,7 +298,8 @@ def test_the_river_floods_a_dry_commune(runs: list[Run]) -> None:
 
 
 def test_evapotranspiration_and_soil_are_those_of_a_mediterranean_plain(run: Run) -> None:
-    """Reference evapotranspiration of such plains is about 1,100 to 1,500 mm a year, with its peak in July."""
+    """Reference evapotranspiration of such plains is about 1,100 to 1,500 mm a year, with its peak
+    in July."""
     water = by_month(run.fields["potential_evapotranspiration"], run.days)[:, 2]
     assert (
         1000
@@ -317,7 +324,8 @@ def test_the_contract_accepts_every_cell(run: Run) -> None:
 def errors(
     run: Run, issued: Forecasts, since: str, until: str, lead: int, column: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Error of the ensemble mean of Tmax at a lead (n,), and the members' variance (n,), on days none is missing."""
+    """Error of the ensemble mean of Tmax at a lead (n,), and the members' variance (n,), on days
+    none is missing."""
     at = (issued.init >= np.datetime64(since)) & (issued.init < np.datetime64(until))
     values = issued.values["air_temperature_max"][at, lead, column]
     outcome = run.fields["air_temperature_max"][
@@ -385,7 +393,8 @@ def brier(chances: np.ndarray, happened: np.ndarray, draws: int) -> float:
 
 
 def test_the_truth_is_reliable_and_what_forecasts_know_adds_to_it(run: Run) -> None:
-    """Chances of a day hotter than usual, from layers and from the past alone, against what happened."""
+    """Chances of a day hotter than usual, from layers and from the past alone, against what
+    happened."""
     usual = by_month(run.fields["air_temperature_max"], run.days)
 
     def hot(fields: dict[str, np.ndarray], days: np.ndarray) -> np.ndarray:
@@ -444,7 +453,8 @@ def test_without_forecast_skill_the_truth_is_that_of_the_past_alone() -> None:
 
 
 def test_the_truth_of_yesterday_is_what_happened(run: Run) -> None:
-    """An event that looks back two days is certain at lead 0 where yesterday was wet: the past stands in every draw."""
+    """An event that looks back two days is certain at lead 0 where yesterday was wet: the past
+    stands in every draw."""
     days = np.arange(np.datetime64("2005-01-10"), np.datetime64("2005-02-10"))
 
     def wet_lately(fields: dict[str, np.ndarray], days: np.ndarray) -> np.ndarray:
@@ -551,12 +561,14 @@ def test_sensors_fail_stick_and_catch_too_little(run: Run) -> None:
 @pytest.fixture
 def write_region(tmp_path: Path) -> Callable[..., Region]:
     def write(
-        options: str = "until: 1997-03-01, members: 2, forecasts_from: 1996-12-01, model_change: 1997-01-15",
+        options: str = "until: 1997-03-01, members: 2, forecasts_from: 1996-12-01, model_change: "
+        "1997-01-15",
         more: str = "",
     ) -> Region:
         path = tmp_path / "drill.yaml"
         path.write_text(
-            "name: drill\ntitle: Drill\nsources: [exercise, exercise_sensors]\nhistory_start: 1996-01-01\n"
+            "name: drill\ntitle: Drill\nsources: [exercise, "
+            "exercise_sensors]\nhistory_start: 1996-01-01\n"
             f"source_options:\n  exercise: {{{options}}}\n{more}"
         )
         return load_region(path)

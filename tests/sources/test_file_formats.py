@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,23 @@ def runs_until_taken(region: Region) -> tuple[int, Batch]:
     raise AssertionError(seen)
 
 
+Taken = Callable[[str], tuple[int, Batch]]
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """How many looks a service's file takes, and its record; each file is read once."""
+
+    @cache
+    def take(name: str) -> tuple[int, Batch]:
+        file, write = RAW[name]
+        return runs_until_taken(
+            region_with(tmp_path_factory.mktemp(name), {file: write(true_record())})
+        )
+
+    return take
+
+
 def column(batch: Batch, name: str) -> np.ndarray:
     table = batch.observations
     assert (table["time"] == DAYS).all()
@@ -67,9 +86,8 @@ def test_there_is_a_template_of_every_service() -> None:
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_a_raw_file_is_taken_after_one_look_and_one_paste(tmp_path: Path, name: str) -> None:
-    truth, (file, write) = true_record(), RAW[name]
-    runs, batch = runs_until_taken(region_with(tmp_path, {file: write(truth)}))
+def test_a_raw_file_is_taken_after_one_look_and_one_paste(taken: Taken, name: str) -> None:
+    truth, (runs, batch) = true_record(), taken(name)
     assert runs == (1 if templates()[name].self_described else 2)
     some = np.ones(len(truth), bool)
     some[:25] = False  # where marks of missing values are planted
@@ -87,18 +105,13 @@ def test_a_raw_file_is_taken_after_one_look_and_one_paste(tmp_path: Path, name: 
         np.testing.assert_allclose(wind, truth["wind"], atol=0.03)
 
 
-def taken(folder: Path, name: str) -> Batch:
-    file, write = RAW[name]
-    return runs_until_taken(region_with(folder, {file: write(true_record())}))[1]
-
-
-def test_a_trace_of_aemet_is_0_and_an_accumulated_day_is_missing(tmp_path: Path) -> None:
-    rain = column(taken(tmp_path, "aemet"), "precipitation")
+def test_a_trace_of_aemet_is_0_and_an_accumulated_day_is_missing(taken: Taken) -> None:
+    rain = column(taken("aemet")[1], "precipitation")
     assert rain[10] == 0.0 and np.isnan(rain[11])
 
 
-def test_a_value_that_failed_a_check_of_ghcn_is_missing(tmp_path: Path) -> None:
-    batch = taken(tmp_path, "ghcn-daily")
+def test_a_value_that_failed_a_check_of_ghcn_is_missing(taken: Taken) -> None:
+    batch = taken("ghcn-daily")[1]
     assert np.flatnonzero(np.isnan(column(batch, "air_temperature_max"))).tolist() == [20]
     assert np.flatnonzero(np.isnan(column(batch, "air_temperature_min"))).tolist() == [21]
     place = batch.locations.iloc[0].to_dict()
@@ -122,28 +135,29 @@ def test_marks_that_leave_nothing_are_told(tmp_path: Path) -> None:
     assert rain["precipitation"].notna().sum() == 1
 
 
-def test_9999_of_gsod_is_missing(tmp_path: Path) -> None:
-    rain = column(taken(tmp_path, "gsod"), "precipitation")
+def test_9999_of_gsod_is_missing(taken: Taken) -> None:
+    rain = column(taken("gsod")[1], "precipitation")
     assert np.isnan(rain[::9]).all() and np.isfinite(rain[1::9]).all()
     assert rain[np.isfinite(rain)].max() < 30
 
 
-def test_doubtful_and_missing_values_of_the_services_are_missing(tmp_path: Path) -> None:
-    for number, (name, variable, days) in enumerate(
-        (
-            ("dwd", "precipitation", [5]),
-            ("meteo-france", "precipitation", [7]),
-            ("ecad", "air_temperature_max", [3, 4]),
-        )
-    ):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        values = column(taken(folder, name), variable)
-        assert np.flatnonzero(np.isnan(values)).tolist() == days, name
+@pytest.mark.parametrize(
+    ("name", "variable", "days"),
+    [
+        ("dwd", "precipitation", [5]),
+        ("meteo-france", "precipitation", [7]),
+        ("ecad", "air_temperature_max", [3, 4]),
+    ],
+)
+def test_doubtful_and_missing_values_of_the_services_are_missing(
+    taken: Taken, name: str, variable: str, days: list[int]
+) -> None:
+    values = column(taken(name)[1], variable)
+    assert np.flatnonzero(np.isnan(values)).tolist() == days
 
 
-def test_open_meteo_tells_where_it_is(tmp_path: Path) -> None:
-    place = taken(tmp_path, "open-meteo").locations.iloc[0]
+def test_open_meteo_tells_where_it_is(taken: Taken) -> None:
+    place = taken("open-meteo")[1].locations.iloc[0]
     assert (place["latitude"], place["longitude"], place["elevation"]) == (35.3, -2.9, 38.0)
 
 
@@ -296,7 +310,8 @@ def test_values_in_the_units_of_an_order_are_found_out(tmp_path: Path) -> None:
     lines = ["STATION,NAME,DATE,PRCP,TMAX,TMIN"]
     for day, row in true_record().iterrows():
         lines.append(
-            f"USC1,TOWN,{day.date()},{row.rain / 25.4:.2f},{row.tmax * 1.8 + 32:.0f},{row.tmin * 1.8 + 32:.0f}"
+            f"USC1,TOWN,{day.date()},{row.rain / 25.4:.2f},{row.tmax * 1.8 + 32:.0f},"
+            f"{row.tmin * 1.8 + 32:.0f}"
         )
     region = region_with(tmp_path, {"order.csv": "\n".join(lines).encode()})
     block = yaml.safe_load(look(region).block)
@@ -379,21 +394,28 @@ OTHERS: dict[str, bytes] = {
     "tabs": lines_of("date\ttmax\ttmin\train", "{day:%Y-%m-%d}\t{t}\t{n}\t{r}"),
     "blanks": lines_of("DATE    TMAX   TMIN  RAIN", "{day:%Y%m%d}  {t:6.1f} {n:6.1f}  {r:5.1f}"),
     "compact days": lines_of("yyyymmdd,tx,tn,rr", "{day:%Y%m%d},{t},{n},{r}"),
-    "year, month, day": lines_of("year,month,day,tmax,tmin,prcp", "{day.year},{day.month},{day.day},{t},{n},{r}"),
-    "units in the header": lines_of("time,tmax (°C),tmin (°C),rain (mm)", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "year, month, day": lines_of("year,month,day,tmax,tmin,prcp",
+        "{day.year},{day.month},{day.day},{t},{n},{r}"),
+    "units in the header": lines_of("time,tmax (°C),tmin (°C),rain (mm)",
+        "{day:%Y-%m-%d},{t},{n},{r}"),
     "a title above": lines_of(
-        "Weather station 7\nexported 2026-11-01\n\nDate,Tmax,Tmin,Rain", "{day:%Y-%m-%d},{t},{n},{r}"
+        "Weather station 7\nexported 2026-11-01\n\nDate,Tmax,Tmin,Rain",
+            "{day:%Y-%m-%d},{t},{n},{r}"
     ),
     "midnights": lines_of("datetime,tmax,tmin,rain", "{day:%Y-%m-%d 00:00:00},{t},{n},{r}"),
-    "year, month, day otherwise": lines_of("YEAR;MO;DY;TMAX;TMIN;PRCP", "{day.year};{day.month};{day.day};{t};{n};{r}"),
-    "days of the year": lines_of("year,doy,tmax,tmin,prcp", "{day.year},{day.day_of_year},{t},{n},{r}"),
+    "year, month, day otherwise": lines_of("YEAR;MO;DY;TMAX;TMIN;PRCP",
+        "{day.year};{day.month};{day.day};{t};{n};{r}"),
+    "days of the year": lines_of("year,doy,tmax,tmin,prcp",
+        "{day.year},{day.day_of_year},{t},{n},{r}"),
     "read at nine": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d}T09:00,{t},{n},{r}"),
     "noons": lines_of("date,tmax,tmin,rain", "{day:%Y-%m-%d} 12:00:00,{t},{n},{r}"),
-    "names in capitals": lines_of("TIME,AIR_TEMPERATURE_MAX,AIR_TEMPERATURE_MIN,PRECIPITATION", "{day:%Y-%m-%d},{t},{n},{r}"),
+    "names in capitals": lines_of("TIME,AIR_TEMPERATURE_MAX,AIR_TEMPERATURE_MIN,PRECIPITATION",
+        "{day:%Y-%m-%d},{t},{n},{r}"),
     "a row of units": lines_of("Date,Tmax,Tmin,Rain\n,°C,°C,mm", "{day:%Y-%m-%d},{t},{n},{r}"),
     "accents": lines_of("fecha,Tmáx,Tmín,Precipitación", "{day:%d/%m/%Y},{t},{n},{r}"),
     "sep=": lines_of("sep=;\nDate;Tmax;Tmin;Rain", "{day:%d/%m/%Y};{t};{n};{r}"),
-    "other columns": lines_of("date,tmax,tmin,rain,quality,sunshine hours", "{day:%Y-%m-%d},{t},{n},{r},A,7"),
+    "other columns": lines_of("date,tmax,tmin,rain,quality,sunshine hours",
+        "{day:%Y-%m-%d},{t},{n},{r},A,7"),
 }  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""HTTP as sources speak it: what is tried again, what is refused, what is kept, and what is never said."""
+"""HTTP as sources speak it: what is tried again, what is refused, what is kept, and what is never
+said."""
 
 from __future__ import annotations
 
@@ -179,7 +180,7 @@ def test_redirects_within_the_service_are_followed_but_not_for_ever(service: Ser
 def test_a_reply_that_does_not_end_or_is_too_large_is_refused(service: Service) -> None:
     service.faults = [Fault(200, JSON, b" " * 5_000)]
     with pytest.raises(
-        SourceUnavailable, match="more than 1,000 bytes; ask for fewer places or days"
+        SourceUnavailable, match="more than 1000 bytes; ask for fewer places or days"
     ):
         get_json(request_to(service), plain, dataclasses.replace(HASTY, max_bytes=1_000))
 

@@ -1,4 +1,5 @@
-"""NASA POWER: which days are asked for, what its values become, and that nothing wrong is ever delivered."""
+"""NASA POWER: which days are asked for, what its values become, and that nothing wrong is ever
+delivered."""
 
 from __future__ import annotations
 
@@ -272,7 +273,8 @@ def test_a_service_that_fails_is_told_and_a_passing_fault_is_not_seen(
     service.faults = [fault] * 3
     with pytest.raises(
         SourceUnavailable,
-        match="nasa_power: asked 127.0.0.1 for town, 2026-10-20 to 2026-11-18; found .*; (run it|check)",
+        match="nasa_power: asked 127.0.0.1 for town, 2026-10-20 to 2026-11-18; found .*; (run "
+        "it|check)",
     ):
         fetch_at(town(service), home, NOW, HASTY)
     service.faults = [fault]

@@ -103,7 +103,8 @@ def test_a_dimension_of_days_may_have_another_name(tmp_path: Path, dim: str) -> 
 
 CF_NAMES = {
     "tasmax": ("air_temperature", "time: maximum", "K", "air_temperature_max", 300.15, 27.0),
-    "tasmin": ("air_temperature", "area: mean time: minimum", "K", "air_temperature_min", 280.15, 7.0),
+    "tasmin": ("air_temperature", "area: mean time: minimum", "K", "air_temperature_min", 280.15,
+        7.0),
     "tas": ("air_temperature", "area: time: mean", "K", "air_temperature_mean", 290.15, 17.0),
     "pr": ("precipitation_flux", "time: mean", "kg m-2 s-1", "precipitation", 1 / 86_400, 1.0),
     "tp": ("precipitation_amount", "time: sum", "kg m-2", "precipitation", 3.0, 3.0),

@@ -1,4 +1,5 @@
-"""NGSI-LD: answers written from ETSI GS CIM 009 V1.6.1 (4.5.7 to 4.5.9, 5.7.4, 6.3.10) and the Smart Data Models; no broker was asked."""
+"""NGSI-LD: answers written from ETSI GS CIM 009 V1.6.1 (4.5.7 to 4.5.9, 5.7.4, 6.3.10) and the
+Smart Data Models; no broker was asked."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def zulu(moment: pd.Timestamp) -> str:
 def instances(
     how: Callable[[pd.Timestamp], float], unit: str | None = None
 ) -> list[dict[str, Any]]:
-    """An attribute's hours in the normalized representation, each with its unit where there is one."""
+    """An attribute's hours in the normalized representation, each with its unit where there is
+    one."""
     told = {"unitCode": unit} if unit else {}
     return [
         {"type": "Property", "value": how(moment), "observedAt": zulu(moment), **told}
@@ -51,7 +53,8 @@ def bare(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def weather(**changes: Any) -> dict[str, Any]:
-    """What a WeatherObserved was: temperature is the hour of the day, 1 mm of rain an hour, 60 % humidity."""
+    """What a WeatherObserved was: temperature is the hour of the day, 1 mm of rain an hour, 60 %
+    humidity."""
     plain = {
         "temperature": instances(lambda moment: float(moment.hour), "CEL"),
         "precipitation": instances(lambda _: 1.0),
@@ -132,8 +135,15 @@ def test_a_stations_days_are_pulled_value_by_value(tmp_path: Path, simplified: b
         assert wanted.items() <= service.asked[0].params.items()
         assert ("options" in service.asked[0].params) is simplified
     assert table["time"].tolist() == list(pd.date_range("2026-03-01", "2026-03-04"))
-    expected = {"air_temperature_max": 23, "air_temperature_mean": 11.5, "air_temperature_min": 0, "precipitation": 24,
-                "relative_humidity": 60, "wind_speed": 10, "air_pressure": 1013}  # fmt: skip
+    expected = {
+        "air_temperature_max": 23,
+        "air_temperature_mean": 11.5,
+        "air_temperature_min": 0,
+        "precipitation": 24,
+        "relative_humidity": 60,
+        "wind_speed": 10,
+        "air_pressure": 1013,
+    }
     for name, value in expected.items():
         np.testing.assert_allclose(table[name], value)
 
@@ -159,8 +169,13 @@ def test_a_flood_monitors_levels_stand_beside_the_weather(tmp_path: Path) -> Non
 def test_long_times_are_asked_for_by_windows_and_new_ones_only(tmp_path: Path) -> None:
     with serve(Service(holding(weather()))) as service:
         table = pull(tmp_path, service, window_days=2).observations
-        assert [(asked.params["timeAt"][:10], asked.params["endTimeAt"][:10]) for asked in service.asked] == [
-            ("2026-03-01", "2026-03-03"), ("2026-03-03", "2026-03-05"), ("2026-03-05", "2026-03-05")]  # fmt: skip
+        assert [
+            (asked.params["timeAt"][:10], asked.params["endTimeAt"][:10]) for asked in service.asked
+        ] == [
+            ("2026-03-01", "2026-03-03"),
+            ("2026-03-03", "2026-03-05"),
+            ("2026-03-05", "2026-03-05"),
+        ]
         assert len(table) == 4
         service.asked.clear()
         newest = {("a", "precipitation"): pd.Timestamp("2026-03-03")}
@@ -178,8 +193,13 @@ def test_headers_name_the_tenant_the_context_and_who_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BROKER", "Bearer s3cret-token")
-    named = {"tenant": "berkane", "fiware_service": "city", "fiware_service_path": "/weather", "authorization_env": "BROKER",
-             "context": "https://example.org/context.jsonld"}  # fmt: skip
+    named = {
+        "tenant": "berkane",
+        "fiware_service": "city",
+        "fiware_service_path": "/weather",
+        "authorization_env": "BROKER",
+        "context": "https://example.org/context.jsonld",
+    }
     with serve(Service(holding(weather()))) as service:
         pull(tmp_path, service, **named)
         headers = service.asked[0].headers
@@ -191,7 +211,8 @@ def test_headers_name_the_tenant_the_context_and_who_asks(
     assert headers["authorization"] == "Bearer s3cret-token"
     assert (
         headers["link"]
-        == '<https://example.org/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+        == '<https://example.org/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; '
+        'type="application/ld+json"'
     )
 
 
@@ -224,7 +245,8 @@ def test_a_next_link_of_the_broker_is_followed(tmp_path: Path) -> None:
             {}
             if later
             else {
-                "Link": '</ngsi-ld/v1/temporal/entities?offset=1>; rel="next"; type="application/ld+json"'
+                "Link": '</ngsi-ld/v1/temporal/entities?offset=1>; rel="next"; '
+                'type="application/ld+json"'
             }
         )
         return Fault(
@@ -237,7 +259,8 @@ def test_a_next_link_of_the_broker_is_followed(tmp_path: Path) -> None:
 
 
 def test_one_bad_place_is_remarked_and_the_others_are_pulled(tmp_path: Path) -> None:
-    """All of the place: its weather is asked for again with its level, so that no day of it is passed over."""
+    """All of the place: its weather is asked for again with its level, so that no day of it is
+    passed over."""
 
     def answer(asked: Asked) -> Any:
         return (
@@ -280,20 +303,27 @@ ASKED = "asked 127.0.0.1 for WeatherObserved of a, 2026-03-01 to 2026-03-05; fou
 DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
     "429 for ever": (lambda _: Fault(429), ASKED + "HTTP 429 in 3 tries"),
     "500 for ever": (lambda _: Fault(500), ASKED + "HTTP 500 in 3 tries"),
-    "no tenant": (lambda _: Fault(404, {}, b'{"title": "No such tenant"}'), ASKED + r"HTTP 404 \(No such tenant\); check the address"),
+    "no tenant": (lambda _: Fault(404, {}, b'{"title": "No such tenant"}'),
+        ASKED + r"HTTP 404 \(No such tenant\); check the address"),
     "401": (lambda _: Fault(401), ASKED + "HTTP 401; check the key or token"),
     "late": (lambda _: Fault(late=0.5), ASKED + "no answer within"),
-    "cut off": (lambda _: Fault(body=b"[" + b" " * 900 + b"]", cut=True), ASKED + "a reply that was cut off"),
+    "cut off": (lambda _: Fault(body=b"[" + b" " * 900 + b"]", cut=True),
+        ASKED + "a reply that was cut off"),
     "a web page": (lambda _: Fault(body=b"<html></html>"), ASKED + "a web page"),
     "text": (lambda _: ["x"], ASKED + "an answer without entities; check"),
     "an error as JSON": (lambda _: {"error": "x"}, ASKED + "an answer without entities; check"),
-    "nobody": (lambda _: [], "found no reading at http.*; check the entities' ids and `history_start`"),
+    "nobody": (lambda _: [],
+        "found no reading at http.*; check the entities' ids and `history_start`"),
     "only nulls": (holding(weather(**{name: [] for name in MODEL})), "found no reading at"),
-    "a next link elsewhere": (linked("http://127.0.0.2/x"), ASKED + "a next link to 'http://127.0.0.2/x', another host"),
+    "a next link elsewhere": (linked("http://127.0.0.2/x"),
+        ASKED + "a next link to 'http://127.0.0.2/x', another host"),
     "a next link that is none": (linked("http://[x"), ASKED + "a next link to"),
-    "next links without end": (linked("/ngsi-ld/v1/temporal/entities?offset=1"), ASKED + "a next link that leads back"),
-    "a range of no day": (ranged("date-time 2026-13-01T00:00:00Z-2026-14-01T00:00:00Z/9"), ASKED + "the Content-Range 'date-time"),
-    "a range that stands still": (ranged("date-time 2026-02-01T00:00:00Z-2026-03-01T00:00:00Z/9"), "a Content-Range that leads nowhere"),
+    "next links without end": (linked("/ngsi-ld/v1/temporal/entities?offset=1"),
+        ASKED + "a next link that leads back"),
+    "a range of no day": (ranged("date-time 2026-13-01T00:00:00Z-2026-14-01T00:00:00Z/9"),
+        ASKED + "the Content-Range 'date-time"),
+    "a range that stands still": (ranged("date-time 2026-02-01T00:00:00Z-2026-03-01T00:00:00Z/9"),
+        "a Content-Range that leads nowhere"),
 }  # fmt: skip
 
 
@@ -335,7 +365,9 @@ def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(tmp_path: 
     assert "instant: 1, such as precipitation of a at 2026-03-01T05:00Z is 1 and 9" in remark
 
 
-@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "9999-12-31T23:00:00Z"])  # fmt: skip
+@pytest.mark.parametrize(
+    "when", ["0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "9999-12-31T23:00:00Z"]
+)
 @pytest.mark.parametrize("pairs", [False, True])
 def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
     tmp_path: Path, when: str, pairs: bool
@@ -351,23 +383,30 @@ def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
         batch = pull(tmp_path, service)
     assert batch.observations["air_temperature_max"].tolist() == [23, 23, 23, 22]
     assert tuple(map(str, batch.remarks)) == (
-        f"ngsi_ld: readings left out for their time: 1, such as temperature at {when} of a; have them mended there.",
+        f"ngsi_ld: readings left out for their time: 1, such as temperature at {when} of "
+        f"a; have them mended there.",
     )
 
 
 # what is wrong with temperatures, words of the remark; rain goes on
 WRONG = {
-    "a word": (changed("temperature", value="warm"), "1, such as temperature 'warm' at 2026-03-01T05"),
+    "a word": (changed("temperature", value="warm"),
+        "1, such as temperature 'warm' at 2026-03-01T05"),
     "a truth": (changed("temperature", value=True), "1, such as temperature 'True' at"),
     "in quotes": (changed("temperature", value="20.5"), "1, such as temperature '20.5' at"),
     "a list": (changed("temperature", value=[20.5]), r"1, such as temperature '\[20.5\]' at"),
-    "no time": (changed("temperature", observedAt=None), "such as a reading of temperature at 'None'"),
-    "no zone": (changed("temperature", observedAt="2026-03-01T05:00:00"), "at '2026-03-01T05:00:00'"),
+    "no time": (changed("temperature", observedAt=None),
+        "such as a reading of temperature at 'None'"),
+    "no zone": (changed("temperature", observedAt="2026-03-01T05:00:00"),
+        "at '2026-03-01T05:00:00'"),
     "a wrong unit": (changed("temperature", unitCode="VLT"), "air_temperature_max comes in 'VLT'"),
-    "a unit in a list": (changed("temperature", unitCode=["CEL"]), r"with the unitCode \[\"CEL\"\]"),
+    "a unit in a list": (changed("temperature", unitCode=["CEL"]),
+        r"with the unitCode \[\"CEL\"\]"),
     "a unit that is a number": (changed("temperature", unitCode=5), "with the unitCode 5"),
-    "bare values": (holding(weather(temperature={"type": "Property", "values": [1, 2]})), "at 'None'"),
-    "a level without a unit": (holding(weather(currentLevel=instances(lambda _: 1.0))), "comes in '', expected m"),
+    "bare values": (holding(weather(temperature={"type": "Property", "values": [1, 2]})),
+        "at 'None'"),
+    "a level without a unit": (holding(weather(currentLevel=instances(lambda _: 1.0))),
+        "comes in '', expected m"),
 }  # fmt: skip
 
 
@@ -476,7 +515,8 @@ def test_a_region_without_a_start_is_told_to_name_one(tmp_path: Path) -> None:
 
 
 def test_the_recorded_station_is_read(shared: Path, tmp_path: Path) -> None:
-    """The data model's own example (a current state, no history), its attributes given the time it names."""
+    """The data model's own example (a current state, no history), its attributes given the time it
+    names."""
     example = json.loads(
         (shared / "payloads" / "fiware" / "WeatherObserved.example-normalized.jsonld").read_text()
     )
@@ -486,8 +526,21 @@ def test_the_recorded_station_is_read(shared: Path, tmp_path: Path) -> None:
         for name, found in example.items()
     }
     with serve(Service(lambda _: [timed])) as service:
-        options = {"since": "2016-11-30", "window_days": 366, "interval_minutes": dict.fromkeys(
-            ("air_temperature", "precipitation", "relative_humidity", "wind_speed", "river_level", "air_pressure"), 1440)}  # fmt: skip
+        options = {
+            "since": "2016-11-30",
+            "window_days": 366,
+            "interval_minutes": dict.fromkeys(
+                (
+                    "air_temperature",
+                    "precipitation",
+                    "relative_humidity",
+                    "wind_speed",
+                    "river_level",
+                    "air_pressure",
+                ),
+                1440,
+            ),
+        }
         place = region(tmp_path, service.url, **options)
         row = fetch_from(
             broker_of(place, HASTY), place, {}, datetime(2016, 12, 2, tzinfo=UTC)

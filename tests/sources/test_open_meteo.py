@@ -1,4 +1,5 @@
-"""Open-Meteo: what is asked and what it weighs, when a forecast may be used, and that nothing wrong is ever delivered."""
+"""Open-Meteo: what is asked and what it weighs, when a forecast may be used, and that nothing wrong
+is ever delivered."""
 
 from __future__ import annotations
 
@@ -200,7 +201,8 @@ def test_days_are_those_of_the_region(service: Service, home: Settings) -> None:
     assert first.min() == max(pd.Timestamp(run) + pd.Timedelta(days=1), pd.Timestamp(TODAY))
 
 
-# What a reply may be instead of what was asked for -> what the error must say. ``reply`` is of one place.
+# What a reply may be instead of what was asked for -> what the error must say. ``reply`` is of one
+# place.
 def set_unit(part: str, name: str, unit: str) -> Callable[[Any], Any]:
     def change(reply: Any) -> Any:
         reply[f"{part}_units"][name] = unit
@@ -350,13 +352,15 @@ FAULTS = {
     "429": Fault(
         429,
         {},
-        b'{"error": true, "reason": "Minutely API request limit exceeded. Please try again in one minute."}',
+        b'{"error": true, "reason": "Minutely API request limit exceeded. '
+        b'Please try again in one minute."}',
     ),
     "429 with Retry-After": Fault(429, {"Retry-After": "0"}),
     "429 until tomorrow": Fault(
         429,
         {},
-        b'{"error": true, "reason": "Daily API request limit exceeded. Please try again tomorrow."}',
+        b'{"error": true, "reason": "Daily API request limit exceeded. '
+        b'Please try again tomorrow."}',
     ),
     "500": Fault(500),
     "time-out": Fault(late=0.4),
@@ -441,7 +445,8 @@ def test_variables_hazards_can_do_without_do_not_hold_up_the_others(
     assert "air_pressure" not in table and len(table) == 30
 
 
-# Weight, by hand. 10 variables for 14 days are one call; 7 variables for 28 days: 0.7 x 2 = 1.4; 15 for 14: 1.5; 15 for 28: 3.
+# Weight, by hand. 10 variables for 14 days are one call; 7 variables for 28 days: 0.7 x 2 = 1.4; 15
+# for 14: 1.5; 15 for 28: 3.
 @pytest.mark.parametrize(
     ("places", "variables", "days", "calls"),
     [
@@ -504,7 +509,8 @@ def test_a_first_pull_of_berkane_is_affordable_and_resumes(
         batch.forecasts["init_time"].max() == pd.Timestamp(TODAY)
         and batch.forecasts["member"].max() == 50
     )
-    # Killed before anything was stored: what was fetched is kept, and only what may still change is asked for again.
+    # Killed before anything was stored: what was fetched is kept, and only what may still change is
+    # asked for again.
     service.asked.clear()
     again = fetch_at(berkane(service, calls=300), home, NOW, patient)
     core = [
@@ -520,7 +526,8 @@ def test_a_first_pull_of_berkane_is_affordable_and_resumes(
 def test_a_pull_never_spends_more_than_it_may(
     world: OpenMeteo, service: Service, home: Settings, allowed: float
 ) -> None:
-    """30 days of 7 variables are 1.5 calls, a run 1, an ensemble 10.2, filling from previous runs at most 4."""
+    """30 days of 7 variables are 1.5 calls, a run 1, an ensemble 10.2, filling from previous runs
+    at most 4."""
     world.newest_run, world.no_runs = (
         EVENING,
         {TODAY - timedelta(days=back) for back in range(2, 9)},
@@ -645,7 +652,8 @@ def test_a_new_place_gets_forecasts_of_its_own_and_replaces_none(
         else reply
     )
     service.asked.clear()
-    issued = fetch_at(larger, home, NOW, HASTY).forecasts
+    batch = fetch_at(larger, home, NOW, HASTY)
+    issued = batch.forecasts
     assert (
         set(issued["location"]) == {"new"}
         and issued["init_time"].nunique() == 4
@@ -654,7 +662,7 @@ def test_a_new_place_gets_forecasts_of_its_own_and_replaces_none(
     assert {request.params["longitude"] for request in asked(service, "/v1/runs")} == {
         f"{round(longitude * 4) / 4:g}"
     }
-    ingest(larger, home, fetch_at(larger, home, NOW, HASTY))
+    ingest(larger, home, batch)
     assert fetch_at(larger, home, NOW, HASTY).forecasts.empty
 
 
@@ -678,7 +686,8 @@ def test_a_variable_that_comes_a_day_later_is_asked_for_again(
     assert table["precipitation"].notna().all() and len(asked(service, "/v1/archive")) == 2
 
 
-# (first and last day in November of max, min and mean) -> the first day of any and the last that none is still to fill
+# (first and last day in November of max, min and mean) -> the first day of any and the last that
+# none is still to fill
 HELD: list[tuple[list[tuple[int, int]], tuple[int, int]]] = [
     ([(1, 20), (1, 20), (1, 20)], (1, 20)),
     ([(1, 20), (3, 20), (1, 18)], (1, 18)),
@@ -717,7 +726,8 @@ def test_a_pull_that_may_not_spend_enough_says_so_and_keeps_what_it_fetched(
     region = town(service, 1, calls=30).model_copy(update={"history_start": date(2023, 1, 1)})
     with pytest.raises(
         SourceUnavailable,
-        match="weighted calls are used up with 8 blocks .*; what was fetched is kept; run it again tomorrow",
+        match="weighted calls are used up with 8 blocks .*; what was fetched is kept; run it "
+        "again tomorrow",
     ):
         fetch_at(region, home, NOW, HASTY)
     long = town(service, 1, calls=150).model_copy(update={"history_start": date(2018, 1, 1)})
@@ -736,7 +746,8 @@ def test_a_pull_that_may_not_spend_enough_says_so_and_keeps_what_it_fetched(
 
 
 def test_a_large_region_comes_over_several_pulls(service: Service, home: Settings) -> None:
-    """55 cells from February on weigh 55 x 0.7 x 290 / 14 = 800 calls, more than a pull may spend here."""
+    """55 cells from February on weigh 55 x 0.7 x 290 / 14 = 800 calls, more than a pull may spend
+    here."""
     region = town(service, 55, calls=650).model_copy(update={"history_start": date(2026, 2, 1)})
     patient = dataclasses.replace(HASTY, timeout=20.0, max_seconds=20.0)
     with pytest.raises(SourceUnavailable, match="weighted calls are used up"):
@@ -760,7 +771,8 @@ def test_weight_is_spent_no_faster_than_a_minute_allows() -> None:
     for calls in (300, 200, 100, 900, 50):
         budget.spend(calls)
         moments[0] += 1.0
-    # At 2 s 100 more wait for the 300 of 0 s to be a minute old. 900 alone are more than a minute's share: at 61 s they wait for the
+    # At 2 s 100 more wait for the 300 of 0 s to be a minute old. 900 alone are more than a minute's
+    # share: at 61 s they wait for the
     # 100 of 60 s, and at 121 s the 50 wait for them.
     assert waits == [58.0, 59.0, 59.0]
     assert budget.left == 5000 - 1550
@@ -772,7 +784,8 @@ def test_blocks_are_the_same_on_every_day() -> None:
         for day in (17, 18)
     ]
     assert today[0][:-1] == today[1][:-1] and today[0][0] == (date(1991, 1, 1), date(1994, 12, 31))
-    # What will not change comes in blocks of five years and then in quarters, what may still change in one.
+    # What will not change comes in blocks of five years and then in quarters, what may still change
+    # in one.
     ends = [last.isoformat() for _, last in today[0]]
     assert ends[-8:] == [
         "2024-12-31",
@@ -879,7 +892,8 @@ def test_todays_forecast_is_a_whole_run_filed_under_the_issue_day(
     issued = batch.forecasts
     assert [request.params["run"] for request in asked(service, "/v1/runs")] == ["2026-11-22T00:00"]
     assert set(issued["init_time"]) == {pd.Timestamp(TODAY)} and set(issued["member"]) == {-1}
-    # The run of the 22nd has eleven days, to 2 December: from the 23rd on these are the leads 0 to 9.
+    # The run of the 22nd has eleven days, to 2 December: from the 23rd on these are the leads 0 to
+    # 9.
     assert issued["lead_days"].tolist() == list(range(10))
     hours = [hour_value("temperature_2m", hour) for hour in range(24)]
     assert issued["air_temperature_max"].iloc[0] == pytest.approx(max(hours))
@@ -913,7 +927,8 @@ def test_a_run_the_archive_lacks_is_filled_from_previous_runs(
     assert issued["init_time"].nunique() == 5
     filled = issued[issued["init_time"] == pd.Timestamp(TODAY - timedelta(days=2))]
     assert filled["lead_days"].tolist() == list(range(7))
-    # Lead l is read from previous_day(l + 1), whose hours are 0.1 warmer a day of age in this service.
+    # Lead l is read from previous_day(l + 1), whose hours are 0.1 warmer a day of age in this
+    # service.
     plain = max(hour_value("temperature_2m", hour) for hour in range(24))
     assert filled["air_temperature_max"].tolist() == pytest.approx(
         [plain + 0.1 * (lead + 1) for lead in range(7)]
@@ -978,8 +993,8 @@ def test_the_newest_run_stands_in_only_where_it_is_not_too_new(
     batch = fetch_at(town(service), home, NOW, HASTY)
     assert batch.forecasts.empty and len(batch.remarks) == 2
     assert (
-        "one of 2026-11-23 00 UTC, too new for the issue time, expected 2026-11-22 22:30 UTC or before"
-        in str(batch.remarks[1])
+        "one of 2026-11-23 00 UTC, too new for the issue time, expected 2026-11-22 22:30 "
+        "UTC or before" in str(batch.remarks[1])
     )
     world.newest_run = EVENING
     batch = fetch_at(town(service), home, NOW, HASTY)
@@ -1120,7 +1135,8 @@ def test_a_wrong_ensemble_is_left_out(world: OpenMeteo, service: Service, home: 
 def test_an_ensemble_of_a_run_too_new_for_the_issue_time_is_not_asked_for(
     world: OpenMeteo, service: Service, home: Settings
 ) -> None:
-    """Issued at 05:30 UTC with runs usable after 7 hours: what was initialised after 22:30 UTC the day before is too new."""
+    """Issued at 05:30 UTC with runs usable after 7 hours: what was initialised after 22:30 UTC the
+    day before is too new."""
     region = town(service, ensemble="ecmwf_ifs025")
     for newest, asked_for in ((EVENING, 1), (NEWEST, 0), (NEWEST + timedelta(hours=6), 0)):
         service.asked.clear()

@@ -1,4 +1,5 @@
-"""River discharge: only where a river is near enough, only in its own unit, and nothing wrong is ever delivered."""
+"""River discharge: only where a river is near enough, only in its own unit, and nothing wrong is
+ever delivered."""
 
 from __future__ import annotations
 
@@ -118,7 +119,8 @@ def test_a_first_pull_of_berkanes_rivers_is_affordable_and_resumes(
     )
     assert len(river_points(region, {})) == 4
     batch = fetch_at(region, home, NOW, HASTY)
-    # 4 points, one variable, 15,666 days: 4 x 0.1 x 15666 / 14 = 448 calls, and one a point for the forecast.
+    # 4 points, one variable, 15,666 days: 4 x 0.1 x 15666 / 14 = 448 calls, and one a point for the
+    # forecast.
     days = (TODAY - timedelta(days=2) - date(1984, 1, 1)).days + 1
     assert (
         weight(4, 1, days) == pytest.approx(447.6, abs=0.1) and len(batch.observations) == 4 * days
@@ -217,7 +219,8 @@ def test_a_cell_too_far_from_the_river_is_refused_with_the_distance(
     assert batch.observations.empty and batch.forecasts.empty and len(asked(service)) == 1
     (said,) = map(str, batch.remarks)
     assert re.match(
-        r"open_meteo_flood: river_point \[35.036, -2.4189\] of bank snaps to the river cell 35.036, -2.3189, 9.1 km away",
+        r"open_meteo_flood: river_point \[35.036, -2.4189\] of bank snaps to the river "
+        r"cell 35.036, -2.3189, 9.1 km away",
         said,
     )
     assert said.endswith(", expected at most 5 km; move it onto the river in somewhere.yaml.")
@@ -229,7 +232,8 @@ def test_a_cell_too_far_from_the_river_is_refused_with_the_distance(
 def test_a_point_that_snaps_too_far_does_not_hold_up_the_others(
     world: OpenMeteo, service: Service, home: Settings
 ) -> None:
-    """The first of the replies to two points is of a cell 55 km away: it alone goes without, and is asked for once."""
+    """The first of the replies to two points is of a cell 55 km away: it alone goes without, and is
+    asked for once."""
     far = Location(id="far", latitude=35.0, longitude=-2.4, river_point=(35.5, -2.5))
     region = river_town(service).model_copy(
         update={"locations": (far, *river_town(service).locations)}
@@ -292,7 +296,8 @@ def test_places_of_one_river_point_are_fetched_once(service: Service, home: Sett
 def test_a_forecast_of_a_run_too_new_for_the_issue_time_is_not_archived(
     world: OpenMeteo, service: Service, home: Settings
 ) -> None:
-    """Issued at 06:30 UTC with runs usable after 12 hours: that of 00 UTC of the day is too new, whenever it is asked for."""
+    """Issued at 06:30 UTC with runs usable after 12 hours: that of 00 UTC of the day is too new,
+    whenever it is asked for."""
     world.newest_run = datetime(2026, 11, 23, tzinfo=UTC)
     batch = fetch_at(river_town(service), home, NOW, HASTY)
     assert batch.forecasts.empty and batch.remarks == () and len(batch.observations) == 30
@@ -333,8 +338,8 @@ def test_a_point_on_no_river_is_told(world: OpenMeteo, service: Service, home: S
     batch = fetch_at(river_town(service, date(2019, 12, 1)), home, NOW, HASTY)
     assert batch.observations.empty and batch.forecasts.empty
     assert (
-        "river_point [35.036, -2.4189] of bank lies in a cell without a river, found no discharge from 2019-12-01"
-        in str(batch.remarks[0])
+        "river_point [35.036, -2.4189] of bank lies in a cell without a river, found no "
+        "discharge from 2019-12-01" in str(batch.remarks[0])
     )
 
 
@@ -344,7 +349,8 @@ def test_a_region_without_river_points_is_told(service: Service, home: Settings)
     )
     with pytest.raises(
         ConfigError,
-        match="found no river_point, open_meteo_flood needs at least one; .* or take open_meteo_flood out",
+        match="found no river_point, open_meteo_flood needs at least one; .* or take "
+        "open_meteo_flood out",
     ):
         fetch_at(region, home, NOW, HASTY)
 

@@ -79,13 +79,18 @@ def run(script: str, *arguments: Path) -> str:
     return done.stdout
 
 
-def test_a_source_that_is_deleted_breaks_no_other(tmp_path: Path) -> None:
-    for name in sources():
+@pytest.mark.parametrize(
+    "names",
+    [("exercise", "open_meteo"), pytest.param(tuple(sources()), marks=pytest.mark.slow)],
+    ids=["two", "each"],
+)
+def test_a_source_that_is_deleted_breaks_no_other(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
         copy = copy_to(tmp_path / f"without-{name}")
         module = copy / "sources" / name
         shutil.rmtree(module) if module.is_dir() else module.with_suffix(".py").unlink()
     pulled = json.loads(run(PULL, *sorted(tmp_path.iterdir())))
-    assert len(pulled) == len(sources())
+    assert len(pulled) == len(names)
     for copy_name, (known, stored) in pulled.items():
         gone = copy_name.removeprefix("without-")
         assert known == sorted(set(sources()) - {gone})
@@ -113,8 +118,9 @@ assert conversion("m", "snow_depth", "x", "y").apply(0.5) == 50
 home = Path(sys.argv[1])
 (home / "inbox").mkdir()
 (home / "inbox" / "o.csv").write_text("time,snow_depth\\n2001-01-01,12.5\\n")
-(home / "snow.yaml").write_text("name: snow\\ntitle: S\\nclock: record\\nsources: [station_files]\\n"
-                                f"inbox: {home / 'inbox'}\\n")
+(home / "snow.yaml").write_text(
+    "name: snow\\ntitle: S\\nclock: record\\nsources: [station_files]\\n"
+    f"inbox: {home / 'inbox'}\\n")
 region = load_region(home / "snow.yaml")
 store = Store(Settings(home), region)
 for source in sources_of(region):

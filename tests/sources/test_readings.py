@@ -1,4 +1,5 @@
-"""Readings within the day become the region's days: which day, how many are enough, and what a day's value is."""
+"""Readings within the day become the region's days: which day, how many are enough, and what a
+day's value is."""
 
 from __future__ import annotations
 
@@ -122,7 +123,8 @@ def test_one_thermometer_gives_highest_mean_and_lowest() -> None:
     [(0, "2026-03-01", 2), (1, "2026-03-01", 2), (-5, "2026-03-01", 1)],
 )
 def test_days_are_the_regions_standard_days(offset: int, first: str, count: int) -> None:
-    # 48 hours from 2026-03-01T00Z: at UTC+1 the first day has 23 of them, at UTC-5 the day before has 5, the first whole one begins at 05Z.
+    # 48 hours from 2026-03-01T00Z: at UTC+1 the first day has 23 of them, at UTC-5 the day before
+    # has 5, the first whole one begins at 05Z.
     table = daily(rows(np.ones(48)), "s", ReadingOptions(), offset, NOW).dropna()
     assert (len(table), str(table["time"].iloc[0].date())) == (count, first)
     assert table["precipitation"].tolist() == pytest.approx([24.0] * count)
@@ -331,8 +333,14 @@ def test_the_offset_is_told_or_follows_from_the_places(tmp_path: Path) -> None:
 def test_a_pull_asks_from_what_is_stored_on(tmp_path: Path) -> None:
     place, home = region(tmp_path), Settings(tmp_path)
     assert newest_days(Store(home, place).fetch_request("sensors").stored.observations) == {}
-    table = pd.DataFrame({"time": pd.date_range("2026-03-01", periods=5), "location": "a", "precipitation": [1.0, 2, 3, nan, nan],
-                          "wind_speed": [nan, nan, nan, nan, 4.0]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "time": pd.date_range("2026-03-01", periods=5),
+            "location": "a",
+            "precipitation": [1.0, 2, 3, nan, nan],
+            "wind_speed": [nan, nan, nan, nan, 4.0],
+        }
+    )
     source = Source("sensors", 1, "x", "x", complete=False, fetch=lambda *_: Batch(table, table))
     Store(home, place).ingest(source, Batch(table, locations_table(place, ["a"])))
     newest = newest_days(Store(home, place).fetch_request("sensors").stored.observations)

@@ -66,7 +66,8 @@ UNITS = {WARM: ["degree Fahrenheit", "°F", "ucum:[degF]"], RAIN: ["inch", "in",
 
 
 def loaded(place: str) -> dict[str, Any]:
-    """What the real server is to hold: temperatures at instants, rain over hours, bad readings among the temperatures."""
+    """What the real server is to hold: temperatures at instants, rain over hours, bad readings
+    among the temperatures."""
     starts = [moment.isoformat() for moment in HOURS]
     ends = [moment.isoformat() for moment in HOURS + pd.Timedelta(hours=1)]
     warm: list[Any] = [
@@ -116,8 +117,15 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 def of_real(folder: Path, real: dict[str, Any], **options: Any) -> Region:
     """The region with both places; this server (1.2.0) cannot sort by phenomenonTime."""
-    places = {"a": {"thing": real["ids"]["a"]["thing"]}, "b": {"datastreams": {
-        "air_temperature": real["ids"]["b"]["datastreams"][WARM], "precipitation": real["ids"]["b"]["datastreams"][RAIN]}}}  # fmt: skip
+    places = {
+        "a": {"thing": real["ids"]["a"]["thing"]},
+        "b": {
+            "datastreams": {
+                "air_temperature": real["ids"]["b"]["datastreams"][WARM],
+                "precipitation": real["ids"]["b"]["datastreams"][RAIN],
+            }
+        },
+    }
     return region(
         folder, real["url"], places=places, **{"order_by": "resultTime asc", "page": 1500} | options
     )
@@ -146,7 +154,8 @@ def check(batch: Batch, count: int) -> None:
 def test_a_year_of_a_real_server_is_pulled_value_by_value(
     real: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Its Things' Datastreams are told apart by the service's own filter: expanded, it gives all of them one ObservedProperty."""
+    """Its Things' Datastreams are told apart by the service's own filter: expanded, it gives all of
+    them one ObservedProperty."""
     batch = SOURCE.fetch(FetchRequest(of_real(tmp_path, real), Settings(tmp_path)))
     check(batch, 366)
     assert len(batch.remarks) == 2 and "air_temperature of a (Datastreams(" in str(batch.remarks[0])
@@ -185,13 +194,18 @@ def test_a_real_server_refuses_what_it_does_not_know(real: dict[str, Any], tmp_p
         SOURCE.fetch(FetchRequest(moved, Settings(tmp_path)))
 
 
-# A small service of one Thing, its answers as the standard's section 9 has them; a case changes one thing about it.
+# A small service of one Thing, its answers as the standard's section 9 has them; a case changes one
+# thing about it.
 THREE = [pd.Timestamp("2026-03-01", tz="UTC") + pd.Timedelta(hours=hour) for hour in range(72)]
 RESULTS: list[dict[str, Any]] = [
     {"phenomenonTime": moment.isoformat(), "result": float(moment.hour)} for moment in THREE
 ]
-STREAM = {"@iot.id": 7, "name": "T", "unitOfMeasurement": {"name": "degree Celsius", "symbol": "degC", "definition": "Cel"},
-          "ObservedProperty": {"name": WARM, "definition": "x"}}  # fmt: skip
+STREAM = {
+    "@iot.id": 7,
+    "name": "T",
+    "unitOfMeasurement": {"name": "degree Celsius", "symbol": "degC", "definition": "Cel"},
+    "ObservedProperty": {"name": WARM, "definition": "x"},
+}
 
 
 def answering(
@@ -221,7 +235,10 @@ def answering(
         wanted = [row for row in rows if str(row.get("phenomenonTime", "9")) >= since[:19]]
         body: dict[str, Any] = {"value": wanted[skip : skip + page]}
         if skip + page < len(wanted):
-            here = f"http://{asked.headers['host']}{asked.path}?$filter=phenomenonTime ge {since}&$skip={skip + page}"
+            here = (
+                f"http://{asked.headers['host']}{asked.path}?$filter=phenomenonTime ge "
+                f"{since}&$skip={skip + page}"
+            )
             body["@iot.nextLink"] = link or here
         return body
 
@@ -289,7 +306,10 @@ def back(asked: Asked) -> Any:
     }
 
 
-FIRST = r"asked 127.0.0.1 for air_temperature of a \(Datastreams\(7\)\) from its first reading on; found "
+FIRST = (
+    r"asked 127.0.0.1 for air_temperature of a \(Datastreams\(7\)\) from its first reading "
+    r"on; found "
+)
 DOWN: dict[str, tuple[Callable[[Asked], Any], str]] = {
     "429 for ever": (lambda _: Fault(429), "HTTP 429 in 3 tries"),
     "500 for ever": (lambda _: Fault(500), "HTTP 500 in 3 tries"),
@@ -437,9 +457,14 @@ def test_of_two_values_at_one_instant_none_is_used_and_the_others_are(tmp_path: 
 
 @pytest.mark.parametrize(
     "moment",
-    ["0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "9999-12-31T23:00:00Z", "99999-01-01T00:00:00Z",
-     "2026-03-01T23:00:00Z/9999-12-31T00:00:00Z"],
-)  # fmt: skip
+    [
+        "0001-01-01T00:00:00Z",
+        "1600-01-01T00:00:00Z",
+        "9999-12-31T23:00:00Z",
+        "99999-01-01T00:00:00Z",
+        "2026-03-01T23:00:00Z/9999-12-31T00:00:00Z",
+    ],
+)
 def test_a_reading_at_a_time_of_no_record_is_left_out_and_the_others_are_used(
     tmp_path: Path, moment: str
 ) -> None:
@@ -479,8 +504,18 @@ def test_one_fill_value_withholds_its_day_and_the_others_are_stored(tmp_path: Pa
     np.testing.assert_array_equal(kept.sel(location="b"), [23, np.nan, 23])
 
 
-UNITS_THAT_ARE_NONE: list[Any] = [["Cel"], [], "Cel", 5, 1.5, True, {"definition": ["Cel"]},
-                                  {"definition": 5}, {"symbol": {"a": 1}}, {"name": False}]  # fmt: skip
+UNITS_THAT_ARE_NONE: list[Any] = [
+    ["Cel"],
+    [],
+    "Cel",
+    5,
+    1.5,
+    True,
+    {"definition": ["Cel"]},
+    {"definition": 5},
+    {"symbol": {"a": 1}},
+    {"name": False},
+]
 
 
 @pytest.mark.parametrize("unit", UNITS_THAT_ARE_NONE, ids=json.dumps)
@@ -531,8 +566,10 @@ KEPT: dict[str, tuple[list[dict[str, Any]], list[float]]] = {
     "flagged good": (changed(23, resultQuality="good"), [23, 23, 23]),
     "a day without readings": (RESULTS[:24] + RESULTS[48:], [23, 23]),
     "half a day": (RESULTS[:36] + RESULTS[48:], [23, np.nan, 23]),
-    "another zone": (moved(lambda moment: moment.tz_convert("Asia/Tokyo").isoformat()), [23, 23, 23]),
-    "intervals": (moved(lambda moment: f"{moment.isoformat()}/{(moment + HOUR).isoformat()}"), [23, 23, 23]),
+    "another zone": (moved(lambda moment: moment.tz_convert("Asia/Tokyo").isoformat()),
+        [23, 23, 23]),
+    "intervals": (moved(lambda moment: f"{moment.isoformat()}/{(moment + HOUR).isoformat()}"),
+        [23, 23, 23]),
     "85 degC as it starts": (changed(30, result=85.0), [23, 85, 23]),  # the contract withholds it
 }  # fmt: skip
 
@@ -559,7 +596,8 @@ def test_what_is_said_of_readings_is_kept_day_by_day(tmp_path: Path) -> None:
     with serve(with_answer(answering(rows=rows))) as service:
         batch = pull(tmp_path, service)
     assert tuple(map(str, batch.remarks)) == (
-        "sensor_things: air_temperature of a (Datastreams(7)): readings left out for their resultQuality: 2; data/quality lists them.",
+        "sensor_things: air_temperature of a (Datastreams(7)): readings left out for their "
+        "resultQuality: 2; data/quality lists them.",
     )
     store = Store(home, place)
     store.ingest(SOURCE, batch)

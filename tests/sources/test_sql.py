@@ -32,7 +32,10 @@ from sources.sql.options import COLUMNS, SqlOptions
 from sources.sql.rows import readings
 
 PASSWORD = "p@ss/word:47"
-SELECT = "SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE ts >= :since"
+SELECT = (
+    "SELECT ts AS time, station AS location, sensor AS variable, value FROM readings WHERE "
+    "ts >= :since"
+)
 VARIABLES = {"TA": "air_temperature", "RR": "precipitation"}
 HOURS = pd.date_range("2024-01-01", "2025-01-01", freq="h", tz="UTC", inclusive="left")
 DAYS = pd.date_range("2024-01-01", "2024-12-31")
@@ -91,7 +94,8 @@ def check_year(batch: Batch) -> None:
 
 
 class Cluster:
-    """A PostgreSQL of its own in a folder of its own, run by an unprivileged user, on a free port of 127.0.0.1."""
+    """A PostgreSQL of its own in a folder of its own, run by an unprivileged user, on a free port
+    of 127.0.0.1."""
 
     def __init__(self, programs: Path) -> None:
         self.programs, self.folder = programs, Path(tempfile.mkdtemp(prefix="climate-risk-pg-"))
@@ -139,7 +143,10 @@ class Cluster:
         )
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c "
+            f"unix_socket_directories={self.folder} -c fsync=off"
+        )
         self.run(
             "pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options, "start"
         )
@@ -172,7 +179,8 @@ def cluster() -> Iterator[Cluster]:
                 for row in ROWS:
                     copy.write_row(row)
             connection.execute(
-                "CREATE TABLE local AS SELECT ts AT TIME ZONE 'Africa/Casablanca' AS ts, station, sensor, value FROM readings"
+                "CREATE TABLE local AS SELECT ts AT TIME ZONE 'Africa/Casablanca' AS ts, "
+                "station, sensor, value FROM readings"
             )
         yield made
     finally:
@@ -234,7 +242,8 @@ def test_a_station_that_was_cut_off_is_asked_for_its_past(city: Cluster, tmp_pat
 
 
 def test_times_without_a_zone_are_of_the_one_told(city: Cluster, tmp_path: Path) -> None:
-    # Casablanca leaves UTC+1 for Ramadan: the hour of 2024-04-14 02:00-03:00 is skipped, none is told twice but on 2024-03-10.
+    # Casablanca leaves UTC+1 for Ramadan: the hour of 2024-04-14 02:00-03:00 is skipped, none is
+    # told twice but on 2024-03-10.
     select = (
         SELECT.replace("readings", "local")
         + " AND NOT ts BETWEEN '2024-03-09' AND '2024-03-12' AND station = 's1'"
@@ -273,11 +282,23 @@ def test_postgresql_is_only_read(city: Cluster, tmp_path: Path, words: str) -> N
 
 
 DOWN = {
-    "a wrong password": (lambda c: c.url.replace("p%40ss", "s3cret-word"), "password authentication failed", "s3cret-word"),
+    "a wrong password": (
+        lambda c: c.url.replace("p%40ss", "s3cret-word"),
+        "password authentication failed",
+        "s3cret-word",
+    ),
     "a wrong port": (lambda c: c.url.replace(f":{c.port}/", ":1/"), "refused|failed", "p@ss"),
-    "no such database": (lambda c: c.url.replace("/postgres", "/nowhere"), "does not exist", "p@ss"),
-    "a password in the query": (lambda c: f"postgresql://owner@127.0.0.1:{c.port}/postgres?password=s3cret", "password auth", "s3cret"),
-}  # fmt: skip
+    "no such database": (
+        lambda c: c.url.replace("/postgres", "/nowhere"),
+        "does not exist",
+        "p@ss",
+    ),
+    "a password in the query": (
+        lambda c: f"postgresql://owner@127.0.0.1:{c.port}/postgres?password=s3cret",
+        "password auth",
+        "s3cret",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", DOWN)
@@ -515,7 +536,13 @@ def test_an_hour_that_clocks_leave_open_is_left_out_and_told(
     assert f"repeat or skip in Europe/Madrid: {count}, such as RR of a at 2024-" in remark
 
 
-STRAY = ["0000-00-00 00:00:00", "0001-01-01", "1600-01-01 00:00", "2200-01-01T00:00Z", "9999-12-31 23:59:59"]  # fmt: skip
+STRAY = [
+    "0000-00-00 00:00:00",
+    "0001-01-01",
+    "1600-01-01 00:00",
+    "2200-01-01T00:00Z",
+    "9999-12-31 23:59:59",
+]
 
 
 @pytest.mark.parametrize("time", STRAY)

@@ -187,7 +187,8 @@ WRONG = {
     ),
     "files differ": (
         {"o.csv": GOOD, "p.csv": HEAD + "2001-01-02,a,21,4\n2001-01-03,a,21,4\n"},
-        r"o.csv and .*p.csv differ: precipitation at 2001-01-02, a is 3.2 in one and 4 in the other",
+        r"o.csv and .*p.csv differ: precipitation at 2001-01-02, a is 3.2 in one and 4 in "
+        r"the other",
     ),
     "which place": (
         {"o.csv": GOOD + "2001-01-01,b,1,1\n", "p.csv": PLAIN},
@@ -240,7 +241,8 @@ def test_a_missing_inbox_is_named_with_its_cure(tmp_path: Path) -> None:
     )
     with pytest.raises(
         RiskError,
-        match=r"data/inbox/somewhere does not exist; put CSV, Parquet or NetCDF files there or set `inbox:`",
+        match=r"data/inbox/somewhere does not exist; put CSV, Parquet or NetCDF files there or "
+        r"set `inbox:`",
     ):
         SOURCE.fetch(FetchRequest(region, Settings(tmp_path)))
     with pytest.raises(RiskError, match="is a file, expected a folder"):
@@ -254,12 +256,14 @@ FINE = {
     "CRLF": GOOD.replace("\n", "\r\n"),
     "no last line end": GOOD.rstrip("\n"),
     "blank lines": "\n" + GOOD.replace("\n", "\n\n"),
-    "quoted": '"time","location","air_temperature_max","precipitation"\n"2001-01-01","a","20.5","0"\n"2001-01-02","a","21","3.2"\n',
+    "quoted": '"time","location","air_temperature_max","precipitation"\n"2001-01-01","a","20.5",'
+    '"0"\n"2001-01-02","a","21","3.2"\n',
     "spaces": GOOD.replace(",", " , "),
     "midnight": GOOD.replace("2001-01-01", "2001-01-01 00:00:00").replace(
         "2001-01-02", "2001-01-02T00:00"
     ),
-    "other columns first": "precipitation,location,time,air_temperature_max\n0,a,2001-01-01,20.5\n3.2,a,2001-01-02,21\n",
+    "other columns first": "precipitation,location,time,air_temperature_max\n0,a,2001-01-01,20.5\n"
+    "3.2,a,2001-01-02,21\n",
     "rows in disorder": HEAD + "2001-01-02,a,21,3.2\n2001-01-01,a,20.5,0\n",
     "exponents": GOOD.replace("20.5", "2.05e1"),
 }
@@ -365,7 +369,10 @@ def test_unicode_ids_and_names_are_kept(tmp_path: Path) -> None:
 
 
 def test_forecasts_are_read_as_issued(tmp_path: Path) -> None:
-    members = "init_time,lead_days,location,member,precipitation\n2001-01-03,0,a,3,1\n2001-01-03,0,a,4,2\n"
+    members = (
+        "init_time,lead_days,location,member,precipitation\n2001-01-03,0,a,3,1\n2001-01-03,"
+        "0,a,4,2\n"
+    )
     table = read(
         tmp_path, {"o.csv": GOOD, "forecasts.csv": ISSUED, "forecasts_more.csv": members}
     ).forecasts

@@ -1,4 +1,5 @@
-"""Station files in Parquet and NetCDF: the same record as in CSV, and one sentence for everything that cannot be read."""
+"""Station files in Parquet and NetCDF: the same record as in CSV, and one sentence for everything
+that cannot be read."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def grid(
 
 
 def fetch(folder: Path, files: dict[str, Any]) -> Batch:
-    """Fetch a region whose inbox holds these tables (as Parquet), datasets (as NetCDF) and texts."""
+    """Fetch a region whose inbox holds these tables (as Parquet), datasets (as NetCDF) and
+    texts."""
     inbox = folder / "inbox"
     inbox.mkdir(exist_ok=True)
     for name, content in files.items():
@@ -75,7 +77,8 @@ def fetch(folder: Path, files: dict[str, Any]) -> Batch:
 
 
 def stations(label: str) -> xr.Dataset:
-    """A CF discrete sampling geometry: a dimension ``station`` labelled by a variable with the role timeseries_id."""
+    """A CF discrete sampling geometry: a dimension ``station`` labelled by a variable with the role
+    timeseries_id."""
     dataset = grid().rename(location="station")
     name = np.array(["a"], dtype=object)
     if label == "station":
@@ -141,38 +144,60 @@ noon = TABLE.assign(time=DAYS + pd.Timedelta(hours=12))
 zoned = TABLE.assign(time=DAYS.tz_localize("Europe/Paris"))
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"o.parquet": TABLE[:0]}, "o.parquet: there are no rows in it"),
-    "unknown column": ({"o.parquet": TABLE.rename(columns={"precipitation": "rain"})}, "unknown column 'rain', did you mean 'precipita"),
-    "no time": ({"o.parquet": TABLE.drop(columns="time")}, "there is no `time` column, found 'location', "),
+    "unknown column": ({"o.parquet": TABLE.rename(columns={"precipitation": "rain"})},
+        "unknown column 'rain', did you mean 'precipita"),
+    "no time": ({"o.parquet": TABLE.drop(columns="time")},
+        "there is no `time` column, found 'location', "),
     "no variable": ({"o.parquet": TABLE[["time", "location"]]}, "there is no variable in it"),
-    "a zone": ({"o.parquet": zoned}, r"row 1, time: found '2001-01-01 00:00:00\+01:00', expected a date .* or a zone"),
+    "a zone": ({"o.parquet": zoned},
+        r"row 1, time: found '2001-01-01 00:00:00\+01:00', expected a date .* or a zone"),
     "no day": ({"o.parquet": one("time", pd.NaT)}, "row 2, time: found 'NaT', expected a date"),
-    "day numbers": ({"o.parquet": TABLE.assign(time=[0, 1])}, "row 1, time: found '0', expected a date"),
-    "a word": ({"o.parquet": TABLE.assign(precipitation=["0", "trace"])}, "row 2, precipitation: found 'trace', expected a number"),
-    "yes or no": ({"o.parquet": TABLE.assign(precipitation=[True, False])}, "row 1, precipitation: found 'True', expected a number"),
-    "days as values": ({"o.parquet": TABLE.assign(precipitation=DAYS)}, "row 1, precipitation: found .* store the column as numbers"),
-    "lists": ({"o.parquet": TABLE.assign(precipitation=[[1], [2]])}, "row 1, precipitation: found .*, expected a number"),
-    "no place": ({"o.parquet": one("location", None)}, "row 2, location: found '.*', expected a name of 1 to 200"),
-    "places in lists": ({"o.parquet": TABLE.assign(location=[["a"], ["a"]])}, "row 1, location: found .*, expected text"),
+    "day numbers": ({"o.parquet": TABLE.assign(time=[0, 1])},
+        "row 1, time: found '0', expected a date"),
+    "a word": ({"o.parquet": TABLE.assign(precipitation=["0", "trace"])},
+        "row 2, precipitation: found 'trace', expected a number"),
+    "yes or no": ({"o.parquet": TABLE.assign(precipitation=[True, False])},
+        "row 1, precipitation: found 'True', expected a number"),
+    "days as values": ({"o.parquet": TABLE.assign(precipitation=DAYS)},
+        "row 1, precipitation: found .* store the column as numbers"),
+    "lists": ({"o.parquet": TABLE.assign(precipitation=[[1], [2]])},
+        "row 1, precipitation: found .*, expected a number"),
+    "no place": ({"o.parquet": one("location", None)},
+        "row 2, location: found '.*', expected a name of 1 to 200"),
+    "places in lists": ({"o.parquet": TABLE.assign(location=[["a"], ["a"]])},
+        "row 1, location: found .*, expected text"),
     "a lead beyond all": (
         {"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, 1e30])},
         "row 2, lead_days: found '1e.30', expected",
     ),
-    "a measured place": ({"o.parquet": TABLE.assign(location=[0.5, 0.5])}, "row 1, location: found '0.5', expected text"),
+    "a measured place": ({"o.parquet": TABLE.assign(location=[0.5, 0.5])},
+        "row 1, location: found '0.5', expected text"),
     "twice": ({"o.parquet": twice}, "rows 2 and 3 are both for 2001-01-02, a, expected one"),
     "differs from CSV": (
         {"o.csv": CSV, "p.parquet": one("precipitation", 4.0)},
-        r"o.csv and .*p.parquet differ: precipitation at 2001-01-02, a is 3.2 in one and 4 in the other",
+        r"o.csv and .*p.parquet differ: precipitation at 2001-01-02, a is 3.2 in one and 4 "
+            r"in the other",
     ),
-    "NetCDF differs": ({"o.csv": CSV, "p.nc": grid(one("precipitation", 4.0))}, "o.csv and .*p.nc differ: precipitation at 2001-01-02"),
-    "strange unit": ({"o.nc": grid(precipitation="furlong")}, "precipitation comes in 'furlong', expected mm or one of mm, cm, .*give the right"),
-    "no unit": ({"o.nc": grid(precipitation=None)}, "precipitation has no `units` attribute, expected mm; add it"),
-    "unknown variable": ({"o.nc": grid(TABLE.rename(columns={"precipitation": "pr"}))}, "unknown column 'pr', did you mean"),
-    "a slice": ({"o.nc": grid(pd.concat([TABLE.assign(lat=1.0), TABLE.assign(lat=2.0)]), ("time", "location", "lat"))}, "unknown dimension 'lat' of 2, expected time, location"),
-    "bare places": ({"o.nc": grid().drop_vars("location")}, "the dimension 'location' has no coordinate"),
-    "no time dimension": ({"o.nc": grid().isel(time=0)}, "there is no `time` column|unknown column"),
-    "half a lead": ({"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, 0.5])}, "row 2, lead_days: found '0.5', expected a"),
-    "missing lead": ({"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, None])}, "row 2, lead_days: found 'nan', expected a"),
-    "only forecasts": ({"forecasts.nc": grid(ISSUED, ("init_time", "lead_days", "location"))}, "holds no file of observations"),
+    "NetCDF differs": ({"o.csv": CSV, "p.nc": grid(one("precipitation", 4.0))},
+        "o.csv and .*p.nc differ: precipitation at 2001-01-02"),
+    "strange unit": ({"o.nc": grid(precipitation="furlong")},
+        "precipitation comes in 'furlong', expected mm or one of mm, cm, .*give the right"),
+    "no unit": ({"o.nc": grid(precipitation=None)},
+        "precipitation has no `units` attribute, expected mm; add it"),
+    "unknown variable": ({"o.nc": grid(TABLE.rename(columns={"precipitation": "pr"}))},
+        "unknown column 'pr', did you mean"),
+    "a slice": ({"o.nc": grid(pd.concat([TABLE.assign(lat=1.0), TABLE.assign(lat=2.0)]),
+        ("time", "location", "lat"))}, "unknown dimension 'lat' of 2, expected time, location"),
+    "bare places": ({"o.nc": grid().drop_vars("location")},
+        "the dimension 'location' has no coordinate"),
+    "no time dimension": ({"o.nc": grid().isel(time=0)},
+        "there is no `time` column|unknown column"),
+    "half a lead": ({"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, 0.5])},
+        "row 2, lead_days: found '0.5', expected a"),
+    "missing lead": ({"o.csv": CSV, "forecasts.parquet": ISSUED.assign(lead_days=[0, None])},
+        "row 2, lead_days: found 'nan', expected a"),
+    "only forecasts": ({"forecasts.nc": grid(ISSUED, ("init_time", "lead_days", "location"))},
+        "holds no file of observations"),
 }  # fmt: skip
 
 

@@ -207,9 +207,16 @@ def test_hdf5_may_not_reach_out_of_its_file(tmp_path: Path, reach) -> None:
         fetch(region)
 
 
-RECORD = ("\n".join(["time,air_temperature_max,precipitation"] + [
-    f"{day.date()},{20 + day.day / 10},{day.day % 3}" for day in pd.date_range("2001-01-01", periods=40)
-]) + "\n").encode()  # fmt: skip
+RECORD = (
+    "\n".join(
+        ["time,air_temperature_max,precipitation"]
+        + [
+            f"{day.date()},{20 + day.day / 10},{day.day % 3}"
+            for day in pd.date_range("2001-01-01", periods=40)
+        ]
+    )
+    + "\n"
+).encode()
 
 
 def damaged(content: bytes, seed: int) -> bytes:

@@ -1,4 +1,5 @@
-"""Streams that count, add up or send events: as amounts where the region file says so, else told."""
+"""Streams that count, add up or send events: as amounts where the region file says so, else
+told."""
 
 from __future__ import annotations
 
@@ -21,8 +22,11 @@ from sources.common.units import SAME
 NOW = datetime(2024, 3, 8, 12, tzinfo=UTC)
 HOURS = pd.date_range("2024-03-01", "2024-03-04", freq="h", tz="UTC", inclusive="left")
 TIPS = pd.to_datetime(
-    [f"2024-03-02T{time}Z" for time in ("10:03", "10:09", "10:22", "10:41", "11:13", "13:00", "15:50")]
-)  # fmt: skip
+    [
+        f"2024-03-02T{time}Z"
+        for time in ("10:03", "10:09", "10:22", "10:41", "11:13", "13:00", "15:50")
+    ]
+)
 
 
 def pulled(
@@ -63,12 +67,18 @@ def since_midnight(fell: np.ndarray, offset: int = 0) -> np.ndarray:
 SIX = np.where(HOURS == "2024-03-02T11:00Z", 6.0, 0.0)
 # name: (times, values, what the stream is, each day's rain, words of the remark)
 KINDS = {
-    "a counter from midnight": (HOURS, since_midnight(SIX), "counter", [0, 6, 0], "rises and falls back to 0"),
-    "a counter of three wet days": (HOURS, since_midnight(np.tile([0.2] * 6 + [0.0] * 18, 3)), "counter", None, "falls back to 0"),
-    "a total that is never reset": (HOURS, 1234 + np.cumsum(np.where(np.arange(72) % 24 == 5, 0.4, 0)), "cumulative", [0.4] * 3, "never falls"),
-    "a total beyond any day's rain": (HOURS, 25_000 + np.cumsum(np.where(np.arange(72) % 24 == 5, 0.4, 0)), "cumulative", [0.4] * 3, "never falls"),
-    "a bucket that tips": (TIPS, [0.2] * 7, "events", [0, 1.4, 0, 0, 0, 0, 0], "comes now and then"),
-    "a bucket of inches": (TIPS[:5], [0.254] * 5, "events", [0, 1.27, 0, 0, 0, 0, 0], "comes now and then"),
+    "a counter from midnight": (HOURS, since_midnight(SIX), "counter", [0, 6, 0],
+        "rises and falls back to 0"),
+    "a counter of three wet days": (HOURS, since_midnight(np.tile([0.2] * 6 + [0.0] * 18, 3)),
+        "counter", None, "falls back to 0"),
+    "a total that is never reset": (HOURS, 1234 + np.cumsum(np.where(np.arange(72) % 24 == 5, 0.4,
+        0)), "cumulative", [0.4] * 3, "never falls"),
+    "a total beyond any day's rain": (HOURS, 25_000 + np.cumsum(np.where(np.arange(72) % 24 == 5,
+        0.4, 0)), "cumulative", [0.4] * 3, "never falls"),
+    "a bucket that tips": (TIPS, [0.2] * 7, "events", [0, 1.4, 0, 0, 0, 0, 0],
+        "comes now and then"),
+    "a bucket of inches": (TIPS[:5], [0.254] * 5, "events", [0, 1.27, 0, 0, 0, 0, 0],
+        "comes now and then"),
 }  # fmt: skip
 
 

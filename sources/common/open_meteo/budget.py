@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from configs.remarks import remark
 from sources.common.grid import GridCell, batches
 from sources.common.http_messages import Request, Throttled
 
@@ -69,19 +70,17 @@ class Budget:
             self.spent.popleft()
 
 
-def pay(request: Request, calls: float, budget: Budget, to_go: str = "") -> None:
+def pay(request: Request, calls: float, budget: Budget, to_go: int = 0) -> None:
     """Spends what a request weighs.
 
-    Raises Throttled where that is more than the pull may; ``to_go`` tells what is still to be
-    asked.
+    Raises Throttled where that is more than the pull may. ``to_go``: blocks of history that are
+    still to be asked for.
     """
     if not budget.affords(calls):
-        raise request.unavailable(
-            f"that this pull's weighted calls are used up{to_go}",
-            "what was fetched is kept; run it again tomorrow, or raise `calls` under "
-            "source_options if your plan allows it",
-            Throttled,
-        )
+        used_up = remark("answer.calls_used")
+        if to_go:
+            used_up = remark("answer.calls_used_to_go", n=to_go)
+        raise request.unavailable(used_up, remark("cure.calls"), Throttled)
     budget.spend(calls)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from configs.remarks import Remark, remark
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, SourceUnavailable
 from sources.common.grid import GridCell, shortened
 from sources.common.http_messages import BadResponse, Request
@@ -35,7 +36,7 @@ class CellSeries:
     units: Mapping[str, Any]
     request: Request
 
-    def bad(self, found: str) -> SourceUnavailable:
+    def bad(self, found: Remark) -> SourceUnavailable:
         """The error for a response that cannot be believed for the cell's locations."""
         return bad_cell(self.request, self.cell, found)
 
@@ -43,7 +44,8 @@ class CellSeries:
         """Raises SourceUnavailable where a series comes in another unit."""
         given = self.units.get(name)
         if given != unit and not _not_offered(given, self.values.get(name)):
-            raise self.bad(f"{name} in {given!r} where {unit!r} was asked for")
+            odd = remark("answer.asked_unit", name=name, given=repr(given), wanted=repr(unit))
+            raise self.bad(odd)
 
     def column(self, name: str) -> np.ndarray:
         """A series as float64, null as NaN.
@@ -52,10 +54,10 @@ class CellSeries:
         """
         values = self.values.get(name)
         if not isinstance(values, list) or len(values) != len(self.stamps):
-            raise self.bad(f"{name} without a value for each stamp")
+            raise self.bad(remark("answer.stamp_values", name=name))
         numbers = as_numbers(values)
         if numbers is None:
-            raise self.bad(f"{name} with values that are no numbers")
+            raise self.bad(remark("answer.no_numbers", name=name))
         return numbers
 
 
@@ -73,10 +75,10 @@ class ExpectedSeries:
     check_cell: CellCheck | None = None
 
 
-def bad_cell(request: Request, cell: GridCell, found: str) -> SourceUnavailable:
+def bad_cell(request: Request, cell: GridCell, found: Remark) -> SourceUnavailable:
     """The error for a response that cannot be believed for a cell's locations."""
-    text = f"{found} (for {shortened(cell.locations)})"
-    return request.unavailable(text, TELL_THEM, BadResponse)
+    about = remark("answer.about", found=found, places=shortened(cell.locations))
+    return request.unavailable(about, TELL_THEM, BadResponse)
 
 
 def series_of_cells(
@@ -88,9 +90,8 @@ def series_of_cells(
     """
     answers = body if isinstance(body, list) else [body]
     if len(answers) != len(cells):
-        raise request.unavailable(
-            f"{len(answers)} places where {len(cells)} were asked for", TELL_THEM, BadResponse
-        )
+        other = remark("answer.places", n=len(answers), wanted=len(cells))
+        raise request.unavailable(other, TELL_THEM, BadResponse)
     return [
         _series_of_cell(answer, expected, cell, request)
         for answer, cell in zip(answers, cells, strict=True)
@@ -107,14 +108,13 @@ def _series_of_cell(
         or not isinstance(units, dict)
         or not isinstance(values.get("time"), list)
     ):
-        raise bad_cell(request, cell, f"no {expected.part} series")
+        raise bad_cell(request, cell, remark("answer.no_series", part=expected.part))
     (expected.check_cell or _check_cell)(answer, cell, request)
     seconds = round(expected.offset * 3600)
     if answer.get("utc_offset_seconds") != seconds:
         given = answer.get("utc_offset_seconds")
-        raise bad_cell(
-            request, cell, f"days of the offset {given} s where {seconds} s was asked for"
-        )
+        offset = remark("answer.offset", offset=str(given), wanted=seconds)
+        raise bad_cell(request, cell, offset)
     series = CellSeries(cell, _stamps(values["time"], cell, request), values, units, request)
     for name, unit in expected.units.items():
         series.require_unit(name, unit)
@@ -135,8 +135,8 @@ def _check_cell(answer: Mapping[str, Any], cell: GridCell, request: Request) -> 
     latitude, longitude = coordinates(answer, cell, request)
     apart = max(abs(latitude - cell.latitude), abs(longitude - cell.longitude))
     if not apart <= MAX_APART:
-        point = f"{latitude:g}, {longitude:g}, {apart:.2f} degrees from the one asked for"
-        raise bad_cell(request, cell, f"the grid point {point}")
+        point = {"latitude": f"{latitude:g}", "longitude": f"{longitude:g}"}
+        raise bad_cell(request, cell, remark("answer.far", **point, apart=f"{apart:.2f}"))
 
 
 def coordinates(answer: Mapping[str, Any], cell: GridCell, request: Request) -> tuple[float, float]:
@@ -147,26 +147,27 @@ def coordinates(answer: Mapping[str, Any], cell: GridCell, request: Request) -> 
     try:
         north, east = float(answer["latitude"]), float(answer["longitude"])
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise bad_cell(request, cell, "no coordinates") from None
+        raise bad_cell(request, cell, remark("answer.no_coordinates")) from None
     if not (abs(north) <= 90 and abs(east) <= 360):
-        raise bad_cell(request, cell, f"the coordinates {north:g}, {east:g}")
+        point = {"latitude": f"{north:g}", "longitude": f"{east:g}"}
+        raise bad_cell(request, cell, remark("answer.coordinates", **point))
     return north, east
 
 
 def _stamps(texts: Sequence[Any], cell: GridCell, request: Request) -> pd.DatetimeIndex:
     if not all(isinstance(text, str) for text in texts):
-        raise bad_cell(request, cell, "stamps that are no dates")
+        raise bad_cell(request, cell, remark("answer.stamps"))
     try:
         stamps = pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601")).as_unit("ns")
     except (ValueError, TypeError, OverflowError):
-        raise bad_cell(request, cell, "stamps that are no dates") from None
+        raise bad_cell(request, cell, remark("answer.stamps")) from None
     if ((stamps.year < EARLIEST_DAY.year) | (stamps.year > LATEST_DAY.year)).any():
-        raise bad_cell(request, cell, "stamps of years that no record holds")
+        raise bad_cell(request, cell, remark("answer.stamp_years"))
     if stamps.tz is not None or stamps.hasnans:
-        raise bad_cell(request, cell, "stamps with a zone or without a date")
+        raise bad_cell(request, cell, remark("answer.stamp_zones"))
     if stamps.has_duplicates:
         twice = stamps[stamps.duplicated()][0].date()
-        raise bad_cell(request, cell, f"the day {twice} twice")
+        raise bad_cell(request, cell, remark("answer.day_twice", day=twice))
     return stamps
 
 
@@ -180,9 +181,8 @@ def daily_table(
     days = pd.date_range(first, last, freq="D").as_unit("ns")
     missing = days.difference(series.stamps)
     if len(missing) or len(days) != len(series.stamps):
-        raise series.bad(
-            f"no {missing[0].date()}" if len(missing) else "days that were not asked for"
-        )
+        gap = [remark("answer.no_day", day=day.date()) for day in missing[:1]]
+        raise series.bad(gap[0] if gap else remark("answer.more_days"))
     table = pd.DataFrame(
         {column.variable: series.column(column.parameter) for column in columns},
         index=series.stamps,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from configs.remarks import remark
 from sources.common.grid import GridCell, shortened_of
 from sources.common.http import get_json
 from sources.common.http_messages import Request, RetryPolicy
@@ -19,7 +20,7 @@ RETRY_POLICY = RetryPolicy(
     # The last comes as text, with status 200.
     hopeless=("daily api", "hourly api", "modelRunUnavailable"),
 )
-TELL_THEM = "nothing was stored; run it again later, and if it stays so tell the project"
+TELL_THEM = remark("cure.tell")
 
 
 def host_for(url: str) -> str:
@@ -69,15 +70,17 @@ class NewestRun:
         """Raises BadResponse where it may not be used: the answer before may be of it."""
         initialised = self.initialised()
         if initialised > self.latest:
-            raise self.about.bad_response(
-                f"one of {initialised:%Y-%m-%d %H} UTC, too new for the issue time, expected "
-                f"{self.latest:%Y-%m-%d %H:%M} UTC or before",
-                "nothing was stored; the forecast of that day goes without",
+            too_new = remark(
+                "answer.too_new",
+                run=f"{initialised:%Y-%m-%d %H}",
+                latest=f"{self.latest:%Y-%m-%d %H:%M}",
             )
+            raise self.about.bad_response(too_new, remark("cure.without"))
 
 
 def _initialised(body: Any, request: Request) -> datetime:
     try:
         return datetime.fromtimestamp(int(body["last_run_initialisation_time"]), UTC)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        raise request.unavailable("no last_run_initialisation_time", TELL_THEM) from None
+        missing = remark("answer.without", name="last_run_initialisation_time")
+        raise request.unavailable(missing, TELL_THEM) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from configs import Region
 from configs.platforms import NgsiLdBroker
+from configs.remarks import remark
 from sources.common.authentication import authorization
 from sources.common.http import send
 from sources.common.http_messages import Request, RetryPolicy
@@ -47,8 +48,8 @@ class Recipient:
         refused = _refused(answer, operation)
         if refused:
             raise request.bad_response(
-                f"{len(refused)} of them refused, such as {refused[0][:200]}",
-                "check them with who runs the broker",
+                remark("platform.refused", n=len(refused), example=refused[0][:200]),
+                remark("cure.check_broker"),
             )
 
 

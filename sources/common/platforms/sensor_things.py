@@ -12,6 +12,7 @@ from typing import Any
 
 from configs import Region
 from configs.platforms import SensorThingsServer
+from configs.remarks import remark
 from data_contracts.batch import SourceUnavailable
 from sources.common.authentication import authorization
 from sources.common.http import send
@@ -94,7 +95,7 @@ class Delivery:
         found = find()
         if found is None:
             raise self._request(path, what).bad_response(
-                "that what was made is not there", "check the service"
+                remark("platform.lost"), remark("cure.check_service")
             )
         return found
 
@@ -146,22 +147,24 @@ class Delivery:
             rows = body.get("value") if isinstance(body, dict) else None
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise request.bad_response(
-                    "an answer without a list `value` of entities",
-                    "check that the address is a SensorThings service's",
+                    remark("answer.no_list", name="`value`"),
+                    remark("cure.sensor_address"),
                 )
             yield from rows
             link = body.get("@iot.nextLink")
             if not isinstance(link, str) or not same_origin(self.server.url, link):
                 return
             request = replace(request, url=link, params={})
-        raise request.bad_response(f"more than {MAX_PAGES:,} pages", "check the service")
+        raise request.bad_response(
+            remark("answer.pages", n=MAX_PAGES), remark("cure.check_service")
+        )
 
     def _request(self, path: str, what: str, params: Mapping[str, str] | None = None) -> Request:
         """Raises SourceUnavailable where the delivery has taken too long."""
         request = Request(NAME, f"{self.server.url}/{path}", what, params or {}, self.headers)
         if time.monotonic() - self._began > self.seconds:
             raise request.unavailable(
-                f"no end of it after {self.seconds:g} s", "run it again: what is there stays"
+                remark("platform.endless", seconds=f"{self.seconds:g}"), remark("cure.again")
             )
         return request
 
