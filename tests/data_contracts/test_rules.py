@@ -287,6 +287,99 @@ def test_a_gauge_that_is_dry_while_all_neighbours_are_wet_is_withheld() -> None:
     assert "see whether the gauge is blocked" in str(result.notes[0])
 
 
+def dry_from(table: pd.DataFrame, first: str, days: int, place: str = "p0") -> pd.DataFrame:
+    """The table whose gauge at a place shows nothing for some days."""
+    since = pd.Timestamp(first)
+    inside = table["time"].between(since, since + pd.Timedelta(days=days - 1))
+    return table.assign(**{RAIN: table[RAIN].mask(inside & (table["location"] == place), 0.0)})
+
+
+# A winter day is wet with a chance of 0.35, a summer day of 0.05: 0.65 ** 90 is 1e-17 and
+# 0.65 ** 50 is 4e-10, a year 1e-36, a summer's 90 days 1e-2.
+DRY_SPELLS = {
+    "a year": ("2002-09-01", 365, "withheld"),
+    "a winter": ("2002-12-01", 90, "withheld"),
+    "fifty days of winter": ("2002-12-05", 50, "flagged"),
+    "a summer": ("2002-06-01", 90, None),
+    "a month of winter": ("2002-12-15", 25, None),
+}
+
+
+@pytest.mark.parametrize(("first", "days", "end"), DRY_SPELLS.values(), ids=DRY_SPELLS)
+def test_a_lone_gauge_that_is_dry_beyond_its_climate_is_doubted_or_withheld(
+    first: str, days: int, end: str | None
+) -> None:
+    table = weather(years=6)
+    assert not len(held(table).withheld) and not len(held(table).flagged)
+    found = held(dry_from(table, first, days))
+    withheld, flagged = len(found.withheld), len(found.flagged)
+    assert (withheld >= days, flagged >= days) == (end == "withheld", end == "flagged")
+    assert withheld + flagged <= days + 30  # the dry days beside the spell, with it
+    said = " ".join(map(str, (*found.remarks, *found.notes)))
+    assert ("see whether the gauge" in said) == (end is not None)
+
+
+def test_a_drought_that_another_source_shows_is_no_blocked_gauge() -> None:
+    """A neighbour or another source that was dry too confirms it; one that was wet does not."""
+    table = dry_from(weather(years=6), "2002-09-01", 365)
+    days = pd.date_range("2002-09-01", periods=365)
+    for rain, confirmed in ((0.05, True), (2.0, False)):
+        elsewhere = pd.DataFrame({"time": days, "location": "p0", RAIN: rain})
+        found = held(table, background=Background(rain_elsewhere=elsewhere))
+        assert (len(found.withheld) == 0) == confirmed
+    both = weather(places=2, years=6)
+    one = dry_from(both, "2002-09-01", 365)
+    assert set(held(one).withheld["location"]) == {"p0"}
+    assert not len(held(dry_from(one, "2002-09-01", 365, "p1")).withheld)
+
+
+def test_a_desert_may_be_dry_for_years() -> None:
+    """Three days of rain a year for six years, then none for two: 0.992 ** 730 is 0.002."""
+    table = weather(years=8)
+    number = np.arange(len(table))
+    rain = np.where((number % 122 == 0) & (number < 2192), 6.3, 0.0)
+    found = held(table.assign(**{RAIN: rain}))
+    assert not len(found.withheld) and "dry_spell" not in " ".join(found.flagged["rule"])
+
+
+def test_a_rain_far_beyond_all_other_years_is_doubted_and_used_unless_confirmed() -> None:
+    """The highest days of the other years have a mean of some 40 mm."""
+    table = weather(years=8)
+    day = pd.Timestamp("2004-10-12")
+    at = table["time"] == day
+
+    def of(rain: float, **more: Background) -> list[str]:
+        found = held(table.assign(**{RAIN: table[RAIN].mask(at, rain)}), **more)
+        assert not len(found.withheld)
+        assert found.observations.loc[found.observations["time"] == day, RAIN].item() == rain
+        return found.flagged["rule"].tolist()
+
+    assert of(700.0) == [RULES["outstanding_rain"].sentence]
+    assert of(150.0) == []
+    elsewhere = pd.DataFrame({"time": [day], "location": ["p0"], RAIN: [160.0]})
+    assert of(700.0, background=Background(rain_elsewhere=elsewhere)) == []
+
+
+def test_a_gauge_that_loses_three_quarters_of_its_rain_is_told_where_months_are_few() -> None:
+    """The amounts of wet days tell what sums of months, most of which are dry, do not."""
+    table = weather(years=8)
+    late = table["time"] >= "2005-03-01"
+    wet = table[RAIN].where(np.arange(len(table)) % 2 == 0, 0.0)
+    found = held(table.assign(**{RAIN: wet.mask(late, (wet / 4).round(1))}))
+    broken = found.flagged[found.flagged["rule"] == RULES["break"].sentence]
+    assert broken["variable"].tolist() == [RAIN]
+    assert abs((broken["time"].iloc[0] - pd.Timestamp("2005-03-01")).days) < 200
+    assert not (held(table.assign(**{RAIN: wet})).flagged["rule"] == RULES["break"].sentence).any()
+
+
+def test_a_break_is_listed_where_its_first_day_has_no_value() -> None:
+    table = weather(years=8)
+    late, gap = table["time"] >= "2005-03-01", table["time"].between("2005-02-20", "2005-03-05")
+    table = table.assign(**{TMAX: (table[TMAX] + 4.0 * late).mask(gap)})
+    rules = held(table).flagged
+    assert TMAX in rules.loc[rules["rule"] == RULES["break"].sentence, "variable"].tolist()
+
+
 def test_a_break_in_a_yearly_total_is_told_with_its_month_and_both_years() -> None:
     table = weather(years=14)
     table[RAIN] = table[RAIN].where(table["time"] < "2011-10-01", table[RAIN] * 0.22)
