@@ -171,6 +171,9 @@ _SOURCES: dict[str, str | Plural] = {
     "readings.cumulative": "{source}: {variable} of {place} never falls, as a total "
     "that is never reset; its days are withheld, write {option} under its options in the region "
     "file.",
+    "readings.rolling": "{source}: {variable} of {place} falls by what it rose a day before, as a "
+    "sum over the last 24 hours; its days are withheld, read what falls in each interval, or since "
+    "midnight.",
     "readings.events": "{source}: {variable} of {place} comes now and then and never as "
     "0, as of a bucket that tips; its days are withheld, write {option} under its options in the "
     "region file.",
