@@ -280,6 +280,8 @@ _RULES: dict[str, str | Plural] = {
     "unit.metres": "metres: multiply by 1000",
     "unit.rate": "kg m-2 s-1: multiply by 86400",
     "unit.km_h": "km/h: divide by 3.6",
+    "unit.knots": "knots: multiply by 0.5144",
+    "unit.mph": "miles an hour: multiply by 0.447",
     "unit.tenths_speed": "tenths of m s-1: divide by 10",
     "unit.fraction": "a fraction: multiply by 100",
     "unit.tenths_percent": "tenths of a per cent: divide by 10",

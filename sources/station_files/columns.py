@@ -111,7 +111,7 @@ def _tell_no_numbers(
     texts = table.table[name].astype("str")
     traces = bad & texts.str.lower().isin(TRACES) & (name == "precipitation")
     points = texts.str.fullmatch(r"[+-]?\d+\.\d+").any()
-    apart = bad & texts.str.fullmatch(THOUSANDS) & (points | texts.str.contains(".", regex=False))
+    apart = bad & texts.str.fullmatch(THOUSANDS) & (texts.str.contains(".", regex=False) | points)
     commas = bad & ~apart & texts.str.fullmatch(r"[+-]?\d*,\d+")
     if traces.any():
         mark = texts[traces].iloc[0]

@@ -140,6 +140,11 @@ UNITS: dict[str, tuple[str, Callable[[pd.Series], pd.Series], str]] = {
     "inches": (RAIN, lambda x: x / 25.4, "inches: multiply by 25.4"),
     "kg m-2 s-1": (RAIN, lambda x: x / 86_400, "multiply by 86400"),
     "km/h": ("wind_speed", lambda x: x * 3.6, "km/h: divide by 3.6"),
+    "knots": (
+        "wind_speed",
+        lambda x: (x + 3).round(1) * 3600 / 1852,
+        "knots: multiply by 0.5144",
+    ),
     "a fraction": ("relative_humidity", lambda x: x / 100, "a fraction: multiply by 100"),
     "kWh": ("surface_downwelling_shortwave", lambda x: x / 3.6, "kWh m-2: multiply by 3.6"),
 }
@@ -151,7 +156,7 @@ def test_a_record_in_another_unit_is_told_with_the_unit_that_suits_its_latitude(
 ) -> None:
     table = weather()
     random = np.random.default_rng(2)
-    table["wind_speed"] = random.gamma(4, 1.1, len(table))
+    table["wind_speed"] = random.gamma(4, 1.1, len(table)).round(1)
     table["relative_humidity"] = random.normal(65, 10, len(table)).clip(5, 100)
     table["surface_downwelling_shortwave"] = table[TMAX] * 0.7 + 1
     table[name] = change(table[name])
@@ -505,9 +510,19 @@ PLAIN = [unit for unit in MISTAKEN["mm"] + MISTAKEN["m s-1"] if unit.factor not 
 @pytest.mark.parametrize("unit", PLAIN, ids=lambda unit: unit.code)
 def test_a_mistaken_unit_is_guessed(unit) -> None:
     name = RAIN if unit in MISTAKEN["mm"] else "wind_speed"
-    table = weather().assign(wind_speed=np.random.default_rng(0).gamma(6, 0.9, len(weather())))
+    table = weather().assign(
+        wind_speed=(3 + np.random.default_rng(0).gamma(6, 0.9, len(weather()))).round(1)
+    )
     guess = likely_unit(name, (table[name] - unit.offset).to_numpy() / unit.factor, 35.0)
     assert guess == unit
+
+
+def test_a_speed_that_may_be_in_several_units_has_no_hint() -> None:
+    """18 is 5.0 m s-1 in km/h, 9.3 in knots and 8.0 in miles an hour; 36 is too much but in km/h."""
+    speeds = np.random.default_rng(0).gamma(9, 1.0, 800)
+    assert likely_unit("wind_speed", 2 * speeds, 35.0) is None
+    guess = likely_unit("wind_speed", 4 * speeds, 35.0)
+    assert guess is not None and guess.unit == "km/h"
 
 
 NUMBERS = st.floats(-1e4, 1e4, width=32) | st.sampled_from([np.nan, np.inf, 0.0, 999.9, -9999.0])
