@@ -71,6 +71,10 @@ _RECORD: dict[str, str | Plural] = {
         "{source}: values of {n} days were revised, {first} to {last}.",
     ),
     "stored.same": "The same as the published report, byte for byte.",
+    "stored.noted": "The published report has a note, which is no part of what was stored and is "
+    "left out.",
+    "stored.retracted": "The published report was retracted ({reason}), which is no part of what "
+    "was stored and is left out.",
     "stored.differs": "Other than the published report in {files}.",
     "boundaries.left_out": "Maps and alerts are without outlines ({reason}).",
     "boundaries.left_out_several": Plural(
@@ -172,6 +176,9 @@ _SOURCES: dict[str, str | Plural] = {
     "readings.cumulative": "{source}: {variable} of {place} never falls, as a total "
     "that is never reset; its days are withheld, write {option} under its options in the region "
     "file.",
+    "readings.rolling": "{source}: {variable} of {place} falls by what it rose a day before, as a "
+    "sum over the last 24 hours; its days are withheld, read what falls in each interval, or since "
+    "midnight.",
     "readings.events": "{source}: {variable} of {place} comes now and then and never as "
     "0, as of a bucket that tips; its days are withheld, write {option} under its options in the "
     "region file.",
@@ -339,6 +346,13 @@ _RULES: dict[str, str | Plural] = {
     "other days, while {n} neighbours had {highest} {unit} at most; see to the gauge.",
     "rule.blocked": "{variable} of {place} is 0 on {n} days in a row from {first} on, while "
     "{fell} {unit} fell beside it; see whether the gauge is blocked.",
+    "rule.dry_spell": "{variable} of {place} is 0 or missing on {n} days in a row from {first} on, "
+    "where {usual} {unit} are usual, which its other years rule out; see whether the gauge is "
+    "blocked.",
+    "rule.dry_spell_doubt": "{variable} of {place} is 0 or missing on {n} days in a row from "
+    "{first} on, where {usual} {unit} are usual; see whether the gauge was blocked.",
+    "rule.outstanding_rain": "{variable} of {place} is {value} {unit} on {first}, where the "
+    "highest day of a year has {usual} {unit}, and nothing confirms it; see to the gauge.",
     "rule.unit": "{variable} of {place}: its {statistic} is {value}, expected {low} to {high} at "
     "its latitude; check its unit, which must be {unit}.",
     "rule.unit_likely": "{variable} of {place}: its {statistic} is {value}, expected {low} to "
@@ -366,6 +380,9 @@ _RULES: dict[str, str | Plural] = {
     "rule.title_spike": "A jump there and back",
     "rule.title_lone_rain": "Rain that no neighbour had",
     "rule.title_blocked": "A gauge that is blocked",
+    "rule.title_dry_spell": "A dry spell that cannot be",
+    "rule.title_dry_spell_doubt": "A dry spell that is hardly possible",
+    "rule.title_outstanding_rain": "Rain far beyond other years'",
     "rule.title_unit": "A doubtful unit",
     "rule.title_whole": "Whole numbers only",
     "rule.title_constant": "A record that never changes",
@@ -390,6 +407,8 @@ _RULES: dict[str, str | Plural] = {
     "unit.metres": "metres: multiply by 1000",
     "unit.rate": "kg m-2 s-1: multiply by 86400",
     "unit.km_h": "km/h: divide by 3.6",
+    "unit.knots": "knots: multiply by 0.5144",
+    "unit.mph": "miles an hour: multiply by 0.447",
     "unit.tenths_speed": "tenths of m s-1: divide by 10",
     "unit.fraction": "a fraction: multiply by 100",
     "unit.tenths_percent": "tenths of a per cent: divide by 10",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from configs.remarks import remark
+from data_contracts.rain_signs import amounts_of_wet_days
 from data_contracts.record import Finding, Record, shown, stretches
 from data_contracts.variables import VARIABLES
 
@@ -74,10 +75,10 @@ BREAK_DEGREES = 2.5
 """degC of temperature, the same."""
 
 BREAK_T = 6.0
-"""Student's t of the difference of monthly anomalies, large since the cut is searched for."""
+"""Student's t of the difference of anomalies, large since the cut is searched for."""
 
-LEAST_MONTHS_APART = 24
-"""Months before and after a break."""
+LEAST_MONTHS_APART, LEAST_WET_DAYS = 24, 60
+"""Months, and wet days, before and after a break."""
 
 MONTH_DAYS = 20
 """Days that a month's mean needs."""
@@ -241,40 +242,66 @@ def _is_confirmed(record: Record, name: str, number: int, place: int, jump: floa
     )
 
 
+class _Cut(NamedTuple):
+    """Where a series is best cut in two: the first number after, the means before and after."""
+
+    number: int
+    before: float
+    after: float
+
+
 def breaks(record: Record, name: str) -> Iterator[Finding]:
-    """A month after which values are others for years: a move, another sensor, a new model."""
+    """A day after which values are others for years: a move, another sensor, a new model.
+
+    Found in the monthly means, and of rain in the amounts of wet days too.
+    """
     temperature = name.startswith("air_temperature")
     if not temperature and name not in BREAK_RATIO:
         return
     months, anomalies, level = _monthly_anomalies(record, name)
     for place in range(len(record.places)):
         known = np.flatnonzero(np.isfinite(anomalies[:, place]))
-        split = _split(anomalies[known, place])
-        if split is None:
+        cut = _split(anomalies[known, place], LEAST_MONTHS_APART)
+        day = None
+        if cut and _is_large(cut, name, float(level[place])):
+            first = months[known[cut.number]].astype("datetime64[D]")
+            day = int(np.searchsorted(record.days, first))
+        elif name == "precipitation":
+            day = _break_of_amounts(record, place)
+        if day is None:
             continue
-        number, before, after = split
-        ratio = (level[place] + after) / max(level[place] + before, 1e-9)
-        large = (
-            abs(after - before) >= BREAK_DEGREES
-            if temperature
-            else not 1 / BREAK_RATIO[name] < ratio < BREAK_RATIO[name]
-        )
-        if not large:
-            continue
-        first = months[known[number]]
-        day = np.searchsorted(record.days, first.astype("datetime64[D]"))
         values = record.values[name][:, place]
+        day += int(np.isfinite(values[day:]).argmax())
         years = [_yearly(values[:day], name), _yearly(values[day:], name)]
         words = remark(
             "rule.break",
             variable=name,
             place=str(record.places[place]),
-            first=record.day(int(day)).date(),
+            first=record.day(day).date(),
             before=years[0],
             after=years[1],
             unit=VARIABLES[name].units,
         )
         yield Finding(name, place, np.array([day]), words)
+
+
+def _is_large(cut: _Cut, name: str, level: float) -> bool:
+    """Whether monthly anomalies from ``level`` change by more than a climate does."""
+    if name.startswith("air_temperature"):
+        return abs(cut.after - cut.before) >= BREAK_DEGREES
+    ratio = (level + cut.after) / max(level + cut.before, 1e-9)
+    return not 1 / BREAK_RATIO[name] < ratio < BREAK_RATIO[name]
+
+
+def _break_of_amounts(record: Record, place: int) -> int | None:
+    """The day from which on wet days have another amount for years, if there is one."""
+    wet, logs = amounts_of_wet_days(record, place)
+    cut = _split(logs, LEAST_WET_DAYS)
+    if cut is None or abs(cut.after - cut.before) < np.log(BREAK_RATIO["precipitation"]):
+        return None
+    day = int(wet[cut.number])
+    years = min(record.days[day] - record.days[0], record.days[-1] - record.days[day])
+    return day if years.astype(int) >= 30 * LEAST_MONTHS_APART else None
 
 
 def _yearly(values: np.ndarray, name: str) -> int | float:
@@ -301,14 +328,14 @@ def _monthly_anomalies(record: Record, name: str) -> tuple[np.ndarray, np.ndarra
     return months, means, level
 
 
-def _split(values: np.ndarray) -> tuple[int, float, float] | None:
-    """Where a series is best cut in two: the first number after, the means before and after.
+def _split(values: np.ndarray, least: int) -> _Cut | None:
+    """Where a series is best cut in two, with at least so many values before and after.
 
     None where no cut is beyond chance. The standard normal homogeneity test's search (Alexandersson
     1986), with Welch's t.
     """
     count = len(values)
-    cuts = np.arange(LEAST_MONTHS_APART, count - LEAST_MONTHS_APART + 1)
+    cuts = np.arange(least, count - least + 1)
     if not cuts.size:
         return None
     total, squares = np.cumsum(values), np.cumsum(values**2)
@@ -319,4 +346,4 @@ def _split(values: np.ndarray) -> tuple[int, float, float] | None:
     best = int(t.argmax())
     if t[best] < BREAK_T:
         return None
-    return int(cuts[best]), float(before[best]), float(after[best])
+    return _Cut(int(cuts[best]), float(before[best]), float(after[best]))

@@ -42,7 +42,7 @@ def lone_rain(record: Record, name: str) -> Iterator[Finding]:
         if high < LONE_TIMES * max(second, 10.0) or np.isfinite(column).sum() < 365:
             continue
         window = slice(max(day - 1, 0), day + 2)
-        near = _neighbours(record, int(place))
+        near = neighbours(record, int(place))
         beside = values[window][:, near]
         known = np.isfinite(beside).all(axis=0)
         elsewhere = record.rain_elsewhere[window, place]
@@ -64,7 +64,7 @@ def lone_rain(record: Record, name: str) -> Iterator[Finding]:
             yield Finding(name, int(place), np.array([day]), words)
 
 
-def _neighbours(record: Record, place: int) -> np.ndarray:
+def neighbours(record: Record, place: int) -> np.ndarray:
     """The places near one, without itself."""
     near = np.flatnonzero(record.distances[place] <= NEAR_KM)
     return near[near != place]
@@ -77,7 +77,7 @@ def blocked_gauges(record: Record, name: str) -> Iterator[Finding]:
     values = record.values[name]
     dry = values == 0
     for place in range(len(record.places)):
-        near = _neighbours(record, place)
+        near = neighbours(record, place)
         if len(near) < LEAST_NEIGHBOURS:
             continue
         for start, stop in stretches(dry[:, place]):

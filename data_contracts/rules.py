@@ -12,6 +12,11 @@ from enum import StrEnum
 
 from data_contracts.course_signs import adding_up, breaks, spikes, stuck
 from data_contracts.neighbour_signs import blocked_gauges, copies, lone_rain
+from data_contracts.rain_signs import (
+    doubtful_dry_spells,
+    impossible_dry_spells,
+    outstanding_rain,
+)
 from data_contracts.record import Finding, Record
 from data_contracts.value_signs import (
     fill_values,
@@ -104,6 +109,24 @@ _ROWS = (
         Consequence.WITHHOLD,
         "a gauge must not be dry for months of rain at all neighbours",
         blocked_gauges,
+    ),
+    Rule(
+        "dry_spell",
+        Consequence.WITHHOLD,
+        "a gauge must not be dry for longer than its own climate allows",
+        impossible_dry_spells,
+    ),
+    Rule(
+        "dry_spell_doubt",
+        Consequence.FLAG,
+        "a gauge should not be dry for longer than it ever is",
+        doubtful_dry_spells,
+    ),
+    Rule(
+        "outstanding_rain",
+        Consequence.FLAG,
+        "a rain far beyond all other years' should be confirmed",
+        outstanding_rain,
     ),
     Rule("unit", Consequence.FLAG, "a record must suit its latitude", unit_doubts),
     Rule("whole", Consequence.NOTE, "values should be told to a tenth", whole_numbers),

@@ -75,7 +75,7 @@ def location_breaches(locations: pd.DataFrame) -> list[str]:
 
 
 def plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Equal duplicates dropped and numbers as float32, the precision that is stored.
+    """Equal duplicates dropped and numbers as float32, the precision that is stored; -0 is 0.
 
     Columns of another type stay as they are.
     """
@@ -88,7 +88,8 @@ def plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
         if name in VARIABLES and getattr(table[name].dtype, "kind", "O") in "fiu"
     ]
     with np.errstate(over="ignore"):
-        return table.astype({name: np.float32 for name in numbers})
+        table = table.astype({name: np.float32 for name in numbers})
+    return table.assign(**{name: table[name] + np.float32(0.0) for name in numbers})
 
 
 def schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:

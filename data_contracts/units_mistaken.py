@@ -22,6 +22,9 @@ class MistakenUnit(NamedTuple):
     offset: float = 0.0
 
 
+TENTHS_OFF, TENTHS_SHARE = 0.05, 0.9
+"""How far from a tenth, in tenths, a value may be, and the share of values that must not be."""
+
 MISTAKEN: dict[str, tuple[MistakenUnit, ...]] = {
     "degC": (
         MistakenUnit("0.1 degC", "unit.tenths_degree", 0.1),
@@ -40,6 +43,8 @@ MISTAKEN: dict[str, tuple[MistakenUnit, ...]] = {
     ),
     "m s-1": (
         MistakenUnit("km/h", "unit.km_h", 1 / 3.6),
+        MistakenUnit("kn", "unit.knots", 1852 / 3600),
+        MistakenUnit("mph", "unit.mph", 0.44704),
         MistakenUnit("0.1 m s-1", "unit.tenths_speed", 0.1),
     ),
     "%": (
@@ -70,7 +75,8 @@ def likely_unit(variable: str, values: np.ndarray, latitude: float | None) -> Mi
 
     None where none does, and where the record suits as it is. ``values``: daily, as they came, NaN
     where missing. One in 200 at either end may be at fault. Tenths and hundredths are written as
-    whole numbers.
+    whole numbers. Units of speed are so near to one another that several may suit: then the one in
+    which the values are tenths, and None where that does not tell either.
     """
     known = _without_ends(values)
     if not known.size or _suits(variable, known, latitude):
@@ -85,10 +91,19 @@ def likely_unit(variable: str, values: np.ndarray, latitude: float | None) -> Mi
         if whole or not unit.unit.startswith("0.")
     ]
     for suits in (_suits, fits):  # of a record with an odd spread the range alone must tell
-        for unit, numbers in converted:
-            if suits(variable, numbers, latitude):
-                return unit
+        suiting = [pair for pair in converted if suits(variable, pair[1], latitude)]
+        if len(suiting) > 1 and variable == "wind_speed":
+            suiting = [pair for pair in suiting if _are_tenths(pair[1])]
+            return suiting[0][0] if len(suiting) == 1 else None
+        if suiting:
+            return suiting[0][0]
     return None
+
+
+def _are_tenths(values: np.ndarray) -> bool:
+    """Whether nearly all values are told to a tenth, as instruments do in their own unit."""
+    off = np.abs(values * 10 - np.rint(values * 10))
+    return bool((off < TENTHS_OFF).mean() > TENTHS_SHARE)
 
 
 def doubtful(variable: str, values: np.ndarray, latitude: float | None) -> bool:

@@ -18,7 +18,9 @@ from flows.forecast import Issue, make_forecast
 from flows.run import Outcome, as_prefect_state, known_before, region_lock
 from flows.train import available_hazards, forecasts_of
 from models.registry import Champion, Registry
+from reports.site.notices import read_note
 from reports.storage.archive import PROVENANCE
+from reports.storage.retraction import retraction_of
 
 AGAIN = "as-stored"
 """Folder of a region's published ones in which reports that were made again lie, by day."""
@@ -45,8 +47,9 @@ def as_stored(region: str, issued: date, out: str | None = None) -> Outcome:
     """Makes the report of a day again, byte for byte, and says where it differs.
 
     It is made from the snapshot and the model versions that the report names, by the code and the
-    region file there are now, into published/<region>/as-stored/<day> or ``out``. The notes and
-    retractions of the one published are not part of it.
+    region file there are now, into published/<region>/as-stored/<day> or ``out``. It is what the
+    data said: a note or a retraction of the one published is not part of it, and the run says that
+    there is one.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):
@@ -55,7 +58,14 @@ def as_stored(region: str, issued: date, out: str | None = None) -> Outcome:
         folder = Path(out).expanduser().resolve() if out else published / AGAIN / issued.isoformat()
         outcome = make_forecast(issue_of(report, place, settings, issued, folder))
         return as_prefect_state(
-            replace(outcome, notes=(*outcome.notes, compared(report.folder, folder)))
+            replace(
+                outcome,
+                notes=(
+                    *outcome.notes,
+                    compared(report.folder, folder),
+                    *said_of(report, place, settings, issued),
+                ),
+            )
         )
 
 
@@ -124,6 +134,19 @@ def compared(published: Path, again: Path) -> Remark:
     if differing:
         return remark("stored.differs", files=tuple(differing))
     return remark("stored.same")
+
+
+def said_of(
+    report: Published, region: Region, settings: Settings, issued: date
+) -> tuple[Remark, ...]:
+    """What people said of the report that was published, which is no part of the data."""
+    if report.hindcast:
+        return ()
+    retracted = retraction_of(report.folder)
+    said = [remark("stored.retracted", reason=retracted.reason)] if retracted else []
+    if read_note(region, issued, settings):
+        said.append(remark("stored.noted"))
+    return tuple(said)
 
 
 def _same(first: Path, other: Path) -> bool:

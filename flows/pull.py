@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -20,6 +21,7 @@ from flows.data_quality import show_artifact
 from flows.progress import stage
 from flows.run import Outcome, as_prefect_state, newest_day, region_lock, task_options
 from sources import sources_of
+from sources.common.http import asked_first
 from sources.common.http_messages import BadResponse, Throttled
 
 PULL_HOURS = 12
@@ -70,9 +72,11 @@ def worth_a_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
 
 
 def worth_a_first_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """As ``worth_a_retry``, but not without any connection: someone waits for the first answer."""
+    """As ``worth_a_retry``, but not of one out of reach or silent: someone waits for an answer."""
     error = state.result(raise_on_failure=False)
-    cut_off = isinstance(error, RiskError) and holds_code(error.remark, "http.unreachable")
+    cut_off = isinstance(error, RiskError) and any(
+        holds_code(error.remark, code) for code in ("http.unreachable", "http.timeout")
+    )
     return worth_a_retry(task, run, state) and not cut_off
 
 
@@ -86,7 +90,10 @@ def worth_a_first_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -
 )
 def fetch(source: Source, region: Region, settings: Settings) -> Batch:
     """What the source delivers now."""
-    return source.fetch(Store(settings, region).fetch_request(source.name))
+    request = Store(settings, region).fetch_request(source.name)
+    nothing = request.stored.observations is None and request.stored.forecasts is None
+    with asked_first() if nothing else nullcontext():
+        return source.fetch(request)
 
 
 @task(name="check and store", task_run_name="check and store {source.name}", **task_options())

@@ -12,9 +12,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,7 +22,7 @@ import httpx
 from pydantic import AfterValidator
 
 from configs import RiskError
-from configs.remarks import remark
+from configs.remarks import holds_code, remark
 from sources.common.http_exchange import FailedTry, Unreachable, try_once
 from sources.common.http_messages import Request, Response, RetryPolicy, Throttled
 from sources.common.kept_answers import answer_path, keep_answer, read_answer
@@ -32,17 +32,71 @@ Answer = TypeVar("Answer")
 DEFAULT_POLICY = RetryPolicy()
 
 _one_at_a_time = threading.Lock()
-_asked_once: ContextVar[bool] = ContextVar("asked_once", default=False)
+
+
+@dataclass
+class _Haste:
+    """How long services are waited for where someone waits for the first word on them.
+
+    ``tries``: of a request; ``seconds``: without a byte. ``first``: once anything was answered all
+    others are asked as patiently as ever. ``dead``: host -> how the try failed that found none
+    there, or no answer.
+    """
+
+    tries: int
+    seconds: float
+    first: bool
+    answered: bool = False
+    dead: dict[str, FailedTry] = field(default_factory=dict)
+
+    def hurried(self, policy: RetryPolicy) -> RetryPolicy:
+        """The policy in haste; where one host is out of reach, others are waited for less."""
+        if self.first and self.answered:
+            return policy
+        return replace(
+            policy,
+            tries=min(self.tries, policy.tries),
+            connect=SHORT_CONNECT if self.dead else CONNECT,
+            timeout=min(self.seconds, policy.timeout),
+            max_seconds=min(2 * self.seconds, policy.max_seconds),
+        )
+
+    def give_up(self, request: Request, failure: FailedTry) -> bool:
+        """Whether the failure says that the host is not worth another try now."""
+        silent = isinstance(failure, Unreachable) or holds_code(failure.found, "http.timeout")
+        if silent and not (self.first and self.answered):
+            self.dead[_host(request)] = failure
+            return True
+        return False
+
+
+CONNECT, SHORT_CONNECT = 3.0, 1.0
+"""Seconds that a connection is waited for in haste, and where one host is out of reach already."""
+
+_haste: ContextVar[_Haste | None] = ContextVar("haste", default=None)
 
 
 @contextmanager
-def asked_once() -> Iterator[None]:
-    """Within it each request is tried once and a connection waited for 3 s: for a mere check."""
-    before = _asked_once.set(True)
+def _in(haste: _Haste) -> Iterator[None]:
+    before = _haste.set(haste)
     try:
         yield
     finally:
-        _asked_once.reset(before)
+        _haste.reset(before)
+
+
+def asked_once() -> AbstractContextManager[None]:
+    """Within it each request is tried once, for some seconds: for a mere check."""
+    return _in(_Haste(tries=1, seconds=8.0, first=False))
+
+
+def asked_first() -> AbstractContextManager[None]:
+    """Within it nobody waits long for services of which none has answered yet: for a first pull."""
+    return _in(_Haste(tries=2, seconds=20.0, first=True))
+
+
+def _host(request: Request) -> str:
+    return httpx.URL(request.url).netloc.decode()
 
 
 def get_json(
@@ -81,14 +135,21 @@ def send(request: Request, policy: RetryPolicy = DEFAULT_POLICY) -> Response:
 
     Raises SourceUnavailable.
     """
-    if _asked_once.get():
-        policy = replace(policy, tries=1, connect=3.0)
+    haste = _haste.get()
+    if haste is not None:
+        policy = haste.hurried(policy)
+        if (dead := haste.dead.get(_host(request))) and not haste.answered:
+            raise request.unavailable(dead.found, dead.cure, dead.kind)
     for number in range(1, policy.tries + 1):
         try:
             with _one_at_a_time:
-                return try_once(request, policy)
+                response = try_once(request, policy)
+            if haste is not None:
+                haste.answered = haste.first
+            return response
         except FailedTry as failure:
-            wait = _wait(failure, number, policy)
+            given_up = haste is not None and haste.give_up(request, failure)
+            wait = None if given_up else _wait(failure, number, policy)
             if wait is None:
                 complaint = failure.found
                 if number > 1:

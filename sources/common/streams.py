@@ -8,6 +8,8 @@ when there is one, as when a bucket tips; what silence means, ``silence.py`` say
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
@@ -20,6 +22,9 @@ VARIABLE = "precipitation"
 
 LEAST_READINGS, LEAST_POSITIVE, LEAST_PLATEAU = 12, 4, 3
 """Readings, readings above 0, and equal ones in a row, before a stream looks like a counter."""
+
+LEAST_ROLLING = 2
+"""Falls, each the rise of a day before, of a sum over the last 24 hours."""
 
 LEAST_EVENTS, EVENT_SIZES, EVENT_SHARE = 3, 3, 0.5
 """Readings without a 0, different values, and share of the time covered, of events."""
@@ -36,8 +41,10 @@ MOST_HOURS = 6.0
 DAY = pd.Timedelta(days=1)
 
 
-def looks_like(stream: pd.DataFrame, offset: float) -> Kind | None:
+def looks_like(stream: pd.DataFrame, offset: float) -> Kind | Literal["rolling"] | None:
     """What else than amounts a stream of rain must be; None where it may be amounts.
+
+    ``rolling``: sums over the last 24 hours, of which no day's sum can be made for certain.
 
     ``stream``: columns time (UTC, in order), value; of one place. ``offset``: hours of the region's
     day from UTC.
@@ -56,6 +63,8 @@ def looks_like(stream: pd.DataFrame, offset: float) -> Kind | None:
             return "cumulative"
         if len(falls) and stands and _resets(times, values, falls, offset):
             return "counter"
+        if len(falls) and _is_rolling(times, steps):
+            return "rolling"
     span = max(times.iloc[-1] - times.iloc[0] + gap, DAY)
     gaps = times.diff().dt.total_seconds()
     covered = gaps.clip(upper=LONGEST_INTERVAL.total_seconds()).sum() / span.total_seconds()
@@ -81,6 +90,21 @@ def _resets(times: pd.Series, values: np.ndarray, falls: np.ndarray, offset: flo
     if len(falls) > 1:
         return once_a_day and local.dt.hour.iloc[0] in RESET_HOURS
     return bool(minutes.iloc[0] < 60 and values[falls[0]] <= 0.1 * values[falls[0] - 1])
+
+
+def _is_rolling(times: pd.Series, steps: np.ndarray) -> bool:
+    """Whether each fall is the rise of a day before: sums over the last 24 hours.
+
+    Told of streams of an even interval only, with more than one rise and fall.
+    """
+    gaps = times.diff().iloc[1:]
+    gap = gaps.iloc[0]
+    if not (gaps == gap).all() or DAY % gap:
+        return False
+    day = int(DAY / gap)
+    before, after = steps[:-day], steps[day:]
+    fell, rose = -np.minimum(after, 0), np.maximum(before, 0)
+    return bool((fell > 0).sum() >= LEAST_ROLLING and np.allclose(fell, rose, atol=1e-6))
 
 
 def amounts(stream: pd.DataFrame, kind: Kind) -> pd.DataFrame:
@@ -139,9 +163,10 @@ def as_amounts(
         if kind is None and variable == VARIABLE and not ordered["rate"].any():
             guessed = looks_like(ordered[["time", "value"]], offset)
         if guessed is not None:
-            option = f"streams: {{{location}: {{{variable}: {guessed}}}}}"
             names = {"source": source, "variable": str(variable), "place": str(location)}
-            remarks.append(remark(f"readings.{guessed}", option=option, **names))
+            if guessed != "rolling":
+                names["option"] = f"streams: {{{location}: {{{variable}: {guessed}}}}}"
+            remarks.append(remark(f"readings.{guessed}", **names))
             continue
         parts.append(amounts(ordered, kind or "amounts"))
     return pd.concat(parts, ignore_index=True) if parts else readings.iloc[:0].assign(event=False)

@@ -25,6 +25,10 @@ NOON = (pd.Timedelta(hours=11), pd.Timedelta(hours=13))
 """A day that is stamped once, at an hour from the first to the second, is that day."""
 
 
+THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?"
+"""A number whose thousands are apart."""
+
+
 def typed(
     table: NamedTable, kind: FileKind, written: FileFormat, problems: list[str]
 ) -> pd.DataFrame:
@@ -106,14 +110,20 @@ def _tell_no_numbers(
     """Adds a sentence on each kind of text that is no number."""
     texts = table.table[name].astype("str")
     traces = bad & texts.str.lower().isin(TRACES) & (name == "precipitation")
-    commas = bad & texts.str.fullmatch(r"[+-]?\d*,\d+")
+    points = texts.str.fullmatch(r"[+-]?\d+\.\d+").any()
+    apart = bad & texts.str.fullmatch(THOUSANDS) & (texts.str.contains(".", regex=False) | points)
+    commas = bad & ~apart & texts.str.fullmatch(r"[+-]?\d*,\d+")
     if traces.any():
         mark = texts[traces].iloc[0]
         expected = f"expected a number; a trace is 0, write `trace: {{{mark}: 0}}` for this file"
         _tell(table, name, traces, expected, problems)
     if commas.any():
         _tell(table, name, commas, 'expected a decimal point, or `decimal: ","`', problems)
-    for mark in texts[bad & ~traces & ~commas].unique()[:3]:
+    if apart.any():
+        plain_number = texts[apart].iloc[0].replace(",", "")
+        expected = f"expected a number without a sign between thousands; write {plain_number}"
+        _tell(table, name, apart, expected, problems)
+    for mark in texts[bad & ~traces & ~commas & ~apart].unique()[:3]:
         expected = "expected a number, or nothing where it is missing"
         _tell(table, name, bad & (texts == mark), expected, problems)
 
@@ -184,14 +194,16 @@ def _whole_numbers(table: NamedTable, name: str, problems: list[str]) -> pd.Seri
 
 
 def _days(table: NamedTable, name: str, written: FileFormat, problems: list[str]) -> pd.Series:
-    """A column of days: ISO text, text in the format's own order, or times.
+    """A column of days: ISO text, text in the format's own order, times, or numbers as 20010131.
 
     Midnight is a day, and so is one hour around noon that is the same for all. Of a file with
     ``hours`` the times.
     """
     column = table.table[name]
     plain_text = column.astype("str").fillna("").str.removesuffix(".0")
-    if written.date_format and not pd.api.types.is_datetime64_any_dtype(column):
+    if pd.api.types.is_integer_dtype(column) and plain_text.str.fullmatch(r"\d{8}").all():
+        times = pd.to_datetime(plain_text, format="%Y%m%d", errors="coerce")
+    elif written.date_format and not pd.api.types.is_datetime64_any_dtype(column):
         times = pd.to_datetime(plain_text, format=written.date_format, errors="coerce")
     else:
         shaped = plain_text.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from data_contracts.batch import LOCATION_COLUMNS
+from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, LOCATION_COLUMNS
 from data_contracts.variables import VARIABLES
 from sources.station_files.cells import Points, at_places, points_of
 from sources.station_files.kinds import FileKind, FilesRefused, RawTable, where_of
@@ -167,7 +167,7 @@ def _dataset(
                 f"{MAX_CELLS:,}; cut it."
             ]
         )
-    return _in_our_calendar(dataset.load(), time)
+    return _in_our_calendar(path, dataset.load(), time)
 
 
 def _with_time(dataset: xr.Dataset, kind: FileKind, written: FileFormat) -> xr.Dataset:
@@ -207,11 +207,19 @@ def _squeezed(dataset: xr.Dataset, points: Points | None, kind: FileKind) -> xr.
     return dataset.drop_vars([name for name in scalars if name not in kept_scalars])
 
 
-def _in_our_calendar(dataset: xr.Dataset, time: str | None) -> xr.Dataset:
+def _in_our_calendar(path: Path, dataset: xr.Dataset, time: str | None) -> xr.Dataset:
     if time is None or dataset[time].dtype != object or not dataset.sizes[time]:
         return dataset
     if not hasattr(dataset[time].values[0], "calendar"):
         return dataset
+    years = [moment.year for moment in dataset[time].values[[0, -1]]]
+    if not EARLIEST_DAY.year <= min(years) <= max(years) <= LATEST_DAY.year:
+        raise FilesRefused(
+            [
+                f"{path}: its days are of the years {years[0]} to {years[-1]}, expected "
+                f"{EARLIEST_DAY.year} to {LATEST_DAY.year}; a model's own calendar is no record."
+            ]
+        )
     align: Any = "date" if dataset[time].dt.calendar == "360_day" else None
     return dataset.convert_calendar("standard", dim=time, use_cftime=False, align_on=align)
 

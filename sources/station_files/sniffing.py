@@ -14,7 +14,7 @@ import pyarrow.parquet
 import xarray as xr
 
 from sources.station_files.aliases import PARTS_OF_DATES
-from sources.station_files.columns import MISSING, NOON, TRACES
+from sources.station_files.columns import MISSING, NOON, THOUSANDS, TRACES
 from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of, units_below
 from sources.station_files.header import is_date, suggestion
 from sources.station_files.kinds import OF_PLACES, FileKind, FilesRefused
@@ -111,7 +111,7 @@ class Layout:
                     continue
                 if word.lower() in TRACES:
                     trace[word] = 0
-                elif word not in missing:
+                elif word not in missing and not re.fullmatch(THOUSANDS, word):
                     missing.append(word)
         keys: dict[str, Any] = {"trace": trace} if trace else {}
         return keys | ({"missing": missing} if missing else {})

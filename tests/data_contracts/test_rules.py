@@ -141,6 +141,11 @@ UNITS: dict[str, tuple[str, Callable[[pd.Series], pd.Series], str]] = {
     "inches": (RAIN, lambda x: x / 25.4, "inches: multiply by 25.4"),
     "kg m-2 s-1": (RAIN, lambda x: x / 86_400, "multiply by 86400"),
     "km/h": ("wind_speed", lambda x: x * 3.6, "km/h: divide by 3.6"),
+    "knots": (
+        "wind_speed",
+        lambda x: (x + 3).round(1) * 3600 / 1852,
+        "knots: multiply by 0.5144",
+    ),
     "a fraction": ("relative_humidity", lambda x: x / 100, "a fraction: multiply by 100"),
     "kWh": ("surface_downwelling_shortwave", lambda x: x / 3.6, "kWh m-2: multiply by 3.6"),
 }
@@ -152,7 +157,7 @@ def test_a_record_in_another_unit_is_told_with_the_unit_that_suits_its_latitude(
 ) -> None:
     table = weather()
     random = np.random.default_rng(2)
-    table["wind_speed"] = random.gamma(4, 1.1, len(table))
+    table["wind_speed"] = random.gamma(4, 1.1, len(table)).round(1)
     table["relative_humidity"] = random.normal(65, 10, len(table)).clip(5, 100)
     table["surface_downwelling_shortwave"] = table[TMAX] * 0.7 + 1
     table[name] = change(table[name])
@@ -304,6 +309,99 @@ def test_a_gauge_that_is_dry_while_all_neighbours_are_wet_is_withheld() -> None:
     assert "see whether the gauge is blocked" in str(result.notes[0])
 
 
+def dry_from(table: pd.DataFrame, first: str, days: int, place: str = "p0") -> pd.DataFrame:
+    """The table whose gauge at a place shows nothing for some days."""
+    since = pd.Timestamp(first)
+    inside = table["time"].between(since, since + pd.Timedelta(days=days - 1))
+    return table.assign(**{RAIN: table[RAIN].mask(inside & (table["location"] == place), 0.0)})
+
+
+# A winter day is wet with a chance of 0.35, a summer day of 0.05: 0.65 ** 90 is 1e-17 and
+# 0.65 ** 50 is 4e-10, a year 1e-36, a summer's 90 days 1e-2.
+DRY_SPELLS = {
+    "a year": ("2002-09-01", 365, "withheld"),
+    "a winter": ("2002-12-01", 90, "withheld"),
+    "fifty days of winter": ("2002-12-05", 50, "flagged"),
+    "a summer": ("2002-06-01", 90, None),
+    "a month of winter": ("2002-12-15", 25, None),
+}
+
+
+@pytest.mark.parametrize(("first", "days", "end"), DRY_SPELLS.values(), ids=DRY_SPELLS)
+def test_a_lone_gauge_that_is_dry_beyond_its_climate_is_doubted_or_withheld(
+    first: str, days: int, end: str | None
+) -> None:
+    table = weather(years=6)
+    assert not len(held(table).withheld) and not len(held(table).flagged)
+    found = held(dry_from(table, first, days))
+    withheld, flagged = len(found.withheld), len(found.flagged)
+    assert (withheld >= days, flagged >= days) == (end == "withheld", end == "flagged")
+    assert withheld + flagged <= days + 30  # the dry days beside the spell, with it
+    said = " ".join(map(str, (*found.remarks, *found.notes)))
+    assert ("see whether the gauge" in said) == (end is not None)
+
+
+def test_a_drought_that_another_source_shows_is_no_blocked_gauge() -> None:
+    """A neighbour or another source that was dry too confirms it; one that was wet does not."""
+    table = dry_from(weather(years=6), "2002-09-01", 365)
+    days = pd.date_range("2002-09-01", periods=365)
+    for rain, confirmed in ((0.05, True), (2.0, False)):
+        elsewhere = pd.DataFrame({"time": days, "location": "p0", RAIN: rain})
+        found = held(table, background=Background(rain_elsewhere=elsewhere))
+        assert (len(found.withheld) == 0) == confirmed
+    both = weather(places=2, years=6)
+    one = dry_from(both, "2002-09-01", 365)
+    assert set(held(one).withheld["location"]) == {"p0"}
+    assert not len(held(dry_from(one, "2002-09-01", 365, "p1")).withheld)
+
+
+def test_a_desert_may_be_dry_for_years() -> None:
+    """Three days of rain a year for six years, then none for two: 0.992 ** 730 is 0.002."""
+    table = weather(years=8)
+    number = np.arange(len(table))
+    rain = np.where((number % 122 == 0) & (number < 2192), 6.3, 0.0)
+    found = held(table.assign(**{RAIN: rain}))
+    assert not len(found.withheld) and "dry_spell" not in " ".join(found.flagged["rule"])
+
+
+def test_a_rain_far_beyond_all_other_years_is_doubted_and_used_unless_confirmed() -> None:
+    """The highest days of the other years have a mean of some 40 mm."""
+    table = weather(years=8)
+    day = pd.Timestamp("2004-10-12")
+    at = table["time"] == day
+
+    def of(rain: float, **more: Background) -> list[str]:
+        found = held(table.assign(**{RAIN: table[RAIN].mask(at, rain)}), **more)
+        assert not len(found.withheld)
+        assert found.observations.loc[found.observations["time"] == day, RAIN].item() == rain
+        return found.flagged["rule"].tolist()
+
+    assert of(700.0) == [RULES["outstanding_rain"].sentence]
+    assert of(150.0) == []
+    elsewhere = pd.DataFrame({"time": [day], "location": ["p0"], RAIN: [160.0]})
+    assert of(700.0, background=Background(rain_elsewhere=elsewhere)) == []
+
+
+def test_a_gauge_that_loses_three_quarters_of_its_rain_is_told_where_months_are_few() -> None:
+    """The amounts of wet days tell what sums of months, most of which are dry, do not."""
+    table = weather(years=8)
+    late = table["time"] >= "2005-03-01"
+    wet = table[RAIN].where(np.arange(len(table)) % 2 == 0, 0.0)
+    found = held(table.assign(**{RAIN: wet.mask(late, (wet / 4).round(1))}))
+    broken = found.flagged[found.flagged["rule"] == RULES["break"].sentence]
+    assert broken["variable"].tolist() == [RAIN]
+    assert abs((broken["time"].iloc[0] - pd.Timestamp("2005-03-01")).days) < 200
+    assert not (held(table.assign(**{RAIN: wet})).flagged["rule"] == RULES["break"].sentence).any()
+
+
+def test_a_break_is_listed_where_its_first_day_has_no_value() -> None:
+    table = weather(years=8)
+    late, gap = table["time"] >= "2005-03-01", table["time"].between("2005-02-20", "2005-03-05")
+    table = table.assign(**{TMAX: (table[TMAX] + 4.0 * late).mask(gap)})
+    rules = held(table).flagged
+    assert TMAX in rules.loc[rules["rule"] == RULES["break"].sentence, "variable"].tolist()
+
+
 def test_a_break_in_a_yearly_total_is_told_with_its_month_and_both_years() -> None:
     table = weather(years=14)
     table[RAIN] = table[RAIN].where(table["time"] < "2011-10-01", table[RAIN] * 0.22)
@@ -429,9 +527,19 @@ PLAIN = [unit for unit in MISTAKEN["mm"] + MISTAKEN["m s-1"] if unit.factor not 
 @pytest.mark.parametrize("unit", PLAIN, ids=lambda unit: unit.code)
 def test_a_mistaken_unit_is_guessed(unit) -> None:
     name = RAIN if unit in MISTAKEN["mm"] else "wind_speed"
-    table = weather().assign(wind_speed=np.random.default_rng(0).gamma(6, 0.9, len(weather())))
+    table = weather().assign(
+        wind_speed=(3 + np.random.default_rng(0).gamma(6, 0.9, len(weather()))).round(1)
+    )
     guess = likely_unit(name, (table[name] - unit.offset).to_numpy() / unit.factor, 35.0)
     assert guess == unit
+
+
+def test_a_speed_that_may_be_in_several_units_has_no_hint() -> None:
+    """18 is 5.0 m s-1 in km/h, 9.3 in knots and 8.0 in miles an hour; 36 is too much but in km/h."""
+    speeds = np.random.default_rng(0).gamma(9, 1.0, 800)
+    assert likely_unit("wind_speed", 2 * speeds, 35.0) is None
+    guess = likely_unit("wind_speed", 4 * speeds, 35.0)
+    assert guess is not None and guess.unit == "km/h"
 
 
 NUMBERS = st.floats(-1e4, 1e4, width=32) | st.sampled_from([np.nan, np.inf, 0.0, 999.9, -9999.0])

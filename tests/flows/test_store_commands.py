@@ -63,6 +63,17 @@ def test_a_report_is_made_again_byte_for_byte_from_the_snapshot_it_names(
     assert told(said.out) == "Other than the published report in forecast.csv."
 
 
+def test_as_stored_leaves_out_what_people_said_and_says_so(command, home) -> None:
+    path, day = home.region.path, "2005-01-01"
+    assert command(home.settings, "note", path, "Wadi closed.", "--date", day).status == 0
+    assert command(home.settings, "retract", path, day, "--reason", "wrong gauge").status == 0
+    said = command(home.settings, "forecast", path, "--issued", day, "--as-stored")
+    again = home.settings.published / "smallville" / "as-stored" / day / "report.en.html"
+    assert "The published report was retracted (wrong gauge)" in said.out
+    assert "The published report has a note" in said.out
+    assert "Wadi closed." not in again.read_text() and "wrong gauge" not in again.read_text()
+
+
 def test_as_stored_needs_a_day_that_was_published(command, home) -> None:
     said = command(
         home.settings, "forecast", home.region.path, "--issued", "2004-01-01", "--as-stored"

@@ -283,3 +283,33 @@ def test_one_that_is_split_already_or_touches_it_stays_as_it_is(tmp_path: Path):
         (-180, 10, -179, 11),
         (179, 10, 180, 11),
     ]
+
+
+BERMUDA = [[-80.190262, 25.774252], [-66.118292, 18.466465], [-64.75737, 32.321384]]
+
+
+@pytest.mark.parametrize("turned", [True, False])
+@pytest.mark.parametrize(
+    "kind",
+    ["Polygon", "MultiPolygon"],
+    ids=["allenhwkim/angularjs-google-maps#588", "Leaflet/Leaflet#2495"],
+)
+def test_a_triangle_with_latitude_first_is_drawn_nowhere(tmp_path: Path, kind: str, turned: bool):
+    ring = [corner[::-1] if turned else corner for corner in [*BERMUDA, BERMUDA[0]]]
+    rings = [ring] if kind == "Polygon" else [[ring]]
+    place = Location(id="a", latitude=25.0, longitude=-70.0)
+    shape = feature({"type": kind, "coordinates": rings}, "a")
+    region = region_of(tmp_path, collection(shape), place)
+    drawn, words = drawable(region)
+    assert (drawn.boundaries is None) == turned
+    assert words is None or "GeoJSON coordinates are longitude, latitude" in str(words)
+
+
+def test_points_in_the_place_of_polygons_are_told(tmp_path: Path):
+    """uwaterloo/OpenData#207: points, and with latitude first."""
+    point = feature({"type": "Point", "coordinates": [43.468159, -80.543376]}, "a")
+    region = region_of(
+        tmp_path, collection(point), Location(id="a", latitude=43.5, longitude=-80.5)
+    )
+    drawn, words = drawable(region)
+    assert drawn.boundaries is None and "expected one polygon or more" in str(words)
