@@ -65,16 +65,18 @@ def levels_told(cell: RiskCell) -> list[int]:
 
 def other_levels(cell: RiskCell, lang: Language) -> str:
     """ "Severe: 7 in 10 (usual 1 in 50); unusual: 9 in 10 (usual 1 in 10)."."""
-    parts = [
-        lang.say(
-            "{level}: {chance} (usual {usual})",
-            level=lang.say(LEVEL_WORDS[level]),
-            chance=frequency(cell.chance[level], lang),
-            usual=frequency(cell.usual[level], lang),
-        )
-        for level in levels_told(cell)
-    ]
+    parts = [of_level(cell, level, lang) for level in levels_told(cell)]
     return lang.say("{sentence}.", sentence=capital(chain(parts, lang))) if parts else ""
+
+
+def of_level(cell: RiskCell, level: int, lang: Language) -> str:
+    """ "severe: 7 in 10 (usual 1 in 50)"."""
+    return lang.say(
+        "{level}: {chance} (usual {usual})",
+        level=lang.say(LEVEL_WORDS[level]),
+        chance=frequency(cell.chance[level], lang),
+        usual=frequency(cell.usual[level], lang),
+    )
 
 
 def usual_span(cells: Sequence[RiskCell], lang: Language) -> tuple[str, ...]:
