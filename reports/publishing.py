@@ -118,8 +118,8 @@ def publish(
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's
     scores table, possibly empty. ``history``: by hazard, dims (time, location), variables value,
-    normal, threshold. ``before``: the published folder of the forecast before, whose colours and
-    alerts this one is held against. ``settings``: where notes and retractions of the region's
+    normal, threshold, of an index also its state (features.runs). ``before``: the published folder
+    of the forecast before, whose colours and alerts this one is held against. ``settings``: where notes and retractions of the region's
     official reports lie; None for a report that is none. ``record``: what past days' colours and
     chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
     days a year at a location: shown, hits, false, missed) and ``reliability`` (hazard, forecast,

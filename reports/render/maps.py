@@ -18,6 +18,7 @@ from configs import Region
 from reports.render.place_names import Name, names_on_map
 from reports.text.formatting import COLOUR_WORDS, frequency
 from reports.text.language import Language, isolate
+from reports.view.chances import of_level
 from reports.view.outlines import Outline, outlines
 from reports.view.outlook import HazardOutlook, NamedLocation, RiskCell, hazard_title, rank
 from reports.view.slots import Slot, slot_label, slot_title
@@ -208,7 +209,7 @@ def hazard_map(hazard: HazardOutlook, sheet: Sheet | None, lang: Language) -> Ha
 
 
 def _worst(row: Sequence[RiskCell | None]) -> RiskCell | None:
-    """The cell of the highest colour, and of those the highest chance.
+    """The cell of the highest colour, and of those the highest chance of its level.
 
     Grey only where there is no other.
     """
@@ -217,7 +218,7 @@ def _worst(row: Sequence[RiskCell | None]) -> RiskCell | None:
         cells,
         key=lambda cell: (
             rank(cell.colour),
-            cell.chance[1] if not math.isnan(cell.chance[1]) else -1.0,
+            -1.0 if math.isnan(cell.chance[cell.level]) else cell.chance[cell.level],
         ),
         default=None,
     )
@@ -255,11 +256,10 @@ def _patch(
             lang.say("{place}: no number", place=isolate(location.name, lang)),
         )
     words = lang.say(
-        "{place}: {colour}, {chance} (usual: {usual})",
+        "{place}: {colour}, {chance}",
         place=isolate(location.name, lang),
         colour=lang.say(COLOUR_WORDS[cell.colour]),
-        chance=frequency(cell.chance[1], lang),
-        usual=frequency(cell.usual[1], lang),
+        chance=of_level(cell, cell.level, lang),
     )
     return Patch(shape.id, shape.at, cell.colour, words)
 

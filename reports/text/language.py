@@ -38,6 +38,7 @@ FOREIGN = "\u2066"
 Unicode's left-to-right isolate; a page marks it as English.
 """
 _DAY = re.compile(r"(?<!d)d(?!d)")
+_MONTH = re.compile(r"M{3,4}|L{3,4}")
 _BEFORE = re.compile(r"[ \u00a0\u202f]+(?=[;:!?»%])")
 _AFTER = re.compile(r"«[ \u00a0\u202f]*")
 _ISOLATES = re.compile("[\u2066-\u2069]")
@@ -168,8 +169,11 @@ class Language:
         """A date by a CLDR pattern.
 
         In French the first of a month is 1er, and months are abbreviated as in France: CLDR's
-        "jui." of Morocco is read as June and as July.
+        "jui." of Morocco is read as June and as July. In Arabic months have their whole name: the
+        others are aliases in CLDR, which Babel may resolve with those of another territory.
         """
+        if self.tag == "ar":
+            form = _MONTH.sub("MMMM", form)
         if self.tag != "fr":
             return format_date(day, form, locale=self.locale)
         first = day.day == 1 and "MMM" in form

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from features.hazards import hazards
-from reports.text.formatting import LEVEL_WORDS, capital, frequency
-from reports.text.language import Language
+from reports.text.formatting import LEVEL_WORDS, capital, frequency, shortened
+from reports.text.language import Language, isolate
 from reports.view.outlook import RiskCell
 from reports.view.spans import Found, chain
 from reports.view.standing import not_confirmed
@@ -65,18 +65,29 @@ def levels_told(cell: RiskCell) -> list[int]:
     ]
 
 
-def other_levels(cell: RiskCell, lang: Language) -> str:
-    """ "Severe: 7 in 10 (usual 1 in 50); unusual: 9 in 10 (usual 1 in 10)."."""
-    parts = [
-        lang.say(
-            "{level}: {chance} (usual {usual})",
-            level=lang.say(LEVEL_WORDS[level]),
-            chance=frequency(cell.chance[level], lang),
-            usual=frequency(cell.usual[level], lang),
-        )
-        for level in levels_told(cell)
-    ]
-    return lang.say("{sentence}.", sentence=capital(chain(parts, lang))) if parts else ""
+def other_levels(found: Sequence[Found], lang: Language) -> str:
+    """ "Severe: 7 in 10 (usual 1 in 50); unusual: 9 in 10 (usual 1 in 10)." of the highest cell.
+
+    With its place where there are several; empty where no other chance is worth telling.
+    """
+    location, _, cell = peak(found)
+    parts = [of_level(cell, level, lang) for level in levels_told(cell)]
+    if not parts:
+        return ""
+    if len(found) > 1:
+        place = isolate(shortened(location.name), lang)
+        return lang.say("In {place}, {meanings}.", place=place, meanings=chain(parts, lang))
+    return lang.say("{sentence}.", sentence=capital(chain(parts, lang)))
+
+
+def of_level(cell: RiskCell, level: int, lang: Language) -> str:
+    """ "severe: 7 in 10 (usual 1 in 50)"."""
+    return lang.say(
+        "{level}: {chance} (usual {usual})",
+        level=lang.say(LEVEL_WORDS[level]),
+        chance=frequency(cell.chance[level], lang),
+        usual=frequency(cell.usual[level], lang),
+    )
 
 
 def usual_span(cells: Sequence[RiskCell], lang: Language) -> tuple[str, ...]:

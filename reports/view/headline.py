@@ -139,7 +139,7 @@ def _coloured(told: _Told) -> tuple[list[str], list[str]]:
         sentences.append(_stands(hazard, hazard.colour, lang))
     led = [item for items in leads for item in items]
     leader = peak(top) if top and top[0][2].confirmed else None
-    details = [other_levels(leader[2], lang) if leader else "", *_others(told, found, led)]
+    details = [other_levels(top, lang) if leader else "", *_others(told, found, led)]
     if any(not cell.confirmed for _, _, cell in found) or hazard.standing:
         details.append(
             lang.say(

@@ -114,10 +114,16 @@ def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
             ("quantile", "cell", "init_time", "location"),
             rng.normal(size=(3, n_cells, 1, n_places)),
         ),
+        threshold=(("condition", *forecast["probability"].dims), rng.normal(size=(2, *shape))),
     )
     full = full.assign_coords(
         cause=np.array(["rain of the last days", "what else"], dtype=object),
         quantile=[0.05, 0.5, 0.95],
+        condition=[1, 2],
+        threshold_units=(
+            ("condition", "cell"),
+            np.array([["degC"] * n_cells, ["mm"] * n_cells], dtype=object),
+        ),
         outlook_title=("cell", np.array(["Highest temperature"] * n_cells, dtype=object)),
         outlook_units=("cell", ["degC"] * n_cells),
         latitude=("location", np.linspace(30, 35, n_places)),

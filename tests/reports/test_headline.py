@@ -67,7 +67,7 @@ def test_an_alert_says_where_when_how_likely_and_how_usual(made):
     )
     assert (
         said.detail
-        == "Extreme: 1 in 10 (usual less than 1 in 100); unusual: 7 in 10 (usual 2 in 10)."
+        == "In Berkane, extreme: 1 in 10 (usual less than 1 in 100); unusual: 7 in 10 (usual 2 in 10)."
     )
 
 

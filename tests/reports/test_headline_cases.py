@@ -41,7 +41,7 @@ SAID = {
         "heat": (
             "Red: up to 5 in 10 for extreme heat (usual 1 in 100), from today to Saturday 11 July "
             "in Berkane.",
-            "Severe: 7 in 10 (usual 1 in 30); unusual: 9 in 10 (usual 1 in 10). "
+            "In Berkane, severe: 7 in 10 (usual 1 in 30); unusual: 9 in 10 (usual 1 in 10). "
             "Orange from today to Saturday 11 July in Madagh.",
         ),
     },
@@ -57,7 +57,7 @@ SAID = {
             "Red: up to 6 in 10 for extreme drought (usual 1 in 30), in 30 days (7 August), in 60 "
             "days (6 September) and in 90 days (6 October) in Aghbal, Ahfir, Ain Erreggada and 13 "
             "more places.",
-            "Severe: 8 in 10 (usual 1 in 15); unusual: 19 in 20 (usual 2 in 10).",
+            "In Aghbal, severe: 8 in 10 (usual 1 in 15); unusual: 19 in 20 (usual 2 in 10).",
         ),
     },
     "flood today": {
@@ -82,7 +82,7 @@ SAID = {
         "heat": (
             "Yellow: up to 5 in 10 for unusual heat (usual 1 in 10), from today to Thursday 9 July "
             "in Saidia; from Wednesday 15 July to Thursday 16 July in Rislane.",
-            "Extreme: 1 in 50 (usual 1 in 100); severe: 2 in 10 (usual 1 in 30).",
+            "In Rislane, extreme: 1 in 50 (usual 1 in 100); severe: 2 in 10 (usual 1 in 30).",
         ),
         "flash_flood": (
             "Orange: 3 in 10 for severe flash flooding (usual 1 in 100), on Friday 10 July in "
@@ -94,7 +94,7 @@ SAID = {
         "heat": (
             f"Orange: up to 4 in 10 for severe heat (usual 1 in 30), from {LOST} in Berkane and "
             "Madagh.",
-            "Extreme: 1 in 10 (usual 1 in 100); unusual: 6 in 10 (usual 1 in 10).",
+            "In Berkane, extreme: 1 in 10 (usual 1 in 100); unusual: 6 in 10 (usual 1 in 10).",
         ),
     },
 }
