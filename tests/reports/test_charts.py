@@ -140,7 +140,7 @@ def test_the_days_ahead_go_on_where_the_past_ends():
         and chart.fan.startswith("M311.5 ")
         and chart.fan.endswith("Z")
     )
-    assert chart.value.split()[-2].endswith("222") or " 222 " in chart.value
+    assert chart.value.split()[-2].endswith("231") or " 231 " in chart.value
     assert (
         chart.y_ticks[-1][1] == "35"
         and "On Wednesday 5 March between 17 °C and 33 °C, 9 times in 10." in chart.description
