@@ -16,7 +16,7 @@ import shapely
 
 from configs import Region
 from reports.render.place_names import Name, names_on_map
-from reports.text.formatting import COLOUR_WORDS, frequency
+from reports.text.formatting import COLOUR_WORDS
 from reports.text.language import Language, isolate
 from reports.view.chances import of_level
 from reports.view.outlines import Outline, outlines

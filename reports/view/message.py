@@ -226,8 +226,8 @@ def _days(slots: Sequence[Slot], until: Sequence[date], form: _Form, lang: Langu
     days = [*days, *until]
     if form.long_days:
         return span(days, lang)
-    first, last = (lang.dated(day, "d/M") for day in (min(days), max(days)))
-    return first if first == last or not form.until else f"{first}–{last}"
+    start, end = (lang.dated(day, "d/M") for day in (min(days), max(days)))
+    return start if start == end or not form.until else f"{start}–{end}"
 
 
 def _calm(

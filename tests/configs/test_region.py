@@ -32,6 +32,10 @@ WRONG = {
         PLAIN + "issuer: {sender: a b}\n",
         "issuer.sender: found 'a b', expected an e-mail address or a domain",
     ),
+    "address that is none": (
+        PLAIN + "issuer: {public_url: risk.city.example}\n",
+        "issuer.public_url: found 'risk.city.example', expected an address such as https://",
+    ),
     "sender with a comma": (
         PLAIN + "issuer: {sender: 'a,b'}\n",
         "issuer.sender: found 'a,b', expected",

@@ -49,11 +49,11 @@ def _history(value, normal, threshold, units="degC"):
 
 def test_beyond_is_above_for_heat_and_below_for_drought():
     heat = history_chart(_history([20, 31, 20], 20, 30), "a", "A", ENGLISH)
-    assert heat and heat.beyond.startswith("M222 ") and heat.beyond.endswith("h0")
+    assert heat and heat.beyond.startswith("M231 ") and heat.beyond.endswith("h0")
     drought = history_chart(_history([0.2, -1.4, 1.5], 0, -1, "1"), "a", "A", ENGLISH)
     assert (
         drought
-        and drought.beyond.startswith("M222 ")
+        and drought.beyond.startswith("M231 ")
         and "on 1 of 3 measured days" in drought.description
     )
 
@@ -134,13 +134,13 @@ def test_the_days_ahead_go_on_where_the_past_ends():
         history_chart(past, "a", "A", ENGLISH),
     )
     assert chart and without and without.fan == without.median == ""
-    # five days from LEFT to RIGHT: 52, 137, 222, 307, 392; the axis holds 33 at the top
+    # five days from LEFT to RIGHT: 70, 150.5, 231, 311.5, 392; the axis holds 33 at the top
     assert (
-        chart.median.startswith("M307 ")
-        and chart.fan.startswith("M307 ")
+        chart.median.startswith("M311.5 ")
+        and chart.fan.startswith("M311.5 ")
         and chart.fan.endswith("Z")
     )
-    assert chart.value.split()[-2].endswith("222") or " 222 " in chart.value
+    assert chart.value.split()[-2].endswith("231") or " 231 " in chart.value
     assert (
         chart.y_ticks[-1][1] == "35"
         and "On Wednesday 5 March between 17 °C and 33 °C, 9 times in 10." in chart.description
