@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import xarray as xr
@@ -25,13 +25,16 @@ from reports.site.track_record import Kept
 from reports.storage.archive import ArchivedReport, published
 from sources import is_exercise
 
+SETTLED_DAYS = 150
+"""Days after which all that a report said is known: drought's longest lead, and late records."""
+
 
 def first_day(issued: date) -> date:
-    """The first day whose report is held against what happened: of the year before.
+    """The first day whose report is held against what happened: of a year that may be unsettled.
 
-    By then all that reports said of earlier days is known.
+    What was told of the years before stays as it is.
     """
-    return date(issued.year - 1, 1, 1)
+    return date((issued - timedelta(days=SETTLED_DAYS)).year, 1, 1)
 
 
 @dataclass(frozen=True)

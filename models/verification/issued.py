@@ -73,14 +73,16 @@ def issued_bench(hazard: Hazard, issued: pd.DataFrame, outcome: xr.DataArray) ->
     """
     rows = issued[issued["hazard"] == hazard.name]
     days = np.unique(rows["issued"].to_numpy())
-    places = outcome["location"].values.astype(str)
+    places = {str(place): number for number, place in enumerate(outcome["location"].values)}
     cells = {(cell.lead_days, cell.window_days): number for number, cell in enumerate(hazard.cells)}
-    pairs = zip(rows["lead_days"], rows["window_days"], strict=True)
+    pairs = pd.Series(list(zip(rows["lead_days"], rows["window_days"], strict=True)), rows.index)
+    known = pairs.isin(list(cells)) & rows["location"].isin(list(places))
+    rows, pairs = rows[known], pairs[known]  # an older version may have had other cells or places
     at = (
-        np.array([cells[pair] for pair in pairs], dtype=int),
+        pairs.map(cells).to_numpy(dtype=int),
         rows["level"].to_numpy() - 1,
         np.searchsorted(days, rows["issued"].to_numpy()),
-        np.array([list(places).index(place) for place in rows["location"]], dtype=int),
+        rows["location"].map(places).to_numpy(dtype=int),
     )
     shape = (len(hazard.cells), len(LEVELS), len(days), len(places))
     probability, rank = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -93,7 +95,12 @@ def issued_bench(hazard: Hazard, issued: pd.DataFrame, outcome: xr.DataArray) ->
             "rank": (DIMS, rank),
             "outcome": (DIMS, outcome.reindex(init_time=days).values),
         },
-        {"level": list(LEVELS), "init_time": days, "location": places, **cell_coordinates(hazard)},
+        {
+            "level": list(LEVELS),
+            "init_time": days,
+            "location": list(places),
+            **cell_coordinates(hazard),
+        },
     )
     judged = by_lead(hazard, data)
     return Bench(

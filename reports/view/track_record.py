@@ -91,18 +91,19 @@ def _came(outcome: pd.Series) -> np.ndarray:
 
 def _told_of(alerts: pd.DataFrame, impacts: pd.DataFrame) -> list[int]:
     """How many impacts lie on the days of each alert."""
-    counted: dict[Hashable, int] = {}
-    if len(impacts):
-        counted = impacts.groupby(["hazard", "location", "day"]).size().to_dict()
+    if not len(impacts):
+        return [0] * len(alerts)
+    counted = impacts.groupby(["hazard", "location", "day"]).size().to_dict()
     return [
         sum(counted.get((row["hazard"], row["location"], day), 0) for day in _days(row))
         for row in alerts.to_dict("records")
     ]
 
 
-def _days(row: Mapping[Hashable, Any]) -> pd.DatetimeIndex:
+def _days(row: Mapping[Hashable, Any]) -> Sequence[pd.Timestamp]:
     """The days from the valid one on that a cell speaks of; of an index, the valid day."""
-    return pd.date_range(row["valid"], periods=row["window_days"] if row["lead_days"] == 0 else 1)
+    length = row["window_days"] if row["lead_days"] == 0 else 1
+    return [row["valid"] + pd.Timedelta(days=number) for number in range(length)]
 
 
 @dataclass(frozen=True)

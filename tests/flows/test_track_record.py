@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -154,3 +155,13 @@ def test_citizens_files_are_no_record_and_their_faults_stay_at_the_row(
         assert "1 row of citizens" in page and "Hot" in page
     finally:
         path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("issued", "first"),
+    [("2026-12-31", "2026-01-01"), ("2027-05-30", "2026-01-01"), ("2027-05-31", "2027-01-01")],
+)
+def test_a_year_is_looked_at_until_all_its_reports_said_is_known(issued: str, first: str) -> None:
+    from flows.records import first_day
+
+    assert first_day(date.fromisoformat(issued)) == date.fromisoformat(first)

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from test_contingency import HEAT, REGION, made
 
 from models.verdicts import SKILFUL
+from models.verification.contingency import contingency_table
 from models.verification.issued import issued_bench, outcomes_of_issued, with_outcomes
 from models.verification.scores import COLUMNS
 from models.verification.triggers import (
@@ -184,6 +185,21 @@ def test_days_with_weather_forecasts_are_a_stage_of_their_own() -> None:
     ]
 
 
+def test_the_report_and_the_bench_count_the_same() -> None:
+    random = np.random.default_rng(2)
+    data = made(1095, places=3)
+    p = random.beta(0.4, 1, data["published"].shape)
+    outcome = (random.random(p.shape) < p).astype(float)
+    outcome[:, :, 900:, 1] = np.nan  # one place is measured for less long
+    data = data.assign(published=(DIMS, p), outcome=(DIMS, outcome))
+    report = contingency_table({"heat": data}, assessed().state, REGION)
+    keys = ["lead_days", "window_days", "colour"]
+    both = trigger_table([bench_of(data)]).merge(report, on=keys, suffixes=("", "_report"))
+    assert len(both) == 3 * len(HEAT.cells)
+    for ours, theirs in (("fires", "shown"), ("in_vain", "false"), ("missed", "missed_report")):
+        np.testing.assert_allclose(both[ours], both[theirs])
+
+
 def test_every_rate_has_its_interval_around_it() -> None:
     random = np.random.default_rng(1)
     data = made(1825)
@@ -230,6 +246,9 @@ def test_what_was_issued_is_held_against_the_hazards_own_events(made_record) -> 
     first = held.query("level == 1").set_index(["location", "lead_days"])["outcome"]
     assert first["place_0", 1] == 1 and first["place_1", 1] == 0
     assert np.isnan(first["place_0", 5]) and np.isnan(first["place_1", 5])
+    older = issued_rows("2009-07-09", "place_0", "red", 30, "2009-08-08")  # a lead of before
+    gone = issued_rows("2009-07-09", "place_9", "red", 1, "2009-07-10")
+    issued = pd.concat([issued, pd.DataFrame(older + gone)], ignore_index=True)
     found = row(trigger_table([issued_bench(HEAT, issued, outcomes["heat"])]), "yellow", 1)
     assert found["stage"] == "issued" and found["hit_rate"] == 1
     assert found["false_alarm_ratio"] == 0.5 and np.isnan(found["fires_low"])

@@ -18,7 +18,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 MOMENT = {"type": "string", "format": "date-time", "pattern": "Z$"}
-REQUIRED = ["id", "type", "alertSource", "category", "subCategory", "dateIssued", "location"]
+REQUIRED = ["id", "type", "alertSource", "category", "subCategory", "dateIssued"]
 WEATHER = [
     "avalanches", "coastalEvent", "coldWave", "flood", "fog", "forestFire", "heatWave",
     "highTemperature", "hurricane", "ice", "lowTemperature", "rainfall", "rain_flood", "snow",
@@ -27,6 +27,7 @@ WEATHER = [
 COMMON = {
     "type": "object",
     "required": REQUIRED,
+    "anyOf": [{"required": ["location"]}, {"required": ["address"]}],
     "properties": {
         "id": {"type": "string", "pattern": r"^urn:[a-z0-9-]+:[\w\-.%:]+$", "maxLength": 256},
         "alertSource": {"type": "string", "minLength": 1, "maxLength": 256},
