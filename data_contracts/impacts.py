@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from configs import Region, RiskError, Settings
 from configs.csv_cells import mark, unmark
+from configs.whole_files import write_whole
 
 MAX_WORDS, MAX_PHOTO = 1000, 200
 """Characters of what was seen, and of a photo's file name."""
@@ -232,7 +232,4 @@ def _write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, ob
     writer = csv.DictWriter(sink, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: mark(str(row[name])) for name in names} for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(sink.getvalue(), encoding="utf-8", newline="")
-    os.replace(aside, path)
+    write_whole(path, sink.getvalue())

@@ -7,7 +7,6 @@ and the next one hands over what is missing.
 from __future__ import annotations
 
 import json
-import os
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pandas as pd
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, remark
+from configs.whole_files import write_whole
 from reports.exports.datastreams import chance_series
 from reports.exports.table import read_published
 from reports.exports.weather_alerts import alert_entities, last_day
@@ -77,10 +77,7 @@ def _to_broker(
 
 
 def _write(path: Path, identities: list[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    aside.write_text(json.dumps(identities, indent=1) + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    write_whole(path, json.dumps(identities, indent=1) + "\n")
 
 
 def _to_service(

@@ -119,17 +119,18 @@ def publish(
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's
     scores table, possibly empty. ``history``: by hazard, dims (time, location), variables value,
     normal, threshold, of an index also its state (features.runs). ``before``: the published folder
-    of the forecast before, whose colours and alerts this one is held against. ``settings``: where notes and retractions of the region's
-    official reports lie; None for a report that is none. ``record``: what past days' colours and
-    chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
-    days a year at a location: shown, hits, false, missed) and ``reliability`` (hazard, forecast,
-    observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
-    when it is valid, and the headlines of the English one. The same arguments write the same bytes.
-    ``now`` (with a time zone, the clock's where not given): when an official report is sent that is
-    of this day, or replaces one of other numbers in ``folder``, to whose alerts its own refer; one
-    of the same numbers keeps the time of before, and any other has the region's hour of its day.
-    ``late``: made after its day was over, which its line in the ledger says too; it sends no
-    alerts. Raises RiskError when ``folder`` holds files that are no report.
+    of the forecast before, whose colours and alerts this one is held against. ``settings``: where
+    notes and retractions of the region's official reports lie; None for a report that is none.
+    ``record``: what past days' colours and chances came to, tables ``colours`` (hazard, lead_days,
+    window_days, colour, grey, years, and days a year at a location: shown, hits, false, missed) and
+    ``reliability`` (hazard, forecast, observed, low, high, n). provenance.json is ``provenance``,
+    when the report was sent and until when it is valid, and the headlines of the English one. The
+    same arguments write the same bytes. ``now`` (with a time zone, the clock's where not given):
+    when an official report is sent that is of this day, or replaces one of other numbers in
+    ``folder``, to whose alerts its own refer; one of the same numbers keeps the time of before, and
+    any other has the region's hour of its day. ``late``: made after its day was over, which its
+    line in the ledger says too; it sends no alerts. Raises RiskError when ``folder`` holds files
+    that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, load_region
+from configs.actions import ActionText
 from reports.exports.table import COLUMNS, ORDER
 
 SUMMER, WINTER = date(2026, 7, 8), date(2026, 12, 9)
@@ -45,9 +46,12 @@ CHANCES = {
 """Chances by level that give the colour, by the rules of DESIGN (colours:)."""
 RISING = ("grey", "green", "yellow", "orange", "red")
 ACTIONS = {
-    "heat": {"orange": "Open the cool halls.", "red": "Close the schools at noon."},
-    "flash_flood": {"yellow": "Keep out of the wadis.", "red": "Clear the banks."},
-    "drought": {"orange": "Water at night only.", "red": "Ration water."},
+    hazard: {colour: ActionText(plain=words) for colour, words in by_colour.items()}
+    for hazard, by_colour in {
+        "heat": {"orange": "Open the cool halls.", "red": "Close the schools at noon."},
+        "flash_flood": {"yellow": "Keep out of the wadis.", "red": "Clear the banks."},
+        "drought": {"orange": "Water at night only.", "red": "Ration water."},
+    }.items()
 }
 
 Cells = Mapping[tuple[str, str, int], str]

@@ -172,4 +172,4 @@ def test_every_format_says_the_colour_that_stands(home: Settings) -> None:
     front = write_index(home).read_text(encoding="utf-8")
     assert re.search(r'<li class="orange">.*?Heat: Orange</li>', front)
     feed = (home.published / "feed.xml").read_text(encoding="utf-8")
-    assert "Orange in Berkane" in feed and "not confirmed since Wednesday 8 July" in feed
+    assert "Orange: not confirmed since Wednesday 8 July" in feed and "in Berkane" in feed

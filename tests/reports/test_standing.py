@@ -139,7 +139,8 @@ def test_one_red_place_of_sixteen_leads_everywhere(city: City, home: Settings) -
         colour, words = chip(folder, tag)
         assert colour == "red" and red in words and "Close the schools." in words
         assert unusual not in words
-    front = write_index(home).read_text(encoding="utf-8")
+    write_index(home)
+    front = (home.published / "index.en.html").read_text(encoding="utf-8")
     assert re.search(r'<li class="red">.*?Heat: Red</li>', front)
     assert "Heat: To do:" in front and "Close the schools." in front
     for path in (home.published / "feed.xml", folder.parent / "feed.xml"):
@@ -345,5 +346,5 @@ def test_what_a_retracted_report_carried_along_stands(city: City, home: Settings
     (root,) = messages(after).values()
     assert said(root, "msgType") == ["Update"]
     assert heat(after)["sentence"] == (
-        "Orange in Berkane on Sunday 15 June; not confirmed since Thursday 12 June."
+        "Orange: not confirmed since Thursday 12 June, on Sunday 15 June in Berkane."
     )
