@@ -46,6 +46,11 @@ Locations = Mapping[str, Location]
 def headline_of(claim: Claim, locations: Locations, exercise: bool, language: Language) -> str:
     """One line: hazard, colour, places and days."""
     headline = _headline(claim, locations, language)
+    if not claim.confirmed:
+        since = language.dated(claim.confirmed_on, _DAY)
+        headline = language.say(
+            "{headline}, not confirmed since {day}", headline=headline, day=since
+        )
     return language.say("EXERCISE: {headline}", headline=headline) if exercise else headline
 
 
@@ -58,23 +63,16 @@ def _headline(claim: Claim, locations: Locations, language: Language) -> str:
         "first": language.dated(claim.first, form),
         "last": language.dated(claim.last, form),
     }
-    if not claim.confirmed:
-        since = language.dated(claim.confirmed_on, _DAY)
-        return language.say(
-            "{hazard}: {colour} in {places} until {last}, not confirmed since {day}",
-            **values,
-            day=since,
-        )
     if claim.looks_back:
         return language.say(
             "{hazard}: {colour} in {places} for the period from {first} to {last}", **values
         )
+    if claim.first == claim.last:
+        return language.say("{hazard}: {colour} in {places} on {first}", **values)
     if claim.window_days > 1:
         return language.say(
             "{hazard}: {colour} in {places} on some day from {first} to {last}", **values
         )
-    if claim.first == claim.last:
-        return language.say("{hazard}: {colour} in {places} on {first}", **values)
     return language.say("{hazard}: {colour} in {places} from {first} to {last}", **values)
 
 

@@ -35,9 +35,9 @@ def neighbours(locations: Mapping[str, Location], outlines: Mapping[str, Outline
     near: dict[str, set[str]] = {place: {place} | lost for place in locations}
     for one, other in (*_bordering(drawn, outlines), *_close(points, locations)):
         near[one].add(other)
+    everywhere = frozenset(locations)
     return {
-        place: frozenset(locations) if place in lost else frozenset(found)
-        for place, found in near.items()
+        place: everywhere if place in lost else frozenset(found) for place, found in near.items()
     }
 
 

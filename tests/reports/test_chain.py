@@ -193,7 +193,8 @@ def test_grey_cancels_nothing(chain, beside):
     assert one(root, "expires") == "2026-07-12T01:00:00+01:00"
     assert one(root, "onset") == one(root, "sent") == "2026-07-09T06:30:00+01:00"
     assert english(root, "headline") == [
-        "Heat: orange in Berkane until Saturday 11 July, not confirmed since Wednesday 8 July"
+        "Heat: orange in Berkane from Thursday 9 July to Saturday 11 July, "
+        "not confirmed since Wednesday 8 July"
     ]
     (text,) = english(root, "description")
     assert text.startswith("Not confirmed since Wednesday 8 July: an earlier forecast gave")

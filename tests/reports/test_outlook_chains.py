@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xarray as xr
-from cap_chain import Chain, blocks, one, read, said
+from cap_chain import Chain, blocks, one, parameters, parts_of, read, said
 from outlook_cases import Case, cases, issue_day
 
 from configs import Settings
@@ -16,9 +16,10 @@ from reports import publish, write_index
 from reports.exports.chain import cancel_alerts
 from reports.exports.table import read_published
 from reports.storage.archive import ALERTS
-from reports.view.outlook import rank
+from reports.view.outlook import hazard_outlooks, named_locations, rank
 
 CASES = cases()
+DAY = timedelta(days=1)
 CHAINS: dict[str, list[list[str]]] = {
     "quiet": [[]],
     "one commune red": [["Alert heat: red saidia 07-09"]],
@@ -95,6 +96,26 @@ def test_a_retracted_outlook_cancels_all_that_it_sent(schema, shapes, tmp_path: 
     roots = [read(text) for text in ended.values()]
     assert {one(root, "msgType") for root in roots} == {"Cancel"} and len(roots) == len(made)
     assert all(case.retraction in one(root, "note") for root in roots)
+
+
+def test_a_drought_is_of_the_same_windows_on_the_page_and_in_its_alert(
+    schema, shapes, tmp_path: Path
+) -> None:
+    case = CASES["drought deep and unassessed"]
+    (table,) = case.tables
+    names = named_locations({}, case.region)
+    (drought,) = [one for one in hazard_outlooks(table, names, (5, 10)) if one.name == "drought"]
+    page = {
+        (str(slot.valid - timedelta(days=(slot.window_days or 0) - 1)), str(slot.valid))
+        for slot in drought.slots
+    }
+    made = Chain(case.region, shapes, schema, tmp_path).of_table(table)
+    infos = [infos[0] for infos in parts_of(read(made["drought-red.xml"]))]
+    told = [parameters(info) for info in infos]
+    assert {(values["first_day"], values["last_day"]) for values in told} == page
+    for info, values in zip(infos, told, strict=True):
+        assert one(info, "onset")[:10] == values["first_day"]
+        assert one(info, "expires")[:10] == str(pd.Timestamp(values["last_day"]).date() + DAY)
 
 
 @pytest.mark.parametrize("name", [name for name, days in CHAINS.items() if days[-1]])

@@ -204,7 +204,7 @@ def test_a_colour_stands_through_grey_days_until_a_number_can_tell(city: City) -
         assert said(root, "msgType") == ["Update"]
         assert said(root, "references")[0].split(",")[1] == "made-up.heat.orange.2003-06-12"
         assert (
-            "Heat: orange in Berkane until Sunday 15 June, not confirmed since Thursday 12 June"
+            "Heat: orange in Berkane on Sunday 15 June, not confirmed since Thursday 12 June"
             in said(root, "headline")
         )
         updates += said(root, "identifier")
