@@ -92,17 +92,16 @@ def publish(
 
     ``forecast``: dims (cell, level, init_time, location), one init_time. ``scores``: the region's
     scores table, possibly empty. ``history``: by hazard, dims (time, location), variables value,
-    normal, threshold, of an index also its state (features.runs). ``before``: the published folder
-    of the forecast before, whose colours and alerts this one is held against. ``settings``: where
-    notes and retractions of the region's official reports lie; None for a report that is none.
-    ``record``: what past days' colours and chances came to, tables ``colours`` (hazard, lead_days,
-    window_days, colour, grey, years, and days a year at a location: shown, hits, false, missed) and
-    ``reliability`` (hazard, forecast, observed, low, high, n). provenance.json is ``provenance``,
-    when the report was sent and until when it is valid, and the headlines of the English one. The
-    same arguments write the same bytes; only where ``folder`` holds a report of other numbers is
-    this one sent ``now`` (with a time zone, the clock's where not given) and not at the region's
-    hour, and its alerts refer to those that are out. Raises RiskError when ``folder`` holds files
-    that are no report.
+    normal, threshold. ``before``: the published folder of the forecast before, whose colours and
+    alerts this one is held against. ``settings``: where notes and retractions of the region's
+    official reports lie; None for a report that is none. ``record``: what past days' colours and
+    chances came to, tables ``colours`` (hazard, lead_days, window_days, colour, grey, years, and
+    days a year at a location: shown, hits, false, missed) and ``reliability`` (hazard, forecast,
+    observed, low, high, n). provenance.json is ``provenance``, when the report was sent and until
+    when it is valid, and the headlines of the English one. The same arguments write the same bytes;
+    only where ``folder`` holds a report of other numbers is this one sent ``now`` (with a time
+    zone, the clock's where not given) and not at the region's hour, and its alerts refer to those
+    that are out. Raises RiskError when ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
