@@ -223,7 +223,7 @@ def cases() -> dict[str, Case]:
             calm | {"heat": "red"},
         ),
         "heat rising": Case(
-            "Yellow in a commune, the day after orange and then red, there and next to it.",
+            "Yellow in a commune, then orange there and in another, then red in the first.",
             region,
             (
                 day(SUMMER, heat("yellow", range(2, 4), "berkane")),
@@ -248,7 +248,7 @@ def cases() -> dict[str, Case]:
             calm | {"drought": "red"},
         ),
         "flood today": Case(
-            "Heavy rain today in three communes that touch, and a worse day of one after it.",
+            "Heavy rain today in three communes, and a worse day of one of them after it.",
             region,
             (
                 day(
