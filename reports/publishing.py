@@ -307,9 +307,10 @@ def _sent_before(folder: Path) -> datetime | None:
 def _write_papers(edition: _Edition, aside: Path) -> list[str]:
     """Each page on paper, the brief and the card, that of an equal page taken over.
 
-    Says why where none can be made.
+    Says why where no PDF, or no picture, can be made.
     """
     inputs, settings = edition.inputs, edition.settings
+    left_out: dict[str, str] = {}
     for tag, page in edition.pages.items():
         address = inputs.address and f"{inputs.address}/{html_name(tag)}"
         htmls = {
@@ -318,14 +319,16 @@ def _write_papers(edition: _Edition, aside: Path) -> list[str]:
             card_name(tag): to_card(page, address),
         }
         for name, html in htmls.items():
-            said = html
+            said, kind = html, Path(name).suffix
             if settings is not None:
                 save_print_page(html, inputs.region.name, inputs.issued, name, settings)
                 said = with_notices(html, aside, inputs.region, inputs.issued, settings, tag)
+            if kind in left_out:
+                continue
             try:
                 published = edition.folder / name
                 known = published.read_bytes() if published.is_file() else b""
                 (aside / name).write_bytes(paper_of(name, said, known))
             except PdfUnavailable as why:
-                return [str(why)]
-    return []
+                left_out[kind] = str(why)
+    return list(left_out.values())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from pypdf import PdfReader
 
 from configs import load_region
+from reports import publish
 from reports.render.html import to_card
 from reports.render.papers import paper_of, png_of
 from reports.render.pdf import pdf_of
@@ -38,3 +41,15 @@ def test_a_paper_of_the_same_page_is_taken_over_and_of_another_is_not() -> None:
     assert paper_of("brief.en.pdf", page.replace("Seen", "New"), first) != first
     card = paper_of("card.en.png", page)
     assert card.startswith(b"\x89PNG") and paper_of("card.en.png", page, card) is card
+
+
+def test_without_what_draws_the_card_the_papers_are_there_and_one_line_says_why(
+    made: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    one = made(hazards=("heat",), languages=("fr",), history="none")
+    told = one.forecast, one.scores, one.history, one.region, one.provenance
+    done = publish(*told, tmp_path / "day")
+    assert len(done.left_out) == 1 and done.left_out[0].startswith("the card was left out")
+    names = {path.name for path in done.folder.iterdir() if path.suffix in (".pdf", ".png")}
+    assert names == {f"{name}.{tag}.pdf" for name in ("report", "brief") for tag in ("en", "fr")}
