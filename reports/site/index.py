@@ -71,7 +71,7 @@ def write_index(settings: Settings) -> Path:
                 "page": html_name,
                 "paper": pdf_name,
                 "front": front,
-                "records": lambda name, lang: record_links(settings.published / name, lang),
+                "records": record_links,
             }
             text = render_template("index.html", language, script=asset("outdated.js"), **shown)
             write_whole(settings.published / front(language.tag), text)
