@@ -16,9 +16,10 @@ from configs import Region, RiskError, Settings
 from configs.remarks import Remark, remark
 from configs.whole_files import write_whole
 from reports.exports.datastreams import chance_series
-from reports.exports.table import read_published
+from reports.exports.table import read_forecast_csv
 from reports.exports.weather_alerts import alert_entities, last_day
-from reports.storage.archive import PROVENANCE
+from reports.storage.archive import CSV, PROVENANCE
+from reports.storage.retraction import retraction_of
 from sources.common.http_messages import RetryPolicy
 from sources.common.platforms import PATIENCE, ngsi_ld, sensor_things
 
@@ -33,7 +34,8 @@ def deliver(
     provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     sent = datetime.fromisoformat(provenance["sent"])
     label = "EXERCISE" if provenance.get("exercise") else ""
-    table = read_published(folder)
+    retracted = retraction_of(folder) is not None
+    table = None if retracted else read_forecast_csv(folder / CSV)
     told = []
     for name, hand_over in (("ngsi_ld", _to_broker), ("sensor_things", _to_service)):
         try:
@@ -55,7 +57,7 @@ def _to_broker(
     """Keep the coloured cells' entities, and take away those that are green or over by now.
 
     One that was sent before and of which this forecast says nothing stands until its day is over:
-    no number is no all-clear.
+    no number is no all-clear. ``table``: None for a retracted report.
     """
     recipient = ngsi_ld.recipient_of(region, policy)
     if recipient is None:

@@ -57,7 +57,7 @@ def write_index(settings: Settings) -> Path:
         every = [report for reports in regions.values() for report in reports]
         for language in languages:
             write_whole(settings.published / feed_name(language.tag), feed(every, "", language))
-            page = _front_page(settings, regions, languages, language)
+            page = _front_page(regions, languages, language)
             write_whole(settings.published / front(language.tag), page)
             if language == languages[0]:
                 write_whole(settings.published / FRONT, page)
@@ -85,7 +85,6 @@ def _languages(newest: Sequence[ArchivedReport]) -> list[Language]:
 
 
 def _front_page(
-    settings: Settings,
     regions: Mapping[str, Sequence[ArchivedReport]],
     languages: Sequence[Language],
     language: Language,
@@ -102,7 +101,7 @@ def _front_page(
         "paper": pdf_name,
         "front": front,
         "feed": feed_name(language.tag),
-        "records": lambda name, lang: record_links(settings.published / name, lang),
+        "records": record_links,
     }
     return render_template("index.html", language, script=asset("outdated.js"), **shown)
 

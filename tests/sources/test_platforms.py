@@ -179,6 +179,17 @@ def test_a_retracted_report_leaves_nothing_there(berkane: Region, home: Settings
         assert deliver(place, home, folder, HASTY) == () and broker.entities == {}
 
 
+def test_a_table_that_does_not_read_is_no_all_clear(berkane: Region, home: Settings) -> None:
+    with serve_broker(Broker()) as broker:
+        place = to(berkane, ngsi_ld={"url": broker.url})
+        folder = report(home, rows(HEAT))
+        deliver(place, home, folder, HASTY)
+        (folder / "forecast.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(ValueError, match="found columns"):
+            deliver(place, home, folder, HASTY)
+        assert set(broker.entities) == {HEAT_ID}
+
+
 @pytest.mark.parametrize(
     ("statuses", "tries", "told"),
     [
