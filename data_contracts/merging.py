@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -12,6 +13,40 @@ import xarray as xr
 from configs import Region
 from data_contracts.grids import LOCATION_ATTRIBUTES
 from data_contracts.groups import READ, combine
+
+ONE_DAY = np.timedelta64(1, "D")
+
+
+def on_one_axis(records: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Observations by source, each on all days from the first to the last of any; NaN is added.
+
+    A record of few days beside one of decades would else be reindexed, for which Dask cuts the
+    long axis into pieces as short as that record.
+    """
+    ends = [part["time"].values[[0, -1]] for part in records.values()]
+    first, last = min(begin for begin, _ in ends), max(end for _, end in ends)
+    days = np.arange(first, last + ONE_DAY, ONE_DAY)
+    longer = dict[str, xr.Dataset]()
+    for source, part in records.items():
+        before = int((part["time"].values[0] - first) / ONE_DAY)
+        after = len(days) - before - part.sizes["time"]
+        variables = {name: _padded(part[name], before, after) for name in part.data_vars}
+        others = part.drop_vars(list(part.data_vars)).drop_dims("time")
+        axis = {"time": ("time", days, part["time"].attrs)}
+        longer[source] = others.assign_coords(axis).assign(variables)
+    return longer
+
+
+def _padded(values: xr.DataArray, before: int, after: int) -> xr.Variable:
+    """Values (time, ...) with so many days of NaN before and after them."""
+    blocks = [values.data]
+    for count, place in ((before, 0), (after, 1)):
+        if count:
+            nothing = da.full((count, *values.shape[1:]), np.nan, values.dtype)
+            blocks.insert(place * len(blocks), nothing)
+    chunks = {axis: READ[str(name)] for axis, name in enumerate(values.dims)}
+    whole = da.concatenate(blocks).rechunk(chunks)
+    return xr.Variable(values.dims, whole, values.attrs, values.encoding)
 
 
 def merge_sources(records: Mapping[str, xr.Dataset], dim: str, region: Region) -> xr.Dataset:

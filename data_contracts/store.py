@@ -39,7 +39,7 @@ from data_contracts.lists import (
     tidy,
     write_list,
 )
-from data_contracts.merging import merge_sources, origin_of
+from data_contracts.merging import merge_sources, on_one_axis, origin_of
 from data_contracts.refusals import NothingStored, explained
 from data_contracts.repository import Repository
 from data_contracts.stored_background import background_of
@@ -200,6 +200,7 @@ class Store:
                 f"region {self.region.name!r}: no observations are stored yet, run `climate-risk "
                 f"pull {self.region.name}` first."
             )
+        records = on_one_axis(records)
         merged = merge_sources(records, "time", self.region)
         return merged.assign_coords(source=origin_of(merged, records, self.region))
 

@@ -283,6 +283,18 @@ def test_sources_are_merged_in_the_regions_order(store: Store) -> None:
     assert found["precipitation"].attrs["units"] == "mm"
 
 
+def test_a_record_of_one_day_beside_decades_is_planned_in_few_tasks(store: Store) -> None:
+    """A station that joins: reindexed by Dask its day would be a task for each of the others."""
+    put(store, WHOLE, record("1981-01-01", 9_000, air_temperature_max=7.0))
+    put(store, OTHER, record("2005-08-22", 1, air_temperature_max=1.0))
+    found = store.observations()
+    assert found.sizes["time"] == 9_000 and len(dict(found.__dask_graph__())) < 500
+    assert found["air_temperature_max"].data.npartitions <= 3
+    assert (found["source"].values[0, :-1] == 0).all()
+    merged = values(store)
+    assert (merged == 7.0).all() and len(merged) == 9_000
+
+
 def test_forecasts_are_kept_by_the_day_they_were_issued(store: Store) -> None:
     put(store, ADDING, record(), forecast())
     put(store, ADDING, record(), forecast("2001-01-03", 4, value=2.0))
