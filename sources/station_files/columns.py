@@ -110,7 +110,7 @@ def _tell_no_numbers(
     """Adds a sentence on each kind of text that is no number."""
     texts = table.table[name].astype("str")
     traces = bad & texts.str.lower().isin(TRACES) & (name == "precipitation")
-    points = texts.str.fullmatch(r"[+-]?\d+\.\d+").any()
+    points = bool(texts.str.fullmatch(r"[+-]?\d+\.\d+").any())
     apart = bad & texts.str.fullmatch(THOUSANDS) & (texts.str.contains(".", regex=False) | points)
     commas = bad & ~apart & texts.str.fullmatch(r"[+-]?\d*,\d+")
     if traces.any():
