@@ -210,7 +210,7 @@ def build_page(inputs: ReportInputs, lang: Language = ENGLISH) -> Page:
         region,
         lang.tag,
     )
-    standing = standing_colours(inputs.claims, locations)
+    standing = standing_colours(inputs.claims, locations, issued)
     warm = warm_season(region, inputs.forecast)
     hazards = hazard_outlooks(inputs.table, locations, warm, standing)
     sheet = sheet_of(region)

@@ -146,15 +146,19 @@ def _cells_of(claim: Claim, cells: Sequence[ClaimCell]) -> list[ClaimCell]:
 
 
 def standing_colours(
-    claims: Sequence[Claim], locations: Mapping[str, NamedLocation]
+    claims: Sequence[Claim], locations: Mapping[str, NamedLocation], issued: date
 ) -> dict[str, tuple[Standing, ...]]:
-    """What stands by earlier messages alone, by hazard."""
+    """What stands by earlier messages alone, by hazard.
+
+    Since when it is not confirmed is known of messages of before the issue day.
+    """
     standing: dict[str, list[Standing]] = {}
     for claim in claims:
         for location in claim.locations:
             known = locations.get(location) or NamedLocation(location, location, None)
+            since = claim.confirmed_on if claim.confirmed_on < issued else None
             standing.setdefault(claim.hazard, []).append(
-                Standing(known, claim.colour, claim.last, claim.first, claim.confirmed_on)
+                Standing(known, claim.colour, claim.last, claim.first, since)
             )
 
     def order(row: Standing) -> tuple[Any, ...]:

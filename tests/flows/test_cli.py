@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -325,3 +326,23 @@ def test_prefects_senders_say_nothing_and_its_other_warnings_are_shown(
     told = capsys.readouterr().err
     assert [name for name in SENDERS if f"said by {name}" in told] == []
     assert "said by other" in told
+
+
+@pytest.mark.parametrize("verb", ["daily", "pull", "train", "forecast"])
+def test_prefect_is_not_imported_before_it_has_a_home(tmp_path: Path, verb: str) -> None:
+    """It warns of a home that cannot be made, in words that are not ours."""
+    code = (
+        "import sys; from flows.cli import main; "
+        f"status = main(['{verb}', 'no-such-region']); "
+        "sys.exit(9 if 'prefect' in sys.modules else status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"CLIMATE_RISK_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("climate-risk: region 'no-such-region'")
+    assert done.stderr.count("\n") == 1
