@@ -52,7 +52,7 @@ OVERFLOW = """() => {
   const first = far.slice(0, 3).map(one => one.outerHTML.slice(0, 80)).join(" ");
   return document.documentElement.scrollWidth + " px wide, by " + first;
 }"""
-# The boxes of a drawing's texts as they are on the screen: beyond the drawing's own box, or one over another.
+# Texts of a drawing, as they are on the screen, beyond its box or one over another.
 MISPLACED = """() => {
   for (const details of document.querySelectorAll("details")) details.open = true;
   const wrong = [];
@@ -61,11 +61,16 @@ MISPLACED = """() => {
     const texts = [...svg.querySelectorAll("text")].filter(one => one.textContent.trim());
     const boxes = texts.map(one => [one.textContent, one.getBoundingClientRect()]);
     boxes.forEach(([said, box], n) => {
-      if (box.left < frame.left - .5 || box.right > frame.right + .5 || box.top < frame.top - .5 || box.bottom > frame.bottom + .5)
+      const sideways = box.left < frame.left - .5 || box.right > frame.right + .5;
+      if (sideways || box.top < frame.top - .5 || box.bottom > frame.bottom + .5)
         wrong.push(said + " leaves its drawing");
       for (const [other, near] of boxes.slice(0, n))
-        if (Math.min(box.right, near.right) - Math.max(box.left, near.left) > .5 && Math.min(box.bottom, near.bottom) - Math.max(box.top, near.top) > TALL * Math.min(box.height, near.height))
+      {
+        const across = Math.min(box.right, near.right) - Math.max(box.left, near.left);
+        const down = Math.min(box.bottom, near.bottom) - Math.max(box.top, near.top);
+        if (across > .5 && down > TALL * Math.min(box.height, near.height))
           wrong.push(said + " is over " + other);
+      }
     });
   }
   return wrong;

@@ -28,12 +28,19 @@ TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElemen
 
 def cells() -> list[dict]:
     return [
-        {"hazard": hazard, "stage": stage, "lead_days": lead, "window_days": window, "colour": colour, "level": level}
+        {
+            "hazard": hazard,
+            "stage": stage,
+            "lead_days": lead,
+            "window_days": window,
+            "colour": colour,
+            "level": level,
+        }
         for hazard, leads in (("heat", ((0, 1), (1, 1), (0, 7))), ("drought", ((30, 90),)))
         for stage in ("state", "combined")
         for lead, window in leads
         for level, colour in enumerate(("yellow", "orange", "red"), start=1)
-    ]  # fmt: skip
+    ]
 
 
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -47,10 +54,17 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     told = pd.DataFrame([cell | more for cell in cells()])
     told.loc[told["level"] == 3, [f"{name}_low" for name in RATES]] = float("nan")
     values = [
-        cell | {"cost_loss": share, "value": 0.8 - share, "value_low": 0.5 - share, "value_high": 1.0, "value_colour": -0.2 + share}
+        cell
+        | {
+            "cost_loss": share,
+            "value": 0.8 - share,
+            "value_low": 0.5 - share,
+            "value_high": 1.0,
+            "value_colour": -0.2 + share,
+        }
         for cell in cells()
         for share in (0.01, 0.1, 0.5, 0.9)
-    ]  # fmt: skip
+    ]
     return told, pd.DataFrame(values)
 
 

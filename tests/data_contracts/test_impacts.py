@@ -110,8 +110,10 @@ CSV = """time,hazard,place,words,photo
 2026-07-16,locusts,saidia,x,
 2026-07-17,flash flood,saidia,Water in the street,
 """
-ODK_CSV = """SubmissionDate,report-hazard,report-commune,report-start,report-description,report-photo,meta-instanceID,KEY
-2026-07-16T08:00:00.000Z,flash_flood,saidia,2026-07-15T22:10:00.000+01:00,Water in the street,1689.jpg,uuid:1,uuid:1
+ODK_CSV = """SubmissionDate,report-hazard,report-commune,report-start,report-description,\
+report-photo,meta-instanceID,KEY
+2026-07-16T08:00:00.000Z,flash_flood,saidia,2026-07-15T22:10:00.000+01:00,Water in the street,\
+1689.jpg,uuid:1,uuid:1
 2026-07-16T08:00:00.000Z,,saidia,2026-07-15T22:10:00.000+01:00,Water,,uuid:2,uuid:2
 """
 ODK_JSON = {
@@ -119,12 +121,16 @@ ODK_JSON = {
         {
             "__id": "uuid:1",
             "report": {
-                "hazard": "heat", "place": "saidia", "date": "2026-07-15", "comment": "Hot", "photo": None
+                "hazard": "heat",
+                "place": "saidia",
+                "date": "2026-07-15",
+                "comment": "Hot",
+                "photo": None,
             },
         },
         "no object",
     ]
-}  # fmt: skip
+}
 SENSOR_THINGS = {
     "value": [
         {
@@ -141,13 +147,39 @@ SENSOR_THINGS = {
 @pytest.mark.parametrize(
     ("name", "content", "expected", "faulty"),
     [
-        ("impacts.csv", CSV, [("heat", "2026-07-15", "14:30", "Two fainted, one old", "street.jpg"), ("flash_flood", "2026-07-17", "", "Water in the street", "")], [2]),
-        ("impacts-tab.csv", CSV.replace('"Two fainted, one old"', "Two fainted").replace(",", "\t"), [("heat", "2026-07-15", "14:30", "Two fainted", "street.jpg"), ("flash_flood", "2026-07-17", "", "Water in the street", "")], [2]),
-        ("Impacts_odk.csv", "\ufeff" + ODK_CSV, [("flash_flood", "2026-07-15", "21:10", "Water in the street", "1689.jpg")], [2]),
+        (
+            "impacts.csv",
+            CSV,
+            [
+                ("heat", "2026-07-15", "14:30", "Two fainted, one old", "street.jpg"),
+                ("flash_flood", "2026-07-17", "", "Water in the street", ""),
+            ],
+            [2],
+        ),
+        (
+            "impacts-tab.csv",
+            CSV.replace('"Two fainted, one old"', "Two fainted").replace(",", "\t"),
+            [
+                ("heat", "2026-07-15", "14:30", "Two fainted", "street.jpg"),
+                ("flash_flood", "2026-07-17", "", "Water in the street", ""),
+            ],
+            [2],
+        ),
+        (
+            "Impacts_odk.csv",
+            "\ufeff" + ODK_CSV,
+            [("flash_flood", "2026-07-15", "21:10", "Water in the street", "1689.jpg")],
+            [2],
+        ),
         ("impacts_odk.json", json.dumps(ODK_JSON), [("heat", "2026-07-15", "", "Hot", "")], [2]),
-        ("impacts_sta.json", json.dumps(SENSOR_THINGS), [("heat", "2026-07-15", "14:00", "Hot wind", "a b.png")], []),
+        (
+            "impacts_sta.json",
+            json.dumps(SENSOR_THINGS),
+            [("heat", "2026-07-15", "14:00", "Hot wind", "a b.png")],
+            [],
+        ),
     ],
-)  # fmt: skip
+)
 def test_reports_are_read_from_files_as_forms_and_services_export_them(
     region: Region, known: Known, home: Settings, name: str, content: str, expected, faulty
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a level is at a place: beyond the figures that are told the event is, below them it is not."""
+"""What a level is at a place: beyond the figures told the event is, below them it is not."""
 
 from __future__ import annotations
 

@@ -165,8 +165,12 @@ def test_a_rule_is_told_year_by_year() -> None:
     years = rule_by_year(bench_of(data.assign(published=(DIMS, p))), 1, 1, 0.25, 10.0, 100.0)
     assert years["year"].tolist() == [2001, 2002]
     assert years.loc[0, ["event_days", "acted", "hits", "in_vain", "missed"]].tolist() == [
-        2, 2, 1, 1, 1
-    ]  # fmt: skip
+        2,
+        2,
+        1,
+        1,
+        1,
+    ]
     assert years["expense"].tolist() == [2 * 10 + 100, 0]
     assert years["never"].tolist() == [200, 0] and years["perfect"].tolist() == [20, 0]
     assert years["always"].tolist() == [3650, 3650]
@@ -216,11 +220,18 @@ def test_every_rate_has_its_interval_around_it() -> None:
 def issued_rows(day: str, place: str, colour: str, lead: int, valid: str) -> list[dict]:
     return [
         {
-            "hazard": "heat", "location": place, "issued": pd.Timestamp(day), "valid": pd.Timestamp(valid),
-            "lead_days": lead, "window_days": 1, "level": level, "probability": p, "colour": colour,
+            "hazard": "heat",
+            "location": place,
+            "issued": pd.Timestamp(day),
+            "valid": pd.Timestamp(valid),
+            "lead_days": lead,
+            "window_days": 1,
+            "level": level,
+            "probability": p,
+            "colour": colour,
         }
         for level, p in ((1, 0.6), (2, 0.2), (3, 0.1))
-    ]  # fmt: skip
+    ]
 
 
 def test_what_was_issued_is_held_against_the_hazards_own_events(made_record) -> None:

@@ -306,7 +306,7 @@ def test_grey_on_the_same_day_takes_back_nothing_either(city: City) -> None:
     noon = datetime(2003, 6, 12, 12, tzinfo=UTC)
     folder = city.day("2003-06-12", calendar, noon)
     assert heat(folder)["sentence"] == (
-        "Orange: not confirmed since Thursday 12 June, on Sunday 15 June in Berkane."
+        "Orange: not confirmed today, on Sunday 15 June in Berkane."
     )
     assert set(messages(folder)) - first == {"heat-orange-2.xml"}
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

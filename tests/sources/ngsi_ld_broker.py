@@ -20,10 +20,27 @@ from jsonschema import Draft202012Validator, FormatChecker
 MOMENT = {"type": "string", "format": "date-time", "pattern": "Z$"}
 REQUIRED = ["id", "type", "alertSource", "category", "subCategory", "dateIssued"]
 WEATHER = [
-    "avalanches", "coastalEvent", "coldWave", "flood", "fog", "forestFire", "heatWave",
-    "highTemperature", "hurricane", "ice", "lowTemperature", "rainfall", "rain_flood", "snow",
-    "snow_ice", "thunderstorms", "tornado", "tropicalCyclone", "tsunami", "wind",
-]  # fmt: skip
+    "avalanches",
+    "coastalEvent",
+    "coldWave",
+    "flood",
+    "fog",
+    "forestFire",
+    "heatWave",
+    "highTemperature",
+    "hurricane",
+    "ice",
+    "lowTemperature",
+    "rainfall",
+    "rain_flood",
+    "snow",
+    "snow_ice",
+    "thunderstorms",
+    "tornado",
+    "tropicalCyclone",
+    "tsunami",
+    "wind",
+]
 COMMON = {
     "type": "object",
     "required": REQUIRED,
@@ -55,12 +72,22 @@ MODELS = {
         "allOf": [COMMON],
         "properties": {
             "category": {
-                "enum": ["traffic", "naturalDisaster", "weather", "environment", "health", "security", "agriculture"]
+                "enum": [
+                    "traffic",
+                    "naturalDisaster",
+                    "weather",
+                    "environment",
+                    "health",
+                    "security",
+                    "agriculture",
+                ]
             },
-            "subCategory": {"enum": [*WEATHER, "irrigation", "fertilisation", "fireRisk", "floodRisk"]},
+            "subCategory": {
+                "enum": [*WEATHER, "irrigation", "fertilisation", "fireRisk", "floodRisk"]
+            },
         },
     },
-}  # fmt: skip
+}
 PARTS = {"Property": "value", "GeoProperty": "value", "Relationship": "object"}
 
 

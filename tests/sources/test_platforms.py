@@ -40,17 +40,26 @@ def rows(*cells: tuple[str, str, str, int, int], issued: str = "2026-07-08") -> 
     return pd.DataFrame(
         [
             {
-                "region": "berkane", "location": place, "hazard": hazard, "level": level,
-                "issued": day, "valid": day + pd.Timedelta(days=lead), "lead_days": lead,
-                "window_days": window, "probability": CHANCES.get(colour, (float("nan"),) * 3)[level - 1],
-                "normal_probability": 0.1, "verdict": "skilful", "colour": colour,
-                "data_until": day - pd.Timedelta(days=1), "model_version": "3",
+                "region": "berkane",
+                "location": place,
+                "hazard": hazard,
+                "level": level,
+                "issued": day,
+                "valid": day + pd.Timedelta(days=lead),
+                "lead_days": lead,
+                "window_days": window,
+                "probability": CHANCES.get(colour, (float("nan"),) * 3)[level - 1],
+                "normal_probability": 0.1,
+                "verdict": "skilful",
+                "colour": colour,
+                "data_until": day - pd.Timedelta(days=1),
+                "model_version": "3",
             }
             for place, hazard, colour, lead, window in cells
             for level in (1, 2, 3)
         ],
         columns=list(COLUMNS),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -90,8 +99,9 @@ def test_every_coloured_cell_is_an_entity_of_the_smart_data_models(berkane: Regi
     assert heat["severity"]["value"] == "critical"
     assert heat["data"]["value"]["probability"] == 0.6, "that of the colour's own level"
     assert (heat["validFrom"]["value"], heat["validTo"]["value"]) == (
-        "2026-07-09T00:00:00Z", "2026-07-10T00:00:00Z"
-    )  # fmt: skip
+        "2026-07-09T00:00:00Z",
+        "2026-07-10T00:00:00Z",
+    )
     assert made.coloured[RAIN_ID]["validTo"]["value"] == "2026-07-11T00:00:00Z"
     assert (
         "Saidia" in heat["description"]["value"] and "rouge" in heat["description"]["value"].lower()
@@ -328,10 +338,18 @@ def test_a_real_service_has_one_series_for_each_hazard_and_place(
 def test_what_fails_midway_is_made_once(
     berkane: Region, things: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each second thing that is made is made, but its answer is lost: it is asked for, not repeated."""
+    """Each second thing is made, but its answer is lost: it is asked for, not repeated."""
     place = to(berkane, sensor_things={"url": things})
     made = chance_series(rows(HEAT, RAIN, issued="2026-07-20"), place, SENT, "EXERCISE")
-    series = [sensor_things.Series(**{name: getattr(one, name) for name in ("thing", "sensor", "observed_property", "datastream", "observations")}) for one in made]  # fmt: skip
+    series = [
+        sensor_things.Series(
+            **{
+                name: getattr(one, name)
+                for name in ("thing", "sensor", "observed_property", "datastream", "observations")
+            }
+        )
+        for one in made
+    ]
     delivery = sensor_things.delivery_of(place, HASTY_ENOUGH)
     make, count = sensor_things.Delivery._make, [0]
 
@@ -359,7 +377,13 @@ def test_a_delivery_ends_after_its_time_and_says_so(berkane: Region, things: str
     delivery = sensor_things.delivery_of(to(berkane, sensor_things={"url": things}), HASTY_ENOUGH)
     delivery.seconds = -1.0
     made = chance_series(rows(HEAT), berkane, SENT)
-    series = sensor_things.Series(made[0].thing, made[0].sensor, made[0].observed_property, made[0].datastream, made[0].observations)  # fmt: skip
+    series = sensor_things.Series(
+        made[0].thing,
+        made[0].sensor,
+        made[0].observed_property,
+        made[0].datastream,
+        made[0].observations,
+    )
     with pytest.raises(Exception, match="no end of it after"):
         delivery.hand_over([series])
 
