@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reports import publish
 from reports.exports.table import read_forecast_csv
 from reports.text.formatting import brief
 from reports.text.language import ENGLISH
@@ -276,3 +277,26 @@ def test_degraded_missing_and_validity_are_on_the_page(made, tmp_path: Path):
     assert "The newest observation is of 2003-06-01." in html
     assert "Not available: no river_discharge in the record." in html
     assert "Indicative, not an official vigilance" in html and "Friday 13 June 2003" in html
+
+
+def test_a_report_leads_to_what_lies_beside_it(made, home) -> None:
+    """To its tables, places, message, files and alerts, the day before's report and the index.
+
+    A hindcast is none of the official ones, and leads to neither a day before nor an index.
+    """
+    days = ("2003-06-12", "2003-06-13")
+    folders = [home.published / "made-up" / day for day in days]
+    for day, folder, before in zip(days, folders, (None, folders[0]), strict=True):
+        one = made(hazards=("heat",), colour="red", issued=day)
+        told = one.forecast, one.scores, one.history, one.region, one.provenance
+        publish(*told, folder, before=before, settings=home)
+    publish(*told, home.home / "aside", hindcast=True)
+    first, second, aside = (
+        set(re.findall(r'href="([^"#]+)"', read(folder)))
+        for folder in (*folders, home.home / "aside")
+    )
+    own = {"details.en.html", "places/p00.en.html", "message.en.txt", "forecast.csv"}
+    assert own | {"alerts/heat-red.xml"} <= first and own <= aside
+    assert second - first >= {"../2003-06-12/report.en.html"} and "../../index.html" in second
+    assert not [link for link in aside if ".." in link or link.startswith("alerts")]
+    assert 'href="../report.en.html"' in read(folders[0], "places/p00.en.html")
