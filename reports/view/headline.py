@@ -133,7 +133,7 @@ def _coloured(told: _Told) -> tuple[list[str], list[str]]:
     hazard, lang, found = told.hazard, told.lang, coloured(told.hazard)
     today = [item for item in found if item[1].kind == "day" and item[1].valid == told.issued]
     now, top = _highest(today), _highest(found, hazard.colour)
-    leads = [now, top] if now and now[0][2].colour != hazard.colour else [top]
+    leads = [top, now] if now and now[0][2].colour != hazard.colour else [top]
     sentences = [_lead(told, items) for items in leads if items]
     if not top:
         sentences.append(_stands(hazard, hazard.colour, lang))
