@@ -76,10 +76,14 @@ class Repository:
         return begun or (self.path / "repo").exists() or len(_snapshots(self.path, 2)) > 1
 
     def tip(self) -> str:
-        """Id of the newest snapshot."""
+        """Id of the newest snapshot.
+
+        96 bits in 20 digits of base 32: the last digit holds one, so that it is 0 or G. Icechunk
+        takes others for the same snapshot, whose seal would not be found.
+        """
         with explained(self.region, self.path):
             reference = (self.path / REF).read_text(encoding="ascii")
-            match = re.fullmatch(r'\{"snapshot":"([0-9A-Z]{20})"\}', reference)
+            match = re.fullmatch(r'\{"snapshot":"([0-9A-Z]{19}[0G])"\}', reference)
             if match is None:
                 raise damaged(self.region, self.path, f"{REF} without a snapshot")
             return match[1]

@@ -149,7 +149,7 @@ def emptied(folder: str) -> Break:
 
 
 def other_reference(path: Path) -> None:
-    (path / "refs/branch.main/ref.json").write_text('{"snapshot":"0123456789ABCDEFGHJK"}')
+    (path / "refs/branch.main/ref.json").write_text('{"snapshot":"0123456789ABCDEFGHJ0"}')
 
 
 BROKEN: dict[str, tuple[Break, str]] = {
