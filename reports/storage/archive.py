@@ -113,6 +113,11 @@ class ArchivedReport:
             if (self.folder / pdf_name(language.tag)).is_file()
         )
 
+    def in_short(self, tag: str) -> dict[str, str]:
+        """Its brief, card and message in a language that it has: "brief" -> file name, and so on."""
+        names = {"brief": brief_name(tag), "card": card_name(tag), "message": message_name(tag)}
+        return {what: name for what, name in names.items() if (self.folder / name).is_file()}
+
     @property
     def files(self) -> tuple[str, ...]:
         """Its files for other programs, alerts last, seen from its folder."""

@@ -184,8 +184,8 @@ def test_a_place_may_have_a_sure_colour_and_a_higher_one_that_is_not(made):
     )
     assert said.colour == "red"
     assert said.sentence == (
-        "Orange: 4 in 10 for severe heat (usual 1 in 15), today (Thursday 12 June) in Berkane. "
-        "Red: not confirmed today, on Sunday 15 June in Berkane."
+        "Red: not confirmed today, on Sunday 15 June in Berkane. "
+        "Orange: 4 in 10 for severe heat (usual 1 in 15), today (Thursday 12 June) in Berkane."
     )
     assert said.detail == NO_ALL_CLEAR
 

@@ -62,9 +62,9 @@ SAID = {
     },
     "flood today": {
         "flash_flood": (
-            "Orange: 3 in 10 for severe flash flooding (usual 1 in 100), today (Wednesday 8 July) "
-            "in Berkane. Red: 4 in 10 for extreme flash flooding (usual less than 1 in 100), on "
-            "Thursday 9 July in Berkane.",
+            "Red: 4 in 10 for extreme flash flooding (usual less than 1 in 100), on Thursday 9 July "
+            "in Berkane. Orange: 3 in 10 for severe flash flooding (usual 1 in 100), today "
+            "(Wednesday 8 July) in Berkane.",
             "Severe: 5 in 10 (usual 1 in 100); unusual: 7 in 10 (usual 1 in 30). "
             "Yellow today (Wednesday 8 July) in Madagh and Saidia.",
         ),
