@@ -114,7 +114,7 @@ class ArchivedReport:
         )
 
     def in_short(self, tag: str) -> dict[str, str]:
-        """Its brief, card and message in a language that it has: "brief" -> file name, and so on."""
+        """The brief, card and message that it has in a language: "brief" -> file name."""
         names = {"brief": brief_name(tag), "card": card_name(tag), "message": message_name(tag)}
         return {what: name for what, name in names.items() if (self.folder / name).is_file()}
 

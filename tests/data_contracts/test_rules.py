@@ -535,7 +535,7 @@ def test_a_mistaken_unit_is_guessed(unit) -> None:
 
 
 def test_a_speed_that_may_be_in_several_units_has_no_hint() -> None:
-    """18 is 5.0 m s-1 in km/h, 9.3 in knots and 8.0 in miles an hour; 36 is too much but in km/h."""
+    """18 is 5.0 m s-1 in km/h, 9.3 in knots, 8.0 in miles an hour; 36 is too much but in km/h."""
     speeds = np.random.default_rng(0).gamma(9, 1.0, 800)
     assert likely_unit("wind_speed", 2 * speeds, 35.0) is None
     guess = likely_unit("wind_speed", 4 * speeds, 35.0)

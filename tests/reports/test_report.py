@@ -298,6 +298,6 @@ def test_a_report_leads_to_what_lies_beside_it(made, home) -> None:
     own = {"details.en.html", "places/p00.en.html", "message.en.txt", "forecast.csv"}
     alerts = {f"alerts/{path.name}" for path in (folders[0] / "alerts").iterdir()}
     assert alerts and own | alerts <= first and own <= aside
-    assert second - first >= {"../2003-06-12/report.en.html"} and "../../index.html" in second
+    assert second - first >= {"../2003-06-12/report.en.html"} and "../../index.en.html" in second
     assert not [link for link in aside if ".." in link or link.startswith("alerts")]
     assert 'href="../report.en.html"' in read(folders[0], "places/p00.en.html")
