@@ -23,8 +23,8 @@ They hold Latin, Arabic and the signs of the report (free licence).
 """
 
 
-SMALLEST = 6
-"""The classes fit-0 to fit-6 of sheet.css."""
+SMALLEST = 7
+"""The classes fit-0 to fit-7 of sheet.css."""
 _FIT = ' fit-0"'
 
 
