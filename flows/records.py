@@ -23,6 +23,7 @@ from models.verification.weather_scores import Assessment
 from reports.exports.table import COLUMNS, DATES, read_forecast_csv, read_published
 from reports.site.track_record import Kept
 from reports.storage.archive import ArchivedReport, published
+from reports.storage.ledger import late_days
 from sources import is_exercise
 
 SETTLED_DAYS = 150
@@ -87,9 +88,17 @@ def past_of(region: Region, settings: Settings) -> Past:
 
 
 def recent_reports(region: Region, settings: Settings, until: date) -> list[ArchivedReport]:
-    """The region's official reports since ``first_day``, newest first, retracted ones included."""
+    """The region's official reports since ``first_day``, newest first, retracted ones included.
+
+    Those that were issued after their day are left out: nobody could have acted on them.
+    """
     known = published(settings).get(region.name, ())
-    return [report for report in known if first_day(until) <= report.day <= until]
+    late = late_days(settings.published / region.name)
+    return [
+        report
+        for report in known
+        if first_day(until) <= report.day <= until and report.day.isoformat() not in late
+    ]
 
 
 def issued_rows(archive: list[ArchivedReport]) -> pd.DataFrame:

@@ -104,6 +104,14 @@ def entries(region_folder: Path) -> list[Entry]:
     return [entry for entry in read if entry is not None]
 
 
+def late_days(region_folder: Path) -> frozenset[str]:
+    """The days, ISO, whose first report was late: it never counts as a forecast of its day."""
+    first: dict[str, bool] = {}
+    for entry in entries(region_folder):
+        first.setdefault(entry.issued, entry.late)
+    return frozenset(day for day, late in first.items() if late)
+
+
 def recover(region_folder: Path) -> list[Entry]:
     """Give a line to reports that were put in place and whose line was not written.
 

@@ -86,6 +86,13 @@ def test_the_head_of_a_day_is_that_before_its_first_line(region: Path) -> None:
     assert head_before(region.parent / "none", date(2003, 6, 13)) == START
 
 
+def test_a_day_whose_first_report_was_late_stays_late(region: Path) -> None:
+    assert ledger.late_days(region) == {"2003-06-11"}, (
+        "its revision is not late, and changes it not"
+    )
+    assert ledger.late_days(region.parent / "none") == set()
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_a_line_that_was_changed_or_taken_out_is_named(region: Path, number: int) -> None:
     path = region / LEDGER
