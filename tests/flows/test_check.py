@@ -1,4 +1,5 @@
-"""Check: everything that is wrong in one go, fast without a network, and the block that cures it."""
+"""Check: everything that is wrong in one go, fast without a network, and the block that cures
+it."""
 
 from __future__ import annotations
 

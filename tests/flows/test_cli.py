@@ -293,7 +293,10 @@ def test_usage_errors_have_status_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_loads_nothing_that_is_slow_to_load() -> None:
-    code = "import sys; from flows.cli import main\ntry: main(['--help'])\nfinally: print('loaded', *sys.modules, file=sys.stderr)"
+    code = (
+        "import sys; from flows.cli import main\ntry: main(['--help'])\n"
+        "finally: print('loaded', *sys.modules, file=sys.stderr)"
+    )
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "usage: climate-risk" in said.stdout
     loaded = set(said.stderr.split())

@@ -1,4 +1,5 @@
-"""The daily flow through the command: whole, twice, moved, damaged, and as Prefect's API shows it."""
+"""The daily flow through the command: whole, twice, moved, damaged, and as Prefect's API shows
+it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def copy_of(ready: Any, folder: Path) -> Settings:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """What each file of a published folder holds: bytes, and of NetCDF its data as text, since HDF5 lays it out differently."""
+    """What each file of a published folder holds: bytes, and of NetCDF its data as text, since
+    HDF5 lays it out differently."""
     return {
         str(path.relative_to(folder)): xr.load_dataset(path, engine="h5netcdf")
         .to_dataframe()
@@ -285,7 +287,8 @@ def test_exit_status_of_several_regions(statuses: list[int], expected: int) -> N
 def test_outlines_that_do_not_hold_their_places_are_not_published(
     command, write_record, home: Settings, tmp_path: Path, swapped: bool
 ) -> None:
-    """GeoJSON with latitude before longitude: the report is there, without outlines, and says so."""
+    """GeoJSON with latitude before longitude: the report is there, without outlines, and says
+    so."""
     places = ("east", "west")
     region = write_record(tmp_path, years=3, locations=places)
     ring = [[-2.5, 35], [-2.5, 35.5], [-1.5, 35.5], [-2.5, 35]]

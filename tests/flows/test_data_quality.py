@@ -1,4 +1,5 @@
-"""What the contract found: by rule and place, in the report's sentence, on the page, beside the run."""
+"""What the contract found: by rule and place, in the report's sentence, on the page, beside the
+run."""
 
 from __future__ import annotations
 

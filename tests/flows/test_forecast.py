@@ -1,4 +1,5 @@
-"""What the forecast flow decides around the science: which day, how old the record is, which forecast came before."""
+"""What the forecast flow decides around the science: which day, how old the record is, which
+forecast came before."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def test_everything_made_from_an_exercise_says_so(command, tmp_path: Path) -> No
         "source_options:\n  exercise: {seed: 70901, places: 1, members: 0, until: 2025-06-30}\n"
     )
     file.write_text(
-        f"name: drill-exercise\ntitle: Somewhere\nclock: record\nsources: [exercise]\nhistory_start: 2018-06-01\n{options}"
+        f"name: drill-exercise\ntitle: Somewhere\nclock: record\nsources: "
+        f"[exercise]\nhistory_start: 2018-06-01\n{options}"
     )
     settings = Settings(tmp_path / "home")
     said = command(settings, "daily", file)

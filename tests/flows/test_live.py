@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 
 
 def weather(parameter: str, ordinals: Any) -> np.ndarray:
-    """Made-up weather by day: a summer and a winter, days that hang together, rain on one day in six."""
+    """Made-up weather by day: a summer and a winter, days that hang together, rain on one day in
+    six."""
     days = np.asarray(ordinals)
     noise = np.stack(
         [
@@ -121,7 +122,8 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def region_file(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two places as a reader of the README would write them, the services' addresses on loopback."""
+    """Two places as a reader of the README would write them, the services' addresses on
+    loopback."""
     paths = {
         "archive": "/v1/archive",
         "runs": "/v1/runs",

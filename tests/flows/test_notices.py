@@ -39,7 +39,8 @@ def region(
 
 @pytest.fixture
 def give(home: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """A function that gives a command in the home: its status, what it said and what it complained of."""
+    """A function that gives a command in the home: its status, what it said and what it
+    complained of."""
 
     def run(*words: object) -> tuple[int, str, str]:
         status = main([str(word) for word in words])

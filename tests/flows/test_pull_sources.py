@@ -1,4 +1,5 @@
-"""Pulling through real sources of a service on loopback: what adds to the store, what is not worth a retry, what a run then says."""
+"""Pulling through real sources of a service on loopback: what adds to the store, what is not
+worth a retry, what a run then says."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def written(folder: Path, **keys: Any) -> Region:
 
 
 class Gauge:
-    """A SensorThings service with a rain gauge: a reading a day, 1 mm but where ``odd`` says otherwise."""
+    """A SensorThings service with a rain gauge: a reading a day, 1 mm but where ``odd`` says
+    otherwise."""
 
     def __init__(self, days: list[datetime]) -> None:
         self.days, self.odd = days, dict[datetime, float]()
@@ -152,7 +154,8 @@ def test_the_years_of_a_backtest_are_those_of_all_pulls_together(
     region = sensor_city(tmp_path, service.url)
     with pytest.raises(
         RiskError,
-        match=r"region city: found 0.0 years of observations, expected at least 1 .* what was pulled is stored",
+        match=r"region city: found 0.0 years of observations, expected at least 1 .* "
+        "what was pulled is stored",
     ):
         pull(region, home, least_years=1)
     gauge.days = [DAYS[0] - timedelta(days=400)]
@@ -168,7 +171,8 @@ def test_a_complete_record_too_short_is_refused_before_it_is_stored(
     region = write_record(tmp_path, years=2)
     with pytest.raises(
         RiskError,
-        match="station_files: found 2.0 years of observations, expected at least 15 .* nothing was stored",
+        match="station_files: found 2.0 years of observations, expected at least 15 .* "
+        "nothing was stored",
     ):
         pull(region, home, least_years=15)
     assert not Store(home, region).path.exists()

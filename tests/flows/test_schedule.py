@@ -1,4 +1,5 @@
-"""The schedule on a real server: a run by its schedule, strangers, prefect.yaml, and an end on request."""
+"""The schedule on a real server: a run by its schedule, strangers, prefect.yaml, and an end on
+request."""
 
 from __future__ import annotations
 
@@ -99,7 +100,8 @@ def deployments_of(client: Any) -> dict[str, Any]:
 
 
 def ask(api: str, path: str, body: Any, headers: dict[str, str]) -> int:
-    """The status of a POST, or of a GET where there is no body, by someone who knows no password."""
+    """The status of a POST, or of a GET where there is no body, by someone who knows no
+    password."""
     request = urllib.request.Request(  # noqa: S310
         api + path,
         None if body is None else json.dumps(body).encode(),

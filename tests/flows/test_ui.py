@@ -26,7 +26,8 @@ from flows.servers import HOST, answers, free_port, new_login, prefect_server
 
 @dataclass(frozen=True)
 class Showing:
-    """``make ui`` in a process of its own: its three pages and the file of its user and password."""
+    """``make ui`` in a process of its own: its three pages and the file of its user and
+    password."""
 
     process: subprocess.Popen[str]
     reports: str

@@ -1,4 +1,5 @@
-"""A station-file region with weather forecasts: from files to what is published, and what happens when they fail."""
+"""A station-file region with weather forecasts: from files to what is published, and what
+happens when they fail."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ SAID = Callable[..., object]
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
-    """15.5 years of highest temperatures of one place and two years of forecasts of them, as files."""
+    """15.5 years of highest temperatures of one place and two years of forecasts of them, as
+    files."""
     folder = tmp_path_factory.mktemp("rich")
     made = make(81_041, ids=("plain",), until=TODAY - 1, first=TODAY - 1)
     (folder / "inbox").mkdir()
@@ -39,7 +41,8 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
     runs.to_csv(folder / "inbox/forecasts.csv", index=False, float_format="%.2f")
     path = folder / "rich.yaml"
     path.write_text(
-        "name: rich\ntitle: Rich\ntimezone: UTC\nclock: record\nwarm_season: [5, 10]\nsources: [station_files]\ninbox: inbox\n"
+        "name: rich\ntitle: Rich\ntimezone: UTC\nclock: record\nwarm_season: [5, 10]\nsources: "
+        "[station_files]\ninbox: inbox\n"
     )
     return load_region(path)
 

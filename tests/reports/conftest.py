@@ -34,13 +34,17 @@ CELLS = {
     "drought": [(lead, window) for lead in (30, 60, 90) for window in (90, 365)],
 }
 SCORE_COLUMNS = [
-    "region", "hazard", "level", "lead_days", "window_days", "n", "n_events", "n_event_years", "base_rate", "brier", "brier_climatology",
-    "brier_persistence", "brier_published", "bss_climatology", "bss_climatology_low", "bss_climatology_high", "bss_persistence",
-    "bss_persistence_low", "bss_persistence_high", "p_value", "roc_area", "roc_area_climatology", "reliability", "resolution", "fallback",
+    "region", "hazard", "level", "lead_days", "window_days", "n", "n_events", "n_event_years",
+    "base_rate", "brier", "brier_climatology",
+    "brier_persistence", "brier_published", "bss_climatology", "bss_climatology_low",
+    "bss_climatology_high", "bss_persistence",
+    "bss_persistence_low", "bss_persistence_high", "p_value", "roc_area", "roc_area_climatology",
+    "reliability", "resolution", "fallback",
     "verdict", "delay_days",
 ]  # fmt: skip
 NAMES = [
-    "Berkane", "Saïdia", "Madagh", "Ahfir", "Aklim", "Zegzel", "Sidi Slimane Cherraa", "Fezouane", "Laatamna", "Boughriba", "Rislane",
+    "Berkane", "Saïdia", "Madagh", "Ahfir", "Aklim", "Zegzel", "Sidi Slimane Cherraa",
+    "Fezouane", "Laatamna", "Boughriba", "Rislane",
     "Sidi Bouhria", "Chouihia", "Tafoughalt", "Aïn Reggada", "Cafemor",
 ]  # fmt: skip
 
@@ -213,7 +217,8 @@ def _forecast(rng, cells, ids, names, issued, colour, silent) -> xr.Dataset:
 
 
 def _explained(rng, forecast: xr.Dataset, past: dict[str, xr.Dataset]) -> xr.Dataset:
-    """The forecast with causes that add up to the distance from the usual chance, and quantiles of the days ahead."""
+    """The forecast with causes that add up to the distance from the usual chance, and quantiles
+    of the days ahead."""
     causes = sorted(
         {cause for hazard in declared().values() for cause in hazard.causes} | {"the time of year"}
     )
@@ -322,11 +327,14 @@ def _scores(rng, cells) -> pd.DataFrame:
             brier = 0.09 * (1 - skill)
             published = {"skilful": brier, "known": brier * 1.005}.get(verdict, 0.09)
             row = dict.fromkeys(SCORE_COLUMNS, 0.1) | {
-                "region": "made-up", "hazard": hazard, "level": level, "lead_days": lead, "window_days": window,
+                "region": "made-up", "hazard": hazard, "level": level, "lead_days": lead,
+                "window_days": window,
                 "n": 2300, "n_events": 230 // level**2, "n_event_years": 13 - 3 * level,
                 "brier": brier, "brier_climatology": 0.09, "brier_published": published,
-                "bss_climatology": skill, "bss_climatology_low": skill - 0.06, "bss_climatology_high": skill + 0.05,
-                "fallback": "persistence" if verdict == "known" else "climatology", "verdict": verdict, "delay_days": 1,
+                "bss_climatology": skill, "bss_climatology_low": skill - 0.06,
+                "bss_climatology_high": skill + 0.05,
+                "fallback": "persistence" if verdict == "known" else "climatology", "verdict":
+                verdict, "delay_days": 1,
             }  # fmt: skip
             rows.append(row)
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
@@ -386,7 +394,8 @@ def _provenance(issued, hazards, missing, degraded) -> dict:
 
 
 def no_paper(html: str) -> bytes:
-    """In the place of ``reports.render.papers.pdf_of``: a machine that cannot make PDFs, and so takes a fifth of the time."""
+    """In the place of ``reports.render.papers.pdf_of``: a machine that cannot make PDFs, and so
+    takes a fifth of the time."""
     raise PdfUnavailable("the PDF was left out: this test reads none")
 
 

@@ -1,4 +1,5 @@
-"""The brief: who is concerned, how sure a colour is, what changed, and which places are coloured."""
+"""The brief: who is concerned, how sure a colour is, what changed, and which places are
+coloured."""
 
 from __future__ import annotations
 
@@ -130,7 +131,8 @@ def test_what_changed_is_told_by_colour_then_and_now(was: str, now: str, said) -
     assert found is not None and found.in_short == said
     if "grey" in now:
         assert found.cleared == (
-            "Heat: no colour can be told any more in Ahfir (Wednesday 5 August); this is no all-clear.",
+            "Heat: no colour can be told any more in Ahfir (Wednesday 5 August); this is no "
+            "all-clear.",
         )
 
 

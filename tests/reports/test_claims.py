@@ -101,7 +101,8 @@ def test_an_index_stands_until_its_lead_can_tell() -> None:
 
 
 def test_not_confirmed_since_the_last_table_that_gave_it() -> None:
-    """The message is of the 6th; the table of the 8th gave orange still, and yellow does not count."""
+    """The message is of the 6th; the table of the 8th gave orange still, and yellow does not
+    count."""
     said = [replace(claim("orange", 0, 1), confirmed_on=BEFORE - timedelta(days=2))]
     grey = table_of("2026-07-09", *days("berkane", ".."))
     for letters, since in (

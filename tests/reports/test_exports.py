@@ -99,7 +99,8 @@ ALL = ("heat", "flash_flood", "river_flood", "drought")
 
 
 def _like_a_models(forecast: xr.Dataset) -> xr.Dataset:
-    """The forecast with all that a model's has beside: causes, quantiles, intervals, positions, and no newest day for some."""
+    """The forecast with all that a model's has beside: causes, quantiles, intervals, positions,
+    and no newest day for some."""
     shape, n_cells = forecast["probability"].shape, forecast.sizes["cell"]
     n_places, rng = forecast.sizes["location"], np.random.default_rng(1)
     plain = forecast.drop_vars(

@@ -66,8 +66,8 @@ def test_an_alert_says_where_when_how_likely_and_how_usual(made):
         "to Saturday 21 June in Berkane and Saïdia."
     )
     assert (
-        said.detail
-        == "In Berkane, extreme: 1 in 10 (usual less than 1 in 100); unusual: 7 in 10 (usual 2 in 10)."
+        said.detail == "In Berkane, extreme: 1 in 10 (usual less than 1 in 100); "
+        "unusual: 7 in 10 (usual 2 in 10)."
     )
 
 
@@ -131,7 +131,8 @@ def test_a_colour_that_no_number_confirms_is_told_as_that(made):
     )
     assert (said.colour, said.action) == ("orange", "Open the halls.")
     assert said.sentence == (
-        "Orange: not confirmed today, from Friday 13 June to Saturday 14 June in Berkane and Saïdia."
+        "Orange: not confirmed today, from Friday 13 June to Saturday 14 June in Berkane and "
+        "Saïdia."
     )
     assert said.detail.startswith(NO_ALL_CLEAR)
 

@@ -1,4 +1,5 @@
-"""The headlines of the ten made-up outlooks, word by word in English, number by number elsewhere."""
+"""The headlines of the ten made-up outlooks, word by word in English, number by number
+elsewhere."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ SAID = {
     },
     "flood today": {
         "flash_flood": (
-            "Red: 4 in 10 for extreme flash flooding (usual less than 1 in 100), on Thursday 9 July "
+            "Red: 4 in 10 for extreme flash flooding (usual less than 1 in 100), on Thursday 9 "
+            "July "
             "in Berkane. Orange: 3 in 10 for severe flash flooding (usual 1 in 100), today "
             "(Wednesday 8 July) in Berkane.",
             "Severe: 5 in 10 (usual 1 in 100); unusual: 7 in 10 (usual 1 in 30). "
@@ -101,7 +103,8 @@ SAID = {
 
 
 def headlines_of(name: str, lang: Language = ENGLISH) -> dict[str, Headline]:
-    """The headlines of a case by hazard; what earlier messages left stands where forecasts are lost."""
+    """The headlines of a case by hazard; what earlier messages left stands where forecasts are
+    lost."""
     case: Case = CASES[name]
     places = named_locations(
         {place.id: place.id for place in case.region.locations}, case.region, lang.tag

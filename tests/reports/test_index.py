@@ -180,8 +180,8 @@ def test_a_retracted_report_stays_and_says_why(publish_days, home):
     html = write_index(home).read_text(encoding="utf-8")
     assert html.count("<s>") == 1
     assert (
-        '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> Retracted on Friday 13 June 2003: <bdi>a'
-        in html
+        '<s><a href="made-up/2003-06-11/report.en.html">2003-06-11</a></s> Retracted on Friday 13 '
+        "June 2003: <bdi>a" in html
     )
     assert "a &lt;b&gt;sensor&lt;/b&gt; failed" in html and "another forecast" not in html
     assert "Retracted" not in (folder / "latest.html").read_text(encoding="utf-8")
@@ -311,7 +311,8 @@ def test_the_index_knows_when_a_report_is_out_of_date(publish_days, home):
 
 
 def test_regions_that_publish_at_once_take_turns_at_the_index(publish_days, home):
-    """The second to come sees what the first has published, and none writes into the other's file."""
+    """The second to come sees what the first has published, and none writes into the other's
+    file."""
     publish_days(home, ["2003-06-12"])
     with alone_in(home.published):
         waiting = threading.Thread(target=write_index, args=(home,))

@@ -94,8 +94,8 @@ def test_a_retracted_report_says_why_and_loses_nothing(out, home: Settings) -> N
     html = page(folder)
     assert html.count("<!-- notices -->") == html.count('retracted" role="alert"') == 1
     assert (
-        "Retracted on 12 June 2003:</b> <bdi>The rain gauge was blocked.</bdi> <b>Do not act on this report."
-        in html
+        "Retracted on 12 June 2003:</b> <bdi>The rain gauge was blocked.</bdi> <b>Do not act on "
+        "this report." in html
     )
     assert (
         html.replace(html[html.index("<!-- notices -->") : html.index("<!-- /notices -->")], "")
@@ -151,8 +151,8 @@ def test_the_same_forecast_again_stays_retracted_and_another_one_corrects_it(
     notices.apply_notices(folder, one.region, home)
     html = page(folder)
     assert (
-        "Corrected: it replaces the report retracted on 12 June 2003, because:</b> <bdi>wrong gauge.</bdi>"
-        in html
+        "Corrected: it replaces the report retracted on 12 June 2003, because:</b> <bdi>wrong "
+        "gauge.</bdi>" in html
     )
     assert "Do not act" not in html and 'retracted" role="alert"' not in html
     assert retraction.retraction_of(folder) is None and (folder / "retraction.json").is_file()
@@ -315,7 +315,8 @@ def test_a_second_run_of_the_day_keeps_what_was_said(spoken, home: Settings) -> 
 
 
 def test_other_numbers_correct_the_report_and_its_alerts(out, home: Settings) -> None:
-    """The cancelled alerts stay beside the new ones, which are sent under names of their own when the correction is made."""
+    """The cancelled alerts stay beside the new ones, which are sent under names of their own
+    when the correction is made."""
     one, folder = out
     other = replace(
         one, forecast=one.forecast.assign(probability=(one.forecast["probability"] * 0.9).round(4))

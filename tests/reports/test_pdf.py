@@ -31,7 +31,8 @@ pytestmark = pytest.mark.usefixtures("pango")
 SVG = "http://www.w3.org/2000/svg"
 FOUR = ("heat", "flash_flood", "river_flood", "drought")
 ARABIC = """<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>x</title>
-<style>body{font-family:Report} img{display:block} @page{size:A4;@bottom-left{content:counter(page) " / " counter(pages)}}</style></head>
+<style>body{font-family:Report} img{display:block}
+@page{size:A4;@bottom-left{content:counter(page) " / " counter(pages)}}</style></head>
 <body><main><p>السلام عليكم</p></main></body></html>"""
 
 
@@ -123,7 +124,10 @@ def test_the_brief_is_one_sheet_of_a4_however_much_there_is_to_say(
 
 def test_equal_pages_are_equal_bytes_in_another_process_too(page: str, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    code = "import sys; from reports.render.pdf import pdf_of; sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
+    code = (
+        "import sys; from reports.render.pdf import pdf_of; "
+        "sys.stdout.buffer.write(pdf_of(open(sys.argv[1], encoding='utf-8').read()))"
+    )
     other = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "page.html")], check=True, capture_output=True
     )
@@ -132,7 +136,8 @@ def test_equal_pages_are_equal_bytes_in_another_process_too(page: str, tmp_path:
 
 
 def test_arabic_is_shaped_and_its_sheet_runs_from_the_right() -> None:
-    """Letters that join are drawn in their joined forms: lam and alef as one, so the PDF has fewer shapes than letters."""
+    """Letters that join are drawn in their joined forms: lam and alef as one, so the PDF has
+    fewer shapes than letters."""
     reader = PdfReader(BytesIO(pdf_of(ARABIC)))
     assert set(embedded(reader).values()) == {True}
     places: list[tuple[str, float]] = []
@@ -173,8 +178,10 @@ def test_nothing_outside_the_page_is_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.css"
     secret.write_text("p::before{content:'SECRET'}")
     page = (
-        f'<html lang="en"><head><style>p{{color:#000}}</style><link rel="stylesheet" href="{secret.as_uri()}"></head><body><main>'
-        f'<p>Seen</p><img alt="none" src="http://127.0.0.1:9/a.png"><img alt="none" src="{secret.as_uri()}">'
+        f'<html lang="en"><head><style>p{{color:#000}}</style><link rel="stylesheet" '
+        f'href="{secret.as_uri()}"></head><body><main>'
+        f'<p>Seen</p><img alt="none" src="http://127.0.0.1:9/a.png"><img alt="none" '
+        f'src="{secret.as_uri()}">'
         "</main></body></html>"
     )
     document = pdf_of(page)
@@ -327,8 +334,10 @@ def test_without_paper_all_else_is_published_and_one_line_says_why(
         and "\n" not in done.left_out[0]
     )
     assert {path.name for path in done.folder.iterdir()} == {
-        "report.en.html", "report.fr.html", "report.ar.html", "details.en.html", "details.fr.html", "details.ar.html", "places",
-        "message.en.txt", "message.fr.txt", "message.ar.txt", "forecast.csv", "forecast.nc", "forecast.geojson", "scores.csv",
+        "report.en.html", "report.fr.html", "report.ar.html", "details.en.html",
+        "details.fr.html", "details.ar.html", "places",
+        "message.en.txt", "message.fr.txt", "message.ar.txt", "forecast.csv", "forecast.nc",
+        "forecast.geojson", "scores.csv",
         "alerts", "layers", "provenance.json",
     }  # fmt: skip
     page = (done.folder / "report.en.html").read_text(encoding="utf-8")

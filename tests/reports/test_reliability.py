@@ -50,8 +50,10 @@ BINS = pd.DataFrame(
 
 def colours(grey: tuple[int, ...] = ()) -> pd.DataFrame:
     rows = [
-        {"hazard": "heat", "lead_days": slot.lead_days, "window_days": slot.window_days, "colour": colour, "years": 12, "days": 4000,
-         "grey": slot.lead_days in grey, **dict(zip(("shown", "hits", "false", "missed"), numbers, strict=True))}
+        {"hazard": "heat", "lead_days": slot.lead_days, "window_days": slot.window_days, "colour":
+        colour, "years": 12, "days": 4000,
+         "grey": slot.lead_days in grey, **dict(zip(("shown", "hits", "false", "missed"), numbers,
+         strict=True))}
         for slot in SLOTS for colour, numbers in COLOURS.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -66,13 +68,14 @@ def panel(grey: tuple[int, ...] = (), language: str = "en") -> TrackRecord:
 def test_the_words_are_of_tomorrow_and_say_what_never_came() -> None:
     yellow, orange, red, years = panel().sentences
     assert yellow == (
-        "Yellow or worse, 1 day ahead: 12 days a year at a place. It came true on 7.0 of them, 5.0 were false alarms; "
+        "Yellow or worse, 1 day ahead: 12 days a year at a place. It came true on 7.0 of them, "
+        "5.0 were false alarms; "
         "9.0 event days came without it."
     )
     assert orange.startswith("Orange or worse, 1 day ahead: 2.0 days a year")
     assert (
-        red
-        == "Red, 1 day ahead: never reached; under 0.1 event days a year at a place came without it."
+        red == "Red, 1 day ahead: never reached; "
+        "under 0.1 event days a year at a place came without it."
     )
     assert years == "Counted on 12 past years."
 

@@ -188,7 +188,8 @@ def test_the_policy_allows_the_stylesheet_and_the_script_by_their_hashes_and_not
     )
     allowed = policy[1].replace("&#39;", "'").replace("&#43;", "+")
     assert allowed == (
-        f"default-src 'none'; script-src 'sha256-{does}'; style-src 'sha256-{looks}'; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src 'sha256-{does}'; style-src 'sha256-{looks}'; img-src "
+        f"data:; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -1,4 +1,5 @@
-"""Spans: a colour is told in each place on each of its days, and in no place on a day without it."""
+"""Spans: a colour is told in each place on each of its days, and in no place on a day without
+it."""
 
 from __future__ import annotations
 

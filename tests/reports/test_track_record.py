@@ -21,7 +21,8 @@ NAN = math.nan
 
 
 def rows(*cells: tuple) -> pd.DataFrame:
-    """Rows of forecast.csv with outcome: (issued, place, lead, window, colour, outcomes by level)."""
+    """Rows of forecast.csv with outcome: (issued, place, lead, window, colour, outcomes by
+    level)."""
     found = [
         {
             "region": "city", "location": place, "hazard": "heat", "level": level,
@@ -76,7 +77,8 @@ def test_each_coloured_cell_is_told_with_what_came_of_its_own_level() -> None:
     assert ALERTS["issued"].is_monotonic_decreasing
     orange = ALERTS.query("colour == 'orange'").iloc[0]
     assert orange["probability"] == pytest.approx(0.3), "that of level 2"
-    assert ALERTS.set_index(["issued", "location", "lead_days", "window_days"])["impacts"].to_dict() == {
+    keys = ["issued", "location", "lead_days", "window_days"]
+    assert ALERTS.set_index(keys)["impacts"].to_dict() == {
         (pd.Timestamp("2026-07-01"), "a", 0, 1): 1,
         (pd.Timestamp("2026-07-01"), "a", 0, 3): 1,
         (pd.Timestamp("2026-07-01"), "a", 1, 1): 0,
@@ -122,7 +124,9 @@ def region(path: Path = Path("city.yaml")) -> Region:
         Location(id="b", population=300),
         Location(id="c", population=600),
     )
-    return Region(name="city", title="City", sources=("s",), locations=places, languages=("fr",), path=path)  # fmt: skip
+    return Region(
+        name="city", title="City", sources=("s",), locations=places, languages=("fr",), path=path
+    )
 
 
 def test_the_evidence_of_a_year_counts_each_place_and_day_once() -> None:
