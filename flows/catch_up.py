@@ -14,8 +14,9 @@ import xarray as xr
 
 from configs import RiskError
 from configs.remarks import Remark, as_remark, remark
-from flows.forecast import Issue, make_forecast, origin_of
+from flows.forecast import Issue, make_forecast
 from flows.progress import stage
+from flows.provenance import origin_of
 from flows.run import Outcome, known_before
 from reports import write_index
 from reports.site.notices import apply_notices

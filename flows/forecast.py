@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -16,9 +14,7 @@ from prefect import flow, task
 
 import reports
 from configs import Region, RiskError, Settings
-from configs.remarks import Remark, as_remark, remark, sentences, text, to_json
-from data_contracts.batch import Source
-from data_contracts.merging import newest_origins
+from configs.remarks import Remark, as_remark, remark
 from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
@@ -34,6 +30,7 @@ from flows.data_quality import (
 from flows.impacts import collect, known_here
 from flows.platforms import deliver
 from flows.progress import stage
+from flows.provenance import provenance_of
 from flows.records import Past, write_records
 from flows.run import (
     Outcome,
@@ -46,16 +43,13 @@ from flows.run import (
 )
 from flows.train import Assessable, assess, available_hazards, champions_of, forecasts_of
 from models import predict as prediction
-from models.registry import Champion, Registry, code_version
-from models.training import Model, reference_years
+from models.registry import Champion, Registry
 from models.verification.contingency import contingency_table
 from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
-from reports.storage.ledger import head_before
-from reports.storage.retraction import forecast_digest, retraction_of
 from reports.view.boundary_check import drawable
-from sources import is_exercise, sources_of
+from sources import is_exercise
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 """Days of recent past the report shows: of a hazard of days, and of one of months."""
@@ -248,92 +242,6 @@ def stale(observations: xr.Dataset, issued: date) -> tuple[Remark, ...]:
         return ()
     late = (expected - newest).days
     return (remark("record.stale", day=newest, n=late),)
-
-
-def provenance_of(
-    issue: Issue, degraded: Sequence[Remark], told: Sequence[Remark]
-) -> dict[str, Any]:
-    """What the forecast was made from. Nothing in it varies between two runs of one day.
-
-    ``missing``, ``degraded`` and ``notes`` are in English; ``remarks`` holds the same as data.
-    """
-    missing = issue.possible.missing | issue.possible.absent | issue.missing
-    return {
-        **origin_of(issue),
-        "title": issue.region.title,
-        "data_until": newest_day(issue.observations).isoformat(),
-        "sources": [
-            {
-                "name": one.name,
-                "attribution": credit_of(one, issue.region),
-                "licence": one.licence,
-                "delay_days": one.delay_days,
-            }
-            for one in sources_of(issue.region)
-        ],
-        "origins": newest_origins(issue.observations),
-        "withheld": len(issue.store.withheld(issue.snapshot)),
-        "contract": issue.rules_broken,
-        "missing": {name: text(why) for name, why in missing.items()},
-        "degraded": sentences(degraded).texts,
-        "reference": "{}-{}".format(*normal_years(issue)),
-        "hindcast": issue.hindcast,
-        "exercise": is_exercise(issue.region),
-        "notes": sentences(told).texts,
-        "remarks": {
-            "missing": {name: to_json(why) for name, why in missing.items()},
-            "degraded": sentences(degraded).data,
-            "notes": sentences(told).data,
-        },
-    }
-
-
-def origin_of(issue: Issue) -> dict[str, Any]:
-    """What decides a forecast: issues of one origin have the same report, byte for byte.
-
-    ``previous``: the digest of the report that it is held against, empty where there is none.
-    """
-    before = issue.before
-    return {
-        "region": issue.region.name,
-        "issued": issue.issued.isoformat(),
-        "snapshot": issue.snapshot,
-        "ledger": head_before(issue.settings.published / issue.region.name, issue.issued),
-        "code_version": code_version(),
-        "region_file": hashlib.sha256(issue.region.path.read_bytes()).hexdigest(),
-        "previous": forecast_digest(before) if before and not retraction_of(before) else "",
-        "models": {
-            name: describe_model(one.model, one.version)
-            for name, one in issue.champions.items()
-            if one.model is not None
-        },
-    }
-
-
-def normal_years(issue: Issue) -> tuple[int, int]:
-    """First and last year the normals were learnt from: the models', or a new model's."""
-    models = [one.model for one in issue.champions.values() if one.model is not None]
-    return (
-        tuple(models[0].meta["reference_years"])
-        if models
-        else reference_years(issue.region, issue.observations)
-    )
-
-
-def credit_of(source: Source, region: Region) -> str:
-    """Whom to credit: for a region's own files the one its region file names."""
-    return region.attribution if source.complete and region.attribution else source.attribution
-
-
-def describe_model(model: Model, version: str) -> dict[str, Any]:
-    """What provenance says of a model."""
-    meta = model.meta
-    return {
-        "version": version,
-        "trained_from": meta["data_from"],
-        "trained_until": meta["trained_until"],
-        "rounds": meta["rounds"],
-    }
 
 
 def notes(issue: Issue) -> tuple[Remark, ...]:

@@ -109,7 +109,7 @@ def of_geojson(path: Path) -> pd.DataFrame:
 def of_page(html: str) -> dict[tuple[str, str, int, int], list[tuple[str, str]]]:
     """The numbers of each cell of the tables, and how each is told: by hazard, place, lead, window.
 
-    Chances by level shown, then the usual one.
+    The chance of the colour's level, its usual one, then those of the lower levels.
     """
     found = {}
     for hazard, table in re.findall(
@@ -225,8 +225,9 @@ def test_a_page_holds_every_chance_and_tells_it_as_it_is(run: Run, tag: str) -> 
     assert len(said) == PLACES * (12 + 9 + 9 + 3)
     for (hazard, place, lead, window), told in said.items():
         rows = wanted.loc[(place, hazard, slice(None), lead, window)]
-        levels = {"orange": 2, "red": 3}.get(str(rows["colour"].iloc[0]), 1)
-        numbers = [*rows["probability"][:levels], rows["normal_probability"].iloc[0]]
+        level = {"orange": 2, "red": 3}.get(str(rows["colour"].iloc[0]), 1)
+        chances = list(rows["probability"][:level])[::-1]
+        numbers = [chances[0], rows["normal_probability"].iloc[level - 1], *chances[1:]]
         assert told == [(f"{number:.4f}", brief(number, lang)) for number in numbers]
 
 
