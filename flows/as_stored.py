@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from flows.train import available_hazards, forecasts_of
 from models.registry import Champion, Registry
 from reports.site.notices import read_note
 from reports.storage.archive import PROVENANCE
+from reports.storage.ledger import late_days
 from reports.storage.retraction import retraction_of
 
 AGAIN = "as-stored"
@@ -30,7 +31,8 @@ AGAIN = "as-stored"
 class Published:
     """A report: its folder, and what its provenance says that it was made from.
 
-    ``models``: hazard -> version. ``missing``: hazard -> why it has no model.
+    ``models``: hazard -> version. ``missing``: hazard -> why it has no model. ``sent``: when an
+    official one was sent. ``late``: after its day was over.
     """
 
     folder: Path
@@ -40,6 +42,8 @@ class Published:
     missing: dict[str, Remark]
     degraded: tuple[Remark, ...]
     notes: tuple[Remark, ...]
+    sent: datetime | None
+    late: bool
 
 
 @flow(name="forecast as stored", flow_run_name="forecast {region} as stored", persist_result=False)
@@ -84,6 +88,8 @@ def find_report(published: Path, issued: date) -> Published:
             {name: from_json(why) for name, why in remarks["missing"].items()},
             tuple(map(from_json, remarks["degraded"])),
             tuple(map(from_json, remarks["notes"])),
+            None if provenance["hindcast"] else datetime.fromisoformat(provenance["sent"]),
+            day in late_days(published),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise RiskError(
@@ -123,6 +129,8 @@ def issue_of(
         report.degraded,
         missing,
         report.notes,
+        report.late,
+        report.sent,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class Issue:
 
     ``degraded``: messages known before it is made; ``notes``: those that degrade nothing.
     ``missing``: hazard -> why there is no model of it. ``late``: issued after its day was over.
+    ``again``: when the official report was sent that is made once more.
     """
 
     region: Region
@@ -77,6 +78,7 @@ class Issue:
     missing: dict[str, Remark] = field(default_factory=dict)
     notes: tuple[Remark, ...] = ()
     late: bool = False
+    again: datetime | None = None
 
     @property
     def store(self) -> Store:
@@ -183,6 +185,7 @@ def publish(
         settings,
         past,
         late=issue.late,
+        again=issue.again,
     )
     if issue.official:
         collect(issue.region, issue.settings, known_here(issue.region, issue.observations))

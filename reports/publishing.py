@@ -89,6 +89,7 @@ class _Edition:
     settings: Settings | None
     now: datetime | None
     late: bool = False
+    again: datetime | None = None
 
     @property
     def label(self) -> str:
@@ -108,6 +109,7 @@ def publish(
     record: Mapping[str, pd.DataFrame] | None = None,
     now: datetime | None = None,
     late: bool = False,
+    again: datetime | None = None,
 ) -> Publication:
     """Write a report into ``folder``, all of it at once.
 
@@ -129,8 +131,9 @@ def publish(
     when an official report is sent that is of this day, or replaces one of other numbers in
     ``folder``, to whose alerts its own refer; one of the same numbers keeps the time of before, and
     any other has the region's hour of its day. ``late``: made after its day was over, which its
-    line in the ledger says too; it sends no alerts. Raises RiskError when ``folder`` holds files
-    that are no report.
+    line in the ledger says too; it sends no alerts. ``again``: when the official report was sent
+    that this one is, made once more into another folder: it has its links. Raises RiskError when
+    ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
@@ -149,10 +152,10 @@ def publish(
         read_published(before),
         record or {},
         claims,
-        _address(region, issued) if settings is not None else "",
+        _address(region, issued) if settings is not None or again else "",
     )
     pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
-    edition = _Edition(inputs, pages, folder, before, sent_before, settings, now, late)
+    edition = _Edition(inputs, pages, folder, before, sent_before, settings, now, late, again)
     left_out: list[str] = []
 
     def write(aside: Path) -> None:
@@ -209,9 +212,10 @@ def _links(edition: _Edition, aside: Path, tag: str) -> Links:
     def there(name: str) -> str:
         return name if (aside / name).is_file() else ""
 
-    before, settings = edition.before, edition.settings
+    before = edition.before
+    linked = edition.settings is not None or edition.again is not None
     page_before = None
-    if settings is not None and before is not None and (before / html_name(tag)).is_file():
+    if linked and before is not None and (before / html_name(tag)).is_file():
         day = day_of(before)
         page_before = Before(day, f"../{before.name}/{html_name(tag)}") if day else None
     alerts = [
@@ -222,7 +226,7 @@ def _links(edition: _Edition, aside: Path, tag: str) -> Links:
         there(pdf_name(tag)),
         there(brief_name(tag)),
         there(card_name(tag)),
-        f"../../{front(tag)}" if settings is not None else "",
+        f"../../{front(tag)}" if linked else "",
         page_before,
         tuple(f"{ALERTS}/{path.name}" for path in alerts),
         tuple(name for name in FILES if there(name)),
@@ -234,6 +238,8 @@ def _sent(edition: _Edition, again: bool) -> datetime:
 
     One that is made after its day, or is not official, at the region's hour of that day.
     """
+    if edition.again is not None:
+        return edition.again
     if edition.sent_before is not None and again:
         return edition.sent_before
     region, issued = edition.inputs.region, edition.inputs.issued

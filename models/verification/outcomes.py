@@ -20,14 +20,20 @@ def margins_for(
     last: pd.Timestamp,
     options: Options,
 ) -> xr.DataArray:
-    """Margins (level, time, location) of all days that forecasts issued first to last speak of.
-
-    NaN on days that are not observed, those to come among them.
+    """Margins (level, time, location) of the record's days that forecasts issued first to last
+    speak of.
     """
+    begin, end = _span(hazard, first, last)
+    return hazard.margins(observations.sel(time=slice(begin, end)), normals, options)
+
+
+def _span(
+    hazard: Hazard, first: pd.Timestamp, last: pd.Timestamp
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The first and the last day that decide what forecasts issued first to last speak of."""
     reach = max(cell.lead_days + cell.window_days for cell in hazard.cells)
     begin = first - pd.Timedelta(days=hazard.memory_days)
-    days = pd.date_range(begin, last + pd.Timedelta(days=reach))
-    return hazard.margins(observations.reindex(time=days), normals, options)
+    return begin, last + pd.Timedelta(days=reach)
 
 
 def observed_outcome(
@@ -42,6 +48,7 @@ def observed_outcome(
 
     1.0 where the event happened, 0.0 where it did not, NaN where that is not known yet.
     """
-    margins = margins_for(hazard, normals, observations, first, last, options)
+    to_come = observations.reindex(time=pd.date_range(*_span(hazard, first, last)))
+    margins = margins_for(hazard, normals, to_come, first, last, options)
     outcome = build_outcome(hazard, margins, normals, options)
     return outcome.sel(init_time=slice(first, last))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -316,17 +317,23 @@ def test_help_loads_nothing_that_is_slow_to_load() -> None:
 
 
 def test_prefects_senders_say_nothing_and_its_other_warnings_are_shown(
-    prefect_server: None, capsys: pytest.CaptureFixture[str]
+    prefect_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that fails at once ends while events are still on their way, which Prefect warns of."""
     import logging
 
     from flows.cli import SENDERS, _prefect
 
+    screen = io.StringIO()
     with _prefect():
+        from prefect.logging.handlers import PrefectConsoleHandler
+
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, PrefectConsoleHandler):
+                monkeypatch.setattr(handler.console, "file", screen)
         for name in (*SENDERS, "other"):
             logging.getLogger(name).warning("said by %s", name)
-    told = capsys.readouterr().err
+    told = screen.getvalue()
     assert [name for name in SENDERS if f"said by {name}" in told] == []
     assert "said by other" in told
 
