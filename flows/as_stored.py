@@ -14,7 +14,8 @@ from configs import Region, RiskError, Settings
 from configs.remarks import Remark, from_json, remark
 from data_contracts.store import Store
 from flows.check import open_region
-from flows.forecast import Issue, make_forecast
+from flows.forecast import make_forecast
+from flows.issue import Issue
 from flows.run import Outcome, as_prefect_state, known_before, region_lock
 from flows.train import available_hazards, forecasts_of
 from models.registry import Champion, Registry

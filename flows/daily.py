@@ -11,7 +11,8 @@ from configs.remarks import Remark
 from data_contracts.store import Store
 from flows.catch_up import catch_up, published_whole
 from flows.check import open_region
-from flows.forecast import Issue, make_forecast
+from flows.forecast import make_forecast
+from flows.issue import Issue
 from flows.pull import pull_sources, require_values
 from flows.run import Outcome, as_prefect_state, known_before, region_lock, today
 from flows.train import (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import cached_property
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +18,12 @@ from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.check import open_region
 from flows.data_quality import (
-    Row,
-    by_rule,
-    checked_record,
     newest_withheld,
     unfit_places,
     write_page,
 )
 from flows.impacts import collect, known_here
+from flows.issue import Issue
 from flows.platforms import deliver
 from flows.progress import stage
 from flows.provenance import provenance_of
@@ -41,74 +37,17 @@ from flows.run import (
     task_options,
     today,
 )
-from flows.train import Assessable, assess, available_hazards, champions_of, forecasts_of
+from flows.train import assess, available_hazards, champions_of, forecasts_of
 from models import predict as prediction
 from models.registry import Champion, Registry
 from models.verification.contingency import contingency_table
 from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
-from reports.view.boundary_check import drawable
 from sources import is_exercise
 
 PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 """Days of recent past the report shows: of a hazard of days, and of one of months."""
-
-
-@dataclass(frozen=True)
-class Issue:
-    """One forecast to be made: where and when, from what, and where it is to appear.
-
-    ``degraded``: messages known before it is made; ``notes``: those that degrade nothing.
-    ``missing``: hazard -> why there is no model of it. ``late``: issued after its day was over.
-    ``again``: when the official report was sent that is made once more.
-    """
-
-    region: Region
-    settings: Settings
-    issued: date
-    snapshot: str
-    observations: xr.Dataset
-    forecasts: xr.Dataset | None
-    champions: dict[str, Champion]
-    possible: Assessable
-    folder: Path
-    hindcast: bool = False
-    degraded: tuple[Remark, ...] = ()
-    missing: dict[str, Remark] = field(default_factory=dict)
-    notes: tuple[Remark, ...] = ()
-    late: bool = False
-    again: datetime | None = None
-
-    @property
-    def store(self) -> Store:
-        """The region's store."""
-        return Store(self.settings, self.region)
-
-    @cached_property
-    def rules_broken(self) -> list[Row]:
-        """What is withheld or in doubt in the snapshot: see ``by_rule``."""
-        return by_rule(self.store, self.snapshot)
-
-    @cached_property
-    def record_checked(self) -> Remark:
-        """The sentence on the record, whose values it counts: see ``checked_record``."""
-        return checked_record(self.store, self.observations, self.snapshot)
-
-    @cached_property
-    def drawable(self) -> tuple[Region, Remark | None]:
-        """The region as the report may draw it, and why it is less: see ``drawable``."""
-        return drawable(self.region)
-
-    @property
-    def official(self) -> bool:
-        """Whether it is the region's forecast of its day, to stand in the index and in MLflow."""
-        return self.folder == self.settings.published / self.region.name / self.issued.isoformat()
-
-    @property
-    def before(self) -> Path | None:
-        """The folder of the region's newest official forecast before this one."""
-        return folder_before(self.settings.published / self.region.name, self.issued)
 
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
@@ -205,16 +144,6 @@ def publish(
             issue.region, issue.issued, forecast, provenance, publication.folder
         )
     return publication
-
-
-def folder_before(published: Path, issued: date) -> Path | None:
-    """The newest report in a region's published folder of a day before ``issued``, if any."""
-    folders = [
-        path.parent
-        for path in published.glob("????-??-??/forecast.csv")
-        if path.parent.name < issued.isoformat()
-    ]
-    return max(folders, default=None)
 
 
 def recent_past(issue: Issue) -> dict[str, xr.Dataset]:

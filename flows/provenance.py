@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from configs import Region
 from configs.remarks import Remark, sentences, text, to_json
 from data_contracts.batch import Source
 from data_contracts.merging import newest_origins
+from flows.issue import Issue
 from flows.run import newest_day
 from models.registry import code_version
 from models.training import Model, reference_years
 from reports.storage.ledger import head_before
 from reports.storage.retraction import forecast_digest, retraction_of
 from sources import is_exercise, sources_of
-
-if TYPE_CHECKING:
-    from flows.forecast import Issue
 
 
 def provenance_of(

@@ -13,7 +13,8 @@ import pytest
 import xarray as xr
 
 from configs import RiskError, Settings
-from flows.forecast import by_reason, check_issue_day, folder_before, stale
+from flows.forecast import by_reason, check_issue_day, stale
+from flows.issue import folder_before
 
 
 def observations(until: str, delay: int) -> xr.Dataset:

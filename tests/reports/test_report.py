@@ -117,19 +117,14 @@ def test_the_page_says_what_forecast_csv_says(shaped):
     seen: list[tuple] = []
     for cell in [*page.cells, *(cell for one in of_places for cell in one.cells)]:
         at = (cell["hazard"], cell["location"], int(cell["data-lead"]), int(cell["data-window"]))
-        row = by[(*at, 1)]
         seen.append(at)
-        levels = [
-            by[(*at, level)] for level in range(2, {"orange": 2, "red": 3}.get(row.colour, 1) + 1)
-        ]
-        expected = [
-            row.probability,
-            *(level.probability for level in levels),
-            row.normal_probability,
-        ]
+        level = {"orange": 2, "red": 3}.get(by[(*at, 1)].colour, 1)
+        leads = by[(*at, level)]
+        lower = [by[(*at, other)].probability for other in range(level - 1, 0, -1)]
+        expected = [leads.probability, leads.normal_probability, *lower]
         assert cell["values"] == [f"{value:.4f}" for value in expected]
         assert all(brief(value, ENGLISH) in cell["text"] for value in expected)
-        assert cell["class"].split()[0] == row.colour
+        assert cell["class"].split()[0] == leads.colour
     numbers = {at[:4] for at, row in by.items() if not math.isnan(row.probability)}
     assert Counter(seen) == dict.fromkeys(numbers, 2), "in the table of all and on its own page"
 

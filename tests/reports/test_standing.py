@@ -16,7 +16,7 @@ from lxml import etree
 from configs import Settings
 from configs.actions import ActionText
 from features.hazards import hazards
-from flows.forecast import folder_before
+from flows.issue import folder_before
 from models.assembly import colours_of
 from reports import publish, write_index
 from reports.exports.messages import CAP
