@@ -35,7 +35,7 @@ from reports.render.papers import paper_of
 from reports.render.pdf import PdfUnavailable
 from reports.render.report import Page, ReportInputs, build_page, languages_of
 from reports.site.index import front
-from reports.site.notices import add_notices, with_notices
+from reports.site.notices import add_notices, render_notices, with_block
 from reports.storage.archive import (
     ALERTS,
     CSV,
@@ -315,9 +315,11 @@ def _write_papers(edition: _Edition, aside: Path) -> list[str]:
 
     Says why where no PDF, or no picture, can be made.
     """
-    inputs, settings = edition.inputs, edition.settings
-    left_out: dict[str, str] = {}
+    inputs, settings, block = edition.inputs, edition.settings, ""
+    digest, left_out = forecast_digest(aside), dict[str, str]()
     for tag, page in edition.pages.items():
+        if settings is not None:
+            block = render_notices(inputs.region, inputs.issued, settings, tag, digest)
         address = inputs.address and f"{inputs.address}/{html_name(tag)}"
         htmls = {
             pdf_name(tag): to_print(page),
@@ -325,16 +327,15 @@ def _write_papers(edition: _Edition, aside: Path) -> list[str]:
             card_name(tag): to_card(page, address),
         }
         for name, html in htmls.items():
-            said, kind = html, Path(name).suffix
+            kind = Path(name).suffix
             if settings is not None:
                 save_print_page(html, inputs.region.name, inputs.issued, name, settings)
-                said = with_notices(html, aside, inputs.region, inputs.issued, settings, tag)
             if kind in left_out:
                 continue
             try:
                 published = edition.folder / name
                 known = published.read_bytes() if published.is_file() else b""
-                (aside / name).write_bytes(paper_of(name, said, known))
+                (aside / name).write_bytes(paper_of(name, with_block(html, block), known))
             except PdfUnavailable as why:
                 left_out[kind] = str(why)
     return list(left_out.values())

@@ -24,16 +24,25 @@ def stamp(folder: Path, retraction: Retraction | None, note: str) -> None:
 
     They stand in the column ``notice`` of forecast.csv, in ``notice`` of each GeoJSON collection
     and Feature, in the global attribute ``notice`` of forecast.nc, and as ``retraction`` and
-    ``note`` in provenance.json. Without both they are taken out again. The same state gives the
-    same bytes; files of before these columns, and files that are not there, are left alone.
+    ``note`` in provenance.json. Without both they are taken out again. Where provenance.json tells
+    the same already, nothing is read or written. The same state gives the same bytes; files of
+    before these columns, and files that are not there, are left alone.
     """
+    path = folder / PROVENANCE
+    before = json.loads(path.read_text(encoding="utf-8"))
+    plain = {name: value for name, value in before.items() if name not in ("retraction", "note")}
+    stated: dict[str, Any] = {"retraction": asdict(retraction)} if retraction else {}
+    stated |= {"note": note} if note else {}
+    if plain | stated == before:
+        return
     notice = notice_of(retraction, note)
     _stamp_csv(folder / CSV, notice)
-    for path in (folder / GEOJSON, *sorted((folder / LAYERS).glob("*.geojson"))):
-        if path.is_file():
-            _rewrite(path, with_notice(path.read_text(encoding="utf-8"), notice))
+    for layer in (folder / GEOJSON, *sorted((folder / LAYERS).glob("*.geojson"))):
+        if layer.is_file():
+            text = with_notice(layer.read_text(encoding="utf-8"), notice)
+            layer.write_text(text, encoding="utf-8", newline="\n")
     _stamp_netcdf(folder / NETCDF, notice)
-    _stamp_provenance(folder / PROVENANCE, retraction, note)
+    write_provenance(plain | stated, path)
 
 
 def notice_of(retraction: Retraction | None, note: str) -> str:
@@ -46,10 +55,6 @@ def notice_of(retraction: Retraction | None, note: str) -> str:
     if note:
         parts.append(f"NOTE of the duty officer: {' '.join(note.split())}")
     return " ".join(parts)
-
-
-def _rewrite(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _stamp_csv(path: Path, notice: str) -> None:
@@ -65,20 +70,7 @@ def _stamp_netcdf(path: Path, notice: str) -> None:
     if not path.is_file():
         return
     with xr.open_dataset(path, engine="h5netcdf") as data:
-        if str(data.attrs.get("notice", "")) == notice:
-            return
         forecast = data.load().drop_encoding()
-    if notice:
-        forecast.attrs["notice"] = notice
-    else:
-        del forecast.attrs["notice"]
+    others = {name: value for name, value in forecast.attrs.items() if name != "notice"}
+    forecast.attrs = others | ({"notice": notice} if notice else {})
     write_netcdf(forecast, path)
-
-
-def _stamp_provenance(path: Path, retraction: Retraction | None, note: str) -> None:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    said: dict[str, Any] = {"retraction": asdict(retraction)} if retraction else {}
-    said |= {"note": note} if note else {}
-    plain = {name: value for name, value in told.items() if name not in ("retraction", "note")}
-    if plain | said != told:
-        write_provenance(plain | said, path)

@@ -221,10 +221,14 @@ def add_notices(
             (folder / ALERTS / name).write_text(text, encoding="utf-8", newline="\n")
     if standing:
         _retract_messages(folder, region, issued, standing)
+    blocks: dict[str, str] = {}
     changed = []
     for page in pages_in(folder):
+        tag = page.name.split(".")[-2]
+        if tag not in blocks:
+            blocks[tag] = render_notices(region, issued, settings, tag, digest)
         before = page.read_text(encoding="utf-8")
-        after = with_notices(before, folder, region, issued, settings, page.name.split(".")[-2])
+        after = with_block(before, blocks[tag])
         if after != before:
             page.write_text(after, encoding="utf-8", newline="\n")
             changed.append(page)
@@ -243,13 +247,6 @@ def _retract_messages(folder: Path, region: Region, issued: date, standing: Retr
         path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def with_notices(
-    html: str, folder: Path, region: Region, issued: date, settings: Settings, tag: str
-) -> str:
-    """A page, or a print page, of the report in a folder with its notices in a language."""
-    return _with_block(html, render_notices(region, issued, settings, tag, forecast_digest(folder)))
-
-
 def _cancel_alerts(issued: date) -> Cancel:
     """Cancels what the report of a day sent, not what it carried along."""
     from reports.exports.chain import cancel_alerts
@@ -257,8 +254,8 @@ def _cancel_alerts(issued: date) -> Cancel:
     return partial(cancel_alerts, issued=issued)
 
 
-def _with_block(html: str, block: str) -> str:
-    """The page with its block of notices replaced.
+def with_block(html: str, block: str) -> str:
+    """A page, or a print page, with its block of notices replaced by one of ``render_notices``.
 
     A page without one gets it at the start of what it says.
     """
@@ -325,7 +322,8 @@ def _make_paper_again(
     try:
         if html is None:
             raise PdfUnavailable("the PDF was taken away: its print page was not kept.")
-        told = with_notices(html, path.parent, region, issued, settings, tag)
+        digest = forecast_digest(path.parent)
+        told = with_block(html, render_notices(region, issued, settings, tag, digest))
         path.write_bytes(paper_of(path.name, told))
     except PdfUnavailable:
         path.unlink()
