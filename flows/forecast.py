@@ -37,7 +37,13 @@ from flows.run import (
     task_options,
     today,
 )
-from flows.train import assess, available_hazards, champions_of, forecasts_of
+from flows.train import (
+    assess,
+    available_hazards,
+    champions_of,
+    forecasts_of,
+    out_of_fold_of,
+)
 from models import predict as prediction
 from models.registry import Champion, Registry
 from models.verification.contingency import contingency_table
@@ -54,7 +60,7 @@ PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
 def score(region: Region, champions: dict[str, Champion], missing: dict[str, Remark]) -> Assessment:
     """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
     return assess(
-        {name: one.out_of_fold for name, one in champions.items() if one.out_of_fold is not None},
+        out_of_fold_of(champions),
         region,
         missing,
     )
@@ -77,22 +83,13 @@ def predict(issue: Issue, assessment: Assessment) -> prediction.Predicted:
         issued=issue.issued,
         observations=issue.observations,
         models=models,
-        backtests=backtests_of(issue),
+        backtests=out_of_fold_of(issue.champions),
         assessment=assessment,
         versions=versions,
         previous=before,
         forecasts=issue.forecasts,
     )
     return prediction.predict_with_remarks(request)
-
-
-def backtests_of(issue: Issue) -> dict[str, xr.Dataset]:
-    """The champions' out-of-fold predictions by hazard."""
-    return {
-        name: champion.out_of_fold
-        for name, champion in issue.champions.items()
-        if champion.out_of_fold is not None
-    }
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
@@ -105,7 +102,7 @@ def publish(
         None if issue.hindcast else issue.before,
         issue.settings if issue.official else None,
     )
-    backtests = backtests_of(issue)
+    backtests = out_of_fold_of(issue.champions)
     past = None
     if backtests:
         past = {

@@ -60,11 +60,7 @@ class Past:
     @property
     def backtests(self) -> dict[str, xr.Dataset]:
         """The champions' out-of-fold predictions by hazard."""
-        return {
-            name: one.out_of_fold
-            for name, one in self.champions.items()
-            if one.out_of_fold is not None
-        }
+        return out_of_fold_of(self.champions)
 
     @property
     def normals(self) -> dict[str, xr.Dataset]:
