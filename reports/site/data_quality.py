@@ -9,8 +9,8 @@ from typing import Any
 
 from configs import Region, Settings
 from configs.remarks import Remark, remark
+from configs.whole_files import write_whole
 from reports.render.html import render_template
-from reports.storage.atomic import write_whole
 from reports.text.language import language_of
 
 FOLDER = "data-docs"

@@ -8,12 +8,13 @@ from itertools import groupby
 from pathlib import Path
 
 from configs import TAGS, Settings
+from configs.whole_files import write_whole
 from reports.render.html import asset, render_template
 from reports.site.feed import feed, feed_name
 from reports.site.records import record_links
 from reports.site.scoreboard import scoreboard
 from reports.storage.archive import PROVENANCE, ArchivedReport, html_name, pdf_name, published
-from reports.storage.atomic import alone_in, write_whole
+from reports.storage.atomic import alone_in
 from reports.text.language import Language, language_of
 
 __all__ = ["PROVENANCE", "REPORT", "front", "latest", "write_index"]

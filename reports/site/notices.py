@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from configs import Region, RiskError, Settings
+from configs.whole_files import write_whole
 from reports.exports.stamp import stamp
 from reports.render.html import render_template
 from reports.storage.archive import (
@@ -32,7 +33,6 @@ from reports.storage.archive import (
     pages_in,
     pdf_name,
 )
-from reports.storage.atomic import write_whole
 from reports.storage.ledger import publish_recorded
 from reports.storage.print_pages import print_page
 from reports.storage.retraction import (

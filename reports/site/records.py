@@ -9,8 +9,8 @@ import pandas as pd
 
 from configs import Region, Settings
 from configs.csv_cells import marked
+from configs.whole_files import write_whole
 from reports.render.html import render_template
-from reports.storage.atomic import write_whole
 from reports.text.language import Language, language_of, mark
 
 TITLES = {

@@ -13,9 +13,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from configs import RiskError
-from configs.whole_files import write_whole
-
-__all__ = ["alone_in", "publish_folder", "write_whole"]
 
 PREFIX = ".climate-risk-"
 NEW, OLD = f"{PREFIX}new-", f"{PREFIX}old-"

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from configs.whole_files import write_whole
 from reports.storage.archive import CSV, NETCDF, PROVENANCE
-from reports.storage.atomic import publish_folder, write_whole
+from reports.storage.atomic import publish_folder
 from reports.storage.retraction import forecast_digest
 
 LEDGER, NEXT = "ledger.jsonl", ".ledger-next.json"

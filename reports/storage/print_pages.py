@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from configs import Settings
-from reports.storage.atomic import write_whole
+from configs.whole_files import write_whole
 
 
 def save_print_page(html: str, region: str, issued: date, name: str, settings: Settings) -> None:
