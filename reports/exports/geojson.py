@@ -54,7 +54,8 @@ def write_geojson(
     declared = {location.id: location for location in region.locations}
     ids = sorted(set(table["location"]))
     geometries = {name: _geometry(declared.get(name), drawn.get(name)) for name in ids}
-    called = {name: _names(name, region, names or {}, declared.get(name)) for name in ids}
+    english = named_locations({name: (names or {}).get(name, "") for name in ids}, region)
+    called = {name: _names(english[name].name, declared.get(name)) for name in ids}
     about = _about(table, region, label)
     cells = _cells(table)
     _write(
@@ -105,13 +106,10 @@ def with_notice(text: str, notice: str) -> str:
     return _text(collection | {"notice": notice})
 
 
-def _names(
-    name: str, region: Region, recorded: Mapping[str, str], location: Location | None
-) -> _Properties:
+def _names(english: str, location: Location | None) -> _Properties:
     """``name`` in English, and ``name_fr`` and so on of those that the region file gives."""
-    called = named_locations({name: recorded.get(name, "")}, region)[name].name
     spoken = location.names if location else {}
-    told = {"name": called} | {f"name_{tag}": text for tag, text in spoken.items() if tag != "en"}
+    told = {"name": english} | {f"name_{tag}": text for tag, text in spoken.items() if tag != "en"}
     return {key: plain_text(text) for key, text in told.items()}
 
 
