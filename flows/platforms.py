@@ -18,8 +18,7 @@ from configs.whole_files import write_whole
 from reports.exports.datastreams import chance_series
 from reports.exports.table import read_forecast_csv
 from reports.exports.weather_alerts import alert_entities, last_day
-from reports.storage.archive import CSV, PROVENANCE
-from reports.storage.retraction import retraction_of
+from reports.storage.archive import CSV, ArchivedReport
 from sources.common.http_messages import RetryPolicy
 from sources.common.platforms import PATIENCE, ngsi_ld, sensor_things
 
@@ -31,19 +30,19 @@ def deliver(
 
     Returns a message on each that did not take it. A retracted report takes its entities away.
     """
-    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    sent = datetime.fromisoformat(provenance["sent"])
-    label = "EXERCISE" if provenance.get("exercise") else ""
-    retracted = retraction_of(folder) is not None
-    table = None if retracted else read_forecast_csv(folder / CSV)
-    told = []
+    day = date.fromisoformat(folder.name)
+    report = ArchivedReport(region.name, day, folder)
+    sent = datetime.fromisoformat(report.provenance["sent"])
+    table = None if report.retraction else read_forecast_csv(folder / CSV)
+    undelivered = []
     for name, hand_over in (("ngsi_ld", _to_broker), ("sensor_things", _to_service)):
         try:
-            hand_over(region, settings, table, sent, label, policy)
+            hand_over(region, settings, table, sent, report.label, policy)
         except RiskError as error:
-            day = date.fromisoformat(folder.name)
-            told.append(remark("platform.undelivered", source=name, day=day, reason=error.remark))
-    return tuple(told)
+            undelivered.append(
+                remark("platform.undelivered", source=name, day=day, reason=error.remark)
+            )
+    return tuple(undelivered)
 
 
 def _to_broker(
