@@ -140,18 +140,25 @@ def _rows(bench: Bench) -> Iterator[dict[str, Any]]:
             value = _value(counts)
             best = int(np.argmax(np.nan_to_num(value, nan=-np.inf)))
             yield {
-                "hazard": bench.hazard.name,
-                "stage": bench.stage,
-                "lead_days": int(bench.lead_days[cell]),
-                "window_days": int(bench.window_days[cell]),
-                "colour": colour,
-                "level": level,
+                **_keys(bench, cell, level, colour),
                 "years": len(counts.years),
                 "event_days": float(counts.events.sum() / counts.location_years.sum()),
                 **_columns(rates),
                 "value": float(value[best]),
                 "value_at": float(COST_LOSS[best]),
             }
+
+
+def _keys(bench: Bench, cell: int, level: int, colour: str) -> dict[str, Any]:
+    """The columns that say what a row of either table is of."""
+    return {
+        "hazard": bench.hazard.name,
+        "stage": bench.stage,
+        "lead_days": int(bench.lead_days[cell]),
+        "window_days": int(bench.window_days[cell]),
+        "colour": colour,
+        "level": level,
+    }
 
 
 def _columns(rates: Mapping[str, Interval]) -> dict[str, float]:
@@ -243,12 +250,7 @@ def _value_rows(bench: Bench, cell: int, level: int, colour: str) -> list[dict[s
     own = _value(by_colour)
     return [
         {
-            "hazard": bench.hazard.name,
-            "stage": bench.stage,
-            "lead_days": int(bench.lead_days[cell]),
-            "window_days": int(bench.window_days[cell]),
-            "colour": colour,
-            "level": level,
+            **_keys(bench, cell, level, colour),
             "cost_loss": float(share),
             "value": float(value[number]),
             "value_low": float(low[number]),
