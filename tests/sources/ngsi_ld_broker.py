@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
+from loopback import listening
 
 MOMENT = {"type": "string", "format": "date-time", "pattern": "Z$"}
 REQUIRED = ["id", "type", "alertSource", "category", "subCategory", "dateIssued"]
@@ -175,12 +175,6 @@ def serve_broker(broker: Broker) -> Iterator[Broker]:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: a test's output is its result."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        broker.url = f"http://127.0.0.1:{server.server_port}/ngsi-ld/v1"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield broker
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as address:
+        broker.url = f"{address}/ngsi-ld/v1"
+        yield broker

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from loopback import listening
 
 from sources.common.http_messages import RetryPolicy
 
@@ -99,12 +100,5 @@ def serve(service: Service) -> Iterator[Service]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A client that hung up is part of some tests."""
 
-    with Quiet(("127.0.0.1", 0), Handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield service
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler, Quiet) as service.url:
+        yield service

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -18,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from loopback import real_sensor_things
 from ngsi_ld_broker import Broker, faults, serve_broker
 from replay import HASTY
 
@@ -281,21 +280,8 @@ def test_a_platform_that_cannot_be_is_refused_without_its_password(
 def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real SensorThings server (django-ogc-sensorthings) that holds nothing."""
     folder = tmp_path_factory.mktemp("things")
-    (folder / "load.json").write_text("{}")
-    script = Path(__file__).parent / "sensor_things_server.py"
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder)], stderr=(folder / "log").open("w")
-    )
-    try:
-        for _ in range(600):
-            if (folder / "port").exists():
-                break
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{(folder / 'port').read_text()}/sensorthings/v1.1"
-    finally:
-        process.kill()
-        process.wait()
+    with real_sensor_things(folder, {}) as url:
+        yield url
 
 
 def held(url: str, path: str) -> list[dict[str, Any]]:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from loopback import real_sensor_things
 from replay import HASTY, Asked, Fault, Service, serve
 
 from configs import ConfigError, Location, Region, RiskError, Settings
@@ -97,22 +96,8 @@ def loaded(place: str) -> dict[str, Any]:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A django-ogc-sensorthings server with a year of both places: its url and ids."""
     folder = tmp_path_factory.mktemp("things")
-    (folder / "load.json").write_text(json.dumps({place: loaded(place) for place in YEAR}))
-    script = Path(__file__).parent / "sensor_things_server.py"
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder)], stderr=(folder / "log").open("w")
-    )
-    try:
-        for _ in range(600):
-            if (folder / "port").exists():
-                break
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            time.sleep(0.1)
-        url = f"http://127.0.0.1:{(folder / 'port').read_text()}/sensorthings/v1.1"
+    with real_sensor_things(folder, {place: loaded(place) for place in YEAR}) as url:
         yield {"url": url, "ids": json.loads((folder / "ids.json").read_text())}
-    finally:
-        process.kill()
-        process.wait()
 
 
 def of_real(folder: Path, real: dict[str, Any], **options: Any) -> Region:
