@@ -37,8 +37,8 @@ class ActionText(BaseModel):
 
     def words(self, tag: str) -> str:
         """What to do in a language; where it is not told in it, in English, else as it is told."""
-        said = {"en": self.en, "fr": self.fr, "ar": self.ar}
-        known = [said.get(tag), self.plain, *said.values()]
+        by_tag = {"en": self.en, "fr": self.fr, "ar": self.ar}
+        known = [by_tag.get(tag), self.plain, *by_tag.values()]
         return next((text for text in known if text), "")
 
 

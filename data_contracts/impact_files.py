@@ -72,8 +72,8 @@ def _rows(path: Path) -> Iterator[Mapping[str, str]]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise RiskError("found bytes that are no UTF-8, expected text; save it as UTF-8.") from None
-    found = _of_json(text) if path.suffix.lower() == ".json" else _of_csv(text)
-    for number, row in enumerate(found):
+    rows = _of_json(text) if path.suffix.lower() == ".json" else _of_csv(text)
+    for number, row in enumerate(rows):
         if number >= MAX_ROWS:
             raise RiskError(f"found more than {MAX_ROWS:,} rows, expected fewer; split the file.")
         yield row

@@ -152,10 +152,10 @@ def said_of(
     if report.hindcast:
         return ()
     retracted = retraction_of(report.folder)
-    said = [remark("stored.retracted", reason=retracted.reason)] if retracted else []
+    remarks_made = [remark("stored.retracted", reason=retracted.reason)] if retracted else []
     if read_note(region, issued, settings):
-        said.append(remark("stored.noted"))
-    return tuple(said)
+        remarks_made.append(remark("stored.noted"))
+    return tuple(remarks_made)
 
 
 def _same(first: Path, other: Path) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -78,17 +76,17 @@ def published_whole(issue: Issue) -> Outcome | None:
 
     What the duty officer says of it since is put beside it.
     """
+    report = ArchivedReport(issue.region.name, issue.issued, issue.folder)
     try:
-        told: dict[str, Any] = json.loads((issue.folder / PROVENANCE).read_text(encoding="utf-8"))
+        provenance = report.provenance
     except FileNotFoundError:
         return None
-    report = ArchivedReport(issue.region.name, issue.issued, issue.folder)
-    same = all(told.get(name) == value for name, value in origin_of(issue).items())
-    if told.get("degraded") or not same or len(report.papers) < len(report.languages):
+    same = all(provenance.get(name) == value for name, value in origin_of(issue).items())
+    if provenance.get("degraded") or not same or len(report.papers) < len(report.languages):
         return None
     apply_notices(issue.folder, issue.region, issue.settings)
     write_index(issue.settings)
     scores = issue.folder / SCORES
     table = pd.read_csv(scores) if scores.is_file() else pd.DataFrame()
-    notes = tuple(as_remark(words) for words in told.get("notes") or ())
+    notes = tuple(as_remark(words) for words in provenance.get("notes") or ())
     return Outcome(issue.region.name, issue.folder, issue.degraded, notes, table)

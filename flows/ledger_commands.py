@@ -37,9 +37,9 @@ def _check(given: argparse.Namespace) -> int:
         if problem := broken(published / name):
             problems.append(problem)
             continue
-        told = entries(published / name)
-        days = {entry.issued for entry in told}
-        print(f"{name}: whole; {len(told)} lines, days {len(days)}, the newest {max(days)}.")
+        lines = entries(published / name)
+        days = {entry.issued for entry in lines}
+        print(f"{name}: whole; {len(lines)} lines, days {len(days)}, the newest {max(days)}.")
     for problem in problems:
         print(f"climate-risk: {problem}", file=sys.stderr)
     if not regions:

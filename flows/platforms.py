@@ -67,14 +67,14 @@ def _to_broker(
         recipient.delete(sorted(before))
         _write(path, [])
         return
-    made = alert_entities(table, region, sent, label)
+    entities = alert_entities(table, region, sent, label)
     day = table["issued"].iloc[0].date() if len(table) else sent.date()
     over = {identity for identity in before if last_day(identity) < day}
-    gone = (before - set(made.coloured)) & (made.green | over)
-    _write(path, sorted(before | set(made.coloured)))  # also where the broker fails midway
-    recipient.upsert(list(made.coloured.values()))
+    gone = (before - set(entities.coloured)) & (entities.green | over)
+    _write(path, sorted(before | set(entities.coloured)))  # also where the broker fails midway
+    recipient.upsert(list(entities.coloured.values()))
     recipient.delete(sorted(gone))
-    _write(path, sorted((before | set(made.coloured)) - gone))
+    _write(path, sorted((before | set(entities.coloured)) - gone))
 
 
 def _write(path: Path, identities: list[str]) -> None:

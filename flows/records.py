@@ -116,8 +116,8 @@ def benches_of(
     past: Past, issued: pd.DataFrame, outcomes: dict[str, xr.DataArray]
 ) -> list[triggers.Bench]:
     """The benches of the backtests and of the issued forecasts."""
-    made = triggers.benches(past.backtests, past.assessment, past.region)
-    return made + [
+    backtested = triggers.benches(past.backtests, past.assessment, past.region)
+    return backtested + [
         issued_bench(hazards()[name], issued, outcome) for name, outcome in outcomes.items()
     ]
 
@@ -153,13 +153,13 @@ def write_records(past: Past) -> None:
     """Write the pages and tables of a region's record beside its reports."""
     issued = issued_rows(recent_reports(past.region, past.settings, past.issued))
     outcomes = outcomes_of_issued(issued, past.normals, past.observations, past.region, past.issued)
-    made = benches_of(past, issued, outcomes)
+    benches = benches_of(past, issued, outcomes)
     where = past.settings, past.label
     reports.write_actions(past.region, *where)
     reports.write_triggers(
         past.region,
-        triggers.trigger_table(made),
-        triggers.value_table(made),
+        triggers.trigger_table(benches),
+        triggers.value_table(benches),
         past.issued,
         *where,
     )

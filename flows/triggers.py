@@ -52,8 +52,8 @@ def triggers(name: str, rule: Rule) -> list[str]:
                 f"climate-risk train {name}."
             )
         write_records(past)
-    made = [bench for bench in benches_of(past, pd.DataFrame(), {}) if bench.stage in STAGES]
-    wanted = [bench for bench in made if rule.hazard in (None, bench.hazard.name)]
+    benches = [bench for bench in benches_of(past, pd.DataFrame(), {}) if bench.stage in STAGES]
+    wanted = [bench for bench in benches if rule.hazard in (None, bench.hazard.name)]
     if not wanted:
         raise RiskError(
             f"--hazard {rule.hazard}: found no backtest of it, expected one of "
@@ -96,8 +96,8 @@ def _lines(bench: Bench, rule: Rule) -> list[str]:
     )
     if not years["event_days"].sum():
         return [head, "no event on these days: nothing can be told", ""]
-    told = years.astype({"year": str}).round(2)
-    table = pd.concat([told, _sum(told)], ignore_index=True)
+    shown = years.astype({"year": str}).round(2)
+    table = pd.concat([shown, _sum(shown)], ignore_index=True)
     lines = [
         head,
         f"act where p >= {ratio:.3g} (cost {rule.cost:g} / loss {rule.loss:g})",

@@ -183,7 +183,9 @@ def trajectory_quantiles(
     NaN for windows of several days, and where a trajectory leaves the value open.
     """
     hazard, variables = context.hazard, context.variables_read()
-    found = np.full((len(quantiles), *context.empty(len(issue_times))[:, 0].shape), np.nan)
+    quantile_values = np.full(
+        (len(quantiles), *context.empty(len(issue_times))[:, 0].shape), np.nan
+    )
     runs = {
         name: prepare_runs(calibration, pairs, issue_times)
         for name, pairs in archive.items()
@@ -191,14 +193,14 @@ def trajectory_quantiles(
     }
     fields = _whole_trajectories(context, calibration, runs, issue_times, variables)
     if not all(name in fields for name in hazard.requires):
-        return found
+        return quantile_values
     record = _one_record(context, fields, issue_times)
     value = hazard.history(record, context.normals, context.options)["value"].values
     ahead = value.reshape(next(iter(fields.values())).shape)[:, :, hazard.margin_days :]
     for number, cell in enumerate(hazard.cells):
         if cell.window_days == 1:
-            found[:, number] = np.quantile(ahead[:, :, cell.lead_days], quantiles, axis=0)
-    return found
+            quantile_values[:, number] = np.quantile(ahead[:, :, cell.lead_days], quantiles, axis=0)
+    return quantile_values
 
 
 def _days_at_once(context: EventContext, calibration: Calibration) -> int:

@@ -61,14 +61,14 @@ def count_years(
 
     fullest = np.array([scored[index == year].sum(axis=0).max() for year in range(len(known))])
     days = per_year(scored)
-    told = days > 0
+    counted = days > 0
     return YearlyCounts(
-        known[told],
-        per_year(acted & event)[told],
-        per_year(acted & ~event)[told],
-        per_year(~acted & event)[told],
-        days[told],
-        days[told] / max(fullest.max(initial=0), 1) / step_days,
+        known[counted],
+        per_year(acted & event)[counted],
+        per_year(acted & ~event)[counted],
+        per_year(~acted & event)[counted],
+        days[counted],
+        days[counted] / max(fullest.max(initial=0), 1) / step_days,
     )
 
 

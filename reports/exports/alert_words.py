@@ -142,8 +142,8 @@ def _lifted(location: Location, days: Sequence[date], language: Language) -> str
     name = _short(name_of(location, language))
     if not days:
         return name
-    told = format_list([language.dated(day, _DAY) for day in days], locale=language.locale)
-    return f"{name} ({told})"
+    days_listed = format_list([language.dated(day, _DAY) for day in days], locale=language.locale)
+    return f"{name} ({days_listed})"
 
 
 def _percent(chance: float, language: Language) -> str:

@@ -51,8 +51,8 @@ def alert_events(
 
     Every place and day that is claimed is in one part of one event.
     """
-    found = [_alert_event(table, event) for event in events(claims, near)]
-    return sorted(found, key=lambda one: (one.hazard, *map(_order, one.parts)))
+    alert_events = [_alert_event(table, event) for event in events(claims, near)]
+    return sorted(alert_events, key=lambda one: (one.hazard, *map(_order, one.parts)))
 
 
 def _order(part: AlertPart) -> tuple[object, ...]:

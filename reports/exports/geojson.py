@@ -109,13 +109,13 @@ def with_notice(text: str, notice: str) -> str:
 def _names(english: str, location: Location | None) -> _Properties:
     """``name`` in English, and ``name_fr`` and so on of those that the region file gives."""
     spoken = location.names if location else {}
-    told = {"name": english} | {f"name_{tag}": text for tag, text in spoken.items() if tag != "en"}
-    return {key: plain_text(text) for key, text in told.items()}
+    names = {"name": english} | {f"name_{tag}": text for tag, text in spoken.items() if tag != "en"}
+    return {key: plain_text(text) for key, text in names.items()}
 
 
 def _feature(name: str, geometry: _Properties | None, properties: _Properties) -> _Properties:
-    told = properties | {"fill": FILL.get(properties["colour"]), "notice": ""}
-    return {"type": "Feature", "id": name, "geometry": geometry, "properties": told}
+    flat = properties | {"fill": FILL.get(properties["colour"]), "notice": ""}
+    return {"type": "Feature", "id": name, "geometry": geometry, "properties": flat}
 
 
 def _id(cell: _Properties) -> str:
@@ -181,8 +181,8 @@ def _layers(cells: list[_Properties]) -> dict[str, dict[str, _Properties]]:
 
 def _of_day(by_hazard: Mapping[str, _Properties]) -> _Properties:
     """The properties of a location on one day."""
-    told: _Properties = {"colour": overall_colour(cell["colour"] for cell in by_hazard.values())}
+    colours: _Properties = {"colour": overall_colour(cell["colour"] for cell in by_hazard.values())}
     for hazard, cell in by_hazard.items():
-        told[f"{hazard}_colour"] = cell["colour"]
-        told |= {f"{hazard}_{name}": cell[f"{name}_1"] for name in _NUMBERS}
-    return told
+        colours[f"{hazard}_colour"] = cell["colour"]
+        colours |= {f"{hazard}_{name}": cell[f"{name}_1"] for name in _NUMBERS}
+    return colours

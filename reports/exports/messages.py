@@ -64,14 +64,14 @@ def messages(folder: Path | None, region: str | None) -> list[Message]:
 
     Of every region where ``region`` is None. Files that are no alerts of ours are passed over.
     """
-    found = documents(folder)
+    cap_documents = documents(folder)
     replaced = {
         reference
-        for _, _, root in found
+        for _, _, root in cap_documents
         if text_of(root, "msgType") in ("Cancel", "Update")
         for reference in text_of(root, "references").split()
     }
-    standing = [message for one in found if (message := _message(*one, region)) is not None]
+    standing = [message for one in cap_documents if (message := _message(*one, region)) is not None]
     return [message for message in standing if message.reference not in replaced]
 
 

@@ -323,7 +323,7 @@ def _make_paper_again(
         if html is None:
             raise PdfUnavailable("the PDF was taken away: its print page was not kept.")
         digest = forecast_digest(path.parent)
-        told = with_block(html, render_notices(region, issued, settings, tag, digest))
-        path.write_bytes(paper_of(path.name, told))
+        page = with_block(html, render_notices(region, issued, settings, tag, digest))
+        path.write_bytes(paper_of(path.name, page))
     except PdfUnavailable:
         path.unlink()

@@ -29,13 +29,13 @@ def page_name(name: str, tag: str) -> str:
 
 def record_links(folder: Path, lang: Language) -> list[tuple[str, str]]:
     """File name and title of the pages that a region's published folder has."""
-    found = []
+    links = []
     for name, title in TITLES.items():
         names = [page_name(name, lang.tag), page_name(name, "en")]
         there = next((one for one in names if (folder / one).is_file()), None)
         if there:
-            found.append((there, lang.say(title)))
-    return found
+            links.append((there, lang.say(title)))
+    return links
 
 
 def languages_of_pages(region: Region) -> list[Language]:

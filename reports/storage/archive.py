@@ -82,8 +82,8 @@ class ArchivedReport:
 
     def headlines_in(self, tag: str) -> tuple[dict[str, Any], ...]:
         """The report's headlines in a language; the English ones where it has none in it."""
-        told = (self.provenance.get("headlines_in") or {}).get(tag)
-        return self.headlines if told is None else tuple(told)
+        headlines = (self.provenance.get("headlines_in") or {}).get(tag)
+        return self.headlines if headlines is None else tuple(headlines)
 
     @cached_property
     def languages(self) -> tuple[Language, ...]:

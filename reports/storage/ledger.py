@@ -136,19 +136,19 @@ def recover(region_folder: Path) -> list[Entry]:
 
 def _entry(folder: Path, late: bool, now: datetime) -> Entry:
     """What the ledger will say of a report's folder, but for its place in the chain."""
-    told = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    models = told.get("models") or {}
+    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    models = provenance.get("models") or {}
     return Entry(
-        region=str(told.get("region", "")),
-        issued=str(told.get("issued", "")),
+        region=str(provenance.get("region", "")),
+        issued=str(provenance.get("issued", "")),
         published_at=now.astimezone(UTC).isoformat(timespec="seconds"),
         late=late,
         forecast=forecast_digest(folder),
         forecast_csv=_file_hash(folder / CSV),
         forecast_nc=_file_hash(folder / NETCDF),
-        snapshot=str(told.get("snapshot", "")),
+        snapshot=str(provenance.get("snapshot", "")),
         models={name: str(one.get("version", "")) for name, one in sorted(models.items())},
-        code_version=str(told.get("code_version", "")),
+        code_version=str(provenance.get("code_version", "")),
     )
 
 
@@ -230,15 +230,15 @@ def _wrong_files(region_folder: Path, newest: Mapping[str, Entry]) -> Iterator[s
 
 
 def _folders(region_folder: Path) -> Sequence[Path]:
-    found = region_folder.glob(f"????-??-??/{PROVENANCE}")
-    return sorted(path.parent for path in found)
+    marks = region_folder.glob(f"????-??-??/{PROVENANCE}")
+    return sorted(path.parent for path in marks)
 
 
 def _read(line: str) -> Entry | None:
     """A line's entry; None for one that is none."""
     try:
-        told = json.loads(line)
-        return Entry(**{field.name: told[field.name] for field in fields(Entry)})
+        fields_read = json.loads(line)
+        return Entry(**{field.name: fields_read[field.name] for field in fields(Entry)})
     except (ValueError, TypeError, KeyError):
         return None
 

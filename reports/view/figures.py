@@ -73,10 +73,10 @@ def meaning(
 
     Empty where the hazard does not say what its levels are, or no threshold is known.
     """
-    said = [(level, _level_words(hazard, level, figures, lang)) for level in levels]
+    words_by_level = [(level, _level_words(hazard, level, figures, lang)) for level in levels]
     parts = [
         lang.say("{level}: {meaning}", level=lang.say(LEVEL_WORDS[level]), meaning=words)
-        for level, words in said
+        for level, words in words_by_level
         if words
     ]
     if not parts:

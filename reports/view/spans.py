@@ -30,7 +30,7 @@ def coloured(hazard: HazardOutlook) -> list[Found]:
     A window of several days repeats a day, or a shorter window, of its place that has its colour or
     a higher one.
     """
-    found = [item for item in hazard.cells() if rank(item[2].colour) > 0]
+    cells = [item for item in hazard.cells() if rank(item[2].colour) > 0]
 
     def repeats(item: Found) -> bool:
         location, slot, cell = item
@@ -41,10 +41,10 @@ def coloured(hazard: HazardOutlook) -> list[Found]:
             and other[1].last <= slot.last
             and other[2].confirmed >= cell.confirmed
             and rank(other[2].colour) >= rank(cell.colour)
-            for other in found
+            for other in cells
         )
 
-    return [item for item in found if item[1].kind != "any" or not repeats(item)]
+    return [item for item in cells if item[1].kind != "any" or not repeats(item)]
 
 
 def spans(found: Iterable[Found]) -> list[Span]:

@@ -58,7 +58,7 @@ class Delivery:
         A request that fails may have been carried out, so none that makes something is sent twice
         without asking what is there by then.
         """
-        made = 0
+        observations_made = 0
         for one in series:
             links = {
                 "Thing": self._ensure("Things", one.thing),
@@ -67,8 +67,8 @@ class Delivery:
             }
             linked = {name: {"@iot.id": identity} for name, identity in links.items()}
             stream = self._ensure("Datastreams", {**one.datastream, **linked})
-            made += self._observations(stream, one)
-        return made
+            observations_made += self._observations(stream, one)
+        return observations_made
 
     def _ensure(self, collection: str, entity: Mapping[str, Any]) -> Any:
         """The id of the entity of that name, which is made where there is none."""
