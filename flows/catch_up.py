@@ -14,6 +14,7 @@ from configs import RiskError
 from configs.remarks import Remark, as_remark, remark
 from flows.forecast import make_forecast
 from flows.issue import Issue
+from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import origin_of
 from flows.run import Outcome, known_before
@@ -74,7 +75,8 @@ def published_whole(issue: Issue) -> Outcome | None:
     """The outcome of an issue whose report lies there already, made from the same and degraded by
     nothing; None where it has to be made.
 
-    What the duty officer says of it since is put beside it.
+    What the duty officer says of it since is put beside it, and platforms that did not take it get
+    it.
     """
     report = ArchivedReport(issue.region.name, issue.issued, issue.folder)
     try:
@@ -89,4 +91,5 @@ def published_whole(issue: Issue) -> Outcome | None:
     scores = issue.folder / SCORES
     table = pd.read_csv(scores) if scores.is_file() else pd.DataFrame()
     notes = tuple(as_remark(words) for words in provenance.get("notes") or ())
-    return Outcome(issue.region.name, issue.folder, issue.degraded, notes, table)
+    degraded = (*issue.degraded, *hand_over(issue))
+    return Outcome(issue.region.name, issue.folder, degraded, notes, table)

@@ -24,7 +24,7 @@ from flows.data_quality import (
 )
 from flows.impacts import collect, known_here
 from flows.issue import Issue
-from flows.platforms import deliver
+from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
 from flows.records import Past, write_records
@@ -224,15 +224,10 @@ def make_forecast(issue: Issue) -> Outcome:
         publication = publish(
             issue, forecast, assessment, provenance_of(issue, degraded, told_notes)
         )
-    if issue.official and issue.region.publish_to.names:
-        with stage(f"hand over to {', '.join(issue.region.publish_to.names)}") as say:
-            undelivered = deliver(issue.region, issue.settings, publication.folder)
-            say(f"{len(undelivered)} platforms did not take it" if undelivered else "done")
-        degraded += undelivered
     return Outcome(
         issue.region.name,
         publication.folder,
-        tuple(degraded),
+        (*degraded, *hand_over(issue)),
         (*told_notes, *map(as_remark, publication.left_out)),
         assessment.table,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
 
@@ -56,3 +57,29 @@ def test_a_run_hands_over_what_it_coloured_and_a_platform_that_is_down_only_degr
 
         command(settings, "retract", path, "2005-01-01", "--reason", "A test.")
         assert broker.entities == {}
+
+
+def test_the_same_day_again_hands_over_what_a_platform_did_not_take(
+    ready,
+    command: Callable,
+    paper: Callable[[str], bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The report itself is whole, and is not made again."""
+    monkeypatch.setattr("reports.render.papers.pdf_of", paper)  # as ``ready`` was made
+    settings = Settings(tmp_path / "home")
+    shutil.copytree(ready.settings.home, settings.home)
+    shutil.copytree(ready.region.path.parent, tmp_path / "region")
+    path = tmp_path / "region" / ready.region.path.name
+    give_yellow_the_day_before(settings.published / "smallville")
+    with serve_broker(Broker(statuses=[400])) as broker:
+        with path.open("a") as file:
+            file.write("colours: {flash_flood: {yellow: {1: 0.0}}}\n")
+            file.write(f"publish_to: {{ngsi_ld: {{url: '{broker.url}'}}}}\n")
+        said = command(settings, "daily", path)
+        assert said.status == 3 and "run it again to hand it over" in said.err
+        assert broker.entities == {}
+        said = command(settings, "daily", path)
+        assert said.status == 0, said.err
+        assert "\npublish " not in said.out and broker.entities
