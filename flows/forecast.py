@@ -123,7 +123,7 @@ def publish(
         late=issue.late,
         again=issue.again,
     )
-    if issue.official:
+    if issue.official and not issue.late:  # the pages are of all days: today's run writes them
         collect(issue.region, issue.settings, known_here(issue.region, issue.observations))
         write_records(
             Past(
@@ -135,6 +135,7 @@ def publish(
                 assessment,
             )
         )
+    if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
         write_page(issue.store, issue.rules_broken, issue.record_checked, issue.issued)
         Registry(issue.settings).log_forecast(
