@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 
-from reports.text.formatting import COLOUR_WORDS, LEVEL_WORDS, brief, join, shortened
+from reports.text.formatting import (
+    COLOUR_MEANINGS,
+    COLOUR_WORDS,
+    LEVEL_WORDS,
+    brief,
+    join,
+    shortened,
+)
 from reports.text.language import Language, isolate, without_isolates
 from reports.view.headline import Headline
 from reports.view.labels import label_names
@@ -22,6 +29,7 @@ from reports.view.outlook import (
 )
 from reports.view.places import span
 from reports.view.slots import Slot, slot_words
+from reports.view.spans import index_words
 
 MOST = {"ar": 134}
 """Two parts of an SMS with letters outside of GSM's alphabet hold 67 characters each."""
@@ -57,16 +65,17 @@ class _Form:
     long_days: bool = True
     title: int = 200
     until: bool = True
+    today: bool = True
 
 
 def short_message(inputs: MessageInputs, lang: Language) -> str:
     """The message in a language: one paragraph of at most 300 characters, 134 in Arabic.
 
     What, where, from when until when, how likely, what to do, where to read more. What is too long
-    is dropped in this order: places beyond the second, the action, places beyond the first, the
-    names of places, hazards that are not coloured, chances, the count of places, the words of
-    days, the link, the end of a long region's name, that name, the last of several days. Labels,
-    colours, hazards and their first day never are.
+    is dropped in this order: places beyond the second, hazards that are not coloured, the action,
+    places beyond the first, the names of places, chances, the count of places, the words of days,
+    the link, the end of a long region's name, that name, the last of several days, today's colour
+    beside a higher one to come. Labels, colours, hazards and their first day never are.
     """
     most = MOST.get(lang.tag, MOST_ELSE)
     text = ""
@@ -109,10 +118,10 @@ def _forms() -> Iterator[_Form]:
     yield form
     for less in (
         {"places": 2},
+        {"calm": False},
         {"action": False},
         {"places": 1},
         {"places": 0},
-        {"calm": False},
         {"chance": False},
         {"count": False},
         {"long_days": False},
@@ -120,6 +129,7 @@ def _forms() -> Iterator[_Form]:
         {"title": SHORTEST_TITLE},
         {"title": 0},
         {"until": False},
+        {"today": False},
     ):
         form = replace(form, **less)
         yield form
@@ -137,7 +147,7 @@ def _text(inputs: MessageInputs, form: _Form, lang: Language) -> str:
     if form.long_days:
         parts += [_coloured(hazard, inputs, form, lang) for hazard in coloured]
     else:
-        parts += _bare(coloured, form, lang)
+        parts += _bare(coloured, inputs.issued, form, lang)
     if form.calm or not coloured:
         parts += _calm(inputs.hazards, coloured, lang)
     if form.action:
@@ -148,15 +158,35 @@ def _text(inputs: MessageInputs, form: _Form, lang: Language) -> str:
     return " ".join(without_isolates(" ".join(parts)).split())
 
 
-def _bare(coloured: Sequence[HazardOutlook], form: _Form, lang: Language) -> list[str]:
+def _bare(
+    coloured: Sequence[HazardOutlook], issued: date, form: _Form, lang: Language
+) -> list[str]:
     """Each colour with its hazards and their days, and nothing else."""
-    told = []
+    sentences = []
     for colour in reversed(RISING[1:]):
         hazards = [hazard for hazard in coloured if hazard.colour == colour]
-        names = [f"{hazard_title(one.name, lang)} {_of(one, form, lang)}" for one in hazards]
+        names = [
+            " ".join(
+                [
+                    hazard_title(one.name, lang),
+                    _of(one, form, lang),
+                    *(f"({words})" for words in _lower_today(one, issued, form, lang)),
+                ]
+            )
+            for one in hazards
+        ]
         if names:
-            told.append(f"{lang.say(COLOUR_WORDS[colour])}: {', '.join(names)}.")
-    return told
+            sentences.append(f"{lang.say(COLOUR_WORDS[colour])}: {', '.join(names)}.")
+    return sentences
+
+
+def _lower_today(hazard: HazardOutlook, issued: date, form: _Form, lang: Language) -> list[str]:
+    """Today's colour where a higher one is to come; none where there is none to tell."""
+    slots = ((slot, cell.colour) for _, slot, cell in hazard.cells() if slot.kind == "day")
+    today = max((colour for slot, colour in slots if slot.valid == issued), key=rank, default="")
+    if not form.today or not 0 < rank(today) < rank(hazard.colour):
+        return []
+    return [lang.say("today {colour}", colour=lang.say(COLOUR_WORDS[today]).lower())]
 
 
 def _top(hazard: HazardOutlook) -> list[tuple[NamedLocation, Slot, RiskCell]]:
@@ -196,6 +226,7 @@ def _coloured(hazard: HazardOutlook, inputs: MessageInputs, form: _Form, lang: L
         chances = [(cell.chance[cell.level], cell.level) for cell in sure]
         known = [item for item in chances if not math.isnan(item[0])]
         parts.append(_chance(*max(known), lang) if known else lang.say("not confirmed today"))
+    parts += _lower_today(hazard, inputs.issued, form, lang)
     return reduce(lambda told, part: lang.say("{told}; {part}", told=told, part=part), parts) + "."
 
 
@@ -221,7 +252,8 @@ def _days(slots: Sequence[Slot], until: Sequence[date], form: _Form, lang: Langu
     if not days and slots:
         nearest = min(slots, key=lambda slot: (slot.kind == "any", slot.lead_days))
         if form.long_days:
-            return slot_words(nearest, lang)
+            words = index_words if nearest.kind == "index" else slot_words
+            return words(nearest, lang)
         days = [nearest.valid, nearest.last]
     days = [*days, *until]
     if form.long_days:
@@ -243,6 +275,8 @@ def _calm(
         ]
         if names:
             word = lang.say(COLOUR_WORDS[colour]) if colour else lang.say("No colour")
+            if colour == "grey":
+                word = f"{word} ({lang.say(COLOUR_MEANINGS[colour])})"
             sentences.append(
                 f"{lang.say('{hazard}: {places}', hazard=word, places=join(names, lang))}."
             )

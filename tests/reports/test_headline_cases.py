@@ -1,5 +1,4 @@
-"""The headlines of the ten made-up outlooks, word by word in English, number by number
-elsewhere."""
+"""Headlines and messages of the ten made-up outlooks, word by word in English."""
 
 from __future__ import annotations
 
@@ -9,9 +8,18 @@ from datetime import date
 import pytest
 from outlook_cases import Case, cases
 
+from reports.text.actions import actions_in
+from reports.text.formatting import COLOUR_WORDS
 from reports.text.language import ENGLISH, Language, language_of
 from reports.view.headline import HazardFacts, Headline, headline
-from reports.view.outlook import Standing, hazard_outlooks, named_locations
+from reports.view.message import MessageInputs, length, short_message
+from reports.view.outlook import (
+    HazardOutlook,
+    Standing,
+    hazard_outlooks,
+    hazard_title,
+    named_locations,
+)
 
 CASES = cases()
 LOST = "Saturday 11 July to Sunday 12 July"
@@ -102,26 +110,84 @@ SAID = {
 }
 
 
-def headlines_of(name: str, lang: Language = ENGLISH) -> dict[str, Headline]:
-    """The headlines of a case by hazard; what earlier messages left stands where forecasts are
-    lost."""
+MESSAGES = {
+    "quiet": "Green: Drought, Flash flood, Heat.",
+    "one commune red": "Red: Heat, Thu 9 Jul; Saidia; 5 in 10 for extreme. "
+    "Green: Drought, Flash flood. Close the schools at noon.",
+    "heat rising": "Red: Heat, Fri 10 Jul to Sat 11 Jul; Berkane; 5 in 10 for extreme. "
+    "Green: Drought, Flash flood. Close the schools at noon.",
+    "forecasts lost": "Orange: Heat, Sun 12 Jul; Berkane, Madagh; not confirmed today. "
+    "Grey (no more than the calendar knows): Drought, Flash flood. Open the cool halls.",
+    "drought deep and unassessed": "Red: Drought, in 30 days (7 August); Aghbal, Ahfir, Ain "
+    "Erreggada +13; 6 in 10 for extreme. Green: Flash flood, Heat. Ration water.",
+    "flood today": "Red: Flash flood, Thu 9 Jul; Berkane; 4 in 10 for extreme; today orange. "
+    "Green: Drought, Heat. Clear the banks.",
+    "all grey": "Grey (no more than the calendar knows): Drought, Flash flood, Heat.",
+    "out of season": "Green: Drought, Flash flood. No colour: Heat.",
+    "two hazards": "Orange: Flash flood, Fri 10 Jul; Madagh; 3 in 10 for severe. Yellow: Heat, "
+    "Wed 8 Jul to Thu 9 Jul, Wed 15 Jul to Thu 16 Jul; Rislane, Saidia; 5 in 10 for unusual. "
+    "Green: Drought. Keep out of the wadis.",
+    "retracted": "Orange: Heat, Sat 11 Jul to Sun 12 Jul; Berkane, Madagh; 4 in 10 for severe. "
+    "Green: Drought, Flash flood. Open the cool halls.",
+}
+"""What follows the region and the day."""
+LINK = "https://risk.example/b"
+
+
+def outlooks_of(name: str, lang: Language = ENGLISH) -> list[HazardOutlook]:
+    """The outlooks of a case; what earlier messages left stands where forecasts are lost."""
     case: Case = CASES[name]
     places = named_locations(
         {place.id: place.id for place in case.region.locations}, case.region, lang.tag
     )
     left = [Standing(places[at], "orange", date(2026, 7, 12)) for at in ("berkane", "madagh")]
     standing = {"heat": left} if name == "forecasts lost" else {}
-    outlooks = hazard_outlooks(case.tables[-1], places, (5, 10), standing)
+    return hazard_outlooks(case.tables[-1], places, (5, 10), standing)
+
+
+def headlines_of(name: str, lang: Language = ENGLISH) -> dict[str, Headline]:
+    """The headlines of a case by hazard."""
+    case: Case = CASES[name]
     return {
         one.name: headline(
             one,
             case.issued,
             (5, 10),
             lang,
-            HazardFacts(actions=case.region.actions.get(one.name, {})),
+            HazardFacts(actions=actions_in(case.region, one.name, lang)),
         )
-        for one in outlooks
+        for one in outlooks_of(name, lang)
     }
+
+
+def message_of(name: str, lang: Language = ENGLISH) -> str:
+    """The short message of a case."""
+    case, outlooks = CASES[name], tuple(outlooks_of(name, lang))
+    title = case.region.title_in(lang.tag)
+    heads = headlines_of(name, lang)
+    return short_message(MessageInputs(title, case.issued, (), outlooks, heads, LINK), lang)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_made_up_outlook_is_forwarded_in_these_words(name: str) -> None:
+    day = ENGLISH.dated(CASES[name].issued, "d MMM")
+    assert message_of(name) == f"Berkane, {day}: {MESSAGES[name]} {LINK}"
+
+
+@pytest.mark.parametrize(("tag", "most"), [("fr", 300), ("ar", 134)])
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_in_every_language_tells_colour_hazard_and_day(
+    name: str, tag: str, most: int
+) -> None:
+    lang = language_of(tag, "Africa/Casablanca")
+    message = message_of(name, lang)
+    assert length(message) <= most
+    for one in outlooks_of(name, lang):
+        if one.colour in ("yellow", "orange", "red"):
+            assert lang.say(COLOUR_WORDS[one.colour]) in message
+            assert hazard_title(one.name, lang) in message
+    days = re.findall(r"(\d+) (?:Jul|August)", MESSAGES[name])
+    assert not days or days[0] in message
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -75,7 +75,19 @@ def test_a_quiet_day_names_each_hazard_under_its_colour() -> None:
         outlook("drought", {"Saidia": {0: "grey"}}),
         outlook("river_flood", {}),
     ]
-    assert told(*hazards) == ("Berkane, 4 Aug: Green: Heat. Grey: Drought. No colour: River flood.")
+    assert told(*hazards) == (
+        "Berkane, 4 Aug: Green: Heat. Grey (no more than the calendar knows): Drought. "
+        "No colour: River flood."
+    )
+
+
+def test_todays_colour_is_told_beside_a_higher_one_to_come() -> None:
+    rising = outlook("heat", {"Saidia": {0: "orange", 1: "red"}, "Ahfir": {0: "yellow"}})
+    assert told(rising) == (
+        "Berkane, 4 Aug: Red: Heat, Wed 5 Aug; Saidia; 5 in 10 for extreme; today orange."
+    )
+    short = told(rising, title="B" * 100, tag="ar")
+    assert "(اليوم برتقالي)" in short and "5/8" in short, "also where little else is told"
 
 
 def test_a_colour_that_stands_by_an_earlier_message_alone_is_not_confirmed() -> None:
@@ -97,7 +109,7 @@ def test_what_is_too_long_is_dropped_in_a_fixed_order() -> None:
         word: next((n for n, text in enumerate(messages) if word not in text), 999)
         for word in ("Ahfir", "Go home", "Saidia", "Green", "for extreme", "5 places", LINK)
     }
-    order = ["Ahfir", "Go home", "Saidia", "Green", "for extreme", LINK]
+    order = ["Ahfir", "Green", "Go home", "Saidia", "for extreme", LINK]
     assert [first[word] for word in order] == sorted(first[word] for word in order)
     assert all("Red: Heat, " in text and length(text) <= 300 for text in messages)
     assert "5 Aug" in messages[0] and all(
