@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from configs import ConfigError, Region, RiskError, Settings, load_region
+from configs import ConfigError, Region, RiskError, Settings, clock, load_region
 from configs.remarks import text
 from features.hazards import LEVELS, Hazard, hazards
 from flows.claims import store_problems
@@ -230,7 +230,7 @@ def _briefly(
     if source.complete or source.exercise:
         yield region, settings
         return
-    recent = datetime.now(region.zone).date() - RECENT
+    recent = clock.now().astimezone(region.zone).date() - RECENT
     with TemporaryDirectory(prefix="climate-risk-check-") as folder:
         yield (
             region.model_copy(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
-from configs import RiskError, Settings
+from configs import RiskError, Settings, clock
 from configs.remarks import Remark
 from flows.check import open_region
 from flows.run import region_lock
@@ -23,7 +23,7 @@ def retract(name: str, issued: date, reason: str) -> tuple[Path, tuple[Remark, .
 
     settings, region = Settings.from_environment(), open_region(name)
     with region_lock(region, settings):
-        folder = notices.retract(region, issued, reason, settings, datetime.now(UTC))
+        folder = notices.retract(region, issued, reason, settings, clock.now())
         write_index(settings)
         if issued != notices.newest_published(region, settings):
             return folder, ()

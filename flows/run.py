@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from filelock import FileLock, Timeout
 
-from configs import Region, RiskError, Settings
+from configs import Region, RiskError, Settings, clock
 from configs.remarks import Remark, text
 from flows.alive import alive
 from flows.claims import claim_store
@@ -102,7 +102,7 @@ def today(region: Region, observations: xr.Dataset) -> date:
     return (
         newest_day(observations) + timedelta(days=1)
         if region.clock == "record"
-        else datetime.now(region.zone).date()
+        else clock.now().astimezone(region.zone).date()
     )
 
 

@@ -6,14 +6,14 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from configs import Region, Settings
+from configs import Region, Settings, clock
 from reports.exports.cap import moment
 from reports.exports.chain import alerts
 from reports.exports.geojson import write_geojson
@@ -164,7 +164,7 @@ def publish(
     if settings is None:
         whole = publish_folder(folder, write, PROVENANCE, OURS)
     else:
-        whole = publish_recorded(folder, write, OURS, late, lambda: now or datetime.now(UTC))
+        whole = publish_recorded(folder, write, OURS, late, lambda: now or clock.now())
     return Publication(whole, tuple(dict.fromkeys(left_out)))
 
 
@@ -243,7 +243,7 @@ def _sent(edition: _Edition, again: bool) -> datetime:
     if edition.sent_before is not None and again:
         return edition.sent_before
     region, issued = edition.inputs.region, edition.inputs.issued
-    now = (edition.now or datetime.now(UTC)).astimezone(region.zone).replace(microsecond=0)
+    now = (edition.now or clock.now()).astimezone(region.zone).replace(microsecond=0)
     official = edition.settings is not None and not edition.inputs.hindcast
     of_today = official and now.date() == issued
     return (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from configs import Region
+from configs import Region, clock
 from configs.remarks import Remark, remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.coverage import (
@@ -74,7 +74,7 @@ def fetch(request: FetchRequest) -> Batch:
 
     Raises SourceUnavailable.
     """
-    return fetch_at(request, datetime.now(UTC))
+    return fetch_at(request, clock.now())
 
 
 SOURCE = Source(

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs import ConfigError, Region
+from configs import ConfigError, Region, clock
 from configs.geodesy import distance
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
@@ -115,7 +115,7 @@ def fetch(request: FetchRequest) -> Batch:
 
     Raises SourceUnavailable.
     """
-    return fetch_at(request, datetime.now(UTC))
+    return fetch_at(request, clock.now())
 
 
 SOURCE = Source(

@@ -183,6 +183,19 @@ def circles(graph: dict[str, set[str]]) -> list[set[str]]:
     return [set(group) for group in groups]
 
 
+OWN_TIME = ("data_contracts/upkeep.py", "sources/common/http_exchange.py", "service.py")
+
+
+def test_what_decides_a_day_asks_the_clock() -> None:
+    asking = {
+        path.relative_to(CHECKOUT).as_posix()
+        for path in modules()
+        if re.search(r"\b(datetime\.now|date\.today)\(", path.read_text(encoding="utf-8"))
+    }
+    assert "configs/clock.py" in asking
+    assert {path for path in asking if not path.endswith(OWN_TIME)} == {"configs/clock.py"}
+
+
 def test_imports_follow_the_allowed_arrows_and_each_is_used() -> None:
     used, strays = set(), []
     for name, targets in arrows().items():

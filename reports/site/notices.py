@@ -14,12 +14,12 @@ import shutil
 import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from configs import Region, RiskError, Settings
+from configs import Region, RiskError, Settings, clock
 from configs.whole_files import write_whole
 from reports.exports.stamp import stamp
 from reports.render.html import render_template
@@ -198,7 +198,7 @@ def apply_notices(
             for name in (pdf_name(tag), brief_name(tag), card_name(tag)):
                 _make_paper_again(aside / name, tag, region, issued, settings)
 
-    return publish_recorded(folder, write, OURS, False, lambda: datetime.now(UTC))
+    return publish_recorded(folder, write, OURS, False, clock.now)
 
 
 def add_notices(

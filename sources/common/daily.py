@@ -13,12 +13,12 @@ withholds and lists it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from configs import RiskError
+from configs import RiskError, clock
 from configs.remarks import Remark, remark
 from data_contracts.variables import VARIABLES
 from sources.common.gathering import no_days
@@ -96,7 +96,7 @@ def region_days(times: pd.Series, options: ReadingOptions, offset: float) -> pd.
 
 def today(offset: float, now: datetime | None) -> pd.Timestamp:
     """The region's day that is not over yet."""
-    moment = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC").tz_localize(None)
+    moment = pd.Timestamp(now or clock.now()).tz_convert("UTC").tz_localize(None)
     return (moment + pd.Timedelta(hours=offset)).normalize()
 
 

@@ -20,13 +20,13 @@ dataModel.Weather and dataModel.Environment); ``attributes`` names others. A rea
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from configs import ConfigError, Region
+from configs import ConfigError, Region, clock
 from configs.remarks import remark, several
 from data_contracts.batch import Batch, FetchRequest, SourceUnavailable
 from sources.common.gathering import gather
@@ -68,7 +68,7 @@ def fetch_from(
     stored: xr.Dataset | None = None,
 ) -> Batch:
     """As ``fetch``, from a broker, ``newest`` being the newest days of what is ``stored``."""
-    until = pd.Timestamp(now or datetime.now(UTC)).tz_convert("UTC")
+    until = pd.Timestamp(now or clock.now()).tz_convert("UTC")
     pull = SensorPull(NAME, region, broker.options, newest, now, stored=stored)
     asks = {
         location: partial(_of_location, broker, pull, location, _first_day(pull, location), until)

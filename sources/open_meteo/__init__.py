@@ -10,12 +10,13 @@ be used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from configs import clock
 from configs.remarks import Remark
 from data_contracts.batch import Batch, FetchRequest, Source
 from sources.common.coverage import (
@@ -93,7 +94,7 @@ def fetch(request: FetchRequest) -> Batch:
 
     Of past forecasts it brings as many as may be asked for today. Raises SourceUnavailable.
     """
-    return fetch_at(request, datetime.now(UTC))
+    return fetch_at(request, clock.now())
 
 
 SOURCE = Source(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs import ConfigError, Region
+from configs import ConfigError, Region, clock
 from sources.common.locations import name_of
 from sources.common.options import options_of
 from sources.common.province.world import World, stream
@@ -94,7 +94,7 @@ def _made_up(count: int) -> dict[str, Any]:
 def last_day(region: Region) -> np.datetime64:
     """The last day of the record: yesterday in the region's time zone, or ``until``."""
     options = options_of(region, NAME, ExerciseOptions)
-    day = options.until or datetime.now(region.zone).date() - timedelta(days=DELAY_DAYS)
+    day = options.until or clock.now().astimezone(region.zone).date() - timedelta(days=DELAY_DAYS)
     start = region.history_start or START
     if day < start + timedelta(days=1):
         raise ConfigError(
