@@ -184,7 +184,7 @@ def cells_of(table: pd.DataFrame) -> dict[Cell, set[float]]:
     for row in table.to_dict("records"):
         for name in NAMES:
             value = row.get(name)
-            if isinstance(value, int | float) and np.isfinite(np.float32(value)):
+            if isinstance(value, int | float) and abs(value) < np.finfo(np.float32).max:
                 key = (name, str(row["time"])[:10], str(row["location"]))
                 cells.setdefault(key, set()).add(float(np.float32(value)))
     return cells
