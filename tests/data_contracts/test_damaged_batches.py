@@ -22,6 +22,7 @@ from data_contracts.variables import VARIABLES
 
 NAMES = ("air_temperature_max", "air_temperature_min", "precipitation", "river_discharge")
 PLACES = ("a", "b")
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 DAYS = pd.date_range("2001-02-25", periods=6)
 Frames = dict[str, pd.DataFrame]
 Damage = Callable[[Frames, Any], None]
@@ -184,7 +185,7 @@ def cells_of(table: pd.DataFrame) -> dict[Cell, set[float]]:
     for row in table.to_dict("records"):
         for name in NAMES:
             value = row.get(name)
-            if isinstance(value, int | float) and abs(value) < np.finfo(np.float32).max:
+            if isinstance(value, int | float) and abs(value) < FLOAT32_MAX:
                 key = (name, str(row["time"])[:10], str(row["location"]))
                 cells.setdefault(key, set()).add(float(np.float32(value)))
     return cells
