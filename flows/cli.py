@@ -13,6 +13,7 @@ from configs import RiskError, Settings
 from configs.disk import disk_refusal
 from flows import make_prefect_home
 from flows.city_commands import add_city_commands
+from flows.home_commands import add_home_commands
 from flows.ledger_commands import add_ledger_commands
 from flows.store_commands import add_store_commands, day
 
@@ -157,6 +158,7 @@ def parser() -> argparse.ArgumentParser:
     add_store_commands(commands.add_parser)
     add_ledger_commands(commands.add_parser)
     add_city_commands(commands.add_parser)
+    add_home_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command(
         "schedule",
