@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,7 @@ from filelock import FileLock
 
 from configs import RiskError, Settings, clock
 from configs.disk import DiskRefused
+from configs.sqlite_files import copy_database
 from flows.home import (
     CHECKED,
     LAYOUT,
@@ -194,7 +195,7 @@ def _copy_databases(paths: dict[str, Path], scratch: Path) -> list[str]:
             continue
         copy = scratch / name.replace("/", "-")
         try:
-            copy_database(paths[name], copy)
+            copy_database(paths[name], copy, DATABASE_WAIT)
         except sqlite3.Error as error:
             if name == DATABASES[0]:
                 raise RiskError(
@@ -209,18 +210,6 @@ def _copy_databases(paths: dict[str, Path], scratch: Path) -> list[str]:
         os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
         paths[name] = copy
     return left_out
-
-
-def copy_database(source: Path, copy: Path) -> None:
-    """Copies an SQLite database as it is between two transactions. Raises sqlite3.Error."""
-    with (
-        closing(
-            sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=DATABASE_WAIT)
-        ) as now,
-        closing(sqlite3.connect(copy)) as then,
-    ):
-        now.execute("PRAGMA schema_version")  # waits for a lock, which the backup would not
-        now.backup(then)
 
 
 def _member(path: Path) -> Member:

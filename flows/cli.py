@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from flows.store_commands import add_store_commands, day
 if TYPE_CHECKING:
     import logging
 
+    from configs.remarks import Remark
     from flows.run import Outcome
 
 RUNS = ("prefect.flow_runs", "prefect.task_runs")
@@ -160,12 +162,8 @@ def parser() -> argparse.ArgumentParser:
     add_city_commands(commands.add_parser)
     add_home_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
-    schedule = command(
-        "schedule",
-        _schedule,
-        "serve the daily and monthly runs on this machine until stopped",
-        server,
-    )
+    text = "serve the daily and monthly runs on this machine until stopped"
+    schedule = command("schedule", _schedule, text, server)
     schedule.add_argument(
         "regions",
         metavar="REGION",
@@ -337,15 +335,15 @@ def _one(region: str, run: Callable[[], Outcome]) -> int:
     open_region(region)  # a misspelt name is told before anything starts
     with shown(), ExitStack() as stack:
         with stage("start Prefect"):
-            stack.enter_context(_prefect())
+            said = stack.enter_context(_prefect())
         outcome = run()
-    summarise(outcome)
+    summarise(outcome := replace(outcome, degraded=(*outcome.degraded, *said)))
     return outcome.status
 
 
 @contextmanager
-def _prefect() -> Iterator[None]:
-    """Prefect's API within reach: that of its settings, else one started for the block."""
+def _prefect() -> Iterator[tuple[Remark, ...]]:
+    """Prefect's API within reach, else one started for the block; yields what is wrong with it."""
     import logging
 
     make_prefect_home()
@@ -353,16 +351,19 @@ def _prefect() -> Iterator[None]:
     from prefect.logging.handlers import PrefectConsoleHandler
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    from flows.servers import prefect_server
+    from flows.servers import own_server, unanswered
 
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_is_news)
-    if PREFECT_API_URL.value():
-        yield
+    url = PREFECT_API_URL.value()
+    missed = unanswered(url) if url else ""
+    if url and not missed:
+        yield ()
         return
+    options = ("--no-ui", "--no-scheduler", "--no-late-runs")
     with (
-        prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as api,
+        own_server(4280, options, missed=missed) as api,
         temporary_settings(
             {
                 PREFECT_API_URL: api.url,
@@ -371,7 +372,7 @@ def _prefect() -> Iterator[None]:
         ),
     ):
         try:
-            yield
+            yield api.degraded
         finally:
             _deliver()
 

@@ -81,7 +81,8 @@ def daily(region: str) -> Outcome:
             missing,
             pulled.notes,
         )
-        if whole := published_whole(issue):
-            return as_prefect_state(whole)
-        missed = catch_up(issue, observations)
-        return as_prefect_state(make_forecast(replace(issue, degraded=(*pulled.degraded, *missed))))
+        outcome = published_whole(issue)
+        if outcome is None:
+            missed = catch_up(issue, observations)
+            outcome = make_forecast(replace(issue, degraded=(*pulled.degraded, *missed)))
+        return as_prefect_state(replace(outcome, degraded=(*outcome.degraded, *registry.mended)))

@@ -4,7 +4,8 @@ In: a trained model with its out-of-fold predictions and scores; a published for
 Out: the ``Champion`` of a hazard, loaded; runs in MLflow that name record, code and numbers.
 Start at ``Registry`` below, which flows use. ``versions`` holds the gate and the aliases,
 ``tracking`` the runs, ``files`` and ``manifest`` a model's folder, ``signature`` what MLflow reads,
-``lineage`` and ``hyperparameters`` what was learnt from, ``database`` the repair of a moved home.
+``lineage`` and ``hyperparameters`` what was learnt from, ``database`` the repair of a moved home,
+``mending`` that of a damaged one.
 Only this package imports MLflow, inside functions; nobody else opens its database.
 """
 
@@ -21,6 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, Settings
+from configs.remarks import Remark
 from features.hazards import Options
 from models.registry import signature, tracking
 from models.registry.database import Database
@@ -70,6 +72,15 @@ class Registry:
     def database(self) -> Path:
         """MLflow's SQLite file."""
         return self._database.database
+
+    @property
+    def mended(self) -> tuple[Remark, ...]:
+        """What opening it mended, a message at most."""
+        return (self._database.mended,) if self._database.mended else ()
+
+    def keep_copy(self) -> None:
+        """Keep a copy of the database, by which the next opening mends a damaged one."""
+        self._database.keep_copy()
 
     @property
     def artifacts(self) -> Path:
