@@ -78,10 +78,6 @@ class Registry:
         """What opening it mended, a message at most."""
         return (self._database.mended,) if self._database.mended else ()
 
-    def keep_copy(self) -> None:
-        """Keep a copy of the database, by which the next opening mends a damaged one."""
-        self._database.keep_copy()
-
     @property
     def artifacts(self) -> Path:
         """The folder of all runs' files."""
@@ -131,7 +127,9 @@ class Registry:
             database.client.log_artifacts(run_id, str(folder))
         challenger = Challenger(region, model, out_of_fold, code_version, admission)
         with database.locked():
-            return self._versions.admit(challenger, run_id, digest)
+            registered = self._versions.admit(challenger, run_id, digest)
+            database.keep_copy()
+        return registered
 
     @explains_refusals
     def again(
@@ -187,11 +185,13 @@ class Registry:
         """Track a published forecast as a run and return the run's id.
 
         The same files of the same day make one run only.
-        ``folder`` holds forecast.csv and provenance.json, as published.
+        ``folder`` holds forecast.csv and provenance.json, as published. The run names it and the
+        SHA-256 of the two (tags ``report`` and ``sha256``); it copies no file.
         """
         files = [folder / "forecast.csv", folder / "provenance.json"]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
         tags = {"kind": "forecast", "issued": issued.isoformat(), "sha256": digest}
+        tags["report"] = f"published/{folder.parent.name}/{folder.name}"
         for name in ("snapshot", "code_version"):
             tags[name] = str(provenance.get(name, ""))
         if earlier := tracking.finished_forecast(self._database, region, tags):
@@ -199,8 +199,8 @@ class Registry:
         with tracking.run_of(self._database, region, f"forecast {issued}", tags) as run_id:
             tracking.log_parameters(self._database, run_id, tracking.parameters(provenance))
             tracking.log_metrics(self._database, run_id, tracking.highest(forecast))
-            for path in files:
-                self.client.log_artifact(run_id, str(path))
+        with self._database.locked():
+            self._database.keep_copy()
         return run_id
 
 

@@ -90,9 +90,8 @@ class Database:
 
     @explains_refusals
     def keep_copy(self) -> None:
-        """Make the copy anew that ``open`` mends a damaged database by."""
-        with self.locked():
-            mending.keep_copy(self.database, BUSY_SECONDS)
+        """Make the copy anew that ``open`` mends a damaged database by. Call it when locked."""
+        mending.keep_copy(self.database, BUSY_SECONDS)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """MLflow's database made usable before it is opened: by its copy, or by MLflow's migrations.
 
-``mlflow.db.copy`` beside it is the database as it was after the last run that was done.
+``mlflow.db.copy`` beside it is the database as it was after the last training or forecast.
 """
 
 from __future__ import annotations
@@ -26,14 +26,20 @@ def copy_of(database: Path) -> Path:
 
 
 def keep_copy(database: Path, seconds: float) -> None:
-    """Makes the copy anew, whole or not at all. Raises sqlite3.Error and OSError."""
+    """Makes the copy anew, whole or not at all, unless the database is damaged.
+
+    Raises sqlite3.Error and OSError.
+    """
     if not database.is_file() or not database.stat().st_size:
         return
     copy = copy_of(database)
     aside = copy.with_name(f".{copy.name}.new")
     aside.unlink(missing_ok=True)
     copy_database(database, aside, seconds)
-    os.replace(aside, copy)
+    if damage_of(aside, seconds):
+        aside.unlink()
+    else:
+        os.replace(aside, copy)
 
 
 def mend(database: Path, seconds: float) -> Remark | None:
