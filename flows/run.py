@@ -18,7 +18,7 @@ from configs.remarks import Remark, text
 from flows.alive import alive
 from flows.claims import claim_store
 from flows.home import open_home
-from flows.progress import stage
+from flows.progress import about, stage
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{region.name}.lock")
-    with alive(settings), acquired(lock, region.name):
+    with about(region.name), alive(settings), acquired(lock, region.name):
         claim_store(region, settings)
         recover(settings.published / region.name)
         yield

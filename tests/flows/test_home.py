@@ -97,7 +97,7 @@ def test_a_home_restored_elsewhere_is_the_same_bit_for_bit_and_goes_on(
     region = load_region(files / "smallville.yaml")
     said = command(there, "daily", region.path)
     assert (said.status, said.err) == (0, ""), said.err
-    assert "\nfit" not in said.out, "the models that were restored forecast"
+    assert "\nfitted" not in said.out, "the models that were restored forecast"
     folder = there.published / "smallville"
     assert [line.issued for line in entries(folder)] == ["2005-01-01", "2005-01-02"]
     assert broken(folder) == ""
