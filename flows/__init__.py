@@ -34,6 +34,8 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
         "PREFECT_CLI_PROMPT": "false",
         # The pages of version 2 tell a host outside of everyone who has not signed in yet.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        # Runs that ended 90 days ago go from its database.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         # A small machine prepares an empty database in about 15 s; Prefect's own limit is 20 s.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     }

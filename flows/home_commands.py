@@ -1,4 +1,4 @@
-"""The commands on a whole home: backup and restore."""
+"""The commands on a whole home: backup, restore and tidy."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def add_home_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     restore.add_argument("file", metavar="FILE", type=Path, help="a file that backup wrote")
     named = "the folder to make the home in (default: CLIMATE_RISK_HOME)"
     restore.add_argument("--into", metavar="DIR", type=Path, help=named)
+    text = "take away what is kept no longer, as each day's first daily run does"
+    tidy = add("tidy", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    tidy.set_defaults(run=_tidy)
+    named = "names or paths of region files"
+    tidy.add_argument("regions", metavar="REGION", nargs="+", help=named)
 
 
 def _backup(given: argparse.Namespace) -> int:
@@ -46,4 +51,12 @@ def _restore(given: argparse.Namespace) -> int:
     count = restore(given.file, settings)
     print(f"{settings.home}: restored, {count:,} files; set CLIMATE_RISK_HOME to it")
     print("climate-risk ledger check proves what was published, and daily goes on from there")
+    return 0
+
+
+def _tidy(given: argparse.Namespace) -> int:
+    from flows.tidy import tidy_region
+
+    for region in given.regions:
+        print(tidy_region(region, Settings.from_environment()))
     return 0

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,15 @@ class Registry:
     def version(self, region: Region, hazard: str, number: str) -> Champion:
         """A version by its number, as a report names it. Raises RiskError where it is not there."""
         return self._versions.version(region, hazard, number)
+
+    @explains_refusals
+    def forget(
+        self, region: Region, named: Mapping[str, Collection[str]], last: int
+    ) -> tuple[int, int, int]:
+        """Take away a region's old versions; see ``Versions.forget``."""
+        _ = self.client  # opens the database, which takes the lock for itself
+        with self._database.locked():
+            return self._versions.forget(region, named, last)
 
     @explains_refusals
     def close_dead_runs(self, region: Region) -> list[str]:
