@@ -25,7 +25,7 @@ from data_contracts import upkeep
 from data_contracts.repository import Repository
 from flows.tidy import COMPACT_DAYS, REMADE_DAYS
 from reports.storage.archive import day_of
-from reports.storage.retention import DRAWINGS, TABLES, Kept
+from reports.storage.retention import DRAWINGS, TABLES, Retention
 
 YEAR = 365
 TRAININGS = 12
@@ -43,7 +43,7 @@ class Kind:
     holds: Callable[[str], bool]
 
 
-def of(kept: Kept) -> Callable[[str], bool]:
+def of(kept: Retention) -> Callable[[str], bool]:
     """Whether a file's path from the home is of what is kept so long of a report's folder."""
 
     def holds(name: str) -> bool:

@@ -27,6 +27,7 @@ from filelock import FileLock
 from configs import RiskError, Settings, clock
 from configs.disk import DiskRefused
 from configs.sqlite_files import copy_database
+from configs.whole_files import whole_file
 from flows.home import (
     CHECKED,
     LAYOUT,
@@ -93,17 +94,15 @@ def back_up(settings: Settings, file: Path) -> Made:
     file = file.expanduser().absolute()
     _require_place(settings.home, file)
     open_home(settings)
-    aside = file.with_name(f".{file.name}.new")
     with ExitStack() as stack:
         _hold_all(settings, stack)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=file.parent)))
-        stack.callback(aside.unlink, missing_ok=True)
         paths, left_out = _files(settings.home)
         left_out += _copy_databases(paths, scratch)
         members = {name: _member(path) for name, path in sorted(paths.items())}
-        _write(aside, paths, members)
-        size = aside.stat().st_size
-        os.replace(aside, file)
+        with whole_file(file, 0o600) as aside:
+            _write(aside, paths, members)
+            size = aside.stat().st_size
     return Made(len(paths), sum(one.size for one in members.values()), size, tuple(left_out))
 
 
@@ -225,24 +224,17 @@ def _write(aside: Path, paths: Mapping[str, Path], members: Mapping[str, Member]
         "made": clock.now().isoformat(timespec="seconds"),
         "files": {name: asdict(one) for name, one in members.items()},
     }
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        with tarfile.open(fileobj=file, mode="w:gz", compresslevel=4) as archive:
-            _add(
-                archive,
-                MANIFEST,
-                json.dumps(told, sort_keys=True).encode(),
-                clock.now().timestamp(),
-            )
-            for name, one in members.items():
-                content = paths[name].read_bytes()
-                if hashlib.sha256(content).hexdigest() != one.sha256:
-                    raise RiskError(
-                        f"file {paths[name]}: found that it changed while it was backed up, "
-                        "expected that only climate-risk writes there; back up again."
-                    )
-                _add(archive, name, content, paths[name].stat().st_mtime)
-        file.flush()
-        os.fsync(file.fileno())
+    now = clock.now().timestamp()
+    with tarfile.open(aside, "w:gz", compresslevel=4) as archive:
+        _add(archive, MANIFEST, json.dumps(told, sort_keys=True).encode(), now)
+        for name, one in members.items():
+            content = paths[name].read_bytes()
+            if hashlib.sha256(content).hexdigest() != one.sha256:
+                raise RiskError(
+                    f"file {paths[name]}: found that it changed while it was backed up, expected "
+                    "that only climate-risk writes there; back up again."
+                )
+            _add(archive, name, content, paths[name].stat().st_mtime)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, written: float) -> None:
@@ -384,4 +376,4 @@ def _move(source: Path, target: Path) -> None:
             _move(child, target / child.name)
         source.rmdir()
     else:
-        os.replace(source, target)
+        source.rename(target)

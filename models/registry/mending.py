@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from configs import clock
 from configs.remarks import Remark, as_remark
 from configs.sqlite_files import copy_database, damage_of, put_aside, revision_of
+from configs.whole_files import whole_file
 from models.registry.refusals import RegistryError
 
 MIGRATION_SECONDS = 600
@@ -32,14 +34,14 @@ def keep_copy(database: Path, seconds: float) -> None:
     """
     if not database.is_file() or not database.stat().st_size:
         return
-    copy = copy_of(database)
-    aside = copy.with_name(f".{copy.name}.new")
-    aside.unlink(missing_ok=True)
-    copy_database(database, aside, seconds)
-    if damage_of(aside, seconds):
-        aside.unlink()
-    else:
-        os.replace(aside, copy)
+    with suppress(_NotWhole), whole_file(copy_of(database)) as aside:
+        copy_database(database, aside, seconds)
+        if damage_of(aside, seconds):
+            raise _NotWhole
+
+
+class _NotWhole(Exception):
+    """A copy that is not to take the place of the one there is."""
 
 
 def mend(database: Path, seconds: float) -> Remark | None:

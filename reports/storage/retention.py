@@ -20,7 +20,7 @@ from reports.storage.atomic import alone_in
 
 
 @dataclass(frozen=True)
-class Kept:
+class Retention:
     """Names in a report's folder, as patterns, and for how many days after it they are kept."""
 
     what: str
@@ -28,12 +28,12 @@ class Kept:
     days: int
 
 
-DRAWINGS = Kept(
+DRAWINGS = Retention(
     "PDFs, cards, pages of places, map layers",
     ("*.pdf", "card.*.png", "places", "layers", "forecast.geojson"),
     60,
 )
-TABLES = Kept("pages of full tables", ("details.*.html",), 400)
+TABLES = Retention("pages of full tables", ("details.*.html",), 400)
 KEPT = (DRAWINGS, TABLES)
 """What goes, and when. What matches none of these stays as long as the home does: the page of each
 language, the short message, ``forecast.csv``, ``forecast.nc``, ``scores.csv``, ``provenance.json``,
