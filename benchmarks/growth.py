@@ -113,20 +113,32 @@ def years(a_day: float, kept: int) -> tuple[float, float]:
     return first, a_day * min(2 * YEAR, kept) - first
 
 
+def compacted(settings: Settings, region: str) -> int:
+    """Bytes of the store once it holds its newest snapshot alone."""
+    name = load_region(region).name
+    store = settings.data / "store" / name
+    upkeep.compact(Repository(name, store), [], clock.now() + timedelta(days=1), True)
+    return bytes_of(store)
+
+
 def rows(settings: Settings, region: str, days: int) -> list[tuple[str, float, float, float]]:
-    """What each kind grows a day, in the first year and in the second, in MB."""
-    before, store = weighed(settings.home), settings.data / "store"
-    store_before = bytes_of(store)
-    run(region, newest(settings, region) + timedelta(days=1), days)
-    after, store_after = weighed(settings.home), bytes_of(store)
+    """What each kind grows a day, in the first year and in the second, in MB.
+
+    A day is run before anything is weighed: a home's first run makes what later ones only change.
+    """
+    first, name = newest(settings, region) + timedelta(days=1), load_region(region).name
+    run(region, first, 1)
+    store_before, before = compacted(settings, region), weighed(settings.home)
+    run(region, first + timedelta(days=1), days)
+    after, store_after = weighed(settings.home), bytes_of(settings.data / "store" / name)
     table = []
     for kind in KINDS:
         a_day = (after[kind.name] - before[kind.name]) / days / 1e6
         table.append((kind.name, a_day, *years(a_day, kind.days)))
-    name = load_region(region).name
-    upkeep.compact(Repository(name, store / name), [], clock.now() + timedelta(days=1), True)
-    stays = max(0.0, (bytes_of(store) - store_before) / days / 1e6)
-    old = (store_after - store_before) / days / 1e6 - stays
+    store_newest = compacted(settings, region)
+    stays, old = (
+        (one / days / 1e6) for one in (store_newest - store_before, store_after - store_newest)
+    )
     table.append(("store: observations and forecasts", stays, *years(stays, FOR_EVER)))
     table.append(("store: old snapshots", old, *years(old, REMADE_DAYS + COMPACT_DAYS)))
     models = sum(
@@ -146,6 +158,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(Path(shutil.copytree(given.home, Path(folder) / "home")))
         os.environ["CLIMATE_RISK_HOME"] = str(settings.home)
+        os.environ["PREFECT_HOME"] = str(settings.prefect)
         table = rows(settings, given.region, given.days)
     print("\n| kind | MB a day | MB in the first year | MB in the second |\n|---|---|---|---|")
     for name, *numbers in [*table, ("all", *(sum(row[n] for row in table) for n in (1, 2, 3)))]:
