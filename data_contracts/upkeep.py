@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -280,12 +280,27 @@ def _seal_all(repository: Repository) -> list[str]:
     return [f"{len(whole)} snapshots sealed"] if whole else []
 
 
-def compact(repository: Repository, named: Iterable[str], before: datetime | None = None) -> str:
+@dataclass(frozen=True)
+class Compacted:
+    """How many files were deleted, their bytes, and how many snapshots were forgotten."""
+
+    files: int
+    bytes: int
+    snapshots: int
+
+
+def compact(
+    repository: Repository,
+    named: Collection[str],
+    before: datetime | None = None,
+    only_named: bool = False,
+) -> Compacted:
     """Deletes files that no snapshot needs, such as those of killed writers; says how many.
 
     With a moment ``before``, snapshots older than that are forgotten too, but for the newest and
-    those ``named``, such as reports name. Raises StoreUnusable for a store that is not whole, and
-    then deletes nothing.
+    those ``named``, such as reports name; those named in a compaction before are kept as well
+    unless ``only_named``. Raises StoreUnusable for a store that is not whole, and then deletes
+    nothing.
     """
     with repository.writing() as opened:
         if problems := check_store(repository).problems:
@@ -294,12 +309,14 @@ def compact(repository: Repository, named: Iterable[str], before: datetime | Non
             forgotten = 0
             if before is not None:
                 _tag(repository, opened, named)
+                if only_named:
+                    _untag(opened, named)
                 forgotten = len(_expired(repository, opened, before))
             summary = opened.garbage_collect(datetime.now(UTC))
             gone = summary.chunks_deleted + summary.manifests_deleted + summary.snapshots_deleted
             for snapshot in sealed_names(repository.path) - _on_disk(repository):
                 (repository.path / SEALS / snapshot).unlink()
-    return f"{gone} files deleted, {summary.bytes_deleted:,} bytes; {forgotten} snapshots forgotten"
+    return Compacted(gone, summary.bytes_deleted, forgotten)
 
 
 def _expired(
@@ -321,9 +338,16 @@ def _on_disk(repository: Repository) -> set[str]:
     return {path.name for path in (repository.path / "snapshots").iterdir()}
 
 
-def _tag(repository: Repository, opened: icechunk.Repository, named: Iterable[str]) -> None:
+def _tag(repository: Repository, opened: icechunk.Repository, named: Collection[str]) -> None:
     tags = opened.list_tags()
     for snapshot in set(named):
         tag = f"{REPORTED}{snapshot}"
         if tag not in tags and (repository.path / "snapshots" / snapshot).is_file():
             opened.create_tag(tag, snapshot)
+
+
+def _untag(opened: icechunk.Repository, named: Collection[str]) -> None:
+    """Takes the tags off that reports of before had set."""
+    for tag in opened.list_tags():
+        if tag.startswith(REPORTED) and tag.removeprefix(REPORTED) not in named:
+            opened.delete_tag(tag)

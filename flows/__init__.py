@@ -34,6 +34,8 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
         "PREFECT_CLI_PROMPT": "false",
         # The pages of version 2 tell a host outside of everyone who has not signed in yet.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        # Runs that ended 90 days ago go from its database.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         # A small machine prepares an empty database in about 15 s; Prefect's own limit is 20 s.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     }
@@ -45,8 +47,12 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
 def make_prefect_home() -> None:
     """Makes the folder of Prefect's database; Prefect makes none below a missing one.
 
-    Raises RiskError where it cannot be, or where no run would have room.
+    Raises RiskError where it cannot be, where no run would have room, and for a home of a later
+    version.
     """
+    from flows.home import open_home, read_stamp
+
+    read_stamp(Settings.from_environment())
     folder = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect").expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +67,7 @@ def make_prefect_home() -> None:
             f"folder {folder}: found less than {LEAST_ROOM // 1_000_000} MB of room on its disk, "
             "expected that much for a run; make room there, then run this again."
         )
+    open_home(Settings.from_environment())
 
 
 os.environ.update(_prepare(dict(os.environ), Settings.from_environment()))

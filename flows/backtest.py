@@ -64,7 +64,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
         with stage("score") as say:
             assessment = assess(tested.out_of_fold, place, missing)
             scores = assessment.table
-            say(f"{len(scores)} cells")
+            say(cells=len(scores))
         write_scores(scores, path)
         notes = [
             f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items()

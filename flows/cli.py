@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from configs import RiskError, Settings
 from configs.disk import disk_refusal
-from flows import make_prefect_home
 from flows.city_commands import add_city_commands
+from flows.home_commands import add_home_commands
 from flows.ledger_commands import add_ledger_commands
 from flows.store_commands import add_store_commands, day
 
 if TYPE_CHECKING:
-    import logging
-
     from flows.run import Outcome
-
-RUNS = ("prefect.flow_runs", "prefect.task_runs")
-SENDERS = ("APILogWorker", "EventsWorker")
-"""Loggers of Prefect's runs, and of its threads that send their lines and events."""
 
 EPILOG = """\
 REGION is a name under configs/regions/ or the path of a region's YAML file.
@@ -157,13 +152,10 @@ def parser() -> argparse.ArgumentParser:
     add_store_commands(commands.add_parser)
     add_ledger_commands(commands.add_parser)
     add_city_commands(commands.add_parser)
+    add_home_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
-    schedule = command(
-        "schedule",
-        _schedule,
-        "serve the daily and monthly runs on this machine until stopped",
-        server,
-    )
+    text = "serve the daily and monthly runs on this machine until stopped"
+    schedule = command("schedule", _schedule, text, server)
     schedule.add_argument(
         "regions",
         metavar="REGION",
@@ -329,67 +321,17 @@ def _flows() -> _Flows:
 def _one(region: str, run: Callable[[], Outcome]) -> int:
     """Runs one flow of one region with its progress shown, then its summary."""
     from flows.check import open_region
+    from flows.prefect_reach import within_reach
     from flows.progress import shown, stage
     from flows.summary import summarise
 
     open_region(region)  # a misspelt name is told before anything starts
     with shown(), ExitStack() as stack:
         with stage("start Prefect"):
-            stack.enter_context(_prefect())
+            said = stack.enter_context(within_reach())
         outcome = run()
-    summarise(outcome)
+    summarise(outcome := replace(outcome, degraded=(*outcome.degraded, *said)))
     return outcome.status
-
-
-@contextmanager
-def _prefect() -> Iterator[None]:
-    """Prefect's API within reach: that of its settings, else one started for the block."""
-    import logging
-
-    make_prefect_home()
-    import prefect.main  # noqa: F401  (sets up Prefect's logging)
-    from prefect.logging.handlers import PrefectConsoleHandler
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-
-    from flows.servers import prefect_server
-
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(_is_news)
-    if PREFECT_API_URL.value():
-        yield
-        return
-    with (
-        prefect_server(4280, ("--no-ui", "--no-scheduler", "--no-late-runs")) as api,
-        temporary_settings(
-            {
-                PREFECT_API_URL: api.url,
-                PREFECT_API_AUTH_STRING: api.login.text if api.login else None,
-            }
-        ),
-    ):
-        try:
-            yield
-        finally:
-            _deliver()
-
-
-def _deliver() -> None:
-    """Waits until the API has the run's last lines and events, which Prefect's threads send."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-
-    APILogWorker.drain_all(timeout=30, at_exit=False)
-    EventsWorker.drain_all(timeout=30, at_exit=False)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """False for what Prefect logs when a run fails, which this command tells in its own words.
-
-    And for what its senders of lines and events say while ``_deliver`` waits for them.
-    """
-    failed = record.levelno >= 40 and record.name.startswith(RUNS)
-    return not failed and record.name not in SENDERS
 
 
 if __name__ == "__main__":

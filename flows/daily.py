@@ -15,6 +15,7 @@ from flows.forecast import make_forecast
 from flows.issue import Issue
 from flows.pull import pull_sources, require_values
 from flows.run import Outcome, as_prefect_state, known_before, region_lock, today
+from flows.tidy import tidy_when_due
 from flows.train import (
     available_hazards,
     champions_of,
@@ -81,7 +82,9 @@ def daily(region: str) -> Outcome:
             missing,
             pulled.notes,
         )
-        if whole := published_whole(issue):
-            return as_prefect_state(whole)
-        missed = catch_up(issue, observations)
-        return as_prefect_state(make_forecast(replace(issue, degraded=(*pulled.degraded, *missed))))
+        outcome = published_whole(issue)
+        if outcome is None:
+            missed = catch_up(issue, observations)
+            outcome = make_forecast(replace(issue, degraded=(*pulled.degraded, *missed)))
+        kept = *registry.mended, *tidy_when_due(place, settings)
+        return as_prefect_state(replace(outcome, degraded=(*outcome.degraded, *kept)))

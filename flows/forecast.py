@@ -195,10 +195,12 @@ def make_forecast(issue: Issue) -> Outcome:
     untrained = {
         name: remark("model.none_of_it", reason=why) for name, why in issue.missing.items()
     }
-    with stage("score"):
+    with stage("score") as say:
         assessment = score(issue.region, issue.champions, issue.possible.missing | untrained)
-    with stage(f"forecast {issue.issued}"):
+        say(cells=len(assessment.table))
+    with stage(f"forecast {issue.issued}") as say:
         predicted = predict(issue, assessment)
+        say(places=predicted.forecast.sizes["location"], cells=predicted.forecast.sizes["cell"])
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [
         remark("model.none", hazards=tuple(names), reason=why)
@@ -221,10 +223,11 @@ def make_forecast(issue: Issue) -> Outcome:
     forecast = predicted.forecast.assign_attrs(prediction.as_attributes(degraded, told_notes))
     if is_exercise(issue.region):
         forecast = forecast.assign_attrs(label="EXERCISE")
-    with stage("publish"):
+    with stage("publish") as say:
         publication = publish(
             issue, forecast, assessment, provenance_of(issue, degraded, told_notes)
         )
+        say(files=sum(path.is_file() for path in publication.folder.rglob("*")))
     return Outcome(
         issue.region.name,
         publication.folder,

@@ -35,7 +35,7 @@ def hand_over(issue: Issue) -> tuple[Remark, ...]:
         return ()
     with stage(f"hand over to {', '.join(names)}") as say:
         undelivered = deliver(issue.region, issue.settings, issue.folder)
-        say(f"{len(undelivered)} platforms did not take it" if undelivered else "done")
+        say(taken=len(names) - len(undelivered), not_taken=len(undelivered))
     return undelivered
 
 

@@ -217,7 +217,8 @@ def _fetched(source: Source, store: Store) -> Batch:
                 f"{source.name}: found no end of its pull in {PULL_HOURS} hours, expected one; see "
                 "whether the service answers, and run it again later."
             ) from None
-        say(f"{len(batch.observations):,} rows")
+        table = batch.observations
+        say(places=table["location"].nunique(), days=table["time"].nunique())
     return batch
 
 
@@ -227,8 +228,7 @@ def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
         say("stored" if stored.changed else "nothing new")
         if stored.revised:
             say(text(revised_by(source, stored)))
-        if len(stored.withheld):
-            say(f"{len(stored.withheld)} cells withheld")
+        say(withheld=len(stored.withheld))
     return stored
 
 

@@ -17,7 +17,8 @@ from configs import Region, RiskError, Settings, clock
 from configs.remarks import Remark, text
 from flows.alive import alive
 from flows.claims import claim_store
-from flows.progress import stage
+from flows.home import open_home
+from flows.progress import about, stage
 
 
 @dataclass(frozen=True)
@@ -58,23 +59,30 @@ def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     The kernel frees the lock when its process ends, however it ends. Runs that died are closed in
     Prefect. Reports that a run before
     published without coming to write their line in the ledger get it. Raises RiskError where the
-    region's store is that of another region file.
+    region's store is that of another region file, and for a home of a later version.
     """
     from reports.storage.ledger import recover
 
+    open_home(settings)
     folder = settings.data / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{region.name}.lock")
-    with alive(settings):
-        try:
-            held = lock.acquire(blocking=False)
-        except Timeout:
-            with stage(f"wait for another run of {region.name}"):
-                held = lock.acquire()
-        with held:
-            claim_store(region, settings)
-            recover(settings.published / region.name)
-            yield
+    with about(region.name), alive(settings), acquired(lock, region.name):
+        claim_store(region, settings)
+        recover(settings.published / region.name)
+        yield
+
+
+@contextmanager
+def acquired(lock: FileLock, name: str) -> Iterator[None]:
+    """Holds a lock, and says where it waits for another run, of ``name``."""
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        with stage(f"wait for another run of {name}"):
+            held = lock.acquire()
+    with held:
+        yield
 
 
 def newest_day(observations: xr.Dataset) -> date:

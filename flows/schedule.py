@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from filelock import FileLock, Timeout
 
 from configs import Region, RiskError, Settings, region_names
+from configs.remarks import text
 from flows.check import open_region
 from flows.servers import prefect_server, stopped_by_signal
 
@@ -75,6 +76,8 @@ def schedule(names: list[str], settings: Settings) -> int:
             daily = f"daily at {region.schedule.daily} {region.timezone}"
             train = f"train on day {region.schedule.train_day} of the month"
             print(f"{region.name:<24}{daily}, {train}")
+        for message in api.degraded:
+            print(f"degraded: {text(message)}", file=sys.stderr)
         print(f"Prefect UI: {api.page}  (Ctrl-C stops)")
         if api.login:
             print(f"It asks for user:password, the line in {api.login.file}")

@@ -26,10 +26,14 @@ from typing import IO
 from filelock import FileLock
 
 from configs import RiskError, Settings
+from configs.remarks import Remark, as_remark
 from flows import make_prefect_home
+from flows.prefect_database import usable_database
 
 HOST = "127.0.0.1"
 USER = "admin"
+ANSWER_SECONDS = 10.0
+"""How long a Prefect API may take to say that it is there."""
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -77,10 +81,14 @@ def new_login(port: int) -> Iterator[Login]:
 
 @dataclass(frozen=True)
 class PrefectApi:
-    """The address of a Prefect API and, where the server is one of ours, its login."""
+    """The address of a Prefect API and, where the server is one of ours, its login.
+
+    ``degraded``: what is wrong with its database, or with the one in whose place it is.
+    """
 
     url: str
     login: Login | None = None
+    degraded: tuple[Remark, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -205,24 +213,64 @@ def prefect_server(
 
     ``options``: of ``prefect server start``. The server answers only to ``login`` (default: one of
     its own), and in browsers only to its own pages. Several may share the database of one home.
+    Raises RiskError where that of PREFECT_API_URL does not answer.
     """
     if url := os.environ.get("PREFECT_API_URL"):
+        if why := unanswered(url):
+            raise RiskError(f"{why}; start that server, or unset PREFECT_API_URL.")
         yield PrefectApi(url)
         return
     make_prefect_home()
+    with own_server(first_port, options, login) as api:
+        yield api
+
+
+@contextmanager
+def own_server(
+    first_port: int, options: tuple[str, ...] = (), login: Login | None = None, missed: str = ""
+) -> Iterator[PrefectApi]:
+    """The API of a server started for the block, as ``prefect_server``.
+
+    ``missed``: what is wrong with the one in whose place it is, see ``unanswered``.
+    """
     with ExitStack() as stack:
         port = stack.enter_context(free_port(first_port))
-        api = PrefectApi(f"http://{HOST}:{port}/api", login or stack.enter_context(new_login(port)))
+        folder = Path(os.environ.get("PREFECT_HOME") or Settings.from_environment().prefect)
+        database, degraded = stack.enter_context(usable_database(folder.expanduser()))
+        missed = f"{missed}; the run is not in its list." if missed else ""
+        api = PrefectApi(
+            f"http://{HOST}:{port}/api",
+            login or stack.enter_context(new_login(port)),
+            tuple(as_remark(said) for said in (missed, degraded) if said),
+        )
         assert api.login is not None
         environment = {
             "PREFECT_SERVER_API_AUTH_STRING": api.login.text,
             "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(origins(port)),
             "PREFECT_SERVER_UI_API_URL": api.url,  # its pages would ask port 4200, whatever theirs
+            "PREFECT_API_URL": api.url,
+            "PREFECT_HOME": str(folder),
+            **database,
         }
         command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
         address = f"{api.url}/health"
         stack.enter_context(running("Prefect server", [*command, *options], address, environment))
         yield api
+
+
+def unanswered(url: str) -> str:
+    """What is wrong with a Prefect API that does not answer; empty where it does."""
+    import httpx
+
+    try:
+        reply = httpx.get(f"{url.rstrip('/')}/health", timeout=ANSWER_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = str(error) or f"no answer in {ANSWER_SECONDS:.0f} s"
+    else:
+        if reply.status_code < 500:
+            return ""
+        why = f"HTTP status {reply.status_code}"
+    return f"Prefect API {url} of PREFECT_API_URL: found {why}, expected a server that answers"
 
 
 def origins(port: int) -> tuple[str, str]:

@@ -71,8 +71,11 @@ def compact(region: str, before: date | None, settings: Settings) -> list[str]:
     place = open_region(region)
     with region_lock(place, settings):
         moment = datetime.combine(before, time(), UTC) if before else None
-        named = _named(settings, place.name)
-        return [upkeep.compact(Store(settings, place).repository, named, moment)]
+        named = set(_named(settings, place.name)) if moment else set()
+        done = upkeep.compact(Store(settings, place).repository, named, moment)
+    return [
+        f"{done.files} files deleted, {done.bytes:,} bytes; {done.snapshots} snapshots forgotten"
+    ]
 
 
 def _named(settings: Settings, region: str) -> Iterator[str]:

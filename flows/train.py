@@ -123,10 +123,11 @@ def backtest_hazards(
     for name in names:
         began = time.perf_counter()
         try:
-            with stage(f"backtest {name}"):
+            with stage(f"backtest {name}") as say:
                 done[name] = cast(
                     xr.Dataset, backtest_hazard(hazards()[name], observations, forecasts, region)
                 )
+                say(issue_days=done[name].sizes["init_time"])
         except RiskError as error:
             missing[name] = error.remark
         seconds[name] = time.perf_counter() - began
@@ -181,8 +182,9 @@ def train_hazards(
     )
     for name, out_of_fold in tested.out_of_fold.items():
         started, began = time.time(), time.perf_counter()
-        with stage(f"fit {name}"):
+        with stage(f"fit {name}") as say:
             model = fit_hazard(hazards()[name], observations, region, snapshot)
+            say(days=observations.sizes["time"], places=observations.sizes["location"])
         seconds = {"fit": time.perf_counter() - began, "backtest": tested.seconds[name]}
         with stage(f"register {name}") as say:
             registered[name] = register_model(

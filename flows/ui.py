@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import reports
 from configs import RiskError, Settings
+from flows.home import open_home
 from flows.servers import (
     HOST,
     USER,
@@ -35,6 +36,7 @@ def ui(settings: Settings) -> int:
     Raises RiskError when one cannot start.
     """
     with stopped_by_signal(), ExitStack() as stack:
+        open_home(settings)
         # The database exists, and its paths are right, before MLflow's server opens it.
         Registry(settings).client  # noqa: B018
         settings.published.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,8 @@ In: a trained model with its out-of-fold predictions and scores; a published for
 Out: the ``Champion`` of a hazard, loaded; runs in MLflow that name record, code and numbers.
 Start at ``Registry`` below, which flows use. ``versions`` holds the gate and the aliases,
 ``tracking`` the runs, ``files`` and ``manifest`` a model's folder, ``signature`` what MLflow reads,
-``lineage`` and ``hyperparameters`` what was learnt from, ``database`` the repair of a moved home.
+``lineage`` and ``hyperparameters`` what was learnt from, ``database`` the repair of a moved home,
+``mending`` that of a damaged one.
 Only this package imports MLflow, inside functions; nobody else opens its database.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, Settings
+from configs.remarks import Remark
 from features.hazards import Options
 from models.registry import signature, tracking
 from models.registry.database import Database
@@ -72,6 +74,11 @@ class Registry:
         return self._database.database
 
     @property
+    def mended(self) -> tuple[Remark, ...]:
+        """What opening it mended, a message at most."""
+        return (self._database.mended,) if self._database.mended else ()
+
+    @property
     def artifacts(self) -> Path:
         """The folder of all runs' files."""
         return self._database.artifacts
@@ -120,7 +127,9 @@ class Registry:
             database.client.log_artifacts(run_id, str(folder))
         challenger = Challenger(region, model, out_of_fold, code_version, admission)
         with database.locked():
-            return self._versions.admit(challenger, run_id, digest)
+            registered = self._versions.admit(challenger, run_id, digest)
+            database.keep_copy()
+        return registered
 
     @explains_refusals
     def again(
@@ -158,6 +167,15 @@ class Registry:
         return self._versions.version(region, hazard, number)
 
     @explains_refusals
+    def forget(
+        self, region: Region, named: Mapping[str, Collection[str]], last: int
+    ) -> tuple[int, int, int]:
+        """Take away a region's old versions; see ``Versions.forget``."""
+        _ = self.client  # opens the database, which takes the lock for itself
+        with self._database.locked():
+            return self._versions.forget(region, named, last)
+
+    @explains_refusals
     def close_dead_runs(self, region: Region) -> list[str]:
         """Mark runs that a killed process left unfinished as killed; returns their ids.
 
@@ -176,11 +194,13 @@ class Registry:
         """Track a published forecast as a run and return the run's id.
 
         The same files of the same day make one run only.
-        ``folder`` holds forecast.csv and provenance.json, as published.
+        ``folder`` holds forecast.csv and provenance.json, as published. The run names it and the
+        SHA-256 of the two (tags ``report`` and ``sha256``); it copies no file.
         """
         files = [folder / "forecast.csv", folder / "provenance.json"]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
         tags = {"kind": "forecast", "issued": issued.isoformat(), "sha256": digest}
+        tags["report"] = f"published/{folder.parent.name}/{folder.name}"
         for name in ("snapshot", "code_version"):
             tags[name] = str(provenance.get(name, ""))
         if earlier := tracking.finished_forecast(self._database, region, tags):
@@ -188,8 +208,8 @@ class Registry:
         with tracking.run_of(self._database, region, f"forecast {issued}", tags) as run_id:
             tracking.log_parameters(self._database, run_id, tracking.parameters(provenance))
             tracking.log_metrics(self._database, run_id, tracking.highest(forecast))
-            for path in files:
-                self.client.log_artifact(run_id, str(path))
+        with self._database.locked():
+            self._database.keep_copy()
         return run_id
 
 

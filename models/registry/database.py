@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from configs.remarks import Remark
+from configs.sqlite_files import require_writable
+from models.registry import mending
 from models.registry.refusals import explains_refusals
 
 if TYPE_CHECKING:
@@ -42,12 +45,19 @@ class Database:
         self.folder = folder
         self.database = folder / "mlflow.db"
         self.artifacts = folder / "artifacts"
+        self.mended: Remark | None = None
 
     @explains_refusals
     def open(self) -> None:
-        """Make the folder where there is none, and repair the paths of a home that was moved."""
+        """Make the folder where there is none, mend a damaged database by its copy, and repair the
+        paths of a home that was moved.
+
+        ``mended`` then tells what was mended. Raises RegistryError for one of a later MLflow.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.locked():
+            self.mended = mending.mend(self.database, BUSY_SECONDS)
+            mending.require_known(self.database, BUSY_SECONDS)
             repair_paths(self.database, self.artifacts)
 
     @functools.cached_property
@@ -55,17 +65,33 @@ class Database:
     def client(self) -> MlflowClient:
         """MLflow's own client."""
         quieten()
-        from mlflow import MlflowClient
-
         with self.locked():
-            require_writable(self.database)
-            client = MlflowClient(
-                tracking_uri=f"sqlite:///{self.database}", registry_uri=f"sqlite:///{self.database}"
-            )
-            client.search_experiments(max_results=1)  # creates the tables
+            require_writable(self.database, BUSY_SECONDS)
+            client = self._opened()
             # MLflow's own "Default" experiment points into the working folder.
             repair_paths(self.database, self.artifacts)
         return client
+
+    def _opened(self) -> MlflowClient:
+        """A client whose tables are there, and of MLflow's version."""
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        address = f"sqlite:///{self.database}"
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        try:
+            client.search_experiments(max_results=1)  # creates the tables
+        except MlflowException as error:
+            if "out-of-date database schema" not in str(error):
+                raise
+            mending.migrate(self.database)
+            client = MlflowClient(tracking_uri=address, registry_uri=address)
+        return client
+
+    @explains_refusals
+    def keep_copy(self) -> None:
+        """Make the copy anew that ``open`` mends a damaged database by. Call it when locked."""
+        mending.keep_copy(self.database, BUSY_SECONDS)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -88,13 +114,6 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It logs tracebacks of errors that it raises as well, and that RegistryError explains.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
-
-def require_writable(database: Path) -> None:
-    """Raises sqlite3.Error where SQLite cannot write to the database: MLflow tries for minutes."""
-    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.rollback()
 
 
 def repair_paths(database: Path, artifacts: Path) -> int:

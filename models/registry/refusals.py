@@ -43,7 +43,9 @@ _UNOPENED = Refusal(
     "look that it is a file in a folder, both of which this user may read and write",
 )
 _CORRUPT = Refusal(
-    "a file SQLite cannot read", "restore it from a copy, or move it away and train anew"
+    "a file SQLite cannot read and no whole copy beside it",
+    "put mlflow.db of a backup there; where there is none move the file away, and the next daily "
+    "run learns anew, from data and for reports that are whole",
 )
 _SQLITE_REFUSALS = {
     sqlite3.SQLITE_BUSY: _LOCKED,

@@ -6,7 +6,8 @@ A registered model is ``<region>-<hazard>``. The alias "champion" names the vers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ import xarray as xr
 
 from configs import Region, RiskError
 from configs.remarks import Remark, remark, text
+from features.hazards import hazards
 from models import remarks
 from models.registry.database import Database
 from models.registry.files import OtherFormat, load_model
@@ -216,6 +218,42 @@ class Versions:
             challenger = Challenger(region, model, out_of_fold, code_version, admission)
             return self._judge_again(challenger, version)
         return None
+
+    def forget(
+        self, region: Region, named: Mapping[str, Collection[str]], last: int
+    ) -> tuple[int, int, int]:
+        """Takes away a region's versions but those of an alias, the ``last`` ones and those named.
+
+        ``named``: hazard -> versions. The champion before the present one stays too, to fall back
+        to. The run of a version stays with its parameters and metrics, without the model's files.
+        Returns how many versions, files and bytes went. Call it with the database locked.
+        """
+        gone = (0, 0, 0)
+        for hazard in hazards():
+            name = registered_name(region, hazard)
+            versions = self._all(name)
+            stays = {
+                str(version.version) for version in (*versions[:last], *self._champions(name)[:2])
+            }
+            waiting = self._named(name, CANDIDATE)
+            stays |= {str(waiting.version)} if waiting else set()
+            for version in versions:
+                if str(version.version) not in stays | set(named.get(hazard, ())):
+                    files, size = self._take_away(version)
+                    gone = gone[0] + 1, gone[1] + files, gone[2] + size
+        return gone
+
+    def _take_away(self, version: ModelVersion) -> tuple[int, int]:
+        """Deletes a version and its files; returns how many these were, and their bytes."""
+        folder, size = Path(str(version.source)), 0
+        ours = folder.is_relative_to(self.database.artifacts)
+        files = [path for path in folder.rglob("*") if path.is_file()] if ours else []
+        for path in files:
+            size += path.stat().st_size
+        if ours:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.database.client.delete_model_version(str(version.name), str(version.version))
+        return len(files), size
 
     def _judge(self, challenger: Challenger) -> _Gate:
         """Whether the model may take the champion's place."""

@@ -261,13 +261,19 @@ def test_compact_deletes_what_nothing_needs_and_keeps_what_reports_name(copied: 
     session = opened.writable_session("main")
     zarr.open_group(session.store, mode="a").attrs["cut"] = "off"
     session.flush("a writer that was killed")
-    assert "1 files deleted" in compact(copied.repository, [first])
+    assert compact(copied.repository, [first]).files == 1
     compact(copied.repository, [first, first], datetime.now(UTC))
     assert [each.id for each in snapshots_of(copied.repository)] == others[-1:]
     assert copied.observations(first).load()["wind_speed"].max() == 1.5
     assert check_store(copied.repository).problems == ()
     with pytest.raises(RiskError, match="has no snapshot"):
         copied.observations(others[0])
+    compact(copied.repository, [], datetime.now(UTC))
+    assert copied.observations(first).sizes["time"], "named in the compaction before"
+    compact(copied.repository, [], datetime.now(UTC), only_named=True)
+    assert check_store(copied.repository).problems == ()
+    with pytest.raises(RiskError, match="has no snapshot"):
+        copied.observations(first)
 
 
 def test_history_tells_what_the_store_said_when(store: Store) -> None:

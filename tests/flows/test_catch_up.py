@@ -93,7 +93,7 @@ def test_a_day_published_whole_is_left_as_it_is(command: Callable, home) -> None
     before = {path: path.stat().st_mtime_ns for path in home.folder.rglob("*") if path.is_file()}
     said = command(home.settings, "daily", home.region.path)
     assert (said.status, said.err) == (0, "")
-    assert "\npublish " not in said.out and str(home.folder / "report.en.html") in said.out
+    assert "\npublished: " not in said.out and str(home.folder / "report.en.html") in said.out
     after = {path: path.stat().st_mtime_ns for path in home.folder.rglob("*") if path.is_file()}
     assert after == before
 
@@ -102,7 +102,7 @@ def test_a_day_whose_region_file_changed_is_made_again(command: Callable, home) 
     text = home.region.path.read_text(encoding="utf-8")
     home.region.path.write_text(f"{text}\n# a line more\n", encoding="utf-8")
     said = command(home.settings, "daily", home.region.path)
-    assert said.status == 0 and "\npublish " in said.out
+    assert said.status == 0 and "\npublished: " in said.out
 
 
 def test_runs_that_a_killed_process_left_open_are_closed(command: Callable, home) -> None:

@@ -232,13 +232,13 @@ def test_train_learns_nothing_twice_and_promotes_only_when_asked(
     said = train()
     assert said.status == 0, said.err
     assert "nothing was learnt anew: version 1 is of the same data" in said.out
-    assert "version 1 is the champion" in said.out and "fit drought" not in said.out
+    assert "version 1 is the champion" in said.out and "fitted drought" not in said.out
     assert "heat" not in said.out
 
     monkeypatch.setattr(registry.lineage, "learning_code", lambda: "other code")
     said = train("--candidate")
     assert said.status == 0, said.err
-    assert "fit drought" in said.out
+    assert "fitted drought" in said.out
     assert "version 2 is not the champion: registered as a candidate" in said.out
     assert aliases() == {"champion": "1", "candidate": "2"}
     client = registry.Registry(settings).client
@@ -248,10 +248,10 @@ def test_train_learns_nothing_twice_and_promotes_only_when_asked(
 
     monkeypatch.setattr("flows.train.code_version", lambda: "abc123-dirty")
     said = train()
-    assert "fit drought" not in said.out and "--promote-dirty" in said.out
+    assert "fitted drought" not in said.out and "--promote-dirty" in said.out
     assert aliases()["champion"] == "1"
     said = train("--promote-dirty")
-    assert "fit drought" not in said.out and "version 2 is the champion" in said.out
+    assert "fitted drought" not in said.out and "version 2 is the champion" in said.out
     assert aliases() == {"champion": "2"}
 
 
@@ -322,10 +322,10 @@ def test_prefects_senders_say_nothing_and_its_other_warnings_are_shown(
     """A run that fails at once ends while events are still on their way, which Prefect warns of."""
     import logging
 
-    from flows.cli import SENDERS, _prefect
+    from flows.prefect_reach import SENDERS, within_reach
 
     screen = io.StringIO()
-    with _prefect():
+    with within_reach():
         from prefect.logging.handlers import PrefectConsoleHandler
 
         for handler in logging.getLogger().handlers:

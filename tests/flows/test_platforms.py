@@ -82,4 +82,4 @@ def test_the_same_day_again_hands_over_what_a_platform_did_not_take(
         assert broker.entities == {}
         said = command(settings, "daily", path)
         assert said.status == 0, said.err
-        assert "\npublish " not in said.out and broker.entities
+        assert "\npublished: " not in said.out and broker.entities

@@ -119,7 +119,7 @@ def test_a_commands_own_server_refuses_strangers_and_serves_the_command(
         )
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("start Prefect"):
+            if line.startswith("started Prefect"):
                 break
         (login,) = settings.prefect.glob("login-*")
         api = f"http://127.0.0.1:{login.name.partition('-')[2]}/api"
@@ -149,7 +149,7 @@ def test_ctrl_c_ends_a_command_quietly_and_leaves_no_server(
             start_new_session=True,
         )
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("start Prefect")
+        assert process.stdout.readline().startswith("started Prefect")
         server = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         time.sleep(3)
         os.killpg(process.pid, signal.SIGINT)

@@ -568,10 +568,8 @@ def test_one_run_for_one_forecast_and_another_when_it_differs(tmp_path, registry
     assert run.data.metrics == {"highest_heat_level1_window1d": 0.25}
     assert run.data.params["models.heat.version"] == "1"
     assert (run.data.tags["issued"], run.data.tags["snapshot"]) == ("2002-06-01", "S")
-    assert {item.path for item in registry.client.list_artifacts(first)} == {
-        "forecast.csv",
-        "provenance.json",
-    }
+    assert run.data.tags["report"] == f"published/{tmp_path.parent.name}/{tmp_path.name}"
+    assert registry.client.list_artifacts(first) == [], "what is published is not copied"
     (tmp_path / "forecast.csv").write_text("probability\n0.30\n")
     assert registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path) != first
 

@@ -1,0 +1,80 @@
+"""Prefect's database of one home. Only the list of runs is in it, so that no forecast waits for it.
+
+One that cannot be read is put aside, and one that another process holds is done without.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from filelock import FileLock
+
+from configs import clock
+from configs.sqlite_files import damage_of, put_aside, require_writable, revision_of
+
+NAME = "prefect.db"
+ADDRESSES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+BUSY_SECONDS = 10.0
+"""How long another process may hold the database locked before this run does without it."""
+
+
+@contextmanager
+def usable_database(folder: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """What a server needs in its environment to have a database, and what is degraded, if anything.
+
+    ``folder``: Prefect's of the home. A database that is set in the environment is the user's own.
+    """
+    if any(os.environ.get(name) for name in ADDRESSES):
+        yield {}, ""
+        return
+    database = folder / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "database.lock"):
+        busy, said = _made_usable(database)
+    if not busy:
+        yield {}, said
+        return
+    with TemporaryDirectory() as scratch:
+        yield {ADDRESSES[0]: f"sqlite+aiosqlite:///{scratch}/{NAME}"}, said
+
+
+def _made_usable(database: Path) -> tuple[bool, str]:
+    """Whether the database is to be done without, and a sentence on what was found and done."""
+    if not database.is_file():
+        return False, ""
+    try:
+        require_writable(database, BUSY_SECONDS)
+        why, mark = damage_of(database, BUSY_SECONDS), "damaged"
+        revision = "" if why else revision_of(database, BUSY_SECONDS)
+        if revision and revision not in _revisions():
+            why, mark = f"tables of a later Prefect (revision {revision})", "newer"
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error) or isinstance(error, sqlite3.OperationalError):
+            return True, (
+                f"Prefect's database {database}: found that this run cannot use it ({error}); the "
+                "run is not in its list, nothing else is missing. Stop the process that holds it, "
+                "or give this user the right to write it."
+            )
+        why, mark = str(error), "damaged"
+    if not why:
+        return False, ""
+    aside = put_aside(database, f"{mark}-{clock.now():%Y%m%dT%H%M%S}")
+    return False, (
+        f"Prefect's database {database}: found {why}; it was put aside as {aside.name}, and a new "
+        "one was made. Only the list of past runs is in it: reports, models and data are whole."
+    )
+
+
+def _revisions() -> set[str]:
+    """The revisions of tables that the installed Prefect knows: parts of its migrations' names."""
+    spec = find_spec("prefect")
+    if spec is None or spec.origin is None:
+        return set()
+    folder = Path(spec.origin).parent / "server" / "database" / "_migrations" / "versions"
+    return {part for path in folder.glob("sqlite/*.py") for part in path.stem.split("_")}

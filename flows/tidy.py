@@ -1,0 +1,179 @@
+"""Tidy: what a home holds longer than it is of use goes, so that it runs for years.
+
+It takes away no number that was published, none that a report is graded by, and no observation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from configs import Region, RiskError, Settings, clock
+from configs.disk import disk_refusal
+from configs.remarks import Remark, as_remark
+from configs.whole_files import write_whole
+from data_contracts import upkeep
+from data_contracts.repository import Repository
+from flows.progress import stage
+from models.registry import Registry
+from reports.storage.archive import PROVENANCE
+from reports.storage.retention import Gone, shrink, take_away
+
+REMADE_DAYS = 130
+"""A report can be made again as stored, and graded, for so long: the model versions and snapshots
+that it names are kept. A drought is foretold 90 days ahead, an archive is 6 days behind, and
+observations may be 30 days late."""
+LAST_VERSIONS = 3
+"""Versions of each model that are kept besides the champion, the candidate, and those named."""
+COMPACT_DAYS = 30
+"""The store is freed of old snapshots this often: all of it is read for that."""
+LEFTOVER_DAYS = 60
+"""Services' kept answers, locks of runs and Prefect's stored results go after so long."""
+DAMAGED_DAYS = 400
+"""Databases that were put aside as damaged go after so long."""
+LEFTOVERS = (
+    ("data/cache", "*/*", LEFTOVER_DAYS),
+    ("data/runs", "*.lock", LEFTOVER_DAYS),
+    ("prefect/storage", "*", LEFTOVER_DAYS),
+    ("prefect", "prefect.db.*-*", DAMAGED_DAYS),
+    ("mlruns", "mlflow.db.damaged-*", DAMAGED_DAYS),
+)
+"""Folders of the home, what in them goes, and after how many days without a change."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the reports of the last REMADE_DAYS days name."""
+
+    snapshots: frozenset[str] = frozenset()
+    versions: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+def tidy_when_due(region: Region, settings: Settings) -> tuple[Remark, ...]:
+    """Tidies once a day, and says what failed, if anything. For whoever holds the region's lock."""
+    if _done(region, settings).get("day") == str(clock.now().date()):
+        return ()
+    try:
+        with stage("tidy") as say:
+            tidied = tidy(region, settings)
+            say(files=tidied.gone.files, versions=tidied.versions, snapshots=tidied.snapshots)
+    except RiskError as error:
+        return (_failed(str(error)),)
+    except OSError as error:
+        refusal = disk_refusal(error.errno, error.filename or settings.home)
+        return (_failed(str(refusal or error)),)
+    return ()
+
+
+def _failed(why: str) -> Remark:
+    return as_remark(f"The home was not tidied, nothing else is missing: {why}")
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What went: files, versions of models, snapshots of the store."""
+
+    gone: Gone
+    versions: int
+    snapshots: int
+
+
+def tidy(region: Region, settings: Settings) -> Tidied:
+    """Takes away what is kept no longer. Raises RiskError and OSError; what is left is whole then.
+
+    For whoever holds the region's lock.
+    """
+    done, now = _done(region, settings), clock.now()
+    gone = shrink(settings, region.name)
+    named = _named(settings.published / region.name)
+    versions, files, size = Registry(settings).forget(region, named.versions, LAST_VERSIONS)
+    gone += Gone(files, size)
+    compacted, snapshots = done.get("compacted", str(now.date())), 0
+    if (now.date() - date.fromisoformat(compacted)).days >= COMPACT_DAYS:
+        snapshots, compacted = _compact(region, settings, named, now), str(now.date())
+    for path in _leftovers(settings, now):
+        gone += take_away(path)
+    told = {"day": str(now.date()), "compacted": compacted}
+    write_whole(_path(region, settings), json.dumps(told, sort_keys=True))
+    return Tidied(gone, versions, snapshots)
+
+
+def _path(region: Region, settings: Settings) -> Path:
+    return settings.data / "tidied" / f"{region.name}.json"
+
+
+def _done(region: Region, settings: Settings) -> dict[str, str]:
+    """When the home was tidied for a region, and its store compacted; empty where it never was."""
+    try:
+        told = json.loads(_path(region, settings).read_text(encoding="utf-8"))
+        return {key: str(date.fromisoformat(told[key])) for key in ("day", "compacted")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _named(published: Path) -> Named:
+    """What the newest reports of a region name. Raises RiskError where one cannot be read."""
+    days = sorted(path.parent.name for path in published.glob(f"????-??-??/{PROVENANCE}"))
+    if not days:
+        return Named()
+    first = date.fromisoformat(days[-1]) - timedelta(days=REMADE_DAYS)
+    snapshots, versions = set[str](), dict[str, set[str]]()
+    for day in days:
+        if day < first.isoformat():
+            continue
+        path = published / day / PROVENANCE
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            snapshots.add(str(told["snapshot"]))
+            for hazard, model in told["models"].items():
+                versions.setdefault(hazard, set()).add(str(model["version"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise RiskError(
+                f"report {path}: found no snapshot and models named in it, expected these, so that "
+                "they are kept; put the file back from a backup."
+            ) from None
+    return Named(frozenset(snapshots), {hazard: frozenset(of) for hazard, of in versions.items()})
+
+
+def _compact(region: Region, settings: Settings, named: Named, now: datetime) -> int:
+    """Forgets the store's snapshots that no report needs any more; says how many."""
+    repository = Repository(region.name, settings.data / "store" / region.name)
+    if not repository.exists():
+        return 0
+    before = now - timedelta(days=REMADE_DAYS)
+    return upkeep.compact(repository, named.snapshots, before, only_named=True).snapshots
+
+
+def _leftovers(settings: Settings, now: datetime) -> Iterator[Path]:
+    for folder, pattern, days in LEFTOVERS:
+        for path in (settings.home / folder).glob(pattern):
+            old = path.is_file() and now.timestamp() - path.stat().st_mtime > days * 86400
+            if old and (path.suffix != ".lock" or _nobody_holds(path)):
+                yield path
+
+
+def _nobody_holds(path: Path) -> bool:
+    try:
+        with FileLock(path, blocking=False):
+            return True
+    except Timeout:
+        return False
+
+
+def tidy_region(name: str, settings: Settings) -> str:
+    """Tidies for one region now; says what went. Raises RiskError."""
+    from flows.check import open_region
+    from flows.run import region_lock
+
+    region = open_region(name)
+    with region_lock(region, settings):
+        tidied = tidy(region, settings)
+    return (
+        f"{region.name}: {tidied.gone.files:,} files and {tidied.gone.bytes / 1e6:,.1f} MB gone, "
+        f"{tidied.versions} versions of models, {tidied.snapshots} snapshots"
+    )
