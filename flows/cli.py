@@ -14,11 +14,13 @@ from configs.disk import disk_refusal
 from flows import make_prefect_home
 from flows.city_commands import add_city_commands
 from flows.ledger_commands import add_ledger_commands
+from flows.status_commands import add_status_commands
 from flows.store_commands import add_store_commands, day
 
 if TYPE_CHECKING:
     import logging
 
+    from configs.remarks import Remark
     from flows.run import Outcome
 
 RUNS = ("prefect.flow_runs", "prefect.task_runs")
@@ -157,6 +159,7 @@ def parser() -> argparse.ArgumentParser:
     add_store_commands(commands.add_parser)
     add_ledger_commands(commands.add_parser)
     add_city_commands(commands.add_parser)
+    add_status_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command(
         "schedule",
@@ -281,9 +284,10 @@ def _note(given: argparse.Namespace) -> int:
 
     if (given.text is None) != given.remove:
         parser().error("note: give either a TEXT or --remove")
-    day, folder = note(given.region, "" if given.remove else _text(given.text), given.date)
+    text = "" if given.remove else _text(given.text)
+    day, folder, undelivered = note(given.region, text, given.date)
     print(folder or f"kept for the report of {day}, which is not published yet")
-    return 0
+    return _degraded(undelivered)
 
 
 def _text(given: str) -> str:
@@ -297,14 +301,18 @@ def _text(given: str) -> str:
 
 
 def _retract(given: argparse.Namespace) -> int:
-    from configs.remarks import text
     from flows.notices import retract
 
     folder, undelivered = retract(given.region, given.date, given.reason)
     print(folder)
-    for message in undelivered:
-        print(f"degraded: {text(message)}", file=sys.stderr)
-    return 3 if undelivered else 0
+    return _degraded(undelivered)
+
+
+def _degraded(messages: tuple[Remark, ...]) -> int:
+    """Status 3 where there are messages, which go to standard error."""
+    for message in messages:
+        print(f"degraded: {message}", file=sys.stderr)
+    return 3 if messages else 0
 
 
 def _schedule(given: argparse.Namespace) -> int:

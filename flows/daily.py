@@ -9,6 +9,7 @@ from prefect import flow
 from configs import Settings
 from configs.remarks import Remark
 from data_contracts.store import Store
+from flows.after_run import after_run
 from flows.catch_up import catch_up, published_whole
 from flows.check import open_region
 from flows.forecast import make_forecast
@@ -82,6 +83,7 @@ def daily(region: str) -> Outcome:
             pulled.notes,
         )
         if whole := published_whole(issue):
-            return as_prefect_state(whole)
+            return as_prefect_state(after_run(whole, settings))
         missed = catch_up(issue, observations)
-        return as_prefect_state(make_forecast(replace(issue, degraded=(*pulled.degraded, *missed))))
+        made = make_forecast(replace(issue, degraded=(*pulled.degraded, *missed)))
+        return as_prefect_state(after_run(made, settings))

@@ -15,28 +15,12 @@ import pandas as pd
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, remark
 from configs.whole_files import write_whole
-from flows.issue import Issue
-from flows.progress import stage
 from reports.exports.datastreams import chance_series
 from reports.exports.table import read_forecast_csv
 from reports.exports.weather_alerts import alert_entities, last_day
 from reports.storage.archive import CSV, ArchivedReport
 from sources.common.http_messages import RetryPolicy
 from sources.common.platforms import PATIENCE, ngsi_ld, sensor_things
-
-
-def hand_over(issue: Issue) -> tuple[Remark, ...]:
-    """Hand the published report of an issue to the region's platforms, as ``deliver`` does.
-
-    One that is not official, or late, is handed to none: its days are those of the reports after.
-    """
-    names = issue.region.publish_to.names
-    if not names or not issue.official or issue.late:
-        return ()
-    with stage(f"hand over to {', '.join(names)}") as say:
-        undelivered = deliver(issue.region, issue.settings, issue.folder)
-        say(f"{len(undelivered)} platforms did not take it" if undelivered else "done")
-    return undelivered
 
 
 def deliver(
