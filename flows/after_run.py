@@ -6,7 +6,8 @@ import os
 from dataclasses import replace
 
 from configs import Settings
-from configs.disk import disk_refusal
+from configs.disk import refusal_remark
+from configs.remarks import Remark
 from flows.heartbeat import beat
 from flows.metrics import FILE, write_metrics
 from flows.run import Outcome
@@ -18,13 +19,11 @@ def after_run(outcome: Outcome, settings: Settings) -> Outcome:
 
     Returns the outcome, degraded where a disk refuses either.
     """
+    refused: tuple[Remark, ...] = ()
     try:
         beat(outcome.region, settings)
-        if os.environ.get(FILE):
-            write_metrics(home_status((), settings))
     except OSError as error:
-        refused = disk_refusal(error.errno, error.filename or settings.home)
-        if refused is None:
-            raise
-        return replace(outcome, degraded=(*outcome.degraded, refused.remark))
-    return outcome
+        refused = (refusal_remark(error, settings.home),)
+    if os.environ.get(FILE):
+        refused = (*refused, *write_metrics(home_status((), settings)))
+    return replace(outcome, degraded=(*outcome.degraded, *refused))

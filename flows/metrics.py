@@ -6,6 +6,8 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from configs.disk import refusal_remark
+from configs.remarks import Remark
 from configs.whole_files import write_whole
 from flows.standing import STATUSES, HomeStatus, Standing
 
@@ -13,17 +15,20 @@ FILE = "CLIMATE_RISK_METRICS_FILE"
 PREFIX = "climate_risk_"
 
 
-def write_metrics(status: HomeStatus) -> Path | None:
-    """Writes the file that CLIMATE_RISK_METRICS_FILE names, whole; None where it names none.
+def write_metrics(status: HomeStatus) -> tuple[Remark, ...]:
+    """Writes the file that CLIMATE_RISK_METRICS_FILE names, whole, where it names one.
 
-    Raises OSError where it cannot be written.
+    Returns a message where the disk refuses it.
     """
     name = os.environ.get(FILE)
     if not name:
-        return None
+        return ()
     path = Path(name).expanduser()
-    write_whole(path, metrics(status))
-    return path
+    try:
+        write_whole(path, metrics(status))
+    except OSError as error:
+        return (refusal_remark(error, path),)
+    return ()
 
 
 def metrics(status: HomeStatus) -> bytes:

@@ -81,8 +81,9 @@ class Looked:
         days = [
             day for path in folder.glob(f"????-??-??/{PROVENANCE}") if (day := day_of(path.parent))
         ]
-        newest = max(days, default=None)
-        return newest and ArchivedReport(self.region.name, newest, folder / newest.isoformat())
+        if not days:
+            return None
+        return ArchivedReport(self.region.name, max(days), folder / max(days).isoformat())
 
 
 def region_checks(looked: Looked) -> Iterator[Check]:
@@ -112,7 +113,7 @@ def _report(looked: Looked) -> Iterator[Check]:
         "late": late,
         "last_good_run": beat.isoformat() if beat else None,
     }
-    told = f"{report.day}, sent {sent:%Y-%m-%d %H:%M}{', issued late' if late else ''}"
+    told = f"{report.day}, sent {sent:%Y-%m-%d %H:%M %Z}{', issued late' if late else ''}"
     check = partial(Check, "report", values=values)
     if report.retraction:
         yield check(f"{told}; it is retracted: {report.retraction.reason}", "failed")

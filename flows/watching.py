@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from configs import Settings
-from configs.disk import disk_refusal
+from configs.disk import refusal_remark
 from configs.remarks import Remark, remark
 from configs.whole_files import write_whole
 from flows.home_checks import SIZES, read_sizes
@@ -35,7 +35,8 @@ MOST_LINES = 20
 @dataclass(frozen=True)
 class Problem:
     """A problem that is remembered: since when (ISO, UTC), and since when it is ``gone``, "" for
-    one that lasts."""
+    one that lasts.
+    """
 
     sentence: str
     since: str
@@ -44,7 +45,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look came to. ``unheard``: a message on each address that did not take its own."""
+    """What a look came to. ``unheard``: a message on each address that did not take its own, and
+    on a disk that refused what was to be written.
+    """
 
     status: HomeStatus
     unheard: tuple[Remark, ...] = ()
@@ -68,7 +71,8 @@ def look(names: Sequence[str], settings: Settings) -> Seen:
 
     Addresses: those of CLIMATE_RISK_NOTIFY_OPERATOR, else of CLIMATE_RISK_NOTIFY. Also keeps the
     home's size of the day, and writes the file of CLIMATE_RISK_METRICS_FILE. Where the home cannot
-    be written to, nothing is remembered, so each look tells of it. Raises ConfigError.
+    be written to, nothing more is remembered, so that each look tells of what is new since then.
+    Raises ConfigError.
     """
     status = home_status(names, settings)
     path = settings.data / "watch" / "problems.json"
@@ -79,15 +83,9 @@ def look(names: Sequence[str], settings: Settings) -> Seen:
             memory = _remembered(_read(path), status, names)
             unheard = _tell_all(memory, status, path)
     except OSError as error:
-        refused = disk_refusal(error.errno, settings.home)
-        if refused is None:
-            raise
-        unheard = (
-            refused.remark,
-            *_tell_all(_remembered(_Memory({}, {}), status, names), status, None),
-        )
-    write_metrics(status)
-    return Seen(status, tuple(unheard))
+        known = _remembered(_read(path), status, names)
+        unheard = [refusal_remark(error, settings.home), *_tell_all(known, status, None)]
+    return Seen(status, (*unheard, *write_metrics(status)))
 
 
 def _remembered(before: _Memory, status: HomeStatus, names: Sequence[str]) -> _Memory:

@@ -101,11 +101,12 @@ def calibration_drift(marks: pd.DataFrame) -> Iterator[CalibrationDrift]:
     """
     graded = marks[(marks["state"] == "graded") & ~marks["late"].astype(bool)]
     graded = graded.dropna(subset=["probability", "outcome"])
-    for (hazard, level), rows in graded.groupby(["hazard", "level"], sort=True):
+    for key, rows in graded.groupby(["hazard", "level"], sort=True):
+        hazard, level = str(key[0]), int(str(key[1]))
         single = rows[rows["window_days"] == 1]
         chosen = single if len(single) else rows
         chosen = chosen[chosen["lead_days"] == chosen["lead_days"].min()]
-        yield _calibration(str(hazard), int(level), chosen)
+        yield _calibration(hazard, level, chosen)
 
 
 def _calibration(hazard: str, level: int, rows: pd.DataFrame) -> CalibrationDrift:
