@@ -116,7 +116,9 @@ def _report(looked: Looked) -> Iterator[Check]:
     told = f"{report.day}, sent {sent:%Y-%m-%d %H:%M %Z}{', issued late' if late else ''}"
     check = partial(Check, "report", values=values)
     if report.retraction:
-        yield check(f"{told}; it is retracted: {report.retraction.reason}", "failed")
+        why = report.retraction.reason.rstrip(".")
+        cure = f"once that is mended, run climate-risk daily {name}."
+        yield check(f"{told}; it is retracted ({why}); {cure}", "failed")
     elif report.day < looked.due:
         days = (looked.due - report.day).days
         yield check(

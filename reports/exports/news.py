@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from reports.exports.messages import CAP, Message, documents, message_of, text_of
-from reports.storage.archive import ArchivedReport, message_name
+from reports.storage.archive import ArchivedReport
 from reports.storage.retraction import RETRACTION, forecast_digest, retractions
 from reports.view.outlook import rank
 
@@ -87,13 +87,8 @@ def _of_retractions(report: ArchivedReport) -> Iterator[News]:
     """The retraction that stands, or the correction that came after one."""
     known = retractions(report.folder / RETRACTION)
     if standing := report.retraction:
-        paths = [report.folder / message_name(lang.tag) for lang in report.languages]
-        texts = {
-            path.name.split(".")[1]: path.read_text(encoding="utf-8").strip()
-            for path in paths
-            if path.is_file()
-        }
-        yield News(f"retraction.{standing.at}", "retracted", report.day, texts=texts)
+        identity = f"retraction.{standing.at}"
+        yield News(identity, "retracted", report.day, texts={"": standing.reason})
     elif known:
         digest = forecast_digest(report.folder)
         identity = f"correction.{report.day}.{digest[:16]}"

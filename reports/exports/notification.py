@@ -29,6 +29,7 @@ _WHAT: Mapping[str, str] = {
 }
 """What the subject says, by the kind of news."""
 _LINES: Mapping[str, str] = {
+    "retracted": mark("Retracted: the report of {day}, because: {headline}"),
     "reached": mark("New. {headline}."),
     "raised": mark("Raised, before: {before}. {headline}."),
     "lowered": mark("Lowered, before: {before}. {headline}."),
@@ -37,7 +38,9 @@ _LINES: Mapping[str, str] = {
     "corrected": mark("Corrected: it replaces the report retracted before, because: {headline}"),
     "note": mark("Note of the duty officer, on the report of {day}: {headline}"),
 }
-"""What the text says; of a retraction the report's own message."""
+"""What the text says."""
+_AS_IT_IS = ("retracted", "corrected", "note")
+"""Kinds whose text is a person's."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,19 @@ def _part(news: Sequence[News], newest: ArchivedReport, region: Region, lang: La
         for label, name in zip(_marks(newest), _labels(newest, lang), strict=True)
     ]
     parts += [_line(one, lang) for one in news]
-    path = newest.folder / message_name(lang.tag)
-    message = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-    parts += [message] if message not in parts else []
+    message = _message(newest, lang)
+    parts.append(message)
     if link := _link(newest, region, lang):
         parts += [link] if link not in message else []
     return without_isolates("\n".join(part for part in parts if part))
+
+
+def _message(report: ArchivedReport, lang: Language) -> str:
+    """The short message of a report; of a retracted one what is to be done."""
+    path = report.folder / message_name(lang.tag)
+    if report.retraction is not None:
+        return lang.say("Do not act on this report.")
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
 def _marks(report: ArchivedReport) -> tuple[str, ...]:
@@ -110,15 +120,13 @@ def _what(one: News, lang: Language) -> str:
 
 
 def _line(one: News, lang: Language) -> str:
-    if one.kind == "retracted":
-        return one.text(lang.tag)
     return lang.say(_LINES[one.kind], headline=_headline(one, lang), **_words(one, lang))
 
 
 def _headline(one: News, lang: Language) -> str:
     """What is said: a person's words as they are, a headline without its EXERCISE and full stop."""
     text = one.text(lang.tag)
-    if one.kind in ("note", "corrected"):
+    if one.kind in _AS_IT_IS:
         return text
     return text.removeprefix(lang.say("EXERCISE: {headline}", headline="")).rstrip(".")
 

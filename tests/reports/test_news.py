@@ -129,7 +129,7 @@ def test_an_exercise_says_so_before_anything_else(chain) -> None:
 
 def test_every_kind_of_news_has_words() -> None:
     assert set(_WHAT) == set(ORDER)
-    assert set(_LINES) == set(ORDER) - {"retracted"}
+    assert set(_LINES) == set(ORDER)
 
 
 def test_a_retraction_is_told_once_and_in_the_place_of_its_cancels(
@@ -151,7 +151,8 @@ def test_a_retraction_is_told_once_and_in_the_place_of_its_cancels(
             [news], retracted, one.region.model_copy(update={"languages": ("en",)})
         ).subject
     )
-    assert sent.text.count("The gauge was blocked.") == 2  # once a language
+    assert sent.text.count("The gauge was blocked\n") == 2  # once a language
+    assert sent.text.endswith("Do not act on this report.\n")
     notices.write_note(one.region, day, "See the wadi.", home)
     notices.apply_notices(folder, one.region, home)
     known = {news.identity for news in news_of(retracted)}
