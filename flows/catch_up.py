@@ -14,7 +14,7 @@ from configs import RiskError
 from configs.remarks import Remark, as_remark, remark
 from flows.forecast import make_forecast
 from flows.issue import Issue
-from flows.outside import hand_over
+from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import origin_of
 from flows.run import Outcome, known_before

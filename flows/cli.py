@@ -20,7 +20,6 @@ from flows.store_commands import add_store_commands, day
 if TYPE_CHECKING:
     import logging
 
-    from configs.remarks import Remark
     from flows.run import Outcome
 
 RUNS = ("prefect.flow_runs", "prefect.task_runs")
@@ -281,13 +280,14 @@ def _check(given: argparse.Namespace) -> int:
 
 def _note(given: argparse.Namespace) -> int:
     from flows.notices import note
+    from flows.summary import told_degraded
 
     if (given.text is None) != given.remove:
         parser().error("note: give either a TEXT or --remove")
     text = "" if given.remove else _text(given.text)
     day, folder, undelivered = note(given.region, text, given.date)
     print(folder or f"kept for the report of {day}, which is not published yet")
-    return _degraded(undelivered)
+    return told_degraded(undelivered)
 
 
 def _text(given: str) -> str:
@@ -302,17 +302,11 @@ def _text(given: str) -> str:
 
 def _retract(given: argparse.Namespace) -> int:
     from flows.notices import retract
+    from flows.summary import told_degraded
 
     folder, undelivered = retract(given.region, given.date, given.reason)
     print(folder)
-    return _degraded(undelivered)
-
-
-def _degraded(messages: tuple[Remark, ...]) -> int:
-    """Status 3 where there are messages, which go to standard error."""
-    for message in messages:
-        print(f"degraded: {message}", file=sys.stderr)
-    return 3 if messages else 0
+    return told_degraded(undelivered)
 
 
 def _schedule(given: argparse.Namespace) -> int:

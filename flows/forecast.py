@@ -24,7 +24,7 @@ from flows.data_quality import (
 )
 from flows.impacts import collect, known_here
 from flows.issue import Issue
-from flows.outside import hand_over
+from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
 from flows.records import Past, write_records

@@ -17,7 +17,8 @@ def retract(name: str, issued: date, reason: str) -> tuple[Path, tuple[Remark, .
     Platforms that hold the newest report's alerts take them away, and officers are told. Returns
     its folder, and a message on each that did not take it. Raises RiskError.
     """
-    from flows.outside import hand_over_again
+    from flows.notifications import notify
+    from flows.platforms import deliver
     from reports import write_index
     from reports.site import notices
 
@@ -26,7 +27,8 @@ def retract(name: str, issued: date, reason: str) -> tuple[Path, tuple[Remark, .
         folder = notices.retract(region, issued, reason, settings, clock.now())
         write_index(settings)
         newest = issued == notices.newest_published(region, settings)
-        return folder, hand_over_again(region, settings, folder, newest)
+        undelivered = deliver(region, settings, folder) if newest else ()
+        return folder, (*undelivered, *notify(region, settings, folder))
 
 
 def note(

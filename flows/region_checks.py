@@ -38,6 +38,12 @@ DRIFTED = 0.30
 faultless records (Tunis, Melilla, CAMELS 01031500) weather reached .33, the median is 0."""
 FILES_COMPARED = 30
 """Newest days whose files are held against the ledger; ``ledger check`` compares all."""
+CALIBRATION_DAYS = 365
+"""Days of late whose graded chances are held against what came."""
+MARKS_READ = [
+    *("hazard", "level", "valid", "lead_days", "window_days"),
+    *("probability", "outcome", "state", "late"),
+]
 MISCALIBRATED = 3.0
 """Standard errors: by chance 3 in 1,000."""
 
@@ -240,7 +246,9 @@ def _calibration(looked: Looked) -> Iterator[Check]:
     if not path.is_file():
         yield Check("calibration", "no marks yet: no forecast has been graded.")
         return
-    found = list(calibration_drift(pd.read_parquet(path)))
+    first = looked.now.date() - timedelta(days=CALIBRATION_DAYS)
+    recent = [("valid", ">=", first), ("state", "==", "graded")]
+    found = list(calibration_drift(pd.read_parquet(path, columns=MARKS_READ, filters=recent)))
     enough = [one for one in found if one.blocks >= MIN_BLOCKS]
     if not enough:
         most = max((one.blocks for one in found), default=0)

@@ -49,16 +49,14 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _watch(given: argparse.Namespace) -> int:
-    import sys
-
+    from flows.summary import told_degraded
     from flows.watching import look
 
     seen = look(given.regions, Settings.from_environment())
     for key, check in seen.status.problems.items():
         print(f"{MARKS[check.state]:<6}{key:<34}{check.sentence}")
     print(seen.status.verdict)
-    for message in seen.unheard:
-        print(f"degraded: {message}", file=sys.stderr)
+    told_degraded(seen.unheard)
     return seen.exit_status
 
 

@@ -23,6 +23,8 @@ MIN_YEARS = 5
 """Years of the season that a range needs."""
 BLOCK_DAYS = 7
 """Days of chances that count as one: neighbouring days have the same weather."""
+LEAST_ERROR, MOST_Z = 1e-6, 99.0
+"""Where all blocks differ alike there is no error, and z would have no end."""
 MIN_BLOCKS = 26
 """Blocks, half a year, before calibration is told."""
 
@@ -100,7 +102,7 @@ def calibration_drift(marks: pd.DataFrame) -> Iterator[CalibrationDrift]:
     and windows say the same of the same days.
     """
     graded = marks[(marks["state"] == "graded") & ~marks["late"].astype(bool)]
-    graded = graded.dropna(subset=["probability", "outcome"])
+    graded = graded.dropna(subset=["probability", "outcome"]).astype({"hazard": str})
     for key, rows in graded.groupby(["hazard", "level"], sort=True):
         hazard, level = str(key[0]), int(str(key[1]))
         single = rows[rows["window_days"] == 1]
@@ -114,8 +116,8 @@ def _calibration(hazard: str, level: int, rows: pd.DataFrame) -> CalibrationDrif
     block = (days - days.min()).dt.days // BLOCK_DAYS
     outcome, chance = rows["outcome"].astype(float), rows["probability"].astype(float)
     means = (outcome - chance).groupby(block).mean()
-    error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
-    z = float(means.mean() / error) if error and np.isfinite(error) else np.nan
+    error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.inf
+    z = float(np.clip(means.mean() / max(error, LEAST_ERROR), -MOST_Z, MOST_Z))
     return CalibrationDrift(
         hazard, level, len(rows), len(means), float(chance.mean()), float(outcome.mean()), z
     )

@@ -116,7 +116,9 @@ def _of_chain(report: ArchivedReport) -> Iterator[News]:
 
 def _of_message(message: Message, report: ArchivedReport, withdrawn: bool) -> News:
     replaced = _replaced(message, report.folder.parent)
-    before = max((one.colour for one in replaced), key=rank, default="")
+    last = _identifiers(message.root)[-1:]  # where none of those reports is kept
+    colours = [one.colour for one in replaced] or [one.split(".")[2] for one in last]
+    before = max(colours, key=rank, default="")
     kind = "reached"
     if before:
         ranks = rank(message.colour), rank(before)

@@ -157,11 +157,15 @@ def test_which_report_must_be_there_by_the_regions_clock(clock: str, due: str) -
     assert Looked(region, Settings(Path()), now).due == date.fromisoformat(due)
 
 
-def test_calibration_is_told_from_the_marks(told_home: Settings) -> None:
+def test_calibration_is_told_from_the_marks_of_a_year(
+    told_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("configs.clock.now", lambda: datetime(2005, 8, 1, tzinfo=UTC))
     assert "no marks yet" in checks(home_status((), told_home))["calibration"].sentence
-    valid = pd.date_range("2005-01-01", periods=7 * 30)
+    valid = pd.date_range("2005-01-01", periods=7 * 30).date
     told = {"hazard": "heat", "level": 1, "lead_days": 1, "window_days": 1, "state": "graded"}
     marks = pd.DataFrame({"valid": valid, "probability": 0.1, "late": False, **told})
+    marks = marks.astype({"hazard": "category", "state": "category", "probability": "float32"})
     path = told_home.published / "smallville" / "marks.parquet"
     marks.assign(outcome=[float(n % 10 == 0) for n in range(len(valid))]).to_parquet(path)
     good = checks(home_status((), told_home))["calibration"]
@@ -172,6 +176,9 @@ def test_calibration_is_told_from_the_marks(told_home: Settings) -> None:
     marks[:60].assign(outcome=0.0).to_parquet(path)
     early = checks(home_status((), told_home))["calibration"]
     assert early.state == "ok" and "too early: 9 of 26 weeks" in early.sentence
+    marks.assign(outcome=1.0).to_parquet(path)
+    monkeypatch.setattr("configs.clock.now", lambda: datetime(2007, 8, 1, tzinfo=UTC))
+    assert checks(home_status((), told_home))["calibration"].state == "ok"  # it is of long ago
 
 
 def test_growth_and_room_of_the_disk(told_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

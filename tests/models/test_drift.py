@@ -137,3 +137,10 @@ def test_z_is_the_mean_of_blocks_over_its_standard_error() -> None:
     lower = table.assign(outcome=first.astype(float), probability=0.25)
     (found,) = calibration_drift(lower)
     assert found.z == pytest.approx(0.5)
+
+
+def test_an_event_that_always_comes_and_is_never_foretold_has_a_z_without_end() -> None:
+    (found,) = calibration_drift(marks(0.25, 0.0).assign(outcome=1.0))
+    assert found.z == 99.0
+    (single,) = calibration_drift(marks(0.25, 0.0, weeks=1))
+    assert single.z == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -65,6 +66,13 @@ def test_an_event_is_told_when_its_colour_is_reached_raised_lowered_and_over(cha
 def test_of_two_messages_that_become_one_the_higher_was_before(chain) -> None:
     chain.day("2026-07-08", *days("berkane", "ggyggo"))
     chain.day("2026-07-09", *days("berkane", "gyyyor"))
+    assert told(news_of(report(chain, "2026-07-09"))) == [("raised", "heat", "orange", "red")]
+
+
+def test_what_was_before_is_known_where_its_report_is_kept_no_more(chain) -> None:
+    chain.day("2026-07-08", *days("berkane", "gooog"))
+    chain.day("2026-07-09", *days("berkane", "rrrog"))
+    shutil.rmtree(chain.folder / "2026-07-08")
     assert told(news_of(report(chain, "2026-07-09"))) == [("raised", "heat", "orange", "red")]
 
 
