@@ -129,9 +129,7 @@ def check(name: str, settings: Settings) -> list[Finding]:
     findings += [Finding("boundaries", problem=problem) for problem in _boundary_problems(region)]
     findings += [Finding("store", problem=problem) for problem in store_problems(region, settings)]
     findings += [Finding("publish_to", problem=problem) for problem in _platform_problems(region)]
-    findings += [
-        Finding("notifications", problem=problem) for problem in _address_problems(region)
-    ]
+    findings += [Finding("notifications", problem=problem) for problem in _address_problems(region)]
     names = list(region.sources)
     if "station_files" in names:
         of_inbox = _inbox(region, settings)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from cap_chain import Chain, days
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from configs import Settings
 from reports.exports.news import ORDER, News, news_of, to_tell
@@ -172,3 +174,42 @@ def test_a_retraction_is_told_once_and_in_the_place_of_its_cancels(
     known |= {news.identity for news in fresh}
     due = to_tell(news_of(ArchivedReport("made-up", day, folder)), known, AT.replace(hour=12))
     assert [one.kind for one in due] == ["corrected"]
+
+
+COURSES = st.lists(
+    st.tuples(st.text("gyor.", min_size=5, max_size=5), st.text("gyo", min_size=5, max_size=5),
+              st.booleans()),
+    min_size=2,
+    max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(COURSES)
+def test_whatever_comes_and_whenever_a_mail_server_is_down_each_thing_is_told_once(
+    berkane, schema, tmp_path_factory: pytest.TempPathFactory, course
+) -> None:
+    """A day: the letters of two places, and whether the address takes its message.
+
+    Told are, once it does: all messages that stand, and the end of each that was told before.
+    """
+    chain = Chain(berkane, {}, schema, tmp_path_factory.mktemp("chain") / "berkane")
+    known: list[str] = []
+    untold: list[ArchivedReport] = []
+    for number, (one, other, taken) in enumerate(course):
+        issued = f"2026-07-{8 + number:02d}"
+        chain.day(issued, *days("berkane", one), *days("saidia", other))
+        now = datetime.fromisoformat(f"{issued}T06:30:00+01:00")
+        untold.append(report(chain, issued))
+        news = [each for published in untold for each in news_of(published)]
+        due = to_tell(news, set(known), now)
+        assert {each.identity for each in due}.isdisjoint(known)
+        if not taken:
+            continue
+        known += [each.identity for each in due]
+        standing = [each for each in news_of(untold[-1]) if each.kind != "cleared"]
+        assert {each.identity for each in standing} <= set(known)
+        ended = [each for each in news if each.kind == "cleared"]
+        assert {each.identity for each in ended} <= set(known)
+        untold = untold[-1:]
+    assert len(known) == len(set(known))
