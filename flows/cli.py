@@ -187,7 +187,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     given = parser().parse_args(arguments)
     try:
-        return int(given.run(given))
+        status = int(given.run(given))
+        sys.stdout.flush()
+        return status
     except RiskError as error:
         return _failed(error)
     except TimeoutError as error:
@@ -197,6 +199,10 @@ def main(arguments: list[str] | None = None) -> int:
                 "one, and run it again."
             )
         )
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        with suppress(OSError):
+            sys.stdout.close()
+        return 1
     except OSError as error:
         if (
             refusal := disk_refusal(error.errno, error.filename or Settings.from_environment().home)
@@ -206,10 +212,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, such as head, has gone
-        with suppress(OSError):
-            sys.stdout.close()
-        return 1
 
 
 def _failed(error: RiskError) -> int:

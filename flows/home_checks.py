@@ -19,6 +19,8 @@ from flows.standing import Check, made
 
 LEAST_FREE, LEAST_DAYS = 1_000_000_000, 30
 """Bytes of room, and days until the disk is full, below which someone should make room."""
+MANY_DAYS = 3650
+"""Days until the disk is full of which no number is told."""
 GROWTH_DAYS = 3
 """Days apart that two sizes of the home must be for a rate of growth."""
 SIZES = "sizes.json"
@@ -72,8 +74,8 @@ def _disk(settings: Settings, now: datetime) -> Iterator[Check]:
     days = free / rate if rate and rate > 0 else None
     if rate is None:
         told += "; the rate of growth is known once the watch has run for some days"
-    elif days is None:
-        told += "; it does not grow"
+    elif days is None or days > MANY_DAYS:
+        told += "; at its rate of growth there is room for more than 10 years"
     else:
         told += f"; {rate / 1e6:.1f} MB more a day, full in about {days:,.0f} days"
     tight = free < LEAST_FREE or (days is not None and days < LEAST_DAYS)

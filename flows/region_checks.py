@@ -95,9 +95,13 @@ class Looked:
 def region_checks(looked: Looked) -> Iterator[Check]:
     """The checks of a region, in the order in which they are told."""
     yield from made("report", partial(_report, looked), "failed")
-    yield from made("data", partial(_data, looked))
-    yield from made("contract", partial(_contract, looked))
-    yield from made("inputs", partial(_inputs, looked))
+    if looked.store.repository.exists():
+        yield from made("data", partial(_data, looked))
+        yield from made("contract", partial(_contract, looked))
+        yield from made("inputs", partial(_inputs, looked))
+    else:
+        cure = f"nothing is stored yet; run climate-risk daily {looked.region.name}."
+        yield Check("data", cure, "degraded")
     yield from made("calibration", partial(_calibration, looked))
     yield from made("ledger", partial(_ledger, looked))
     yield from made("next run", partial(_next_run, looked))
@@ -121,17 +125,17 @@ def _report(looked: Looked) -> Iterator[Check]:
     }
     told = f"{report.day}, sent {sent:%Y-%m-%d %H:%M %Z}{', issued late' if late else ''}"
     check = partial(Check, "report", values=values)
-    if report.retraction:
-        why = report.retraction.reason.rstrip(".")
-        cure = f"once that is mended, run climate-risk daily {name}."
-        yield check(f"{told}; it is retracted ({why}); {cure}", "failed")
-    elif report.day < looked.due:
+    if report.day < looked.due:
         days = (looked.due - report.day).days
         yield check(
             f"{told}; expected that of {looked.due}, days missing: {days}; see why the last runs "
             f"failed, then run climate-risk daily {name}.",
             "failed",
         )
+    elif report.retraction:
+        why = report.retraction.reason.rstrip(".")
+        cure = f"once that is mended, run climate-risk daily {name}."
+        yield check(f"{told}; it is retracted ({why}); {cure}", "failed")
     else:
         yield check(f"{told}.")
     for key, sentences in _degraded_by(report).items():

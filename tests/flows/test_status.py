@@ -23,6 +23,7 @@ from loopback import listening
 from configs import Settings, load_region
 from data_contracts.store import Store
 from flows import home_checks
+from flows.cli import main
 from flows.home_checks import parts_of, read_sizes
 from flows.region_checks import Looked
 from flows.standing import Check, HomeStatus
@@ -64,6 +65,25 @@ def test_where_nothing_ran_it_says_how_to_begin(home: Settings, command: Callabl
     said = command(home, "status")
     assert said.status == 1
     assert "Nothing has run here yet; climate-risk daily REGION begins." in said.out
+
+
+def test_of_a_region_that_never_ran_nothing_is_said_twice(told_home: Settings) -> None:
+    found = home_status(("tunis",), told_home)
+    assert set(states(found)) == {"report", "data"} and found.status == 1
+    for key in ("report", "data"):
+        assert checks(found)[key].sentence.endswith("; run climate-risk daily tunis.")
+
+
+def test_its_reader_may_leave_early(
+    told_home: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As ``climate-risk status | head -1`` does."""
+    monkeypatch.setenv("CLIMATE_RISK_HOME", str(told_home.home))
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr("sys.stdout", os.fdopen(writer, "w"))
+    assert main(["status"]) == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_a_report_that_is_missing_retracted_or_degraded_is_told(told_home: Settings) -> None:
@@ -189,8 +209,12 @@ def test_growth_and_room_of_the_disk(told_home: Settings, monkeypatch: pytest.Mo
     (folder / "sizes.json").write_text(json.dumps({"2005-01-01": size - 10_000_000}))
     assert read_sizes(told_home) == {"2005-01-01": size - 10_000_000}
     disk = checks(home_status((), told_home))["disk"]
-    assert disk.state == "ok" and "; 1.0 MB more a day, full in about " in disk.sentence
+    assert disk.state == "ok" and "room for more than 10 years" in disk.sentence
+    assert disk.values["bytes_a_day"] == pytest.approx(1e6, rel=0.01)
     free = disk.values["free_bytes"]
+    (folder / "sizes.json").write_text(json.dumps({"2005-01-01": size - free // 10}))
+    disk = checks(home_status((), told_home))["disk"]
+    assert disk.state == "ok" and " MB more a day, full in about 100 days." in disk.sentence
     (folder / "sizes.json").write_text(json.dumps({"2005-01-01": size - free}))
     disk = checks(home_status((), told_home))["disk"]
     assert disk.state == "degraded" and disk.sentence.endswith("full in about 10 days; make room.")
