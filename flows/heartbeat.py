@@ -17,6 +17,7 @@ PING = "CLIMATE_RISK_PING_URL"
 PING_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it tells each address
 
 
 def _path(region: str, settings: Settings) -> Path:

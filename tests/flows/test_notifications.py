@@ -15,7 +15,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sources"))
 
-from notification_servers import PASSWORD, Mail, Webhook, serve_mail, serve_webhook
+from notification_servers import (
+    PASSWORD,
+    Mail,
+    Webhook,
+    closed_port,
+    serve_mail,
+    serve_webhook,
+)
 
 from configs import Location, Region, Settings
 from configs.remarks import text
@@ -185,13 +192,14 @@ def test_a_run_sends_its_news_and_no_password_stays_in_its_home(
     with serve_mail(Mail()) as mail:
         wrong = mail.address("wr0ng-pass")
         monkeypatch.setenv(NOTIFY, f"{mail.address()} {wrong} odd://t0ken-of-it")
+        monkeypatch.setenv("CLIMATE_RISK_PING_URL", f"http://{closed_port()}/uu1d-of-ping")
         said = command(settings, "daily", path)
         assert said.status == 3
         assert "degraded: Address 2 of CLIMATE_RISK_NOTIFY (mailto) did not take" in said.err
         assert "its user or its password is refused" in said.err
         assert "Address 3 of CLIMATE_RISK_NOTIFY (unknown)" in said.err
     assert "The wadi is dry." in mail.texts()[0][1]
-    secrets = [PASSWORD, "wr0ng-pass", "t0ken-of-it"]
+    secrets = [PASSWORD, "wr0ng-pass", "t0ken-of-it", "uu1d-of-ping"]
     assert not [secret for secret in secrets if secret in said.out + said.err]
     held = [
         file

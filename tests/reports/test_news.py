@@ -184,7 +184,7 @@ COURSES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(COURSES)
 def test_whatever_comes_and_whenever_a_mail_server_is_down_each_thing_is_told_once(
     berkane, schema, tmp_path_factory: pytest.TempPathFactory, course

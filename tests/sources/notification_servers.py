@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.policy
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,13 @@ from aiosmtpd.smtp import AuthResult, Envelope
 from loopback import listening
 
 USER, PASSWORD = "officer", "s3cret-of-mail"
+
+
+def closed_port() -> str:
+    """Host and port on which nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{one.getsockname()[1]}"
 
 
 @dataclass

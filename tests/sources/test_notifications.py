@@ -7,7 +7,14 @@ import logging
 import socket
 
 import pytest
-from notification_servers import PASSWORD, Mail, Webhook, serve_mail, serve_webhook
+from notification_servers import (
+    PASSWORD,
+    Mail,
+    Webhook,
+    closed_port,
+    serve_mail,
+    serve_webhook,
+)
 
 from configs.remarks import text
 from sources.common.notifications import NOTIFY, Address, addresses_of, region_variable, send
@@ -30,12 +37,6 @@ def test_a_mail_and_a_web_service_take_a_message_word_by_word(monkeypatch) -> No
     assert (webhook.taken[0]["title"], webhook.taken[0]["message"]) == (subject, body.rstrip())
 
 
-def refused() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{one.getsockname()[1]}"
-
-
 def test_each_way_to_fail_has_a_true_sentence(monkeypatch) -> None:
     """And none of them raises, hangs, or says a password."""
     silent = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
@@ -52,12 +53,12 @@ def test_each_way_to_fail_has_a_true_sentence(monkeypatch) -> None:
         cases = {
             mail.address("wr0ng-password"): "its user or its password is refused",
             full.address(): "HTTP 550",
-            f"mailto://u:{PASSWORD}@{refused()}?{query}": "no connection",
+            f"mailto://u:{PASSWORD}@{closed_port()}?{query}": "no connection",
             f"mailto://u:{PASSWORD}@{quiet}?{query}": "no answer in time",
             broken.address: "HTTP 500",
             locked.address: "its user or its password is refused",
             f"{slow.address}?rto=0.3": "no answer in time",
-            f"json://u:{PASSWORD}@{refused()}/hook": "no connection",
+            f"json://u:{PASSWORD}@{closed_port()}/hook": "no connection",
             f"nonsense://u:{PASSWORD}@127.0.0.1": "no address that can be used",
             f"{PASSWORD}": "no address that can be used",
         }
