@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs import RiskError
+from configs.remarks import Remark
 
 
 class DiskRefused(RiskError):
@@ -44,3 +45,14 @@ def disk_refusal(number: int | None, place: Path | str) -> DiskRefused | None:
         f"{place}: found {state}, expected a place to keep data; {cure}, what was stored before is "
         "whole."
     )
+
+
+def refusal_remark(error: OSError, place: Path | str) -> Remark:
+    """The message for an error of the operating system at its own file, else at ``place``.
+
+    Raises the error where it is not one of a disk.
+    """
+    refused = disk_refusal(error.errno, error.filename or place)
+    if refused is None:
+        raise error
+    return refused.remark

@@ -199,6 +199,14 @@ _SOURCES: dict[str, str | Plural] = {
     "cure.again": "run it again: what is there stays",
     "platform.undelivered": "{source} did not take the forecast of {day} ({reason}); the report is "
     "published, run it again to hand it over.",
+    "notify.undelivered": "Address {number} of {variable} ({scheme}) did not take the notification "
+    "of {day} ({reason}); the report is published, the next run sends it again.",
+    "notify.unheard": "Address {number} of {variable} ({scheme}) did not take the notification of "
+    "the watch ({reason}); the next watch sends it again.",
+    "notify.no_address": "no address that can be used, such as {example}",
+    "notify.login": "its user or its password is refused",
+    "notify.silent": "no answer in time",
+    "notify.failed": "its service could not be used",
     "http.tries": "{found} in {n} tries",
     "http.wait": "{found}, which asks to wait {n} s",
     "http.timeout": "no answer within {seconds} s",

@@ -129,6 +129,7 @@ def check(name: str, settings: Settings) -> list[Finding]:
     findings += [Finding("boundaries", problem=problem) for problem in _boundary_problems(region)]
     findings += [Finding("store", problem=problem) for problem in store_problems(region, settings)]
     findings += [Finding("publish_to", problem=problem) for problem in _platform_problems(region)]
+    findings += [Finding("notifications", problem=problem) for problem in _address_problems(region)]
     names = list(region.sources)
     if "station_files" in names:
         of_inbox = _inbox(region, settings)
@@ -157,6 +158,18 @@ def _platform_problems(region: Region) -> list[str]:
         except RiskError as error:
             problems.append(str(error))
     return problems
+
+
+def _address_problems(region: Region) -> list[str]:
+    """A sentence on each address for notifications that is none; nothing is sent."""
+    from sources.common.notifications import EXAMPLE, NOTIFY, addresses_of, region_variable
+
+    return [
+        f"{one.variable}: its word {one.number} is no address that can be used, expected one such "
+        f"as {EXAMPLE}; put it right."
+        for one in addresses_of(NOTIFY, region_variable(region.name))
+        if one.scheme == "unknown"
+    ]
 
 
 def _inbox(region: Region, settings: Settings) -> list[Finding]:

@@ -15,6 +15,7 @@ from configs.disk import disk_refusal
 from flows.city_commands import add_city_commands
 from flows.home_commands import add_home_commands
 from flows.ledger_commands import add_ledger_commands
+from flows.status_commands import add_status_commands
 from flows.store_commands import add_store_commands, day
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     add_ledger_commands(commands.add_parser)
     add_city_commands(commands.add_parser)
     add_home_commands(commands.add_parser)
+    add_status_commands(commands.add_parser)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     text = "serve the daily and monthly runs on this machine until stopped"
     schedule = command("schedule", _schedule, text, server)
@@ -177,7 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     given = parser().parse_args(arguments)
     try:
-        return int(given.run(given))
+        status = int(given.run(given))
+        sys.stdout.flush()
+        return status
     except RiskError as error:
         return _failed(error)
     except TimeoutError as error:
@@ -187,6 +191,10 @@ def main(arguments: list[str] | None = None) -> int:
                 "one, and run it again."
             )
         )
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        with suppress(OSError):
+            sys.stdout.close()
+        return 1
     except OSError as error:
         if (
             refusal := disk_refusal(error.errno, error.filename or Settings.from_environment().home)
@@ -196,10 +204,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, such as head, has gone
-        with suppress(OSError):
-            sys.stdout.close()
-        return 1
 
 
 def _failed(error: RiskError) -> int:
@@ -270,12 +274,14 @@ def _check(given: argparse.Namespace) -> int:
 
 def _note(given: argparse.Namespace) -> int:
     from flows.notices import note
+    from flows.summary import told_degraded
 
     if (given.text is None) != given.remove:
         parser().error("note: give either a TEXT or --remove")
-    day, folder = note(given.region, "" if given.remove else _text(given.text), given.date)
+    text = "" if given.remove else _text(given.text)
+    day, folder, undelivered = note(given.region, text, given.date)
     print(folder or f"kept for the report of {day}, which is not published yet")
-    return 0
+    return told_degraded(undelivered)
 
 
 def _text(given: str) -> str:
@@ -289,14 +295,12 @@ def _text(given: str) -> str:
 
 
 def _retract(given: argparse.Namespace) -> int:
-    from configs.remarks import text
     from flows.notices import retract
+    from flows.summary import told_degraded
 
     folder, undelivered = retract(given.region, given.date, given.reason)
     print(folder)
-    for message in undelivered:
-        print(f"degraded: {text(message)}", file=sys.stderr)
-    return 3 if undelivered else 0
+    return told_degraded(undelivered)
 
 
 def _schedule(given: argparse.Namespace) -> int:

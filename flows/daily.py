@@ -9,6 +9,7 @@ from prefect import flow
 from configs import Settings
 from configs.remarks import Remark
 from data_contracts.store import Store
+from flows.after_run import after_run
 from flows.catch_up import catch_up, published_whole
 from flows.check import open_region
 from flows.forecast import make_forecast
@@ -87,4 +88,5 @@ def daily(region: str) -> Outcome:
             missed = catch_up(issue, observations)
             outcome = make_forecast(replace(issue, degraded=(*pulled.degraded, *missed)))
         kept = *registry.mended, *tidy_when_due(place, settings)
-        return as_prefect_state(replace(outcome, degraded=(*outcome.degraded, *kept)))
+        outcome = replace(outcome, degraded=(*outcome.degraded, *kept))
+        return as_prefect_state(after_run(outcome, settings))

@@ -14,9 +14,10 @@ from flows.run import region_lock
 def retract(name: str, issued: date, reason: str) -> tuple[Path, tuple[Remark, ...]]:
     """Retracts a region's published report for a reason that its pages and the index then tell.
 
-    Platforms that hold the newest report's alerts take them away. Returns its folder, and a message
-    on each platform that did not answer. Raises RiskError.
+    Platforms that hold the newest report's alerts take them away, and officers are told. Returns
+    its folder, and a message on each that did not take it. Raises RiskError.
     """
+    from flows.notifications import notify
     from flows.platforms import deliver
     from reports import write_index
     from reports.site import notices
@@ -25,18 +26,22 @@ def retract(name: str, issued: date, reason: str) -> tuple[Path, tuple[Remark, .
     with region_lock(region, settings):
         folder = notices.retract(region, issued, reason, settings, clock.now())
         write_index(settings)
-        if issued != notices.newest_published(region, settings):
-            return folder, ()
-        return folder, deliver(region, settings, folder)
+        newest = issued == notices.newest_published(region, settings)
+        undelivered = deliver(region, settings, folder) if newest else ()
+        return folder, (*undelivered, *notify(region, settings, folder))
 
 
-def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path | None]:
+def note(
+    name: str, text: str, issued: date | None = None
+) -> tuple[date, Path | None, tuple[Remark, ...]]:
     """Puts the duty officer's note beside a region's report; empty text takes it away.
 
-    Beside the newest report unless ``issued`` is given.
+    Beside the newest report unless ``issued`` is given. Officers are told.
 
-    Returns the day, and the folder of its report where it is published already. Raises RiskError.
+    Returns the day, the folder of its report where it is published already, and a message on each
+    address that did not take it. Raises RiskError.
     """
+    from flows.notifications import notify
     from reports.site import notices
 
     settings, region = Settings.from_environment(), open_region(name)
@@ -49,6 +54,7 @@ def note(name: str, text: str, issued: date | None = None) -> tuple[date, Path |
             )
         notices.write_note(region, day, text, settings)
         folder = settings.published / region.name / day.isoformat()
-        return day, notices.apply_notices(folder, region, settings) if (
-            folder / "provenance.json"
-        ).is_file() else None
+        if not (folder / "provenance.json").is_file():
+            return day, None, ()
+        notices.apply_notices(folder, region, settings)
+        return day, folder, notify(region, settings, folder)

@@ -1,7 +1,8 @@
-"""Platforms: each official forecast is handed to those that the region names.
+"""Handing over: each official forecast goes to the platforms that the region names, and officers
+are told what is new in it.
 
-A platform that does not take it fails no run: the report is out, the run is degraded and says why,
-and the next one hands over what is missing.
+Who does not take it fails no run: the report is out, the run is degraded and says why, and the next
+one hands over what is missing.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, remark
 from configs.whole_files import write_whole
-from flows.issue import Issue
+from flows.notifications import notify
 from flows.progress import stage
 from reports.exports.datastreams import chance_series
 from reports.exports.table import read_forecast_csv
@@ -24,14 +26,24 @@ from reports.storage.archive import CSV, ArchivedReport
 from sources.common.http_messages import RetryPolicy
 from sources.common.platforms import PATIENCE, ngsi_ld, sensor_things
 
+if TYPE_CHECKING:  # it imports Prefect, which the commands of a notice need not
+    from flows.issue import Issue
+
 
 def hand_over(issue: Issue) -> tuple[Remark, ...]:
-    """Hand the published report of an issue to the region's platforms, as ``deliver`` does.
+    """Hand the published report of an issue to the region's platforms and to officers.
 
-    One that is not official, or late, is handed to none: its days are those of the reports after.
+    See ``deliver`` and ``notify``. One that is not official, or late, is handed to none: its days
+    are those of the reports after. Returns a message on each that did not take it.
     """
+    if not issue.official or issue.late:
+        return ()
+    return (*_to_platforms(issue), *notify(issue.region, issue.settings, issue.folder))
+
+
+def _to_platforms(issue: Issue) -> tuple[Remark, ...]:
     names = issue.region.publish_to.names
-    if not names or not issue.official or issue.late:
+    if not names:
         return ()
     with stage(f"hand over to {', '.join(names)}") as say:
         undelivered = deliver(issue.region, issue.settings, issue.folder)

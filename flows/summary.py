@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from configs.remarks import text
+from configs.remarks import Remark, text
 from flows.run import Outcome
 
 
@@ -30,10 +31,16 @@ def summarise(outcome: Outcome) -> None:
         )
     _print_lines([text(note) for note in outcome.notes])
     sys.stdout.flush()
-    for message in outcome.degraded:
-        print(f"degraded: {text(message)}", file=sys.stderr, flush=True)
+    told_degraded(outcome.degraded)
     if outcome.path is not None:
         print(shortened(report_of(outcome.path)), flush=True)
+
+
+def told_degraded(messages: Sequence[Remark]) -> int:
+    """Prints what is degraded to standard error. Returns the exit status: 3 where anything is."""
+    for message in messages:
+        print(f"degraded: {text(message)}", file=sys.stderr, flush=True)
+    return 3 if messages else 0
 
 
 def _print_lines(lines: list[str] | tuple[str, ...]) -> None:

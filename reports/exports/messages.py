@@ -71,11 +71,15 @@ def messages(folder: Path | None, region: str | None) -> list[Message]:
         if text_of(root, "msgType") in ("Cancel", "Update")
         for reference in text_of(root, "references").split()
     }
-    standing = [message for one in cap_documents if (message := _message(*one, region)) is not None]
+    found = [message_of(*one, region) for one in cap_documents]
+    standing = [message for message in found if message is not None]
     return [message for message in standing if message.reference not in replaced]
 
 
-def _message(file: str, text: str, root: ElementTree.Element, region: str | None) -> Message | None:
+def message_of(
+    file: str, text: str, root: ElementTree.Element, region: str | None
+) -> Message | None:
+    """A document as a message of ours; None for any other, and for a Cancel."""
     identifier = text_of(root, "identifier")
     parts = identifier.split(".")
     whole = len(parts) == 4 or (len(parts) == 5 and parts[4].isdecimal())

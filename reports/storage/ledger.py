@@ -186,11 +186,12 @@ def _append(region_folder: Path, entry: Entry, kind: str) -> Entry:
     return placed
 
 
-def broken(region_folder: Path) -> str:
+def broken(region_folder: Path, days: int | None = None) -> str:
     """What is the first thing wrong with a ledger, as a sentence; empty where all is proven.
 
     Each line tells its place and the hash of the line before it; the newest line of each day tells
-    the hashes of the files that lie in its folder, where that folder is still kept.
+    the hashes of the files that lie in its folder, where that folder is still kept. ``days``: how
+    many of the newest days have their files compared, all where it is not given.
     """
     path = region_folder / LEDGER
     lines = _whole_lines(path)
@@ -211,11 +212,15 @@ def broken(region_folder: Path) -> str:
                 f"hash {previous[:12]}: a line was changed, taken out or put in."
             )
         previous, newest[entry.issued] = line_hash(line), entry
-    return next(_wrong_files(region_folder, newest), "")
+    compared = sorted(newest)[-days if days else 0 :]
+    return next(_wrong_files(region_folder, newest, compared), "")
 
 
-def _wrong_files(region_folder: Path, newest: Mapping[str, Entry]) -> Iterator[str]:
-    for issued, entry in sorted(newest.items()):
+def _wrong_files(
+    region_folder: Path, newest: Mapping[str, Entry], compared: Sequence[str]
+) -> Iterator[str]:
+    for issued in compared:
+        entry = newest[issued]
         for name, expected in ((CSV, entry.forecast_csv), (NETCDF, entry.forecast_nc)):
             path = region_folder / issued / name
             if path.parent.is_dir() and _file_hash(path) != expected:

@@ -5,6 +5,8 @@ Every test here shares one Prefect server.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -193,6 +195,18 @@ def run_daily(prefect_server: None) -> Callable[[Settings, Region], Said]:
 
 
 VARIABLES = ("air_temperature_max", "air_temperature_min", "precipitation")
+
+
+@pytest.fixture
+def told_home(ready: Ready, tmp_path: Path) -> Settings:
+    """A copy of ``ready`` without models and runs, which ``climate-risk status`` needs not."""
+    settings = Settings(tmp_path / "home")
+    without = shutil.ignore_patterns("mlruns", "prefect")
+    shutil.copytree(ready.settings.home, settings.home, ignore=without)
+    shutil.copytree(ready.region.path.parent, tmp_path / "files")
+    path = Path(os.path.relpath(tmp_path / "files" / ready.region.path.name, settings.home))
+    (settings.data / "regions" / "smallville.path").write_text(str(path))
+    return settings
 
 
 class _Lines:

@@ -160,3 +160,15 @@ def test_a_home_and_its_region_file_may_be_copied_together(tmp_path: Path) -> No
     claim_store(copy, Settings(tmp_path / "new" / "home"))
     with pytest.raises(RiskError, match="is that of"):
         claim_store(copy, Settings(tmp_path / "old" / "home"))
+
+
+def test_an_address_for_notifications_that_is_none_is_told_by_its_place(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, FILES)
+    monkeypatch.setenv("CLIMATE_RISK_NOTIFY_HERE", "json://127.0.0.1/hook s3cret-word")
+    problems = [one.problem for one in check(str(path), home) if one.what == "notifications"]
+    assert problems == [
+        "CLIMATE_RISK_NOTIFY_HERE: its word 2 is no address that can be used, expected one such as "
+        "mailto://user:password@host; put it right."
+    ]
