@@ -330,12 +330,14 @@ def _one(region: str, run: Callable[[], Outcome]) -> int:
     """Runs one flow of one region with its progress shown, then its summary."""
     from flows.check import open_region
     from flows.progress import shown, stage
+    from flows.run import tagged
     from flows.summary import summarise
 
-    open_region(region)  # a misspelt name is told before anything starts
+    place = open_region(region)  # a misspelt name is told before anything starts
     with shown(), ExitStack() as stack:
         with stage("start Prefect"):
             stack.enter_context(_prefect())
+            stack.enter_context(tagged(place))
         outcome = run()
     summarise(outcome)
     return outcome.status

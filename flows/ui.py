@@ -20,6 +20,7 @@ from flows.servers import (
     USER,
     Login,
     free_port,
+    names,
     new_login,
     origins,
     prefect_server,
@@ -44,15 +45,22 @@ def ui(settings: Settings) -> int:
         login = stack.enter_context(new_login(port))
         prefect = stack.enter_context(prefect_server(options=("--no-services",), login=login))
         print(f"{'published reports':<20}{_reports(stack, settings)}")
-        print(f"{'MLflow':<20}{_mlflow(stack, settings, port, login)}")
-        print(f"{'Prefect':<20}{prefect.page}")
+        terminal, mlflow = sys.stdout.isatty(), _mlflow(stack, settings, port, login)
+        print(f"{'MLflow':<20}{with_login(mlflow, login) if terminal else mlflow}")
+        print(f"{'Prefect':<20}{prefect.page_for(terminal)}")
         print(f"{'user:password':<20}{login.file}")
         whole = "Prefect asks for that whole line, " if prefect.login else ""
-        print(f"{whole}MLflow for its two parts. Ctrl-C stops them.", flush=True)
+        how = "These links log in." if terminal else f"{whole}MLflow for its two parts."
+        print(f"{how} Ctrl-C stops them.", flush=True)
         while True:
             time.sleep(3600)
     print("stopped")
     return 0
+
+
+def with_login(address: str, login: Login) -> str:
+    """An address that logs in by itself where a server asks for a user and a password."""
+    return address.replace("://", f"://{login.text}@", 1)
 
 
 def _reports(stack: ExitStack, settings: Settings) -> str:
@@ -103,7 +111,7 @@ def _mlflow(stack: ExitStack, settings: Settings, port: int, login: Login) -> st
         "--app-name",
         "basic-auth",
         "--allowed-hosts",
-        f"{HOST}:{port},localhost:{port}",
+        ",".join(names(port)),
         "--cors-allowed-origins",
         ",".join(origins(port)),
     ]

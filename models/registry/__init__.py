@@ -102,6 +102,7 @@ class Registry:
             "hazard": model.hazard,
             "snapshot": str(model.meta.get("snapshot", "")),
             "code_version": code_version,
+            tracking.FLOW_RUN: training.started_by,
         }
         name = f"train {model.hazard} to {model.meta.get('trained_until', '')}"
         with (
@@ -172,11 +173,13 @@ class Registry:
         forecast: xr.Dataset,
         provenance: dict[str, Any],
         folder: Path,
+        started_by: str = "",
     ) -> str:
         """Track a published forecast as a run and return the run's id.
 
         The same files of the same day make one run only.
-        ``folder`` holds forecast.csv and provenance.json, as published.
+        ``folder`` holds forecast.csv and provenance.json, as published. ``started_by``: the address
+        of the flow run that made it.
         """
         files = [folder / "forecast.csv", folder / "provenance.json"]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
@@ -185,6 +188,7 @@ class Registry:
             tags[name] = str(provenance.get(name, ""))
         if earlier := tracking.finished_forecast(self._database, region, tags):
             return earlier
+        tags[tracking.FLOW_RUN] = started_by
         with tracking.run_of(self._database, region, f"forecast {issued}", tags) as run_id:
             tracking.log_parameters(self._database, run_id, tracking.parameters(provenance))
             tracking.log_metrics(self._database, run_id, tracking.highest(forecast))

@@ -151,7 +151,7 @@ def last_run(ready: Any) -> Any:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
 
-    runs = FlowRunFilter.model_validate({"name": {"any_": [f"daily {ready.region.path}"]}})
+    runs = FlowRunFilter.model_validate({"name": {"any_": ["daily smallville 2005-01-01"]}})
     with get_client(sync_client=True) as client:
         return max(client.read_flow_runs(flow_run_filter=runs), key=lambda run: run.start_time)
 
@@ -227,7 +227,7 @@ def test_prefects_api_shows_the_flow_and_its_tasks_by_name(ready) -> None:
     )
 
     flows = FlowFilter.model_validate({"name": {"any_": ["daily"]}})
-    runs = FlowRunFilter.model_validate({"name": {"any_": [f"daily {ready.region.path}"]}})
+    runs = FlowRunFilter.model_validate({"name": {"any_": ["daily smallville 2005-01-01"]}})
     with get_client(sync_client=True) as client:
         first = min(
             client.read_flow_runs(flow_filter=flows, flow_run_filter=runs),

@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 
 from configs import CHECKOUT, Region, RiskError, Settings, load_region
-from flows.schedule import crons, schedule
+from flows.deployments import BY_REGION, deployed
+from flows.schedule import schedule
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,23 @@ def deployments_of(client: Any) -> dict[str, Any]:
     return {f"{flows[one.flow_id]}/{one.name}": one for one in client.read_deployments()}
 
 
+def served_deployments(client: Any) -> dict[str, Any]:
+    """All deployments of the served region, once they are made."""
+    wanted = len(BY_REGION)
+    return wait_for(lambda: len(found := deployments_of(client)) >= wanted and found, 60)
+
+
+def run_of(client: Any, deployment: Any, seconds: float = 180, **parameters: Any) -> Any:
+    """A run that somebody starts, once it has ended."""
+    run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+    return wait_for(lambda: ended(client, run.id), seconds)
+
+
+def ended(client: Any, run_id: Any) -> Any:
+    run = client.read_flow_run(run_id)
+    return run if run.state.is_final() else None
+
+
 def ask(api: str, path: str, body: Any, headers: dict[str, str]) -> int:
     """The status of a POST, or of a GET where there is no body, by someone who knows no
     password."""
@@ -128,8 +146,7 @@ def test_a_strangers_shell_script_is_refused(
 ) -> None:
     """A deployment of the same name and flow, whose first step is a script, then a run of it."""
     with client_of(serving) as client:
-        made = wait_for(lambda: len(found := deployments_of(client)) == 2 and found, 60)
-        daily = made["daily/served"]
+        daily = served_deployments(client)["daily/served"]
         script = {"script": f"touch {tmp_path / 'ran'}"}
         step = {"prefect.deployments.steps.run_shell_script": script}
         same = {"name": "served", "flow_id": str(daily.flow_id), "entrypoint": daily.entrypoint}
@@ -139,7 +156,8 @@ def test_a_strangers_shell_script_is_refused(
             f"/deployments/{daily.id}/create_flow_run": {},
         }
         told = [ask(serving.api, path, body, headers) for path, body in asks.items()]
-        assert told == [401, 401, 401]
+        refused = 401 if headers.keys() <= {"Authorization"} else 403
+        assert told == [refused] * 3
         after = deployments_of(client)["daily/served"]
         assert after.schedules == daily.schedules and not after.pull_steps
 
@@ -185,7 +203,7 @@ def test_a_run_is_fired_by_its_schedule(serving: Serving) -> None:
     from prefect.client.schemas.schedules import IntervalSchedule
 
     with client_of(serving) as client:
-        made = wait_for(lambda: len(found := deployments_of(client)) == 2 and found, 60)
+        made = served_deployments(client)
         daily = made["daily/served"]
         assert daily.schedules[0].schedule.cron == "30 6 * * *"
         assert made["train/served"].schedules[0].schedule.cron == "30 8 1 * *"
@@ -251,13 +269,16 @@ def test_prefect_yaml_deploys_to_an_existing_server(serving: Serving) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         made = deployments_of(client)
     region = load_region("tunis")
-    for verb in ("daily", "train"):
-        found = made[f"{verb}/tunis"]
-        assert found.entrypoint == f"flows.{verb}.{verb}"
+    for one in deployed("tunis", region, serving.settings):
+        found = made[f"{one.deployment.verb}/tunis"]
+        assert found.entrypoint == one.deployment.entrypoint
         assert found.parameters == {"region": "tunis"}
-        assert found.schedules[0].schedule.cron == crons(region)[verb]
-        assert found.schedules[0].schedule.timezone == region.timezone
-        assert (found.concurrency_limit or found.global_concurrency_limit.limit) == 1
+        lines = [(each.schedule.cron, each.schedule.timezone) for each in found.schedules]
+        assert lines == ([(one.cron, region.timezone)] if one.cron else [])
+        assert found.concurrency_options.collision_strategy == "CANCEL_NEW"
+        assert found.global_concurrency_limit.limit == 1
+        assert sorted(found.tags) == sorted(one.tags)
+    assert sum(name.endswith("/tunis") for name in made) == len(BY_REGION)
 
 
 def test_it_stops_when_asked_and_takes_its_server_with_it(serving: Serving) -> None:
@@ -283,7 +304,9 @@ def test_crons_are_the_regions_hour_and_the_training_two_hours_later(tmp_path: P
             "schedule": {"daily": "22:05", "train_day": 3},
         }
     )
-    assert crons(region) == {"daily": "5 22 * * *", "train": "5 0 3 * *"}
+    lines = {one.deployment.verb: one.cron for one in deployed("a", region, Settings(tmp_path))}
+    assert lines.pop("daily") == "5 22 * * *" and lines.pop("train") == "5 0 3 * *"
+    assert set(lines.values()) == {None}
 
 
 def test_the_lock_is_free_after_a_crash(tmp_path: Path) -> None:
