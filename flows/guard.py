@@ -54,14 +54,10 @@ def require_ours() -> None:
             return  # a flow that a flow calls
         deployment = client.read_deployment(run.deployment_id)
     known = json.loads(told).get(str(deployment.id))
-    found = (
-        list(foreign(deployment, run, Served(**known)))
-        if known
-        else ["a deployment that the schedule did not make"]
-    )
-    if found:
+    ours = Served(**known) if known else Served(deployment.name, "")
+    if found := list(foreign(deployment, run, ours)):
         raise RiskError(
-            f"deployment {deployment.name}: found {', '.join(found)}, expected what climate-risk "
+            f"deployment {ours.name}: found {', '.join(found)}, expected what climate-risk "
             "schedule made; find out who has changed it, then start the schedule again."
         )
 

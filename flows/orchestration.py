@@ -6,6 +6,7 @@ ours, and fails with one sentence. Nothing of a run is pickled.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import traceback
@@ -14,14 +15,15 @@ from contextlib import suppress
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect import Flow, flow
+from prefect import Flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Failed
+from pydantic import ValidationError, validate_call
 
 from configs import CHECKOUT, Region, RiskError
 from configs.remarks import Remark, remark
@@ -39,6 +41,17 @@ SECRET_WORDS = ("KEY", "TOKEN", "PASSWORD", "SECRET", "AUTH", "URL", "NOTIFY", "
 SHORTEST_SECRET = 6
 
 
+class RiskFlow(Flow[P, R]):
+    """A flow that another process imports by its name."""
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
+        return _imported, (self.fn.__module__, self.fn.__name__)
+
+
+def _imported(module: str, name: str) -> object:
+    return getattr(importlib.import_module(module), name)
+
+
 def risk_flow(name: str, hours: float) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """Makes a flow of a function whose first parameter is a region.
 
@@ -48,24 +61,47 @@ def risk_flow(name: str, hours: float) -> Callable[[Callable[P, R]], Flow[P, R]]
     """
 
     def make(function: Callable[P, R]) -> Flow[P, R]:
+        @validate_call
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
+            return args, kwargs
+
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             _log_one_line_each()
             try:
                 with ends_within(hours * 3600, name):
                     require_ours()
+                    args, kwargs = _parameters(name, checked, *args, **kwargs)
                     return function(*args, **kwargs)
             except Exception as error:
                 return cast(R, _failed(error))
 
-        return flow(
+        return RiskFlow(
+            run,
             name=name,
             flow_run_name=run_name,
             timeout_seconds=hours * 3600,
             persist_result=False,
-        )(run)
+            validate_parameters=False,  # Prefect pickles what that raises, and loads its blocks
+        )
 
     return make
+
+
+def _parameters(
+    name: str, checked: Callable[..., tuple[Any, Any]], *args: object, **kwargs: object
+) -> tuple[Any, Any]:
+    """The parameters of a run in their own types. Raises RiskError where they have others."""
+    try:
+        return checked(*args, **kwargs)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RiskError(
+            f"{name}: found {first['input']!r} as its parameter {where}, expected another "
+            f"({first['msg'].lower()}); mend it."
+        ) from None
 
 
 def run_name() -> str:

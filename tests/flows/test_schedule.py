@@ -3,6 +3,7 @@ request."""
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -22,6 +23,7 @@ import pytest
 
 from configs import CHECKOUT, Region, RiskError, Settings, load_region
 from flows.deployments import BY_REGION, deployed
+from flows.run import region_lock
 from flows.schedule import schedule
 
 
@@ -244,6 +246,82 @@ def test_a_run_is_fired_by_its_schedule(serving: Serving) -> None:
     assert (serving.settings.published / "served" / "1992-01-01" / "forecast.csv").is_file()
 
 
+def test_what_is_not_ours_is_refused_and_never_run(serving: Serving, tmp_path: Path) -> None:
+    """Somebody who knows the password gives a deployment of ours another flow and a first step."""
+    ran, other = tmp_path / "ran", str(tmp_path / "other.yaml")
+    step = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {ran}"}}
+    with client_of(serving) as client:
+        ours = served_deployments(client)["backtest/served"]
+        changed = {
+            "name": "served",
+            "flow_id": str(ours.flow_id),
+            "entrypoint": "os.system",
+            "pull_steps": [step],
+            "job_variables": {"env": {"PYTHONSTARTUP": "x"}},
+            "enforce_parameter_schema": False,
+        }
+        login = {"Authorization": f"Basic {base64.b64encode(serving.auth.encode()).decode()}"}
+        assert ask(serving.api, "/deployments/", changed, login) == 200
+        after = client.read_deployment(ours.id)
+        assert (after.entrypoint, after.pull_steps) == ("os.system", [step])
+        run = run_of(client, ours, region=other)
+    assert run.state.name == "Failed"
+    for found in ("the entrypoint os.system", "pull steps", "job variables", "another region"):
+        assert found in run.state.message
+    assert run.state.message.startswith("deployment backtest/served: found")
+    assert not ran.exists()
+
+
+def test_a_cancelled_run_leaves_a_good_state_and_one_that_comes_meanwhile_is_cancelled(
+    serving: Serving,
+) -> None:
+    """The region's lock is held here, so that the first run waits until it is cancelled."""
+    from prefect.states import Cancelling
+
+    with client_of(serving) as client:
+        pull = served_deployments(client)["pull/served"]
+        with region_lock(serving.region, serving.settings):
+            first = client.create_flow_run_from_deployment(pull.id)
+            wait_for(lambda: client.read_flow_run(first.id).state.is_running(), 120)
+            second = run_of(client, pull)
+            assert second.state.is_cancelled() and "limit reached" in second.state.message
+            client.set_flow_run_state(first.id, Cancelling())
+            assert wait_for(lambda: ended(client, first.id), 120).state.name == "Cancelled"
+        third = run_of(client, pull)
+        assert third.state.is_completed(), third.state
+    assert not list((serving.settings.data / "runs").glob("*.lock"))
+
+
+def test_the_runs_use_the_server_of_the_schedule_alone(serving: Serving) -> None:
+    """One server runs below the schedule: its port is the one that the schedule told."""
+    servers = [
+        line
+        for pid in children(serving.process.pid)
+        if b"flows.prefect_app" in (line := Path(f"/proc/{pid}/cmdline").read_bytes())
+        or b"create_app" in line
+    ]
+    port = serving.api.split(":")[2].partition("/")[0]
+    assert [line.split(b"\0")[3] for line in servers] == [port.encode()]
+
+
+def children(pid: int) -> list[int]:
+    """All processes below one."""
+    own = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return own + [each for child in own for each in children(child)]
+
+
+def test_nothing_that_failed_is_pickled(serving: Serving) -> None:
+    """Runs have failed before: Prefect's storage has no file of them, its database no result."""
+    import sqlite3
+
+    assert not list(serving.settings.prefect.rglob("storage/*"))
+    with sqlite3.connect(f"file:{serving.settings.prefect}/prefect.db?mode=ro", uri=True) as rows:
+        states = rows.execute("select name, data from flow_run_state").fetchall()
+        states += rows.execute("select name, data from task_run_state").fetchall()
+    assert "Failed" in [name for name, _ in states]
+    assert {data for _, data in states} <= {None, "null"}
+
+
 def test_a_second_schedule_of_the_same_home_is_refused(serving: Serving) -> None:
     with pytest.raises(RiskError, match="another one"):
         schedule([str(serving.region.path)], serving.settings)
@@ -289,7 +367,9 @@ def test_it_stops_when_asked_and_takes_its_server_with_it(serving: Serving) -> N
     rest = serving.process.stdout.read()
     assert serving.process.wait(60) == 0, rest
     assert rest.splitlines()[-1] == "stopped"
-    assert "Traceback" not in rest and "ERROR" not in rest, rest
+    failed = [line for line in rest.splitlines() if line != "stopped"]
+    assert len(failed) <= 1 and "Traceback" not in rest, "a failed run is one line here"
+    assert all("deployment backtest/served: found" in line for line in failed)
     assert not answers(f"{serving.api}/health")
     assert not serving.login.exists()
 
