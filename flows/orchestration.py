@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -63,8 +64,8 @@ def risk_flow(name: str, hours: float) -> Callable[[Callable[P, R]], Flow[P, R]]
     def make(function: Callable[P, R]) -> Flow[P, R]:
         @validate_call
         @wraps(function)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]:
-            return args, kwargs
+        def checked(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+            return kwargs
 
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -72,8 +73,9 @@ def risk_flow(name: str, hours: float) -> Callable[[Callable[P, R]], Flow[P, R]]
             try:
                 with ends_within(hours * 3600, name):
                     require_ours()
-                    args, kwargs = _parameters(name, checked, *args, **kwargs)
-                    return function(*args, **kwargs)
+                    given = signature(function).bind(*args, **kwargs).arguments
+                    right = _in_their_types(name, checked, given)
+                    return cast(Callable[..., R], function)(**right)
             except Exception as error:
                 return cast(R, _failed(error))
 
@@ -81,7 +83,6 @@ def risk_flow(name: str, hours: float) -> Callable[[Callable[P, R]], Flow[P, R]]
             run,
             name=name,
             flow_run_name=run_name,
-            timeout_seconds=hours * 3600,
             persist_result=False,
             validate_parameters=False,  # Prefect pickles what that raises, and loads its blocks
         )
@@ -89,12 +90,12 @@ def risk_flow(name: str, hours: float) -> Callable[[Callable[P, R]], Flow[P, R]]
     return make
 
 
-def _parameters(
-    name: str, checked: Callable[..., tuple[Any, Any]], *args: object, **kwargs: object
-) -> tuple[Any, Any]:
-    """The parameters of a run in their own types. Raises RiskError where they have others."""
+def _in_their_types(
+    name: str, checked: Callable[..., dict[str, Any]], given: dict[str, Any]
+) -> dict[str, Any]:
+    """The parameters of a run. Raises RiskError where one cannot be made into what it is."""
     try:
-        return checked(*args, **kwargs)
+        return checked(**given)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

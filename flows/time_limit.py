@@ -1,8 +1,9 @@
 """A limit on a run's time that nothing can hold up.
 
-Prefect's own time-outs raise an error in the thread that works. A call that never returns to
-Python never sees it. So when a run is far beyond its time its process ends, and the kernel frees
-its locks.
+A task's time-out raises an error in it, by an alarm of the system, which ends even a wait for the
+network. There is one alarm, so a flow has no such time-out: Prefect would then end its tasks by
+a thread, which ends no wait. A flow beyond its time loses its process, and the kernel frees its
+locks.
 """
 
 from __future__ import annotations
@@ -14,22 +15,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-GRACE = 600.0
-"""Seconds beyond its time that a run has to end by Prefect's time-out, and to tell what it did."""
+LAST_WORDS = 120.0
+"""Seconds for telling Prefect, or until the process ends though no thread of Python runs."""
 STANDARD_ERROR = 2
 """The file descriptor of standard error."""
-LAST = 120.0
-"""Seconds more until the process ends though no thread of Python runs."""
 
 
 @contextmanager
 def ends_within(seconds: float, name: str) -> Iterator[None]:
-    """Ends this process, with status 1, where the block takes ``GRACE`` longer than ``seconds``."""
-    limit = seconds + GRACE
-    timer = threading.Timer(limit, _end, (name, seconds))
+    """Ends this process, with status 1, where the block takes longer; ``name``: of what it runs."""
+    timer = threading.Timer(seconds, _end, (name, seconds))
     timer.daemon = True
     timer.start()
-    faulthandler.dump_traceback_later(limit + LAST, exit=True, file=STANDARD_ERROR)
+    faulthandler.dump_traceback_later(seconds + LAST_WORDS, exit=True, file=STANDARD_ERROR)
     try:
         yield
     finally:
