@@ -75,7 +75,7 @@ def test_the_home_is_the_one_folder_that_can_be_written() -> None:
 def test_the_commands_of_the_page_name_files_that_there_are() -> None:
     page = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert all(unit in page for unit in ("climate-risk-schedule", "climate-risk-daily@tunis.timer"))
-    assert "install -D -m 0600 /opt/climate-risk/deploy/secrets.env" in page
+    assert "install -D -m 0600 /usr/local/lib/climate-risk/deploy/secrets.env" in page
     assert (DEPLOY / "secrets.env").is_file() and (DEPLOY / "climate-risk-daily@.timer").is_file()
     assert "\ninstall: " in (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 
@@ -85,7 +85,7 @@ def test_systemd_takes_the_units_and_finds_them_little_exposed(tmp_path: Path) -
         pytest.skip("needs systemd-analyze (apt-get install systemd)")
     for path in DEPLOY.glob("climate-risk-*"):
         text = path.read_text(encoding="utf-8")
-        program = "/opt/climate-risk/.venv/bin/climate-risk"
+        program = "/usr/local/lib/climate-risk/.venv/bin/climate-risk"
         (tmp_path / path.name).write_text(text.replace(program, "/bin/true"), encoding="utf-8")
     units = sorted(str(path) for path in tmp_path.iterdir())
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""A Prefect server and worker as a centre may have them, with the deployments of ``prefect.yaml``."""
+"""A Prefect server and worker as a centre may have them, and the deployments of prefect.yaml."""
 
 from __future__ import annotations
 
