@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 LATER_HOURS = 2
 """From the daily run to what must not make the day's report wait for it."""
 
+TOGETHER = "all"
+"""Name of the deployments that all regions share."""
+
 
 @dataclass(frozen=True)
-class Deployment:
-    """A flow as it is deployed for a region.
+class OfRegion:
+    """A flow that every region has a deployment of.
 
     ``cron``: the region's line, in its time zone; without it somebody starts the runs. ``fixed``:
     parameters besides the region that no run may change.
@@ -31,10 +34,40 @@ class Deployment:
     cron: Callable[[Region], str] | None = None
     fixed: Callable[[Region, Settings], dict[str, Any]] = lambda *_: {}
 
+
+@dataclass(frozen=True)
+class OfAll:
+    """A flow that all regions have one deployment of; its parameter is ``regions``."""
+
+    verb: str
+    cron: str
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One deployment, whole; no run may have other ``parameters``. ``about``: whom it serves."""
+
+    verb: str
+    name: str
+    parameters: dict[str, Any]
+    cron: str | None
+    timezone: str
+    about: str
+
     @property
     def entrypoint(self) -> str:
         """The flow's place, as Prefect imports it."""
         return f"flows.{self.verb}.{self.verb}"
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags, which its runs have too."""
+        return [TAG, self.name]
+
+    @property
+    def served(self) -> Served:
+        """What a run of it may be started from."""
+        return Served(f"{self.verb}/{self.name}", self.entrypoint, self.parameters)
 
     def flow(self) -> Flow[..., Any]:
         """The flow itself."""
@@ -53,47 +86,30 @@ def scores_file(region: Region, settings: Settings) -> str:
     return str(settings.data / "scores" / f"{region.name}.csv")
 
 
-BY_REGION = (
-    Deployment("daily", cron=at_daily),
-    Deployment("train", cron=lambda r: at_daily(r, LATER_HOURS, str(r.schedule.train_day))),
-    Deployment("pull"),
-    Deployment("forecast", fixed=lambda *_: {"out": None}),
-    Deployment("backtest", fixed=lambda *given: {"out": scores_file(*given)}),
+DEPLOYMENTS: tuple[OfRegion | OfAll, ...] = (
+    OfRegion("daily", cron=at_daily),
+    OfRegion("train", cron=lambda r: at_daily(r, LATER_HOURS, str(r.schedule.train_day))),
+    OfRegion("pull"),
+    OfRegion("forecast", fixed=lambda *_: {"out": None}),
+    OfRegion("backtest", fixed=lambda *given: {"out": scores_file(*given)}),
 )
-"""One line a flow that every region has a deployment of."""
+"""One line a flow."""
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """One deployment of one region, whole."""
-
-    deployment: Deployment
-    region: Region
-    parameters: dict[str, Any]
-
-    @property
-    def cron(self) -> str | None:
-        """Its cron line, if it has one."""
-        made = self.deployment.cron
-        return made(self.region) if made else None
-
-    @property
-    def tags(self) -> list[str]:
-        """Its tags, which its runs have too."""
-        return [TAG, self.region.name]
-
-    @property
-    def served(self) -> Served:
-        """What a run of it may be started from."""
-        name = f"{self.deployment.verb}/{self.region.name}"
-        return Served(name, self.deployment.entrypoint, self.parameters)
-
-
-def deployed(name: str, region: Region, settings: Settings) -> list[Deployed]:
-    """A region's deployments; ``name`` is what its flows are called with."""
-    return [
-        Deployed(one, region, {"region": name} | one.fixed(region, settings)) for one in BY_REGION
-    ]
+def deployed(regions: Mapping[str, Region], settings: Settings) -> list[Deployed]:
+    """The deployments of regions; their keys are what flows are called with."""
+    made = []
+    for one in DEPLOYMENTS:
+        if isinstance(one, OfAll):
+            given = {"regions": list(regions)}
+            made.append(Deployed(one.verb, TOGETHER, given, one.cron, "UTC", "all regions"))
+            continue
+        for name, region in regions.items():
+            given = {"region": name} | one.fixed(region, settings)
+            cron = one.cron(region) if one.cron else None
+            of_it = Deployed(one.verb, region.name, given, cron, region.timezone, region.title)
+            made.append(of_it)
+    return made
 
 
 def one_at_a_time() -> ConcurrencyLimitConfig:

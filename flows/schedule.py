@@ -36,7 +36,7 @@ def schedule(names: list[str], settings: Settings) -> int:
         region.name if name == region.name else str(region.path): region
         for name, region in wanted.items()
     }
-    made = [one for name, region in regions.items() for one in deployed(name, region, settings)]
+    made = deployed(regions, settings)
     with stopped_by_signal(), _only_one(settings), prefect_server() as api, api.used():
         close_dead(settings.data / FOLDER)
         (settings.data / "scores").mkdir(parents=True, exist_ok=True)
@@ -64,14 +64,14 @@ def runner_of(made: list[Deployed]) -> Runner:
     runner = Runner(limit=SIDE_BY_SIDE)
     served = {}
     for one in made:
-        schedules = [Cron(one.cron, timezone=one.region.timezone)] if one.cron else []
+        schedules = [Cron(one.cron, timezone=one.timezone)] if one.cron else []
         key = runner.add_flow(
-            one.deployment.flow(),
-            one.region.name,
+            one.flow(),
+            one.name,
             schedules=schedules,
             parameters={name: freeze(value) for name, value in one.parameters.items()},
             concurrency_limit=one_at_a_time(),
-            description=f"{one.deployment.verb} run of {one.region.title}",
+            description=f"{one.flow().description}\n\nOf {one.about}.",
             tags=one.tags,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )

@@ -46,21 +46,19 @@ def ui(settings: Settings) -> int:
         prefect = stack.enter_context(prefect_server(options=("--no-services",), login=login))
         print(f"{'published reports':<20}{_reports(stack, settings)}")
         terminal, mlflow = sys.stdout.isatty(), _mlflow(stack, settings, port, login)
-        print(f"{'MLflow':<20}{with_login(mlflow, login) if terminal else mlflow}")
+        print(f"{'MLflow':<20}{mlflow}")
         print(f"{'Prefect':<20}{prefect.page_for(terminal)}")
-        print(f"{'user:password':<20}{login.file}")
+        print(f"{'user:password':<20}{login.text if terminal else login.file}")
         whole = "Prefect asks for that whole line, " if prefect.login else ""
-        how = "These links log in." if terminal else f"{whole}MLflow for its two parts."
-        print(f"{how} Ctrl-C stops them.", flush=True)
+        if (
+            terminal and prefect.login
+        ):  # MLflow's pages refuse to ask from an address that holds a password
+            whole = "Prefect's link logs in, "
+        print(f"{whole}MLflow asks for its two parts. Ctrl-C stops them.", flush=True)
         while True:
             time.sleep(3600)
     print("stopped")
     return 0
-
-
-def with_login(address: str, login: Login) -> str:
-    """An address that logs in by itself where a server asks for a user and a password."""
-    return address.replace("://", f"://{login.text}@", 1)
 
 
 def _reports(stack: ExitStack, settings: Settings) -> str:

@@ -11,7 +11,6 @@ import pytest
 
 from flows.prefect_app import LOGIN_PAGE, OwnPagesOnly
 from flows.servers import LOGIN_PATH, Login, PrefectApi
-from flows.ui import with_login
 
 PORT = 4321
 OWN = "127.0.0.1:4321"
@@ -80,5 +79,3 @@ def test_a_link_that_logs_in_is_for_a_terminal_alone() -> None:
     assert base64.b64decode(after) == b"admin:pass"
     assert api.page_for(terminal=False) == "http://127.0.0.1:4321"
     assert PrefectApi("http://127.0.0.1:4321/api").page_for(terminal=True) == api.page
-    assert api.login is not None
-    assert with_login("http://127.0.0.1:5000", api.login) == "http://admin:pass@127.0.0.1:5000"

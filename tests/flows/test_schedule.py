@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 
 from configs import CHECKOUT, Region, RiskError, Settings, load_region
-from flows.deployments import BY_REGION, deployed
+from flows.deployments import DEPLOYMENTS, OfAll, deployed
+from flows.orchestration import RiskFlow
 from flows.run import region_lock
 from flows.schedule import schedule
 
@@ -104,7 +105,7 @@ def deployments_of(client: Any) -> dict[str, Any]:
 
 def served_deployments(client: Any) -> dict[str, Any]:
     """All deployments of the served region, once they are made."""
-    wanted = len(BY_REGION)
+    wanted = len(DEPLOYMENTS)
     return wait_for(lambda: len(found := deployments_of(client)) >= wanted and found, 60)
 
 
@@ -347,16 +348,19 @@ def test_prefect_yaml_deploys_to_an_existing_server(serving: Serving) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         made = deployments_of(client)
     region = load_region("tunis")
-    for one in deployed("tunis", region, serving.settings):
-        found = made[f"{one.deployment.verb}/tunis"]
-        assert found.entrypoint == one.deployment.entrypoint
-        assert found.parameters == {"region": "tunis"}
+    ours = deployed({"tunis": region}, serving.settings)
+    for one in ours:
+        found = made[f"{one.verb}/{one.name}"]
+        assert found.entrypoint == one.entrypoint
+        assert found.parameters.items() <= one.parameters.items()
+        assert found.parameters, "the region, or the regions"
         lines = [(each.schedule.cron, each.schedule.timezone) for each in found.schedules]
-        assert lines == ([(one.cron, region.timezone)] if one.cron else [])
+        assert lines == ([(one.cron, one.timezone)] if one.cron else [])
         assert found.concurrency_options.collision_strategy == "CANCEL_NEW"
         assert found.global_concurrency_limit.limit == 1
         assert sorted(found.tags) == sorted(one.tags)
-    assert sum(name.endswith("/tunis") for name in made) == len(BY_REGION)
+    named = {f"{one.verb}/{one.name}" for one in ours}
+    assert {name for name in made if not name.endswith("/served")} == named
 
 
 def test_it_stops_when_asked_and_takes_its_server_with_it(serving: Serving) -> None:
@@ -384,9 +388,31 @@ def test_crons_are_the_regions_hour_and_the_training_two_hours_later(tmp_path: P
             "schedule": {"daily": "22:05", "train_day": 3},
         }
     )
-    lines = {one.deployment.verb: one.cron for one in deployed("a", region, Settings(tmp_path))}
-    assert lines.pop("daily") == "5 22 * * *" and lines.pop("train") == "5 0 3 * *"
-    assert set(lines.values()) == {None}
+    lines = {one.verb: one.cron for one in deployed({"a": region}, Settings(tmp_path))}
+    assert lines["daily"] == "5 22 * * *" and lines["train"] == "5 0 3 * *"
+    assert {lines[verb] for verb in ("pull", "forecast", "backtest")} == {None}
+
+
+def test_every_flow_that_is_deployed_is_guarded_and_explains_its_parameters(
+    tmp_path: Path,
+) -> None:
+    for one in deployed({"tunis": load_region("tunis")}, Settings(tmp_path)):
+        flow = one.flow()
+        assert isinstance(flow, RiskFlow) and flow.description
+        assert one.parameters.keys() <= flow.parameters.properties.keys()
+        for name, told in flow.parameters.properties.items():
+            assert told.get("description"), f"{one.verb} explains {name} under Args"
+
+
+def test_a_flow_of_all_regions_is_one_line_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.deployments.DEPLOYMENTS", (OfAll("watch", "17 * * * *"),))
+    region = load_region("tunis")
+    (one,) = deployed({"tunis": region, "here": region}, Settings(tmp_path))
+    assert (one.served.name, one.entrypoint) == ("watch/all", "flows.watch.watch")
+    assert one.parameters == {"regions": ["tunis", "here"]}
+    assert (one.cron, one.timezone) == ("17 * * * *", "UTC")
 
 
 def test_the_lock_is_free_after_a_crash(tmp_path: Path) -> None:
