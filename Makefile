@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast exercise ui test test-all check bench bench-skill bench-exercise bench-quality docs constraints clean
+.PHONY: help forecast install exercise ui test test-all check bench bench-skill bench-exercise bench-quality docs constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,8 @@ forecast: $(RUN) $(PANGO) ## pull, check, learn and publish today's report (REGI
 	  *) exit $$status ;; \
 	esac; \
 	if [ "$(REGION)" = tunis ]; then echo "That is a record of the past. With live weather, of Berkane:  make forecast REGION=berkane"; fi
+
+install: $(RUN) $(PANGO) ## install what runs need into .venv, and run nothing
 
 exercise: ## the whole chain for today on a simulated Berkane, with forecasts and sensors (the first run learns for minutes)
 	@$(MAKE) --no-print-directory forecast REGION=berkane-exercise

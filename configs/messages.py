@@ -44,6 +44,9 @@ _FORECAST: dict[str, str | Plural] = {
     "forecast.never_issued": "No report was issued from {first} to {last} (days: {n}): too many "
     "days were missed.",
     "forecast.not_caught_up": "The missed report of {day} could not be made: {reason}.",
+    "run.part_bug": "an error of the program stopped it ({kind} in {place}); its operator finds "
+    "more under run {run}",
+    "run.part_hangs": "it took too long and was stopped",
     "forecast.hindcast": "This hindcast uses models trained on the record until {day}, after its "
     "issue day: it shows what they would say, not how good they are.",
     "cells.days": "days {days} ahead",
@@ -305,6 +308,8 @@ _ANSWERS: dict[str, str | Plural] = {
     "`history_start`, or run it later.",
     "sensors.nothing_in": "{source}: found no reading in {n} Datastreams of {address}; check "
     "them, or run it again later.",
+    "source.hangs": "{source}: found no end of its pull in {hours} hours, expected one; see "
+    "whether the service answers, and run it again later.",
     "database.down": "{source}: asked the database {address}; found {what}; check {option}, or "
     "run it again later.",
     "database.no_file": "{source}: found no file {address}, expected an SQLite database; check "

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FOLDER = "runs"
 WHY = "Its process ended before it did: it was killed, or the machine stopped."
 
+_own: set[str] = set()
+"""Ids of the runs under way in this process."""
+
 
 @contextmanager
 def alive(settings: Settings) -> Iterator[None]:
@@ -39,9 +42,11 @@ def alive(settings: Settings) -> Iterator[None]:
     path = folder / f"{run_id}.lock"
     with FileLock(path):
         close_dead(folder, run_id)
+        _own.add(run_id)
         try:
             yield
         finally:
+            _own.discard(run_id)
             path.unlink(missing_ok=True)
 
 
@@ -56,6 +61,15 @@ def close_dead(folder: Path, own: str = "") -> list[str]:
             path.unlink(missing_ok=True)
             closed.append(path.stem)
     return closed
+
+
+def close_own(why: str) -> None:
+    """Tells Prefect that the runs under way have crashed and why, if it answers: their last words.
+
+    It may be told from any thread.
+    """
+    for run_id in list(_own):
+        _crashed(run_id, why)
 
 
 def _run_id() -> str:
@@ -75,7 +89,7 @@ def _nobody_holds(path: Path) -> bool:
         return False
 
 
-def _crashed(run_id: str) -> bool:
+def _crashed(run_id: str, why: str = WHY) -> bool:
     """Whether Prefect knows now that a run and its tasks have ended."""
     import httpx
     from prefect.client.orchestration import get_client
@@ -83,7 +97,7 @@ def _crashed(run_id: str) -> bool:
 
     try:
         with get_client(sync_client=True) as client:
-            _close(client, UUID(run_id))
+            _close(client, UUID(run_id), why)
     except (ObjectNotFound, ValueError):
         return True  # of another database, or no run's
     except (PrefectException, httpx.HTTPError):
@@ -91,23 +105,23 @@ def _crashed(run_id: str) -> bool:
     return True
 
 
-def _close(client: SyncPrefectClient, run_id: UUID) -> None:
+def _close(client: SyncPrefectClient, run_id: UUID, why: str) -> None:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     run = client.read_flow_run(run_id)
     only = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
     for task in client.read_task_runs(flow_run_filter=only):
         if not _ended(task):
-            client.set_task_run_state(task.id, _state())
+            client.set_task_run_state(task.id, _state(why))
     if not _ended(run):
-        client.set_flow_run_state(run_id, _state())
+        client.set_flow_run_state(run_id, _state(why))
 
 
 def _ended(run: Any) -> bool:
     return run.state is not None and run.state.is_final()
 
 
-def _state() -> Any:
+def _state(why: str) -> Any:
     from prefect.states import Crashed
 
-    return Crashed(message=WHY)
+    return Crashed(message=why)

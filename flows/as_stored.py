@@ -8,14 +8,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
-
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, from_json, remark
 from data_contracts.store import Store
 from flows.check import open_region
 from flows.forecast import make_forecast
 from flows.issue import Issue
+from flows.orchestration import risk_flow
 from flows.run import Outcome, as_prefect_state, known_before, region_lock
 from flows.train import available_hazards, forecasts_of
 from models.registry import Champion, Registry
@@ -47,7 +46,7 @@ class Published:
     late: bool
 
 
-@flow(name="forecast as stored", flow_run_name="forecast {region} as stored", persist_result=False)
+@risk_flow("forecast as stored", hours=4)
 def as_stored(region: str, issued: date, out: str | None = None) -> Outcome:
     """Makes the report of a day again, byte for byte, and says where it differs.
 
@@ -55,6 +54,11 @@ def as_stored(region: str, issued: date, out: str | None = None) -> Outcome:
     region file there are now, into published/<region>/as-stored/<day> or ``out``. It is what the
     data said: a note or a retraction of the one published is not part of it, and the run says that
     there is one.
+
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
+        issued: The day of a published report.
+        out: Write the report into this folder instead.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):

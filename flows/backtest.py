@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from prefect import flow
 
 from configs import RiskError, Settings
 from configs.csv_cells import marked
 from configs.remarks import as_remark
 from configs.whole_files import write_whole
 from data_contracts.store import Store
+from flows.artifacts import show_skill
 from flows.check import open_region
+from flows.orchestration import risk_flow
 from flows.progress import stage
 from flows.pull import pull_sources
 from flows.run import Outcome, as_prefect_state, region_lock
@@ -33,12 +34,16 @@ def stages_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_stages{path.suffix}")
 
 
-@flow(name="backtest", flow_run_name="backtest {region}", persist_result=False)
+@risk_flow("backtest", hours=36)
 def backtest(region: str, out: str = "scores.csv") -> Outcome:
-    """Pulls a region's record, forecasts every past year from those before it, scores to ``out``.
+    """Pulls a region's record, forecasts every past year from those before it, and scores that.
 
-    Where the record has weather forecasts, a second table beside it, scores_stages.csv for
+    Where the record has weather forecasts, a second table beside the scores, scores_stages.csv for
     scores.csv, holds the state, the weather and the combined model apart.
+
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
+        out: The file that the scores are written to.
     """
     settings, place, path = (
         Settings.from_environment(),
@@ -66,6 +71,7 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
             scores = assessment.table
             say(cells=len(scores))
         write_scores(scores, path)
+        show_skill(place, scores)
         notes = [
             f"{name} is not assessed: {why}" for name, why in (missing | possible.absent).items()
         ]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from configs import RiskError
 from configs.remarks import Remark, as_remark, remark
 from flows.forecast import make_forecast
 from flows.issue import Issue
+from flows.orchestration import reason_of
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import origin_of
@@ -54,8 +54,8 @@ def _caught_up(issue: Issue, observations: xr.Dataset, missed: list[date]) -> It
         try:
             with stage(f"catch up {day}"):
                 make_forecast(late_issue(issue, observations, day))
-        except RiskError as error:
-            yield remark("forecast.not_caught_up", day=day, reason=as_remark(str(error)))
+        except Exception as error:
+            yield remark("forecast.not_caught_up", day=day, reason=reason_of(error))
 
 
 def late_issue(issue: Issue, observations: xr.Dataset, day: date) -> Issue:

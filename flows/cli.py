@@ -327,12 +327,14 @@ def _one(region: str, run: Callable[[], Outcome]) -> int:
     from flows.check import open_region
     from flows.prefect_reach import within_reach
     from flows.progress import shown, stage
+    from flows.run import tagged
     from flows.summary import summarise
 
-    open_region(region)  # a misspelt name is told before anything starts
+    place = open_region(region)  # a misspelt name is told before anything starts
     with shown(), ExitStack() as stack:
         with stage("start Prefect"):
             said = stack.enter_context(within_reach())
+            stack.enter_context(tagged(place))
         outcome = run()
     summarise(outcome := replace(outcome, degraded=(*outcome.degraded, *said)))
     return outcome.status

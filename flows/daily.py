@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prefect import flow
-
 from configs import Settings
 from configs.remarks import Remark
 from data_contracts.store import Store
@@ -14,6 +12,7 @@ from flows.catch_up import catch_up, published_whole
 from flows.check import open_region
 from flows.forecast import make_forecast
 from flows.issue import Issue
+from flows.orchestration import name_run, risk_flow
 from flows.pull import pull_sources, require_values
 from flows.run import Outcome, as_prefect_state, known_before, region_lock, today
 from flows.tidy import tidy_when_due
@@ -27,15 +26,18 @@ from flows.train import (
 from models.registry import Registry
 
 
-@flow(name="daily", flow_run_name="daily {region}", persist_result=False)
+@risk_flow("daily", hours=20)
 def daily(region: str) -> Outcome:
     """Makes today's report of a region.
 
-    ``region``: a name under configs/regions or the path of a YAML file. Pulls and checks the
-    sources, trains the hazards that have no model for this region yet, forecasts and publishes.
-    Where a source is down or delivers what cannot be used, what was stored before is used. Days
-    since the newest report that have none are issued first, in order, as late ones. A day that is
-    published whole, from the same record, models, code and region file, is left as it is.
+    Pulls and checks the sources, trains the hazards that have no model for this region yet,
+    forecasts and publishes. Where a source is down or delivers what cannot be used, what was stored
+    before is used. Days since the newest report that have none are issued first, in order, as late
+    ones. A day that is published whole, from the same record, models, code and region file, is left
+    as it is.
+
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):
@@ -48,6 +50,7 @@ def daily(region: str) -> Outcome:
             store.snapshot(),
         )
         issued = today(place, observations)
+        name_run(place, issued)
         known, registry = known_before(observations, issued), Registry(settings)
         registry.close_dead_runs(place)
         possible = available_hazards(known, place)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
-from prefect import flow, task
+from prefect import task
 
 import reports
 from configs import Region, RiskError, Settings
@@ -16,6 +16,7 @@ from configs.remarks import Remark, as_remark, remark
 from data_contracts.store import Store
 from features.build import delays_of, options_for
 from features.hazards import hazards
+from flows.artifacts import own_link, show_report, show_skill
 from flows.check import open_region
 from flows.data_quality import (
     newest_withheld,
@@ -24,6 +25,7 @@ from flows.data_quality import (
 )
 from flows.impacts import collect, known_here
 from flows.issue import Issue
+from flows.orchestration import name_run, reason_of, risk_flow
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
@@ -96,7 +98,7 @@ def predict(issue: Issue, assessment: Assessment) -> prediction.Predicted:
 def publish(
     issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]
 ) -> reports.Publication:
-    """The report's folder; an official forecast also enters the index and MLflow."""
+    """The report's folder; an official forecast also enters the index."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
     before, settings = (
         None if issue.hindcast else issue.before,
@@ -138,10 +140,15 @@ def publish(
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
         write_page(issue.store, issue.rules_broken, issue.record_checked, issue.issued)
-        Registry(issue.settings).log_forecast(
-            issue.region, issue.issued, forecast, provenance, publication.folder
-        )
     return publication
+
+
+@task(name="track", task_run_name="track {issue.region.name} {issue.issued}", **task_options())
+def track(issue: Issue, forecast: xr.Dataset, provenance: dict[str, Any]) -> str:
+    """The id of the forecast's run in MLflow."""
+    return Registry(issue.settings).log_forecast(
+        issue.region, issue.issued, forecast, provenance, issue.folder, own_link()
+    )
 
 
 def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
@@ -206,6 +213,10 @@ def make_forecast(issue: Issue) -> Outcome:
         remark("model.none", hazards=tuple(names), reason=why)
         for why, names in by_reason(issue.missing).items()
     ]
+    failed = [
+        remark("forecast.hazard", hazard=name, reason=reason_of(error))
+        for name, error in predicted.failures.items()
+    ]
     degraded = list(
         dict.fromkeys(
             [
@@ -215,6 +226,7 @@ def make_forecast(issue: Issue) -> Outcome:
                 *newest_withheld(issue.store, issue.observations, issue.issued, issue.snapshot),
                 *damaged,
                 *without,
+                *failed,
                 *predicted.degraded,
             ]
         )
@@ -223,11 +235,14 @@ def make_forecast(issue: Issue) -> Outcome:
     forecast = predicted.forecast.assign_attrs(prediction.as_attributes(degraded, told_notes))
     if is_exercise(issue.region):
         forecast = forecast.assign_attrs(label="EXERCISE")
+    provenance, run = provenance_of(issue, degraded, told_notes), ""
     with stage("publish") as say:
-        publication = publish(
-            issue, forecast, assessment, provenance_of(issue, degraded, told_notes)
-        )
+        publication = publish(issue, forecast, assessment, provenance)
+        if issue.official:
+            run = track(issue, forecast, provenance)
         say(files=sum(path.is_file() for path in publication.folder.rglob("*")))
+    show_skill(issue.region, assessment.table)
+    show_report(issue.region, issue.issued, str(publication.folder), run)
     return Outcome(
         issue.region.name,
         publication.folder,
@@ -255,12 +270,17 @@ def check_issue_day(issued: date | None, now: date) -> date:
     return issued or now
 
 
-@flow(name="forecast", flow_run_name="forecast {region}", persist_result=False)
+@risk_flow("forecast", hours=4)
 def forecast(region: str, issued: date | None = None, out: str | None = None) -> Outcome:
     """Forecasts from the stored record with the champions and publishes the report.
 
-    Pulls and trains nothing. ``issued`` a past day makes a hindcast from what was known that
-    morning, kept apart from the real reports. ``out`` writes the report into that folder instead.
+    Pulls and trains nothing.
+
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
+        issued: A past issue day makes a hindcast from what was known that morning, kept apart from
+            the real reports; by default today.
+        out: Write the report into this folder instead.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):
@@ -268,6 +288,7 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         observations = store.observations()
         now = today(place, observations)
         day = check_issue_day(issued, now)
+        name_run(place, day)
         known, registry = known_before(observations, day), Registry(settings)
         possible = available_hazards(known, place)
         champions = champions_of(place, registry, possible.hazards, known)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
@@ -16,16 +17,20 @@ from configs import Region, RiskError, Settings
 from configs.remarks import Remark, as_remark, holds_code, remark, several, text
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
+from flows.artifacts import show_pulled
 from flows.check import open_region
 from flows.data_quality import show_artifact
+from flows.orchestration import risk_flow
 from flows.progress import stage
 from flows.run import Outcome, as_prefect_state, newest_day, region_lock, task_options
 from sources import sources_of
 from sources.common.http import asked_first
 from sources.common.http_messages import BadResponse, Throttled
 
-PULL_HOURS = 12
-"""A pull that takes longer hangs: the first one of decades from a slow service took hours."""
+FIRST_HOURS = 12
+"""The first pull of decades from a slow service takes hours; one that takes longer hangs."""
+PULL_HOURS = 2
+"""A later one asks for days. One that takes longer hangs."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,14 @@ class Pulled:
 
     ``withheld``: how many cells the contract withheld. ``failures``: by source, why nothing of it
     could be stored. ``remarks``: of the other sources. ``notes``: on values in doubt, which are
-    used.
+    used. ``rows``: of each source, what it brought and what became of it.
     """
 
     withheld: int = 0
     failures: dict[str, RiskError] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     notes: tuple[Remark, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def degraded(self) -> tuple[Remark, ...]:
@@ -86,7 +92,7 @@ def worth_a_first_retry(task: Task[..., Any], run: TaskRun, state: State[Any]) -
     retries=3,
     retry_delay_seconds=[5, 20, 60],
     retry_condition_fn=worth_a_retry,
-    **task_options(PULL_HOURS),
+    **task_options(FIRST_HOURS),
 )
 def fetch(source: Source, region: Region, settings: Settings) -> Batch:
     """What the source delivers now."""
@@ -173,9 +179,10 @@ def pull_sources(
             days, then = batch.observations["time"], "nothing was stored, add earlier years"
             require_years(source.name, days, in_itself, then)
         try:
-            pulled = _with(pulled, batch, _stored(source, batch, store))
+            pulled = _with(pulled, source, batch, _stored(source, batch, store))
         except RiskError as error:
             pulled = _failed(pulled, source, error)
+    show_pulled(region, pulled.rows)
     show_artifact(store)
     if least_years and (pulled.failures or not in_itself):
         require_values(store, pulled)
@@ -184,13 +191,25 @@ def pull_sources(
 
 
 def _failed(pulled: Pulled, source: Source, error: RiskError) -> Pulled:
-    return replace(pulled, failures=pulled.failures | {source.name: error})
+    row = {"source": source.name, "came of it": str(error)}
+    failures = pulled.failures | {source.name: error}
+    return replace(pulled, failures=failures, rows=(*pulled.rows, row))
 
 
-def _with(pulled: Pulled, batch: Batch, stored: IngestResult) -> Pulled:
+def _with(pulled: Pulled, source: Source, batch: Batch, stored: IngestResult) -> Pulled:
     """What was pulled before, and now of one more source."""
+    row = {
+        "source": source.name,
+        "came of it": "stored" if stored.changed else "nothing new",
+        "observations": len(batch.observations),
+        "weather forecasts": len(batch.forecasts),
+        "withheld": len(stored.withheld),
+        "in doubt": len(stored.flagged),
+        "revised days": len(stored.revised),
+    }
     return replace(
         pulled,
+        rows=(*pulled.rows, row),
         withheld=pulled.withheld + len(stored.withheld),
         remarks=(*pulled.remarks, *map(as_remark, batch.remarks), *stored.remarks),
         notes=(*pulled.notes, *stored.notes),
@@ -208,18 +227,26 @@ def require_values(store: Store, pulled: Pulled) -> None:
 
 def _fetched(source: Source, store: Store) -> Batch:
     first = fetch.with_options(retry_condition_fn=worth_a_first_retry)
+    hours = PULL_HOURS if _is_known(source, store) else FIRST_HOURS
     with stage(f"pull {source.name}") as say:
         try:
-            asked = fetch if store.path.exists() else first
+            asked = (fetch if store.path.exists() else first).with_options(
+                timeout_seconds=hours * 3600
+            )
             batch = asked(source, store.region, store.settings)
         except TimeoutError:
-            raise RiskError(
-                f"{source.name}: found no end of its pull in {PULL_HOURS} hours, expected one; see "
-                "whether the service answers, and run it again later."
+            raise SourceUnavailable(
+                remark("source.hangs", source=source.name, hours=f"{hours:g}")
             ) from None
         table = batch.observations
         say(places=table["location"].nunique(), days=table["time"].nunique())
     return batch
+
+
+def _is_known(source: Source, store: Store) -> bool:
+    """Whether anything of the source is stored, so that a pull brings what is new alone."""
+    stored = store.fetch_request(source.name).stored
+    return stored.observations is not None or stored.forecasts is not None
 
 
 def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
@@ -232,12 +259,13 @@ def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
     return stored
 
 
-@flow(name="pull", flow_run_name="pull {region}", persist_result=False)
+@risk_flow("pull", hours=20)
 def pull(region: str, until: date | None = None) -> Outcome:
     """Pulls, checks and stores a region's records.
 
-    ``region``: a name under configs/regions or the path of a YAML file. ``until`` leaves out later
-    days of what is delivered; later days already stored stay.
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
+        until: Leave out later days of what is delivered; later days already stored stay.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):

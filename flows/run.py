@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +19,9 @@ from flows.alive import alive
 from flows.claims import claim_store
 from flows.home import open_home
 from flows.progress import about, stage
+
+TAG = "climate-risk"
+"""Tag of every run of ours in Prefect."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,13 @@ def known_before(observations: xr.Dataset, issued: date) -> xr.Dataset:
     return observations.sel(time=slice(None, pd.Timestamp(issued - timedelta(days=1))))
 
 
+def tagged(region: Region) -> AbstractContextManager[object]:
+    """In the block runs have the tags that those of the region's deployments have."""
+    from prefect import tags
+
+    return tags(TAG, region.name)
+
+
 def task_options(hours: float = 2) -> dict[str, Any]:
     """Options of every task: nothing is cached and nothing persisted, and it ends in some hours.
 
@@ -133,4 +143,9 @@ def task_options(hours: float = 2) -> dict[str, Any]:
     """
     from prefect.cache_policies import NO_CACHE
 
-    return {"cache_policy": NO_CACHE, "persist_result": False, "timeout_seconds": hours * 3600}
+    return {
+        "cache_policy": NO_CACHE,
+        "persist_result": False,
+        "timeout_seconds": hours * 3600,
+        "tags": [TAG],
+    }

@@ -1,63 +1,30 @@
-"""Schedule: the daily and the monthly runs of each region, served on this machine until stopped."""
+"""Schedule: the runs of each region, served on this machine until stopped."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from filelock import FileLock, Timeout
 
-from configs import Region, RiskError, Settings, region_names
+from configs import RiskError, Settings, region_names
 from configs.remarks import text
+from flows.alive import FOLDER, close_dead
 from flows.check import open_region
+from flows.deployments import Deployed, deployed, one_at_a_time
+from flows.guard import tell_what_is_served
 from flows.servers import prefect_server, stopped_by_signal
 
 if TYPE_CHECKING:
-    from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
 
-TRAIN_AFTER_HOURS = 2
-"""From the daily run to the monthly training, so that the day's report does not wait for it."""
-
-
-def crons(region: Region) -> dict[str, str]:
-    """Cron lines, in the region's time zone, of its two flows."""
-    hour, minute = (int(part) for part in region.schedule.daily.split(":"))
-    train_hour = (hour + TRAIN_AFTER_HOURS) % 24
-    return {
-        "daily": f"{minute} {hour} * * *",
-        "train": f"{minute} {train_hour} {region.schedule.train_day} * *",
-    }
-
-
-def deployments(name: str, region: Region) -> list[RunnerDeployment]:
-    """The region's two deployments, ``daily/<region>`` and ``train/<region>``.
-
-    ``name`` is what the flows are called with.
-    """
-    from prefect.schedules import Cron
-    from prefect.types.entrypoint import EntrypointType
-
-    from flows.daily import daily
-    from flows.train import train
-
-    deployed = [
-        flow.to_deployment(
-            region.name,
-            schedules=[Cron(crons(region)[flow.name], timezone=region.timezone)],
-            parameters={"region": name},
-            concurrency_limit=1,
-            description=f"{flow.name} run of {region.title}",
-            tags=["climate-risk"],
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        for flow in (daily, train)
-    ]
-    return cast("list[RunnerDeployment]", deployed)  # outside an event loop it is never a coroutine
+SIDE_BY_SIDE = 2
+"""Runs at a time: a month's training, or a region whose source hangs, holds up no other region."""
 
 
 def schedule(names: list[str], settings: Settings) -> int:
@@ -66,40 +33,59 @@ def schedule(names: list[str], settings: Settings) -> int:
     Raises RiskError, also when another one serves this home.
     """
     wanted = {name: open_region(name) for name in names or region_names()}
-    served = {
+    regions = {
         region.name if name == region.name else str(region.path): region
         for name, region in wanted.items()
     }
-    with stopped_by_signal(), _only_one(settings), prefect_server() as api:
-        os.environ.update(api.environment)  # of this process's runner and of the runs it starts
-        for region in served.values():
+    made = deployed(regions, settings)
+    with stopped_by_signal(), _only_one(settings), prefect_server() as api, api.used():
+        close_dead(settings.data / FOLDER)
+        (settings.data / "scores").mkdir(parents=True, exist_ok=True)
+        for region in regions.values():
             daily = f"daily at {region.schedule.daily} {region.timezone}"
             train = f"train on day {region.schedule.train_day} of the month"
             print(f"{region.name:<24}{daily}, {train}")
         for message in api.degraded:
             print(f"degraded: {text(message)}", file=sys.stderr)
-        print(f"Prefect UI: {api.page}  (Ctrl-C stops)")
-        if api.login:
+        terminal = sys.stdout.isatty()
+        print(f"Prefect UI: {api.page_for(terminal)}  (Ctrl-C stops)")
+        if api.login and not terminal:
             print(f"It asks for user:password, the line in {api.login.file}")
         sys.stdout.flush()
-        _serve(
-            [
-                deployment
-                for name, region in served.items()
-                for deployment in deployments(name, region)
-            ]
-        )
+        _serve(made)
     print("stopped")
     return 0
 
 
-def _serve(made: list[RunnerDeployment]) -> None:
-    """One run at a time on this machine. Returns when told to stop by SIGINT or SIGTERM."""
+def runner_of(made: list[Deployed]) -> Runner:
+    """A runner of these deployments, of the flows that this process holds and of no others."""
     from prefect.runner import Runner
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+    from prefect.utilities.annotations import freeze
 
-    runner = Runner(limit=1)
-    for deployment in made:
-        runner.add_deployment(deployment)
+    runner = Runner(limit=SIDE_BY_SIDE)
+    served = {}
+    for one in made:
+        schedules = [Cron(one.cron, timezone=one.timezone)] if one.cron else []
+        key = runner.add_flow(
+            one.flow(),
+            one.name,
+            schedules=schedules,
+            parameters={name: freeze(value) for name, value in one.parameters.items()},
+            concurrency_limit=one_at_a_time(),
+            description=f"{one.flow().description}\n\nOf {one.about}.",
+            tags=one.tags,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        served[cast(UUID, key)] = one.served  # outside an event loop it is never a coroutine
+    tell_what_is_served(served)
+    return runner
+
+
+def _serve(made: list[Deployed]) -> None:
+    """Runs what is due. Returns when told to stop by SIGINT or SIGTERM."""
+    runner = runner_of(made)
 
     async def serve() -> None:
         serving = asyncio.ensure_future(runner.start())

@@ -7,6 +7,7 @@ and in a file that only its owner can read, never on a command line.
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import os
 import secrets
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from filelock import FileLock
 
@@ -34,6 +35,8 @@ HOST = "127.0.0.1"
 USER = "admin"
 ANSWER_SECONDS = 10.0
 """How long a Prefect API may take to say that it is there."""
+LOGIN_PATH = "/login"
+"""The page of a Prefect server of ours that signs in by what follows the # of its address."""
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -96,10 +99,34 @@ class PrefectApi:
         auth = {"PREFECT_API_AUTH_STRING": self.login.text} if self.login else {}
         return {"PREFECT_API_URL": self.url} | auth
 
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Within it this process, and those that it starts, ask this API and no other.
+
+        Prefect reads its environment when it is imported; its settings are told too.
+        """
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+        os.environ.update(self.environment)
+        settings: dict[Any, Any] = {PREFECT_API_URL: self.url}
+        if self.login:
+            settings[PREFECT_API_AUTH_STRING] = self.login.text
+        with temporary_settings(settings):
+            yield
+
     @property
     def page(self) -> str:
         """Where a person opens its UI."""
         return self.url.removesuffix("/api")
+
+    def page_for(self, terminal: bool) -> str:
+        """Its UI as it is printed: for a terminal with a server of ours the link that logs in.
+
+        What follows the # stays in the browser. Elsewhere, such as in a service's log, no password.
+        """
+        if self.login is None or not terminal:
+            return self.page
+        return f"{self.page}{LOGIN_PATH}#{base64.b64encode(self.login.text.encode()).decode()}"
 
 
 @contextmanager
@@ -211,7 +238,7 @@ def prefect_server(
 ) -> Iterator[PrefectApi]:
     """The Prefect API of PREFECT_API_URL where that is set, else of a server started for the block.
 
-    ``options``: of ``prefect server start``. The server answers only to ``login`` (default: one of
+    ``options``: of flows.prefect_app. The server answers only to ``login`` (default: one of
     its own), and in browsers only to its own pages. Several may share the database of one home.
     Raises RiskError where that of PREFECT_API_URL does not answer.
     """
@@ -252,7 +279,7 @@ def own_server(
             "PREFECT_HOME": str(folder),
             **database,
         }
-        command = ["-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+        command = ["-m", "flows.prefect_app", str(port)]
         address = f"{api.url}/health"
         stack.enter_context(running("Prefect server", [*command, *options], address, environment))
         yield api
@@ -273,9 +300,14 @@ def unanswered(url: str) -> str:
     return f"Prefect API {url} of PREFECT_API_URL: found {why}, expected a server that answers"
 
 
-def origins(port: int) -> tuple[str, str]:
+def names(port: int) -> tuple[str, str]:
+    """The names of a server of this machine, as the header Host tells them."""
+    return f"{HOST}:{port}", f"localhost:{port}"
+
+
+def origins(port: int) -> tuple[str, ...]:
     """The origins of a server's own pages, as browsers tell them."""
-    return f"http://{HOST}:{port}", f"http://localhost:{port}"
+    return tuple(f"http://{name}" for name in names(port))
 
 
 @contextmanager

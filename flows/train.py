@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Annotated, cast
 
 import pandas as pd
 import xarray as xr
-from prefect import flow, task
+from prefect import task
+from pydantic import Field
 
 from configs import ConfigError, Region, RiskError, Settings
 from configs.remarks import Remark, remark, text
 from data_contracts.store import Store
 from features.build import options_for
 from features.hazards import Hazard, hazards
+from flows.artifacts import own_link, show_skill
 from flows.check import open_region
+from flows.orchestration import name_run, reason_of, risk_flow
 from flows.progress import stage
 from flows.run import Outcome, as_prefect_state, known_before, region_lock, task_options, today
 from models import training
@@ -30,6 +33,9 @@ from models.registry import (
 from models.verification import backtest as backtests
 from models.verification import scores as scoring
 from models.verification.weather_scores import Assessment, assess_weather
+
+HazardName = Annotated[str, Field(json_schema_extra={"enum": sorted(hazards())})]
+"""The name of a hazard; a form offers those there are."""
 
 LEARN_HOURS = 24
 """A backtest or fit that takes longer hangs: sixteen places and decades take minutes."""
@@ -128,8 +134,8 @@ def backtest_hazards(
                     xr.Dataset, backtest_hazard(hazards()[name], observations, forecasts, region)
                 )
                 say(issue_days=done[name].sizes["init_time"])
-        except RiskError as error:
-            missing[name] = error.remark
+        except Exception as error:
+            missing[name] = reason_of(error)
         seconds[name] = time.perf_counter() - began
     return Backtested(done, missing, seconds)
 
@@ -175,29 +181,48 @@ def train_hazards(
     standing = champions_of(region, registry, tuple(registered), observations)
     tested = backtest_hazards(new, observations, forecasts, region)
     known = others | out_of_fold_of(standing) | tested.out_of_fold
-    scores = (
-        assess(known, region, missing | tested.missing).table
-        if tested.out_of_fold
-        else pd.DataFrame()
-    )
-    for name, out_of_fold in tested.out_of_fold.items():
-        started, began = time.time(), time.perf_counter()
-        with stage(f"fit {name}") as say:
-            model = fit_hazard(hazards()[name], observations, region, snapshot)
-            say(days=observations.sizes["time"], places=observations.sizes["location"])
-        seconds = {"fit": time.perf_counter() - began, "backtest": tested.seconds[name]}
-        with stage(f"register {name}") as say:
-            registered[name] = register_model(
-                registry,
-                region,
-                model,
-                out_of_fold,
-                scores[scores["hazard"] == name],
-                TrainingRun(observations, seconds, started),
-                admission,
+    scores, untrained = pd.DataFrame(), dict(tested.missing)
+    if tested.out_of_fold:
+        scores = assess(known, region, missing | tested.missing).table
+        show_skill(region, scores)
+    for name in tested.out_of_fold:
+        try:
+            registered[name] = _learn(
+                name, tested, scores, observations, region, registry, snapshot, admission
             )
-            say(told(registered[name]))
-    return registered, tested.missing
+        except Exception as error:
+            untrained[name] = reason_of(error)
+    return registered, untrained
+
+
+def _learn(
+    name: str,
+    tested: Backtested,
+    scores: pd.DataFrame,
+    observations: xr.Dataset,
+    region: Region,
+    registry: Registry,
+    snapshot: str,
+    admission: Admission,
+) -> Registered:
+    """Fits one hazard and registers its model."""
+    started, began = time.time(), time.perf_counter()
+    with stage(f"fit {name}") as say:
+        model = fit_hazard(hazards()[name], observations, region, snapshot)
+        say(days=observations.sizes["time"], places=observations.sizes["location"])
+    seconds = {"fit": time.perf_counter() - began, "backtest": tested.seconds[name]}
+    with stage(f"register {name}") as say:
+        registered = register_model(
+            registry,
+            region,
+            model,
+            tested.out_of_fold[name],
+            scores[scores["hazard"] == name],
+            TrainingRun(observations, seconds, started, own_link()),
+            admission,
+        )
+        say(told(registered))
+    return registered
 
 
 def learnt_before(
@@ -256,19 +281,24 @@ def out_of_fold_of(champions: dict[str, Champion]) -> dict[str, xr.Dataset]:
     }
 
 
-@flow(name="train", flow_run_name="train {region}", persist_result=False)
+@risk_flow("train", hours=36)
 def train(
     region: str,
-    hazard: str | None = None,
+    hazard: HazardName | None = None,
     candidate: bool = False,
     promote_dirty: bool = False,
 ) -> Outcome:
     """Trains a region's hazards, or one of them, and registers the models in MLflow.
 
     A model that is worse than the champion is registered, but does not take its place. Nor does
-    one asked for as a ``candidate``, nor one of code with changes that are not committed, unless
-    ``promote_dirty``. The same data, region file and code are not learnt twice: the version of
-    before is judged anew.
+    one asked for as a candidate, nor one of code with changes that are not committed. The same
+    data, region file and code are not learnt twice: the version of before is judged anew.
+
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
+        hazard: Train only this hazard; by default all of the region.
+        candidate: Register the models without promoting them; train again without it to promote.
+        promote_dirty: Let models of code with changes that are not committed become champions.
     """
     settings, place = Settings.from_environment(), open_region(region)
     if hazard is not None and hazard not in hazards():
@@ -279,7 +309,9 @@ def train(
     with region_lock(place, settings):
         store = Store(settings, place)
         observations = store.observations()
-        known = known_before(observations, today(place, observations))
+        issued = today(place, observations)
+        name_run(place, issued)
+        known = known_before(observations, issued)
         possible, registry = available_hazards(known, place), Registry(settings)
         registry.close_dead_runs(place)
         names = (

@@ -21,6 +21,7 @@ from flows.servers import (
     USER,
     Login,
     free_port,
+    names,
     new_login,
     origins,
     prefect_server,
@@ -46,11 +47,16 @@ def ui(settings: Settings) -> int:
         login = stack.enter_context(new_login(port))
         prefect = stack.enter_context(prefect_server(options=("--no-services",), login=login))
         print(f"{'published reports':<20}{_reports(stack, settings)}")
-        print(f"{'MLflow':<20}{_mlflow(stack, settings, port, login)}")
-        print(f"{'Prefect':<20}{prefect.page}")
-        print(f"{'user:password':<20}{login.file}")
+        terminal, mlflow = sys.stdout.isatty(), _mlflow(stack, settings, port, login)
+        print(f"{'MLflow':<20}{mlflow}")
+        print(f"{'Prefect':<20}{prefect.page_for(terminal)}")
+        print(f"{'user:password':<20}{login.text if terminal else login.file}")
         whole = "Prefect asks for that whole line, " if prefect.login else ""
-        print(f"{whole}MLflow for its two parts. Ctrl-C stops them.", flush=True)
+        if (
+            terminal and prefect.login
+        ):  # MLflow's pages refuse to ask from an address that holds a password
+            whole = "Prefect's link logs in, "
+        print(f"{whole}MLflow asks for its two parts. Ctrl-C stops them.", flush=True)
         while True:
             time.sleep(3600)
     print("stopped")
@@ -105,7 +111,7 @@ def _mlflow(stack: ExitStack, settings: Settings, port: int, login: Login) -> st
         "--app-name",
         "basic-auth",
         "--allowed-hosts",
-        f"{HOST}:{port},localhost:{port}",
+        ",".join(names(port)),
         "--cors-allowed-origins",
         ",".join(origins(port)),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -85,11 +86,15 @@ class HazardForecast(NamedTuple):
 
 @dataclass(frozen=True)
 class Predicted:
-    """A forecast, and the messages on what is degraded in it and on what to know."""
+    """A forecast, and the messages on what is degraded in it and on what to know.
+
+    ``failures``: hazard -> the error for which it has no probabilities, or the climatology's.
+    """
 
     forecast: xr.Dataset
     degraded: tuple[Remark, ...]
     notes: tuple[Remark, ...]
+    failures: Mapping[str, Exception] = field(default_factory=dict)
 
 
 def predict(request: ForecastRequest) -> xr.Dataset:
@@ -114,10 +119,15 @@ def predict_with_remarks(request: ForecastRequest) -> Predicted:
     until = issued - np.timedelta64(1, "D")
     observations = request.observations.sel(time=slice(None, until)).load()
     parts, degraded, notes = [], list[Remark](), list[Remark]()
+    failures: dict[str, Exception] = {}
     for name in sorted(request.models):
         hazard = hazards()[name]
         issue = _issue_of(request, hazard, issued, observations)
-        part, hazard_degraded, hazard_notes = _forecast_hazard(issue, request.models[name], region)
+        (part, hazard_degraded, hazard_notes), failure = _forecast_or_less(
+            issue, request.models[name], region
+        )
+        if failure is not None:
+            failures[name] = failure
         versions = np.full(len(hazard.cells), request.versions.get(name, ""), dtype=object)
         part = part.assign_coords(model_version=("cell", versions))
         parts.append(part.assign(colour=colours_of(hazard, part, region, request.previous)))
@@ -132,7 +142,7 @@ def predict_with_remarks(request: ForecastRequest) -> Predicted:
     }
     forecast = forecast.assign_coords(about_locations)
     forecast = forecast.assign_attrs(region=region.name, title=region.title)
-    return Predicted(forecast, tuple(degraded), tuple(notes))
+    return Predicted(forecast, tuple(degraded), tuple(notes), failures)
 
 
 def as_attributes(degraded: Sequence[Remark], notes: Sequence[Remark]) -> dict[str, str]:
@@ -163,6 +173,24 @@ def _issue_of(
         weather_scores=weather_scores,
         forecasts=request.forecasts,
     )
+
+
+def _forecast_or_less(
+    issue: HazardIssue, model: Model | None, region: Region
+) -> tuple[HazardForecast, Exception | None]:
+    """A hazard's forecast; where that fails its climatology, else nothing, and the error.
+
+    So one hazard's error takes no other hazard's forecast.
+    """
+    try:
+        return _forecast_hazard(issue, model, region), None
+    except Exception as error:
+        failure = error
+    if model is not None:
+        with suppress(Exception):
+            return _forecast_climatology(issue, region), failure
+    nothing = with_thresholds(issue, without_numbers(issue), None)
+    return HazardForecast(without_model(issue, nothing), [], []), failure
 
 
 def _forecast_hazard(issue: HazardIssue, model: Model | None, region: Region) -> HazardForecast:

@@ -109,6 +109,7 @@ class Registry:
             "hazard": model.hazard,
             "snapshot": str(model.meta.get("snapshot", "")),
             "code_version": code_version,
+            tracking.FLOW_RUN: training.started_by,
         }
         name = f"train {model.hazard} to {model.meta.get('trained_until', '')}"
         with (
@@ -190,12 +191,14 @@ class Registry:
         forecast: xr.Dataset,
         provenance: dict[str, Any],
         folder: Path,
+        started_by: str = "",
     ) -> str:
         """Track a published forecast as a run and return the run's id.
 
         The same files of the same day make one run only.
         ``folder`` holds forecast.csv and provenance.json, as published. The run names it and the
-        SHA-256 of the two (tags ``report`` and ``sha256``); it copies no file.
+        SHA-256 of the two (tags ``report`` and ``sha256``); it copies no file. ``started_by``: the
+        address of the flow run that made it.
         """
         files = [folder / "forecast.csv", folder / "provenance.json"]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
@@ -205,6 +208,7 @@ class Registry:
             tags[name] = str(provenance.get(name, ""))
         if earlier := tracking.finished_forecast(self._database, region, tags):
             return earlier
+        tags[tracking.FLOW_RUN] = started_by
         with tracking.run_of(self._database, region, f"forecast {issued}", tags) as run_id:
             tracking.log_parameters(self._database, run_id, tracking.parameters(provenance))
             tracking.log_metrics(self._database, run_id, tracking.highest(forecast))

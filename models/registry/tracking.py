@@ -43,12 +43,17 @@ class TrainingRun:
 
     ``observations``: what it learnt from. ``seconds``: how long each step took, by its name.
     ``started``: when the fit began, in seconds since 1970 (default: when it is registered).
+    ``started_by``: the address of the flow run that trained it.
     """
 
     observations: xr.Dataset | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     started: float | None = None
+    started_by: str = ""
 
+
+FLOW_RUN = "prefect_flow_run"
+"""Tag that links a run to the flow run that made it."""
 
 UNTOLD = TrainingRun()
 """A training of which nothing is told but its model."""

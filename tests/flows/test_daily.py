@@ -151,7 +151,7 @@ def last_run(ready: Any) -> Any:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
 
-    runs = FlowRunFilter.model_validate({"name": {"any_": [f"daily {ready.region.path}"]}})
+    runs = FlowRunFilter.model_validate({"name": {"any_": ["daily smallville 2005-01-01"]}})
     with get_client(sync_client=True) as client:
         return max(client.read_flow_runs(flow_run_filter=runs), key=lambda run: run.start_time)
 
@@ -216,9 +216,18 @@ def test_of_several_regions_one_that_fails_does_not_stop_the_others(
     assert command(settings, "daily", "nowhere", "nowhere-else").status == 1
 
 
+def mlflow_runs(ready: Any) -> list[Any]:
+    """All runs that MLflow has of the region."""
+    from models.registry import Registry
+
+    client = Registry(ready.settings).client
+    return list(client.search_runs([client.get_experiment_by_name("smallville").experiment_id]))
+
+
 def test_prefects_api_shows_the_flow_and_its_tasks_by_name(ready) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
+        ArtifactFilter,
         FlowFilter,
         FlowRunFilter,
         LogFilter,
@@ -227,7 +236,7 @@ def test_prefects_api_shows_the_flow_and_its_tasks_by_name(ready) -> None:
     )
 
     flows = FlowFilter.model_validate({"name": {"any_": ["daily"]}})
-    runs = FlowRunFilter.model_validate({"name": {"any_": [f"daily {ready.region.path}"]}})
+    runs = FlowRunFilter.model_validate({"name": {"any_": ["daily smallville 2005-01-01"]}})
     with get_client(sync_client=True) as client:
         first = min(
             client.read_flow_runs(flow_filter=flows, flow_run_filter=runs),
@@ -243,6 +252,21 @@ def test_prefects_api_shows_the_flow_and_its_tasks_by_name(ready) -> None:
             level=LogFilterLevel(ge_=30), flow_run_id=LogFilterFlowRunId(any_=[first.id])
         )
         assert client.read_logs(log_filter=loud) == []
+        shown = {
+            one.key: one
+            for one in client.read_artifacts(
+                artifact_filter=ArtifactFilter.model_validate({"flow_run_id": {"any_": [first.id]}})
+            )
+        }
+    kinds = ("pulled", "data-quality", "skill", "report")
+    assert shown.keys() == {f"{kind}-smallville" for kind in kinds}
+    assert '"came of it": "stored"' in shown["pulled-smallville"].data
+    assert '"hazard": "heat"' in shown["skill-smallville"].data
+    assert sorted(first.tags) == ["climate-risk", "smallville"]
+    runs_there = mlflow_runs(ready)
+    assert any(f"run `{run.info.run_id}`" in shown["report-smallville"].data for run in runs_there)
+    back = {run.data.tags["prefect_flow_run"].rpartition("/")[2] for run in runs_there}
+    assert str(first.id) in back, "and MLflow's run links back"
     assert first.parameters == {"region": str(ready.region.path)}
     assert first.state_name == "Completed"
     trained = [

@@ -9,6 +9,7 @@ import xarray as xr
 from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import hazards
+from models import predict as prediction
 from models.assembly import colours_of
 from models.forecasting import forecasters
 from models.predict import (
@@ -332,6 +333,42 @@ def test_a_hazard_without_a_model_stands_beside_one_that_has_it(
     )
     assert heat["probability_high"].notnull().all() and flash["contribution"].isnull().all()
     assert river["probability"].notnull().all() and (river["contribution"].fillna(0) == 0).all()
+
+
+def test_a_hazard_whose_forecast_fails_has_less_and_harms_no_other(
+    record: xr.Dataset, models: dict, made_region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its model fails, so the calendar stands; then that fails too, and there is nothing."""
+    given = {"heat": models["heat"], "flash_flood": None}
+    asked = ForecastRequest(made_region, ISSUED, record, given, {}, NO_SCORES)
+    climatology = prediction._forecast_climatology
+
+    def no_model(*_):
+        raise KeyError("lost")
+
+    def none_of_heat(issue, region):
+        return no_model() if issue.hazard.name == "heat" else climatology(issue, region)
+
+    whole = predict_with_remarks(asked)
+    assert whole.failures == {}
+    monkeypatch.setattr(prediction, "_forecast_with_model", no_model)
+    less = predict_with_remarks(asked)
+    monkeypatch.setattr(prediction, "_forecast_climatology", none_of_heat)
+    nothing = predict_with_remarks(asked)
+    for made in (less, nothing):
+        assert list(made.failures) == ["heat"] and isinstance(made.failures["heat"], KeyError)
+        flash = [
+            part.forecast["probability"].isel(cell=part.forecast["hazard"].values == "flash_flood")
+            for part in (whole, made)
+        ]
+        assert np.array_equal(*(part.values for part in flash), equal_nan=True)
+    heat = [
+        made.forecast.isel(cell=made.forecast["hazard"].values == "heat")
+        for made in (less, nothing)
+    ]
+    assert heat[0]["probability"].notnull().any()
+    assert np.array_equal(heat[0]["probability"], heat[0]["normal_probability"], equal_nan=True)
+    assert heat[1]["probability"].isnull().all()
 
 
 def test_heat_out_of_season_cannot_be(

@@ -1,0 +1,97 @@
+"""The units of ``deploy/`` hold what the documents promise of them, and start what there is."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from configs import CHECKOUT
+from flows.cli import parser
+
+DEPLOY = CHECKOUT / "deploy"
+SERVICES = ("climate-risk-schedule.service", "climate-risk-daily@.service")
+HARDENED = {
+    "User": ["climate-risk"],
+    "StateDirectory": ["climate-risk"],
+    "ProtectSystem": ["strict"],
+    "ProtectHome": ["yes"],
+    "PrivateTmp": ["yes"],
+    "NoNewPrivileges": ["yes"],
+    "CapabilityBoundingSet": [""],
+    "RestrictAddressFamilies": ["AF_INET AF_INET6 AF_UNIX"],
+    "SystemCallFilter": ["@system-service", "~@privileged @resources @keyring @mount"],
+    "EnvironmentFile": ["-/etc/climate-risk/secrets.env"],
+}
+
+
+def section(name: str, title: str) -> dict[str, list[str]]:
+    """The keys of one section of a unit, each with all of its values: a key may stand twice."""
+    found, inside = dict[str, list[str]](), False
+    for line in (DEPLOY / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            inside = line == f"[{title}]"
+        elif inside and line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_shut_in(name: str) -> None:
+    service = section(name, "Service")
+    assert {key: service.get(key) for key in HARDENED} == HARDENED
+
+
+def test_both_services_are_shut_in_alike() -> None:
+    own = {"Type", "ExecStart", "Restart", "RestartSec", "TimeoutStopSec", "KillMode"}
+    own |= {"SuccessExitStatus", "TimeoutStartSec"}
+    one, other = (section(name, "Service") for name in SERVICES)
+    assert {k: v for k, v in one.items() if k not in own} == {
+        k: v for k, v in other.items() if k not in own
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_gives_a_command_that_there_is(name: str) -> None:
+    (command,) = section(name, "Service")["ExecStart"]
+    program, *words = shlex.split(command.replace("%i", "tunis").replace("$REGIONS", ""))
+    assert Path(program).name == "climate-risk"
+    assert parser().parse_args(words).run is not None
+
+
+def test_the_home_is_the_one_folder_that_can_be_written() -> None:
+    for name in SERVICES:
+        values = section(name, "Service")["Environment"]
+        assert any("CLIMATE_RISK_HOME=/var/lib/climate-risk" in value for value in values)
+    degraded = section("climate-risk-daily@.service", "Service")["SuccessExitStatus"]
+    assert degraded == ["3"]
+    assert section("climate-risk-daily@.timer", "Timer")["Persistent"] == ["true"]
+
+
+def test_the_commands_of_the_page_name_files_that_there_are() -> None:
+    page = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert all(unit in page for unit in ("climate-risk-schedule", "climate-risk-daily@tunis.timer"))
+    assert "install -D -m 0600 /usr/local/lib/climate-risk/deploy/secrets.env" in page
+    assert (DEPLOY / "secrets.env").is_file() and (DEPLOY / "climate-risk-daily@.timer").is_file()
+    assert "\ninstall: " in (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_systemd_takes_the_units_and_finds_them_little_exposed(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze (apt-get install systemd)")
+    for path in DEPLOY.glob("climate-risk-*"):
+        text = path.read_text(encoding="utf-8")
+        program = "/usr/local/lib/climate-risk/.venv/bin/climate-risk"
+        (tmp_path / path.name).write_text(text.replace(program, "/bin/true"), encoding="utf-8")
+    units = sorted(str(path) for path in tmp_path.iterdir())
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for unit in units:
+        if unit.endswith(".service"):
+            asked = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
+            done = subprocess.run(asked, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout[-200:]  # at most 2.0 of 10
