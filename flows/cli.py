@@ -15,6 +15,7 @@ from flows import make_prefect_home
 from flows.city_commands import add_city_commands
 from flows.ledger_commands import add_ledger_commands
 from flows.store_commands import add_store_commands, day
+from flows.verify_commands import add_verify_command
 
 if TYPE_CHECKING:
     import logging
@@ -157,6 +158,7 @@ def parser() -> argparse.ArgumentParser:
     add_store_commands(commands.add_parser)
     add_ledger_commands(commands.add_parser)
     add_city_commands(commands.add_parser)
+    add_verify_command(commands.add_parser, _one)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     schedule = command(
         "schedule",

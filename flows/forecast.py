@@ -27,7 +27,7 @@ from flows.issue import Issue
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
-from flows.records import Past, write_records
+from flows.records import Past
 from flows.run import (
     Outcome,
     as_prefect_state,
@@ -44,6 +44,7 @@ from flows.train import (
     forecasts_of,
     out_of_fold_of,
 )
+from flows.verify import keep_record
 from models import predict as prediction
 from models.registry import Champion, Registry
 from models.verification.contingency import contingency_table
@@ -125,16 +126,6 @@ def publish(
     )
     if issue.official and not issue.late:  # the pages are of all days: today's run writes them
         collect(issue.region, issue.settings, known_here(issue.region, issue.observations))
-        write_records(
-            Past(
-                issue.region,
-                issue.settings,
-                issue.issued,
-                issue.observations,
-                issue.champions,
-                assessment,
-            )
-        )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
         write_page(issue.store, issue.rules_broken, issue.record_checked, issue.issued)
@@ -224,6 +215,17 @@ def make_forecast(issue: Issue) -> Outcome:
     with stage("publish"):
         publication = publish(
             issue, forecast, assessment, provenance_of(issue, degraded, told_notes)
+        )
+    if issue.official and not issue.late:
+        degraded += keep_record(
+            Past(
+                issue.region,
+                issue.settings,
+                issue.issued,
+                issue.observations,
+                issue.champions,
+                assessment,
+            )
         )
     return Outcome(
         issue.region.name,

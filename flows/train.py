@@ -16,6 +16,7 @@ from data_contracts.store import Store
 from features.build import options_for
 from features.hazards import Hazard, hazards
 from flows.check import open_region
+from flows.grading import marks_of
 from flows.progress import stage
 from flows.run import Outcome, as_prefect_state, known_before, region_lock, task_options, today
 from models import training
@@ -304,7 +305,7 @@ def train(
             store.snapshot(),
             out_of_fold_of(rest),
             possible.missing,
-            Admission(candidate, promote_dirty),
+            Admission(candidate, promote_dirty, marks_of(place, settings)),
         )
         if not registered:
             raise RiskError(f"{place.name}: nothing could be trained: {listed(missing)}")

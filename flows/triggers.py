@@ -10,7 +10,8 @@ import pandas as pd
 from configs import RiskError, Settings
 from features.hazards import hazards
 from flows.check import COLOURS, open_region
-from flows.records import benches_of, past_of, write_records
+from flows.grading import marks_of
+from flows.records import benches_of, held_of, past_of, write_records
 from flows.run import region_lock
 from models.verification.triggers import Bench, rule_by_year
 from models.verification.yearly_counts import economic_value
@@ -51,8 +52,9 @@ def triggers(name: str, rule: Rule) -> list[str]:
                 f"{region.name}: found no backtested model, expected one; train it with "
                 f"climate-risk train {name}."
             )
-        write_records(past)
-    benches = [bench for bench in benches_of(past, pd.DataFrame(), {}) if bench.stage in STAGES]
+        marks = marks_of(region, settings)
+        write_records(past, marks)
+    benches = [bench for bench in benches_of(past, held_of(marks)) if bench.stage in STAGES]
     wanted = [bench for bench in benches if rule.hazard in (None, bench.hazard.name)]
     if not wanted:
         raise RiskError(
