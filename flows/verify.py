@@ -20,8 +20,8 @@ from models.remarks import describe_cells
 from models.verification.live_scores import live_scores
 from models.verification.marks import Knowledge
 from reports import write_index
+from reports.site.live_board import LIVE_SCORES
 from reports.site.records import write_table
-from reports.site.scoreboard import LIVE_SCORES
 
 
 @task(name="grade", task_run_name="grade {past.region.name} {past.issued}", **task_options())
@@ -46,18 +46,24 @@ def verify_record(past: Past) -> tuple[Remark, ...]:
 def worse_than_backtest(scores: pd.DataFrame, today: date) -> tuple[Remark, ...]:
     """A message for each hazard and level whose live skill is below its backtest's."""
     below = scores[scores["below"]]
-    return tuple(
-        remark(
-            "marks.below",
-            hazard=hazards()[str(name)].title,
-            level=int(rows["level"].to_numpy()[0]),
-            cells=describe_cells(
-                [Cell(int(row.lead_days), int(row.window_days)) for row in rows.itertuples()]
-            ),
-            day=today.replace(day=1),
+    messages = []
+    for name, level in sorted(set(zip(below["hazard"], below["level"], strict=True))):
+        rows = below[(below["hazard"] == name) & (below["level"] == level)]
+        hazard, pairs = hazards()[name], zip(rows["lead_days"], rows["window_days"], strict=True)
+        cells = [
+            Cell(int(lead), 1 if hazard.windows_look_back else int(window))
+            for lead, window in pairs
+        ]
+        messages.append(
+            remark(
+                "marks.below",
+                hazard=hazard.title,
+                level=int(level),
+                cells=describe_cells(cells),
+                day=today.replace(day=1),
+            )
         )
-        for (name, level), rows in below.groupby(["hazard", "level"])
-    )
+    return tuple(messages)
 
 
 def keep_record(past: Past) -> tuple[Remark, ...]:

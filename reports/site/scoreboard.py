@@ -16,8 +16,6 @@ from reports.view.outlook import hazard_title
 from reports.view.slots import Slot, reading_order, slot_kind
 from reports.view.verdicts import grouped, judged_cell, published_skill, which
 
-LIVE_SCORES = "marks-scores.csv"
-"""The scores of a region's live forecasts, beside its reports."""
 BEATING = frozenset({"skilful", "known"})
 """Verdicts whose published number has proven to beat the calendar."""
 UNJUDGED = frozenset({"not assessed", "provisional"})
