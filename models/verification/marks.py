@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xarray as xr
 
+from configs import RiskError
 from configs.whole_files import write_whole
 from features.build import delays_of
 from features.hazards import hazards
@@ -100,14 +101,25 @@ class Knowledge:
 
 
 def read_marks(path: Path) -> Marks:
-    """The marks of a file; none where it is not there. Raises ValueError for one that is none."""
+    """The marks of a file; none where it is not there. Raises RiskError for one that is none."""
     if not path.is_file():
         return Marks(SCHEMA.empty_table())
-    table = pq.read_table(path, read_dictionary=[one.name for one in SCHEMA if one.type == TEXT])
+    texts = [one.name for one in SCHEMA if one.type == TEXT]
+    try:
+        table = pq.read_table(path, read_dictionary=texts)
+    except pa.ArrowInvalid as error:
+        raise _no_marks(path, str(error).split("\n", 1)[0].rstrip(".")) from None
     told = json.loads((table.schema.metadata or {}).get(EMPTY_REPORTS, b"[]"))
     if not set(SCHEMA.names) <= set(table.column_names):
-        raise ValueError(f"{path}: found columns {table.column_names}, expected {SCHEMA.names}")
+        raise _no_marks(path, f"the columns {', '.join(table.column_names)}")
     return Marks(_as_schema(table), frozenset(map(date.fromisoformat, told)))
+
+
+def _no_marks(path: Path, found: str) -> RiskError:
+    return RiskError(
+        f"{path}: found {found}, expected a table of marks; put it back from a backup, or move it "
+        "away: climate-risk verify then grades all that lies in published/ anew."
+    )
 
 
 def write_marks(marks: Marks, path: Path) -> None:

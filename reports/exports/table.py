@@ -49,7 +49,8 @@ def read_issued(path: Path) -> pd.DataFrame:
     there = {name: source for name, source in _GRADED_BESIDE.items() if source in forecast}
     rows = _rows(forecast, _SOURCES | there)
     missing = dict.fromkeys(set(_GRADED_BESIDE) - set(there), np.nan)
-    return rows.assign(**missing, stage=rows["stage"].astype(str) if "stage" in rows else "")
+    stage = rows["stage"].astype(str) if "stage" in rows else ""
+    return rows.assign(**missing | {"stage": stage})
 
 
 def _rows(forecast: xr.Dataset, sources: Mapping[str, str]) -> pd.DataFrame:

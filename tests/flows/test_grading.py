@@ -28,7 +28,7 @@ from models.verification.marks import PATIENCE_DAYS, Knowledge
 from models.verification.outcomes import Definition
 from reports.exports.netcdf import write_netcdf
 from reports.exports.table import forecast_table, write_csv
-from reports.storage.ledger import FIRST, broken, first_issues, publish_recorded
+from reports.storage.ledger import FIRST, broken, first_issues, publish_recorded, recover
 from reports.storage.retraction import RETRACTION, forecast_digest
 
 HEAT = hazards()["heat"]
@@ -213,25 +213,42 @@ DAY = st.builds(
     st.one_of(st.none(), st.none(), st.integers(0, 20)),
 )
 LOST = st.frozensets(st.tuples(st.integers(0, DAYS), st.sampled_from(["a", "b"])), max_size=6)
-N = 8
+N = 6
 
 
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=True,
-    phases=(Phase.generate,),
-)
-@given(
-    days=st.lists(DAY, min_size=N, max_size=N),
-    runs=st.sets(st.integers(0, DAYS + PATIENCE_DAYS), max_size=5),
-    lost=LOST,
-    archive=st.sampled_from([0.0, 3.0]),
-)
-def test_each_matured_cell_is_graded_once_over_any_course_of_events(
-    days: list[Day], runs: set[int], lost: frozenset, archive: float
-) -> None:
+COURSE = {
+    "days": st.lists(DAY, min_size=N, max_size=N),
+    "runs": st.sets(st.integers(0, DAYS + PATIENCE_DAYS), max_size=5),
+    "lost": LOST,
+    "archive": st.sampled_from([0.0, 3.0]),
+}
+
+
+def often(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+        phases=(Phase.generate,),
+    )
+
+
+@often(4)
+@given(**COURSE)
+def test_each_matured_cell_is_graded_once_over_any_course_of_events(**course) -> None:
+    lived_through(**course)
+
+
+@pytest.mark.slow
+@often(60)
+@given(**COURSE)
+def test_each_matured_cell_is_graded_once_over_many_courses_of_events(**course) -> None:
+    lived_through(**course)
+
+
+def lived_through(days: list[Day], runs: set[int], lost: frozenset, archive: float) -> None:
+    """Reports go out day by day and are graded on the days of ``runs``; then all is looked at."""
     with tempfile.TemporaryDirectory() as folder:
         world, retracted = World(Settings(Path(folder)), lost), {}
         for number in range(DAYS + PATIENCE_DAYS + 1):
@@ -400,3 +417,16 @@ def test_a_report_is_read_once_and_one_without_numbers_is_remembered(
         world.verify(START + timedelta(days=number))
     assert sorted(read) == [START.isoformat(), off_season.isoformat()]
     assert set(marks_of(REGION, world.home)["issued"]) == {pd.Timestamp(START)}
+
+
+def test_a_report_of_an_earlier_version_is_graded_against_the_calendar(world: World) -> None:
+    world.publish(START)
+    path = world.folder / START.isoformat() / "forecast.nc"
+    kept = xr.load_dataset(path, engine="h5netcdf").drop_encoding()
+    beside = ["model_probability", "persistence_probability", "smoothed_normal_probability"]
+    write_netcdf(kept.drop_vars([*beside, "stage"]), path)
+    (world.folder / "ledger.jsonl").unlink()
+    recover(world.folder)
+    marks = last(world)
+    assert set(marks["state"]) == {"graded"} and marks["climatology"].notna().all()
+    assert marks[["model", "persistence", "climatology_smoothed"]].isna().all(axis=None)
