@@ -24,10 +24,10 @@ from flows.data_quality import (
 )
 from flows.impacts import collect, known_here
 from flows.issue import Issue
+from flows.past import Past
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
-from flows.records import Past
 from flows.run import (
     Outcome,
     as_prefect_state,

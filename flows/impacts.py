@@ -23,7 +23,8 @@ from data_contracts.store import Store
 from features.hazards import hazards
 from flows.check import open_region
 from flows.grading import marks_of
-from flows.records import past_of, write_records
+from flows.past import past_of
+from flows.records import write_records
 from flows.run import region_lock, today
 
 

@@ -11,8 +11,10 @@ from configs import RiskError, Settings
 from features.hazards import hazards
 from flows.check import COLOURS, open_region
 from flows.grading import marks_of
-from flows.records import benches_of, held_of, past_of, write_records
+from flows.past import past_of
+from flows.records import write_records
 from flows.run import region_lock
+from flows.trigger_tables import backtest_benches
 from models.verification.triggers import Bench, rule_by_year
 from models.verification.yearly_counts import economic_value
 
@@ -52,9 +54,8 @@ def triggers(name: str, rule: Rule) -> list[str]:
                 f"{region.name}: found no backtested model, expected one; train it with "
                 f"climate-risk train {name}."
             )
-        marks = marks_of(region, settings)
-        write_records(past, marks)
-    benches = [bench for bench in benches_of(past, held_of(marks)) if bench.stage in STAGES]
+        write_records(past, marks_of(region, settings))
+    benches = backtest_benches(past)
     wanted = [bench for bench in benches if rule.hazard in (None, bench.hazard.name)]
     if not wanted:
         raise RiskError(

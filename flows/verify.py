@@ -12,8 +12,9 @@ from configs.remarks import Remark, as_remark, remark
 from features.hazards import Cell, hazards
 from flows.check import open_region
 from flows.grading import definitions, grade
+from flows.past import Past, past_of
 from flows.progress import stage
-from flows.records import Past, past_of, write_records
+from flows.records import write_records
 from flows.run import Outcome, as_prefect_state, region_lock, task_options
 from models.registry import Registry
 from models.remarks import describe_cells
