@@ -52,7 +52,8 @@ def tidy(table: pd.DataFrame, nothing: pd.DataFrame) -> pd.DataFrame:
     order = ["source", "variable", "location", "time", *nothing.columns[4:]]
     typed = table[list(nothing.columns)].astype(nothing.dtypes)
     for column in typed.columns[[dtype == nothing["source"].dtype for dtype in typed.dtypes]]:
-        typed[column] = [text.encode("utf-8", "replace").decode() for text in typed[column]]
+        texts = [text.encode("utf-8", "replace").decode() for text in typed[column]]
+        typed[column] = pd.Series(texts, typed.index, nothing[column].dtype)
     return typed.drop_duplicates(ignore_index=True).sort_values(order, ignore_index=True)
 
 

@@ -189,9 +189,25 @@ def _create(path: Path) -> None:
 
 
 def _is_newer(path: Path) -> bool:
-    """Whether a later Icechunk wrote it: its format has a file ``repo``, or a higher number."""
+    """Whether a later Icechunk wrote it, or its newest snapshot.
+
+    Its format has a file ``repo``, or a higher number in the heads.
+    """
     heads = [_version(each) for each in _snapshots(path, HEADS)]
-    return _version(path / "repo") > FORMAT or (bool(heads) and min(heads) > FORMAT)
+    whole = _version(path / "repo") > FORMAT or (bool(heads) and min(heads) > FORMAT)
+    return whole or _newest_is_newer(path)
+
+
+def _newest_is_newer(path: Path) -> bool:
+    """Whether a later Icechunk wrote the newest snapshot: one of rot is not as it was sealed."""
+    try:
+        newest = _plain(json.loads((path / REF).read_text(encoding="ascii"))["snapshot"])
+        if _version(path / "snapshots" / newest) <= FORMAT:
+            return False
+        seal = read_seal(path, newest)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return seal is None or not broken_part(path, seal)
 
 
 def _snapshots(path: Path, most: int) -> list[Path]:

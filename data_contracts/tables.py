@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,13 +77,10 @@ def location_breaches(locations: pd.DataFrame) -> list[str]:
 
 
 def plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Equal duplicates dropped and numbers as float32, the precision that is stored; -0 is 0.
+    """Numbers as float32, the precision that is stored; then equal duplicates dropped. -0 is 0.
 
     Columns of another type stay as they are.
     """
-    if table.duplicated(list(keys)).any():
-        table = table.drop_duplicates()
-    table = table.reset_index(drop=True)
     numbers = [
         name
         for name in table.columns
@@ -89,7 +88,10 @@ def plain(table: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     ]
     with np.errstate(over="ignore"):
         table = table.astype({name: np.float32 for name in numbers})
-    return table.assign(**{name: table[name] + np.float32(0.0) for name in numbers})
+    table = table.assign(**{name: table[name] + np.float32(0.0) for name in numbers})
+    if table.duplicated(list(keys)).any():
+        table = table.drop_duplicates()
+    return table.reset_index(drop=True)
 
 
 def schema_breaches(table: pd.DataFrame, keys: tuple[str, ...]) -> list[str]:
@@ -123,9 +125,14 @@ def _duplicate(table: pd.DataFrame, keys: tuple[str, ...]) -> str:
     first = twice.sort_values(list(keys), kind="stable").iloc[:2]
     names = [name for name in first.columns if name not in keys]
     name = next(name for name in names if first[name].nunique(dropna=False) > 1)
-    value, other = first[name]
+    value, other = map(_shown, first[name])
     where = where_of(first.iloc[0], keys)
-    return f"{where} stands twice with differing {name}, {value:g} and {other:g}"
+    return f"{where} stands twice with differing {name}, {value} and {other}"
+
+
+def _shown(value: Any) -> str:
+    """A cell as a message shows it: what is no number in quotes."""
+    return f"{value:g}" if isinstance(value, Real) else repr(value)[:40]
 
 
 def where_of(row: pd.Series, keys: tuple[str, ...]) -> str:

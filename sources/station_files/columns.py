@@ -29,6 +29,11 @@ THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?"
 """A number whose thousands are apart."""
 
 
+def may_be_thousands(texts: pd.Series) -> bool:
+    """Whether the commas in all of these numbers may be thousands' as well as decimals'."""
+    return bool((texts.str.fullmatch(THOUSANDS) & ~texts.str.match(r"[+-]?0")).all())
+
+
 def typed(
     table: NamedTable, kind: FileKind, written: FileFormat, problems: list[str]
 ) -> pd.DataFrame:
@@ -113,11 +118,19 @@ def _tell_no_numbers(
     points = bool(texts.str.fullmatch(r"[+-]?\d+\.\d+").any())
     apart = bad & texts.str.fullmatch(THOUSANDS) & (texts.str.contains(".", regex=False) | points)
     commas = bad & ~apart & texts.str.fullmatch(r"[+-]?\d*,\d+")
+    unclear = (written.separator or ",") == "," and commas.any() and may_be_thousands(texts[commas])
     if traces.any():
         mark = texts[traces].iloc[0]
         expected = f"expected a number; a trace is 0, write `trace: {{{mark}: 0}}` for this file"
         _tell(table, name, traces, expected, problems)
-    if commas.any():
+    if unclear:
+        plain_number = texts[commas].iloc[0].replace(",", "")
+        expected = (
+            f"expected a number without a sign between thousands; write {plain_number}, or, "
+            'where it is a decimal comma, `decimal: ","`'
+        )
+        _tell(table, name, commas, expected, problems)
+    elif commas.any():
         _tell(table, name, commas, 'expected a decimal point, or `decimal: ","`', problems)
     if apart.any():
         plain_number = texts[apart].iloc[0].replace(",", "")

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import xarray as xr
 
 from sources.station_files.aliases import PARTS_OF_DATES
-from sources.station_files.columns import MISSING, NOON, THOUSANDS, TRACES
+from sources.station_files.columns import MISSING, NOON, THOUSANDS, TRACES, may_be_thousands
 from sources.station_files.csv_files import SHOWN_ABOVE, fields_of, text_of, units_below
 from sources.station_files.header import is_date, suggestion
 from sources.station_files.kinds import OF_PLACES, FileKind, FilesRefused
@@ -85,8 +85,10 @@ class Layout:
     def _decimal(self, names: Sequence[str]) -> str | None:
         cells = pd.concat([self.rows[name] for name in names]) if names else pd.Series(dtype="str")
         points = int(cells.str.fullmatch(r"[+-]?\d*\.\d+").sum())
-        commas = int(cells.str.fullmatch(r"[+-]?\d*,\d+").sum())
-        return "," if commas > points else "." if points else None
+        commas = cells[cells.str.fullmatch(r"[+-]?\d*,\d+")]
+        if self.separator == "," and len(commas) and may_be_thousands(commas):
+            return None
+        return "," if len(commas) > points else "." if points else None
 
     def _date_column(self, kind: FileKind) -> str | None:
         """The column of days, where no name tells it."""

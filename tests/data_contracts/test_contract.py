@@ -113,6 +113,10 @@ BREACHES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
         lambda: pd.concat([record(), record(air_temperature_max=21.0).iloc[:1]]),
         "2001-01-01, a stands twice with differing air_temperature_max, 20 and 21",
     ),
+    "a number and a text for one day": (
+        lambda: pd.concat([record(), record(air_temperature_max="warm").iloc[:1]]),
+        "2001-01-01, a stands twice with differing air_temperature_max, 20 and 'warm'",
+    ),
     "swapped columns": (
         lambda: record(air_temperature_max=10.0, air_temperature_min=20.0),
         "air_temperature_min is above air_temperature_max in 100 % .*whether columns are swapped",
@@ -310,6 +314,14 @@ def test_forecasts_are_held_to_the_same_rules() -> None:
         match="forecasts: 2001-01-01, lead_days 1, a stands twice with differing precipitation",
     ):
         checked(record(), pd.concat([issued(), issued(precipitation=2.0).iloc[:1]]))
+
+
+def test_values_that_are_stored_as_one_number_are_no_differing_duplicates() -> None:
+    close = record(air_temperature_max=20.00000001).iloc[:1]
+    first = pd.concat([record(air_temperature_max=20.0), close], ignore_index=True)
+    stored = checked(first).observations
+    assert stored["air_temperature_max"].iloc[0] == np.float32(20.0)
+    assert not stored.duplicated(["time", "location"]).any()
 
 
 SPREADS = {

@@ -3,6 +3,7 @@ makes it whole again."""
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sys
@@ -136,6 +137,20 @@ def newer(path: Path) -> None:
     (path / "repo").write_bytes(MAGIC + b"ic-2.0.0".ljust(24) + b"\x02\x06\x01")
 
 
+def newest_of_another(version: int) -> Break:
+    """A later Icechunk, without our seals, has committed to a store of the first format."""
+
+    def change(path: Path) -> None:
+        newest = json.loads((path / "refs/branch.main/ref.json").read_text())["snapshot"]
+        file = path / "snapshots" / newest
+        head = bytearray(file.read_bytes())
+        head[VERSION_BYTE] = version
+        file.write_bytes(head)
+        (path / "seals" / newest).unlink()
+
+    return change
+
+
 def without(*parts: str) -> Break:
     return lambda path: [
         shutil.rmtree(path / part) if (path / part).is_dir() else (path / part).unlink()
@@ -153,8 +168,12 @@ def other_reference(path: Path) -> None:
 
 
 BROKEN: dict[str, tuple[Break, str]] = {
-    "a newer file format": (heads(2), "written by a newer Icechunk"),
-    "a newer layout": (newer, "written by a newer Icechunk"),
+    "earth-mover/icechunk#1749: all of version 2": (heads(2), "written by a newer Icechunk"),
+    "earth-mover/icechunk#1773: all of version 3": (heads(3), "written by a newer Icechunk"),
+    "earth-mover/icechunk#1481: version 2 committed to it": (
+        newest_of_another(2), "written by a newer Icechunk",
+    ),
+    "EarthyScience/Browzarr#643: a layout without refs": (newer, "written by a newer Icechunk"),
     "no refs": (without("refs"), "half of it is missing"),
     "no snapshots": (without("snapshots"), "damaged"),
     "no manifests": (without("manifests"), "damaged"),
@@ -166,7 +185,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "empty chunks": (emptied("chunks"), "damaged"),
     "empty seals": (emptied("seals"), "damaged"),
     "a reference to nowhere": (other_reference, "damaged"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("damage", "told"), BROKEN.values(), ids=BROKEN)

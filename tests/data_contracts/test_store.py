@@ -414,6 +414,16 @@ def test_a_withheld_value_takes_the_stored_one_back(store: Store, sent_again: pd
     assert store.withheld().empty
 
 
+def test_a_list_that_is_empty_again_is_read_and_added_to(store: Store) -> None:
+    """All that was withheld was mended; the deliveries after that are stored as ever."""
+    put(store, ADDING, record())
+    for day in ("2001-01-05", "2001-01-06"):
+        put(store, ADDING, record(day, 1, air_temperature_max=99.0))
+        assert len(store.withheld()) == 1
+        put(store, ADDING, record(day, 1, air_temperature_max=23.0))
+        assert store.withheld().empty
+
+
 def test_a_withheld_value_takes_back_its_own_cell_alone(store: Store) -> None:
     """Another variable, another place and another source keep what they have."""
     put(store, WHOLE, record(air_temperature_max=18.0))

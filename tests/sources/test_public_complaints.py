@@ -6,7 +6,7 @@ anew here.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ import xarray as xr
 from test_file_formats import MELILLA, fetch, look, region_with, runs_until_taken
 
 from configs import Location, Region, RiskError
+from configs.remarks import Remark
 from data_contracts.batch import Batch
 from data_contracts.contract import CheckedBatch, ContractBroken, check
 from sources.common.readings import ReadingOptions, StrayTime, converted, instant
 from sources.common.sensors import SensorPull
 from sources.common.units import SAME, scaled_conversion
+from sources.sql.options import SqlOptions
+from sources.sql.times import utc_times
 
 DAYS = [f"2001-01-{day:02d}" for day in range(1, 26)]
 
@@ -89,6 +92,77 @@ def test_thousands_that_are_apart_are_no_missing_values(tmp_path: Path) -> None:
     assert "missing" not in seen.block and "decimal" not in seen.block
     with pytest.raises(RiskError, match=r"found '1,718.5', .*between thousands; write 1718.5"):
         fetch(region)
+
+
+FLOW = "river_discharge"
+# issue: (the text, the first value, or the sentence that refuses it)
+THOUSANDS: dict[str, tuple[str, float | str]] = {
+    "opendcs/opendcs#1107: in quotes": (
+        lines("time,river_discharge", '{day},"{n},000"'), "between thousands; write 1000",
+    ),
+    "emoncms/emoncms#222: only those above 1000": (
+        lines("time,river_discharge", "{day},{n}.5").replace(",25.5", ',"1,025.5"'),
+        "between thousands; write 1025.5",
+    ),
+    "Rello/analytics#357: three decimals are none": (
+        lines("time,river_discharge", "{day},0.{n}73").replace(",0.2573", ",0.62"), 0.173,
+    ),
+    "derlin/investing-historical-data#3: a comma more in each row": (
+        lines("time,river_discharge", "{day},1,718"), "line 2 has 3 fields .* expected 2",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), THOUSANDS.values(), ids=THOUSANDS)
+def test_thousands_are_told_and_never_taken_for_decimals(
+    tmp_path: Path, text: str, expected: float | str
+) -> None:
+    region = region_with(tmp_path, {"a.csv": text.encode()})
+    if isinstance(expected, float):
+        assert fetch(region).observations[FLOW].tolist()[0] == pytest.approx(expected)
+        return
+    seen = look(region)
+    assert "decimal" not in seen.block and "missing" not in seen.block
+    with pytest.raises(RiskError, match=expected):
+        fetch(region)
+
+
+# issue: (the zone, its standard offset, times on the wall, the readings used of the day, left out)
+WALLS: dict[str, tuple[str, float, list[str], int, int]] = {
+    "meteostat/cli#15: an hour twice in Vienna": (
+        "Europe/Vienna", 1,
+        [f"2021-10-31 {hour:02d}:00" for hour in (*range(1, 3), 2, *range(3, 24))], 24, 0,
+    ),
+    "ALShum/rwunderground#32: reports between the hours in Seattle": (
+        "America/Los_Angeles", -8,
+        ["2009-11-01 00:53", "2009-11-01 01:00", "2009-11-01 01:26", "2009-11-01 01:53",
+         "2009-11-01 01:53", "2009-11-01 02:53"], 3, 2,
+    ),
+    "r-spatial/stars#524: a day of 25 hours is one day": (
+        "America/Los_Angeles", -8,
+        [f"2020-11-01 {hour:02d}:00" for hour in (0, 1, *range(1, 24))], 24, 0,
+    ),
+    "cognitedata/cognite-sdk-python#1208: a day of 23 hours": (
+        "Europe/Madrid", 1,
+        [f"2024-03-31 {hour:02d}:00" for hour in (0, 1, *range(3, 24))], 23, 0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("zone", "offset", "times", "used", "left_out"), WALLS.values(), ids=WALLS)
+def test_clocks_that_change_cost_no_hour_that_is_told(
+    zone: str, offset: float, times: list[str], used: int, left_out: int
+) -> None:
+    told = {"url_env": "CITY", "select": "SELECT", "variables": {"RR": RAIN}, "time_zone": zone}
+    options = SqlOptions(**told)
+    rows = pd.DataFrame({"time": times, "location": "a", "variable": "RR", "value": 1.0})
+    remarks: list[Remark] = []
+    moments = utc_times(rows, options, offset, remarks)
+    assert int(moments.isna().sum()) == left_out
+    assert [f": {left_out}, such as" in str(one) for one in remarks] == [True] * bool(left_out)
+    assert moments.dropna().is_unique and moments.dropna().is_monotonic_increasing
+    day = (moments + pd.Timedelta(hours=offset)).dt.date
+    assert int((day == date.fromisoformat(times[-1][:10])).sum()) == used
 
 
 # kind and issue: (units, calendar, numbers of the axis, the first day)

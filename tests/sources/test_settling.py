@@ -120,6 +120,43 @@ def test_a_null_day_and_a_preliminary_one_become_what_they_are(
     assert [each.value for each in history(store, VARIABLE, "town", HOLE)] == [30.0]
 
 
+# issue: (what the archive says at first, and later; 30.0 of every other day; the days it revised)
+MINDS: dict[str, tuple[dict[date, float | None], dict[date, float | None], tuple[date, ...]]] = {
+    "eWaterCycle/era5cli#107: final values differ over weeks": (
+        {}, {EARLY + timedelta(days=n): 31.0 + n / 10 for n in range(20)},
+        tuple(EARLY + timedelta(days=n) for n in range(20)),
+    ),
+    "open-meteo/open-meteo#2122: a day is null for two weeks": ({HOLE: None}, {}, ()),
+    "ropensci/rnoaa#210: a day between two others comes late": (
+        {EARLY: None}, {EARLY: 31.7}, (),
+    ),
+    "open-meteo/open-meteo#643: what was there is null later": (
+        {}, {EARLY: None}, (),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "later", "revised"), MINDS.values(), ids=MINDS)
+def test_what_an_archive_says_last_is_stored_and_what_it_said_before_is_kept(
+    archive: Archive,
+    store: Store,
+    first: dict[date, float | None],
+    later: dict[date, float | None],
+    revised: tuple[date, ...],
+) -> None:
+    archive.said = first
+    pull(store, 0)
+    before = store.snapshot()
+    archive.said = later
+    assert pull(store, 14).revised == revised
+    for day in {*first, *later}:
+        told = [said.get(day, 30.0) for said in (first, later)]
+        known = [value for value in told if value is not None]
+        assert stored(store, day) == pytest.approx(known[-1])
+        kept = store.observations(before)[VARIABLE].sel(location="town", time=str(day))
+        assert float(kept) == pytest.approx(np.nan if told[0] is None else told[0], nan_ok=True)
+
+
 def test_a_long_pause_loses_no_revision(archive: Archive, store: Store) -> None:
     pull(store, 0)
     archive.said = {EARLY: 32.0}
