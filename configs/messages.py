@@ -330,6 +330,13 @@ _TRAINING: dict[str, str | Plural] = {
     "{high}] over {n} years",
     "gate.worse": "refused, worse: Brier difference to the champion {mean} [{low}, {high}] over "
     "{n} years",
+    "gate.and_live": "{reason}; {live}",
+    "gate.live_not_worse": "on the champion's live days not worse: Brier difference {mean} "
+    "[{low}, {high}] over {days} issue days",
+    "gate.live_worse": "refused, worse on the champion's live days: Brier difference {mean} "
+    "[{low}, {high}] over {days} issue days",
+    "gate.live_few": "not judged on live days: {days} issue days in common, {events} with an "
+    "event, in {blocks} blocks of time; {least}, {least_events} and {least_blocks} are needed",
     "gate.uncommitted": "{reason}; its code has changes that are not committed ({version})",
     "gate.candidate": "registered as a candidate, as asked for; {reason}",
     "gate.held_uncommitted": "{reason}; commit them and train again, or train with --promote-dirty",
@@ -341,6 +348,20 @@ _TRAINING: dict[str, str | Plural] = {
     "train.champion": "{hazard}: version {version} is the champion: {reason}",
 }
 """On versions of models, and why one is the champion or is not."""
+
+_MARKS: dict[str, str | Plural] = {
+    "marks.closed": "Marks: {graded} graded, {ungradable} cannot be graded, {retracted} retracted; "
+    "{open} are open.",
+    "marks.lost": Plural(
+        "The first report of {n} day is gone, so that nobody can grade it: {days}.",
+        "The first reports of {n} days are gone, so that nobody can grade them: {days}.",
+    ),
+    "marks.below": "{hazard}, level {level}: since the reports began, forecasts of {cells} are "
+    "worse than their backtest said (judged on {day}); train again, and look for what changed.",
+    "marks.failed": "The report is out, but past forecasts could not be graded: {reason}; run "
+    "climate-risk verify {region}.",
+}
+"""On what came of forecasts."""
 
 _RULES: dict[str, str | Plural] = {
     "rule.fill": "{variable} of {place} is {value} on {n} days from {first} on ({share} % of its "
@@ -439,7 +460,7 @@ _RULES: dict[str, str | Plural] = {
 }
 """On records that break a rule of the data contract, the rules and mistaken units."""
 
-_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES, _ANSWERS, _TRAINING, _RULES)
+_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES, _ANSWERS, _TRAINING, _MARKS, _RULES)
 
 MESSAGES: Mapping[str, str | Plural] = {
     ENGLISH: "{english}",

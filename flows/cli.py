@@ -17,6 +17,7 @@ from flows.home_commands import add_home_commands
 from flows.ledger_commands import add_ledger_commands
 from flows.status_commands import add_status_commands
 from flows.store_commands import add_store_commands, day
+from flows.verify_commands import add_verify_command
 
 if TYPE_CHECKING:
     from flows.run import Outcome
@@ -155,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     add_city_commands(commands.add_parser)
     add_home_commands(commands.add_parser)
     add_status_commands(commands.add_parser)
+    add_verify_command(commands.add_parser, _one)
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     text = "serve the daily and monthly runs on this machine until stopped"
     schedule = command("schedule", _schedule, text, server)

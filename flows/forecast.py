@@ -26,10 +26,10 @@ from flows.data_quality import (
 from flows.impacts import collect, known_here
 from flows.issue import Issue
 from flows.orchestration import name_run, reason_of, risk_flow
+from flows.past import Past
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
-from flows.records import Past, write_records
 from flows.run import (
     Outcome,
     as_prefect_state,
@@ -46,6 +46,7 @@ from flows.train import (
     forecasts_of,
     out_of_fold_of,
 )
+from flows.verify import keep_record
 from models import predict as prediction
 from models.registry import Champion, Registry
 from models.verification.contingency import contingency_table
@@ -127,16 +128,6 @@ def publish(
     )
     if issue.official and not issue.late:  # the pages are of all days: today's run writes them
         collect(issue.region, issue.settings, known_here(issue.region, issue.observations))
-        write_records(
-            Past(
-                issue.region,
-                issue.settings,
-                issue.issued,
-                issue.observations,
-                issue.champions,
-                assessment,
-            )
-        )
     if issue.official:
         reports.write_index(issue.settings)  # readers need no registry
         write_page(issue.store, issue.rules_broken, issue.record_checked, issue.issued)
@@ -243,6 +234,17 @@ def make_forecast(issue: Issue) -> Outcome:
         say(files=sum(path.is_file() for path in publication.folder.rglob("*")))
     show_skill(issue.region, assessment.table)
     show_report(issue.region, issue.issued, str(publication.folder), run)
+    if issue.official and not issue.late:
+        degraded += keep_record(
+            Past(
+                issue.region,
+                issue.settings,
+                issue.issued,
+                issue.observations,
+                issue.champions,
+                assessment,
+            )
+        )
     return Outcome(
         issue.region.name,
         publication.folder,

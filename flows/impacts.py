@@ -22,7 +22,9 @@ from data_contracts.impacts import (
 from data_contracts.store import Store
 from features.hazards import hazards
 from flows.check import open_region
-from flows.records import past_of, write_records
+from flows.grading import marks_of
+from flows.past import past_of
+from flows.records import write_records
 from flows.run import region_lock, today
 
 
@@ -74,7 +76,7 @@ def impact(name: str, told: Told | None = None) -> Collected:
         if told is not None:
             new = add_impacts(region, settings, [known.impact(told, OFFICER)])
         collected = collect(region, settings, known)
-        write_records(past_of(region, settings))
+        write_records(past_of(region, settings), marks_of(region, settings))
     return Collected(new + collected.new, collected.faults, collected.listed)
 
 

@@ -18,6 +18,7 @@ from features.build import options_for
 from features.hazards import Hazard, hazards
 from flows.artifacts import own_link, show_skill
 from flows.check import open_region
+from flows.grading import marks_of
 from flows.orchestration import name_run, reason_of, risk_flow
 from flows.progress import stage
 from flows.run import Outcome, as_prefect_state, known_before, region_lock, task_options, today
@@ -338,7 +339,7 @@ def train(
             store.snapshot(),
             out_of_fold_of(rest),
             possible.missing,
-            Admission(candidate, promote_dirty),
+            Admission(candidate, promote_dirty, marks_of(place, settings)),
         )
         if not registered:
             raise RiskError(f"{place.name}: nothing could be trained: {listed(missing)}")

@@ -10,8 +10,11 @@ import pandas as pd
 from configs import RiskError, Settings
 from features.hazards import hazards
 from flows.check import COLOURS, open_region
-from flows.records import benches_of, past_of, write_records
+from flows.grading import marks_of
+from flows.past import past_of
+from flows.records import write_records
 from flows.run import region_lock
+from flows.trigger_tables import backtest_benches
 from models.verification.triggers import Bench, rule_by_year
 from models.verification.yearly_counts import economic_value
 
@@ -51,8 +54,8 @@ def triggers(name: str, rule: Rule) -> list[str]:
                 f"{region.name}: found no backtested model, expected one; train it with "
                 f"climate-risk train {name}."
             )
-        write_records(past)
-    benches = [bench for bench in benches_of(past, pd.DataFrame(), {}) if bench.stage in STAGES]
+        write_records(past, marks_of(region, settings))
+    benches = backtest_benches(past)
     wanted = [bench for bench in benches if rule.hazard in (None, bench.hazard.name)]
     if not wanted:
         raise RiskError(

@@ -28,6 +28,12 @@ DECIMALS = 4
 """Of a published probability."""
 OUTLOOK_DIMS = ("quantile", "cell", "init_time", "location")
 THRESHOLD_DIMS = ("condition", *DIMS)
+BESIDE = {
+    "model_probability": "model",
+    "persistence_probability": "persistence",
+    "smoothed_normal_probability": "climatology_smoothed",
+}
+"""Variable of a forecast -> the forecaster whose probability it keeps, to be graded by."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,15 @@ def assemble(
     return xr.Dataset(variables, coords=coords)
 
 
+def beside(probabilities: Mapping[str, np.ndarray], exists: np.ndarray) -> dict[str, Any]:
+    """The variables of BESIDE. ``probabilities`` by forecaster, ``exists`` as for ``assemble``."""
+    wide = exists[:, None]
+    return {
+        name: (DIMS, np.round(np.where(wide == 1, probabilities[source], 0 * wide), DECIMALS))
+        for name, source in BESIDE.items()
+    }
+
+
 def without_numbers(issue: HazardIssue) -> xr.Dataset:
     """The forecast of a hazard whose variables the record lacks: no probability, not assessed."""
     hazard = issue.hazard
@@ -124,9 +139,8 @@ def without_model(issue: HazardIssue, part: xr.Dataset) -> xr.Dataset:
     outlook = np.full((len(QUANTILES), *probability[:, 0].shape), np.nan)
     variables: dict[str, Any] = {
         "contribution": (("cause", *DIMS), contribution),
-        "probability_low": (DIMS, missing),
-        "probability_high": (DIMS, missing),
         "outlook": (OUTLOOK_DIMS, outlook),
+        **{name: (DIMS, missing) for name in ("probability_low", "probability_high", *BESIDE)},
     }
     coords = {"cause": causes, **outlook_coordinates(issue.hazard, None)}
     return part.assign(variables).assign_coords(coords)

@@ -29,6 +29,7 @@ from models.assembly import (
     OUTLOOK_DIMS,
     HazardIssue,
     assemble,
+    beside,
     colours_of,
     outlook_coordinates,
     with_thresholds,
@@ -105,8 +106,10 @@ def predict(request: ForecastRequest) -> xr.Dataset:
     learnt from; ``contribution`` (cause, ...): log-odds that sum to those of the probability less
     those of the normal one; ``outlook`` (quantile, cell, init_time, location) in ``outlook_units``:
     how hot, wet, high or dry it may be; ``threshold`` (condition, ...) in ``threshold_units``: what
-    the levels are at each location; and ``stage``, "combined" where it holds weather
-    forecasts, else "state". Attributes ``region``, ``title``, and those of ``as_attributes``.
+    the levels are at each location; ``model_probability``, ``persistence_probability`` and
+    ``smoothed_normal_probability``, which the published one is graded beside; and ``stage``,
+    "combined" where it holds weather forecasts, else "state". Attributes ``region``, ``title``,
+    and those of ``as_attributes``.
     """
     predicted = predict_with_remarks(request)
     attributes = as_attributes(predicted.degraded, predicted.notes)
@@ -248,6 +251,7 @@ def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
         "contribution": (("cause", *DIMS), contribution),
         "outlook": (OUTLOOK_DIMS, outlook_with_weather(outlook.values, combined)),
         "stage": (DIMS, np.where(combined.used & (verdict != ""), COMBINED, part["stage"].values)),
+        **beside(probabilities, exists),
     }
     coords = {"cause": causes_of(hazard), **outlook_coordinates(hazard, model)}
     part = with_thresholds(issue, part.assign(variables).assign_coords(coords), model.normals)

@@ -100,3 +100,12 @@ def brier_difference(
     low, high = (f"{end:+.5f}" for end in interval)
     code = "gate.not_worse" if accepted else "gate.worse"
     return remark(code, mean=f"{mean:+.5f}", low=low, high=high, n=years)
+
+
+def live_difference(
+    accepted: bool, mean: float, interval: tuple[float, float], days: int
+) -> Remark:
+    """The comparison with the champion on its live days: mean Brier difference, 95 % interval."""
+    low, high = (f"{end:+.5f}" for end in interval)
+    code = "gate.live_not_worse" if accepted else "gate.live_worse"
+    return remark(code, mean=f"{mean:+.5f}", low=low, high=high, days=days)

@@ -24,7 +24,7 @@ import xarray as xr
 from configs import Region, Settings
 from configs.remarks import Remark
 from features.hazards import Options
-from models.registry import signature, tracking
+from models.registry import live_marks, signature, tracking
 from models.registry.database import Database
 from models.registry.files import save_model
 from models.registry.lineage import code_version, training_key
@@ -40,6 +40,7 @@ from models.registry.versions import (
     Versions,
 )
 from models.training import Model
+from models.verification.outcomes import Definition
 from models.verification.plots import reliability_diagram, skill_by_lead
 
 if TYPE_CHECKING:
@@ -176,6 +177,10 @@ class Registry:
         with self._database.locked():
             return self._versions.forget(region, named, last)
 
+    def definition(self, region: Region, hazard: str, number: str) -> Definition | None:
+        """What an event is by a version, as its forecasts are graded by; None where it is gone."""
+        return self._versions.definition(region, hazard, number)
+
     @explains_refusals
     def close_dead_runs(self, region: Region) -> list[str]:
         """Mark runs that a killed process left unfinished as killed; returns their ids.
@@ -204,6 +209,7 @@ class Registry:
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
         tags = {"kind": "forecast", "issued": issued.isoformat(), "sha256": digest}
         tags["report"] = f"published/{folder.parent.name}/{folder.name}"
+        tags |= {live_marks.VERIFIED: live_marks.WAITING}
         for name in ("snapshot", "code_version"):
             tags[name] = str(provenance.get(name, ""))
         if earlier := tracking.finished_forecast(self._database, region, tags):
@@ -215,6 +221,16 @@ class Registry:
         with self._database.locked():
             self._database.keep_copy()
         return run_id
+
+    @explains_refusals
+    def log_marks(self, region: Region, marks: pd.DataFrame, today: date) -> None:
+        """Track what came of live forecasts; again adds nothing.
+
+        Scores stand on the run that issued each forecast once all of its marks are closed, and by
+        issue month on the region's run "verification". ``marks``: as Marks.frame gives them.
+        """
+        live_marks.log_on_forecasts(self._database, region, marks)
+        live_marks.log_series(self._database, region, marks, today)
 
 
 def _write_model(

@@ -76,12 +76,7 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
 
     Raises OSError, KeyError or ValueError where a part is missing or damaged, and OtherFormat.
     """
-    stored = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    if stored.get("format") != FORMAT:
-        raise OtherFormat(
-            f"{folder}: found a model of format {stored.get('format')}, expected {FORMAT}; "
-            "train anew."
-        )
+    stored = _meta(folder)
     record, out_of_fold = _read(folder, "record"), _read(folder, "out_of_fold")
     learnt = {name: _read(folder, name) for name in (*LEARNT, "normals")}
     quantity = _read(folder, "quantity") if (folder / "quantity.nc").exists() else None
@@ -101,6 +96,23 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
             Model(stored["hazard"], normals, climatology, boosters=boosters, meta=meta, **own)
         )
     return replace(learners[0], replicas=tuple(learners[1:]), quantity=quantity), out_of_fold
+
+
+def load_normals(folder: Path) -> xr.Dataset:
+    """The model's normals alone, as ``load_model`` gives them, and raising the same."""
+    meta = _meta(folder)["learners"][0]
+    normals = _read(folder, "normals").isel(learner=0, missing_dims="ignore")
+    return normals.assign(_without_years(_read(folder, "record"), meta))
+
+
+def _meta(folder: Path) -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if stored.get("format") != FORMAT:
+        raise OtherFormat(
+            f"{folder}: found a model of format {stored.get('format')}, expected {FORMAT}; "
+            "train anew."
+        )
+    return stored
 
 
 def _without_years(record: xr.Dataset, meta: Mapping[str, Any]) -> xr.Dataset:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pandas as pd
 import xarray as xr
 
 from configs import Region, RiskError
@@ -19,11 +20,13 @@ from configs.remarks import Remark, remark, text
 from features.hazards import hazards
 from models import remarks
 from models.registry.database import Database
-from models.registry.files import OtherFormat, load_model
+from models.registry.files import OtherFormat, load_model, load_normals
 from models.registry.lineage import is_dirty, training_key
 from models.registry.manifest import Damaged, check_manifest
+from models.registry.signature import load_options
 from models.training import Model
-from models.verification.comparison import no_worse
+from models.verification.comparison import no_worse, no_worse_live
+from models.verification.outcomes import Definition
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -55,10 +58,13 @@ class Admission:
     """Whether a model may become the champion, where the gate lets it.
 
     ``candidate``: it may not, yet. ``promote_dirty``: it may though its code is not committed.
+    ``marks``: what came of the region's live forecasts, see verification.marks; None where the gate
+    is not to look at them.
     """
 
     candidate: bool = False
     promote_dirty: bool = False
+    marks: pd.DataFrame | None = field(default=None, compare=False)
 
 
 BY_THE_GATE = Admission()
@@ -172,6 +178,21 @@ class Versions:
             "back from a copy."
         )
 
+    def definition(self, region: Region, hazard: str, number: str) -> Definition | None:
+        """What an event is by a version, whatever the region file says now; None where it is gone.
+
+        Gone: there is no such version, or its files are not whole or of another format.
+        """
+        named = {str(one.version): one for one in self._all(registered_name(region, hazard))}
+        if number not in named:
+            return None
+        folder = Path(str(named[number].source))
+        try:
+            check_manifest(folder, named[number].tags.get("manifest_sha256"))
+            return Definition(load_normals(folder), load_options(folder))
+        except UNUSABLE:
+            return None
+
     def admit(self, challenger: Challenger, run_id: str, digest: str) -> Registered:
         """Register the model that a run logged, and judge it. Call it with the database locked.
 
@@ -264,6 +285,8 @@ class Versions:
         else:
             wins, difference = no_worse(challenger.out_of_fold, standing.out_of_fold)
             reason = remark("gate.compared", version=str(standing.version), difference=difference)
+            lives, reason = self._judge_live(challenger, standing, reason)
+            wins = wins and lives
         if is_dirty(code_version):
             reason = remark("gate.uncommitted", reason=reason, version=code_version)
         if challenger.admission.candidate:
@@ -273,6 +296,18 @@ class Versions:
                 return _Gate(HELD, remark("gate.held_uncommitted", reason=reason))
             reason = remark("gate.promoted_uncommitted", reason=reason)
         return _Gate(ALIAS if wins else HELD, reason)
+
+    def _judge_live(
+        self, challenger: Challenger, standing: Champion, reason: Remark
+    ) -> tuple[bool, Remark]:
+        """Whether the model is no worse than the champion on live days, and the whole reason."""
+        marks = challenger.admission.marks
+        if marks is None:
+            return True, reason
+        passes, live = no_worse_live(
+            challenger.out_of_fold, marks, challenger.model.hazard, standing.version
+        )
+        return passes, remark("gate.and_live", reason=reason, live=live)
 
     def _judge_again(self, challenger: Challenger, version: ModelVersion) -> Registered:
         number = str(version.version)

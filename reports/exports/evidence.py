@@ -6,8 +6,9 @@ affected people, which 11.5.1 and 13.1.1 count, come from the civil protection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -107,17 +108,19 @@ MEASURES: Mapping[str, Measure] = {
 def evidence_table(
     region: Region,
     issued: pd.DataFrame,
+    days: Sequence[date],
     alerts: pd.DataFrame,
     impacts: pd.DataFrame,
     label: str = "",
 ) -> pd.DataFrame:
     """A row for each year, measure and hazard ("" for all together), see MEASURES.
 
-    ``issued``: rows of forecast.csv of reports not retracted. ``alerts``: ``alerts_table`` of the
-    same days. ``impacts``: day and hazard of what people saw. A figure that cannot be told, such as
-    of people where the region file has no populations, is NaN.
+    ``issued``: rows of forecast.csv of reports not retracted; ``days`` of these reports.
+    ``alerts``: ``alerts_table`` of the same days. ``impacts``: day and hazard of what people saw. A
+    figure that cannot be told, such as of people where the region file has no populations, is NaN.
     """
-    years = sorted({*issued["issued"].dt.year, *alerts["valid"].dt.year, *impacts["day"].dt.year})
+    told = {*issued["issued"].dt.year, *alerts["valid"].dt.year, *impacts["day"].dt.year}
+    years = sorted(told | {day.year for day in days})
     rows = [
         {
             "region": region.name,
@@ -133,7 +136,7 @@ def evidence_table(
             "label": label,
         }
         for year in years
-        for name, hazard, value in _of_year(int(year), region, issued, alerts, impacts)
+        for name, hazard, value in _of_year(int(year), region, issued, days, alerts, impacts)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -145,6 +148,7 @@ def _of_year(
     year: int,
     region: Region,
     issued: pd.DataFrame,
+    days: Sequence[date],
     alerts: pd.DataFrame,
     impacts: pd.DataFrame,
 ) -> Iterator[Figure]:
@@ -155,7 +159,7 @@ def _of_year(
     yield "people_covered", "", covered
     yield "population_share_covered", "", covered / everyone if everyone else float("nan")
     yield "hazards_forecast", "", float(given["hazard"].nunique())
-    yield "days_with_report", "", float(given["issued"].nunique())
+    yield "days_with_report", "", float(sum(day.year == year for day in days))
     mine = alerts[(alerts["valid"].dt.year == year) & (alerts["came"] != RETRACTED)]
     for hazard in ("", *sorted(set(mine["hazard"]))):
         rows = mine[mine["hazard"] == hazard] if hazard else mine
@@ -187,11 +191,3 @@ def _people(population: Mapping[str, int | None], places: Any) -> float:
     if not population or any(count is None for count in counts):
         return float("nan")
     return float(sum(count for count in counts if count is not None))
-
-
-def with_earlier_years(evidence: pd.DataFrame, earlier: pd.DataFrame, first: int) -> pd.DataFrame:
-    """The evidence, and before it the rows of ``earlier``, a table of before, of older years."""
-    older = earlier[earlier["year"] < first]
-    newer = evidence[evidence["year"] >= first]
-    parts = [part for part in (older, newer) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else newer

@@ -122,6 +122,19 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "long_name": "upper end of the 90 % interval of the probability",
         "units": "1",
     },
+    "model_probability": {
+        "long_name": "probability of the event by the model alone, with the weather forecasts that "
+        "stage tells of",
+        "units": "1",
+    },
+    "persistence_probability": {
+        "long_name": "probability of the event by what was already known on the issue day",
+        "units": "1",
+    },
+    "smoothed_normal_probability": {
+        "long_name": "usual probability of the event for the date, smoothed over the year",
+        "units": "1",
+    },
     "verdict": {"long_name": "how good the published probability has proven to be"},
     "stage": {"long_name": "combined where weather forecasts are in the probability, else state"},
     "colour": {"long_name": "colour of the place and day"},

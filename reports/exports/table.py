@@ -35,8 +35,27 @@ def forecast_table(forecast: xr.Dataset) -> pd.DataFrame:
     Dates are datetime64, probabilities float (NaN where missing), the rest text and whole numbers.
     A row with neither a number nor a verdict is a cell its location cannot have, and is left out.
     """
+    return _rows(forecast, _SOURCES)[list(COLUMNS)]
+
+
+def read_issued(path: Path) -> pd.DataFrame:
+    """The rows of a published forecast.nc, with what each is graded beside.
+
+    Those of ``forecast_table`` and ``stage``, and the probabilities ``model``, ``persistence`` and
+    ``climatology_smoothed``, NaN where a file of an earlier version does not hold them.
+    """
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        forecast = stored.load()
+    there = {name: source for name, source in _GRADED_BESIDE.items() if source in forecast}
+    rows = _rows(forecast, _SOURCES | there)
+    missing = dict.fromkeys(set(_GRADED_BESIDE) - set(there), np.nan)
+    stage = rows["stage"].astype(str) if "stage" in rows else ""
+    return rows.assign(**missing | {"stage": stage})
+
+
+def _rows(forecast: xr.Dataset, sources: Mapping[str, str]) -> pd.DataFrame:
     shape = tuple(forecast.sizes[dim] for dim in DIMS)
-    columns = {name: _flat(forecast, source, shape) for name, source in _SOURCES.items()}
+    columns = {name: _flat(forecast, source, shape) for name, source in sources.items()}
     table = pd.DataFrame({"region": str(forecast.attrs["region"]), **columns})
     for name in DATES:
         table[name] = pd.to_datetime(table[name]).astype("datetime64[ns]")
@@ -45,11 +64,7 @@ def forecast_table(forecast: xr.Dataset) -> pd.DataFrame:
     for name in ("level", "lead_days", "window_days"):
         table[name] = table[name].astype("int64")
     applicable = table["probability"].notna() | (table["verdict"] != "")
-    return (
-        table.loc[applicable, list(COLUMNS)]
-        .sort_values(ORDER, kind="stable")
-        .reset_index(drop=True)
-    )
+    return table[applicable].sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
 _SOURCES = {
@@ -58,6 +73,11 @@ _SOURCES = {
     "probability": "probability",
     "normal_probability": "normal_probability", "verdict": "verdict", "colour": "colour",
     "data_until": "data_until", "model_version": "model_version",
+}  # fmt: skip
+
+_GRADED_BESIDE = {
+    "model": "model_probability", "persistence": "persistence_probability",
+    "climatology_smoothed": "smoothed_normal_probability", "stage": "stage",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from configs import TAGS, Settings
 from configs.whole_files import write_whole
 from reports.render.html import asset, render_template
 from reports.site.feed import feed, feed_name
+from reports.site.live_board import live_board
 from reports.site.records import record_links
 from reports.site.scoreboard import scoreboard
 from reports.storage.archive import PROVENANCE, ArchivedReport, html_name, pdf_name, published
@@ -93,7 +94,12 @@ def _front_page(
     """The index in a language."""
     shown = {
         "regions": [
-            (reports[0], by_month(reports[1:], language), scoreboard(reports, language))
+            (
+                reports[0],
+                by_month(reports[1:], language),
+                scoreboard(reports, language),
+                live_board(reports[0].folder.parent, language),
+            )
             for reports in regions.values()
         ],
         "languages": languages,

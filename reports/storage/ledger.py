@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 
 from configs.whole_files import write_whole
@@ -22,6 +23,10 @@ from reports.storage.atomic import publish_folder
 from reports.storage.retraction import forecast_digest
 
 LEDGER, NEXT = "ledger.jsonl", ".ledger-next.json"
+FIRST = "first"
+"""Folder of the first issues of days that were revised: first/<day>/forecast.nc and .csv."""
+_FILES = {CSV: "forecast_csv", NETCDF: "forecast_nc"}
+"""Name of a file -> the field of an entry that holds its hash."""
 START = "0" * 64
 """The hash that the first line tells of the line before it."""
 
@@ -74,6 +79,7 @@ def publish_recorded(
     def announced(aside: Path) -> None:
         write(aside)
         plan = _entry(aside, late, now())
+        _keep_first(folder, plan)
         write_whole(region_folder / NEXT, json.dumps(asdict(plan), sort_keys=True))
 
     whole = publish_folder(folder, announced, PROVENANCE, ours)
@@ -105,12 +111,63 @@ def entries(region_folder: Path) -> list[Entry]:
     return [entry for entry in read if entry is not None]
 
 
+@dataclass(frozen=True)
+class FirstIssue:
+    """The first report of a day, which is the one that is graded, whatever revised it.
+
+    ``netcdf``: the file that holds it, as a line of the ledger proves; None where it is gone.
+    """
+
+    entry: Entry
+    netcdf: Path | None
+
+
+def first_issues(region_folder: Path, leave_out: Collection[str] = ()) -> list[FirstIssue]:
+    """The first issue of each day of the ledger, the oldest first.
+
+    ``leave_out``: days, ISO, whose files need not be looked for.
+    """
+    return [
+        FirstIssue(lines[0], _proven(region_folder, lines, NETCDF))
+        for day, lines in sorted(entries_by_day(region_folder).items())
+        if day not in leave_out
+    ]
+
+
+def entries_by_day(region_folder: Path) -> dict[str, list[Entry]]:
+    """The ledger's entries by their day, ISO, its first issue first."""
+    by_day: dict[str, list[Entry]] = {}
+    for entry in entries(region_folder):
+        by_day.setdefault(entry.issued, []).append(entry)
+    return by_day
+
+
+def _proven(region_folder: Path, lines: Sequence[Entry], name: str) -> Path | None:
+    """The file of that name that holds the first of a day's ``lines``.
+
+    A note or a retraction has a line of its own and the same numbers.
+    """
+    first = lines[0]
+    hashes = {getattr(one, _FILES[name]) for one in lines if one.forecast == first.forecast}
+    places = (region_folder / first.issued / name, region_folder / FIRST / first.issued / name)
+    return next((path for path in places if path.is_file() and _file_hash(path) in hashes), None)
+
+
+def _keep_first(folder: Path, plan: Entry) -> None:
+    """Keep the files of a day's first issue aside before a report of other numbers replaces it."""
+    lines = [entry for entry in entries(folder.parent) if entry.issued == folder.name]
+    if not lines or lines[0].forecast == plan.forecast:
+        return
+    for name in _FILES:
+        there = _proven(folder.parent, lines, name)
+        if there is not None and there.parent == folder:
+            write_whole(folder.parent / FIRST / folder.name / name, there.read_bytes())
+
+
 def late_days(region_folder: Path) -> frozenset[str]:
     """The days, ISO, whose first report was late: it never counts as a forecast of its day."""
-    first: dict[str, bool] = {}
-    for entry in entries(region_folder):
-        first.setdefault(entry.issued, entry.late)
-    return frozenset(day for day, late in first.items() if late)
+    by_day = entries_by_day(region_folder)
+    return frozenset(day for day, lines in by_day.items() if lines[0].late)
 
 
 def recover(region_folder: Path) -> list[Entry]:
@@ -197,7 +254,7 @@ def broken(region_folder: Path, days: int | None = None) -> str:
     lines = _whole_lines(path)
     if path.is_file() and lines != path.read_text(encoding="utf-8").splitlines(keepends=True):
         return f"{path}: found half a line at its end; the next daily run mends it."
-    previous, newest = START, dict[str, Entry]()
+    previous, newest, by_day = START, dict[str, Entry](), dict[str, list[Entry]]()
     for n, line in enumerate(lines, 1):
         entry = _read(line)
         if entry is None:
@@ -212,8 +269,30 @@ def broken(region_folder: Path, days: int | None = None) -> str:
                 f"hash {previous[:12]}: a line was changed, taken out or put in."
             )
         previous, newest[entry.issued] = line_hash(line), entry
+        by_day.setdefault(entry.issued, []).append(entry)
     compared = sorted(newest)[-days if days else 0 :]
-    return next(_wrong_files(region_folder, newest, compared), "")
+    wrong = chain(
+        _wrong_files(region_folder, newest, compared), _wrong_first(region_folder, by_day)
+    )
+    return next(wrong, "")
+
+
+def _wrong_first(region_folder: Path, by_day: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+    """Files of first issues that are none, of days that the ledger saw revised."""
+    for path in sorted((region_folder / FIRST).glob("*/*")):
+        lines = by_day.get(path.parent.name, ())
+        if len({one.forecast for one in lines}) < 2:
+            continue
+        known = {
+            getattr(one, _FILES[path.name])
+            for one in lines
+            if path.name in _FILES and one.forecast == lines[0].forecast
+        }
+        if _file_hash(path) not in known:
+            yield (
+                f"{path}: found {_file_hash(path)[:12]}, expected a hash that the ledger tells of "
+                "that day's first issue: it is not the file that was published."
+            )
 
 
 def _wrong_files(

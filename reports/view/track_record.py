@@ -19,13 +19,14 @@ from reports.text.language import Language, mark
 from reports.view.outlook import RISING, hazard_title
 
 HAPPENED, DID_NOT, UNKNOWN = "happened", "did not happen", "not known yet"
-RETRACTED, MISSED = "retracted", "missed"
+RETRACTED, MISSED, UNTOLD = "retracted", "missed", "cannot be told"
 WHAT_CAME = {
     HAPPENED: mark("happened"),
     DID_NOT: mark("did not happen"),
     UNKNOWN: mark("not known yet"),
     RETRACTED: mark("retracted"),
     MISSED: mark("happened without an alert"),
+    UNTOLD: mark("cannot be told: no observation, or its model is gone"),
 }
 COLOURED = tuple(RISING[1:])
 LEVELS = {colour: level for level, colour in enumerate(COLOURED, start=1)}
@@ -41,27 +42,21 @@ def alerts_table(
 ) -> pd.DataFrame:
     """A row for each coloured cell that was issued and each event without a colour, newest first.
 
-    ``held``: rows of forecast.csv with ``outcome``; ``retracted``: those of retracted reports.
+    ``held``: rows of forecast.csv with ``outcome`` and ``state`` (see models.verification.marks);
+    ``retracted``: those of retracted reports.
     ``impacts``: day (datetime64), location and hazard of what people saw. ``probability`` is that
     of the colour's level, ``came`` one of WHAT_CAME, ``impacts`` how many were told of its days.
     An event is missed where the report of its day gave its place no colour for that day.
     """
     alerts = pd.concat(
         [
-            _coloured(held).assign(came=lambda rows: _came(rows["outcome"])),
+            _coloured(held).assign(came=_came),
             _coloured(retracted).assign(came=RETRACTED),
             _missed(held).assign(came=MISSED),
         ],
         ignore_index=True,
     )
     return _ordered(alerts.assign(impacts=_told_of(alerts, impacts)))
-
-
-def with_earlier(alerts: pd.DataFrame, earlier: pd.DataFrame, since: date) -> pd.DataFrame:
-    """The alerts, and before them those of ``earlier``, a table of before, issued before a day."""
-    older = earlier[earlier["issued"] < pd.Timestamp(since)]
-    parts = [part for part in (alerts, older) if len(part)]
-    return _ordered(pd.concat(parts, ignore_index=True)) if parts else alerts
 
 
 def _ordered(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -85,8 +80,10 @@ def _coloured(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["level"] == rows["colour"].map(LEVELS)]
 
 
-def _came(outcome: pd.Series) -> np.ndarray:
-    return np.select([outcome == 1, outcome == 0], [HAPPENED, DID_NOT], UNKNOWN)
+def _came(rows: pd.DataFrame) -> np.ndarray:
+    outcome, state = rows["outcome"], rows["state"]
+    known = [outcome == 1, outcome == 0, state == "ungradable"]
+    return np.select(known, [HAPPENED, DID_NOT, UNTOLD], UNKNOWN)
 
 
 def _told_of(alerts: pd.DataFrame, impacts: pd.DataFrame) -> list[int]:
@@ -168,8 +165,11 @@ class HazardSum:
 
 
 def sums(alerts: pd.DataFrame, lang: Language) -> tuple[HazardSum, ...]:
-    """A sentence for each hazard with an alert; windows and retracted reports count in none."""
-    given = _single(alerts[~alerts["came"].isin([MISSED, RETRACTED])])
+    """A sentence for each hazard with an alert; windows count in none.
+
+    Nor do retracted reports, and alerts of which nobody can tell what came.
+    """
+    given = _single(alerts[~alerts["came"].isin([MISSED, RETRACTED, UNTOLD])])
     return tuple(_sum(str(name), rows, lang) for name, rows in given.groupby("hazard", sort=True))
 
 
@@ -215,8 +215,8 @@ def seen_impacts(
 
     Beside each is what ``held`` says of its day, and of days before those, what ``alerts`` does.
     """
-    first = _single(held[held["level"] == 1])
-    first, single = first.assign(came=_came(first["outcome"])), _single(alerts)
+    first = _single(held[(held["level"] == 1) & held["valid"].isin(impacts["day"])])
+    first, single = first.assign(came=_came), _single(alerts[alerts["valid"].isin(impacts["day"])])
     keys = ["hazard", "location", "valid"]
     by_cell = {key: rows for table in (single, first) for key, rows in table.groupby(keys)}
     newest = impacts.sort_values(["day", "time"], ascending=False, kind="stable")

@@ -47,14 +47,12 @@ class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-def _forecasts() -> ModuleType:
-    """The maker of forecasts that the tests of reports use; their folder is no package."""
-    name = "made_up_forecasts"
-    spec = importlib.util.spec_from_file_location(
-        name, Path(__file__).parents[1] / "reports" / "conftest.py"
-    )
+def _module(name: str) -> ModuleType:
+    """A module of the tests of reports, whose folder is no package."""
+    path = Path(__file__).parents[1] / "reports" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"made_up_{name}", path)
     assert spec and spec.loader
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -85,13 +83,15 @@ def served(settings: Settings, places: int, **shape: str) -> Iterator[Site]:
     """A report of the first ``places`` communes of Berkane, published in a home and served."""
     folder = settings.published / REGION / DAY
     folder.parent.mkdir(parents=True)
-    maker = _forecasts()
+    maker = _module("conftest")
     berkane = load_region("berkane")
     few = {"name": REGION, "locations": berkane.locations[:places]}
     region = berkane.model_copy(update=few)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reports.render.papers, "pdf_of", maker.no_paper)  # a browser opens pages
         maker.make_for(region, hazards=HAZARDS, **shape).publish(folder, settings=settings)
+    live = _module("live_cases").live_scores_table(REGION)
+    live.to_csv(folder.parent / "marks-scores.csv", index=False, date_format="%Y-%m-%d")
     write_index(settings)
     pages = sorted(f"{REGION}/{DAY}/{path.name}" for path in folder.glob("[rd]*.html"))
     pages += sorted(

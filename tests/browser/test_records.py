@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
 
-from test_track_record import HELD, IMPACTS, RETRACTED
+from test_track_record import DAYS, HELD, IMPACTS, RETRACTED
 
 from configs import Settings, load_region
 from reports import Kept, write_actions, write_track_record, write_triggers
@@ -73,7 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings, region = Settings(tmp_path_factory.mktemp("home")), load_region("berkane-exercise")
     write_triggers(region, *tables(), DAY, settings, "EXERCISE")
     write_actions(region, settings, "EXERCISE")
-    kept = Kept(HELD, RETRACTED, IMPACTS, 3, {}, date(2025, 1, 1))
+    kept = Kept(HELD, RETRACTED, DAYS, IMPACTS, 3, {})
     return write_track_record(region, kept, settings, "EXERCISE")
 
 

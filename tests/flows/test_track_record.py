@@ -6,17 +6,19 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from test_cli import one_sentence
 
 from configs import Settings
+from reports.exports.netcdf import write_netcdf
 from reports.view.track_record import WHAT_CAME
 
 DAY = "2004-07-10"
@@ -39,13 +41,14 @@ def lived(ready, tmp_path_factory: pytest.TempPathFactory, prefect_server: None)
             assert main(
                 ["forecast", str(ready.region.path), "--issued", day, "--out", str(out)]
             ) in (0, 3)
-            table = pd.read_csv(out / "forecast.csv")
-            table.loc[(table["hazard"] == "heat") & (table["lead_days"] <= 2), "colour"] = "yellow"
-            table.to_csv(
-                out / "forecast.csv", index=False, lineterminator="\n", float_format="%.4f"
-            )
+            forecast = xr.load_dataset(out / "forecast.nc", engine="h5netcdf").drop_encoding()
+            early = (forecast["hazard"] == "heat") & (forecast["lead_days"] <= 2)
+            forecast["colour"] = forecast["colour"].where(~early, "yellow")
+            write_netcdf(forecast, out / "forecast.nc")
+        for name in ("ledger.jsonl", "marks.parquet"):  # as in a home of before them
+            (settings.published / ready.region.name / name).unlink()
         assert main(["retract", str(ready.region.path), "2004-07-11", "--reason", "A test."]) == 0
-        assert main(["impact", str(ready.region.path)]) == 0
+        assert main(["verify", str(ready.region.path)]) == 0
     return settings
 
 
@@ -157,11 +160,59 @@ def test_citizens_files_are_no_record_and_their_faults_stay_at_the_row(
         path.unlink()
 
 
-@pytest.mark.parametrize(
-    ("issued", "first"),
-    [("2026-12-31", "2026-01-01"), ("2027-05-30", "2026-01-01"), ("2027-05-31", "2027-01-01")],
-)
-def test_a_year_is_looked_at_until_all_its_reports_said_is_known(issued: str, first: str) -> None:
-    from flows.records import first_day
+def test_verify_grades_what_was_issued_once_and_tells_it(
+    ready, lived: Settings, command: Callable
+) -> None:
+    """Brier scores, counted anew from the marks by pandas alone, are those of marks-scores.csv."""
+    folder = lived.published / ready.region.name
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    shutil.rmtree(lived.data / "triggers")  # made anew they are the same
+    said = command(lived, "verify", ready.region.path)
+    assert (said.status, said.err) == (0, "")
+    assert "Marks: 0 graded, 0 cannot be graded, 0 retracted; " in said.out
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == before
+    marks = pd.read_parquet(folder / "marks.parquet")
+    assert not marks.duplicated([*KEYS, "issued", "location"]).any()
+    assert marks.loc[marks["issued"].astype(str) == DAY, "state"].unique().tolist() == ["graded"]
+    assert set(marks.loc[marks["issued"].astype(str) == "2004-07-11", "state"]) == {"retracted"}
+    assert set(marks.loc[marks["issued"].astype(str) == "2005-01-01", "state"]) == {"open"}
+    assert marks[["persistence", "model", "climatology_smoothed"]].notna().all(axis=None)
+    scores = pd.read_csv(folder / "marks-scores.csv").query("n > 0").set_index(KEYS)
+    graded = marks[marks["state"] == "graded"].astype(
+        {"probability": float, "outcome": float, "hazard": str}
+    )
+    error = (graded["probability"] - graded["outcome"]) ** 2
+    usual = (graded["climatology"].astype(float) - graded["outcome"]) ** 2
+    counted = graded.assign(error=error, usual=usual).groupby(KEYS, observed=True)
+    brier = counted["error"].mean()
+    assert len(scores) == len(brier)
+    pd.testing.assert_series_equal(
+        scores["brier"].sort_index(), brier, check_names=False, rtol=1e-4, check_index_type=False
+    )
+    skill = 1 - counted["error"].sum() / counted["usual"].sum()
+    known = np.isfinite(skill)
+    pd.testing.assert_series_equal(
+        scores["bss_climatology"].sort_index()[known], skill[known], check_names=False, rtol=1e-3,
+        check_index_type=False,
+    )  # fmt: skip
+    index = (lived.published / "index.html").read_text(encoding="utf-8")
+    assert "Since the reports began" in index and "too early to tell (1 day)" in index
 
-    assert first_day(date.fromisoformat(issued)) == date.fromisoformat(first)
+
+def test_grading_that_fails_degrades_the_run_and_stops_no_report(
+    ready, lived: Settings, command: Callable, tmp_path: Path
+) -> None:
+    settings = Settings(tmp_path / "home")
+    shutil.copytree(lived.home, settings.home)
+    folder = settings.published / ready.region.name
+    shutil.rmtree(folder / "2005-01-01")
+    (folder / "marks.parquet").write_bytes(b"no table")
+    said = command(settings, "forecast", ready.region.path)
+    assert said.status == 3
+    assert "degraded: The report is out, but past forecasts could not be graded" in said.err
+    assert (folder / "2005-01-01" / "report.en.html").is_file()
+    alone = command(settings, "verify", ready.region.path)
+    assert alone.status == 1 and one_sentence(alone.err) and "marks.parquet" in alone.err
+
+
+KEYS = ["hazard", "level", "lead_days", "window_days"]

@@ -63,3 +63,20 @@ def out_of_fold(sharpness: float) -> xr.Dataset:
         coords,
         attrs={"hazard": "heat", "delay_days": 1},
     )
+
+
+def live_marks(sharpness: float, years: tuple[int, ...], version: str = "1") -> pd.DataFrame:
+    """The graded marks of a champion that gave the events of ``out_of_fold`` ``sharpness``."""
+    predicted = out_of_fold(sharpness)
+    predicted = predicted.sel(init_time=np.isin(predicted["init_time"].dt.year, years))
+    rows = predicted.to_dataframe().reset_index()
+    valid = rows["init_time"] + pd.to_timedelta(rows["lead_days"], "D")
+    return rows.rename(columns={"init_time": "issued", "published": "probability"}).assign(
+        hazard="heat",
+        valid=valid,
+        state="graded",
+        late=False,
+        stage="state",
+        model_version=version,
+        graded_on=valid + pd.Timedelta(days=8),
+    )

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from registered import HEAT, PLACES, changed, named, of, out_of_fold
+from registered import HEAT, PLACES, changed, live_marks, named, of, out_of_fold
 
 from configs import CHECKOUT, Region, Settings
 from models.boosting import PARAMETERS
@@ -572,6 +572,103 @@ def test_one_run_for_one_forecast_and_another_when_it_differs(tmp_path, registry
     assert registry.client.list_artifacts(first) == [], "what is published is not copied"
     (tmp_path / "forecast.csv").write_text("probability\n0.30\n")
     assert registry.log_forecast(region, date(2002, 6, 1), forecast, provenance, tmp_path) != first
+
+
+@pytest.mark.parametrize(
+    ("in_live_years", "champion", "code"),
+    [(0.5, False, "gate.live_worse"), (0.9, True, "gate.live_not_worse")],
+)
+def test_a_challenger_is_held_where_it_is_worse_on_the_champions_live_days(
+    registry, record, model, scores, in_live_years: float, champion: bool, code: str
+) -> None:
+    """Both are better in the years before; on the live days of 2001 and 2002 one is not."""
+    region = named(record[0], f"live-{champion}".lower())
+    assert register(registry, region, model, 0.8, scores).champion
+    live = np.isin(out_of_fold(0.8)["init_time"].dt.year, (2001, 2002))
+    challenger = out_of_fold(0.95)
+    is_live = xr.DataArray(live, dims="init_time")
+    for name in ("model", "published"):
+        challenger[name] = xr.where(
+            is_live, out_of_fold(in_live_years)[name], challenger[name]
+        ).transpose(*challenger["outcome"].dims)
+    marks = live_marks(0.8, (2001, 2002))
+    made = registry.register(
+        region, of(model, region), challenger, scores, "abc123", admission=Admission(marks=marks)
+    )
+    assert (made.champion, made.reason.code) == (champion, "gate.and_live")
+    assert made.reason.values["reason"].values["difference"].code == "gate.not_worse"
+    assert made.reason.values["live"].code == code
+    tags = registry.client.get_model_version(f"{region.name}-heat", "2").tags
+    assert tags["gate_reason"] == str(made.reason) and "live days" in tags["gate_reason"]
+
+
+def test_with_few_live_days_the_gate_does_not_judge_by_them_and_says_so(
+    registry, record, model, scores
+) -> None:
+    region = named(record[0], "few-days")
+    register(registry, region, model, 0.8, scores)
+    marks = live_marks(0.8, (2002,)).query("issued < '2002-05-20'")
+    made = registry.register(
+        region, of(model, region), out_of_fold(0.8), scores, "abc123",
+        admission=Admission(marks=marks),
+    )  # fmt: skip
+    assert made.champion and "not judged on live days: 19 issue days" in str(made.reason)
+
+
+def test_what_an_event_is_by_a_version_is_kept_with_it(registry, record, model, scores) -> None:
+    region = named(record[0], "definition")
+    register(registry, region, model, 0.8, scores)
+    other = changed(region, timezone="Africa/Tunis", warm_season=(6, 8))
+    found = registry.definition(other, "heat", "1")
+    assert found is not None and found.options.warm_season == (5, 10)
+    xr.testing.assert_identical(found.normals, model.normals)
+    assert registry.definition(region, "heat", "7") is None
+    assert registry.definition(region, "drought", "1") is None
+    (files_of(registry, region, "1") / "normals.nc").write_bytes(b"x")
+    assert registry.definition(region, "heat", "1") is None
+
+
+def metrics_of(registry: Registry, run: str) -> dict[str, float]:
+    return registry.client.get_run(run).data.metrics
+
+
+def test_marks_stand_on_the_run_that_issued_them_and_as_a_series_once(
+    registry, record, tmp_path
+) -> None:
+    region = named(record[0], "marked")
+    forecast = xr.Dataset(
+        {"probability": (("cell", "level", "init_time", "location"), np.full((1, 1, 1, 1), 0.25))},
+        {"hazard": ("cell", ["heat"]), "level": [1], "window_days": ("cell", [1])}
+        | {"lead_days": ("cell", [0])},
+    )
+    (tmp_path / "provenance.json").write_text("{}")
+    runs = {}
+    for day, text in [("05-01", "a"), ("05-01", "revised"), ("05-02", "b"), ("06-03", "c")]:
+        (tmp_path / "forecast.csv").write_text(text)
+        issued = date.fromisoformat(f"2002-{day}")
+        runs[day, text] = registry.log_forecast(region, issued, forecast, {}, tmp_path)
+    marks = live_marks(0.8, (2002,)).assign(climatology=0.5)
+    days = pd.to_datetime(["2002-05-01", "2002-05-02", "2002-06-03"])
+    marks = marks[marks["issued"].isin(days)].reset_index(drop=True)
+    marks.loc[marks["issued"] == "2002-06-03", ["state", "outcome"]] = ["open", np.nan]
+    for _ in range(2):
+        registry.log_marks(region, marks, date(2002, 6, 20))
+    first = metrics_of(registry, runs["05-01", "a"])
+    assert first["brier/heat"] == pytest.approx(0.2**2) and first["brier_climatology/heat"] == 0.25
+    assert first["graded/heat"] == len(HEAT.cells) * 3 * len(PLACES)
+    for other in [("05-01", "revised"), ("06-03", "c")]:
+        assert "brier/heat" not in metrics_of(registry, runs[other])
+    tags = {run: registry.client.get_run(run).data.tags["verified"] for run in runs.values()}
+    assert list(tags.values())[1:] == ["not the first issue of its day", "2002-05-19", "open"]
+    experiment = registry.client.get_experiment_by_name("marked").experiment_id
+    (own,) = registry.client.search_runs([experiment], "tags.kind = 'verification'")
+    marks.loc[marks["state"] == "open", ["state", "outcome"]] = ["graded", 0.0]
+    for _ in range(2):
+        registry.log_marks(region, marks, date(2002, 7, 2))
+    history = registry.client.get_metric_history(own.info.run_id, "brier/heat/lead_3")
+    assert [point.step for point in history] == [200205, 200206]
+    assert "brier_climatology/heat/next_7_days" in metrics_of(registry, own.info.run_id)
+    assert "brier/heat" in metrics_of(registry, runs["06-03", "c"])
 
 
 def test_a_training_that_breaks_off_leaves_a_failed_run_and_no_version(

@@ -18,7 +18,8 @@ from test_contingency import HEAT, REGION, made
 
 from models.verdicts import SKILFUL
 from models.verification.contingency import contingency_table
-from models.verification.issued import issued_bench, outcomes_of_issued, with_outcomes
+from models.verification.issued import issued_bench
+from models.verification.outcomes import Definition, outcomes_of_rows
 from models.verification.scores import COLUMNS
 from models.verification.triggers import (
     COST_LOSS,
@@ -249,18 +250,18 @@ def test_what_was_issued_is_held_against_the_hazards_own_events(made_record) -> 
         )
     ]
     issued = pd.DataFrame(rows)
-    outcomes = outcomes_of_issued(
-        issued, {"heat": normals}, record, REGION, pd.Timestamp("2009-07-12").date()
-    )
-    held = with_outcomes(issued, outcomes)
-    assert len(held) == len(issued)
+    known = record.sel(time=slice(None, "2009-07-11"))
+    definition = Definition(normals, _options())
+    held = issued.assign(outcome=outcomes_of_rows(HEAT, definition, known, issued))
     first = held.query("level == 1").set_index(["location", "lead_days"])["outcome"]
     assert first["place_0", 1] == 1 and first["place_1", 1] == 0
     assert np.isnan(first["place_0", 5]) and np.isnan(first["place_1", 5])
     older = issued_rows("2009-07-09", "place_0", "red", 30, "2009-08-08")  # a lead of before
     gone = issued_rows("2009-07-09", "place_9", "red", 1, "2009-07-10")
     issued = pd.concat([issued, pd.DataFrame(older + gone)], ignore_index=True)
-    found = row(trigger_table([issued_bench(HEAT, issued, outcomes["heat"])]), "yellow", 1)
+    held = issued.assign(outcome=outcomes_of_rows(HEAT, definition, known, issued))
+    assert held["outcome"].iloc[-6:].isna().all()
+    found = row(trigger_table([issued_bench(HEAT, held)]), "yellow", 1)
     assert found["stage"] == "issued" and found["hit_rate"] == 1
     assert found["false_alarm_ratio"] == 0.5 and np.isnan(found["fires_low"])
 

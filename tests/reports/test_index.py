@@ -10,9 +10,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from live_cases import live_scores_table
 from markupsafe import escape
 
 from reports import write_index
+from reports.site.live_board import LIVE_SCORES, live_board
 from reports.site.scoreboard import scoreboard
 from reports.storage.archive import published
 from reports.storage.atomic import alone_in
@@ -363,3 +365,50 @@ def test_a_run_killed_while_it_publishes_leads_nobody_to_half_a_report(made, pub
     write_index(home)
     assert "url=2003-06-13/" in (folder.parent / "latest.html").read_text(encoding="utf-8")
     assert not list(folder.parent.glob(".climate-risk-new-*"))
+
+
+def test_the_scoreboard_tells_what_live_forecasts_came_to(publish_days, home):
+    publish_days(home, ["2003-06-12"])
+    folder = home.published / "made-up"
+    assert live_board(folder, language_of("en")) is None
+    table = live_scores_table("made-up")
+    table.to_csv(folder / LIVE_SCORES, index=False, date_format="%Y-%m-%d")
+    (folder / "track-record.fr.html").write_text("x")
+    board = live_board(folder, language_of("fr"))
+    assert board is not None and board.alerts == "track-record.fr.html"
+    html = write_index(home).read_text(encoding="utf-8")
+    _Balanced(html)
+    drought, flash_flood, heat = live_board(folder, language_of("en")).hazards
+    assert drought.sentences == (
+        "40 days of reports graded, 20 Jan 2003 to 11 Jun 2003.",
+        "At least unusual, 30 days ahead: skill +0.21. Its range: too early (40 days).",
+        "Reliability 0.004 (0 is perfect).",
+        "In no score, of all chances: 36 cannot be graded, 0 retracted, 108 issued late.",
+    )
+    assert (drought.below, drought.colours[0].hits) == ((), "–")
+    assert flash_flood.colours == () and flash_flood.sentences == (
+        "In no score, of all chances: 144 cannot be graded, 72 retracted, 0 issued late.",
+    )
+    assert heat.sentences[1:3] == (
+        "At least unusual, today: skill +0.21. Its range: +0.12 to +0.29.",
+        "Its backtest: skill +0.31, range +0.24 to +0.37.",
+    )
+    assert heat.below == (
+        "Unusual, today, tomorrow, 2 days ahead, any of the next 3 days: worse than its backtest.",
+    )
+    yellow = heat.colours[0]
+    assert (yellow.days, yellow.hits, yellow.false) == (
+        "31.4",
+        "121 of 181 (55 to 74 %)",
+        "69 of 190 (28 to 44 %)",
+    )
+    assert heat.below[0] in html and LIVE_SCORES in html
+
+
+def test_a_live_skill_of_a_few_days_is_not_told(home):
+    folder = home.published / "made-up"
+    folder.mkdir(parents=True)
+    few = live_scores_table("made-up").query("hazard == 'drought'").assign(issue_days=29)
+    few.to_csv(folder / LIVE_SCORES, index=False, date_format="%Y-%m-%d")
+    (drought,) = live_board(folder, language_of("en")).hazards
+    assert drought.sentences[1] == "Skill: too early to tell (29 days)."

@@ -14,10 +14,11 @@ from configs import Location, Region, Settings
 from reports.exports.evidence import COLUMNS, MEASURES, evidence_table
 from reports.site.track_record import Kept, write_track_record
 from reports.text.language import language_of
-from reports.view.track_record import alerts_table, issued_alerts, seen_impacts, sums, with_earlier
+from reports.view.track_record import alerts_table, issued_alerts, seen_impacts, sums
 
 ENGLISH = language_of("en")
 NAN = math.nan
+STATES = {"nan": "open"}
 
 
 def rows(*cells: tuple) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def rows(*cells: tuple) -> pd.DataFrame:
             "region": "city", "location": place, "hazard": "heat", "level": level,
             "issued": pd.Timestamp(issued), "valid": pd.Timestamp(issued) + pd.Timedelta(days=lead),
             "lead_days": lead, "window_days": window, "probability": 0.7 - 0.2 * level,
-            "colour": colour, "outcome": outcome,
+            "colour": colour, "outcome": outcome, "state": STATES.get(str(outcome), "graded"),
         }
         for issued, place, lead, window, colour, outcomes in cells
         for level, outcome in enumerate(outcomes, start=1)
@@ -45,6 +46,7 @@ HELD = rows(
     ("2026-07-02", "a", 0, 1, "yellow", (1, 0, 0)),  # came true, and was orange the day before
     ("2026-07-02", "b", 3, 1, "red", (NAN, NAN, NAN)),  # not known yet
 )
+DAYS = [date(2026, 7, 1), date(2026, 7, 2)]
 RETRACTED = rows(("2026-07-03", "a", 0, 1, "red", (1, 1, 1)))
 IMPACTS = pd.DataFrame(
     {
@@ -101,12 +103,13 @@ def test_the_rows_of_a_day_and_the_sentence_count_single_days() -> None:
     )
 
 
-def test_what_was_told_of_years_that_are_not_looked_at_any_more_stays() -> None:
-    newer = ALERTS[ALERTS["issued"] >= "2026-07-02"]
-    together = with_earlier(newer, ALERTS, date(2026, 7, 2))
-    pd.testing.assert_frame_equal(together, ALERTS)
-    nothing = with_earlier(ALERTS.iloc[:0], ALERTS.iloc[:0], date(2026, 7, 2))
-    assert list(nothing.columns) == list(ALERTS.columns) and len(nothing) == 0
+def test_an_alert_that_nobody_can_grade_is_told_so_and_counts_in_no_sum() -> None:
+    untold = HELD.assign(state=HELD["state"].replace("open", "ungradable"))
+    alerts = alerts_table(untold, RETRACTED, IMPACTS)
+    red = alerts[(alerts["colour"] == "red") & (alerts["came"] != "retracted")]
+    assert red["came"].tolist() == ["cannot be told"]
+    (heat,) = sums(alerts, ENGLISH)
+    assert heat.sentence.startswith("3 alerts") and "0 are not known" in heat.sentence
 
 
 def test_what_people_saw_stands_beside_the_forecast_of_its_day() -> None:
@@ -133,7 +136,7 @@ def test_the_evidence_of_a_year_counts_each_place_and_day_once() -> None:
     """Warned: a on the 1st and 2nd, b on the 5th. Of a on the 2nd the orange did not come and the
     yellow did. Lead times of what came: 0 (the 1st) and 1 (the 2nd, orange the day before).
     """
-    table = evidence_table(region(), HELD, ALERTS, IMPACTS)
+    table = evidence_table(region(), HELD, DAYS, ALERTS, IMPACTS)
     assert list(table.columns) == list(COLUMNS)
     year = table[(table["year"] == 2026) & (table["hazard"] == "")].set_index("measure")["value"]
     assert year.to_dict() == {
@@ -158,13 +161,15 @@ def test_the_evidence_of_a_year_counts_each_place_and_day_once() -> None:
 
 def test_people_are_not_told_where_populations_are_not_known() -> None:
     bare = region().model_copy(update={"locations": ()})
-    table = evidence_table(bare, HELD, ALERTS, IMPACTS).set_index(["year", "measure", "hazard"])
+    table = evidence_table(bare, HELD, DAYS, ALERTS, IMPACTS).set_index(
+        ["year", "measure", "hazard"]
+    )
     assert math.isnan(table.loc[(2026, "people_covered", ""), "value"])
     assert table.loc[(2026, "warnings_issued", ""), "value"] == 3
 
 
 def test_the_pages_escape_what_people_wrote_and_stay_the_same(home: Settings) -> None:
-    kept = Kept(HELD, RETRACTED, IMPACTS, 2, {}, date(2025, 1, 1))
+    kept = Kept(HELD, RETRACTED, DAYS, IMPACTS, 2, {})
     folder = write_track_record(region(), kept, home, "EXERCISE")
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(first) == {
@@ -179,15 +184,3 @@ def test_the_pages_escape_what_people_wrote_and_stay_the_same(home: Settings) ->
     assert 'lang="fr"' in french and not re.search(r"\bhappened\b|Highest colour", french)
     write_track_record(region(), kept, home, "EXERCISE")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
-
-
-def test_a_later_year_keeps_the_rows_of_years_before(home: Settings) -> None:
-    kept = Kept(HELD, RETRACTED, IMPACTS, 0, {}, date(2025, 1, 1))
-    folder = write_track_record(region(), kept, home)
-    before = pd.read_csv(folder / "evidence.csv").query("year == 2026")
-    later = Kept(HELD.iloc[:0], RETRACTED.iloc[:0], IMPACTS, 0, {}, date(2027, 1, 1))
-    write_track_record(region(), later, home)
-    pd.testing.assert_frame_equal(
-        pd.read_csv(folder / "evidence.csv").query("year == 2026"), before
-    )
-    assert len(pd.read_csv(folder / "track-record.csv")) == len(ALERTS)

@@ -1,0 +1,54 @@
+"""What a region's record is told from: its observations, its champions and their backtests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import xarray as xr
+
+from configs import Region, Settings
+from data_contracts.store import Store
+from flows.run import known_before, today
+from flows.train import assess, available_hazards, champions_of, out_of_fold_of
+from models.registry import Champion, Registry
+from models.verification.weather_scores import Assessment
+from sources import is_exercise
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a region's record is told from, on an issue day. Observations from it on are not read.
+
+    ``champions`` by hazard say what an event is and hold the backtests.
+    """
+
+    region: Region
+    settings: Settings
+    issued: date
+    observations: xr.Dataset
+    champions: dict[str, Champion]
+    assessment: Assessment
+
+    @property
+    def label(self) -> str:
+        """EXERCISE where the record is made up, else empty."""
+        return "EXERCISE" if is_exercise(self.region) else ""
+
+    @property
+    def backtests(self) -> dict[str, xr.Dataset]:
+        """The champions' out-of-fold predictions by hazard."""
+        return out_of_fold_of(self.champions)
+
+
+def past_of(region: Region, settings: Settings) -> Past:
+    """What the region's record is told from today. Raises RiskError without a stored record."""
+    observations = Store(settings, region).observations()
+    issued = today(region, observations)
+    known = known_before(observations, issued)
+    possible = available_hazards(known, region)
+    champions = champions_of(region, Registry(settings), possible.hazards, known)
+    tested = out_of_fold_of(champions)
+    return Past(
+        region, settings, issued, known, champions, assess(tested, region, possible.missing)
+    )
