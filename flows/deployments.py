@@ -88,7 +88,11 @@ def scores_file(region: Region, settings: Settings) -> str:
 
 DEPLOYMENTS: tuple[OfRegion | OfAll, ...] = (
     OfRegion("daily", cron=at_daily),
-    OfRegion("train", cron=lambda r: at_daily(r, LATER_HOURS, str(r.schedule.train_day))),
+    OfRegion(
+        "train", cron=lambda region: at_daily(region, LATER_HOURS, str(region.schedule.train_day))
+    ),
+    OfRegion("verify", cron=lambda region: at_daily(region, LATER_HOURS)),
+    OfAll("watch", cron="0 * * * *"),
     OfRegion("pull"),
     OfRegion("forecast", fixed=lambda *_: {"out": None}),
     OfRegion("backtest", fixed=lambda *given: {"out": scores_file(*given)}),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 
-from configs import RiskError, Settings
-from configs.remarks import Remark, as_remark, remark
+from configs import Settings
+from configs.remarks import Remark, remark
 from features.hazards import Cell, hazards
 from flows.check import open_region
 from flows.grading import definitions, grade
+from flows.orchestration import name_run, reason_of, risk_flow
 from flows.past import Past, past_of
 from flows.progress import stage
 from flows.records import write_records
@@ -73,24 +74,27 @@ def keep_record(past: Past) -> tuple[Remark, ...]:
         with stage("grade"):
             verify_record(past)
     except Exception as error:
-        why = error.remark if isinstance(error, RiskError) else as_remark(repr(error))
-        return (remark("marks.failed", reason=why, region=past.region.name),)
+        return (remark("marks.failed", reason=reason_of(error), region=past.region.name),)
     finally:
         write_index(past.settings)
     return ()
 
 
-@flow(name="verify", flow_run_name="verify {region}", persist_result=False)
+@risk_flow("verify", hours=4)
 def verify(region: str) -> Outcome:
     """Grades every matured forecast of a region's official reports, each once.
 
-    ``region``: a name under configs/regions or the path of a YAML file. Events are those of the
-    model that issued a forecast; scores are the backtest's. Marks go to marks.parquet and
-    marks-scores.csv beside the reports, to the pages of the record, and to MLflow.
+    Events are those of the model that issued a forecast; scores are the backtest's. Marks go to
+    marks.parquet and marks-scores.csv beside the reports, to the pages of the record, and to
+    MLflow.
+
+    Args:
+        region: A name under configs/regions, or the path of a region's YAML file.
     """
     settings, place = Settings.from_environment(), open_region(region)
     with region_lock(place, settings):
         past = past_of(place, settings)
+        name_run(place, past.issued)
         with stage("grade"):
             notes = verify_record(past)
         write_index(settings)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
 from prefect.states import Completed
 
 from configs import Settings
+from flows.orchestration import risk_flow
 from flows.watching import look
 
 
-@flow(name="watch", flow_run_name="watch", persist_result=False, timeout_seconds=1800)
+@risk_flow("watch", hours=0.5)
 def watch(regions: list[str]) -> Any:
     """Looks at how regions stand and notifies once of each problem, and once of its end.
 
-    ``regions``: names under configs/regions or paths of YAML files; none: all that have run here.
     Where there is a problem the run is completed, but called Degraded and says which.
+
+    Args:
+        regions: Names under configs/regions or paths of YAML files; none: all that have run here.
     """
     seen = look(regions, Settings.from_environment())
     told = [f"{key}: {check.sentence}" for key, check in seen.status.problems.items()]
