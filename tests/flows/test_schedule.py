@@ -273,6 +273,7 @@ def test_what_is_not_ours_is_refused_and_never_run(serving: Serving, tmp_path: P
     assert not ran.exists()
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_leaves_a_good_state_and_one_that_comes_meanwhile_is_cancelled(
     serving: Serving,
 ) -> None:
