@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -217,9 +217,17 @@ def _fetched(source: Source, store: Store) -> Batch:
                 f"{source.name}: found no end of its pull in {PULL_HOURS} hours, expected one; see "
                 "whether the service answers, and run it again later."
             ) from None
-        table = batch.observations
-        say(places=table["location"].nunique(), days=table["time"].nunique())
+        say(**counts_of(batch))
     return batch
+
+
+def counts_of(batch: Batch) -> dict[str, int]:
+    """How many places and days a batch has observations of, which no contract has seen yet."""
+    counts = dict[str, int]()
+    for column, name in (("location", "places"), ("time", "days")):
+        with suppress(KeyError, TypeError):  # no such column, two of them, or lists in it
+            counts[name] = int(batch.observations[column].nunique())
+    return counts
 
 
 def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:
