@@ -189,7 +189,7 @@ Cell = tuple[str, str, str]
 def cells_of(table: pd.DataFrame) -> dict[Cell, set[float]]:
     """(variable, day, place) -> the float32 numbers that a table says of it."""
     cells: dict[Cell, set[float]] = {}
-    for row in table.to_dict("records"):
+    for row in table.to_dict("records") if len(table) else ():
         for name in NAMES:
             value = row.get(name)
             if isinstance(value, int | float) and abs(value) < FLOAT32_MAX:
