@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -302,20 +303,19 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         folder = usual / ("hindcast" if day < now else "") / day.isoformat()
         if out is not None:
             folder = Path(out).expanduser().resolve()
-        return as_prefect_state(
-            make_forecast(
-                Issue(
-                    place,
-                    settings,
-                    day,
-                    store.snapshot(),
-                    known,
-                    forecasts_of(store),
-                    champions,
-                    possible,
-                    folder,
-                    hindcast=day < now,
-                    missing=missing,
-                )
+        outcome = make_forecast(
+            Issue(
+                place,
+                settings,
+                day,
+                store.snapshot(),
+                known,
+                forecasts_of(store),
+                champions,
+                possible,
+                folder,
+                hindcast=day < now,
+                missing=missing,
             )
         )
+        return as_prefect_state(replace(outcome, degraded=(*outcome.degraded, *registry.mended)))

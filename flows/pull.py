@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+
+
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -238,8 +241,7 @@ def _fetched(source: Source, store: Store) -> Batch:
             raise SourceUnavailable(
                 remark("source.hangs", source=source.name, hours=f"{hours:g}")
             ) from None
-        table = batch.observations
-        say(places=table["location"].nunique(), days=table["time"].nunique())
+        say(**counts_of(batch))
     return batch
 
 
@@ -247,6 +249,15 @@ def _is_known(source: Source, store: Store) -> bool:
     """Whether anything of the source is stored, so that a pull brings what is new alone."""
     stored = store.fetch_request(source.name).stored
     return stored.observations is not None or stored.forecasts is not None
+
+
+def counts_of(batch: Batch) -> dict[str, int]:
+    """How many places and days a batch has observations of, which no contract has seen yet."""
+    counts = dict[str, int]()
+    for column, name in (("location", "places"), ("time", "days")):
+        with suppress(KeyError, TypeError):  # no such column, two of them, or lists in it
+            counts[name] = int(batch.observations[column].nunique())
+    return counts
 
 
 def _stored(source: Source, batch: Batch, store: Store) -> IngestResult:

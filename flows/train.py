@@ -347,9 +347,12 @@ def train(
             Outcome(
                 place.name,
                 settings.mlruns,
-                tuple(
-                    remark("forecast.hazard", hazard=name, reason=reason)
-                    for name, reason in missing.items()
+                (
+                    *(
+                        remark("forecast.hazard", hazard=name, reason=reason)
+                        for name, reason in missing.items()
+                    ),
+                    *registry.mended,
                 ),
                 notes_on(registered),
             )

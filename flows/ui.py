@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import reports
 from configs import RiskError, Settings
+from configs.remarks import text
 from flows.home import open_home
 from flows.servers import (
     HOST,
@@ -39,13 +40,16 @@ def ui(settings: Settings) -> int:
     with stopped_by_signal(), ExitStack() as stack:
         open_home(settings)
         # The database exists, and its paths are right, before MLflow's server opens it.
-        Registry(settings).client  # noqa: B018
+        registry = Registry(settings)
+        registry.client  # noqa: B018
         settings.published.mkdir(parents=True, exist_ok=True)
         reports.write_index(settings)
         print("starting, some 20 s ...", flush=True)
         port = stack.enter_context(free_port(5000))
         login = stack.enter_context(new_login(port))
         prefect = stack.enter_context(prefect_server(options=("--no-services",), login=login))
+        for message in (*registry.mended, *prefect.degraded):
+            print(f"degraded: {text(message)}", file=sys.stderr)
         print(f"{'published reports':<20}{_reports(stack, settings)}")
         terminal, mlflow = sys.stdout.isatty(), _mlflow(stack, settings, port, login)
         print(f"{'MLflow':<20}{mlflow}")

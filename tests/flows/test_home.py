@@ -7,16 +7,20 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from configs import RiskError, Settings, load_region
 from flows.backup import MANIFEST, back_up, kept, restore
 from flows.home import CHECKED, LAYOUT, RESTORING, STAMP, STEPS, open_home, read_stamp
+from flows.progress import Show, Stage, print_nothing
 from reports.storage.ledger import broken, entries
 
 pytestmark = pytest.mark.timeout(900)
@@ -117,6 +121,28 @@ def test_passwords_locks_and_half_written_files_are_in_no_backup(
     there = Settings(small.home.parent / "there")
     assert restore(saved, there) == len(FILES) + 1
     assert tree(there.home) == tree(small.home)
+
+
+def test_a_backup_waits_for_a_run_and_is_of_what_that_left(small: Settings, tmp_path: Path) -> None:
+    there = threading.Event()
+
+    @contextmanager
+    def waits(now: Stage) -> Iterator[Show]:
+        there.set()
+        yield print_nothing
+
+    file, lock = tmp_path / "home.tar.gz", FileLock(small.data / "locks" / "tunis.lock")
+    backup = threading.Thread(target=back_up, args=(small, file))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.progress._display", [waits])
+        with lock:
+            backup.start()
+            assert there.wait(60), "it tells that it waits for another run of tunis"
+            assert not file.exists()
+            written(small.home, {"data/notes/tunis/2002-08-01.txt": b"by the run"})
+        backup.join()
+    with tarfile.open(file) as archive:
+        assert "data/notes/tunis/2002-08-01.txt" in archive.getnames()
 
 
 def test_a_link_is_left_out_and_said(small: Settings, tmp_path: Path) -> None:

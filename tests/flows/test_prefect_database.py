@@ -199,6 +199,56 @@ def test_a_forecast_does_not_wait_for_prefect(
     assert list(home.prefect.glob("prefect.db.damaged-*"))
 
 
+@pytest.mark.slow
+def test_runs_that_ended_long_ago_go_from_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect's own service does it, also in a server that lives as long as a run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    there = kept | {"CLIMATE_RISK_HOME": str(tmp_path)}
+
+    def started(script: str) -> None:
+        subprocess.run([sys.executable, "-c", f"{BEFORE}{script}"], env=there, check=True)
+
+    started(MAKE_TWO)
+    database = tmp_path / "prefect" / "prefect.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "UPDATE flow_run SET end_time = '2020-01-01 00:00:00.000000' WHERE name = 'old'"
+        )
+    started(WAIT_FOR_ONE)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT name FROM flow_run").fetchall() == [("new",)]
+
+
+BEFORE = """
+import time
+from flows import make_prefect_home
+from flows.servers import own_server
+make_prefect_home()
+server = own_server(39700, ("--no-ui", "--no-scheduler", "--no-late-runs"))
+"""
+MAKE_TWO = """
+with server as api:
+    from prefect import flow
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+    told = {PREFECT_API_URL: api.url, PREFECT_API_AUTH_STRING: api.login.text}
+    with temporary_settings(told):
+        for name in ("old", "new"):
+            flow(lambda: 1, name="daily", flow_run_name=name)()
+"""
+WAIT_FOR_ONE = """
+import httpx
+with server as api:
+    for _ in range(240):
+        login = tuple(api.login.text.split(":", 1))
+        told = httpx.post(f"{api.url}/flow_runs/count", json={}, auth=login)
+        if told.json() == 1:
+            break
+        time.sleep(0.5)
+"""
+
+
 def test_what_is_degraded_is_a_message(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(folder))
     given: list[list[str]] = []

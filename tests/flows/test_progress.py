@@ -7,10 +7,13 @@ import logging
 import re
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 
 from configs import CHECKOUT, ConfigError
+from data_contracts.batch import Batch
 from flows.progress import LOG, about, past, shown, stage
+from flows.pull import counts_of
 
 
 def test_a_plain_line_tells_in_the_past_what_was_done_how_much_and_how_long(
@@ -64,6 +67,21 @@ def test_json_lines_say_the_same_to_a_program(
         "facts": ["stored", "16 places"],
     }
     assert (second["region"], second["state"]) == (None, "failed")
+
+
+def test_a_batch_is_counted_whatever_a_source_delivers() -> None:
+    """The contract has not seen it yet: what cannot be counted is not told."""
+    table = pd.DataFrame({"time": ["2001-01-01", "2001-01-02"], "location": ["a", "a"]})
+    twice = pd.concat([table, table[["time"]]], axis=1)
+    cases = [
+        (table, {"places": 1, "days": 2}),
+        (table.drop(columns="location"), {"days": 2}),
+        (table.assign(location=[["a"], ["b"]]), {"days": 2}),
+        (twice, {"places": 1}),
+        (pd.DataFrame(), {}),
+    ]
+    for observations, counts in cases:
+        assert counts_of(Batch(observations, pd.DataFrame())) == counts
 
 
 def test_another_way_to_log_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
