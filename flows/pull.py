@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
-
-
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -241,7 +238,7 @@ def _fetched(source: Source, store: Store) -> Batch:
             raise SourceUnavailable(
                 remark("source.hangs", source=source.name, hours=f"{hours:g}")
             ) from None
-        say(**counts_of(batch))
+        say("", **counts_of(batch))
     return batch
 
 
