@@ -53,7 +53,7 @@ _region: ContextVar[str | None] = ContextVar("region", default=None)
 class Say(Protocol):
     """Takes facts about a stage: in words, and as counts by what is counted."""
 
-    def __call__(self, fact: str = "", **counts: int) -> None:
+    def __call__(self, fact: str = "", /, **counts: int) -> None:
         """``say("nothing new")``, ``say(places=16)``."""
 
 
@@ -130,7 +130,7 @@ def stage(title: str) -> Iterator[Say]:
     try:
         with _display[-1](now) if _display else nullcontext(print_nothing) as show:
 
-            def say(fact: str = "", **counts: int) -> None:
+            def say(fact: str = "", /, **counts: int) -> None:
                 now.counts |= counts
                 words = [*([fact] if fact else []), *(counted(*one) for one in counts.items())]
                 now.facts.extend(words)
