@@ -47,12 +47,12 @@ def test_the_first_run_publishes_a_report_and_says_where(ready) -> None:
     assert Path(lines[-1]) == ready.folder / "report.en.html"
     assert Path(lines[-1]).is_file()
     for words in (
-        "pull station_files",
-        "backtest heat",
-        "fit drought",
-        "register flash_flood",
+        "pulled station_files",
+        "backtested heat",
+        "fitted drought",
+        "registered flash_flood",
         "forecast 2005-01-01",
-        "publish",
+        "published",
     ):
         assert any(line.startswith(words) for line in lines), words
 
