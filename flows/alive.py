@@ -7,7 +7,7 @@ it ends. A lock that nobody holds is that of a run that died.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,29 @@ def close_dead(folder: Path, own: str = "") -> list[str]:
             path.unlink(missing_ok=True)
             closed.append(path.stem)
     return closed
+
+
+def close_left(deployments: Sequence[UUID], folder: Path) -> None:
+    """Tells Prefect that runs of these deployments which nobody carries on have crashed.
+
+    For the one process that starts their runs, before it starts any: a run that was killed before
+    it had a lock is known by that. It would hold its deployment's place for ever.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    wanted = FlowRunFilter.model_validate(
+        {
+            "deployment_id": {"any_": list(deployments)},
+            "state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}},
+        }
+    )
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=wanted):
+            path = folder / f"{run.id}.lock"
+            if not path.exists() or _nobody_holds(path):
+                _close(client, run.id, WHY)
+                path.unlink(missing_ok=True)
 
 
 def close_own(why: str) -> None:

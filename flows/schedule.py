@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from configs import RiskError, Settings, region_names
 from configs.remarks import text
-from flows.alive import FOLDER, close_dead
+from flows.alive import FOLDER, close_left
 from flows.check import open_region
 from flows.deployments import Deployed, deployed, one_at_a_time
 from flows.guard import tell_what_is_served
@@ -39,7 +39,6 @@ def schedule(names: list[str], settings: Settings) -> int:
     }
     made = deployed(regions, settings)
     with stopped_by_signal(), _only_one(settings), prefect_server() as api, api.used():
-        close_dead(settings.data / FOLDER)
         (settings.data / "scores").mkdir(parents=True, exist_ok=True)
         for region in regions.values():
             daily = f"daily at {region.schedule.daily} {region.timezone}"
@@ -52,13 +51,17 @@ def schedule(names: list[str], settings: Settings) -> int:
         if api.login and not terminal:
             print(f"It asks for user:password, the line in {api.login.file}")
         sys.stdout.flush()
-        _serve(made)
+        runner = runner_of(made, settings)
+        _serve(runner)
     print("stopped")
     return 0
 
 
-def runner_of(made: list[Deployed]) -> Runner:
-    """A runner of these deployments, of the flows that this process holds and of no others."""
+def runner_of(made: list[Deployed], settings: Settings) -> Runner:
+    """A runner of these deployments, of the flows that this process holds and of no others.
+
+    Runs that an earlier one left are closed.
+    """
     from prefect.runner import Runner
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
@@ -80,12 +83,12 @@ def runner_of(made: list[Deployed]) -> Runner:
         )
         served[cast(UUID, key)] = one.served  # outside an event loop it is never a coroutine
     tell_what_is_served(served)
+    close_left(list(served), settings.data / FOLDER)
     return runner
 
 
-def _serve(made: list[Deployed]) -> None:
+def _serve(runner: Runner) -> None:
     """Runs what is due. Returns when told to stop by SIGINT or SIGTERM."""
-    runner = runner_of(made)
 
     async def serve() -> None:
         serving = asyncio.ensure_future(runner.start())

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from configs import Settings
-from flows.alive import FOLDER, WHY, alive, close_dead
+from flows.alive import FOLDER, WHY, alive, close_dead, close_left
 
 KILLED = """
 import sys, time
@@ -83,6 +83,25 @@ def test_a_run_that_is_alive_is_left_alone(home: Settings) -> None:
     assert close_dead(folder) == [] and path.exists()
     process.kill()
     process.wait()
+
+
+def test_of_a_deployment_the_runs_that_nobody_carries_on_are_crashed(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    """One was killed before it had a lock; another one holds its own, here."""
+    from filelock import FileLock
+    from prefect import get_client
+    from prefect.states import Running
+
+    with get_client(sync_client=True) as client:
+        made = client.create_deployment(client.create_flow_from_name("left"), "left")
+        left, held = (client.create_flow_run_from_deployment(made) for _ in range(2))
+        for run in (left, held):
+            client.set_flow_run_state(run.id, Running(), force=True)
+        with FileLock(tmp_path / f"{held.id}.lock"):
+            close_left([made], tmp_path)
+            states = [client.read_flow_run(run.id).state for run in (left, held)]
+    assert [state.name for state in states] == ["Crashed", "Running"]
 
 
 def test_a_run_that_prefect_does_not_know_is_forgotten(
