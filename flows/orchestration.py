@@ -26,7 +26,8 @@ from prefect.runtime import flow_run
 from prefect.states import Failed
 from pydantic import ValidationError, validate_call
 
-from configs import CHECKOUT, Region, RiskError
+from configs import CHECKOUT, Region, RiskError, Settings
+from configs.disk import disk_refusal
 from configs.remarks import Remark, remark
 from flows.guard import require_ours
 from flows.time_limit import ends_within
@@ -121,19 +122,27 @@ def name_run(region: Region, issued: date) -> None:
             client.update_flow_run(run_id, name=f"{flow_run.flow_name} {region.name} {issued}")
 
 
+def told(error: Exception) -> Exception:
+    """The error, or in the place of one of a full or read-only disk the sentence on that."""
+    if isinstance(error, OSError):
+        home = Settings.from_environment().home
+        return disk_refusal(error.errno, error.filename or home) or error
+    return error
+
+
 def sentence_of(error: BaseException) -> str:
     """What a run that failed says, in one line, without what the environment holds of secrets.
 
     An error that is not one of ours is a bug, and told with the place that raised it.
     """
     if isinstance(error, RiskError | TimeoutError):
-        told = str(error)
+        words = str(error)
     else:
-        told = (
+        words = (
             f"{type(error).__name__} in {place_of(error)}: {error}; this is an error of the "
             "program, report it with the run's artifact."
         )
-    return without_secrets(" ".join(told.split()))
+    return without_secrets(" ".join(words.split()))
 
 
 def reason_of(error: Exception) -> Remark:
@@ -141,6 +150,7 @@ def reason_of(error: Exception) -> Remark:
 
     A bug is told with the run's id, and its traceback is put beside the run.
     """
+    error = told(error)
     if isinstance(error, RiskError):
         return error.remark
     if isinstance(error, TimeoutError):
@@ -180,6 +190,7 @@ def _failed(error: Exception) -> object:
 
     A state that a flow returns is kept as it is: of one that it raises Prefect pickles the error.
     """
+    error = told(error)
     sentence = sentence_of(error)
     with suppress(MissingContextError):
         get_run_logger().error(sentence)

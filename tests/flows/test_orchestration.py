@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,9 +18,17 @@ import pytest
 from filelock import FileLock
 
 from configs import CHECKOUT, Region, RiskError, Settings
+from configs.disk import DiskRefused
 from flows import pull
 from flows.guard import Served, foreign
-from flows.orchestration import HIDDEN, place_of, risk_flow, sentence_of, without_secrets
+from flows.orchestration import (
+    HIDDEN,
+    place_of,
+    reason_of,
+    risk_flow,
+    sentence_of,
+    without_secrets,
+)
 from flows.run import region_lock
 
 pytestmark = pytest.mark.timeout(300, method="thread")
@@ -195,6 +204,24 @@ def test_a_source_that_hangs_is_timed_out_and_the_report_appears_without_it(
         tasks = client.read_task_runs(flow_run_filter=only)
     (pulled,) = [task for task in tasks if task.name == "pull station_files"]
     assert pulled.state.name == "TimedOut" and run.state.name == "Degraded"
+
+
+@risk_flow("full", hours=1)
+def full(region: str) -> None:
+    """Meets a full disk.
+
+    Args:
+        region: Any word.
+    """
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/a/forecast.csv")
+
+
+def test_a_full_disk_is_no_error_of_the_program(prefect_server: None, home: Settings) -> None:
+    with pytest.raises(DiskRefused, match="found a full disk, .* what was stored before is whole"):
+        full("here")
+    assert "found a full disk" in newest_run("full here").state.message
+    refused = OSError(errno.EROFS, os.strerror(errno.EROFS), "/a")
+    assert "mount its disk for writing" in str(reason_of(refused))
 
 
 NEVER = """
