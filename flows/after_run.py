@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 from configs import Settings
 from configs.disk import refusal_remark
 from configs.remarks import Remark
 from flows.heartbeat import beat
-from flows.metrics import FILE, write_metrics
+from flows.metrics import metrics_file, write_metrics
 from flows.run import Outcome
 from flows.status import home_status
 
@@ -24,6 +23,6 @@ def after_run(outcome: Outcome, settings: Settings) -> Outcome:
         beat(outcome.region, settings)
     except OSError as error:
         refused = (refusal_remark(error, settings.home),)
-    if os.environ.get(FILE):
+    if metrics_file():
         refused = (*refused, *write_metrics(home_status((), settings)))
     return replace(outcome, degraded=(*outcome.degraded, *refused))

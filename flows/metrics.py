@@ -15,12 +15,17 @@ FILE = "CLIMATE_RISK_METRICS_FILE"
 PREFIX = "climate_risk_"
 
 
+def metrics_file() -> str:
+    """The file that CLIMATE_RISK_METRICS_FILE names; empty where it names none."""
+    return os.environ.get(FILE, "")
+
+
 def write_metrics(status: HomeStatus) -> tuple[Remark, ...]:
     """Writes the file that CLIMATE_RISK_METRICS_FILE names, whole, where it names one.
 
     Returns a message where the disk refuses it.
     """
-    name = os.environ.get(FILE)
+    name = metrics_file()
     if not name:
         return ()
     path = Path(name).expanduser()

@@ -19,7 +19,8 @@ from configs import clock
 from configs.sqlite_files import damage_of, put_aside, require_writable, revision_of
 
 NAME = "prefect.db"
-ADDRESSES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+FORMER_ADDRESS = "PREFECT_API_DATABASE_CONNECTION_URL"
 BUSY_SECONDS = 10.0
 """How long another process may hold the database locked before this run does without it."""
 
@@ -30,7 +31,7 @@ def usable_database(folder: Path) -> Iterator[tuple[dict[str, str], str]]:
 
     ``folder``: Prefect's of the home. A database that is set in the environment is the user's own.
     """
-    if any(os.environ.get(name) for name in ADDRESSES):
+    if os.environ.get(ADDRESS) or os.environ.get(FORMER_ADDRESS):
         yield {}, ""
         return
     database = folder / NAME
@@ -41,7 +42,7 @@ def usable_database(folder: Path) -> Iterator[tuple[dict[str, str], str]]:
         yield {}, said
         return
     with TemporaryDirectory() as scratch:
-        yield {ADDRESSES[0]: f"sqlite+aiosqlite:///{scratch}/{NAME}"}, said
+        yield {ADDRESS: f"sqlite+aiosqlite:///{scratch}/{NAME}"}, said
 
 
 def _made_usable(database: Path) -> tuple[bool, str]:

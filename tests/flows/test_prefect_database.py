@@ -19,7 +19,7 @@ import pytest
 from configs import RiskError, Settings
 from configs.remarks import text
 from flows import prefect_database, servers
-from flows.prefect_database import ADDRESSES, usable_database
+from flows.prefect_database import ADDRESS, FORMER_ADDRESS, usable_database
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -30,7 +30,7 @@ KNOWN = "a3b9c7d2e5f1"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a database that Prefect's tables could be in."""
-    for name in ADDRESSES:
+    for name in (ADDRESS, FORMER_ADDRESS):
         monkeypatch.delenv(name, raising=False)
     with closing(sqlite3.connect(tmp_path / "prefect.db")) as connection, connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
@@ -117,7 +117,7 @@ def test_a_database_of_the_users_own_is_not_looked_at(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "prefect.db").write_bytes(b"not a database" * 1000)
-    monkeypatch.setenv(ADDRESSES[0], "postgresql+asyncpg://here/runs")
+    monkeypatch.setenv(ADDRESS, "postgresql+asyncpg://here/runs")
     with usable_database(folder) as (environment, said):
         assert (environment, said) == ({}, "")
     assert (folder / "prefect.db").exists()

@@ -181,12 +181,13 @@ def test_calibration_is_told_from_the_marks_of_a_year(
     told_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("configs.clock.now", lambda: datetime(2005, 8, 1, tzinfo=UTC))
+    path = told_home.published / "smallville" / "marks.parquet"
+    path.unlink()
     assert "no marks yet" in checks(home_status((), told_home))["calibration"].sentence
     valid = pd.date_range("2005-01-01", periods=7 * 30).date
     told = {"hazard": "heat", "level": 1, "lead_days": 1, "window_days": 1, "state": "graded"}
     marks = pd.DataFrame({"valid": valid, "probability": 0.1, "late": False, **told})
     marks = marks.astype({"hazard": "category", "state": "category", "probability": "float32"})
-    path = told_home.published / "smallville" / "marks.parquet"
     marks.assign(outcome=[float(n % 10 == 0) for n in range(len(valid))]).to_parquet(path)
     good = checks(home_status((), told_home))["calibration"]
     assert good.state == "ok" and "10.0% was said and 10.0% came" in good.sentence

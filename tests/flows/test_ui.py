@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from replay import Service, serve
 
 from configs import Settings
 from flows.servers import (
@@ -203,10 +204,12 @@ def test_every_start_has_a_password_of_its_own(home: Settings) -> None:
 def test_the_server_of_ones_own_is_left_as_it_is(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
-    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "mine:mine")
-    with prefect_server() as api:
-        assert api.environment == {"PREFECT_API_URL": "http://127.0.0.1:1/api"}
+    with serve(Service(lambda asked: True)) as own:
+        monkeypatch.setenv("PREFECT_API_URL", f"{own.url}/api")
+        monkeypatch.setenv("PREFECT_API_AUTH_STRING", "mine:mine")
+        with prefect_server() as api:
+            assert api.environment == {"PREFECT_API_URL": f"{own.url}/api"}
+    assert [asked.path for asked in own.asked] == ["/api/health"]
     assert not home.prefect.exists()
 
 
