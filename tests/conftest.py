@@ -101,6 +101,7 @@ FITTED = (
     "test_explain",
     "test_serving",
 )  # share models that take a minute to fit
+ON_ITS_OWN = "test_year"  # shares nothing with the other tests of flows
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -114,7 +115,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             "fitted"
             if item.path.stem in FITTED
             else "flows"
-            if item.path.parent.name == "flows"
+            if item.path.parent.name == "flows" and item.path.stem != ON_ITS_OWN
             else item.location[0]
         )
         item.add_marker(pytest.mark.xdist_group(group))
