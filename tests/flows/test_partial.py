@@ -32,6 +32,7 @@ def told(settings: Settings) -> list[str]:
     return json.loads(path.read_text(encoding="utf-8"))["degraded"]
 
 
+@pytest.mark.slow
 def test_a_hazard_that_cannot_be_learnt_leaves_the_others_learnt(
     ready: Any, command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
