@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import icechunk
 import pandas as pd
 import xarray as xr
+from pandas.api.types import is_datetime64_dtype, is_numeric_dtype
 
 from configs import Region
 from data_contracts.background import DAYS_BEFORE, Background
@@ -25,10 +26,11 @@ def background_of(
     """What is known besides a batch. ``session``: of the store; None where nothing is stored.
 
     The stored days before a batch of new ones count, as a stuck sensor shows over days; of a
-    complete source the batch is all there is.
+    complete source the batch is all there is. A batch whose times are no days yet, which the
+    contract refuses, is held against nothing.
     """
     zone, table = _zone_hours(region), batch.observations
-    if session is None or table.empty or "time" not in table:
+    if session is None or table.empty or not _has_days(table):
         return Background(zone_hours=zone)
     stored = open_group(session, f"{source.name}/observations", explained)
     if stored is None:
@@ -42,11 +44,15 @@ def background_of(
     )
 
 
+def _has_days(table: pd.DataFrame) -> bool:
+    """Whether a table has one column ``time``, of times without a zone."""
+    times = table.get("time")
+    return isinstance(times, pd.Series) and is_datetime64_dtype(times) and bool(times.count())
+
+
 def _before(stored: xr.Dataset, table: pd.DataFrame) -> pd.DataFrame:
     """The stored days that a batch goes on from, a row a day and place."""
-    first = pd.to_datetime(table["time"], errors="coerce").min()
-    if pd.isna(first) or first.tzinfo is not None:
-        return pd.DataFrame()
+    first = table["time"].min()
     part = stored.sel(time=slice(first - pd.Timedelta(days=DAYS_BEFORE), None))
     part = part[[name for name in part.data_vars if name in table]]
     if not part.sizes["time"] or not part.data_vars:
@@ -59,9 +65,9 @@ def _rain(
 ) -> pd.DataFrame:
     """The rain that other sources and stored forecasts have on days of great rain in the batch."""
     table = batch.observations
-    if "precipitation" not in table or not pd.api.types.is_numeric_dtype(table["precipitation"]):
+    if "precipitation" not in table or not is_numeric_dtype(table["precipitation"]):
         return pd.DataFrame()
-    great = pd.to_datetime(table.loc[table["precipitation"] >= LONE_RAIN, "time"], errors="coerce")
+    great = table.loc[table["precipitation"] >= LONE_RAIN, "time"].dropna()
     if great.empty:
         return pd.DataFrame()
     days = slice(great.min() - pd.Timedelta(days=1), great.max() + pd.Timedelta(days=1))

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import icechunk
 import numpy as np
@@ -412,6 +413,29 @@ def test_a_withheld_value_takes_the_stored_one_back(store: Store, sent_again: pd
     put(store, ADDING, record("2001-01-05", 1, air_temperature_max=23.0))
     assert store.observations()["air_temperature_max"].sel(time=day) == 23.0
     assert store.withheld().empty
+
+
+ODD_TIMES: dict[str, Any] = {
+    "a zone": lambda times: times.dt.tz_localize("UTC"),
+    "texts": lambda times: times.dt.strftime("%Y-%m-%d"),
+    "none": lambda times: pd.Series(pd.NaT, times.index),
+    "none at all": lambda times: pd.Series(None, times.index, dtype=object),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_TIMES.values(), ids=ODD_TIMES)
+def test_great_rain_at_times_that_are_no_days_is_refused_beside_stored_forecasts(
+    store: Store, odd: Any
+) -> None:
+    """The stored forecasts are not asked about days that cannot be told."""
+    put(store, ADDING, record(), forecast())
+    rain = record(precipitation=900.0)
+    before = store.snapshot()
+    with pytest.raises(ContractBroken):
+        put(store, ADDING, rain.assign(time=odd(rain["time"])))
+    with pytest.raises(ContractBroken):
+        put(store, ADDING, pd.concat([rain, rain[["time"]]], axis=1))
+    assert store.snapshot() == before
 
 
 def test_a_list_that_is_empty_again_is_read_and_added_to(store: Store) -> None:
