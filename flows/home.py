@@ -35,6 +35,14 @@ def package_version() -> str:
     return version("climate-risk")
 
 
+def schedule_lock(settings: Settings) -> Path:
+    """The lock that ``climate-risk schedule`` holds as long as it serves a home.
+
+    It is none of data/locks/, where each region has its own: those are held for a run.
+    """
+    return settings.data / "schedule.lock"
+
+
 def open_home(settings: Settings) -> None:
     """Brings a home to this layout and stamps it.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from configs import Settings
+from flows.home import schedule_lock
 from flows.standing import Check, made
 
 LEAST_FREE, LEAST_DAYS = 1_000_000_000, 30
@@ -98,7 +99,7 @@ def _growth(sizes: dict[str, int]) -> float | None:
 
 def _schedule(settings: Settings) -> Iterator[Check]:
     """A home whose runs cron starts has no schedule of its own, which is no fault."""
-    alive = _is_held(settings.data / "locks" / "schedule.lock")
+    alive = _is_held(schedule_lock(settings))
     api = os.environ.get("PREFECT_API_URL", "")
     addresses = [api] if api else list(_own_addresses(settings))
     answering = [address for address in addresses if _answers(address)]

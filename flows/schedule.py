@@ -18,6 +18,7 @@ from flows.alive import FOLDER, close_left
 from flows.check import open_region
 from flows.deployments import Deployed, deployed, one_at_a_time
 from flows.guard import tell_what_is_served
+from flows.home import schedule_lock
 from flows.servers import prefect_server, stopped_by_signal
 
 if TYPE_CHECKING:
@@ -104,9 +105,8 @@ def _serve(runner: Runner) -> None:
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    folder = settings.data / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "schedule.lock")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(schedule_lock(settings))
     try:
         held = lock.acquire(blocking=False)
     except Timeout:

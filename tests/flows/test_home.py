@@ -19,7 +19,16 @@ from filelock import FileLock
 
 from configs import RiskError, Settings, load_region
 from flows.backup import MANIFEST, back_up, kept, restore
-from flows.home import CHECKED, LAYOUT, RESTORING, STAMP, STEPS, open_home, read_stamp
+from flows.home import (
+    CHECKED,
+    LAYOUT,
+    RESTORING,
+    STAMP,
+    STEPS,
+    open_home,
+    read_stamp,
+    schedule_lock,
+)
 from flows.progress import Show, Stage, print_nothing
 from reports.storage.ledger import broken, entries
 
@@ -143,6 +152,17 @@ def test_a_backup_waits_for_a_run_and_is_of_what_that_left(small: Settings, tmp_
         backup.join()
     with tarfile.open(file) as archive:
         assert "data/notes/tunis/2002-08-01.txt" in archive.getnames()
+
+
+def test_a_backup_waits_for_no_schedule_that_serves_the_home(
+    small: Settings, tmp_path: Path
+) -> None:
+    with FileLock(schedule_lock(small)):
+        maker = threading.Thread(target=back_up, args=(small, tmp_path / "home.tar.gz"))
+        maker.daemon = True
+        maker.start()
+        maker.join(60)
+        assert not maker.is_alive() and (tmp_path / "home.tar.gz").is_file()
 
 
 def test_a_link_is_left_out_and_said(small: Settings, tmp_path: Path) -> None:

@@ -423,5 +423,5 @@ def test_the_lock_is_free_after_a_crash(tmp_path: Path) -> None:
     settings = Settings(tmp_path)
     with _only_one(settings):
         pass
-    with open(settings.data / "locks" / "schedule.lock", "w") as lock:
+    with open(settings.data / "schedule.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -244,7 +244,7 @@ def test_a_schedule_is_alive_where_its_lock_is_held_and_its_api_answers(
         return found
 
     assert schedule().sentence.startswith("none runs here")
-    with FileLock(told_home.data / "locks" / "schedule.lock"):
+    with FileLock(told_home.data / "schedule.lock"):
         assert schedule().state == "degraded" and "API does not answer" in schedule().sentence
         with listening(Health) as address:
             told_home.prefect.mkdir()
