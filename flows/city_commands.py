@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from functools import partial
 
-from flows.store_commands import REGION, day
+from flows.command_line import Add, add_region_command, day
 
 COLOURS = ("yellow", "orange", "red")
 SHOWN_FAULTS = 20
 
 
-def add_city_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+def add_city_commands(add: Add) -> None:
     """Adds the commands to a command line, whose ``add_parser`` is given."""
     text = "tell what acting on a chance would have brought on past days, year by year"
     detail = (
         "Acting pays where its cost is a smaller part of the loss that it prevents than the "
         "chance: p* = C/L. Writes the page on triggers beside the reports."
     )
-    triggers = add("triggers", help=text, description=f"{text[0].upper()}{text[1:]}. {detail}")
-    triggers.set_defaults(run=_triggers)
-    triggers.add_argument("region", metavar="REGION", help=REGION)
+    triggers = add_region_command(add, "triggers", text, _triggers, detail)
     cost = "what acting costs on one day at one place"
     triggers.add_argument("--cost", type=float, required=True, metavar="C", help=cost)
     loss = "what it prevents there if the event comes, in the same currency"
@@ -38,15 +35,14 @@ def add_city_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_impact(add)
 
 
-def _add_impact(add: Callable[..., argparse.ArgumentParser]) -> None:
+def _add_impact(add: Add) -> None:
     text = "keep what was seen on a day, and the reports of citizens in the inbox"
     detail = (
         "Files impacts*.csv and impacts*.json of the inbox are read every time; without WORDS "
         "nothing else is. It is shown beside what was forecast and counted; no model learns of it."
     )
-    impact = add("impact", help=text, description=f"{text[0].upper()}{text[1:]}. {detail}")
+    impact = add_region_command(add, "impact", text, None, detail)
     impact.set_defaults(run=partial(_impact, impact))
-    impact.add_argument("region", metavar="REGION", help=REGION)
     impact.add_argument("words", metavar="WORDS", nargs="?", help="what was seen, in quotes")
     impact.add_argument("--day", type=day, metavar="DATE", help="the day it was seen")
     impact.add_argument("--place", metavar="PLACE", help="the id or name of a place")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from configs import RiskError, Settings
 from configs.disk import disk_refusal
 from flows.city_commands import add_city_commands
+from flows.command_line import add_command, add_region_command, day
 from flows.home_commands import add_home_commands
 from flows.ledger_commands import add_ledger_commands
 from flows.status_commands import add_status_commands
-from flows.store_commands import add_store_commands, day
-from flows.verify_commands import add_verify_command
+from flows.store_commands import add_store_commands
 
 if TYPE_CHECKING:
     from flows.run import Outcome
@@ -42,44 +42,26 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(
-        name: str, run: Callable[[argparse.Namespace], int], text: str, detail: str = ""
-    ) -> argparse.ArgumentParser:
-        own = commands.add_parser(
-            name, help=text, description=f"{text[0].upper()}{text[1:]}. {detail}".rstrip()
-        )
-        own.set_defaults(run=run)
-        return own
-
-    def region(own: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        own.add_argument(
-            "region",
-            metavar="REGION",
-            help="a name under configs/regions/ or the path of a region's YAML file",
-        )
-        return own
-
+    command = partial(add_command, commands.add_parser)
+    of_region = partial(add_region_command, commands.add_parser)
     again = "Run it again for the same day: nothing changes."
-    daily = command(
-        "daily", _daily, "pull, train what has no model yet, forecast and publish", again
-    )
+    text = "pull, train what has no model yet, forecast and publish"
+    daily = command("daily", text, _daily, again)
     daily.add_argument(
         "regions", metavar="REGION", nargs="+", help="names or paths of region files"
     )
-    pull = region(command("pull", _pull, "pull a region's records, check and store them"))
+    pull = of_region("pull", "pull a region's records, check and store them", _pull)
     pull.add_argument(
         "--until",
         type=day,
         metavar="DATE",
         help="leave out later days (those already stored stay)",
     )
-    train = region(
-        command(
-            "train",
-            _train,
-            "train a region's models on the stored record and register them in MLflow",
-            "The same data, region file and code are not learnt twice: the version is judged anew.",
-        )
+    train = of_region(
+        "train",
+        "train a region's models on the stored record and register them in MLflow",
+        _train,
+        "The same data, region file and code are not learnt twice: the version is judged anew.",
     )
     train.add_argument("--hazard", metavar="H", help="only this hazard, such as heat")
     train.add_argument(
@@ -92,21 +74,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let models of code with changes that are not committed become champions",
     )
-    backtest = region(
-        command(
-            "backtest",
-            _backtest,
-            "pull, forecast every past year from the years before it, and score that",
-        )
-    )
+    text = "pull, forecast every past year from the years before it, and score that"
+    backtest = of_region("backtest", text, _backtest)
     backtest.add_argument("--out", required=True, metavar="scores.csv", help="the file to write")
-    forecast = region(
-        command(
-            "forecast",
-            _forecast,
-            "forecast from the stored record with the champions and publish the report",
-        )
-    )
+    text = "forecast from the stored record with the champions and publish the report"
+    forecast = of_region("forecast", text, _forecast)
     forecast.add_argument(
         "--issued",
         type=day,
@@ -125,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
         "It is shown beside the model in every language and changes no graded number; "
         "'' or --remove takes it away."
     )
-    note = region(command("note", _note, "put the duty officer's note beside a report", shown))
+    note = of_region("note", "put the duty officer's note beside a report", _note, shown)
     note.add_argument(
         "text",
         metavar="TEXT",
@@ -143,23 +115,23 @@ def parser() -> argparse.ArgumentParser:
         "Its pages say why, its alerts are cancelled, nothing disappears; "
         "a run of that day with other numbers corrects it."
     )
-    retract = region(command("retract", _retract, "retract a published report", stays))
+    retract = of_region("retract", "retract a published report", _retract, stays)
     retract.add_argument("date", type=day, metavar="DATE", help="its issue day, such as 2002-07-31")
     retract.add_argument(
         "--reason", required=True, metavar="TEXT", help="one sentence that readers will see"
     )
-    region(
-        command("check", _check, "test a region's file, inbox and sources; runs and stores nothing")
-    )
+    text = "test a region's file, inbox and sources; runs and stores nothing"
+    of_region("check", text, _check)
     add_store_commands(commands.add_parser)
     add_ledger_commands(commands.add_parser)
     add_city_commands(commands.add_parser)
     add_home_commands(commands.add_parser)
     add_status_commands(commands.add_parser)
-    add_verify_command(commands.add_parser, _one)
+    text = "grade every forecast whose days are over, each once, and tell it on the pages"
+    of_region("verify", text, _verify, f"daily does it too. {again}")
     server = "Starts a Prefect server on 127.0.0.1 unless PREFECT_API_URL is set."
     text = "serve the daily and monthly runs on this machine until stopped"
-    schedule = command("schedule", _schedule, text, server)
+    schedule = command("schedule", text, _schedule, server)
     schedule.add_argument(
         "regions",
         metavar="REGION",
@@ -224,6 +196,10 @@ def _train(given: argparse.Namespace) -> int:
         given.region,
         lambda: _flows().train(given.region, given.hazard, given.candidate, given.promote_dirty),
     )
+
+
+def _verify(given: argparse.Namespace) -> int:
+    return _one(given.region, lambda: _flows().verify(given.region))
 
 
 def _backtest(given: argparse.Namespace) -> int:

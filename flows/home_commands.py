@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from configs import Settings
+from flows.command_line import Add, add_command
 
 
-def add_home_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+def add_home_commands(add: Add) -> None:
     """Adds the commands to a command line, whose ``add_parser`` is given."""
     text = "write the whole home into one file; runs wait until it is written"
-    backup = add("backup", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    backup.set_defaults(run=_backup)
+    backup = add_command(add, "backup", text, _backup)
     named = "the file to write, such as home.tar.gz; an older backup of this name is replaced"
     backup.add_argument("file", metavar="FILE", type=Path, help=named)
     text = "make a home from a backup, once all of it is proven whole"
-    restore = add("restore", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    restore.set_defaults(run=_restore)
+    restore = add_command(add, "restore", text, _restore)
     restore.add_argument("file", metavar="FILE", type=Path, help="a file that backup wrote")
     named = "the folder to make the home in (default: CLIMATE_RISK_HOME)"
     restore.add_argument("--into", metavar="DIR", type=Path, help=named)
     text = "take away what is kept no longer, as each day's first daily run does"
-    tidy = add("tidy", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    tidy.set_defaults(run=_tidy)
+    tidy = add_command(add, "tidy", text, _tidy)
     named = "names or paths of region files"
     tidy.add_argument("regions", metavar="REGION", nargs="+", help=named)
 

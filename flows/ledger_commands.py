@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 
 from configs import RESERVED, RiskError, Settings
+from flows.command_line import Add, add_command
 
 
-def add_ledger_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+def add_ledger_commands(add: Add) -> None:
     """Adds the command to a command line, whose ``add_parser`` is given."""
     text = "prove that what was published is what lies there"
-    ledger = add("ledger", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    ledger = add_command(add, "ledger", text)
     actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True)
     text = "follow the chain of each ledger and compare every file with its line"
-    check = actions.add_parser("check", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    check.set_defaults(run=_check)
+    check = add_command(actions.add_parser, "check", text, _check)
     named = "names of regions (default: all that have published)"
     check.add_argument("regions", metavar="REGION", nargs="*", help=named)
 

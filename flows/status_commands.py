@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from configs import Settings
-from flows.store_commands import REGION
+from flows.command_line import REGION, Add, add_command
 
 if TYPE_CHECKING:
     from flows.standing import Check, HomeStatus, Standing
@@ -19,15 +18,14 @@ WIDTH, LABEL = 100, 23
 MARKS = {"ok": "ok", "degraded": "LOOK", "failed": "FAIL"}
 
 
-def add_status_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+def add_status_commands(add: Add) -> None:
     """Adds the commands to a command line, whose ``add_parser`` is given."""
     text = "tell how each region stands: report, data, drift, disk, next run"
     detail = (
         "It reads alone and starts no server. Exit status: 0 all is well; 3 something is degraded; "
         "1 there is no usable report of today, or nothing has run here."
     )
-    status = add("status", help=text, description=f"{text[0].upper()}{text[1:]}. {detail}")
-    status.set_defaults(run=_status)
+    status = add_command(add, "status", text, _status, detail)
     status.add_argument("region", metavar="REGION", nargs="?", help=f"{REGION} (default: all)")
     status.add_argument("--json", action="store_true", help="as JSON, for programs")
     text = "look at what status tells, and notify once of each problem and once of its end"
@@ -35,8 +33,7 @@ def add_status_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "To addresses in CLIMATE_RISK_NOTIFY_OPERATOR, else in CLIMATE_RISK_NOTIFY. Exit status: "
         "that of climate-risk status, and 3 where an address did not take a notification."
     )
-    watch = add("watch", help=text, description=f"{text[0].upper()}{text[1:]}. {detail}")
-    watch.set_defaults(run=_watch)
+    watch = add_command(add, "watch", text, _watch, detail)
     watch.add_argument("regions", metavar="REGION", nargs="*", help=f"{REGION} (default: all)")
 
 
