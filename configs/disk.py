@@ -47,12 +47,21 @@ def disk_refusal(number: int | None, place: Path | str) -> DiskRefused | None:
     )
 
 
+def explained(error: Exception, place: Path | str) -> Exception:
+    """The error; in the place of one of a full or read-only disk, at its own file or else at
+    ``place``, the sentence on that.
+    """
+    if isinstance(error, OSError):
+        return disk_refusal(error.errno, error.filename or place) or error
+    return error
+
+
 def refusal_remark(error: OSError, place: Path | str) -> Remark:
     """The message for an error of the operating system at its own file, else at ``place``.
 
     Raises the error where it is not one of a disk.
     """
-    refused = disk_refusal(error.errno, error.filename or place)
-    if refused is None:
+    refused = explained(error, place)
+    if not isinstance(refused, RiskError):
         raise error
     return refused.remark

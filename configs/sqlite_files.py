@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 UNREADABLE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -44,6 +45,18 @@ def revision_of(database: Path, seconds: float) -> str:
             return ""
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else ""
+
+
+def known_revisions(package: str, *folders: str) -> set[str]:
+    """The parts of the names of an installed package's migrations, a revision among them.
+
+    ``folders``: from the package to them. Empty where it is not installed.
+    """
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return set()
+    migrations = Path(spec.origin).parent.joinpath(*folders).glob("*.py")
+    return {part for path in migrations for part in path.stem.split("_")}
 
 
 def copy_database(source: Path, copy: Path, seconds: float) -> None:

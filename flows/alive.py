@@ -57,7 +57,7 @@ def close_dead(folder: Path, own: str = "") -> list[str]:
     """
     closed = []
     for path in sorted(folder.glob("*.lock")):
-        if path.stem != own and _nobody_holds(path) and _crashed(path.stem):
+        if path.stem != own and nobody_holds(path) and _crashed(path.stem):
             path.unlink(missing_ok=True)
             closed.append(path.stem)
     return closed
@@ -81,7 +81,7 @@ def close_left(deployments: Sequence[UUID], folder: Path) -> None:
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=wanted):
             path = folder / f"{run.id}.lock"
-            if not path.exists() or _nobody_holds(path):
+            if not path.exists() or nobody_holds(path):
                 _close(client, run.id, WHY)
                 path.unlink(missing_ok=True)
 
@@ -104,7 +104,8 @@ def _run_id() -> str:
     return str(flow_run.get_id() or "")
 
 
-def _nobody_holds(path: Path) -> bool:
+def nobody_holds(path: Path) -> bool:
+    """Whether no process holds a lock."""
     try:
         with FileLock(path, blocking=False):
             return True

@@ -20,7 +20,7 @@ from flows.provenance import origin_of
 from flows.run import Outcome, known_before
 from reports import write_index
 from reports.site.notices import apply_notices
-from reports.storage.archive import PROVENANCE, SCORES, ArchivedReport
+from reports.storage.archive import SCORES, ArchivedReport, report_folders
 
 MAX_DAYS = 31
 """Missing days are issued as far back as this; what was missed before stays missing."""
@@ -28,11 +28,10 @@ MAX_DAYS = 31
 
 def missing_days(published: Path, issued: date) -> list[date]:
     """The days after the newest report of before ``issued``, up to it; none before the first."""
-    days = [path.parent.name for path in published.glob(f"????-??-??/{PROVENANCE}")]
-    newest = max((day for day in days if day < issued.isoformat()), default=None)
+    newest = max((day for day in report_folders(published) if day < issued), default=None)
     if newest is None:
         return []
-    first = date.fromisoformat(newest) + timedelta(days=1)
+    first = newest + timedelta(days=1)
     return [first + timedelta(days=n) for n in range((issued - first).days)]
 
 

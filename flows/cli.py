@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from configs import RiskError, Settings
-from configs.disk import disk_refusal
+from configs.disk import explained
 from flows.city_commands import add_city_commands
 from flows.command_line import add_command, add_region_command, day
 from flows.home_commands import add_home_commands
@@ -170,11 +170,10 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.close()
         return 1
     except OSError as error:
-        if (
-            refusal := disk_refusal(error.errno, error.filename or Settings.from_environment().home)
-        ) is None:
+        refused = explained(error, Settings.from_environment().home)
+        if not isinstance(refused, RiskError):
             raise
-        return _failed(refusal)
+        return _failed(refused)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

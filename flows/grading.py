@@ -29,10 +29,9 @@ from models.verification.marks import (
 )
 from models.verification.outcomes import Definition
 from reports.exports.table import read_issued
+from reports.storage.archive import MARKS
 from reports.storage.ledger import FirstIssue, entries_by_day, first_issues
 from reports.storage.retraction import RETRACTION, retractions, standing_retraction
-
-MARKS = "marks.parquet"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from configs.whole_files import write_whole
 from flows.progress import stage
 from reports.exports.news import News, news_of, to_tell
 from reports.exports.notification import Notification, notification
-from reports.storage.archive import PROVENANCE, ArchivedReport, day_of
+from reports.storage.archive import ArchivedReport, report_folders
 from reports.storage.ledger import late_days
 from sources.common.notifications import NOTIFY, Address, addresses_of, region_variable, send
 
@@ -90,12 +90,11 @@ def _reports(published: Path, folder: Path, since: str) -> list[ArchivedReport]:
     Where nothing was told yet, that of the folder alone.
     """
     late = late_days(published)
-    folders = {path.parent for path in published.glob(f"????-??-??/{PROVENANCE}")}
-    wanted = {
-        path for path in folders if since and path.name >= since and path.name not in late
-    } | {folder}
-    days = sorted((day, path) for path in wanted if (day := day_of(path)) is not None)
-    return [ArchivedReport(published.name, day, path) for day, path in days]
+    return [
+        ArchivedReport(published.name, day, path)
+        for day, path in report_folders(published).items()
+        if path == folder or (since and path.name >= since and path.name not in late)
+    ]
 
 
 def _sent(report: ArchivedReport) -> datetime:

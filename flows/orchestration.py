@@ -27,16 +27,15 @@ from prefect.states import Failed
 from pydantic import ValidationError, validate_call
 
 from configs import CHECKOUT, Region, RiskError, Settings
-from configs.disk import disk_refusal
+from configs.disk import explained
 from configs.remarks import Remark, remark
 from flows.guard import require_ours
+from flows.prefect_reach import RUNS
 from flows.time_limit import ends_within
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RUNS = ("prefect.flow_runs", "prefect.task_runs")
-"""Loggers of Prefect's runs."""
 HIDDEN = "***"
 SECRET_WORDS = ("KEY", "TOKEN", "PASSWORD", "SECRET", "AUTH", "URL", "NOTIFY", "DSN")
 """Parts of the names of environment variables that may hold a password."""
@@ -122,14 +121,6 @@ def name_run(region: Region, issued: date) -> None:
             client.update_flow_run(run_id, name=f"{flow_run.flow_name} {region.name} {issued}")
 
 
-def told(error: Exception) -> Exception:
-    """The error, or in the place of one of a full or read-only disk the sentence on that."""
-    if isinstance(error, OSError):
-        home = Settings.from_environment().home
-        return disk_refusal(error.errno, error.filename or home) or error
-    return error
-
-
 def sentence_of(error: BaseException) -> str:
     """What a run that failed says, in one line, without what the environment holds of secrets.
 
@@ -150,7 +141,7 @@ def reason_of(error: Exception) -> Remark:
 
     A bug is told with the run's id, and its traceback is put beside the run.
     """
-    error = told(error)
+    error = explained(error, Settings.from_environment().home)
     if isinstance(error, RiskError):
         return error.remark
     if isinstance(error, TimeoutError):
@@ -190,7 +181,7 @@ def _failed(error: Exception) -> object:
 
     A state that a flow returns is kept as it is: of one that it raises Prefect pickles the error.
     """
-    error = told(error)
+    error = explained(error, Settings.from_environment().home)
     sentence = sentence_of(error)
     with suppress(MissingContextError):
         get_run_logger().error(sentence)

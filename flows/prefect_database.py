@@ -9,18 +9,24 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
 from configs import clock
-from configs.sqlite_files import damage_of, put_aside, require_writable, revision_of
+from configs.sqlite_files import (
+    damage_of,
+    known_revisions,
+    put_aside,
+    require_writable,
+    revision_of,
+)
 
 NAME = "prefect.db"
 ADDRESS = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 FORMER_ADDRESS = "PREFECT_API_DATABASE_CONNECTION_URL"
+MIGRATIONS = ("server", "database", "_migrations", "versions", "sqlite")
 BUSY_SECONDS = 10.0
 """How long another process may hold the database locked before this run does without it."""
 
@@ -53,7 +59,7 @@ def _made_usable(database: Path) -> tuple[bool, str]:
         require_writable(database, BUSY_SECONDS)
         why, mark = damage_of(database, BUSY_SECONDS), "damaged"
         revision = "" if why else revision_of(database, BUSY_SECONDS)
-        if revision and revision not in _revisions():
+        if revision and revision not in known_revisions("prefect", *MIGRATIONS):
             why, mark = f"tables of a later Prefect (revision {revision})", "newer"
     except sqlite3.DatabaseError as error:
         if "locked" in str(error) or isinstance(error, sqlite3.OperationalError):
@@ -70,12 +76,3 @@ def _made_usable(database: Path) -> tuple[bool, str]:
         f"Prefect's database {database}: found {why}; it was put aside as {aside.name}, and a new "
         "one was made. Only the list of past runs is in it: reports, models and data are whole."
     )
-
-
-def _revisions() -> set[str]:
-    """The revisions of tables that the installed Prefect knows: parts of its migrations' names."""
-    spec = find_spec("prefect")
-    if spec is None or spec.origin is None:
-        return set()
-    folder = Path(spec.origin).parent / "server" / "database" / "_migrations" / "versions"
-    return {part for path in folder.glob("sqlite/*.py") for part in path.stem.split("_")}

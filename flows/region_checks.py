@@ -23,7 +23,7 @@ from models.verification.drift import (
     calibration_drift,
     input_drift,
 )
-from reports.storage.archive import PROVENANCE, ArchivedReport, day_of
+from reports.storage.archive import MARKS, ArchivedReport, report_folders
 from reports.storage.ledger import LEDGER, broken, entries, late_days
 from sources import sources_of
 
@@ -83,13 +83,11 @@ class Looked:
     @cached_property
     def report(self) -> ArchivedReport | None:
         """The newest report, if any."""
-        folder = self.settings.published / self.region.name
-        days = [
-            day for path in folder.glob(f"????-??-??/{PROVENANCE}") if (day := day_of(path.parent))
-        ]
-        if not days:
+        folders = report_folders(self.settings.published / self.region.name)
+        if not folders:
             return None
-        return ArchivedReport(self.region.name, max(days), folder / max(days).isoformat())
+        newest = max(folders)
+        return ArchivedReport(self.region.name, newest, folders[newest])
 
 
 def region_checks(looked: Looked) -> Iterator[Check]:
@@ -246,7 +244,7 @@ def _inputs(looked: Looked) -> Iterator[Check]:
 
 
 def _calibration(looked: Looked) -> Iterator[Check]:
-    path = looked.settings.published / looked.region.name / "marks.parquet"
+    path = looked.settings.published / looked.region.name / MARKS
     if not path.is_file():
         yield Check("calibration", "no marks yet: no forecast has been graded.")
         return

@@ -60,9 +60,9 @@ def region_lock(region: Region, settings: Settings) -> Iterator[None]:
     """Holds the region's lock, so that two runs of one region never interleave; waits for its turn.
 
     The kernel frees the lock when its process ends, however it ends. Runs that died are closed in
-    Prefect. Reports that a run before
-    published without coming to write their line in the ledger get it. Raises RiskError where the
-    region's store is that of another region file, and for a home of a later version.
+    Prefect. Reports that a run before published without coming to write their line in the ledger
+    get it. Raises RiskError where the region's store is that of another region file, and for a home
+    of a later version.
     """
     from reports.storage.ledger import recover
 

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from configs import Region, RiskError, Settings, clock
-from configs.disk import disk_refusal
+from configs.disk import explained
 from configs.remarks import Remark, as_remark
 from configs.whole_files import write_whole
 from data_contracts import upkeep
 from data_contracts.repository import Repository
+from flows.alive import nobody_holds
 from flows.progress import stage
 from models.registry import Registry
-from reports.storage.archive import PROVENANCE
+from reports.storage.archive import PROVENANCE, report_folders
 from reports.storage.retention import Gone, shrink, take_away
 
 REMADE_DAYS = 130
@@ -62,16 +61,10 @@ def tidy_when_due(region: Region, settings: Settings) -> tuple[Remark, ...]:
         with stage("tidy") as say:
             tidied = tidy(region, settings)
             say(files=tidied.gone.files, versions=tidied.versions, snapshots=tidied.snapshots)
-    except RiskError as error:
-        return (_failed(str(error)),)
-    except OSError as error:
-        refusal = disk_refusal(error.errno, error.filename or settings.home)
-        return (_failed(str(refusal or error)),)
+    except (RiskError, OSError) as error:
+        why = explained(error, settings.home)
+        return (as_remark(f"The home was not tidied, nothing else is missing: {why}"),)
     return ()
-
-
-def _failed(why: str) -> Remark:
-    return as_remark(f"The home was not tidied, nothing else is missing: {why}")
 
 
 @dataclass(frozen=True)
@@ -118,15 +111,15 @@ def _done(region: Region, settings: Settings) -> dict[str, str]:
 
 def _named(published: Path) -> Named:
     """What the newest reports of a region name. Raises RiskError where one cannot be read."""
-    days = sorted(path.parent.name for path in published.glob(f"????-??-??/{PROVENANCE}"))
-    if not days:
+    folders = report_folders(published)
+    if not folders:
         return Named()
-    first = date.fromisoformat(days[-1]) - timedelta(days=REMADE_DAYS)
+    first = max(folders) - timedelta(days=REMADE_DAYS)
     snapshots, versions = set[str](), dict[str, set[str]]()
-    for day in days:
-        if day < first.isoformat():
+    for day, folder in folders.items():
+        if day < first:
             continue
-        path = published / day / PROVENANCE
+        path = folder / PROVENANCE
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             snapshots.add(str(told["snapshot"]))
@@ -153,16 +146,8 @@ def _leftovers(settings: Settings, now: datetime) -> Iterator[Path]:
     for folder, pattern, days in LEFTOVERS:
         for path in (settings.home / folder).glob(pattern):
             old = path.is_file() and now.timestamp() - path.stat().st_mtime > days * 86400
-            if old and (path.suffix != ".lock" or _nobody_holds(path)):
+            if old and (path.suffix != ".lock" or nobody_holds(path)):
                 yield path
-
-
-def _nobody_holds(path: Path) -> bool:
-    try:
-        with FileLock(path, blocking=False):
-            return True
-    except Timeout:
-        return False
 
 
 def tidy_region(name: str, settings: Settings) -> str:

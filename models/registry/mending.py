@@ -9,15 +9,21 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 from configs import clock
 from configs.remarks import Remark, as_remark
-from configs.sqlite_files import copy_database, damage_of, put_aside, revision_of
+from configs.sqlite_files import (
+    copy_database,
+    damage_of,
+    known_revisions,
+    put_aside,
+    revision_of,
+)
 from configs.whole_files import whole_file
 from models.registry.refusals import RegistryError
 
+MIGRATIONS = ("store", "db_migrations", "versions")
 MIGRATION_SECONDS = 600
 """How long MLflow may take to bring a database to its own version."""
 
@@ -73,7 +79,7 @@ def require_known(database: Path, seconds: float) -> None:
     revision = revision_of(database, seconds) if database.is_file() else ""
     if not revision:
         return
-    if revision not in revisions():
+    if revision not in known_revisions("mlflow", *MIGRATIONS):
         from importlib.metadata import version
 
         raise RegistryError(
@@ -81,15 +87,6 @@ def require_known(database: Path, seconds: float) -> None:
             f"expected those of MLflow {version('mlflow')} or before; install the version that "
             "wrote them, nothing is lost."
         )
-
-
-def revisions() -> set[str]:
-    """The revisions of tables that the installed MLflow knows."""
-    spec = find_spec("mlflow")
-    if spec is None or spec.origin is None:
-        return set()
-    folder = Path(spec.origin).parent / "store" / "db_migrations" / "versions"
-    return {path.name.partition("_")[0] for path in folder.glob("*.py")}
 
 
 def migrate(database: Path) -> None:

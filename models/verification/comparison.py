@@ -16,12 +16,12 @@ from configs.remarks import Remark, remark
 from features.hazards import Hazard, hazards
 from models import remarks
 from models.verdicts import COMBINED
+from models.verification.decline import MIN_DAYS
 from models.verification.inference import bootstrap_years
 from models.verification.marks import GRADED
 from models.verification.outcomes import positions
+from models.verification.samples import MIN_EVENT_DAYS
 
-MIN_DAYS, MIN_EVENT_DAYS = 30, 10
-"""Live issue days, and of these days with an event, that a comparison needs."""
 MIN_BLOCKS, MIN_YEARS = 5, 5
 """Blocks that a bootstrap draws from; calendar years from which on years are the blocks."""
 

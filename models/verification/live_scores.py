@@ -211,7 +211,6 @@ def past_sample(
         same &= judged["window_days"].values == window
     if not same.any() or not len(scored):
         return None
-    names = {"published": "published"}
     weather = "published_with_weather" in judged and (scored["stage"] == COMBINED).mean() > 0.5
     names = dict.fromkeys(
         ("published", "model"), "published_with_weather" if weather else "published"

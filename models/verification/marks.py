@@ -25,7 +25,7 @@ from configs import RiskError
 from configs.whole_files import write_whole
 from features.build import delays_of
 from features.hazards import hazards
-from models.verification.outcomes import Definition, outcomes_of_rows
+from models.verification.outcomes import Definition, cell_positions, outcomes_of_rows
 
 OPEN, GRADED, UNGRADABLE, RETRACTED = "open", "graded", "ungradable", "retracted"
 NO_OBSERVATION, NO_MODEL = "no observation", "its model is gone"
@@ -165,8 +165,7 @@ def _possible(hazard: str, version: str, rows: pd.DataFrame, define: Define) -> 
     days = np.unique(rows["issued"].to_numpy())
     applies = declared.applies(days, definition.normals, definition.options)
     by_cell = np.any(np.asarray(applies) == 1, axis=tuple(range(2, np.ndim(applies))))
-    cells = pd.MultiIndex.from_tuples([(one.lead_days, one.window_days) for one in declared.cells])
-    at = cells.get_indexer(pd.MultiIndex.from_arrays([rows["lead_days"], rows["window_days"]]))
+    at = cell_positions(declared, rows)
     of_day = np.searchsorted(days, rows["issued"].to_numpy())
     return np.asarray((at < 0) | by_cell[at, of_day])
 

@@ -94,11 +94,16 @@ def positions(
 
     ``rows`` as for ``outcomes_of_rows``.
     """
-    cells = pd.MultiIndex.from_tuples([(one.lead_days, one.window_days) for one in hazard.cells])
-    of_row = pd.MultiIndex.from_arrays([rows["lead_days"], rows["window_days"]])
     return (
-        cells.get_indexer(of_row),
+        cell_positions(hazard, rows),
         rows["level"].to_numpy(dtype=int) - 1,
         pd.Index(init_time).get_indexer(rows["issued"].to_numpy()),
         pd.Index(location.astype(str)).get_indexer(rows["location"].astype(str)),
     )
+
+
+def cell_positions(hazard: Hazard, rows: pd.DataFrame) -> np.ndarray:
+    """The number of the hazard's cell that each row is of; -1 where it has none such."""
+    cells = pd.MultiIndex.from_tuples([(one.lead_days, one.window_days) for one in hazard.cells])
+    of_row = pd.MultiIndex.from_arrays([rows["lead_days"], rows["window_days"]])
+    return cells.get_indexer(of_row)

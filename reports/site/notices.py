@@ -32,6 +32,7 @@ from reports.storage.archive import (
     card_name,
     pages_in,
     pdf_name,
+    report_folders,
 )
 from reports.storage.ledger import publish_recorded
 from reports.storage.print_pages import print_page
@@ -133,11 +134,7 @@ def published_folder(region: Region, issued: date, settings: Settings) -> Path:
 
 def newest_published(region: Region, settings: Settings) -> date | None:
     """The day of a region's newest published report; None where there is none."""
-    days = sorted(
-        path.parent.name
-        for path in (settings.published / region.name).glob("????-??-??/provenance.json")
-    )
-    return date.fromisoformat(days[-1]) if days else None
+    return max(report_folders(settings.published / region.name), default=None)
 
 
 def retract(

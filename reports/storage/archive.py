@@ -19,6 +19,8 @@ from reports.text.language import Language, language_of
 PROVENANCE = "provenance.json"
 CSV, GEOJSON, NETCDF = "forecast.csv", "forecast.geojson", "forecast.nc"
 SCORES = "scores.csv"
+MARKS = "marks.parquet"
+"""Beside a region's reports: what came of each chance, see models.verification.marks."""
 ALERTS = "alerts"
 FILES = (CSV, GEOJSON, NETCDF, SCORES, PROVENANCE)
 PLACES = "places"
@@ -212,13 +214,16 @@ def published(settings: Settings) -> dict[str, tuple[ArchivedReport, ...]]:
 
 def _reports(region: Path) -> list[ArchivedReport]:
     candidates = [
-        ArchivedReport(region.name, day, path) for path in region.iterdir() if (day := day_of(path))
+        ArchivedReport(region.name, day, path) for day, path in report_folders(region).items()
     ]
-    return [
-        report
-        for report in candidates
-        if (report.folder / PROVENANCE).is_file() and report.languages
-    ]
+    return [report for report in candidates if report.languages]
+
+
+def report_folders(region_folder: Path) -> dict[date, Path]:
+    """The reports in a region's published folder by their day, the oldest first."""
+    folders = (path.parent for path in region_folder.glob(f"????-??-??/{PROVENANCE}"))
+    by_day = {day: folder for folder in folders if (day := day_of(folder)) is not None}
+    return dict(sorted(by_day.items()))
 
 
 def day_of(path: Path) -> date | None:

@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from configs.whole_files import write_whole
-from reports.storage.archive import CSV, NETCDF, PROVENANCE
+from reports.storage.archive import CSV, NETCDF, PROVENANCE, report_folders
 from reports.storage.atomic import publish_folder
 from reports.storage.retraction import forecast_digest
 
@@ -147,10 +147,15 @@ def _proven(region_folder: Path, lines: Sequence[Entry], name: str) -> Path | No
 
     A note or a retraction has a line of its own and the same numbers.
     """
-    first = lines[0]
-    hashes = {getattr(one, _FILES[name]) for one in lines if one.forecast == first.forecast}
-    places = (region_folder / first.issued / name, region_folder / FIRST / first.issued / name)
+    day, hashes = lines[0].issued, _hashes_of_first(lines, name)
+    places = (region_folder / day / name, region_folder / FIRST / day / name)
     return next((path for path in places if path.is_file() and _file_hash(path) in hashes), None)
+
+
+def _hashes_of_first(lines: Sequence[Entry], name: str) -> set[str]:
+    """The hashes that a day's ``lines`` tell of a file with the numbers of its first issue."""
+    numbers = lines[0].forecast
+    return {getattr(one, _FILES[name]) for one in lines if one.forecast == numbers}
 
 
 def _keep_first(folder: Path, plan: Entry) -> None:
@@ -183,7 +188,7 @@ def recover(region_folder: Path) -> list[Entry]:
     _drop_half_line(region_folder / LEDGER)
     added = _settle(region_folder, "recovered")
     known = {entry.issued for entry in entries(region_folder)}
-    for folder in _folders(region_folder):
+    for folder in report_folders(region_folder).values():
         if folder.name not in known:
             stamp = (folder / PROVENANCE).stat().st_mtime
             unknown = _entry(folder, late=False, now=datetime.fromtimestamp(stamp, UTC))
@@ -254,7 +259,7 @@ def broken(region_folder: Path, days: int | None = None) -> str:
     lines = _whole_lines(path)
     if path.is_file() and lines != path.read_text(encoding="utf-8").splitlines(keepends=True):
         return f"{path}: found half a line at its end; the next daily run mends it."
-    previous, newest, by_day = START, dict[str, Entry](), dict[str, list[Entry]]()
+    previous, by_day = START, dict[str, list[Entry]]()
     for n, line in enumerate(lines, 1):
         entry = _read(line)
         if entry is None:
@@ -268,8 +273,9 @@ def broken(region_folder: Path, days: int | None = None) -> str:
                 f"{entry.sequence - 1} of hash {entry.previous[:12]}, expected line {n - 1} of "
                 f"hash {previous[:12]}: a line was changed, taken out or put in."
             )
-        previous, newest[entry.issued] = line_hash(line), entry
+        previous = line_hash(line)
         by_day.setdefault(entry.issued, []).append(entry)
+    newest = {day: of_day[-1] for day, of_day in by_day.items()}
     compared = sorted(newest)[-days if days else 0 :]
     wrong = chain(
         _wrong_files(region_folder, newest, compared), _wrong_first(region_folder, by_day)
@@ -283,11 +289,7 @@ def _wrong_first(region_folder: Path, by_day: Mapping[str, Sequence[Entry]]) -> 
         lines = by_day.get(path.parent.name, ())
         if len({one.forecast for one in lines}) < 2:
             continue
-        known = {
-            getattr(one, _FILES[path.name])
-            for one in lines
-            if path.name in _FILES and one.forecast == lines[0].forecast
-        }
+        known = _hashes_of_first(lines, path.name) if path.name in _FILES else set()
         if _file_hash(path) not in known:
             yield (
                 f"{path}: found {_file_hash(path)[:12]}, expected a hash that the ledger tells of "
@@ -308,14 +310,9 @@ def _wrong_files(
                     f"{path}: found {there}, expected {expected[:12]} as line {entry.sequence} of "
                     f"the ledger tells: it is not the file that was published."
                 )
-    for folder in _folders(region_folder):
+    for folder in report_folders(region_folder).values():
         if folder.name not in newest:
             yield f"{folder}: found no line of it in the ledger; the next daily run adds it."
-
-
-def _folders(region_folder: Path) -> Sequence[Path]:
-    marks = region_folder.glob(f"????-??-??/{PROVENANCE}")
-    return sorted(path.parent for path in marks)
 
 
 def _read(line: str) -> Entry | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from configs import Settings
 from configs.whole_files import write_whole
-from reports.storage.archive import PROVENANCE, day_of, pages_in
+from reports.storage.archive import pages_in, report_folders
 from reports.storage.atomic import alone_in
 
 
@@ -56,14 +56,12 @@ class Gone:
 def shrink(settings: Settings, region: str) -> Gone:
     """Takes away what of a region's reports is older than it is kept."""
     folder = settings.published / region
-    days = {
-        day: path.parent for path in folder.glob(f"*/{PROVENANCE}") if (day := day_of(path.parent))
-    }
-    if not days:
+    reports = report_folders(folder)
+    if not reports:
         return Gone()
-    newest, gone = max(days), Gone()
+    newest, gone = max(reports), Gone()
     with alone_in(folder):
-        for day, report in sorted(days.items()):
+        for day, report in reports.items():
             gone += _shrink_report(report, (newest - day).days)
     for path in _print_pages(settings.data / "print" / region, newest):
         gone += take_away(path)

@@ -124,21 +124,21 @@ def _tell_no_numbers(
         expected = f"expected a number; a trace is 0, write `trace: {{{mark}: 0}}` for this file"
         _tell(table, name, traces, expected, problems)
     if unclear:
-        plain_number = texts[commas].iloc[0].replace(",", "")
-        expected = (
-            f"expected a number without a sign between thousands; write {plain_number}, or, "
-            'where it is a decimal comma, `decimal: ","`'
-        )
+        expected = f'{_together(texts[commas])}, or, where it is a decimal comma, `decimal: ","`'
         _tell(table, name, commas, expected, problems)
     elif commas.any():
         _tell(table, name, commas, 'expected a decimal point, or `decimal: ","`', problems)
     if apart.any():
-        plain_number = texts[apart].iloc[0].replace(",", "")
-        expected = f"expected a number without a sign between thousands; write {plain_number}"
-        _tell(table, name, apart, expected, problems)
+        _tell(table, name, apart, _together(texts[apart]), problems)
     for mark in texts[bad & ~traces & ~commas & ~apart].unique()[:3]:
         expected = "expected a number, or nothing where it is missing"
         _tell(table, name, bad & (texts == mark), expected, problems)
+
+
+def _together(texts: pd.Series) -> str:
+    """What is expected of numbers whose thousands are apart, by the first of them."""
+    plain_number = texts.iloc[0].replace(",", "")
+    return f"expected a number without a sign between thousands; write {plain_number}"
 
 
 def _of_bad_quality(

@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 from configs import Region, Settings
 from features.build import cell_coordinates
 from features.hazards import LEVELS, Options, hazards
-from flows.grading import MARKS, grade, marks_of
+from flows.grading import grade, marks_of
 from models.verification.marks import PATIENCE_DAYS, Knowledge
 from models.verification.outcomes import Definition
 from reports.exports.netcdf import write_netcdf
 from reports.exports.table import forecast_table, write_csv
+from reports.storage.archive import MARKS
 from reports.storage.ledger import FIRST, broken, first_issues, publish_recorded, recover
 from reports.storage.retraction import RETRACTION, forecast_digest
 

@@ -12,9 +12,9 @@ import pytest
 
 from configs import Settings
 from configs.remarks import text
-from configs.sqlite_files import damage_of, revision_of
+from configs.sqlite_files import damage_of, known_revisions, revision_of
 from models.registry import Registry, RegistryError
-from models.registry.mending import copy_of, keep_copy, revisions
+from models.registry.mending import MIGRATIONS, copy_of, keep_copy
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,9 @@ def test_one_of_a_later_mlflow_is_told_and_left_as_it_is(home: Settings) -> None
     content = database.read_bytes()
     with pytest.raises(RegistryError, match="tables of a later MLflow .*nothing is lost"):
         Registry(home)
-    assert database.read_bytes() == content and revision_of(copy_of(database), 5) in revisions()
+    assert database.read_bytes() == content and revision_of(
+        copy_of(database), 5
+    ) in known_revisions("mlflow", *MIGRATIONS)
 
 
 @pytest.mark.slow
