@@ -217,7 +217,7 @@ def _member(path: Path) -> Member:
 
 
 def _write(aside: Path, paths: Mapping[str, Path], members: Mapping[str, Member]) -> None:
-    told = {
+    manifest = {
         "format": FORMAT,
         "layout": LAYOUT,
         "package": package_version(),
@@ -226,7 +226,7 @@ def _write(aside: Path, paths: Mapping[str, Path], members: Mapping[str, Member]
     }
     now = clock.now().timestamp()
     with tarfile.open(aside, "w:gz", compresslevel=4) as archive:
-        _add(archive, MANIFEST, json.dumps(told, sort_keys=True).encode(), now)
+        _add(archive, MANIFEST, json.dumps(manifest, sort_keys=True).encode(), now)
         for name, one in members.items():
             content = paths[name].read_bytes()
             if hashlib.sha256(content).hexdigest() != one.sha256:
@@ -327,14 +327,15 @@ def _manifest(file: Path, archive: tarfile.TarFile) -> dict[str, Member]:
     content = archive.extractfile(first) if first and first.name == MANIFEST else None
     if first is None or content is None or first.size > MAX_MANIFEST:
         raise damaged(file, f"no {MANIFEST} at its beginning")
-    told: dict[str, Any] = json.loads(content.read())
-    if int(told["format"]) > FORMAT or int(told["layout"]) > LAYOUT:
+    manifest: dict[str, Any] = json.loads(content.read())
+    if int(manifest["format"]) > FORMAT or int(manifest["layout"]) > LAYOUT:
         raise RiskError(
-            f"backup {file}: found one of climate-risk {str(told['package'])[:40]}, newer than "
+            f"backup {file}: found one of climate-risk {str(manifest['package'])[:40]}, newer than "
             f"this, expected layout {LAYOUT} at most; install that version, nothing was restored."
         )
     members = {
-        name: Member(int(one["size"]), str(one["sha256"])) for name, one in told["files"].items()
+        name: Member(int(one["size"]), str(one["sha256"]))
+        for name, one in manifest["files"].items()
     }
     if strange := next((name for name in members if not kept(name)), None):
         raise damaged(file, f"{strange!r} in it, which is no file of a home")
@@ -358,12 +359,12 @@ def _unpack(
     aside: Path,
 ) -> None:
     """Unpacks a member that the manifest names, and takes it off there once it is as told."""
-    told = members.pop(member.name, None)
-    if told is None or not member.isreg() or member.size != told.size:
+    listed = members.pop(member.name, None)
+    if listed is None or not member.isreg() or member.size != listed.size:
         kind = "a file" if member.isreg() else "a link or device"
         raise damaged(file, f"{kind} {member.name!r} in it that its list does not tell of")
     archive.extract(member, aside, filter="data")
-    if _member(aside / member.name) != told:
+    if _member(aside / member.name) != listed:
         raise damaged(file, f"{member.name} with other bytes than its list tells")
 
 

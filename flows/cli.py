@@ -310,10 +310,10 @@ def _one(region: str, run: Callable[[], Outcome]) -> int:
     place = open_region(region)  # a misspelt name is told before anything starts
     with shown(), ExitStack() as stack:
         with stage("start Prefect"):
-            said = stack.enter_context(within_reach())
+            server_remarks = stack.enter_context(within_reach())
             stack.enter_context(tagged(place))
         outcome = run()
-    summarise(outcome := replace(outcome, degraded=(*outcome.degraded, *said)))
+    summarise(outcome := replace(outcome, degraded=(*outcome.degraded, *server_remarks)))
     return outcome.status
 
 

@@ -102,18 +102,18 @@ DEPLOYMENTS: tuple[OfRegion | OfAll, ...] = (
 
 def deployed(regions: Mapping[str, Region], settings: Settings) -> list[Deployed]:
     """The deployments of regions; their keys are what flows are called with."""
-    made = []
+    deployments = []
     for one in DEPLOYMENTS:
         if isinstance(one, OfAll):
             given = {"regions": list(regions)}
-            made.append(Deployed(one.verb, TOGETHER, given, one.cron, "UTC", "all regions"))
+            deployments.append(Deployed(one.verb, TOGETHER, given, one.cron, "UTC", "all regions"))
             continue
         for name, region in regions.items():
             given = {"region": name} | one.fixed(region, settings)
             cron = one.cron(region) if one.cron else None
             of_it = Deployed(one.verb, region.name, given, cron, region.timezone, region.title)
-            made.append(of_it)
-    return made
+            deployments.append(of_it)
+    return deployments
 
 
 def one_at_a_time() -> ConcurrencyLimitConfig:

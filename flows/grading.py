@@ -91,11 +91,11 @@ def _day(issue: FirstIssue) -> date:
 
 def retracted_days(folder: Path) -> list[date]:
     """The days whose first issue was retracted; of a day that was corrected, that is its first."""
-    told = {path.parent.name: path for path in folder.glob(f"????-??-??/{RETRACTION}")}
-    by_day = entries_by_day(folder) if told else {}
+    files = {path.parent.name: path for path in folder.glob(f"????-??-??/{RETRACTION}")}
+    by_day = entries_by_day(folder) if files else {}
     return [
         date.fromisoformat(day)
-        for day, path in told.items()
+        for day, path in files.items()
         if day in by_day and standing_retraction(retractions(path), by_day[day][0].forecast)
     ]
 

@@ -70,8 +70,8 @@ def read_stamp(settings: Settings) -> Stamp:
     if not path.is_file():
         return Stamp(1, "")
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        stamp = Stamp(int(told["layout"]), str(told["package"]))
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stamp = Stamp(int(stored["layout"]), str(stored["package"]))
     except (ValueError, TypeError, KeyError):
         raise RiskError(
             f"file {path}: found no stamp of a home, expected its layout and the version that "

@@ -39,8 +39,8 @@ def home_size(home: Path) -> int:
     """Bytes of all files below a folder; what cannot be read, or is gone meanwhile, is left out."""
     total, folders = 0, [os.fspath(home)]
     while folders:
-        with suppress(OSError), os.scandir(folders.pop()) as found:
-            for entry in found:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
                 with suppress(OSError):
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
@@ -71,17 +71,17 @@ def _disk(settings: Settings, now: datetime) -> Iterator[Check]:
     size, free = parts_of(settings), shutil.disk_usage(settings.home).free
     rate = _growth(read_sizes(settings) | {now.date().isoformat(): size})
     values = {"home_bytes": size, "free_bytes": free, "bytes_a_day": rate}
-    told = f"{_megabytes(size)} here, {_megabytes(free)} free"
+    sentence = f"{_megabytes(size)} here, {_megabytes(free)} free"
     days = free / rate if rate and rate > 0 else None
     if rate is None:
-        told += "; the rate of growth is known once the watch has run for some days"
+        sentence += "; the rate of growth is known once the watch has run for some days"
     elif days is None or days > MANY_DAYS:
-        told += "; at its rate of growth there is room for more than 10 years"
+        sentence += "; at its rate of growth there is room for more than 10 years"
     else:
-        told += f"; {rate / 1e6:.1f} MB more a day, full in about {days:,.0f} days"
+        sentence += f"; {rate / 1e6:.1f} MB more a day, full in about {days:,.0f} days"
     tight = free < LEAST_FREE or (days is not None and days < LEAST_DAYS)
     cure = "; make room." if tight else "."
-    yield Check("disk", told + cure, "degraded" if tight else "ok", values)
+    yield Check("disk", sentence + cure, "degraded" if tight else "ok", values)
     if not os.access(settings.home, os.W_OK):
         yield Check("home", f"{settings.home} may not be written to; no run can.", "degraded")
 

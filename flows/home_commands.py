@@ -30,14 +30,14 @@ def add_home_commands(add: Add) -> None:
 def _backup(given: argparse.Namespace) -> int:
     from flows.backup import back_up
 
-    made = back_up(Settings.from_environment(), given.file)
+    backup = back_up(Settings.from_environment(), given.file)
     print(
-        f"{given.file}: {made.files:,} files, {made.bytes / 1e6:,.1f} MB, "
-        f"packed {made.size / 1e6:,.1f} MB"
+        f"{given.file}: {backup.files:,} files, {backup.bytes / 1e6:,.1f} MB, "
+        f"packed {backup.size / 1e6:,.1f} MB"
     )
-    for line in made.left_out:
+    for line in backup.left_out:
         print(f"degraded: left out {line}", file=sys.stderr)
-    return 3 if made.left_out else 0
+    return 3 if backup.left_out else 0
 
 
 def _restore(given: argparse.Namespace) -> int:

@@ -43,12 +43,12 @@ def usable_database(folder: Path) -> Iterator[tuple[dict[str, str], str]]:
     database = folder / NAME
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "database.lock"):
-        busy, said = _made_usable(database)
+        busy, sentence = _made_usable(database)
     if not busy:
-        yield {}, said
+        yield {}, sentence
         return
     with TemporaryDirectory() as scratch:
-        yield {ADDRESS: f"sqlite+aiosqlite:///{scratch}/{NAME}"}, said
+        yield {ADDRESS: f"sqlite+aiosqlite:///{scratch}/{NAME}"}, sentence
 
 
 def _made_usable(database: Path) -> tuple[bool, str]:

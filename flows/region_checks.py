@@ -121,35 +121,35 @@ def _report(looked: Looked) -> Iterator[Check]:
         "late": late,
         "last_good_run": beat.isoformat() if beat else None,
     }
-    told = f"{report.day}, sent {sent:%Y-%m-%d %H:%M %Z}{', issued late' if late else ''}"
+    sentence = f"{report.day}, sent {sent:%Y-%m-%d %H:%M %Z}{', issued late' if late else ''}"
     check = partial(Check, "report", values=values)
     if report.day < looked.due:
         days = (looked.due - report.day).days
         yield check(
-            f"{told}; expected that of {looked.due}, days missing: {days}; see why the last runs "
-            f"failed, then run climate-risk daily {name}.",
+            f"{sentence}; expected that of {looked.due}, days missing: {days}; see why the last "
+            f"runs failed, then run climate-risk daily {name}.",
             "failed",
         )
     elif report.retraction:
         why = report.retraction.reason.rstrip(".")
         cure = f"once that is mended, run climate-risk daily {name}."
-        yield check(f"{told}; it is retracted ({why}); {cure}", "failed")
+        yield check(f"{sentence}; it is retracted ({why}); {cure}", "failed")
     else:
-        yield check(f"{told}.")
+        yield check(f"{sentence}.")
     for key, sentences in _degraded_by(report).items():
         yield Check(key, " ".join(sentences), "degraded")
 
 
 def _degraded_by(report: ArchivedReport) -> dict[str, list[str]]:
     """What degraded a report, by a key that is the same from day to day."""
-    told: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
     texts = report.provenance.get("degraded") or ()
     data = (report.provenance.get("remarks") or {}).get("degraded")
     for message in read_stored(texts, data):
         source = message.values.get("source")
         named = f" {source}" if isinstance(source, str) else ""
-        told.setdefault(f"degraded {message.code}{named}", []).append(str(message))
-    return told
+        by_key.setdefault(f"degraded {message.code}{named}", []).append(str(message))
+    return by_key
 
 
 def _data(looked: Looked) -> Iterator[Check]:
@@ -203,7 +203,7 @@ def _contract(looked: Looked) -> Iterator[Check]:
     part = looked.observations.sel(time=slice(first, newest)).compute()
     passed = sum(int(values.count()) for values in part.data_vars.values())
     share = late / max(late + passed, 1)
-    told = (
+    sentence = (
         f"of the newest {NEWEST_DAYS} days {late} values are withheld and {doubted} in doubt, "
         f"{passed:,} passed; {len(withheld):,} are withheld in all"
     )
@@ -215,7 +215,7 @@ def _contract(looked: Looked) -> Iterator[Check]:
     }
     wrong = share > MOST_WITHHELD
     cure = "; see published/data-docs for which, and look at that source." if wrong else "."
-    yield Check("contract", told + cure, "degraded" if wrong else "ok", values)
+    yield Check("contract", sentence + cure, "degraded" if wrong else "ok", values)
 
 
 def _inputs(looked: Looked) -> Iterator[Check]:
@@ -228,12 +228,12 @@ def _inputs(looked: Looked) -> Iterator[Check]:
     moved = [one for one in drifts if one.share > DRIFTED]
     if moved:
         shares = ", ".join(f"{one.variable} {one.share:.0%}" for one in moved)
-        told = (
+        sentence = (
             f"of the last {RECENT_DAYS} days' values these lie outside of what the season has in "
             f"98 of 100 cases: {shares} (told from {DRIFTED:.0%} on); see whether the source or a "
             "sensor changed, or trust the chances less."
         )
-        yield Check("inputs", told, "degraded", values)
+        yield Check("inputs", sentence, "degraded", values)
     else:
         yield Check(
             "inputs",
@@ -250,25 +250,25 @@ def _calibration(looked: Looked) -> Iterator[Check]:
         return
     first = looked.now.date() - timedelta(days=CALIBRATION_DAYS)
     recent = [("valid", ">=", first), ("state", "==", "graded")]
-    found = list(calibration_drift(pd.read_parquet(path, columns=MARKS_READ, filters=recent)))
-    enough = [one for one in found if one.blocks >= MIN_BLOCKS]
+    drifts = list(calibration_drift(pd.read_parquet(path, columns=MARKS_READ, filters=recent)))
+    enough = [one for one in drifts if one.blocks >= MIN_BLOCKS]
     if not enough:
-        most = max((one.blocks for one in found), default=0)
+        most = max((one.blocks for one in drifts), default=0)
         yield Check("calibration", f"too early: {most} of {MIN_BLOCKS} weeks are graded.")
         return
     values = {f"{one.hazard} {one.level}": round(one.z, 2) for one in enough}
     wrong = [one for one in enough if abs(one.z) > MISCALIBRATED]
     shown = wrong or [max(enough, key=lambda one: one.n)]
-    told = "; ".join(
+    chances = "; ".join(
         f"{one.hazard.replace('_', ' ')} level {one.level}: {one.forecast:.1%} was said and "
         f"{one.observed:.1%} came"
         for one in shown
     )
     if wrong:
         cure = "; see the scoreboard, and train anew."
-        yield Check("calibration", f"chances do not come true: {told}{cure}", "degraded", values)
+        yield Check("calibration", f"chances do not come true: {chances}{cure}", "degraded", values)
     else:
-        yield Check("calibration", f"chances come true ({told}).", values=values)
+        yield Check("calibration", f"chances come true ({chances}).", values=values)
 
 
 def _ledger(looked: Looked) -> Iterator[Check]:
@@ -278,13 +278,15 @@ def _ledger(looked: Looked) -> Iterator[Check]:
         return
     lines = entries(folder)
     problem = broken(folder, FILES_COMPARED)
-    told = f"whole: {len(lines)} lines; files of the newest {FILES_COMPARED} days compared."
-    yield Check("ledger", problem or told, "degraded" if problem else "ok", {"lines": len(lines)})
+    sentence = f"whole: {len(lines)} lines; files of the newest {FILES_COMPARED} days compared."
+    yield Check(
+        "ledger", problem or sentence, "degraded" if problem else "ok", {"lines": len(lines)}
+    )
 
 
 def _next_run(looked: Looked) -> Iterator[Check]:
     today = looked.now.astimezone(looked.region.zone).date()
     times = (looked.region.issue_time(today + timedelta(days=n)) for n in range(2))
     following = next(when for when in times if when > looked.now)
-    told = f"{following:%Y-%m-%d %H:%M} {looked.region.timezone}, by the region file."
-    yield Check("next run", told, values={"at": following.isoformat()})
+    sentence = f"{following:%Y-%m-%d %H:%M} {looked.region.timezone}, by the region file."
+    yield Check("next run", sentence, values={"at": following.isoformat()})

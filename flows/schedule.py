@@ -38,7 +38,7 @@ def schedule(names: list[str], settings: Settings) -> int:
         region.name if name == region.name else str(region.path): region
         for name, region in wanted.items()
     }
-    made = deployed(regions, settings)
+    deployments = deployed(regions, settings)
     with stopped_by_signal(), _only_one(settings), prefect_server() as api, api.used():
         (settings.data / "scores").mkdir(parents=True, exist_ok=True)
         for region in regions.values():
@@ -52,7 +52,7 @@ def schedule(names: list[str], settings: Settings) -> int:
         if api.login and not terminal:
             print(f"It asks for user:password, the line in {api.login.file}")
         sys.stdout.flush()
-        runner = runner_of(made, settings)
+        runner = runner_of(deployments, settings)
         _serve(runner)
     print("stopped")
     return 0

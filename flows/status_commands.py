@@ -40,9 +40,9 @@ def add_status_commands(add: Add) -> None:
 def _status(given: argparse.Namespace) -> int:
     from flows.status import home_status
 
-    found = home_status([given.region] if given.region else [], Settings.from_environment())
-    print(json.dumps(as_json(found), indent=1) if given.json else as_text(found))
-    return found.status
+    status = home_status([given.region] if given.region else [], Settings.from_environment())
+    print(json.dumps(as_json(status), indent=1) if given.json else as_text(status))
+    return status.status
 
 
 def _watch(given: argparse.Namespace) -> int:

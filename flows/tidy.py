@@ -91,8 +91,8 @@ def tidy(region: Region, settings: Settings) -> Tidied:
         snapshots, compacted = _compact(region, settings, named, now), str(now.date())
     for path in _leftovers(settings, now):
         gone += take_away(path)
-    told = {"day": str(now.date()), "compacted": compacted}
-    write_whole(_path(region, settings), json.dumps(told, sort_keys=True))
+    done_now = {"day": str(now.date()), "compacted": compacted}
+    write_whole(_path(region, settings), json.dumps(done_now, sort_keys=True))
     return Tidied(gone, versions, snapshots)
 
 
@@ -103,8 +103,8 @@ def _path(region: Region, settings: Settings) -> Path:
 def _done(region: Region, settings: Settings) -> dict[str, str]:
     """When the home was tidied for a region, and its store compacted; empty where it never was."""
     try:
-        told = json.loads(_path(region, settings).read_text(encoding="utf-8"))
-        return {key: str(date.fromisoformat(told[key])) for key in ("day", "compacted")}
+        stored = json.loads(_path(region, settings).read_text(encoding="utf-8"))
+        return {key: str(date.fromisoformat(stored[key])) for key in ("day", "compacted")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -121,9 +121,9 @@ def _named(published: Path) -> Named:
             continue
         path = folder / PROVENANCE
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            snapshots.add(str(told["snapshot"]))
-            for hazard, model in told["models"].items():
+            provenance = json.loads(path.read_text(encoding="utf-8"))
+            snapshots.add(str(provenance["snapshot"]))
+            for hazard, model in provenance["models"].items():
                 versions.setdefault(hazard, set()).add(str(model["version"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise RiskError(

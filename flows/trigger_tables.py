@@ -57,8 +57,8 @@ def _of_backtests(past: Past) -> dict[str, pd.DataFrame]:
 def _key(past: Past) -> str:
     """What decides the tables: versions of models, the region file, the code."""
     versions = {name: one.version for name, one in sorted(past.champions.items())}
-    told = json.dumps([versions, sorted(past.backtests), code_version()])
-    return hashlib.sha256(told.encode() + past.region.path.read_bytes()).hexdigest()[:32]
+    origin = json.dumps([versions, sorted(past.backtests), code_version()])
+    return hashlib.sha256(origin.encode() + past.region.path.read_bytes()).hexdigest()[:32]
 
 
 def _keep(table: pd.DataFrame, path: Path) -> None:

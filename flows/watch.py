@@ -21,8 +21,8 @@ def watch(regions: list[str]) -> Any:
         regions: Names under configs/regions or paths of YAML files; none: all that have run here.
     """
     seen = look(regions, Settings.from_environment())
-    told = [f"{key}: {check.sentence}" for key, check in seen.status.problems.items()]
-    told += map(str, seen.unheard)
-    if told:
-        return Completed(name="Degraded", message=" ".join([seen.status.verdict, *told])[:2000])
+    lines = [f"{key}: {check.sentence}" for key, check in seen.status.problems.items()]
+    lines += map(str, seen.unheard)
+    if lines:
+        return Completed(name="Degraded", message=" ".join([seen.status.verdict, *lines])[:2000])
     return Completed(message=seen.status.verdict)

@@ -90,15 +90,15 @@ def look(names: Sequence[str], settings: Settings) -> Seen:
 
 def _remembered(before: _Memory, status: HomeStatus, names: Sequence[str]) -> _Memory:
     """The problems with those of now. One of a region that was not looked at stays as it is."""
-    now, found = status.at, status.problems
+    now, problems_now = status.at, status.problems
     problems = dict(before.problems)
-    for key, check in found.items():
+    for key, check in problems_now.items():
         since = problems[key].since if key in problems else now.isoformat()
         problems[key] = Problem(check.sentence, since)
     looked = {each.region or "home" for each in status.standings}
     for key, problem in before.problems.items():
         seen = not names or key.split(".")[0] in looked
-        if key not in found and seen and not problem.gone:
+        if key not in problems_now and seen and not problem.gone:
             problems[key] = replace(problem, gone=now.isoformat())
     return _Memory(problems, before.told)
 
@@ -183,5 +183,5 @@ def _read(path: Path) -> _Memory:
 
 def _write(path: Path, memory: _Memory) -> None:
     problems = {key: asdict(one) for key, one in sorted(memory.problems.items())}
-    told = {key: list(keys) for key, keys in sorted(memory.told.items())}
-    write_whole(path, json.dumps({"problems": problems, "told": told}, indent=1) + "\n")
+    told_keys = {key: list(keys) for key, keys in sorted(memory.told.items())}
+    write_whole(path, json.dumps({"problems": problems, "told": told_keys}, indent=1) + "\n")

@@ -63,10 +63,10 @@ def mend(database: Path, seconds: float) -> Remark | None:
     if not why or damage_of(copy, seconds):
         return None
     now = clock.now()
-    made = copy.stat().st_mtime
+    copied_at = copy.stat().st_mtime
     aside = put_aside(database, f"damaged-{now:%Y%m%dT%H%M%S}")
     copy_database(copy, database, seconds)
-    os.utime(database, (made, made))
+    os.utime(database, (copied_at, copied_at))
     return as_remark(
         f"model registry {database}: found {why}; its copy was put in its place, the damaged one "
         f"is {aside.name}. Runs that MLflow took since the copy are not listed; reports, models' "

@@ -85,10 +85,10 @@ def no_worse_live(
     pairs = paired(hazards()[hazard], challenger, marks_of(marks, hazard, version))
     days, event_days = (len(np.unique(part)) for part in (pairs.day, pairs.day[pairs.event]))
     blocks, at = np.unique(live_blocks(hazards()[hazard], pairs.day), return_inverse=True)
-    told = {"days": days, "events": event_days, "blocks": len(blocks)}
+    counts = {"days": days, "events": event_days, "blocks": len(blocks)}
     if days < MIN_DAYS or event_days < MIN_EVENT_DAYS or len(blocks) < MIN_BLOCKS:
         least = {"least": MIN_DAYS, "least_events": MIN_EVENT_DAYS, "least_blocks": MIN_BLOCKS}
-        return True, remark("gate.live_few", **told, **least)
+        return True, remark("gate.live_few", **counts, **least)
     total = np.bincount(at, pairs.difference, len(blocks))
     low, high = difference_interval(total, np.bincount(at, minlength=len(blocks)))
     accepted = not low > 0

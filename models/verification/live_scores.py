@@ -73,9 +73,9 @@ def live_scores(
     """
     rows = list(_rows(marks, out_of_fold, np.datetime64(today, "M")))
     scores = pd.DataFrame(rows, columns=[*COLUMNS, "_judged"])
-    told = scores["_judged"].fillna(False).astype(bool) & scores["p_below"].notna()
+    judged = scores["_judged"].fillna(False).astype(bool) & scores["p_below"].notna()
     lower = scores["bss_climatology"] < scores["backtest_bss_low"]
-    below = claimed(scores, told, "p_below") & lower if told.any() else told
+    below = claimed(scores, judged, "p_below") & lower if judged.any() else judged
     return scores.assign(region=region, below=below)[list(COLUMNS)]
 
 
@@ -104,7 +104,7 @@ def _rows(
 
 def _row(cell: LiveCell, rows: pd.DataFrame, season: float, month: np.datetime64) -> dict[str, Any]:
     timely = rows[~rows["late"]]
-    made: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "hazard": cell.hazard.name,
         "level": cell.level,
         "lead_days": cell.lead_days,
@@ -118,11 +118,11 @@ def _row(cell: LiveCell, rows: pd.DataFrame, season: float, month: np.datetime64
         "_judged": False,
     }
     if not cell.days:
-        return made
-    live, told = live_sample(cell.rows), spans_years(cell.rows)
-    made |= {"first": cell.rows["issued"].min(), "last": cell.rows["issued"].max()}
-    made |= _scores(cell.rows, live, told) | _colour(cell, season, told)
-    return made | (_against(cell, month) if cell.past is not None else {})
+        return columns
+    live, with_intervals = live_sample(cell.rows), spans_years(cell.rows)
+    columns |= {"first": cell.rows["issued"].min(), "last": cell.rows["issued"].max()}
+    columns |= _scores(cell.rows, live, with_intervals) | _colour(cell, season, with_intervals)
+    return columns | (_against(cell, month) if cell.past is not None else {})
 
 
 def live_sample(rows: pd.DataFrame) -> Sample:

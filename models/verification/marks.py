@@ -109,10 +109,10 @@ def read_marks(path: Path) -> Marks:
         table = pq.read_table(path, read_dictionary=texts)
     except pa.ArrowInvalid as error:
         raise _no_marks(path, str(error).split("\n", 1)[0].rstrip(".")) from None
-    told = json.loads((table.schema.metadata or {}).get(EMPTY_REPORTS, b"[]"))
+    empty_days = json.loads((table.schema.metadata or {}).get(EMPTY_REPORTS, b"[]"))
     if not set(SCHEMA.names) <= set(table.column_names):
         raise _no_marks(path, f"the columns {', '.join(table.column_names)}")
-    return Marks(_as_schema(table), frozenset(map(date.fromisoformat, told)))
+    return Marks(_as_schema(table), frozenset(map(date.fromisoformat, empty_days)))
 
 
 def _no_marks(path: Path, found: str) -> RiskError:
@@ -124,8 +124,8 @@ def _no_marks(path: Path, found: str) -> RiskError:
 
 def write_marks(marks: Marks, path: Path) -> None:
     """Write the marks whole or not at all."""
-    told = json.dumps(sorted(day.isoformat() for day in marks.empty)).encode()
-    table = marks.table.replace_schema_metadata({EMPTY_REPORTS: told}).unify_dictionaries()
+    empty_days = json.dumps(sorted(day.isoformat() for day in marks.empty)).encode()
+    table = marks.table.replace_schema_metadata({EMPTY_REPORTS: empty_days}).unify_dictionaries()
     out = BytesIO()
     pq.write_table(table, out, compression="zstd")
     write_whole(path, out.getvalue())

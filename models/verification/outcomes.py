@@ -81,9 +81,9 @@ def outcomes_of_rows(
     here = measured(hazard, known, definition.options)
     outcome = outcome.where(xr.DataArray(here, dims="location"))
     at = positions(hazard, rows, outcome["init_time"].values, outcome["location"].values)
-    found = np.all([index >= 0 for index in at], axis=0)
+    there = np.all([index >= 0 for index in at], axis=0)
     values = np.full(len(rows), np.nan)
-    values[found] = outcome.values[tuple(index[found] for index in at)]
+    values[there] = outcome.values[tuple(index[there] for index in at)]
     return values
 
 

@@ -119,8 +119,8 @@ def evidence_table(
     ``alerts``: ``alerts_table`` of the same days. ``impacts``: day and hazard of what people saw. A
     figure that cannot be told, such as of people where the region file has no populations, is NaN.
     """
-    told = {*issued["issued"].dt.year, *alerts["valid"].dt.year, *impacts["day"].dt.year}
-    years = sorted(told | {day.year for day in days})
+    known = {*issued["issued"].dt.year, *alerts["valid"].dt.year, *impacts["day"].dt.year}
+    years = sorted(known | {day.year for day in days})
     rows = [
         {
             "region": region.name,

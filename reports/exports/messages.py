@@ -71,8 +71,8 @@ def messages(folder: Path | None, region: str | None) -> list[Message]:
         if text_of(root, "msgType") in ("Cancel", "Update")
         for reference in text_of(root, "references").split()
     }
-    found = [message_of(*one, region) for one in cap_documents]
-    standing = [message for message in found if message is not None]
+    candidates = [message_of(*one, region) for one in cap_documents]
+    standing = [message for message in candidates if message is not None]
     return [message for message in standing if message.reference not in replaced]
 
 

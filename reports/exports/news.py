@@ -53,8 +53,8 @@ class News:
 
 def news_of(report: ArchivedReport) -> list[News]:
     """All that a published report tells, the gravest first; what it carries along as well."""
-    told = [*_of_retractions(report), *_of_chain(report), *_of_note(report)]
-    return sorted(told, key=_order)
+    news = [*_of_retractions(report), *_of_chain(report), *_of_note(report)]
+    return sorted(news, key=_order)
 
 
 def to_tell(
@@ -158,14 +158,14 @@ def _replaced(message: Message, region_folder: Path) -> list[Message]:
     One whose report is kept no more is left out.
     """
     wanted = set(message.references)
-    found = [
+    earlier_messages = [
         earlier
         for day in sorted({identifier.split(".")[3] for identifier in _identifiers(message.root)})
         for one in documents(region_folder / day)
         if (earlier := message_of(*one, None)) is not None and earlier.reference in wanted
     ]
-    older = {reference for one in found for reference in one.references}
-    return [one for one in found if one.reference not in older]
+    older = {reference for one in earlier_messages for reference in one.references}
+    return [one for one in earlier_messages if one.reference not in older]
 
 
 def _only_renewed(message: Message, replaced: Sequence[Message]) -> bool:

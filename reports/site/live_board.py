@@ -121,11 +121,11 @@ def _skill(row: Mapping[Hashable, Any], lead: str, lang: Language) -> list[str]:
     )
     ends = _range(row, "bss_climatology", lang)
     early = "Its range: too early ({n} day).", "Its range: too early ({n} days)."
-    told = lang.say("Its range: {range}.", range=ends) if ends else lang.say_many(*early, days)
+    width = lang.say("Its range: {range}.", range=ends) if ends else lang.say_many(*early, days)
     reliability = lang.say(
         "Reliability {value} (0 is perfect).", value=lang.number(row["reliability"], 3)
     )
-    return [f"{live} {told}", *_backtest(row, lang), reliability]
+    return [f"{live} {width}", *_backtest(row, lang), reliability]
 
 
 def _backtest(row: Mapping[Hashable, Any], lang: Language) -> list[str]:
@@ -147,11 +147,11 @@ def _left_out(scores: pd.DataFrame, lang: Language) -> str:
     counts = {name: int(scores[name].sum()) for name in ("ungradable", "retracted", "late")}
     if not any(counts.values()):
         return ""
-    said = {name: lang.number(count) for name, count in counts.items()}
+    shown = {name: lang.number(count) for name, count in counts.items()}
     return lang.say(
         "In no score, of all chances: {ungradable} cannot be graded, {retracted} retracted, {late} "
         "issued late.",
-        **said,
+        **shown,
     )
 
 
