@@ -235,6 +235,7 @@ def make_forecast(issue: Issue) -> Outcome:
         say(files=sum(path.is_file() for path in publication.folder.rglob("*")))
     show_skill(issue.region, assessment.table)
     show_report(issue.region, issue.issued, str(publication.folder), run)
+    untaken = hand_over(issue)  # before the grading: an alert waits for nothing
     if issue.official and not issue.late:
         degraded += keep_record(
             Past(
@@ -249,7 +250,7 @@ def make_forecast(issue: Issue) -> Outcome:
     return Outcome(
         issue.region.name,
         publication.folder,
-        (*degraded, *hand_over(issue)),
+        (*degraded, *untaken),
         (*told_notes, *map(as_remark, publication.left_out)),
         assessment.table,
     )
