@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -40,6 +41,16 @@ class RiskError(Exception):
     def __init__(self, message: str | Remark = "") -> None:
         self.remark = as_remark(message)
         super().__init__(text(self.remark))
+
+    def __reduce__(self) -> tuple[Callable[..., RiskError], tuple[type[RiskError], Remark]]:
+        """Another process gets the message as data too."""
+        return _error_of, (type(self), self.remark)
+
+
+def _error_of(kind: type[RiskError], message: Remark) -> RiskError:
+    error = kind.__new__(kind)
+    RiskError.__init__(error, message)
+    return error
 
 
 class ConfigError(RiskError):

@@ -13,11 +13,12 @@ from pydantic import Field
 
 from configs import ConfigError, Region, RiskError, Settings
 from configs.remarks import Remark, remark, text
-from data_contracts.store import Store
+from data_contracts.tiled_store import AnyStore, open_store
 from features.build import options_for
 from features.hazards import Hazard, hazards
 from flows.artifacts import own_link, show_skill
 from flows.check import open_region
+from flows.engine import engine
 from flows.grading import marks_of
 from flows.orchestration import name_run, reason_of, risk_flow
 from flows.progress import stage
@@ -149,7 +150,7 @@ def assess(
     return Assessment(known, assess_weather(out_of_fold, known))
 
 
-def forecasts_of(store: Store, snapshot: str | None = None) -> xr.Dataset | None:
+def forecasts_of(store: AnyStore, snapshot: str | None = None) -> xr.Dataset | None:
     """The stored weather forecasts of a snapshot (default: the newest), in memory.
 
     None where there are none.
@@ -307,8 +308,8 @@ def train(
             f"hazard {hazard!r}: there is none of that name, "
             f"expected one of {', '.join(hazards())}."
         )
-    with region_lock(place, settings):
-        store = Store(settings, place)
+    with region_lock(place, settings), engine():
+        store = open_store(settings, place)
         observations = store.observations()
         issued = today(place, observations)
         name_run(place, issued)
