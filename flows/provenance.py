@@ -89,6 +89,7 @@ def _region_digest(region: Region) -> str:
     outlines = region.path.parent / region.boundaries if region.boundaries else None
     parts = [region.path.read_bytes(), json.dumps(actions, sort_keys=True).encode()]
     parts += [outlines.read_bytes()] if outlines and outlines.is_file() else []
+    parts += [region.fingerprint.encode()] if region.grid else []  # the land of its mask
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from configs.gridded import is_hdf5, open_gridded
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, LOCATION_COLUMNS
 from data_contracts.variables import VARIABLES
 from sources.station_files.cells import Points, at_places, points_of
 from sources.station_files.kinds import FileKind, FilesRefused, RawTable, where_of
 from sources.station_files.options import FileFormat
 from sources.station_files.parquet_files import first_line, require_rows, trimmed
-from sources.station_files.probing import is_hdf5
 
 # CF standard names of a variable, besides its own.
 STANDARD_NAMES = {
@@ -53,12 +53,9 @@ def read_netcdf(
     """
     try:
         refuse_outside_data(path)
-        engine: Any = "h5netcdf" if is_hdf5(path) else "scipy"
         with warnings.catch_warnings():  # of times beyond datetime64, which the contract refuses
             warnings.simplefilter("ignore", xr.SerializationWarning)
-            with xr.open_dataset(
-                path, engine=engine, decode_coords="all", decode_timedelta=False
-            ) as opened:
+            with open_gridded(path, decode_coords="all", decode_timedelta=False) as opened:
                 dataset = _dataset(path, opened, kind, written, places)
     except FilesRefused:
         raise
