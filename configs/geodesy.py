@@ -24,11 +24,14 @@ def distance(first: tuple[Any, Any], second: tuple[Any, Any]) -> Any:
     return 2 * EARTH_RADIUS * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
 
 
-def nearest_on_axis(axis: np.ndarray, wanted: np.ndarray, turn: float = 0.0) -> np.ndarray:
+def nearest_on_axis(
+    axis: np.ndarray, wanted: np.ndarray, turn: float = 0.0, within: float | None = None
+) -> np.ndarray:
     """The index of the value of a grid's axis that is nearest to each wanted one: (wanted,).
 
-    ``axis``: degrees in any order. ``turn``: 360 for longitudes, which may be of any turn. -1 where
-    the nearest is further than half the axis' step, which for an axis of one value is any distance.
+    ``axis``: degrees in any order. ``turn``: 360 for longitudes, which may be of any turn.
+    ``within``: degrees, by default half the axis' step; an axis of one value has none, and takes
+    all. -1 where the nearest is further.
     """
     values = axis.astype(float)
     sought = np.asarray(wanted, dtype=float)
@@ -42,5 +45,6 @@ def nearest_on_axis(axis: np.ndarray, wanted: np.ndarray, turn: float = 0.0) -> 
     away = np.abs(ordered[left] - sought), np.abs(ordered[right] - sought)
     nearer = np.where(away[0] <= away[1], left, right)
     step = np.median(np.abs(np.diff(axis))) if len(axis) > 1 else np.inf
-    near = np.abs(ordered[nearer] - sought) <= step * HALF_STEP
+    limit = step * HALF_STEP if within is None else within
+    near = np.abs(ordered[nearer] - sought) <= limit
     return np.where(near, order[nearer] % len(axis), -1)

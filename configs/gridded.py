@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
 
+LATITUDES = ("latitude", "lat", "nav_lat", "XLAT", "y")
+LONGITUDES = ("longitude", "lon", "nav_lon", "XLONG", "x", "long")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -45,3 +48,27 @@ def _consolidated(path: Path) -> bool:
         return True
     about = path / "zarr.json"
     return about.is_file() and "consolidated_metadata" in json.loads(about.read_bytes())
+
+
+def latitude_and_longitude(dataset: xr.Dataset) -> tuple[Hashable | None, Hashable | None]:
+    """The names of the coordinates of degrees north and east: by CF attributes, else by name."""
+    return (
+        _coordinate(dataset, "latitude", "degrees_north", LATITUDES),
+        _coordinate(dataset, "longitude", "degrees_east", LONGITUDES),
+    )
+
+
+def _coordinate(
+    dataset: xr.Dataset, standard: str, unit: str, names: tuple[str, ...]
+) -> Hashable | None:
+    candidates = [name for name in dataset.coords if dataset[name].dtype.kind in "fiu"]
+    for name in candidates:
+        attributes = dataset[name].attrs
+        if attributes.get("standard_name") == standard or attributes.get("units") == unit:
+            return name
+    return next((name for name in names if name in candidates), None)
+
+
+def first_line(error: Exception) -> str:
+    """What a reader's error says, in one short line."""
+    return " ".join(str(error).split())[:120].rstrip(".")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs.geodesy import nearest_on_axis
-from configs.gridded import open_gridded
+from configs.gridded import first_line, latitude_and_longitude, open_gridded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,7 +17,6 @@ MAX_BYTES = 500_000_000
 """Of a GeoJSON file: the world's coast at a scale of 1:10 million has 10 MB."""
 LAND = 0.5
 """A share of land above it is land."""
-LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
 POLYGON = 3
 """Shapely's type of a polygon; those above are collections."""
 
@@ -72,8 +71,7 @@ def _polygons(path: Path) -> list[Any]:
             parts = shapely.get_parts(parts)
     except (shapely.GEOSException, OSError, ValueError) as error:
         raise ValueError(
-            f"grid.mask: {path} cannot be read as GeoJSON ({' '.join(str(error).split())[:100]}); "
-            "save it as that"
+            f"grid.mask: {path} cannot be read as GeoJSON ({first_line(error)}); save it as that"
         ) from None
     polygons = [part for part in parts[shapely.get_type_id(parts) == POLYGON] if not part.is_empty]
     if not polygons:
@@ -107,14 +105,12 @@ def _share_of(path: Path, variable: str | None) -> xr.DataArray:
     except Exception as error:  # readers of NetCDF and Zarr raise errors of every kind
         raise ValueError(
             f"grid.mask: {path} cannot be read as NetCDF or Zarr "
-            f"({' '.join(str(error).split())[:100]}); save it as that, or as GeoJSON"
+            f"({first_line(error)}); save it as that, or as GeoJSON"
         ) from None
-    flat = dataset.squeeze([dim for dim, size in dataset.sizes.items() if size == 1], drop=True)
-    north, east = (
-        next((name for name in names if name in flat.dims and name in flat.coords), None)
-        for names in (LATITUDES, LONGITUDES)
-    )
-    if north is None or east is None:
+    north, east = latitude_and_longitude(dataset)
+    others = [dim for dim, size in dataset.sizes.items() if size == 1 and dim not in (north, east)]
+    flat = dataset.squeeze(others, drop=True)
+    if north is None or east is None or not {north, east} <= set(flat.dims):
         raise ValueError(
             f"grid.mask: {path} has the dimensions {', '.join(map(str, flat.sizes)) or 'none'}, "
             "expected latitude and longitude with their coordinates; rename them"

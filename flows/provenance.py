@@ -105,7 +105,7 @@ def normal_years(issue: Issue) -> tuple[int, int]:
 
 def credit_of(source: Source, region: Region) -> str:
     """Whom to credit: for a region's own files the one its region file names."""
-    return region.attribution if source.complete and region.attribution else source.attribution
+    return region.attribution if source.own_files and region.attribution else source.attribution
 
 
 def describe_model(model: Model, version: str) -> dict[str, Any]:
