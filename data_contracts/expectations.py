@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,17 +128,22 @@ def _ordered(high: str, low: str) -> Expectation:
     )
 
 
+ALONE = Lock()
+"""Great Expectations changes the filters of warnings, which all threads share."""
+
+
 def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, dict[str, Any]]]:
     """The expectations the table does not meet, in the suite's order, each with its result."""
     if not suite:
         return []
     import great_expectations as gx
 
-    batch = _whole_table().get_batch({"dataframe": table})
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
-    outcome = batch.validate(
-        gx.ExpectationSuite("contract", expectations=suite), result_format=complete
-    )
+    with ALONE:
+        batch = _whole_table().get_batch({"dataframe": table})
+        outcome = batch.validate(
+            gx.ExpectationSuite("contract", expectations=suite), result_format=complete
+        )
     results = {
         _key(result.expectation_config.to_domain_obj()): result for result in outcome.results
     }

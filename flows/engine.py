@@ -8,6 +8,7 @@ its workers: keep tcp:// to 127.0.0.1 and use tls:// beyond.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import dask
@@ -22,7 +24,7 @@ import dask
 from configs import ConfigError, RiskError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 SETTING = "CLIMATE_RISK_DASK"
 CONNECT_SECONDS = 20
@@ -47,18 +49,28 @@ class Engine:
         if self.client is None:
             yield from _threaded(function, items, shared)
             return
+        waiting = self.start(function, items, *shared)
+        while waiting:  # a result is forgotten once it was taken
+            yield waiting.pop(0)()
+
+    def start(
+        self, function: Callable[..., R], items: Iterable[T], *shared: Any
+    ) -> list[Callable[[], R]]:
+        """As ``each``; what is given back waits for an item's result, or works it out here."""
+        if self.client is None:
+            return [partial(function, item, *shared) for item in items]
         with _lost_in_one_sentence():
             sent = self.client.scatter(list(shared), broadcast=True, hash=False) if shared else []
             futures = [
                 self.client.submit(_alone, function, item, *sent, retries=RETRIES, pure=False)
                 for item in items
             ]
-            try:
-                while futures:
-                    yield futures[0].result()
-                    futures.pop(0).release()
-            finally:
-                self.client.cancel(futures)
+        return [partial(_result, future) for future in futures]
+
+
+def _result(future: Future[Any]) -> Any:
+    with _lost_in_one_sentence():
+        return future.result()
 
 
 def _threaded(
@@ -91,7 +103,7 @@ def working() -> Engine:
 
 @contextmanager
 def engine() -> Iterator[Engine]:
-    """The engine of the setting; while it is open, Dask's arrays are computed by it too.
+    """The engine of the setting.
 
     Raises ConfigError for a setting that is none of the three, and RiskError where no scheduler
     answers.
@@ -104,7 +116,7 @@ def engine() -> Iterator[Engine]:
 
     with _connected(setting) as address:
         try:
-            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=True)
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError):
             raise RiskError(
                 f"{SETTING}={setting}: no Dask scheduler answered within {CONNECT_SECONDS} s, "
@@ -140,6 +152,7 @@ def _connected(setting: str) -> Iterator[Any]:
         dashboard_address=None,
         security=True,
         memory_limit=0,
+        silence_logs=logging.ERROR,
     )
     with cluster:
         yield cluster

@@ -86,8 +86,10 @@ def learn_normals(work: tuple[Region, str], settings: Settings, learnt: Learnt) 
     tile, snapshot = work
     try:
         for name, model in learnt.models.items():
+            if model is None:
+                continue
             path = normals_path(learnt, name, tile)
-            if model is not None and not path.is_file():
+            if not path.is_file():
                 record = Store(settings, tile).observations(snapshot)
                 record = record.drop_vars("source", errors="ignore")
                 learn_locally(model, record, learnt.options[name]).save(path)

@@ -16,8 +16,9 @@ import xarray as xr
 
 from configs.whole_files import write_whole
 from features.hazards import Options, happened, hazards
+from models import training
 from models.baselines import fit_climatology
-from models.training import REPLICAS, Model, label_days
+from models.training import Model
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def learn_locally(model: Model, observations: xr.Dataset, options: Options) -> L
     first, last = meta["reference_years"]
     record = observations.sel(time=slice(meta["data_from"], meta["trained_until"])).load()
     reference = record.sel(time=slice(f"{first}-01-01", f"{last}-12-31"))
-    labels = label_days(hazard, record, reference, options, REPLICAS)
+    labels = training.label_days(hazard, record, reference, options, training.REPLICAS)
     return LocalNormals(labels.normals, fit_climatology(happened(labels.margins)))
 
 
