@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from configs import Region, RiskError, Settings
 from configs.tiles import learning_places, tiles_of
 from configs.whole_files import write_whole
 from data_contracts.batch import EARLIEST_DAY, FetchRequest, StoredRecord
+from data_contracts.refusals import StoreUnusable
 from data_contracts.store import LISTS, Store
 
 SNAPSHOTS = "snapshots"
@@ -88,21 +90,25 @@ class TiledStore:
         parts = self._of_learning_places(Store.observations, snapshot)
         if not parts:
             raise _nothing(self.region)
-        return _side_by_side(parts)
+        every = [place for places in learning_places(self.region).values() for place in places]
+        return _side_by_side(parts, every)
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
         """Weather forecasts at the learning places, as ``Store.forecasts``."""
         parts = self._of_learning_places(Store.forecasts, snapshot)
-        return _side_by_side(parts) if parts else None
+        return _side_by_side(parts, []) if parts else None
 
     def _of_learning_places(
         self, read: Callable[[Store, str], xr.Dataset | None], snapshot: str | None
     ) -> list[xr.Dataset]:
+        """The records, in memory: a tile whose store cannot be used gives none."""
         tips, parts = self.snapshots(snapshot), []
         for name, places in learning_places(self.region).items():
-            record = read(self.tiles[name], tips[name]) if name in tips else None
-            if record is not None:
-                parts.append(record.sel(location=[*places]))
+            with suppress(StoreUnusable):
+                record = read(self.tiles[name], tips[name]) if name in tips else None
+                if record is not None:
+                    there = [place for place in places if place in record["location"].values]
+                    parts.append(record.sel(location=there).load())
         return parts
 
     def withheld(self, snapshot: str | None = None) -> pd.DataFrame:
@@ -119,8 +125,11 @@ class TiledStore:
 
     def _listed(self, name: str, snapshot: str | None) -> pd.DataFrame:
         tips = self.snapshots(snapshot) if self.stored else {}
-        tables = [getattr(self.tiles[tile], name)(tip) for tile, tip in tips.items()]
-        rows = [table for table in tables if len(table)]
+        rows = []
+        for tile, tip in tips.items():
+            with suppress(StoreUnusable):
+                table = getattr(self.tiles[tile], name)(tip)
+                rows += [table] if len(table) else []
         return pd.concat(rows, ignore_index=True) if rows else LISTS[name]()
 
     def _list(self, identity: str) -> Path:
@@ -135,8 +144,11 @@ def open_store(settings: Settings, region: Region) -> AnyStore:
     return Store(settings, region) if region.grid is None else TiledStore(settings, region)
 
 
-def _side_by_side(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Tiles' records as one, on all days of any; what a tile lacks is NaN, its source -1."""
+def _side_by_side(parts: list[xr.Dataset], places: list[str]) -> xr.Dataset:
+    """Tiles' records as one, on all days of any, at ``places`` where any are given.
+
+    What a tile lacks is NaN, its source -1.
+    """
     bare = [part.reset_coords("source") if "source" in part.coords else part for part in parts]
     whole = xr.concat(
         bare,
@@ -148,6 +160,8 @@ def _side_by_side(parts: list[xr.Dataset]) -> xr.Dataset:
         coords="minimal",
         compat="override",
     )
+    if places:
+        whole = whole.reindex(location=places, fill_value={"source": np.int8(-1)})
     return whole.set_coords("source") if "source" in whole else whole
 
 

@@ -74,7 +74,7 @@ def create_cells(path: Path, region: Region, names: Sequence[str], issued: date)
             fill_value=np.nan,
             dimension_names=dims,
         )
-        array.attrs.update({"units": "1", "long_name": name.replace("_", " "), "_FillValue": "NaN"})
+        array.attrs.update({"units": "1", "long_name": name.replace("_", " ")})
     for name, words in WORDS.items():
         whole = sizes if name == "verdict" else (sizes[0], *sizes[2:])
         array = root.create_array(
