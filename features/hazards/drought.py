@@ -163,7 +163,7 @@ class Observed:
 
     ``short``, ``long``, ``before``: the 90-day and the 365-day index, and the 90-day one 30 days
     earlier, on the issue days alone. ``recent``: balance of 30 days, mm. ``unknown`` (cell,): days
-    of the window that no observation can tell of. ``shares`` (row, cell, level, location): the
+    of the window that no observation can tell of. ``shares`` (level, row, cell, location): the
     overlap ensemble.
     """
 

@@ -23,7 +23,6 @@ from features.calendar import (
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_members,
 )
 from features.hazards import (
     LEVELS,
@@ -45,6 +44,7 @@ from features.hazards import (
     valid_index,
 )
 from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
+from features.overlap import by_level, days_near
 
 CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
@@ -148,18 +148,77 @@ def _limits(normals: xr.Dataset) -> np.ndarray:
     return np.stack([normals[name].values.astype(np.float64) for name in names])
 
 
-@numba.njit(cache=True, nogil=True)
-def _level(one: float, three: float, limits: np.ndarray) -> int:
-    """Highest level reached by a day with ``one`` mm and ``three`` mm in 3 days.
+def overlap_shares(
+    rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
+) -> np.ndarray:
+    """Overlap ensemble of each cell and level from rain as known at each issue day.
 
-    ``limits`` as _limits gives for a location.
+    (level, row, cell, location) float32. A member is what followed in a training year within 15
+    days of the first unknown day. NaN where an observed day is missing that a cell needs, and where
+    there is no member.
     """
-    if one < LEAST_RAIN:
-        return 0
-    severity = max(one / limits[1], three / limits[2])
-    if severity > limits[3]:
-        return 3 if severity > limits[4] else 2
-    return 1 if three > limits[0] else 0
+    first = np.array([delay - 1 + cell.lead_days for cell in CELLS])
+    last = first + np.array([cell.window_days - 1 for cell in CELLS])
+    newest, before = rain[rows], lagged(rain, 1)[rows]
+    shares = _shares(
+        np.ascontiguousarray(np.stack([before + newest, newest]).transpose(2, 0, 1)),
+        day_index(issued[rows] - np.timedelta64(delay - 1, "D")),
+        np.ascontiguousarray(normals["record"].values.T, dtype=np.float64),
+        normals["record_index"].values[:, 0].astype(np.int64),
+        np.ascontiguousarray(_limits(normals).T),
+        np.stack([first, last], axis=1),
+    )
+    return by_level(shares)
+
+
+@numba.njit(cache=True, nogil=True)
+def _shares(
+    observed: np.ndarray,
+    valid: np.ndarray,
+    record: np.ndarray,
+    index: np.ndarray,
+    limits: np.ndarray,
+    cells: np.ndarray,
+) -> np.ndarray:
+    """Share of ensemble members that reach each level: (cell, location, row, level).
+
+    ``observed`` (location, 2, row): rain of the last two known days together and of the last, mm;
+    ``valid`` (row,): day of the year of the first unknown day. ``record`` (location, day),
+    ``index`` (day,). ``limits`` (location, 5) as _limits gives. ``cells`` (cell, 2): the first and
+    the last of a cell's unknown days, counted from 0.
+    """
+    places, _, rows = observed.shape
+    shares = np.full((len(cells), places, rows, 3), np.nan, dtype=np.float32)
+    for place in range(places):
+        if not np.isnan(limits[place]).any():
+            rain, ahead = record[place], cells.max() + 1
+            days, begins = days_near(index, _known_ahead(rain, ahead), HALF_WINDOW)
+            reached = _levels(rain, limits[place])
+            for cell, (first, last) in enumerate(cells):
+                later = _highest(reached, max(first, 2), last)
+                for level in range(3):
+                    least = _least_observed(rain, limits[place], level, first, last)
+                    _count(
+                        observed[place],
+                        valid,
+                        days,
+                        begins,
+                        later > level,
+                        least,
+                        first < 2,
+                        shares[cell, place, :, level],
+                    )
+    return shares
+
+
+@numba.njit(cache=True, nogil=True)
+def _known_ahead(rain: np.ndarray, length: int) -> np.ndarray:
+    """Days of a record from which ``length`` days on are known."""
+    ahead, known = np.zeros(len(rain), np.bool_), 0
+    for day in range(len(rain) - 1, -1, -1):
+        known = 0 if np.isnan(rain[day]) else known + 1
+        ahead[day] = known >= length
+    return ahead
 
 
 @numba.njit(cache=True, nogil=True)
@@ -168,125 +227,87 @@ def _levels(rain: np.ndarray, limits: np.ndarray) -> np.ndarray:
     reached = np.zeros(len(rain), dtype=np.int8)
     for day in range(2, len(rain)):
         three = rain[day] + rain[day - 1] + rain[day - 2]
-        if not np.isnan(three):
-            reached[day] = _level(rain[day], three, limits)
+        if rain[day] >= LEAST_RAIN and not np.isnan(three):
+            severity = max(rain[day] / limits[1], three / limits[2])
+            if severity > limits[3]:
+                reached[day] = 3 if severity > limits[4] else 2
+            else:
+                reached[day] = 1 if three > limits[0] else 0
     return reached
 
 
 @numba.njit(cache=True, nogil=True)
-def _overlap(
+def _highest(reached: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Highest level of the days from ``first`` to ``last`` days after each."""
+    highest = np.zeros_like(reached)
+    for step in range(first, last + 1):
+        for day in range(len(reached) - step):
+            highest[day] = max(highest[day], reached[day + step])
+    return highest
+
+
+@numba.njit(cache=True, nogil=True)
+def _least_observed(
+    rain: np.ndarray, limits: np.ndarray, level: int, first: int, last: int
+) -> np.ndarray:
+    """Rain of the last two known days, and of the last, above which a member reaches a level, mm.
+
+    (2, member): on its own first day and on its second, where the cell has it; inf where none can.
+    """
+    least = np.full((2, len(rain)), np.inf)
+    severe = limits[3] if level < 2 else max(limits[3], limits[4])
+    for step in range(first, min(last, 1) + 1):
+        for day in range(len(rain) - step):
+            one = rain[day + step]
+            if one >= LEAST_RAIN:
+                own = one if step == 0 else rain[day] + one
+                needed = -np.inf if one > severe * limits[1] else severe * limits[2] - own
+                least[step, day] = min(needed, limits[0] - own) if level == 0 else needed
+    return least
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(
     observed: np.ndarray,
-    first_index: np.ndarray,
-    record: np.ndarray,
-    record_index: np.ndarray,
-    limits: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    half: int,
-) -> np.ndarray:
-    """Share of ensemble members that reach each level: (row, cell, level).
+    valid: np.ndarray,
+    days: np.ndarray,
+    begins: np.ndarray,
+    later: np.ndarray,
+    least: np.ndarray,
+    needed: bool,
+    shares: np.ndarray,
+) -> None:
+    """Share of each row's members that reach a level on a ``later`` day or by what was observed.
 
-    ``observed`` (row, 2): the last two known days, mm. A member is what followed in a training year
-    within ``half`` days of the first unknown day, whose index is ``first_index``. A cell is of the
-    unknown days ``first`` to ``last``, counted from 0. NaN where an observed day is missing that it
-    needs, and where there is no member.
+    ``needed``: the cell has a day whose 3-day sum holds an observed one.
     """
-    cells, length, limited = len(first), last[0] + 1, True
-    for cell in range(cells):
-        length = max(length, last[cell] + 1)
-    for limit in limits:
-        limited = limited and not np.isnan(limit)
-    start, count = window_members(record, record_index, length, half)
-    reached = _levels(record, limits)
-    later = np.zeros((len(record), cells), dtype=np.int8)  # of the days that no observed one is in
-    for day in range(len(record)):
-        for cell in range(cells):
-            for step in range(max(first[cell], 2), last[cell] + 1):
-                if day + step < len(record):
-                    later[day, cell] = max(later[day, cell], reached[day + step])
-    usual = np.zeros((DAYS, cells, 3))
-    wet = np.zeros(DAYS, dtype=np.int32)  # members that rain at once come first in ``start``
-    for index in range(DAYS):
-        for member in range(count[index]):
-            day = start[index, member]
-            for cell in range(cells):
-                for level in range(later[day, cell]):
-                    usual[index, cell, level] += 1
-            rains = record[day] >= LEAST_RAIN
-            if day + 1 < len(record):
-                rains = rains or record[day + 1] >= LEAST_RAIN
-            if rains:
-                start[index, member], start[index, wet[index]] = start[index, wet[index]], day
-                wet[index] += 1
-    shares = np.empty((len(observed), cells, 3))
-    for row in range(len(observed)):
-        index = first_index[row]
-        before, newest = observed[row, 0], observed[row, 1]
-        known = not (np.isnan(before) or np.isnan(newest))
-        for cell in range(cells):
-            for level in range(3):
-                shares[row, cell, level] = usual[index, cell, level]
-        if known:
-            for member in range(wet[index]):
-                day = start[index, member]
-                zero = _level(record[day], before + newest + record[day], limits)
-                one = 0
-                if day + 1 < len(record):
-                    both = record[day] + record[day + 1]
-                    one = _level(record[day + 1], newest + both, limits)
-                for cell in range(cells):
-                    highest = 0
-                    if first[cell] == 0:
-                        highest = zero
-                    if first[cell] <= 1 and last[cell] >= 1:
-                        highest = max(highest, one)
-                    for level in range(later[day, cell], highest):
-                        shares[row, cell, level] += 1
-        for cell in range(cells):
-            can = limited and count[index] > 0 and (known or first[cell] >= 2)
-            for level in range(3):
-                if can:
-                    shares[row, cell, level] /= count[index]
-                else:
-                    shares[row, cell, level] = np.nan
-    return shares
-
-
-def overlap_shares(
-    rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
-) -> np.ndarray:
-    """Overlap ensemble of each cell and level from rain as known at each issue day.
-
-    (row, cell, level, location).
-    """
-    first_unknown = day_index(issued[rows] - np.timedelta64(delay - 1, "D"))
-    observed = np.stack([lagged(rain, 1)[rows], rain[rows]], axis=1)
-    first = np.array([delay - 1 + cell.lead_days for cell in CELLS])
-    last = first + np.array([cell.window_days - 1 for cell in CELLS])
-    limits = _limits(normals)
-    record = normals["record"].values.astype(np.float64)
-    index = np.ascontiguousarray(normals["record_index"].values[:, 0], dtype=np.int64)
-    locations = [
-        _overlap(
-            np.ascontiguousarray(observed[:, :, place]),
-            first_unknown,
-            np.ascontiguousarray(record[:, place]),
-            index,
-            np.ascontiguousarray(limits[:, place]),
-            first,
-            last,
-            HALF_WINDOW,
-        )
-        for place in range(rain.shape[1])
-    ]
-    return np.stack(locations, axis=-1)
+    width = 2 * HALF_WINDOW + 1
+    sure, open_begins = np.zeros(len(days) + 1), np.zeros(len(days) + 1, np.int64)
+    two, one = np.empty(len(days)), np.empty(len(days))
+    for number, day in enumerate(days):
+        reached = later[day] or min(least[0, day], least[1, day]) < 0
+        depends = not reached and min(least[0, day], least[1, day]) < np.inf
+        sure[number + 1] = sure[number] + reached
+        two[open_begins[number]], one[open_begins[number]] = least[0, day], least[1, day]
+        open_begins[number + 1] = open_begins[number] + depends
+    for row in range(len(valid)):
+        begin, end = begins[valid[row]], begins[valid[row] + width]
+        both, newest = observed[0, row], observed[1, row]
+        if end > begin and not (needed and np.isnan(both)):
+            count = sure[end] - sure[begin]
+            if both > 0:
+                more = 0
+                for member in range(open_begins[begin], open_begins[end]):
+                    more += (both > two[member]) | (newest > one[member])
+                count += more
+            shares[row] = count / (end - begin)
 
 
 @dataclass(frozen=True)
 class Observed:
     """What predictors are read from: (day, location) as known on each day.
 
-    ``rain`` mm, ``tmax`` degC; ``shares`` (row, cell, level, location): the overlap ensemble.
+    ``rain`` mm, ``tmax`` degC; ``shares`` (level, row, cell, location): the overlap ensemble.
     """
 
     known: xr.Dataset

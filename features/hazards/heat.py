@@ -20,8 +20,8 @@ from features.calendar import (
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_quantile,
 )
+from features.day_windows import window_quantile
 from features.hazards import (
     LEVELS,
     SEASON_WAVES,
