@@ -190,7 +190,7 @@ def _predict_block(
         values = predictor.value(observed)
         shape = tuple(size[dim] for dim in dims_of(hazard, predictor.name))
         values = values if predictor.by_cell else values[rows]
-        out[predictor.name] = np.broadcast_to(values, shape).astype(np.float32)
+        out[predictor.name] = np.broadcast_to(values, shape).astype(np.float32, copy=False)
     return out
 
 

@@ -227,6 +227,11 @@ def _observed_part(seen: Observed) -> np.ndarray:
     return (1 - np.minimum(seen.unknown / length, 1.0))[None, :, None]
 
 
+def _rain_share(seen: Observed) -> np.ndarray:
+    """That of each valid day: (row, cell, location)."""
+    return seen.normals["rain_share"].values.astype(np.float32)[seen.valid]
+
+
 def _warmth(seen: Observed) -> np.ndarray:
     return trailing_mean(seen.tmax - seen.normals["tmax_mean"].values[seen.index], 90)
 
@@ -244,7 +249,7 @@ PREDICTORS = (
         MOVES,
     ),
     Predictor("observed_part", _observed_part, MOVES, by_cell=True),
-    Predictor("rain_share", lambda s: s.normals["rain_share"].values[s.valid], MOVES, by_cell=True),
+    Predictor("rain_share", _rain_share, MOVES, by_cell=True),
     Predictor("air_temperature_anomaly_mean_90d", _warmth, "temperature"),
     *SEASON_WAVES,
 )

@@ -44,7 +44,7 @@ from features.hazards import (
     valid_index,
 )
 from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
-from features.overlap import by_level, days_near
+from features.overlap import days_near, put_by_level, ring_totals
 
 CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
@@ -160,55 +160,58 @@ def overlap_shares(
     first = np.array([delay - 1 + cell.lead_days for cell in CELLS])
     last = first + np.array([cell.window_days - 1 for cell in CELLS])
     newest, before = rain[rows], lagged(rain, 1)[rows]
-    shares = _shares(
+    shares = np.full((len(LEVELS), len(rows), len(CELLS), rain.shape[1]), np.nan, np.float32)
+    _overlap(
         np.ascontiguousarray(np.stack([before + newest, newest]).transpose(2, 0, 1)),
         day_index(issued[rows] - np.timedelta64(delay - 1, "D")),
         np.ascontiguousarray(normals["record"].values.T, dtype=np.float64),
         normals["record_index"].values[:, 0].astype(np.int64),
         np.ascontiguousarray(_limits(normals).T),
         np.stack([first, last], axis=1),
+        shares,
     )
-    return by_level(shares)
+    return shares
 
 
 @numba.njit(cache=True, nogil=True)
-def _shares(
+def _overlap(
     observed: np.ndarray,
     valid: np.ndarray,
     record: np.ndarray,
     index: np.ndarray,
     limits: np.ndarray,
     cells: np.ndarray,
-) -> np.ndarray:
-    """Share of ensemble members that reach each level: (cell, location, row, level).
+    out: np.ndarray,
+) -> None:
+    """Share of ensemble members that reach each level, into (level, row, cell, location).
 
     ``observed`` (location, 2, row): rain of the last two known days together and of the last, mm;
     ``valid`` (row,): day of the year of the first unknown day. ``record`` (location, day),
     ``index`` (day,). ``limits`` (location, 5) as _limits gives. ``cells`` (cell, 2): the first and
-    the last of a cell's unknown days, counted from 0.
+    the last of a cell's unknown days, counted from 0; the 3-day sums of days 0 and 1 hold observed
+    ones.
     """
     places, _, rows = observed.shape
-    shares = np.full((len(cells), places, rows, 3), np.nan, dtype=np.float32)
+    shares = np.empty((places, rows, 3), np.float32)
+    members = np.empty(record.shape, np.bool_)
+    reached = np.empty(record.shape, np.int8)
     for place in range(places):
-        if not np.isnan(limits[place]).any():
-            rain, ahead = record[place], cells.max() + 1
-            days, begins = days_near(index, _known_ahead(rain, ahead), HALF_WINDOW)
-            reached = _levels(rain, limits[place])
-            for cell, (first, last) in enumerate(cells):
-                later = _highest(reached, max(first, 2), last)
-                for level in range(3):
-                    least = _least_observed(rain, limits[place], level, first, last)
-                    _count(
-                        observed[place],
-                        valid,
-                        days,
-                        begins,
-                        later > level,
-                        least,
-                        first < 2,
-                        shares[cell, place, :, level],
-                    )
-    return shares
+        members[place] = _known_ahead(record[place], cells.max() + 1)
+        reached[place] = _levels(record[place], limits[place])
+    for cell, (first, last) in enumerate(cells):
+        shares[:] = np.nan
+        for place in range(places):
+            if not np.isnan(limits[place]).any():
+                later = _highest(reached[place], max(first, 2), last)
+                _share(
+                    observed[place],
+                    valid,
+                    _usual(members[place], index, later),
+                    _undecided(record[place], members[place], index, later, limits[place], cells[cell]),
+                    first < 2,
+                    shares[place],
+                )
+        put_by_level(shares, cell, out)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -226,13 +229,15 @@ def _levels(rain: np.ndarray, limits: np.ndarray) -> np.ndarray:
     """Level reached by each day of one location's record; 0 where it is not known."""
     reached = np.zeros(len(rain), dtype=np.int8)
     for day in range(2, len(rain)):
-        three = rain[day] + rain[day - 1] + rain[day - 2]
-        if rain[day] >= LEAST_RAIN and not np.isnan(three):
+        if rain[day] >= LEAST_RAIN:
+            three = rain[day] + rain[day - 1] + rain[day - 2]
             severity = max(rain[day] / limits[1], three / limits[2])
-            if severity > limits[3]:
+            if np.isnan(three):
+                reached[day] = 0
+            elif severity > limits[3]:
                 reached[day] = 3 if severity > limits[4] else 2
             else:
-                reached[day] = 1 if three > limits[0] else 0
+                reached[day] = three > limits[0]
     return reached
 
 
@@ -247,60 +252,94 @@ def _highest(reached: np.ndarray, first: int, last: int) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _least_observed(
-    rain: np.ndarray, limits: np.ndarray, level: int, first: int, last: int
-) -> np.ndarray:
-    """Rain of the last two known days, and of the last, above which a member reaches a level, mm.
-
-    (2, member): on its own first day and on its second, where the cell has it; inf where none can.
-    """
-    least = np.full((2, len(rain)), np.inf)
-    severe = limits[3] if level < 2 else max(limits[3], limits[4])
-    for step in range(first, min(last, 1) + 1):
-        for day in range(len(rain) - step):
-            one = rain[day + step]
-            if one >= LEAST_RAIN:
-                own = one if step == 0 else rain[day] + one
-                needed = -np.inf if one > severe * limits[1] else severe * limits[2] - own
-                least[step, day] = min(needed, limits[0] - own) if level == 0 else needed
-    return least
+def _usual(member: np.ndarray, index: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """Members of each doy window whose ``later`` days reach at least level 0, 1, 2, 3: (366, 4)."""
+    of_day = np.zeros((DAYS, 4), np.int64)
+    for day in range(len(member)):
+        if member[day]:
+            for level in range(later[day] + 1):
+                of_day[index[day], level] += 1
+    return ring_totals(of_day, HALF_WINDOW)
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(
+def _needed(one: float, own: float, limits: np.ndarray, level: int) -> float:
+    """Rain observed above which a day with ``one`` mm reaches a level, inf where none can, mm.
+
+    ``own``: what the 3-day sum holds besides. ``level`` is counted from 0.
+    """
+    if not one >= LEAST_RAIN:
+        return np.inf
+    severe = limits[3] if level < 2 else max(limits[3], limits[4])
+    needed = -np.inf if one > severe * limits[1] else severe * limits[2] - own
+    return min(needed, limits[0] - own) if level == 0 else needed
+
+
+@numba.njit(cache=True, nogil=True)
+def _undecided(
+    rain: np.ndarray,
+    member: np.ndarray,
+    index: np.ndarray,
+    later: np.ndarray,
+    limits: np.ndarray,
+    cell: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Members whose levels hang on what was observed: ``needed``, ``begins``, ``sure``.
+
+    ``needed`` (level, 2, member), in the order of days_near: rain of the last two known days, and
+    of the last, above which they reach a level. Those of window w are from ``begins`` (level, w) to
+    (level, w + 31). ``sure`` (level, lane): how many before that need none.
+    """
+    first, last = cell
+    wet = member & (rain >= LEAST_RAIN) if first == 0 else np.zeros_like(member)
+    if first <= 1 <= last:
+        wet[:-1] |= member[:-1] & (rain[1:] >= LEAST_RAIN)
+    days, starts = days_near(index, wet, HALF_WINDOW)
+    needed = np.full((3, 2, len(days)), np.inf)
+    begins, sure = np.zeros((3, len(starts)), np.int64), np.zeros((3, len(starts)), np.int64)
+    for level in range(3):
+        number, decided = 0, 0
+        for lane in range(len(starts) - 1):
+            for day in days[starts[lane] : starts[lane + 1]]:
+                two, one = np.inf, np.inf
+                if first == 0:
+                    two = _needed(rain[day], rain[day], limits, level)
+                if last >= 1 and day + 1 < len(rain):
+                    one = _needed(rain[day + 1], rain[day] + rain[day + 1], limits, level)
+                if later[day] <= level and min(two, one) < 0:
+                    decided += 1
+                elif later[day] <= level:
+                    needed[level, 0, number], needed[level, 1, number] = two, one
+                    number += 1
+            begins[level, lane + 1], sure[level, lane + 1] = number, decided
+    return needed, begins, sure
+
+
+@numba.njit(cache=True, nogil=True)
+def _share(
     observed: np.ndarray,
     valid: np.ndarray,
-    days: np.ndarray,
-    begins: np.ndarray,
-    later: np.ndarray,
-    least: np.ndarray,
-    needed: bool,
+    usual: np.ndarray,
+    undecided: tuple[np.ndarray, np.ndarray, np.ndarray],
+    needs: bool,
     shares: np.ndarray,
 ) -> None:
-    """Share of each row's members that reach a level on a ``later`` day or by what was observed.
+    """Share of each row's members that reach each level: (row, level).
 
-    ``needed``: the cell has a day whose 3-day sum holds an observed one.
+    ``needs``: the cell has a day whose 3-day sum holds an observed one.
     """
-    width = 2 * HALF_WINDOW + 1
-    sure, open_begins = np.zeros(len(days) + 1), np.zeros(len(days) + 1, np.int64)
-    two, one = np.empty(len(days)), np.empty(len(days))
-    for number, day in enumerate(days):
-        reached = later[day] or min(least[0, day], least[1, day]) < 0
-        depends = not reached and min(least[0, day], least[1, day]) < np.inf
-        sure[number + 1] = sure[number] + reached
-        two[open_begins[number]], one[open_begins[number]] = least[0, day], least[1, day]
-        open_begins[number + 1] = open_begins[number] + depends
+    needed, begins, sure = undecided
     for row in range(len(valid)):
-        begin, end = begins[valid[row]], begins[valid[row] + width]
-        both, newest = observed[0, row], observed[1, row]
-        if end > begin and not (needed and np.isnan(both)):
-            count = sure[end] - sure[begin]
-            if both > 0:
-                more = 0
-                for member in range(open_begins[begin], open_begins[end]):
-                    more += (both > two[member]) | (newest > one[member])
-                count += more
-            shares[row] = count / (end - begin)
+        window, both, newest = valid[row], observed[0, row], observed[1, row]
+        end = window + 2 * HALF_WINDOW + 1
+        if usual[window, 0] > 0 and not (needs and np.isnan(both)):
+            for level in range(3):
+                count = usual[window, level + 1] + sure[level, end] - sure[level, window]
+                if both > 0:
+                    for member in range(begins[level, window], begins[level, end]):
+                        two, one = needed[level, 0, member], needed[level, 1, member]
+                        count += (both > two) | (newest > one)
+                shares[row, level] = count / usual[window, 0]
 
 
 @dataclass(frozen=True)
