@@ -14,7 +14,7 @@ import xarray as xr
 from features.calendar import DAYS, trailing_sum
 from features.day_windows import DAY_BITS, rising, value_of, window_counts
 from features.hazards import LEVELS, Cell, valid_index
-from features.overlap import put_by_level
+from features.overlap import by_level
 from features.water_balance import window_number
 
 HALF_WINDOW = 10
@@ -41,17 +41,15 @@ def overlap_shares(
     record_index = normals["record_index"].values[:, 0].astype(np.int64)
     rests = np.array([min(cell.lead_days + delay, cell.window_days) for cell in cells])
     valid = valid_index(issued[rows], tuple(cells))
-    shares = np.empty((len(LEVELS), *valid.shape, balance.shape[1]), dtype=np.float32)
-    of_cell = np.empty((balance.shape[1], len(rows), len(LEVELS)), dtype=np.float32)
+    shape = (balance.shape[1], *valid.shape, len(LEVELS))
+    shares = np.full(shape, np.nan, dtype=np.float32)
     for rest in np.unique(rests):
         drawn = rising(trailing_sum(record, int(rest)), record_index)
         for number in np.flatnonzero(rests == rest):
             days = valid[:, number].copy()
             needs = _needs_of(balance, normals, rows, days, cells[number], int(rest))
-            of_cell.fill(np.nan)
-            _count_below(*needs, days, *drawn, of_cell)
-            put_by_level(of_cell, number, shares)
-    return shares
+            _count_below(*needs, days, *drawn, shares[:, :, number])
+    return by_level(shares)
 
 
 def _needs_of(

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import xarray as xr
 
 from configs.remarks import Remark, remark
 from features.calendar import (
     DAYS,
-    HALF_WINDOW,
     day_index,
     trailing_mean,
     trailing_sum,
@@ -44,7 +42,7 @@ from features.hazards import (
     valid_index,
 )
 from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
-from features.overlap import days_near, put_by_level, ring_totals
+from features.rain_ensemble import rain_shares
 
 CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
@@ -148,198 +146,31 @@ def _limits(normals: xr.Dataset) -> np.ndarray:
     return np.stack([normals[name].values.astype(np.float64) for name in names])
 
 
+def _rain_limits(normals: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Rain of 1 day and of 3 days above either of which each level is, mm: (level, location)."""
+    p95, one_level, three_level, *severe = _limits(normals)
+    severity = np.stack([severe[0], severe[0], np.maximum(*severe)])
+    three = severity * three_level
+    return severity * one_level, np.stack([np.minimum(p95, three[0]), three[1], three[2]])
+
+
 def overlap_shares(
     rain: np.ndarray, normals: xr.Dataset, issued: np.ndarray, rows: np.ndarray, delay: int
 ) -> np.ndarray:
     """Overlap ensemble of each cell and level from rain as known at each issue day.
 
-    (level, row, cell, location) float32. A member is what followed in a training year within 15
-    days of the first unknown day. NaN where an observed day is missing that a cell needs, and where
-    there is no member.
+    (level, row, cell, location).
     """
     first = np.array([delay - 1 + cell.lead_days for cell in CELLS])
     last = first + np.array([cell.window_days - 1 for cell in CELLS])
     newest, before = rain[rows], lagged(rain, 1)[rows]
-    shares = np.full((len(LEVELS), len(rows), len(CELLS), rain.shape[1]), np.nan, np.float32)
-    _overlap(
-        np.ascontiguousarray(np.stack([before + newest, newest]).transpose(2, 0, 1)),
+    return rain_shares(
+        np.stack([before + newest, newest]),
         day_index(issued[rows] - np.timedelta64(delay - 1, "D")),
-        np.ascontiguousarray(normals["record"].values.T, dtype=np.float64),
-        normals["record_index"].values[:, 0].astype(np.int64),
-        np.ascontiguousarray(_limits(normals).T),
+        (normals["record"].values, normals["record_index"].values[:, 0]),
+        (LEAST_RAIN, *_rain_limits(normals)),
         np.stack([first, last], axis=1),
-        shares,
     )
-    return shares
-
-
-@numba.njit(cache=True, nogil=True)
-def _overlap(
-    observed: np.ndarray,
-    valid: np.ndarray,
-    record: np.ndarray,
-    index: np.ndarray,
-    limits: np.ndarray,
-    cells: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """Share of ensemble members that reach each level, into (level, row, cell, location).
-
-    ``observed`` (location, 2, row): rain of the last two known days together and of the last, mm;
-    ``valid`` (row,): day of the year of the first unknown day. ``record`` (location, day),
-    ``index`` (day,). ``limits`` (location, 5) as _limits gives. ``cells`` (cell, 2): the first and
-    the last of a cell's unknown days, counted from 0; the 3-day sums of days 0 and 1 hold observed
-    ones.
-    """
-    places, _, rows = observed.shape
-    shares = np.empty((places, rows, 3), np.float32)
-    members = np.empty(record.shape, np.bool_)
-    reached = np.empty(record.shape, np.int8)
-    for place in range(places):
-        members[place] = _known_ahead(record[place], cells.max() + 1)
-        reached[place] = _levels(record[place], limits[place])
-    for cell, (first, last) in enumerate(cells):
-        shares[:] = np.nan
-        for place in range(places):
-            if not np.isnan(limits[place]).any():
-                later = _highest(reached[place], max(first, 2), last)
-                _share(
-                    observed[place],
-                    valid,
-                    _usual(members[place], index, later),
-                    _undecided(record[place], members[place], index, later, limits[place], cells[cell]),
-                    first < 2,
-                    shares[place],
-                )
-        put_by_level(shares, cell, out)
-
-
-@numba.njit(cache=True, nogil=True)
-def _known_ahead(rain: np.ndarray, length: int) -> np.ndarray:
-    """Days of a record from which ``length`` days on are known."""
-    ahead, known = np.zeros(len(rain), np.bool_), 0
-    for day in range(len(rain) - 1, -1, -1):
-        known = 0 if np.isnan(rain[day]) else known + 1
-        ahead[day] = known >= length
-    return ahead
-
-
-@numba.njit(cache=True, nogil=True)
-def _levels(rain: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Level reached by each day of one location's record; 0 where it is not known."""
-    reached = np.zeros(len(rain), dtype=np.int8)
-    for day in range(2, len(rain)):
-        if rain[day] >= LEAST_RAIN:
-            three = rain[day] + rain[day - 1] + rain[day - 2]
-            severity = max(rain[day] / limits[1], three / limits[2])
-            if np.isnan(three):
-                reached[day] = 0
-            elif severity > limits[3]:
-                reached[day] = 3 if severity > limits[4] else 2
-            else:
-                reached[day] = three > limits[0]
-    return reached
-
-
-@numba.njit(cache=True, nogil=True)
-def _highest(reached: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Highest level of the days from ``first`` to ``last`` days after each."""
-    highest = np.zeros_like(reached)
-    for step in range(first, last + 1):
-        for day in range(len(reached) - step):
-            highest[day] = max(highest[day], reached[day + step])
-    return highest
-
-
-@numba.njit(cache=True, nogil=True)
-def _usual(member: np.ndarray, index: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """Members of each doy window whose ``later`` days reach at least level 0, 1, 2, 3: (366, 4)."""
-    of_day = np.zeros((DAYS, 4), np.int64)
-    for day in range(len(member)):
-        if member[day]:
-            for level in range(later[day] + 1):
-                of_day[index[day], level] += 1
-    return ring_totals(of_day, HALF_WINDOW)
-
-
-@numba.njit(cache=True, nogil=True)
-def _needed(one: float, own: float, limits: np.ndarray, level: int) -> float:
-    """Rain observed above which a day with ``one`` mm reaches a level, inf where none can, mm.
-
-    ``own``: what the 3-day sum holds besides. ``level`` is counted from 0.
-    """
-    if not one >= LEAST_RAIN:
-        return np.inf
-    severe = limits[3] if level < 2 else max(limits[3], limits[4])
-    needed = -np.inf if one > severe * limits[1] else severe * limits[2] - own
-    return min(needed, limits[0] - own) if level == 0 else needed
-
-
-@numba.njit(cache=True, nogil=True)
-def _undecided(
-    rain: np.ndarray,
-    member: np.ndarray,
-    index: np.ndarray,
-    later: np.ndarray,
-    limits: np.ndarray,
-    cell: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Members whose levels hang on what was observed: ``needed``, ``begins``, ``sure``.
-
-    ``needed`` (level, 2, member), in the order of days_near: rain of the last two known days, and
-    of the last, above which they reach a level. Those of window w are from ``begins`` (level, w) to
-    (level, w + 31). ``sure`` (level, lane): how many before that need none.
-    """
-    first, last = cell
-    wet = member & (rain >= LEAST_RAIN) if first == 0 else np.zeros_like(member)
-    if first <= 1 <= last:
-        wet[:-1] |= member[:-1] & (rain[1:] >= LEAST_RAIN)
-    days, starts = days_near(index, wet, HALF_WINDOW)
-    needed = np.full((3, 2, len(days)), np.inf)
-    begins, sure = np.zeros((3, len(starts)), np.int64), np.zeros((3, len(starts)), np.int64)
-    for level in range(3):
-        number, decided = 0, 0
-        for lane in range(len(starts) - 1):
-            for day in days[starts[lane] : starts[lane + 1]]:
-                two, one = np.inf, np.inf
-                if first == 0:
-                    two = _needed(rain[day], rain[day], limits, level)
-                if last >= 1 and day + 1 < len(rain):
-                    one = _needed(rain[day + 1], rain[day] + rain[day + 1], limits, level)
-                if later[day] <= level and min(two, one) < 0:
-                    decided += 1
-                elif later[day] <= level:
-                    needed[level, 0, number], needed[level, 1, number] = two, one
-                    number += 1
-            begins[level, lane + 1], sure[level, lane + 1] = number, decided
-    return needed, begins, sure
-
-
-@numba.njit(cache=True, nogil=True)
-def _share(
-    observed: np.ndarray,
-    valid: np.ndarray,
-    usual: np.ndarray,
-    undecided: tuple[np.ndarray, np.ndarray, np.ndarray],
-    needs: bool,
-    shares: np.ndarray,
-) -> None:
-    """Share of each row's members that reach each level: (row, level).
-
-    ``needs``: the cell has a day whose 3-day sum holds an observed one.
-    """
-    needed, begins, sure = undecided
-    for row in range(len(valid)):
-        window, both, newest = valid[row], observed[0, row], observed[1, row]
-        end = window + 2 * HALF_WINDOW + 1
-        if usual[window, 0] > 0 and not (needs and np.isnan(both)):
-            for level in range(3):
-                count = usual[window, level + 1] + sure[level, end] - sure[level, window]
-                if both > 0:
-                    for member in range(begins[level, window], begins[level, end]):
-                        two, one = needed[level, 0, member], needed[level, 1, member]
-                        count += (both > two) | (newest > one)
-                shares[row, level] = count / usual[window, 0]
 
 
 @dataclass(frozen=True)
@@ -417,10 +248,8 @@ def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -
 
     (condition, level, time, location). Levels 2 and 3 begin where either of the two is exceeded.
     """
-    p95, one_level, three_level, *severe = _limits(normals)
-    severe[1] = np.maximum(*severe)
-    three = [np.minimum(p95, severe[0] * three_level), *(limit * three_level for limit in severe)]
-    one = [np.full_like(p95, np.nan), *(limit * one_level for limit in severe)]
+    one, three = _rain_limits(normals)
+    one[0] = np.nan
     return np.repeat(np.stack([three, one])[:, :, None], len(valid), axis=2)
 
 
