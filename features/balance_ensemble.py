@@ -45,7 +45,7 @@ def overlap_shares(
     shares = np.full(shape, np.nan, dtype=np.float32)
     for rest in np.unique(rests):
         drawn = rising(trailing_sum(record, int(rest)), record_index)
-        for number in np.flatnonzero(rests == rest):
+        for number in np.flatnonzero(rests == rest).tolist():
             days = valid[:, number].copy()
             needs = _needs_of(balance, normals, rows, days, cells[number], int(rest))
             _count_below(*needs, days, *drawn, shares[:, :, number])
@@ -66,11 +66,11 @@ def _needs_of(
     bits are 4 x row + level - 1.
     """
     seen = cell.window_days - rest
-    observed = trailing_sum(balance, seen)[rows] if seen else np.zeros((len(rows), balance.shape[1]))
+    observed = (trailing_sum(balance, seen) if seen else np.zeros_like(balance))[rows]
     limit = normals["limit"].values[window_number(cell.window_days, normals)]
     counts = normals["index_window"].values == cell.window_days
     bits = (1 << (4 * len(rows)).bit_length()) - 1
-    keys, count = _needs(observed, valid, limit, counts, bits)
+    keys, count = _needs(observed, valid, np.ascontiguousarray(limit), counts, bits)
     for place, known in enumerate(count):
         keys[place, :known].view(np.float64).sort()
     return keys, count, bits

@@ -52,17 +52,6 @@ def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     return laid
 
 
-def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
-    """Values of all years within ``half`` days of each day index, NaN kept.
-
-    (time, location) -> (sample, 366, location).
-    """
-    laid = by_year(values, times)
-    wrapped = np.concatenate([laid[-half:], laid, laid[:half]])
-    windows = np.lib.stride_tricks.sliding_window_view(wrapped, 2 * half + 1, axis=0)
-    return np.moveaxis(windows, (1, 3), (0, 1)).reshape(-1, DAYS, values.shape[1])
-
-
 def window_mean(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
     """Mean of the doy window, NaN where it holds no value; (time, ...) -> (366, ...)."""
     total, count = day_sums(values, day_index(times))
@@ -119,7 +108,8 @@ def seasonal_mean(values: np.ndarray, times: np.ndarray, harmonics: int = 4) -> 
     whole = (count > 0).all(axis=0)
     products = (cycle[:, :, None] * cycle[:, None]).reshape(DAYS, -1)
     normal = (count[:, whole].T @ products).reshape(-1, cycle.shape[1], cycle.shape[1])
-    out[:, whole] = cycle @ np.linalg.solve(normal, (total[:, whole].T @ cycle)[:, :, None])[..., 0].T
+    waves = np.linalg.solve(normal, (total[:, whole].T @ cycle)[:, :, None])
+    out[:, whole] = cycle @ waves[..., 0].T
     for place in np.flatnonzero(~whole & (count.sum(axis=0) > cycle.shape[1])):
         ok = count[:, place] > 0
         # the days of a day of the year count as their mean, as often as they are many

@@ -22,14 +22,14 @@ WINDOWS = slice(HALF_WINDOW, HALF_WINDOW + DAYS)
 
 
 class Rising(NamedTuple):
-    """Values in rising order: ``keys`` (location, time), of which the first ``count`` are known.
+    """Values in rising order: ``keys`` (location, time), of which the first ``known`` are.
 
     A key is the value's float64, as an integer, with the day of the year in its lowest 9 bits:
     float32 values stay as they are.
     """
 
     keys: np.ndarray
-    count: np.ndarray
+    known: np.ndarray
 
 
 def rising(values: np.ndarray, index: np.ndarray, season: np.ndarray | None = None) -> Rising:
@@ -72,7 +72,7 @@ class Moments(NamedTuple):
     And the lowest and the highest value. NaN where there are fewer than 4 values.
     """
 
-    count: np.ndarray
+    known: np.ndarray
     l1: np.ndarray
     l2: np.ndarray
     skewness: np.ndarray
@@ -83,14 +83,15 @@ class Moments(NamedTuple):
 def window_moments(ordered: Rising) -> Moments:
     """L-moments of each doy window, by unbiased probability-weighted moments."""
     n, b0, b1, b2, lowest, highest = np.ascontiguousarray(
-        _weighted_sums(ordered.keys, ordered.count).transpose(1, 2, 0)
+        _weighted_sums(ordered.keys, ordered.known).transpose(1, 2, 0)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         b0, b1, b2 = b0 / n, b1 / (n * (n - 1)), b2 / (n * (n - 1) * (n - 2))
         l2 = 2 * b1 - b0
         enough = (n >= 4) & (l2 > 1e-12)
-        parts = (np.where(enough, p, np.nan) for p in (b0, l2, (6 * b2 - 6 * b1 + b0) / l2))
-        return Moments(n, *parts, lowest, highest)
+        skewness = (6 * b2 - 6 * b1 + b0) / l2
+    l1, l2, skewness = (np.where(enough, part, np.nan) for part in (b0, l2, skewness))
+    return Moments(n, l1, l2, skewness, lowest, highest)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -148,7 +149,7 @@ def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarr
     (time, location) -> (366, location), NaN where it holds no value.
     """
     ordered = rising(values, day_index(times))
-    return _quantiles(ordered.keys, ordered.count, q)
+    return _quantiles(ordered.keys, ordered.known, q)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -207,9 +208,10 @@ class WetSums(NamedTuple):
 def window_wet_sums(values: np.ndarray, index: np.ndarray, least: float) -> WetSums:
     """Sums of what is at least ``least`` in each doy window, for a gamma distribution."""
     wet = np.where(values >= least, values, np.nan)
-    known, count, total, logarithms, lowest, highest = _wet_sums(values, wet, np.log(wet), index)
-    pooled = (ring_sum(part, HALF_WINDOW) for part in (known, count, total, logarithms))
-    return WetSums(*pooled, -_ring_greatest(-lowest), _ring_greatest(highest))
+    of_day = _wet_sums(values, wet, np.log(wet), index)
+    known, count, total, logarithms = (ring_sum(part, HALF_WINDOW) for part in of_day[:4])
+    lowest, highest = -_ring_greatest(-of_day[4]), _ring_greatest(of_day[5])
+    return WetSums(known, count, total, logarithms, lowest, highest)
 
 
 def _ring_greatest(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The overlap ensemble of heavy rain: what was observed, and the rest as it followed in other years.
+"""The overlap ensemble of heavy rain: what was observed, and what followed in other years.
 
 A member's 3-day sums hold observed rain on its first two days alone. So members are counted once a
 day of the year as if no rain had been observed; where some was, those are looked at again whose

@@ -93,15 +93,15 @@ def gamma_index(total: np.ndarray, index: np.ndarray, law: ZeroGamma) -> np.ndar
     total = np.ascontiguousarray(total, dtype=np.float64)
     order = np.argsort(index, kind="stable")
     rows = np.searchsorted(index[order], np.arange(DAYS + 1))
-    least = gammaln(law.shape + 1.0)
-    ones, out = np.ones(law.shape.shape), np.empty(total.shape)
+    shape, scale, dry = map(np.ascontiguousarray, (law.shape, law.scale, law.dry))
+    least, ones, out = gammaln(shape + 1.0), np.ones(shape.shape), np.empty(total.shape)
     for begin in range(0, total.shape[1], PLACES):
-        amount = _amounts(total, index, law.scale, begin)
+        amount = _amounts(total, index, scale, begin)
         with np.errstate(divide="ignore"):
             odds = np.log(amount)
-        _exponents(odds, amount, index, law.shape, least, begin)
+        _exponents(odds, amount, index, shape, least, begin)
         np.exp(odds, out=odds)
-        _gamma_odds(odds, amount, order, rows, law.shape, law.dry, begin)
+        _gamma_odds(odds, amount, order, rows, shape, dry, begin)
         with np.errstate(divide="ignore"):
             np.log(odds, out=odds)
         _standardise(odds, index, ones, begin, out)
@@ -160,9 +160,9 @@ def _gamma_odds(
             highest = 0.0
             for number in range(len(days)):
                 x[number] = amount[days[number], place]
-                if x[number] > highest:
-                    highest = x[number]
+                highest = max(highest, x[number])
             highest = min(highest, a + 12.0 * np.sqrt(a) + 40.0)  # beyond it P is 1
+            highest = highest if highest > 0.0 else 1.0
             c = _coefficients(a, highest)
             for number in range(len(days)):
                 x[number] /= highest

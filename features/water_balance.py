@@ -97,9 +97,9 @@ def fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[st
 
 def _fit_rain(total: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
     """Gamma distribution by day of year of sums of rain, without a season."""
-    known, wet, *sums, lowest, highest = window_wet_sums(total, day_index(times), LEAST_WET)
-    why = why_of(wet, known, lowest, highest)
-    gamma = ZeroGamma.of_sums(known, wet, *sums, why)
+    rain = window_wet_sums(total, day_index(times), LEAST_WET)
+    why = why_of(rain.wet, rain.known, rain.lowest, rain.highest)
+    gamma = ZeroGamma.of_sums(rain.known, rain.wet, rain.total, rain.logarithms, why)
     parameters = {f"gamma_{name}": values for name, values in asdict(gamma).items()}
     return {"season": np.zeros(why.shape), **parameters, "undefined": why}
 
