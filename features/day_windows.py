@@ -1,20 +1,22 @@
 """Statistics of doy windows, each from one pass over a location's values in rising order.
 
-Such a pass meets the values of every window in rising order too, so that ranks, probability
-weighted moments and quantiles of all 366 windows need no sample of any of them. A lane is a
+Such a pass meets the values of every window in order too, so that ranks, probability-weighted
+moments and quantiles of all 366 windows need no sample of any of them. A lane is a
 window's place in its arrays: the windows near the new year have two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numba
 import numpy as np
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from features.calendar import DAYS, HALF_WINDOW, day_index, ring_sum
 
-PLACES = 16  # of a block: its (time, place) arrays of decades fit into a core's cache
+PLACES = 8  # of a block
 DAY_BITS = 511  # the lowest 9 of a float64's 52 bits hold a day of the year: 1e-13 of the value
 WIDTH = 2 * HALF_WINDOW + 1
 LANES = DAYS + 2 * HALF_WINDOW
@@ -32,32 +34,42 @@ class Rising(NamedTuple):
     known: np.ndarray
 
 
-def rising(values: np.ndarray, index: np.ndarray, season: np.ndarray | None = None) -> Rising:
+def rising(
+    values: np.ndarray,
+    index: np.ndarray,
+    season: np.ndarray | None = None,
+    places: slice = slice(None),
+) -> Rising:
     """Values (time, location) in rising order, each with its day of the year ``index`` (time,).
 
-    ``season`` (366, location) is taken off first.
+    ``season`` (366, location) is taken off first. Of some ``places`` alone.
     """
     less = np.zeros((DAYS, values.shape[1])) if season is None else season
-    keys, count = _keys(np.ascontiguousarray(values), index, less)
+    begin, end, _ = places.indices(values.shape[1])
+    keys, known = _keys(np.ascontiguousarray(values), index, less, begin, end)
     keys.view(np.float64).sort(axis=1)  # NaN last
-    return Rising(keys, count)
+    return Rising(keys, known)
 
 
 @numba.njit(cache=True, nogil=True)
 def _keys(
-    values: np.ndarray, index: np.ndarray, season: np.ndarray
+    values: np.ndarray, index: np.ndarray, season: np.ndarray, begin: int, end: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    days, places = values.shape
-    keys, count = np.empty((places, days), np.int64), np.zeros(places, np.int64)
-    for begin in range(0, places, PLACES):
-        for day in range(days):
-            for place in range(begin, min(begin + PLACES, places)):
-                value = values[day, place] - season[index[day], place]
-                known = np.isfinite(value)
-                count[place] += known
-                bits = np.float64(value if known else np.nan).view(np.int64)
-                keys[place, day] = (bits & ~DAY_BITS) | index[day]
-    return keys, count
+    days = len(values)
+    keys, known = np.empty((end - begin, days), np.int64), np.zeros(end - begin, np.int64)
+    for day in range(days):
+        for place in range(begin, end):
+            value = values[day, place] - season[index[day], place]
+            finite = np.isfinite(value)
+            known[place - begin] += finite
+            bits = np.float64(value if finite else np.nan).view(np.int64)
+            keys[place - begin, day] = (bits & ~DAY_BITS) | index[day]
+    return keys, known
+
+
+def blocks(places: int) -> Iterator[slice]:
+    """Few locations at a time, whose arrays a core's cache holds."""
+    return (slice(begin, begin + PLACES) for begin in range(0, places, PLACES))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -80,67 +92,72 @@ class Moments(NamedTuple):
     highest: np.ndarray
 
 
-def window_moments(ordered: Rising) -> Moments:
-    """L-moments of each doy window, by unbiased probability-weighted moments."""
-    n, b0, b1, b2, lowest, highest = np.ascontiguousarray(
-        _weighted_sums(ordered.keys, ordered.known).transpose(1, 2, 0)
-    )
+def window_moments(values: np.ndarray, index: np.ndarray, season: np.ndarray) -> Moments:
+    """L-moments of each doy window, by unbiased probability-weighted moments.
+
+    Of values (time, location) less their ``season`` (366, location); ``index`` (time,): their days
+    of the year.
+    """
+    shape = (3, DAYS, values.shape[1])
+    sums, days = np.empty(shape), np.empty(shape)
+    for places in blocks(values.shape[1]):
+        of_block = _falling_sums(*rising(values, index, season, places))
+        for whole, part in zip((sums, days), of_block, strict=True):
+            whole[:, :, places] = part.transpose(1, 2, 0)
+    n = ring_sum(days[0], HALF_WINDOW)
     with np.errstate(invalid="ignore", divide="ignore"):
-        b0, b1, b2 = b0 / n, b1 / (n * (n - 1)), b2 / (n * (n - 1) * (n - 2))
+        b0, b1, b2 = sums[0] / n, sums[1] / (n * (n - 1)), 2 * sums[2] / (n * (n - 1) * (n - 2))
         l2 = 2 * b1 - b0
         enough = (n >= 4) & (l2 > 1e-12)
         skewness = (6 * b2 - 6 * b1 + b0) / l2
     l1, l2, skewness = (np.where(enough, part, np.nan) for part in (b0, l2, skewness))
-    return Moments(n, l1, l2, skewness, lowest, highest)
+    return Moments(n, l1, l2, skewness, *_extremes(days[1], days[2]))
+
+
+def _extremes(lowest: np.ndarray, highest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest of each doy window from those of its days; (366, location)."""
+    return (
+        minimum_filter1d(lowest, WIDTH, axis=0, mode="wrap"),
+        maximum_filter1d(highest, WIDTH, axis=0, mode="wrap"),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _weighted_sums(keys: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """(location, 6, 366): count, sums weighted by 1, rank, rank (rank - 1), lowest, highest."""
-    out = np.empty((len(keys), 6, DAYS))
+def _falling_sums(keys: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of each window over its values, pairs and triples; and of the days of the year.
+
+    Of a pair and of a triple its greatest value counts, so that a value counts as often as its rank
+    has smaller ones or pairs of them (Hosking & Wallis 1997, 2.28). (location, 3, 366); the number,
+    the lowest and the highest value of each day of the year: (location, 3, 366).
+    """
+    out, days = np.empty((len(keys), 3, DAYS)), np.zeros((len(keys), 3, DAYS))
     for place in range(len(keys)):
-        rank, first, second = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-        days = np.zeros((3, DAYS))  # sum, lowest, highest of each day of the year
-        days[1], days[2] = np.inf, -np.inf
-        for position in range(count[place]):
+        singles, pairs, triples = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+        count, lowest, highest = np.zeros(DAYS), np.full(DAYS, np.inf), np.full(DAYS, -np.inf)
+        for position in range(known[place] - 1, -1, -1):
             key = keys[place, position]
             day, value = key & DAY_BITS, value_of(key)
-            days[0, day] += value
-            days[1, day] = min(days[1, day], value)
-            days[2, day] = value
+            count[day] += 1.0
+            lowest[day] = value
+            highest[day] = max(highest[day], value)
             for lane in range(day, day + WIDTH):
-                weighted = value * rank[lane]
-                first[lane] += weighted
-                second[lane] += weighted * (rank[lane] - 1.0)
-                rank[lane] += 1.0
-            if day < WIDTH or day > DAYS - WIDTH:
-                for lane in _second_lanes(day):
-                    weighted = value * rank[lane]
-                    first[lane] += weighted
-                    second[lane] += weighted * (rank[lane] - 1.0)
-                    rank[lane] += 1.0
-        for row, lanes in enumerate((rank, first, second)):
-            out[place, (0, 2, 3)[row]] = lanes[WINDOWS]
-        _pool(days, out[place])
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _second_lanes(day: int) -> range:
-    """Where a day near the new year is a second time."""
-    return range(day + DAYS, LANES) if day < WIDTH else range(0, day + WIDTH - DAYS)
-
-
-@numba.njit(cache=True, nogil=True)
-def _pool(days: np.ndarray, out: np.ndarray) -> None:
-    """Sum, lowest and highest of each window from those of its days."""
-    for window in range(DAYS):
-        whole, lowest, highest = 0.0, np.inf, -np.inf
-        for shift in range(-HALF_WINDOW, HALF_WINDOW + 1):
-            day = (window + shift) % DAYS
-            whole += days[0, day]
-            lowest, highest = min(lowest, days[1, day]), max(highest, days[2, day])
-        out[1, window], out[4, window], out[5, window] = whole, lowest, highest
+                triples[lane] += pairs[lane]
+                pairs[lane] += singles[lane]
+                singles[lane] += value
+            if day < WIDTH - 1:
+                for lane in range(day + DAYS, LANES):
+                    triples[lane] += pairs[lane]
+                    pairs[lane] += singles[lane]
+                    singles[lane] += value
+            elif day > DAYS - WIDTH:
+                for lane in range(day + WIDTH - DAYS):
+                    triples[lane] += pairs[lane]
+                    pairs[lane] += singles[lane]
+                    singles[lane] += value
+        out[place, 0], out[place, 1] = singles[WINDOWS], pairs[WINDOWS]
+        out[place, 2] = triples[WINDOWS]
+        days[place, 0], days[place, 1], days[place, 2] = count, lowest, highest
+    return out, days
 
 
 def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarray:
@@ -148,8 +165,10 @@ def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarr
 
     (time, location) -> (366, location), NaN where it holds no value.
     """
-    ordered = rising(values, day_index(times))
-    return _quantiles(ordered.keys, ordered.known, q)
+    index, out = day_index(times), np.empty((DAYS, values.shape[1]))
+    for places in blocks(values.shape[1]):
+        out[:, places] = _quantiles(*rising(values, index, places=places), q)
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
@@ -181,8 +200,9 @@ def _quantiles(keys: np.ndarray, known: np.ndarray, q: float) -> np.ndarray:
                 below[lane] = value if rank[lane] <= wanted[lane] else below[lane]
                 above[lane] = value if rank[lane] <= wanted[lane] + 1 else above[lane]
                 rank[lane] += 1.0
-            if day < WIDTH or day > DAYS - WIDTH:
-                for lane in _second_lanes(day):
+            if day < WIDTH - 1 or day > DAYS - WIDTH:
+                begin, end = (day + DAYS, LANES) if day < WIDTH else (0, day + WIDTH - DAYS)
+                for lane in range(begin, end):
                     below[lane] = value if rank[lane] <= wanted[lane] else below[lane]
                     above[lane] = value if rank[lane] <= wanted[lane] + 1 else above[lane]
                     rank[lane] += 1.0
@@ -207,21 +227,14 @@ class WetSums(NamedTuple):
 
 def window_wet_sums(values: np.ndarray, index: np.ndarray, least: float) -> WetSums:
     """Sums of what is at least ``least`` in each doy window, for a gamma distribution."""
-    wet = np.where(values >= least, values, np.nan)
-    of_day = _wet_sums(values, wet, np.log(wet), index)
+    of_day = _wet_sums(values, np.log(np.maximum(values, least)), index, least)
     known, count, total, logarithms = (ring_sum(part, HALF_WINDOW) for part in of_day[:4])
-    lowest, highest = -_ring_greatest(-of_day[4]), _ring_greatest(of_day[5])
-    return WetSums(known, count, total, logarithms, lowest, highest)
-
-
-def _ring_greatest(values: np.ndarray) -> np.ndarray:
-    wrapped = np.concatenate([values[-HALF_WINDOW:], values, values[:HALF_WINDOW]])
-    return np.lib.stride_tricks.sliding_window_view(wrapped, WIDTH, axis=0).max(axis=-1)
+    return WetSums(known, count, total, logarithms, *_extremes(of_day[4], of_day[5]))
 
 
 @numba.njit(cache=True, nogil=True)
 def _wet_sums(
-    values: np.ndarray, wet: np.ndarray, logarithms: np.ndarray, index: np.ndarray
+    values: np.ndarray, logarithms: np.ndarray, index: np.ndarray, least: float
 ) -> np.ndarray:
     """The fields of WetSums for each day of the year: (6, 366, location)."""
     out = np.zeros((6, DAYS, values.shape[1]))
@@ -230,12 +243,12 @@ def _wet_sums(
     for day in range(len(values)):
         row = index[day]
         for place in range(values.shape[1]):
-            value = wet[day, place]
-            is_wet = np.isfinite(value)
-            known[row, place] += 1.0 if np.isfinite(values[day, place]) else 0.0
-            count[row, place] += 1.0 if is_wet else 0.0
-            total[row, place] += value if is_wet else 0.0
-            logs[row, place] += logarithms[day, place] if is_wet else 0.0
-            lowest[row, place] = value if value < lowest[row, place] else lowest[row, place]
-            highest[row, place] = value if value > highest[row, place] else highest[row, place]
+            value = values[day, place]
+            wet = value >= least
+            known[row, place] += 1.0 if np.isfinite(value) else 0.0
+            count[row, place] += 1.0 if wet else 0.0
+            total[row, place] += value if wet else 0.0
+            logs[row, place] += logarithms[day, place] if wet else 0.0
+            lowest[row, place] = min(lowest[row, place], value if wet else np.inf)
+            highest[row, place] = max(highest[row, place], value if wet else -np.inf)
     return out

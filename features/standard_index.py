@@ -12,13 +12,13 @@ import numpy as np
 from scipy.special import expit, gammaln, logit, ndtr, ndtri
 
 from features.calendar import DAYS
+from features.day_windows import PLACES, blocks
 from features.indices import INDEX_LIMIT, LEAST_WET, LogLogistic, ZeroGamma, standardised
 
-PLACES = 16  # of a block: its (time, place) arrays of decades fit into a core's cache
 PIECES, DEGREE = 128, 5  # the polynomials are within 1e-13 of scipy's ndtri
 ODDS_LIMIT = float(logit(ndtr(INDEX_LIMIT)))  # log-odds of the index' limit
 STEPS = PIECES / ODDS_LIMIT
-LARGEST_SHAPE = 1e3  # of a gamma whose series is short
+LARGEST_SHAPE, MOST_TERMS = 1e3, 2048  # of a gamma whose series is short
 
 
 def _polynomials() -> np.ndarray:
@@ -38,11 +38,11 @@ def log_logistic_index(total: np.ndarray, index: np.ndarray, law: LogLogistic) -
     """
     total, slope = np.ascontiguousarray(total, dtype=np.float64), law.k / law.alpha
     out = np.empty(total.shape)
-    for begin in range(0, total.shape[1], PLACES):
-        inside = _inside(total, index, law.xi, slope, begin)
+    for places in blocks(total.shape[1]):
+        inside = _inside(total, index, law.xi, slope, places.start)
         with np.errstate(divide="ignore"):
             np.log(inside, out=inside)
-        _standardise(inside, index, -1.0 / law.k, begin, out)
+        _standardise(inside, index, -1.0 / law.k, places.start, out)
     return out
 
 
@@ -94,14 +94,15 @@ def gamma_index(total: np.ndarray, index: np.ndarray, law: ZeroGamma) -> np.ndar
     order = np.argsort(index, kind="stable")
     rows = np.searchsorted(index[order], np.arange(DAYS + 1))
     shape, scale, dry = map(np.ascontiguousarray, (law.shape, law.scale, law.dry))
-    least, ones, out = gammaln(shape + 1.0), np.ones(shape.shape), np.empty(total.shape)
-    for begin in range(0, total.shape[1], PLACES):
-        amount = _amounts(total, index, scale, begin)
-        with np.errstate(divide="ignore"):
-            odds = np.log(amount)
-        _exponents(odds, amount, index, shape, least, begin)
+    least = gammaln(shape + 1.0) + shape * np.log(scale)
+    ones, out = np.ones(shape.shape), np.empty(total.shape)
+    for places in blocks(total.shape[1]):
+        begin = places.start
+        odds = np.maximum(total[:, places], LEAST_WET)
+        np.log(odds, out=odds)
+        _exponents(odds, total, index, shape, scale, least, begin)
         np.exp(odds, out=odds)
-        _gamma_odds(odds, amount, order, rows, shape, dry, begin)
+        _gamma_odds(odds, total, order, rows, shape, scale, dry, begin)
         with np.errstate(divide="ignore"):
             np.log(odds, out=odds)
         _standardise(odds, index, ones, begin, out)
@@ -109,41 +110,33 @@ def gamma_index(total: np.ndarray, index: np.ndarray, law: ZeroGamma) -> np.ndar
 
 
 @numba.njit(cache=True, nogil=True)
-def _amounts(total: np.ndarray, index: np.ndarray, scale: np.ndarray, begin: int) -> np.ndarray:
-    """Wet sums in units of the scale, 0 where dry."""
-    places = min(PLACES, total.shape[1] - begin)
-    amount = np.empty((len(total), places))
-    for day in range(len(total)):
-        for place in range(places):
-            value = total[day, begin + place]
-            wet = value / scale[index[day], begin + place]
-            amount[day, place] = 0.0 * wet if value < LEAST_WET else wet
-    return amount
-
-
-@numba.njit(cache=True, nogil=True)
 def _exponents(
     logs: np.ndarray,
-    amount: np.ndarray,
+    total: np.ndarray,
     index: np.ndarray,
     shape: np.ndarray,
+    scale: np.ndarray,
     least: np.ndarray,
     begin: int,
 ) -> None:
-    """Logarithm of x^a e^-x / Gamma(a + 1), into the logarithms of x."""
+    """Logarithm of x^a e^-x / Gamma(a + 1), into those of the sums; x in units of the scale."""
     for day in range(len(logs)):
+        row = index[day]
         for place in range(logs.shape[1]):
-            a, b = shape[index[day], begin + place], least[index[day], begin + place]
-            logs[day, place] = a * logs[day, place] - amount[day, place] - b
+            at = begin + place
+            value = shape[row, at] * logs[day, place] - total[day, at] / scale[row, at]
+            dry = total[day, at] < LEAST_WET
+            logs[day, place] = -np.inf if dry else value - least[row, at]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _gamma_odds(
     odds: np.ndarray,
-    amount: np.ndarray,
+    total: np.ndarray,
     order: np.ndarray,
     rows: np.ndarray,
     shape: np.ndarray,
+    scale: np.ndarray,
     dry: np.ndarray,
     begin: int,
 ) -> None:
@@ -152,22 +145,22 @@ def _gamma_odds(
     P(a, x) is that times the sum of x^n / ((a + 1) ... (a + n)) (Abramowitz & Stegun 6.5.29).
     """
     most = np.diff(rows).max()
-    x, series = np.empty(most), np.empty(most)
+    x, series, c = np.empty(most), np.empty(most), np.empty(MOST_TERMS)
     for day in range(DAYS):
         days = order[rows[day] : rows[day + 1]]
-        for place in range(amount.shape[1]):
+        for place in range(odds.shape[1]):
             a, none = shape[day, begin + place], dry[day, begin + place]
-            highest = 0.0
+            highest = LEAST_WET
             for number in range(len(days)):
-                x[number] = amount[days[number], place]
+                x[number] = total[days[number], begin + place]
                 highest = max(highest, x[number])
+            highest /= scale[day, begin + place]
             highest = min(highest, a + 12.0 * np.sqrt(a) + 40.0)  # beyond it P is 1
-            highest = highest if highest > 0.0 else 1.0
-            c = _coefficients(a, highest)
+            terms = _coefficients(a, highest, c)
             for number in range(len(days)):
-                x[number] /= highest
+                x[number] /= highest * scale[day, begin + place]
                 series[number] = 0.0
-            for n in range(len(c) - 4, -1, -4):
+            for n in range(terms - 4, -1, -4):
                 for number in range(len(days)):
                     y, s = x[number], series[number]
                     series[number] = (((s * y + c[n + 3]) * y + c[n + 2]) * y + c[n + 1]) * y + c[n]
@@ -181,15 +174,18 @@ def _gamma_odds(
 
 
 @numba.njit(cache=True, nogil=True)
-def _coefficients(a: float, highest: float) -> np.ndarray:
-    """highest^n / ((a + 1) ... (a + n)) from n = 0 on until they no longer count."""
-    terms, term, total = 1, 1.0, 1.0
-    while term > 1e-17 * total:
-        term *= highest / (a + terms)
+def _coefficients(a: float, highest: float, c: np.ndarray) -> int:
+    """highest^n / ((a + 1) ... (a + n)) from n = 0 on until they no longer count; how many.
+
+    A multiple of 4.
+    """
+    n, term, total = 0, 1.0, 0.0
+    while term > 1e-17 * total and n < len(c) - 4:
+        c[n] = term
         total += term
-        terms += 1
-    c = np.zeros((terms + 3) // 4 * 4)
-    c[0] = 1.0
-    for n in range(1, terms):
-        c[n] = c[n - 1] * highest / (a + n)
-    return c
+        n += 1
+        term *= highest / (a + n)
+    while n % 4:
+        c[n] = 0.0
+        n += 1
+    return n

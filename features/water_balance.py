@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from features.calendar import DAYS, day_index, seasonal_mean, window_mean
-from features.day_windows import rising, window_moments, window_wet_sums
+from features.day_windows import window_moments, window_wet_sums
 from features.evapotranspiration import hargreaves
 from features.hazards import optional, share_known
 from features.indices import LEAST_WET, LogLogistic, ZeroGamma, probability_of, why_of
@@ -88,8 +88,8 @@ def fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[st
     fitted = {name: np.full((DAYS, total.shape[1]), np.nan) for name in FITTED}
     fitted["undefined"] = np.zeros((DAYS, total.shape[1]), np.int8)
     for alone, fit in ((True, _fit_rain), (False, _fit_balance)):
-        places = np.flatnonzero(spi == alone)
-        if len(places):
+        places = slice(None) if (spi == alone).all() else np.flatnonzero(spi == alone)
+        if (spi == alone).any():
             for name, values in fit(total[:, places], times).items():
                 fitted[name][:, places] = values
     return fitted
@@ -107,10 +107,9 @@ def _fit_rain(total: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
 def _fit_balance(total: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
     """Season and log-logistic distribution by day of year of sums of the balance."""
     season = seasonal_mean(total, times)
-    ordered = rising(total, day_index(times), season)
-    n, l1, l2, skewness, lowest, highest = window_moments(ordered)
+    n, *moments, lowest, highest = window_moments(total, day_index(times), season)
     why = why_of(n, n, lowest, highest)
-    law = LogLogistic.of_moments(*(np.where(why > 0, np.nan, m) for m in (l1, l2, skewness)))
+    law = LogLogistic.of_moments(*(np.where(why > 0, np.nan, m) for m in moments))
     return {"season": season, **asdict(law), "undefined": why}
 
 
@@ -158,12 +157,16 @@ def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Data
     Standard normal, clipped to [-3, 3].
     """
     number = window_number(window, normals)
-    fit = {name: normals[name].values[number] for name in FITTED}
+    return index_by({name: normals[name].values[number] for name in FITTED}, total, index)
+
+
+def index_by(fit: Mapping[str, np.ndarray], total: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """As index_of, from what fit_window found."""
     logistic, gamma = distributions_of(fit)
-    with_season = LogLogistic(logistic.xi + fit["season"], logistic.alpha, logistic.k)
     spi = np.isfinite(fit["gamma_shape"]).any(axis=0)
     if spi.all():
         return gamma_index(total, index, gamma)
+    with_season = LogLogistic(logistic.xi + fit["season"], logistic.alpha, logistic.k)
     value = log_logistic_index(total, index, with_season)
     if spi.any():
         of_rain = ZeroGamma(gamma.shape[:, spi], gamma.scale[:, spi], gamma.dry[:, spi])

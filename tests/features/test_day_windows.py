@@ -63,7 +63,7 @@ def test_moments_are_those_of_each_windows_sample(sums: Series) -> None:
     values, times = sums
     season = np.linspace(-5.0, 5.0, 366)[:, None] * np.ones(PLACES)
     sample = window_samples(values - season[day_index(times)], times)
-    found = window_moments(rising(values, day_index(times), season))
+    found = window_moments(values, day_index(times), season)
     *expected, count = l_moments(sample)
     assert np.array_equal(found.known, count)
     for made, wanted in zip((found.l1, found.l2, found.skewness), expected, strict=True):
@@ -76,7 +76,7 @@ def test_moments_are_those_of_each_windows_sample(sums: Series) -> None:
 
 def test_windows_whose_values_are_alike_say_so(sums: Series) -> None:
     values, times = sums
-    found = window_moments(rising(values, day_index(times)))
+    found = window_moments(values, day_index(times), np.zeros((366, PLACES)))
     why = why_of(found.known, found.known, found.lowest, found.highest)
     assert np.array_equal(why, why_undefined(window_samples(values, times)))
     assert set(np.unique(why[:, 4])) == {3} and set(np.unique(why[:, 2])) == {1}
