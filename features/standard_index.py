@@ -167,7 +167,7 @@ def _gamma_odds(
             for number in range(len(days)):
                 at = days[number]
                 below = odds[at, place] * series[number]
-                if x[number] > 1.0 or below > 1.0:
+                if x[number] > 1.0 + 1e-9 or below > 1.0:
                     below = 1.0
                 p = none + (1.0 - none) * below
                 odds[at, place] = p / (1.0 - p)

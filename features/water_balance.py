@@ -62,22 +62,22 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
 
     ``times`` are the days the values are of.
     """
+    rain, source = data["precipitation"].values, normals["pet_source"].values
+    pet = np.where(source == MEASURED, optional(data, "potential_evapotranspiration"), 0.0)
+    if (source == HARGREAVES).any():
+        latitude = np.nan_to_num(normals["latitude_used"].values)
+        pet = np.where(source == HARGREAVES, estimated_pet(data, latitude, times), pet)
+    return rain.astype(np.float64) - pet
+
+
+def estimated_pet(data: xr.Dataset, latitude: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Hargreaves' evapotranspiration of each day, mm: (time, location)."""
     tmax, tmin = optional(data, "air_temperature_max"), optional(data, "air_temperature_min")
-    mean = (
-        optional(data, "air_temperature_mean")
-        if "air_temperature_mean" in data
-        else (tmax + tmin) / 2
-    )
-    mean = np.where(np.isnan(mean), (tmax + tmin) / 2, mean)
+    middle = (tmax + tmin) / 2
+    mean = optional(data, "air_temperature_mean")
+    mean = np.where(np.isnan(mean), middle, mean)
     day = pd.DatetimeIndex(times).day_of_year.to_numpy()
-    source = normals["pet_source"].values
-    estimated = hargreaves(tmax, tmin, mean, day, np.nan_to_num(normals["latitude_used"].values))
-    pet = np.where(
-        source == MEASURED,
-        optional(data, "potential_evapotranspiration"),
-        np.where(source == HARGREAVES, estimated, 0.0),
-    )
-    return data["precipitation"].values.astype(np.float64) - pet
+    return hargreaves(tmax, tmin, mean, day, latitude)
 
 
 def fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:

@@ -47,7 +47,7 @@ def test_the_gamma_index_is_that_of_its_probability(shape: float) -> None:
     random = np.random.default_rng(7)
     law = ZeroGamma(shape * laws(random, 0.8, 1.2), laws(random, 5, 30), laws(random, 0.0, 0.5))
     law.dry[:, 4] = 0.0
-    law.shape[40:50, 3] = np.nan
+    law.shape[40:50, 3], law.scale[40:50, 3], law.dry[40:50, 3] = np.nan, np.nan, np.nan
     total = random.gamma(shape, 15.0, (len(INDEX), PLACES))
     total[random.random(total.shape) < 0.2] = 0.0
     total[100:120, 1], total[7, 5], total[8, 5] = np.nan, 1e9, 0.004
