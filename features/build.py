@@ -190,7 +190,7 @@ def _predict_block(
         values = predictor.value(observed)
         shape = tuple(size[dim] for dim in dims_of(hazard, predictor.name))
         values = values if predictor.by_cell else values[issued]
-        out[predictor.name] = np.broadcast_to(values, shape).astype(np.float32, copy=False)
+        out[predictor.name] = np.broadcast_to(values.astype(np.float32, copy=False), shape)
     return out
 
 
