@@ -68,8 +68,12 @@ def _shares(
             usual[place] = _usual(members[place], index, dry[place])
     by_day = _share_of(usual)
     shares = np.empty((LEVELS, rows, len(cells), places), np.float32)
-    for row in range(rows):
-        shares[:, row] = by_day[valid[row]]
+    for level in range(LEVELS):
+        for row in range(rows):
+            of_row, of_day = shares[level, row], by_day[valid[row], level]
+            for cell in range(len(cells)):
+                for place in range(places):
+                    of_row[cell, place] = of_day[cell, place]
     if cells.min() < 2:
         for place in range(places):
             wettest = _wettest_first(record[place], least, members[place], index)
