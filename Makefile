@@ -51,7 +51,7 @@ check: $(DEV) ## check style, format and types
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(DEV) ## time the parts beside the least they could cost
+bench: $(DEV) ## time the parts beside the least they could cost and other libraries, into docs/performance.md
 	@for script in benchmarks/bench_*.py; do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
 
 bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every record at hand, into docs/skill.md

@@ -20,8 +20,8 @@ from features.calendar import (
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_quantile,
 )
+from features.day_windows import window_quantile
 from features.hazards import (
     LEVELS,
     SEASON_WAVES,
@@ -145,7 +145,12 @@ def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 
 def _threshold(index: np.ndarray, normals: xr.Dataset) -> np.ndarray:
     """Tmax that level 1 exceeds on days of the year ``index``, degC; NaN outside the season."""
-    p90, floor = normals["tmax_p90"].values[index], normals["heat_floor"].values
+    return _thresholds(normals)[index]
+
+
+def _thresholds(normals: xr.Dataset) -> np.ndarray:
+    """Tmax that level 1 exceeds on each day of the year, degC; NaN outside the season."""
+    p90, floor = normals["tmax_p90"].values, normals["heat_floor"].values
     return np.where(np.isnan(p90), np.nan, np.fmax(p90, floor))
 
 
@@ -224,7 +229,8 @@ def observe(
 
 def _threshold_anomaly(seen: Observed) -> np.ndarray:
     """The threshold of each valid day over its usual Tmax, K: (row, cell, location)."""
-    return _threshold(seen.valid, seen.normals) - seen.normals["tmax_mean"].values[seen.valid]
+    above = _thresholds(seen.normals) - seen.normals["tmax_mean"].values
+    return above.astype(np.float32)[seen.valid]
 
 
 def _tmin_anomaly(seen: Observed) -> np.ndarray:
@@ -292,7 +298,7 @@ def _spell_bound(above: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:
 
     ``above`` (day, location): Tmax over its threshold as known at each issue day, ``delay`` old.
     """
-    bound = np.full((len(rows), len(CELLS), above.shape[1]), np.inf)
+    bound = np.full((len(rows), len(CELLS), above.shape[1]), np.inf, dtype=np.float32)
     for number, cell in enumerate(CELLS):
         for back in (1, 2):
             days_ago = back - cell.lead_days - delay

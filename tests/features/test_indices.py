@@ -17,11 +17,9 @@ from features.indices import (
     excess_heat_factor,
     gev_return_level,
     l_moments,
-    ordered_l_moments,
     severity_exceeded_every,
     standardised,
     why_undefined,
-    why_undefined_in_order,
 )
 
 
@@ -257,21 +255,3 @@ def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None
     )
     assert np.isnan(index[rainless]).all() or np.nanmax(index[rainless]) <= 0.0
     assert not np.isinf(index).any()
-
-
-def test_l_moments_and_reasons_of_ordered_rows_are_those_of_columns() -> None:
-    random = np.random.default_rng(13)
-    columns = random.gumbel(size=(60, 7))
-    columns[5:, 0], columns[3:, 1], columns[:, 2], columns[:, 3] = np.nan, np.nan, np.nan, 7.0
-    columns[random.random(60) < 0.3, 4], columns[:, 5] = np.nan, 1e6 + columns[:, 5]
-    ordered, count = np.sort(columns, axis=0).T.copy(), np.isfinite(columns).sum(axis=0)
-    expected = np.stack(l_moments(columns)[:3], axis=1)
-    found = ordered_l_moments(np.nan_to_num(ordered), count)
-    np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(found[5:], expected[5:], rtol=1e-8)
-    assert (
-        why_undefined_in_order(ordered, count).tolist()
-        == why_undefined(columns).tolist()
-        == [0, 1, 1, 3, 0, 0, 0]
-    )
-    assert why_undefined_in_order(np.empty((3, 0)), np.zeros(3, dtype=int)).tolist() == [1, 1, 1]
