@@ -67,6 +67,10 @@ class TiledStore:
             write_whole(path, content)
         return identity
 
+    def knows(self, snapshot: str) -> bool:
+        """Whether it is a snapshot of the whole."""
+        return self._list(snapshot).is_file()
+
     def snapshots(self, snapshot: str | None = None) -> dict[str, str]:
         """Each stored tile's snapshot of one of the whole (default: the newest).
 
@@ -90,7 +94,8 @@ class TiledStore:
         parts = self._of_learning_places(Store.observations, snapshot)
         if not parts:
             raise _nothing(self.region)
-        every = [place for places in learning_places(self.region).values() for place in places]
+        learnt = {place for places in learning_places(self.region).values() for place in places}
+        every = [place.id for place in self.region.locations if place.id in learnt]
         return _side_by_side(parts, every)
 
     def forecasts(self, snapshot: str | None = None) -> xr.Dataset | None:
