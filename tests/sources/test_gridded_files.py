@@ -17,7 +17,7 @@ from configs import ConfigError, Region, RiskError, Settings, load_region
 from data_contracts.batch import FetchRequest, StoredRecord
 from data_contracts.store import Store
 from flows.check import check
-from sources.gridded_files import SOURCE, files
+from sources.gridded_files import SOURCE, files, windows
 
 BOX = "{west: -3, south: 34, east: -1, north: 35, step: 0.5}"
 NORTH, EAST = np.arange(33.75, 35.5, 0.5), np.arange(-3.75, 0, 0.5)
@@ -186,6 +186,16 @@ def test_a_box_over_greenwich_is_read_from_longitudes_of_0_to_360(
     table = fetched(region, home)
     expected = table["location"].map({one.id: one.longitude % 360 for one in region.locations})
     assert len(table) == 3 * 8 and (table["precipitation"] == expected).all()
+
+
+def test_a_window_may_be_read_in_parts(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three days at a time: each has a window of 2 by 4 points."""
+    monkeypatch.setattr(windows, "MAX_VALUES", 24)
+    record().to_netcdf(tmp_path / "a.nc")
+    region = region_of(tmp_path)
+    require_true(fetched(region, home), region, 40)
 
 
 def test_a_file_a_year_is_one_record(home: Settings, tmp_path: Path) -> None:

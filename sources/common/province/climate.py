@@ -61,9 +61,10 @@ WET_ONLY_ABOVE = 0.66
 # Degrees of the province with its surroundings, where the climate is that of the two stations.
 NORTH_OF_PROVINCE, EAST_OF_PROVINCE = (34.0, 35.5), (-4.0, -1.0)
 COOLER = 0.65  # degC a degree further north
-HOTTEST, DRIEST = 4.0, 1.8  # degC, and log of rain, far in the south
+HOTTEST, DRIEST = 1.0, 1.8  # degC, and log of rain, far in the south
 WETTEST = 0.5  # log of rain far in the north
 WAVE_HEAT, WAVE_RAIN = 1.5, 0.25  # degC and log of rain, from west to east
+STEADIEST = 0.2  # share of the province's spread and heat waves at the equator
 TURN = 183  # days from a season to that of the other half of the earth
 
 
@@ -108,6 +109,7 @@ def climate(
 
     inland = inland_share(latitude)
     warmer, wetter = beyond_province(latitude, longitude)
+    calmer = STEADIEST + (1.0 - STEADIEST) * _tropical_share(latitude) ** 2
     above = elevation - mixed(np.array(COAST_HEIGHT), np.array(INLAND_HEIGHT), inland)
     rain = (
         mixed(yearly(_a_day(COAST_RAIN)), yearly(_a_day(INLAND_RAIN)), inland)
@@ -127,8 +129,8 @@ def climate(
     table = Climate(
         maximum=_seasons(highest, latitude) + warmer,
         minimum=_seasons(lowest, latitude) + warmer,
-        spread=np.ones((DAYS, 1)) * (2.1 + 1.0 * inland),
-        heat=np.ones((DAYS, 1)) * (3.5 + 1.5 * inland),
+        spread=np.ones((DAYS, 1)) * (2.1 + 1.0 * inland) * calmer,
+        heat=np.ones((DAYS, 1)) * (3.5 + 1.5 * inland) * calmer,
         front_threshold=front_threshold * everywhere,
         front_amount=rain
         * (1 - share)
@@ -174,9 +176,14 @@ def _outside(degrees: np.ndarray, within: tuple[float, float]) -> np.ndarray:
 
 def _seasons(temperature: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     """Temperatures by day of the year whose seasons fade towards the equator: (DAYS, location)."""
-    share = np.minimum(np.abs(latitude) / NORTH_OF_PROVINCE[0], 1.0)
+    share = _tropical_share(latitude)
     faded: np.ndarray = temperature.mean(axis=0) + share * (temperature - temperature.mean(axis=0))
     return np.where(share < 1, faded, temperature)
+
+
+def _tropical_share(latitude: np.ndarray) -> np.ndarray:
+    """0 at the equator to 1 in the province and beyond."""
+    return np.minimum(np.abs(latitude) / NORTH_OF_PROVINCE[0], 1.0)
 
 
 def _turned(table: Climate, south: np.ndarray) -> Climate:
