@@ -405,3 +405,10 @@ def test_a_million_rows_take_seconds() -> None:
     result = check(Batch(table, places(*ids)), "test")
     assert len(result.observations) == 1_000_000
     assert time.process_time() - start < 15  # about 3 s of CPU; the rest is room for a slow machine
+
+
+def test_a_column_that_stands_twice_in_an_empty_table_is_an_empty_table() -> None:
+    table = record().iloc[:0]
+    table = pd.concat([table, table[["air_temperature_max"]]], axis=1)
+    with pytest.raises(ContractBroken, match="found no value"):
+        check(Batch(table, places("a")), "test")
