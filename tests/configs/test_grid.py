@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import ConfigError, Region, load_region
+from configs import CHECKOUT, ConfigError, Region, load_region
 from configs.grid import Grid, cells_of
+from configs.yaml_files import parse_yaml
+from sources.common.options import options_of
+from sources.gridded_files.options import GriddedFilesOptions
 
 BOX = "{west: -3, south: 34, east: -1, north: 35, step: 0.5%s}"
 
@@ -345,3 +349,15 @@ def test_the_cells_of_a_disc_have_its_area(tmp_path: Path) -> None:
     (tmp_path / "land.geojson").write_text(shapely.to_geojson(coast))
     box = "{west: -10, south: 25, east: 10, north: 45, step: 0.1, mask: land.geojson}"
     assert abs(len(region_of(tmp_path, box).locations) - 28_353) < 100
+
+
+def test_the_grid_of_the_manual_is_one(tmp_path: Path) -> None:
+    manual = (CHECKOUT / "docs" / "adding.md").read_text(encoding="utf-8")
+    (grid,) = re.findall(r"^grid: (.*)$", manual, re.MULTILINE)
+    (options,) = re.findall(
+        r"^sources: \[gridded_files\]\n(source_options:.*?)```", manual, re.M | re.S
+    )
+    (tmp_path / "land.geojson").write_text(json.dumps(polygons((-8, 30, -7, 31))))
+    region = region_of(tmp_path, grid).model_copy(update=parse_yaml(options))
+    assert len(region.locations) == 100
+    assert options_of(region, "gridded_files", GriddedFilesOptions).path == ("era5-land/*.nc",)

@@ -14,10 +14,10 @@ import pytest
 import xarray as xr
 
 from configs import ConfigError, Region, RiskError, Settings, load_region
-from data_contracts.batch import FetchRequest
+from data_contracts.batch import FetchRequest, StoredRecord
 from data_contracts.store import Store
 from flows.check import check
-from sources.gridded_files import SOURCE, files
+from sources.gridded_files import SOURCE, files, windows
 
 BOX = "{west: -3, south: 34, east: -1, north: 35, step: 0.5}"
 NORTH, EAST = np.arange(33.75, 35.5, 0.5), np.arange(-3.75, 0, 0.5)
@@ -56,9 +56,8 @@ def record(first: str = "2001-01-01", count: int = 40) -> xr.Dataset:
     return dataset
 
 
-def fetched(region: Region, home: Settings, store: Store | None = None) -> pd.DataFrame:
-    request = store.fetch_request("gridded_files") if store else FetchRequest(region, home)
-    return SOURCE.fetch(request).observations
+def fetched(region: Region, home: Settings, before: StoredRecord | None = None) -> pd.DataFrame:
+    return SOURCE.fetch(FetchRequest(region, home, before or StoredRecord())).observations
 
 
 def require_true(table: pd.DataFrame, region: Region, days: int, first: str = "2001-01-01") -> None:
@@ -189,6 +188,16 @@ def test_a_box_over_greenwich_is_read_from_longitudes_of_0_to_360(
     assert len(table) == 3 * 8 and (table["precipitation"] == expected).all()
 
 
+def test_a_window_may_be_read_in_parts(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three days at a time: each has a window of 2 by 4 points."""
+    monkeypatch.setattr(windows, "MAX_VALUES", 24)
+    record().to_netcdf(tmp_path / "a.nc")
+    region = region_of(tmp_path)
+    require_true(fetched(region, home), region, 40)
+
+
 def test_a_file_a_year_is_one_record(home: Settings, tmp_path: Path) -> None:
     """Variables may be in files of their own, and files may overlap where they agree."""
     (tmp_path / "era").mkdir()
@@ -228,35 +237,55 @@ def test_names_and_units_may_be_given(home: Settings, tmp_path: Path) -> None:
     require_true(fetched(region, home), region, 40)
 
 
+def stored(dataset: xr.Dataset, region: Region) -> StoredRecord:
+    """What a store holds of files' values at a region's places."""
+    places = {
+        name: [getattr(one, name) for one in region.locations] for name in ("latitude", "longitude")
+    }
+    at = {name: xr.DataArray(values, dims="location") for name, values in places.items()}
+    ids = [one.id for one in region.locations]
+    chosen = dataset.sel(at, method="nearest").drop_vars(["latitude", "longitude"])
+    return StoredRecord(chosen.assign_coords(location=ids).astype("float32"))
+
+
 def test_only_new_days_are_read_and_newest_ones_again(home: Settings, tmp_path: Path) -> None:
     """Of 200 stored days the newest 100 are read again, as ERA5 replaces preliminary values."""
     record("2001-01-01", 200).to_netcdf(tmp_path / "a.nc")
     region = region_of(tmp_path)
     store = Store(home, region)
     store.ingest(SOURCE, SOURCE.fetch(store.fetch_request("gridded_files")))
-    assert fetched(region, home, store).empty
+    assert SOURCE.fetch(store.fetch_request("gridded_files")).observations.empty
 
     changed = record("2001-01-01", 203)
     changed["precipitation"][[50, 150]] += 1.0
     (tmp_path / "a.nc").unlink()
     changed.to_netcdf(tmp_path / "a.nc")
-    table = fetched(region, home, store)
+    table = SOURCE.fetch(store.fetch_request("gridded_files")).observations
     days = table.groupby("time").size()
     assert days.index.strftime("%j").astype(int).tolist() == [151, 201, 202, 203]
     assert (days == 8).all()
 
     since = region_of(tmp_path, more=", since: 2001-01-01")
-    days = fetched(since, home, Store(home, since))["time"].drop_duplicates()
+    request = Store(home, since).fetch_request("gridded_files")
+    days = SOURCE.fetch(request).observations["time"].drop_duplicates()
     assert days.dt.strftime("%j").astype(int).tolist() == [51, 151, 201, 202, 203]
 
 
 def test_earlier_years_may_come_later(home: Settings, tmp_path: Path) -> None:
-    record("2003-01-01", 200).to_netcdf(tmp_path / "b.nc")
-    region = region_of(tmp_path)
-    store = Store(home, region)
-    store.ingest(SOURCE, SOURCE.fetch(store.fetch_request("gridded_files")))
+    later = record("2003-01-01", 200)
+    later.to_netcdf(tmp_path / "b.nc")
     record("2002-11-01", 61).to_netcdf(tmp_path / "a.nc")
-    require_true(fetched(region, home, store), region, 61, "2002-11-01")
+    region = region_of(tmp_path)
+    table = fetched(region, home, stored(later, region))
+    require_true(table, region, 61, "2002-11-01")
+
+
+def test_a_place_that_is_not_stored_gets_its_past(home: Settings, tmp_path: Path) -> None:
+    record("2001-01-01", 200).to_netcdf(tmp_path / "a.nc")
+    region = region_of(tmp_path)
+    fewer = region.model_copy(update={"locations": region.locations[1:]})
+    table = fetched(region, home, stored(record("2001-01-01", 200), fewer))
+    assert set(table["location"]) == {region.locations[0].id} and len(table) == 200
 
 
 def test_a_file_that_grows_is_looked_at_again(home: Settings, tmp_path: Path) -> None:
@@ -278,14 +307,14 @@ def test_a_file_is_opened_once_where_it_has_nothing_new(
     for year in (2001, 2002, 2003):
         record(f"{year}-01-01", 365).to_netcdf(tmp_path / f"{year}.nc")
     region = region_of(tmp_path)
-    store = Store(home, region)
-    store.ingest(SOURCE, SOURCE.fetch(store.fetch_request("gridded_files")))
+    before = stored(record("2001-01-01", 1095), region)
+    assert fetched(region, home, before).empty
     asked = list[str]()
     real = files.open_gridded
     monkeypatch.setattr(
         files, "open_gridded", lambda path, **more: (asked.append(path.name), real(path, **more))[1]
     )
-    assert fetched(region, home, store).empty
+    assert fetched(region, home, before).empty
     assert asked == ["2003.nc"]
 
 
@@ -298,18 +327,11 @@ def test_a_truncated_file_costs_its_new_days_alone(home: Settings, tmp_path: Pat
     with pytest.raises(RiskError, match=r"b\.nc cannot be read \(.*\); write it anew"):
         fetched(region, home)
 
-    (tmp_path / "b.nc").rename(tmp_path / "b.part")
-    store = Store(home, region)
-    store.ingest(SOURCE, SOURCE.fetch(store.fetch_request("gridded_files")))
-    (tmp_path / "b.part").rename(tmp_path / "b.nc")
-    batch = SOURCE.fetch(store.fetch_request("gridded_files"))
+    before = stored(record("2001-01-01", 200), region)
+    batch = SOURCE.fetch(FetchRequest(region, home, before))
     assert batch.observations.empty
     assert [one.code for one in batch.remarks] == ["files.left_out"]
     assert "b.nc cannot be read" in str(batch.remarks[0])
-
-
-def spoilt(change: Change, **options: str) -> tuple[Change, dict[str, str]]:
-    return change, options
 
 
 SPOILT = {
