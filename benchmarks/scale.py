@@ -54,7 +54,7 @@ def write_weather(path: Path, rows: int, columns: int, days: pd.DatetimeIndex, s
         },
         {"time": days, "latitude": latitude, "longitude": longitude},
     )
-    blank.to_zarr(path, mode="w", compute=False, zarr_format=3)
+    blank.to_zarr(path, mode="w", compute=False, zarr_format=3, consolidated=False)
     waves = _regional(days, seed)
     for top in range(0, rows, BLOCK):
         for left in range(0, columns, BLOCK):

@@ -154,6 +154,7 @@ def _connected(setting: str) -> Iterator[Any]:
         memory_limit=0,
         silence_logs=logging.ERROR,
     )
+    logging.getLogger("distributed.nanny").setLevel(logging.ERROR)  # a worker that ends slowly
     with cluster:
         yield cluster
 
