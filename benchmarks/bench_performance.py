@@ -239,7 +239,7 @@ def feature_rows(observations: xr.Dataset) -> Iterator[Row]:
                 "kernels": lambda: by_kernels(observations),
                 "xarray": lambda: by_xarray(observations),
             },
-            rounds=3,
+            rounds=5,
         )
         seconds |= least({"pandas": lambda: by_pandas(observations)}, rounds=1)
     places = observations.sizes["location"]
