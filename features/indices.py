@@ -56,6 +56,19 @@ def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         return (*(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)), n)
 
 
+def quantile(values: np.ndarray, q: float) -> np.ndarray:
+    """Quantile ``q`` of each location, linear between order statistics: (time, location).
+
+    NaN is left out; NaN where nothing is known.
+    """
+    ordered = np.sort(values.T, axis=1)  # NaN last
+    last = np.isfinite(values).sum(axis=0) - 1
+    rank = np.maximum(last, 0) * q
+    low, place = np.floor(rank).astype(int), np.arange(len(ordered))
+    below, above = ordered[place, low], ordered[place, np.minimum(low + 1, np.maximum(last, 0))]
+    return np.where(last < 0, np.nan, below + (above - below) * (rank - low))
+
+
 def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
     """Level exceeded on average once in ``years``, by a GEV fitted to annual maxima along axis 0.
 
@@ -98,8 +111,8 @@ def rain_severity(
     return np.fmax(rain / level_1d, sum_3d / level_3d)
 
 
-def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
-    """Rain severity that one episode in ``years`` exceeds.
+def severity_exceeded_every(severity: np.ndarray, years: np.ndarray | float) -> np.ndarray:
+    """Rain severity that one episode in ``years`` exceeds, for each of ``years``.
 
     ``severity`` is one place's daily series.
 
@@ -110,16 +123,16 @@ def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
     record_years = np.isfinite(severity).sum() / 365.25
     peaks = episode_peaks(severity)
     if record_years < 5 or len(peaks) < 2:
-        return float("nan")
-    return float(np.interp(record_years / years - 0.5, np.arange(len(peaks)), np.sort(peaks)[::-1]))
+        return np.full(np.shape(years), np.nan)
+    rank = record_years / np.asarray(years) - 0.5
+    return np.asarray(np.interp(rank, np.arange(len(peaks)), np.sort(peaks)[::-1]))
 
 
 def episode_peaks(severity: np.ndarray, apart: int = 3) -> np.ndarray:
     """Maxima of a series that are at least ``apart`` days from a higher one already taken."""
-    values = np.where(np.isfinite(severity), severity, 0.0)
-    order = np.argsort(-values, kind="stable")
-    order = order[: np.count_nonzero(values > 0)]
-    return values[_apart(order, len(values), apart)]
+    wet = np.flatnonzero(np.isfinite(severity) & (severity > 0))
+    order = wet[np.argsort(-severity[wet], kind="stable")]
+    return severity[_apart(order, len(severity), apart)]
 
 
 @numba.njit(cache=True, nogil=True)

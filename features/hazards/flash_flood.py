@@ -41,7 +41,13 @@ from features.hazards import (
     smallest,
     valid_index,
 )
-from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
+from features.indices import (
+    annual_maxima,
+    gev_return_level,
+    quantile,
+    rain_severity,
+    severity_exceeded_every,
+)
 from features.rain_ensemble import rain_shares
 
 CELLS = single_days(6)
@@ -67,14 +73,12 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     )
     severity = rain_severity(rain, three, one_level, three_level)
     limits = [
-        [severity_exceeded_every(severity[:, place], YEARS_BETWEEN[k]) for place in range(places)]
-        for k in (2, 3)
+        severity_exceeded_every(column, np.array([YEARS_BETWEEN[k] for k in (2, 3)]))
+        for column in np.ascontiguousarray(severity.T)
     ]
-    p95 = [
-        np.nanquantile(column, 0.95) if np.isfinite(column).sum() >= 30 else np.nan
-        for column in wet.T
-    ]
-    learnt = {"level_1": p95, "level_2": limits[0], "level_3": limits[1]}
+    second, third = np.transpose(limits)
+    p95 = np.where(np.isfinite(wet).sum(axis=0) >= 30, quantile(wet, 0.95), np.nan)
+    learnt = {"level_1": p95, "level_2": second, "level_3": third}
     thresholds = {
         level: ("location", np.full(places, options.thresholds.get(level, values)))
         for level, values in learnt.items()

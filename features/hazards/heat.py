@@ -40,7 +40,7 @@ from features.hazards import (
     smallest,
     valid_index,
 )
-from features.indices import excess_heat_factor
+from features.indices import excess_heat_factor, quantile
 
 CELLS = single_days(9)
 
@@ -58,13 +58,13 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     if "level_1" in own:
         p90, floor = np.full((DAYS, places), own["level_1"]), np.full(places, -np.inf)
     else:
-        p90, floor = window_quantile(warm, times, 0.90), _quantile(warm, 0.75)
+        p90, floor = window_quantile(warm, times, 0.90), quantile(warm, 0.75)
     if "heat_floor" in own:
         floor = np.full(places, own["heat_floor"])
     p90 = np.where(_season_index(options)[:, None], p90, np.nan)
     measured = _mostly_measured(observations)
     tmean = _mean_temperature(observations, measured)
-    t95 = _quantile(tmean, 0.95)
+    t95 = quantile(tmean, 0.95)
     ehf, _, _ = excess_heat_factor(tmean, t95)
     normals = {
         "tmax_p90": (("dayofyear", "location"), p90),
@@ -76,7 +76,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
         "heat_floor": ("location", floor),
         "measured_tmean": ("location", measured),
         "tmean_p95": ("location", t95),
-        "ehf_p85": ("location", _quantile(np.where(ehf > 0, ehf, np.nan), 0.85)),
+        "ehf_p85": ("location", quantile(np.where(ehf > 0, ehf, np.nan), 0.85)),
     }
     return xr.Dataset(
         normals, coords={"dayofyear": np.arange(DAYS), "location": observations["location"].values}
@@ -85,13 +85,6 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
 
 def _season_index(options: Options) -> np.ndarray:
     return in_season(np.datetime64("2000-01-01") + np.arange(DAYS), options.warm_season)
-
-
-def _quantile(values: np.ndarray, q: float) -> np.ndarray:
-    quantiles = [
-        np.nanquantile(column, q) if np.isfinite(column).any() else np.nan for column in values.T
-    ]
-    return np.array(quantiles)
 
 
 def _mostly_measured(observations: xr.Dataset) -> np.ndarray:

@@ -17,6 +17,7 @@ from features.indices import (
     excess_heat_factor,
     gev_return_level,
     l_moments,
+    quantile,
     severity_exceeded_every,
     standardised,
     why_undefined,
@@ -69,6 +70,15 @@ def test_the_severity_of_one_in_n_years_is_exceeded_that_often() -> None:
     for years in (2.0, 5.0):
         # 40 years less 10 leap days: 20 and 8 episodes
         assert (peaks > severity_exceeded_every(severity, years)).sum() == 40 / years
+
+
+@pytest.mark.parametrize("q", [0.0, 0.75, 0.95, 1.0])
+def test_a_quantile_is_numpys_of_what_is_known(q: float) -> None:
+    values = np.random.default_rng(4).normal(size=(90, 3))
+    values[::7, 1], values[1:, 2] = np.nan, np.nan
+    expected = np.nanquantile(values, q, axis=0)
+    np.testing.assert_allclose(quantile(values, q), expected, rtol=1e-12)
+    assert np.isnan(quantile(np.full((5, 1), np.nan), q)[0])
 
 
 @pytest.mark.parametrize("beta", [3.0, 8.0])
