@@ -83,7 +83,10 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
     Raises OSError, KeyError or ValueError where a part is missing or damaged, and OtherFormat.
     """
     stored = _meta(folder)
-    record, out_of_fold = read_dataset(folder / "record.nc"), read_dataset(folder / "out_of_fold.nc")
+    record, out_of_fold = (
+        read_dataset(folder / "record.nc"),
+        read_dataset(folder / "out_of_fold.nc"),
+    )
     learnt = {name: read_dataset(folder / f"{name}.nc") for name in (*LEARNT, "normals")}
     quantity = read_dataset(folder / "quantity.nc") if (folder / "quantity.nc").exists() else None
     learners = []
