@@ -132,7 +132,7 @@ def _rain_elsewhere(forecasts: pd.DataFrame, background: Background) -> pd.DataF
 
 
 def _has_values(table: pd.DataFrame) -> bool:
-    return any(bool(table[name].notna().any()) for name in table if name in VARIABLES)
+    return any(bool(values.notna().any()) for name, values in table.items() if name in VARIABLES)
 
 
 def _check_table(

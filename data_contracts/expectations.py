@@ -134,7 +134,10 @@ def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, d
         return []
     import great_expectations as gx
 
-    batch = _whole_table().get_batch({"dataframe": table})
+    try:
+        batch = _whole_table().get_batch({"dataframe": table})
+    except UnicodeEncodeError:
+        batch = _whole_table().get_batch({"dataframe": _in_utf8(table)})
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
     outcome = batch.validate(
         gx.ExpectationSuite("contract", expectations=suite), result_format=complete
@@ -147,6 +150,15 @@ def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, d
         for problem in _exceptions(result.exception_info):
             raise RuntimeError(f"{expectation.expectation_type}: {problem}")
     return [(expectation, result.result) for expectation, result in failed if not result.success]
+
+
+def _in_utf8(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, in which texts that UTF-8 cannot write have escapes: every cell is hashed."""
+
+    def written(cell: Any) -> Any:
+        return cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell
+
+    return table.map(written)
 
 
 def _exceptions(info: dict[str, Any]) -> list[str]:

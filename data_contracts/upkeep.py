@@ -184,11 +184,12 @@ def repair(repository: Repository) -> list[str]:
         steps += _mend_reference(repository, candidates)
         for snapshot in candidates:
             if next(broken_arrays(repository, snapshot), None) is None:
-                return steps + _made_newest(repository, snapshot) + _seal_all(repository)
+                steps += _made_newest(repository, snapshot)
+                return steps + _forget_broken(repository) + _seal_all(repository)
         for snapshot in candidates:
             if names := _take_out_broken(repository, snapshot):
                 cut = f"no snapshot is whole: took out {', '.join(names)}; pull brings it again"
-                return [*steps, cut, *_seal_all(repository)]
+                return [*steps, cut, *_forget_broken(repository), *_seal_all(repository)]
     raise StoreUnusable(
         f"region {repository.region!r}: the store {repository.path} cannot be mended, found no "
         "snapshot that reads, expected one; put the folder back from a copy, or move it away and "
@@ -238,6 +239,24 @@ def _made_newest(repository: Repository, snapshot: str) -> list[str]:
         pass
     repository.point_at(snapshot)
     return [f"snapshot {snapshot} is the newest now"]
+
+
+def _forget_broken(repository: Repository) -> list[str]:
+    """Takes away the snapshots beside the history whose own files are not as they were sealed.
+
+    They cannot be read, and would be told as damage of a store that is whole again.
+    """
+    opened, history = repository.open(), {each.id for each in snapshots_of(repository)}
+    beside = sealed_names(repository.path) - history
+    broken = [name for name in sorted(beside) if _problem_of_files(repository, name)]
+    with explained(repository.region, repository.path):
+        for name in broken:
+            for tag in opened.list_tags():
+                if tag in (f"{REPLACED}{name}", f"{REPORTED}{name}"):
+                    opened.delete_tag(tag)
+            (repository.path / "snapshots" / name).unlink(missing_ok=True)
+            (repository.path / SEALS / name).unlink()
+    return [f"snapshot {name} cannot be read and is forgotten" for name in broken]
 
 
 def _take_out_broken(repository: Repository, snapshot: str) -> list[str]:

@@ -405,3 +405,18 @@ def test_a_million_rows_take_seconds() -> None:
     result = check(Batch(table, places(*ids)), "test")
     assert len(result.observations) == 1_000_000
     assert time.process_time() - start < 15  # about 3 s of CPU; the rest is room for a slow machine
+
+
+def test_a_column_that_stands_twice_in_an_empty_table_is_an_empty_table() -> None:
+    table = record().iloc[:0]
+    table = pd.concat([table, table[["air_temperature_max"]]], axis=1)
+    with pytest.raises(ContractBroken, match="found no value"):
+        check(Batch(table, places("a")), "test")
+
+
+def test_a_text_that_no_file_can_hold_is_refused_as_a_text() -> None:
+    """JSON may spell half of a surrogate pair, which UTF-8 cannot write."""
+    runs = issued(air_temperature_max=20.0).astype({"air_temperature_max": object})
+    runs.loc[0, "air_temperature_max"] = "\ud800"
+    with pytest.raises(ContractBroken, match="'air_temperature_max' is of type object"):
+        checked(record(), runs)

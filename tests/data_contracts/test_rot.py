@@ -229,6 +229,22 @@ def test_repair_goes_back_where_the_newest_is_not_whole(copied: Store) -> None:
     assert copied.ingest(ADDING, batch("2003-06-20", days=9, places=3, value=2.5)).changed
 
 
+def test_a_repaired_store_is_whole_and_can_be_compacted(copied: Store) -> None:
+    """The snapshot that repair left behind is told as damage no more, though a report names it."""
+    manifests = (copied.path / "manifests").iterdir()
+    path = max(manifests, key=lambda each: each.stat().st_mtime_ns)
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 4
+    path.write_bytes(raw)
+    left = copied.repository.tip()
+    assert check_store(copied.repository).problems
+    assert any("forgotten" in step for step in repair(copied.repository))
+    assert not check_store(copied.repository).problems
+    kept = [left, copied.snapshot()]
+    compact(copied.repository, kept, datetime.now(UTC), only_named=True)
+    assert not check_store(copied.repository).problems and content(copied)
+
+
 def test_what_no_snapshot_has_whole_is_taken_out_and_pulled_again(copied: Store) -> None:
     copied.ingest(WHOLE, batch(days=5))
     session = copied.repository.session()
