@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from configs.collection import no_collection
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY
 from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
 
@@ -199,7 +200,8 @@ def _whole_table() -> Any:
 def _context() -> Any:
     """An ephemeral context: no files, no telemetry, no progress bars, no lines below a warning."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
+    with no_collection():
+        import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
