@@ -82,8 +82,7 @@ def origin_of(
 
     Dask-backed as the values are.
     """
-    ordered = enumerate(region.sources)
-    numbers = {source: number for number, source in ordered if source in records}
+    numbers = {source: number for number, source in enumerate(records)}
     bare = {source: part.drop_vars(list(LOCATION_ATTRIBUTES)) for source, part in records.items()}
     parts = []
     for name in map(str, merged.data_vars):
@@ -108,14 +107,13 @@ def newest_origins(observations: xr.Dataset, days: int = 30) -> dict[str, dict[s
     """For each variable the sources of its newest days' values, with the share that each gave."""
     origin = observations["source"].isel(time=slice(-days, None))
     names = str(origin.attrs["flag_meanings"]).split()
-    numbers = np.atleast_1d(origin.attrs["flag_values"])
     shares = {}
     for variable in origin["variable"].values.tolist():
         values = origin.sel(variable=variable).values
         given = values[values >= 0]
         shares[variable] = {
             name: round(float((given == number).mean()), 4)
-            for number, name in zip(numbers, names, strict=True)
+            for number, name in enumerate(names)
             if (given == number).any()
         }
     return shares

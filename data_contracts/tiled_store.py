@@ -154,7 +154,9 @@ def _side_by_side(parts: list[xr.Dataset], places: list[str]) -> xr.Dataset:
 
     What a tile lacks is NaN, its source -1.
     """
-    bare = [part.reset_coords("source") if "source" in part.coords else part for part in parts]
+    numbered = [part["source"] for part in parts if "source" in part.coords]
+    names = dict.fromkeys(name for each in numbered for name in _sources_of(each))
+    bare = [_renumbered(part, list(names)) for part in parts]
     whole = xr.concat(
         bare,
         "location",
@@ -168,6 +170,21 @@ def _side_by_side(parts: list[xr.Dataset], places: list[str]) -> xr.Dataset:
     if places:
         whole = whole.reindex(location=places, fill_value={"source": np.int8(-1)})
     return whole.set_coords("source") if "source" in whole else whole
+
+
+def _sources_of(source: xr.DataArray) -> list[str]:
+    return str(source.attrs["flag_meanings"]).split()
+
+
+def _renumbered(part: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """A record whose sources are numbered as in ``names``, a variable like others."""
+    if "source" not in part.coords:
+        return part
+    source = part["source"]
+    numbers = np.array([*map(names.index, _sources_of(source)), -1], np.int8)
+    about = {"flag_values": list(range(len(names))), "flag_meanings": " ".join(names)}
+    whole = source.copy(data=numbers[source.values]).assign_attrs(about)
+    return part.reset_coords("source").assign(source=whole.reset_coords(drop=True))
 
 
 def _newest(stored: StoredRecord) -> pd.Timestamp:
