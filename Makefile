@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help forecast install exercise ui test test-all check bench bench-skill bench-exercise bench-quality docs constraints clean
+.PHONY: help forecast install exercise ui test test-all check bench bench-skill bench-exercise bench-quality bench-scale docs constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ check: $(DEV) ## check style, format and types
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(DEV) ## time the parts beside the least they could cost
+bench: $(DEV) ## time the parts beside the least they could cost and other libraries, into docs/performance.md
 	@for script in benchmarks/bench_*.py; do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
 
 bench-skill: $(DEV) ## hold the forecasts' skill beside simpler ones on every record at hand, into docs/skill.md
@@ -62,6 +62,9 @@ bench-exercise: $(DEV) ## hold chances against the true ones of the exercise, in
 
 bench-quality: $(DEV) ## plant faults in every record at hand and count what the data contract catches, into docs/data-quality.md
 	@$(BIN)/python benchmarks/quality.py
+
+bench-scale: $(DEV) ## make grids of simulated weather and say what pull, training and a daily run of each cost (hours)
+	@$(BIN)/python benchmarks/scale.py --cells 1000 10000 40000 --years 40 --workers 2
 
 docs: $(DEV) ## build the pages of docs/ into site/; they load nothing from elsewhere
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict

@@ -10,17 +10,17 @@ import pandas as pd
 import xarray as xr
 from timing import REPEATS, best
 
-from features.build import build_features
+from features.build import build_features, delays_of
 from features.hazards import Options, hazards
 
 PLACES, YEARS = 64, 20
 
 
-def record() -> xr.Dataset:
-    """Made-up daily weather, canonical units, (time, location) float32."""
+def record(count: int, years: int) -> xr.Dataset:
+    """Made-up daily weather of so many places, canonical units, (time, location) float32."""
     random = np.random.default_rng(0)
-    time = pd.date_range("1990-01-01", periods=round(365.25 * YEARS), freq="D")
-    shape = (len(time), PLACES)
+    time = pd.date_range("1980-01-01", periods=round(365.25 * years), freq="D")
+    shape = (len(time), count)
     season = 8.0 * np.cos(2 * np.pi * (time.day_of_year.to_numpy()[:, None] - 205) / 365.25)
     mean = 19.0 + season + random.normal(0.0, 3.0, shape)
     wet = random.random(shape) < 0.15
@@ -34,15 +34,16 @@ def record() -> xr.Dataset:
         "river_discharge": random.gamma(2.0, 3.0, shape),
     }
     variables = {
-        name: (("time", "location"), array.astype(np.float32)) for name, array in values.items()
+        name: (("time", "location"), array.astype(np.float32), {"delay_days": 1})
+        for name, array in values.items()
     }
-    places = [f"place-{number:02d}" for number in range(PLACES)]
+    places = [f"place-{number:02d}" for number in range(count)]
     return xr.Dataset(
         variables,
         {
             "time": time,
             "location": places,
-            "latitude": ("location", np.linspace(30.0, 40.0, PLACES)),
+            "latitude": ("location", np.linspace(30.0, 40.0, count)),
         },
     )
 
@@ -54,8 +55,8 @@ def seconds_with(features: xr.Dataset, threads: int) -> float:
 
 
 def main() -> None:
-    observations, options = record(), Options()
-    delays = {str(name): 1 for name in observations.data_vars}
+    observations, options = record(PLACES, YEARS), Options()
+    delays = delays_of(observations)
     init_times = observations["time"].values[400::5]
     print(f"{PLACES} places, {len(init_times)} issue days, best of {REPEATS}; seconds")
     print(

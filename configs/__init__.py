@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import os
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -17,9 +17,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from configs.actions import Action, actions_from
+from configs.grid import Grid, cells_of
+from configs.issuing import Issuer as Issuer
+from configs.issuing import Schedule as Schedule
+from configs.location import Location as Location
 from configs.platforms import PublishTo
 from configs.remarks import Remark, as_remark, text
-from configs.validation import sentence_of
+from configs.validation import NOT_IN_FILES, sentence_of
 from configs.yaml_files import YamlError, read_yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -40,6 +44,16 @@ class RiskError(Exception):
     def __init__(self, message: str | Remark = "") -> None:
         self.remark = as_remark(message)
         super().__init__(text(self.remark))
+
+    def __reduce__(self) -> tuple[Callable[..., RiskError], tuple[type[RiskError], Remark]]:
+        """Another process gets the message as data too."""
+        return _error_of, (type(self), self.remark)
+
+
+def _error_of(kind: type[RiskError], message: Remark) -> RiskError:
+    error = kind.__new__(kind)
+    RiskError.__init__(error, message)
+    return error
 
 
 class ConfigError(RiskError):
@@ -81,86 +95,11 @@ class Settings:
         return cls(Path(os.environ.get("CLIMATE_RISK_HOME") or CHECKOUT).expanduser().resolve())
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Location(_Strict):
-    """A place forecasts are made for.
-
-    ``names`` maps a language tag to the name in that language.
-    """
-
-    id: str = Field(min_length=1, max_length=200)
-    names: dict[str, str] = {}
-    latitude: float | None = Field(None, ge=-90, le=90)
-    longitude: float | None = Field(None, ge=-180, le=180)
-    elevation: float | None = None
-    population: int | None = Field(None, ge=0)
-    river_point: tuple[float, float] | None = None
-
-
-class Schedule(_Strict):
-    """When ``climate-risk schedule`` runs the region, in its own time zone: ``daily`` is HH:MM."""
-
-    daily: str = "06:30"
-    train_day: int = Field(default=1, ge=1, le=28)
-
-    @field_validator("daily", mode="before")
-    @classmethod
-    def _hour(cls, value: Any) -> str:
-        if isinstance(value, int):  # YAML 1.1 reads 06:30 as the sexagesimal number 390
-            value = f"{value // 60:02d}:{value % 60:02d}"
-        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value)):
-            raise ValueError(f"found {value!r}, expected a time such as 06:30")
-        return str(value)
-
-
-class Issuer(_Strict):
-    """Who issues alerts.
-
-    Without ``authorised``, which needs a name and a sender, they are sent with the status Test.
-
-    ``sender``: what identifies the issuer worldwide, an e-mail address or a domain of its own.
-    ``public_url``: the address under which readers find the folder ``published``.
-    """
-
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    sender: str | None = Field(default=None, max_length=200)
-    authorised: bool = False
-    contact: str | None = Field(default=None, min_length=1, max_length=500)
-    public_url: str | None = Field(default=None, max_length=120)
-
-    @field_validator("public_url")
-    @classmethod
-    def _address(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://[\w.:-]+(/[\w.~%/-]*)?", value):
-            raise ValueError(
-                f"found {value!r}, expected an address such as https://risk.city.example"
-            )
-        return value and value.rstrip("/")
-
-    @field_validator("sender")
-    @classmethod
-    def _one_word(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[\w.+-]+(@[\w.-]+)?", value, re.ASCII):
-            raise ValueError(
-                f"found {value!r}, expected an e-mail address or a domain such as risk@city.example"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _known(self) -> Issuer:
-        if self.authorised and not (self.name and self.sender):
-            raise ValueError(
-                "found authorised without a name and a sender, expected both; add them"
-            )
-        return self
-
-
-class Region(_Strict):
+class Region(BaseModel):
     """A place on earth as its YAML file describes it. ``path`` is the file it was read from.
 
+    ``grid``: a box whose cells are its ``locations``. ``places``: how many locations the whole
+    region has, where this is a tile of it.
     ``names``: a language tag -> what the region is called there, where that is not its title.
     ``attribution``: whom to credit for the region's own station files. ``sources``: in order of
     preference, the first that has a value gives it; ``source_order``: a variable -> its own order.
@@ -168,6 +107,8 @@ class Region(_Strict):
     ``actions``: hazard -> colour -> what to do, or the name of a YAML file of these beside it.
     ``publish_to``: platforms that each forecast is sent to.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=60)
     title: str = Field(min_length=1)
@@ -180,7 +121,9 @@ class Region(_Strict):
     source_options: dict[str, dict[str, Any]] = {}
     inbox: str | None = None
     attribution: str | None = Field(None, max_length=500)
+    grid: Grid | None = None
     locations: tuple[Location, ...] = ()
+    places: int = 0
     boundaries: str | None = None
     history_start: date | None = None
     reference_period: tuple[int, int] | None = None
@@ -236,6 +179,15 @@ class Region(_Strict):
                     f"source_order: {variable}: found {strangers[0]!r}, expected one of the sources"
                     f" {', '.join(self.sources)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _cells(self) -> Region:
+        if self.grid is not None:
+            if self.locations:
+                raise ValueError("found both grid and locations, expected one; take one out")
+            object.__setattr__(self, "locations", cells_of(self.grid, self.path.parent))
+        object.__setattr__(self, "places", len(self.locations))
         return self
 
     @model_validator(mode="after")
@@ -303,7 +255,8 @@ class Region(_Strict):
 
         Texts, colours and actions are not in it.
 
-        ``coordinates``: latitude, longitude, elevation and river point by place.
+        ``coordinates``: latitude, longitude, elevation and river point by place; a grid has
+        ``grid`` instead.
         """
         parts = self.model_dump(
             mode="json",
@@ -318,10 +271,13 @@ class Region(_Strict):
                 "thresholds",
             },
         )
-        parts["coordinates"] = {
-            place.id: [place.latitude, place.longitude, place.elevation, place.river_point]
-            for place in self.locations
-        }
+        if self.grid is not None:
+            parts["grid"] = self.grid.learnt_with(self.locations)
+        else:
+            parts["coordinates"] = {
+                place.id: [place.latitude, place.longitude, place.elevation, place.river_point]
+                for place in self.locations
+            }
         return parts | {
             key: value
             for key in ("source_options", "source_order")
@@ -383,14 +339,14 @@ def load_region(name: str | Path) -> Region:
     try:
         region = Region.model_validate(
             {
-                **{str(key): value for key, value in content.items() if key != "path"},
+                **{str(key): value for key, value in content.items() if key not in NOT_IN_FILES},
                 "path": path.resolve(),
             }
         )
     except ValidationError as error:
         raise ConfigError(f"region file {path}: {sentence_of(error, Region)}") from None
-    if "path" in content:
-        raise ConfigError(f"region file {path}: unknown key 'path', take it out.")
+    for key in (key for key in NOT_IN_FILES if key in content):
+        raise ConfigError(f"region file {path}: unknown key {key!r}, take it out.")
     if path.resolve().parent == REGIONS and region.name != path.stem:
         raise ConfigError(
             f"region file {path}: name: found {region.name!r}, expected {path.stem!r}, the name of"

@@ -460,7 +460,20 @@ _RULES: dict[str, str | Plural] = {
 }
 """On records that break a rule of the data contract, the rules and mistaken units."""
 
-_PARTS = (_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES, _ANSWERS, _TRAINING, _MARKS, _RULES)
+_TILES: dict[str, str | Plural] = {
+    "tiles.areas": "Each chance of an area is the mean over its part of {cells} cells; "
+    "forecast.zarr holds each cell.",
+    "tiles.failed": "Tiles without a forecast: {n} of {tiles}: {reasons}.",
+    "tiles.unlearnt": "Tiles whose normals could not be learnt: {n} of {tiles}: {reasons}.",
+    "tiles.some": "In {n} of {tiles} tiles: {first}",
+    "tiles.source": "{source} could not be used for {n} of {tiles} tiles: {reason}",
+}
+"""On the tiles of a region of a grid."""
+
+_PARTS = (
+    *(_FORECAST, _RECORD, _MODELS, _WEATHER, _SOURCES),
+    *(_ANSWERS, _TRAINING, _MARKS, _RULES, _TILES),
+)
 
 MESSAGES: Mapping[str, str | Plural] = {
     ENGLISH: "{english}",

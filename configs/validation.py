@@ -23,6 +23,9 @@ _EXPECTED = {
     "multiple_of": "hours in quarters of an hour such as 5.75",
 }
 
+NOT_IN_FILES = frozenset({"path", "places"})
+"""Fields of a region that no file gives."""
+
 
 def sentence_of(error: ValidationError, model: type[BaseModel]) -> str:
     """What is wrong with keys and values that are read into ``model``."""
@@ -49,7 +52,7 @@ def _part(item: Any, model: type[BaseModel]) -> str:
     steps = [str(step) for step in item["loc"] if step != "[key]"]
     where = ".".join(steps)
     if item["type"] == "extra_forbidden":
-        known = sorted(set(_model_at(model, steps).model_fields) - {"path"})
+        known = sorted(set(_model_at(model, steps).model_fields) - NOT_IN_FILES)
         near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
         return f"unknown key {where!r}, " + (
             f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."

@@ -80,8 +80,10 @@ class Source:
     run_delay_days. ``complete``: a fetch returns everything the source holds, and the store mirrors
     it; else a fetch adds to the store. ``readings``: its days are made of sensors' readings, and
     any of them may be at fault. ``exercise``: what it delivers was made up, and everything made
-    from it must say EXERCISE. ``fetch`` returns a Batch; it raises SourceUnavailable, or a
-    RiskError that names the cure.
+    from it must say EXERCISE. ``max_locations``: the most places of a region that it can be asked
+    for; None where it reads any number. ``own_files``: it reads files of the region, whose region
+    file says whom to credit. ``fetch`` returns a Batch; it raises SourceUnavailable, or a RiskError
+    that names the cure.
     """
 
     name: str
@@ -93,3 +95,5 @@ class Source:
     exercise: bool = False
     run_delay_days: int = 0
     readings: bool = False
+    max_locations: int | None = None
+    own_files: bool = False

@@ -10,11 +10,13 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from configs.collection import no_collection
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY
 from data_contracts.variables import FILL_VALUES, VARIABLES, Variable
 
@@ -127,20 +129,25 @@ def _ordered(high: str, low: str) -> Expectation:
     )
 
 
+ALONE = Lock()
+"""Great Expectations changes the filters of warnings, which all threads share."""
+
+
 def validate(table: pd.DataFrame, suite: list[Expectation]) -> list[tuple[Any, dict[str, Any]]]:
     """The expectations the table does not meet, in the suite's order, each with its result."""
     if not suite:
         return []
     import great_expectations as gx
 
-    try:
-        batch = _whole_table().get_batch({"dataframe": table})
-    except UnicodeEncodeError:
-        batch = _whole_table().get_batch({"dataframe": _in_utf8(table)})
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
-    outcome = batch.validate(
-        gx.ExpectationSuite("contract", expectations=suite), result_format=complete
-    )
+    with ALONE:
+        try:
+            batch = _whole_table().get_batch({"dataframe": table})
+        except UnicodeEncodeError:
+            batch = _whole_table().get_batch({"dataframe": _in_utf8(table)})
+        outcome = batch.validate(
+            gx.ExpectationSuite("contract", expectations=suite), result_format=complete
+        )
     results = {
         _key(result.expectation_config.to_domain_obj()): result for result in outcome.results
     }
@@ -193,7 +200,8 @@ def _whole_table() -> Any:
 def _context() -> Any:
     """An ephemeral context: no files, no telemetry, no progress bars, no lines below a warning."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
+    with no_collection():
+        import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)

@@ -166,6 +166,11 @@ class Store:
         with self.explained():
             return background_of(session, source, batch, self.region, self.explained)
 
+    @property
+    def stored(self) -> bool:
+        """Whether anything was ever stored."""
+        return self.repository.exists()
+
     def verify(self) -> None:
         """Raises StoreUnusable where something is stored whose newest snapshot cannot be used."""
         if self.repository.exists():

@@ -307,6 +307,12 @@ class Compacted:
     bytes: int
     snapshots: int
 
+    def __add__(self, other: Compacted) -> Compacted:
+        """Of both stores."""
+        return Compacted(
+            self.files + other.files, self.bytes + other.bytes, self.snapshots + other.snapshots
+        )
+
 
 def compact(
     repository: Repository,

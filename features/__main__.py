@@ -38,13 +38,16 @@ def tiny_record() -> xr.Dataset:
 
 
 def main() -> None:
-    """Everything that a hazard computes, once."""
+    """Everything that a hazard computes, once, of all variables and of rain alone."""
     record, options = tiny_record(), Options()
-    days, delays = record["time"].values[-3:], delays_of(record)
-    for hazard in hazards().values():
-        normals = hazard.fit_normals(record, options)
-        hazard.margins(record, normals, options)
-        build_features(hazard, record, normals, days, delays, options).compute()
+    for known in (record, record[["precipitation"]]):
+        days, delays = known["time"].values[-3:], delays_of(known)
+        for hazard in hazards().values():
+            if set(hazard.requires) <= set(known.data_vars):
+                normals = hazard.fit_normals(known, options)
+                hazard.margins(known, normals, options)
+                hazard.history(known, normals, options)
+                build_features(hazard, known, normals, days, delays, options).compute()
 
 
 if __name__ == "__main__":

@@ -52,133 +52,49 @@ def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     return laid
 
 
-def window_samples(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
-    """Values of all years within ``half`` days of each day index, NaN kept.
-
-    (time, location) -> (sample, 366, location).
-    """
-    laid = by_year(values, times)
-    wrapped = np.concatenate([laid[-half:], laid, laid[:half]])
-    windows = np.lib.stride_tricks.sliding_window_view(wrapped, 2 * half + 1, axis=0)
-    return np.moveaxis(windows, (1, 3), (0, 1)).reshape(-1, DAYS, values.shape[1])
-
-
-def ordered_samples(
-    values: np.ndarray, index: np.ndarray, half: int = HALF_WINDOW
-) -> tuple[np.ndarray, np.ndarray]:
-    """As window_samples, of one location's values (time,), in rising order.
-
-    ``index``: their days of the year. (366, sample), of which the first (366,) of a row are values;
-    NaN is left out.
-    """
-    known = np.flatnonzero(np.isfinite(values))
-    order = known[np.argsort(values[known])]
-    return _spread(values[order].astype(np.float64), index[order].astype(np.int64), half)
-
-
-@numba.njit(cache=True, nogil=True)
-def _spread(values: np.ndarray, index: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values, in their order, of each day of the year within ``half`` days of it, and how many."""
-    count = np.zeros(DAYS, dtype=np.int64)
-    for day in index:
-        count[day] += 1
-    most = 0
-    for day in range(DAYS):
-        near = 0
-        for shift in range(-half, half + 1):
-            near += count[(day + shift) % DAYS]
-        most = max(most, near)
-    samples, count = np.zeros((DAYS, most)), np.zeros(DAYS, dtype=np.int64)
-    for number in range(len(values)):
-        for shift in range(-half, half + 1):
-            day = index[number] + shift
-            if day < 0:
-                day += DAYS
-            elif day >= DAYS:
-                day -= DAYS
-            samples[day, count[day]] = values[number]
-            count[day] += 1
-    return samples, count
-
-
-def window_quantile(values: np.ndarray, times: np.ndarray, q: float) -> np.ndarray:
-    """Quantile ``q`` of the doy window, linear between order statistics.
-
-    (time, location) -> (366, location), NaN where it holds no value.
-    """
-    index = day_index(times)
-    return np.stack([_quantile(*ordered_samples(column, index), q) for column in values.T], axis=1)
-
-
-def _quantile(ordered: np.ndarray, count: np.ndarray, q: float) -> np.ndarray:
-    """Quantile of each row's first ``count`` values, which rise; NaN where there is none."""
-    if not ordered.shape[1]:
-        return np.full(len(ordered), np.nan)
-    last = np.maximum(count - 1, 0)
-    low = np.floor(last * q).astype(int)
-    part, row = last * q - low, np.arange(len(ordered))
-    below, above = ordered[row, low], ordered[row, np.minimum(low + 1, last)]
-    return np.where(count > 0, below * (1 - part) + above * part, np.nan)
-
-
 def window_mean(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
     """Mean of the doy window, NaN where it holds no value; (time, ...) -> (366, ...)."""
     total, count = day_sums(values, day_index(times))
-    total, count = _ring_sum(total, half), _ring_sum(count, half)
+    total, count = ring_sum(total, half), ring_sum(count, half)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def day_sums(values: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum of the values of each day of the year, and how many; (time, ...) -> (366, ...) both."""
-    flat = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float64)
-    total, count = _day_sums(flat, index.astype(np.int64))
+    total, count = _day_sums(_columns(values), index.astype(np.int64))
     shape = (DAYS, *values.shape[1:])
     return total.reshape(shape), count.reshape(shape)
+
+
+def _columns(values: np.ndarray) -> np.ndarray:
+    """As (time, column), float64 unless float32."""
+    kept = values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+    return np.ascontiguousarray(kept.reshape(len(kept), -1))
 
 
 @numba.njit(cache=True, nogil=True)
 def _day_sums(values: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     total, count = np.zeros((DAYS, values.shape[1])), np.zeros((DAYS, values.shape[1]))
     for day in range(values.shape[0]):
+        row = index[day]
         for place in range(values.shape[1]):
-            if np.isfinite(values[day, place]):
-                total[index[day], place] += values[day, place]
-                count[index[day], place] += 1
+            known = np.isfinite(values[day, place])
+            total[row, place] += values[day, place] if known else 0.0
+            count[row, place] += 1.0 if known else 0.0
     return total, count
 
 
 def years_in_window(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
     """Calendar years with a value in each doy window; (time, location) -> (366, location)."""
     known = np.isfinite(by_year(values, times)).astype(float)
-    return (_ring_sum(known, half) > 0).sum(axis=1)
+    return (ring_sum(known, half) > 0).sum(axis=1)
 
 
-def _ring_sum(values: np.ndarray, half: int) -> np.ndarray:
+def ring_sum(values: np.ndarray, half: int) -> np.ndarray:
+    """Sum of each day of the year and ``half`` days on both sides; (366, ...) -> (366, ...)."""
     wrapped = np.concatenate([values[-half:], values, values[:half]])
     running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(wrapped, axis=0)])
     return running[2 * half + 1 :] - running[: -2 * half - 1]
-
-
-@numba.njit(cache=True, nogil=True)
-def window_members(
-    record: np.ndarray, record_index: np.ndarray, length: int, half: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Days of a record near each day of the year, from which ``length`` days on are known.
-
-    ``record`` (day,) and ``record_index`` (day,), the index of each day. Near: within ``half`` days
-    of the year. Gives the days' numbers (366, member), and how many there are (366,).
-    """
-    start = np.full((DAYS, len(record)), -1, dtype=np.int32)
-    count = np.zeros(DAYS, dtype=np.int32)
-    known = 0
-    for day in range(len(record) - 1, -1, -1):
-        known = 0 if np.isnan(record[day]) else known + 1
-        if known >= length:
-            for shift in range(-half, half + 1):
-                index = (record_index[day] + shift) % DAYS
-                start[index, count[index]] = day
-                count[index] += 1
-    return start, count
 
 
 def seasonal_mean(values: np.ndarray, times: np.ndarray, harmonics: int = 4) -> np.ndarray:
@@ -189,14 +105,18 @@ def seasonal_mean(values: np.ndarray, times: np.ndarray, harmonics: int = 4) -> 
     cycle = _waves(np.arange(DAYS), harmonics)
     total, count = day_sums(values, day_index(times))
     out = np.full((DAYS, values.shape[1]), np.nan)
-    for place in range(values.shape[1]):
+    whole = (count > 0).all(axis=0)
+    products = (cycle[:, :, None] * cycle[:, None]).reshape(DAYS, -1)
+    normal = (count[:, whole].T @ products).reshape(-1, cycle.shape[1], cycle.shape[1])
+    waves = np.linalg.solve(normal, (total[:, whole].T @ cycle)[:, :, None])
+    out[:, whole] = cycle @ waves[..., 0].T
+    for place in np.flatnonzero(~whole & (count.sum(axis=0) > cycle.shape[1])):
         ok = count[:, place] > 0
-        if count[:, place].sum() > cycle.shape[1]:
-            # the days of a day of the year count as their mean, as often as they are many
-            weight = np.sqrt(count[ok, place])
-            mean = total[ok, place] / count[ok, place]
-            waves = np.linalg.lstsq(weight[:, None] * cycle[ok], weight * mean, rcond=None)[0]
-            out[:, place] = cycle @ waves
+        # the days of a day of the year count as their mean, as often as they are many
+        weight = np.sqrt(count[ok, place])
+        mean = total[ok, place] / count[ok, place]
+        waves = np.linalg.lstsq(weight[:, None] * cycle[ok], weight * mean, rcond=None)[0]
+        out[:, place] = cycle @ waves
     return out
 
 
@@ -212,27 +132,33 @@ def trailing_sum(values: np.ndarray, window: int, least: float = 0.90) -> np.nda
     A window up to 3 days needs all its days, a longer one the share ``least`` of them (the sum is
     then scaled), else NaN.
     """
-    need = window if window <= 3 else int(np.ceil(least * window))
-    flat = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float64)
-    return _trailing_sum(flat, window, need).reshape(values.shape)
+    need = window if window <= 3 else max(int(np.ceil(least * window)), 1)
+    return _trailing_sum(_columns(values), window, need).reshape(values.shape)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _trailing_sum(values: np.ndarray, window: int, need: int) -> np.ndarray:
     """Difference of the sums from the first day on, scaled where days are missing."""
-    total = np.zeros((len(values) + 1, values.shape[1]))
-    count = np.zeros(total.shape, dtype=np.int64)
-    out = np.full(values.shape, np.nan)
-    for day in range(values.shape[0]):
-        before = max(day + 1 - window, 0)
-        for place in range(values.shape[1]):
-            value = values[day, place]
-            ok = np.isfinite(value)
-            total[day + 1, place] = total[day, place] + (value if ok else 0.0)
-            count[day + 1, place] = count[day, place] + (1 if ok else 0)
-            known = count[day + 1, place] - count[before, place]
-            if known >= need and known > 0:
-                out[day, place] = (total[day + 1, place] - total[before, place]) * (window / known)
+    days, places = values.shape
+    out = np.empty((days, places))
+    total, count = np.zeros(places), np.zeros(places)
+    before, gone = np.zeros(places), np.zeros(places)
+    for day in range(days):
+        for place in range(places):
+            value = np.float64(values[day, place])
+            known = np.isfinite(value)
+            total[place] += value if known else 0.0
+            count[place] += 1.0 if known else 0.0
+        if day >= window:
+            for place in range(places):
+                value = np.float64(values[day - window, place])
+                known = np.isfinite(value)
+                before[place] += value if known else 0.0
+                gone[place] += 1.0 if known else 0.0
+        for place in range(places):
+            known = count[place] - gone[place]
+            whole = (total[place] - before[place]) * (window / known)
+            out[day, place] = whole if known >= need else np.nan
     return out
 
 

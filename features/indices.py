@@ -56,25 +56,17 @@ def l_moments(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         return (*(np.where(enough, part, np.nan) for part in (b0, l2, l3 / l2)), n)
 
 
-@numba.njit(cache=True, nogil=True)
-def ordered_l_moments(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """As l_moments of each row's first ``count`` values, which rise; (row, l1 l2 skewness)."""
-    moments = np.full((len(ordered), 3), np.nan)
-    for row in range(len(ordered)):
-        n = count[row]
-        b0, b1, b2 = 0.0, 0.0, 0.0
-        for rank in range(n):
-            value = ordered[row, rank]
-            b0 += value
-            b1 += value * rank
-            b2 += value * rank * (rank - 1)
-        if n >= 4:
-            b0, b1, b2 = b0 / n, b1 / (n * (n - 1)), b2 / (n * (n - 1.0) * (n - 2))
-            l2 = 2 * b1 - b0
-            if l2 > 1e-12:
-                moments[row, 0], moments[row, 1] = b0, l2
-                moments[row, 2] = (6 * b2 - 6 * b1 + b0) / l2
-    return moments
+def quantile(values: np.ndarray, q: float) -> np.ndarray:
+    """Quantile ``q`` of each location, linear between order statistics: (time, location).
+
+    NaN is left out; NaN where nothing is known.
+    """
+    ordered = np.sort(values.T, axis=1)  # NaN last
+    last = np.isfinite(values).sum(axis=0) - 1
+    rank = np.maximum(last, 0) * q
+    low, place = np.floor(rank).astype(int), np.arange(len(ordered))
+    below, above = ordered[place, low], ordered[place, np.minimum(low + 1, np.maximum(last, 0))]
+    return np.where(last < 0, np.nan, below + (above - below) * (rank - low))
 
 
 def gev_return_level(maxima: np.ndarray, years: float) -> np.ndarray:
@@ -119,8 +111,8 @@ def rain_severity(
     return np.fmax(rain / level_1d, sum_3d / level_3d)
 
 
-def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
-    """Rain severity that one episode in ``years`` exceeds.
+def severity_exceeded_every(severity: np.ndarray, years: np.ndarray | float) -> np.ndarray:
+    """Rain severity that one episode in ``years`` exceeds, for each of ``years``.
 
     ``severity`` is one place's daily series.
 
@@ -131,16 +123,16 @@ def severity_exceeded_every(severity: np.ndarray, years: float) -> float:
     record_years = np.isfinite(severity).sum() / 365.25
     peaks = episode_peaks(severity)
     if record_years < 5 or len(peaks) < 2:
-        return float("nan")
-    return float(np.interp(record_years / years - 0.5, np.arange(len(peaks)), np.sort(peaks)[::-1]))
+        return np.full(np.shape(years), np.nan)
+    rank = record_years / np.asarray(years) - 0.5
+    return np.asarray(np.interp(rank, np.arange(len(peaks)), np.sort(peaks)[::-1]))
 
 
 def episode_peaks(severity: np.ndarray, apart: int = 3) -> np.ndarray:
     """Maxima of a series that are at least ``apart`` days from a higher one already taken."""
-    values = np.where(np.isfinite(severity), severity, 0.0)
-    order = np.argsort(-values, kind="stable")
-    order = order[: np.count_nonzero(values > 0)]
-    return values[_apart(order, len(values), apart)]
+    wet = np.flatnonzero(np.isfinite(severity) & (severity > 0))
+    order = wet[np.argsort(-severity[wet], kind="stable")]
+    return severity[_apart(order, len(severity), apart)]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -175,19 +167,10 @@ def why_undefined(sample: np.ndarray, rain: np.ndarray | bool = False) -> np.nda
     """
     values = np.where(rain & (sample < LEAST_WET), np.nan, sample)
     n, known = np.isfinite(values).sum(axis=0), np.isfinite(sample).sum(axis=0)
-    return _why(n, known, np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0))
+    return why_of(n, known, np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0))
 
 
-def why_undefined_in_order(ordered: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """As why_undefined of each row's first ``count`` values, which rise."""
-    if not ordered.shape[1]:
-        return np.ones(len(ordered), dtype=np.int8)
-    low = np.where(count > 0, ordered[:, 0], np.nan)
-    high = np.where(count > 0, ordered[np.arange(len(count)), np.maximum(count - 1, 0)], np.nan)
-    return _why(count, count, low, high)
-
-
-def _why(n: np.ndarray, known: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def why_of(n: np.ndarray, known: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Position in WHY_UNDEFINED from how many values are fitted, of how many, and their range."""
     alike = high - low <= 1e-6 * np.fmax(np.abs(low), np.abs(high))
     return np.select([2 * n < known, n < 4, alike], [2, 1, 3], 0).astype(np.int8)
@@ -249,17 +232,31 @@ class ZeroGamma:
     def fit(cls, sample: np.ndarray) -> ZeroGamma:
         """The distribution of a sample of sums, mm, along axis 0."""
         wet = sample >= LEAST_WET
-        n_wet = wet.sum(axis=0)
+        total = np.where(wet, sample, 0.0).sum(axis=0)
+        logarithms = np.log(np.where(wet, sample, 1.0)).sum(axis=0)
+        known = np.isfinite(sample).sum(axis=0)
+        why = why_undefined(sample, rain=True)
+        return cls.of_sums(known, wet.sum(axis=0), total, logarithms, why)
+
+    @classmethod
+    def of_sums(
+        cls,
+        known: np.ndarray,
+        wet: np.ndarray,
+        total: np.ndarray,
+        logarithms: np.ndarray,
+        why: np.ndarray,
+    ) -> ZeroGamma:
+        """The distribution of so many ``known`` sums, of which so many are ``wet``.
+
+        From the sum and the sum of logarithms of the wet ones; NaN where ``why`` is not 0.
+        """
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(wet, sample, 0.0).sum(axis=0) / n_wet
-            a = (
-                np.log(mean)
-                - np.where(wet, np.log(np.where(wet, sample, 1.0)), 0.0).sum(axis=0) / n_wet
-            )
+            mean = total / wet
+            a = np.log(mean) - logarithms / wet
             shape = (1 + np.sqrt(1 + 4 * a / 3)) / (4 * a)
-            dry = 1 - n_wet / np.isfinite(sample).sum(axis=0)
-            bad = why_undefined(sample, rain=True) > 0
-        return cls(*(np.where(bad, np.nan, part) for part in (shape, mean / shape, dry)))
+            fields = shape, mean / shape, 1 - wet / known
+        return cls(*(np.where(why > 0, np.nan, part) for part in fields))
 
     def quantile(self, probability: np.ndarray | float) -> np.ndarray:
         """The value that is not exceeded with this probability, in the sample's units."""

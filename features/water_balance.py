@@ -14,18 +14,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from features.calendar import day_index, ordered_samples, seasonal_mean, window_mean, window_samples
+from features.calendar import DAYS, day_index, seasonal_mean, window_mean
+from features.day_windows import window_moments, window_wet_sums
 from features.evapotranspiration import hargreaves
 from features.hazards import optional, share_known
-from features.indices import (
-    LogLogistic,
-    ZeroGamma,
-    ordered_l_moments,
-    probability_of,
-    standardised,
-    why_undefined,
-    why_undefined_in_order,
-)
+from features.indices import LEAST_WET, LogLogistic, ZeroGamma, probability_of, why_of
+from features.standard_index import gamma_index, log_logistic_index
 
 NO_PET, MEASURED, HARGREAVES = 0, 1, 2
 """Where a location's PET comes from."""
@@ -68,57 +62,55 @@ def daily_balance(data: xr.Dataset, normals: xr.Dataset, times: np.ndarray) -> n
 
     ``times`` are the days the values are of.
     """
+    rain, source = data["precipitation"].values, normals["pet_source"].values
+    pet = np.where(source == MEASURED, optional(data, "potential_evapotranspiration"), 0.0)
+    if (source == HARGREAVES).any():
+        latitude = np.nan_to_num(normals["latitude_used"].values)
+        pet = np.where(source == HARGREAVES, estimated_pet(data, latitude, times), pet)
+    return rain.astype(np.float64) - pet
+
+
+def estimated_pet(data: xr.Dataset, latitude: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Hargreaves' evapotranspiration of each day, mm: (time, location)."""
     tmax, tmin = optional(data, "air_temperature_max"), optional(data, "air_temperature_min")
-    mean = (
-        optional(data, "air_temperature_mean")
-        if "air_temperature_mean" in data
-        else (tmax + tmin) / 2
-    )
-    mean = np.where(np.isnan(mean), (tmax + tmin) / 2, mean)
+    middle = (tmax + tmin) / 2
+    mean = optional(data, "air_temperature_mean")
+    mean = np.where(np.isnan(mean), middle, mean)
     day = pd.DatetimeIndex(times).day_of_year.to_numpy()
-    source = normals["pet_source"].values
-    estimated = hargreaves(tmax, tmin, mean, day, np.nan_to_num(normals["latitude_used"].values))
-    pet = np.where(
-        source == MEASURED,
-        optional(data, "potential_evapotranspiration"),
-        np.where(source == HARGREAVES, estimated, 0.0),
-    )
-    return data["precipitation"].values.astype(np.float64) - pet
+    return hargreaves(tmax, tmin, mean, day, latitude)
 
 
 def fit_window(total: np.ndarray, times: np.ndarray, spi: np.ndarray) -> dict[str, np.ndarray]:
     """Season and distribution of a window's sums by day of year, and why there is none.
 
-    Each (366, location).
+    Each (366, location). ``spi`` (location,): rain alone.
     """
-    season = np.where(spi, 0.0, seasonal_mean(total, times))
-    apart = total - season[day_index(times)]
-    fitted = {name: np.full(season.shape, np.nan) for name in FITTED[1:]}
-    undefined = np.zeros(season.shape, np.int8)
-    for place, alone in enumerate(spi):
-        fit = _fit_rain if alone else _fit_balance
-        parameters, undefined[:, place] = fit(apart[:, place], times)
-        for name, values in parameters.items():
-            fitted[name][:, place] = values
-    return {"season": season, **fitted, "undefined": undefined}
+    fitted = {name: np.full((DAYS, total.shape[1]), np.nan) for name in FITTED}
+    fitted["undefined"] = np.zeros((DAYS, total.shape[1]), np.int8)
+    for alone, fit in ((True, _fit_rain), (False, _fit_balance)):
+        places = slice(None) if (spi == alone).all() else np.flatnonzero(spi == alone)
+        if (spi == alone).any():
+            for name, values in fit(total[:, places], times).items():
+                fitted[name][:, places] = values
+    return fitted
 
 
-def _fit_rain(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Gamma distribution by day of year of one location's sums, and why there is none."""
-    sample = window_samples(total[:, None], times)[:, :, 0]
-    return _gamma(sample), why_undefined(sample, rain=True)
+def _fit_rain(total: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
+    """Gamma distribution by day of year of sums of rain, without a season."""
+    rain = window_wet_sums(total, day_index(times), LEAST_WET)
+    why = why_of(rain.wet, rain.known, rain.lowest, rain.highest)
+    gamma = ZeroGamma.of_sums(rain.known, rain.wet, rain.total, rain.logarithms, why)
+    parameters = {f"gamma_{name}": values for name, values in asdict(gamma).items()}
+    return {"season": np.zeros(why.shape), **parameters, "undefined": why}
 
 
-def _fit_balance(total: np.ndarray, times: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Log-logistic distribution by day of year of one location's sums, and why there is none."""
-    ordered, count = ordered_samples(total, day_index(times))
-    undefined = why_undefined_in_order(ordered, count)
-    moments = ordered_l_moments(ordered, np.where(undefined > 0, 0, count))
-    return asdict(LogLogistic.of_moments(*moments.T)), undefined
-
-
-def _gamma(sample: np.ndarray) -> dict[str, np.ndarray]:
-    return {f"gamma_{name}": values for name, values in asdict(ZeroGamma.fit(sample)).items()}
+def _fit_balance(total: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
+    """Season and log-logistic distribution by day of year of sums of the balance."""
+    season = seasonal_mean(total, times)
+    n, *moments, lowest, highest = window_moments(total, day_index(times), season)
+    why = why_of(n, n, lowest, highest)
+    law = LogLogistic.of_moments(*(np.where(why > 0, np.nan, m) for m in moments))
+    return {"season": season, **asdict(law), "undefined": why}
 
 
 def distributions_of(fit: Mapping[str, np.ndarray]) -> tuple[LogLogistic, ZeroGamma]:
@@ -165,12 +157,21 @@ def index_of(total: np.ndarray, index: np.ndarray, window: int, normals: xr.Data
     Standard normal, clipped to [-3, 3].
     """
     number = window_number(window, normals)
-    fit = {name: normals[name].values[number][index] for name in FITTED}
+    return index_by({name: normals[name].values[number] for name in FITTED}, total, index)
+
+
+def index_by(fit: Mapping[str, np.ndarray], total: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """As index_of, from what fit_window found."""
     logistic, gamma = distributions_of(fit)
-    probability = logistic.probability(total - fit["season"])
-    if not np.isfinite(fit["xi"]).all():
-        probability = np.where(np.isfinite(fit["xi"]), probability, gamma.probability(total))
-    return standardised(probability)
+    spi = np.isfinite(fit["gamma_shape"]).any(axis=0)
+    if spi.all():
+        return gamma_index(total, index, gamma)
+    with_season = LogLogistic(logistic.xi + fit["season"], logistic.alpha, logistic.k)
+    value = log_logistic_index(total, index, with_season)
+    if spi.any():
+        of_rain = ZeroGamma(gamma.shape[:, spi], gamma.scale[:, spi], gamma.dry[:, spi])
+        value[:, spi] = gamma_index(total[:, spi], index, of_rain)
+    return value
 
 
 def window_number(window: int, normals: xr.Dataset) -> int:

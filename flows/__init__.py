@@ -26,6 +26,8 @@ def _prepare(environment: dict[str, str], settings: Settings) -> dict[str, str]:
         # eight worker processes for work nobody here gives it
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MPLBACKEND": "Agg",
+        # Asked for none, Dask imports its distributed one to see whether that runs.
+        "DASK_SCHEDULER": "threads",
         # The matrices here are small: a second thread of BLAS waits in a loop, for twice the
         # processor time and no gain.
         "OMP_NUM_THREADS": "1",

@@ -10,8 +10,9 @@ from typing import Any
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, from_json, remark
-from data_contracts.store import Store
+from data_contracts.tiled_store import open_store
 from flows.check import open_region
+from flows.engine import engine
 from flows.forecast import make_forecast
 from flows.issue import Issue
 from flows.orchestration import risk_flow
@@ -61,7 +62,7 @@ def as_stored(region: str, issued: date, out: str | None = None) -> Outcome:
         out: Write the report into this folder instead.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with region_lock(place, settings):
+    with region_lock(place, settings), engine():
         published = settings.published / place.name
         report = find_report(published, issued)
         folder = Path(out).expanduser().resolve() if out else published / AGAIN / issued.isoformat()
@@ -110,7 +111,7 @@ def issue_of(
 
     Raises RiskError where the snapshot or a model version is not there any more.
     """
-    store, registry = Store(settings, region), Registry(settings)
+    store, registry = open_store(settings, region), Registry(settings)
     observations = known_before(store.observations(report.snapshot), issued)
     possible = available_hazards(observations, region)
     champions = {

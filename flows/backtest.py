@@ -10,9 +10,10 @@ from configs import RiskError, Settings
 from configs.csv_cells import marked
 from configs.remarks import as_remark
 from configs.whole_files import write_whole
-from data_contracts.store import Store
+from data_contracts.tiled_store import open_store
 from flows.artifacts import show_skill
 from flows.check import open_region
+from flows.engine import engine
 from flows.orchestration import risk_flow
 from flows.progress import stage
 from flows.pull import pull_sources
@@ -55,9 +56,9 @@ def backtest(region: str, out: str = "scores.csv") -> Outcome:
             f"--out {out}: found no folder {path.parent} to write the file in; "
             "make it or name another file."
         )
-    with region_lock(place, settings):
+    with region_lock(place, settings), engine():
         pulled = pull_sources(place, settings, least_years=backtests.MIN_YEARS)
-        store = Store(settings, place)
+        store = open_store(settings, place)
         observations = store.observations()
         possible = available_hazards(observations, place)
         tested = backtest_hazards(possible.hazards, observations, forecasts_of(store), place)

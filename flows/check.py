@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs import ConfigError, Region, RiskError, Settings, clock, load_region
 from configs.remarks import text
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("yellow", "orange", "red")
 RECENT = timedelta(days=10)  # what a service is asked for: longer than every source's delay
+TRIED = 16  # cells of a grid that a source is asked for
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,11 @@ class Finding:
 
 def open_region(name: str | Path) -> Region:
     """The region, its file held against the sources and hazards there are. Raises ConfigError."""
+    from sources import places_problems
+
     region = load_region(name)
-    for problem in (*exercise_problems(region), *hazard_problems(region)):
+    problems = (*exercise_problems(region), *places_problems(region).values())
+    for problem in (*problems, *hazard_problems(region)):
         raise ConfigError(f"region file {region.path}: {problem}")
     return region
 
@@ -117,20 +121,24 @@ def _unknown(where: str, found: str, known: Iterable[str]) -> str:
 
 def check(name: str, settings: Settings) -> list[Finding]:
     """Findings on the region's file, its inbox, and its sources, whose records are checked."""
+    from sources import places_problems
+
     try:
         region = load_region(name)
     except RiskError as error:
         return [Finding("region file", problem=str(error))]
     findings = [Finding("region file", str(region.path))]
-    problems = hazard_problems(region)
+    problems, too_many = hazard_problems(region), dict[str, str]()
     with suppress(ConfigError):  # a source that does not exist is told below
         problems += exercise_problems(region)
+        too_many = places_problems(region)
     findings += [Finding("region file", problem=problem) for problem in problems]
     findings += [Finding("boundaries", problem=problem) for problem in _boundary_problems(region)]
     findings += [Finding("store", problem=problem) for problem in store_problems(region, settings)]
     findings += [Finding("publish_to", problem=problem) for problem in _platform_problems(region)]
     findings += [Finding("notifications", problem=problem) for problem in _address_problems(region)]
-    names = list(region.sources)
+    findings += [Finding(f"source {name}", problem=told) for name, told in too_many.items()]
+    names = [name for name in region.sources if name not in too_many]
     if "station_files" in names:
         of_inbox = _inbox(region, settings)
         findings += of_inbox
@@ -221,7 +229,8 @@ def _source(region: Region, settings: Settings, name: str) -> Finding:
     remarks = (*batch.remarks, *checked.remarks, *checked.notes)
     bad = f", {withheld} cells would be withheld" if withheld else ""
     listed = "".join(f"; {remark}" for remark in remarks)
-    span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places} places"
+    of_grid = f" of {region.places:,}" if region.grid else ""
+    span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}, {places}{of_grid} places"
     return Finding(what, f"{span}{_years(days) if source.complete else ''}{bad}{listed}")
 
 
@@ -238,16 +247,18 @@ def _briefly(
 ) -> Iterator[tuple[Region, Settings]]:
     """The region and the home to fetch with.
 
-    A service is asked for some newest days, whatever is stored, and nothing of it is kept.
+    A service is asked for some newest days, whatever is stored, and nothing of it is kept; for a
+    grid every source is asked for some cells alone.
     """
-    if source.complete or source.exercise:
+    if region.grid is None and (source.complete or source.exercise):
         yield region, settings
         return
     recent = clock.now().astimezone(region.zone).date() - RECENT
+    changes: dict[str, Any] = {"history_start": max(recent, region.history_start or recent)}
+    if source.complete or source.exercise or (source.own_files and region.clock == "record"):
+        changes = {}
+    if region.grid is not None:
+        changes |= {"grid": None, "locations": region.locations[:TRIED]}
     with TemporaryDirectory(prefix="climate-risk-check-") as folder:
-        yield (
-            region.model_copy(
-                update={"history_start": max(recent, region.history_start or recent)}
-            ),
-            Settings(Path(folder)),
-        )
+        home = settings if source.complete else Settings(Path(folder))
+        yield region.model_copy(update=changes), home

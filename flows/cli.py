@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from configs import RiskError, Settings
+from configs.collection import no_collection
 from configs.disk import explained
 from flows.city_commands import add_city_commands
 from flows.command_line import add_command, add_region_command, day
@@ -292,7 +293,8 @@ class _Flows:
     def __getattr__(self, name: str) -> Callable[..., Outcome]:
         import importlib
 
-        return getattr(importlib.import_module(f"flows.{name}"), name)
+        with no_collection():
+            return getattr(importlib.import_module(f"flows.{name}"), name)
 
 
 def _flows() -> _Flows:
@@ -301,11 +303,12 @@ def _flows() -> _Flows:
 
 def _one(region: str, run: Callable[[], Outcome]) -> int:
     """Runs one flow of one region with its progress shown, then its summary."""
-    from flows.check import open_region
-    from flows.prefect_reach import within_reach
-    from flows.progress import shown, stage
-    from flows.run import tagged
-    from flows.summary import summarise
+    with no_collection():
+        from flows.check import open_region
+        from flows.prefect_reach import within_reach
+        from flows.progress import shown, stage
+        from flows.run import tagged
+        from flows.summary import summarise
 
     place = open_region(region)  # a misspelt name is told before anything starts
     with shown(), ExitStack() as stack:

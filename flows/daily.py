@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from configs import Settings
 from configs.remarks import Remark
-from data_contracts.store import Store
+from data_contracts.tiled_store import open_store
 from flows.after_run import after_run
 from flows.catch_up import catch_up, published_whole
 from flows.check import open_region
+from flows.engine import engine
 from flows.forecast import make_forecast
 from flows.issue import Issue
 from flows.orchestration import name_run, risk_flow
@@ -40,9 +41,9 @@ def daily(region: str) -> Outcome:
         region: A name under configs/regions, or the path of a region's YAML file.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with region_lock(place, settings):
+    with region_lock(place, settings), engine():
         pulled = pull_sources(place, settings)
-        store = Store(settings, place)
+        store = open_store(settings, place)
         require_values(store, pulled)
         observations, forecasts, snapshot = (
             store.observations(),

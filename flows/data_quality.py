@@ -14,7 +14,7 @@ import reports
 from configs import Region
 from configs.remarks import Remark, remark
 from data_contracts.rules import RULE_OF_SENTENCE
-from data_contracts.store import Store
+from data_contracts.tiled_store import AnyStore
 from features.build import options_for
 from features.hazards import hazards
 
@@ -27,7 +27,7 @@ RANGE = "range"
 Row = Mapping[str, Any]
 
 
-def by_rule(store: Store, snapshot: str | None = None) -> list[Row]:
+def by_rule(store: AnyStore, snapshot: str | None = None) -> list[Row]:
     """What is withheld or in doubt now: a row a source, rule, variable and place.
 
     Keys source, rule, variable, location, used (whether the values are used), n, first, last.
@@ -52,7 +52,7 @@ def _code(sentence: str) -> str:
     return rule.name if rule else RANGE
 
 
-def show_artifact(store: Store) -> None:
+def show_artifact(store: AnyStore) -> None:
     """Puts what is withheld or in doubt beside the run, where Prefect shows it."""
     create_table_artifact(
         key=f"data-quality-{store.region.name}",
@@ -61,7 +61,7 @@ def show_artifact(store: Store) -> None:
     )
 
 
-def checked_record(store: Store, observations: xr.Dataset, snapshot: str) -> Remark:
+def checked_record(store: AnyStore, observations: xr.Dataset, snapshot: str) -> Remark:
     """The sentence of the report on the record: how many values passed, are withheld, in doubt."""
     passed = sum(int(values.count()) for values in observations.data_vars.values())
     withheld, flagged = len(store.withheld(snapshot)), len(store.flagged(snapshot))
@@ -69,7 +69,7 @@ def checked_record(store: Store, observations: xr.Dataset, snapshot: str) -> Rem
 
 
 def newest_withheld(
-    store: Store, observations: xr.Dataset, issued: date, snapshot: str
+    store: AnyStore, observations: xr.Dataset, issued: date, snapshot: str
 ) -> tuple[Remark, ...]:
     """The message on places whose newest values are withheld, and that no other source gives."""
     cells = store.withheld(snapshot)
@@ -112,7 +112,7 @@ def unfit_places(observations: xr.Dataset, region: Region, names: Sequence[str])
     return remarks
 
 
-def write_page(store: Store, rows: Sequence[Row], summary: Remark, issued: date) -> None:
+def write_page(store: AnyStore, rows: Sequence[Row], summary: Remark, issued: date) -> None:
     """Writes the page on the data's quality beside the published reports.
 
     ``rows``: of ``by_rule``. ``summary``: of ``checked_record``.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import xarray as xr
 from prefect import task
 
 import reports
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, as_remark, remark
-from data_contracts.store import Store
+from data_contracts.tiled_store import open_store
 from features.build import delays_of, options_for
 from features.hazards import hazards
 from flows.artifacts import own_link, show_report, show_skill
@@ -24,6 +24,8 @@ from flows.data_quality import (
     unfit_places,
     write_page,
 )
+from flows.engine import engine, working
+from flows.grids import forecast_grid
 from flows.impacts import collect, known_here
 from flows.issue import Issue
 from flows.orchestration import name_run, reason_of, risk_flow
@@ -31,6 +33,7 @@ from flows.past import Past
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
+from flows.recent import recent
 from flows.run import (
     Outcome,
     as_prefect_state,
@@ -55,9 +58,6 @@ from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from reports.exports.table import read_published
 from sources import is_exercise
-
-PAST_DAYS, PAST_DAYS_OF_INDICES = 120, 3 * 365
-"""Days of recent past the report shows: of a hazard of days, and of one of months."""
 
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
@@ -96,9 +96,25 @@ def predict(issue: Issue, assessment: Assessment) -> prediction.Predicted:
     return prediction.predict_with_remarks(request)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A forecast as its report shows it, and what the report needs besides.
+
+    ``past``: recent past by hazard. Of a grid, whose report is of areas: ``graded``, the forecast
+    of the places that are graded, and ``cells``, a Zarr of every cell.
+    """
+
+    forecast: xr.Dataset
+    past: Mapping[str, xr.Dataset]
+    degraded: tuple[Remark, ...]
+    notes: tuple[Remark, ...]
+    graded: xr.Dataset | None = None
+    cells: Path | None = None
+
+
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
 def publish(
-    issue: Issue, forecast: xr.Dataset, assessment: Assessment, provenance: dict[str, Any]
+    issue: Issue, made: Made, assessment: Assessment, provenance: dict[str, Any]
 ) -> reports.Publication:
     """The report's folder; an official forecast also enters the index."""
     issue.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -114,9 +130,9 @@ def publish(
             "reliability": reliability_table(backtests),
         }
     publication = reports.publish(
-        forecast,
+        made.forecast,
         assessment.table,
-        recent_past(issue),
+        made.past,
         issue.drawable[0],
         provenance,
         issue.folder,
@@ -126,6 +142,8 @@ def publish(
         past,
         late=issue.late,
         again=issue.again,
+        graded=made.graded,
+        cells=made.cells,
     )
     if issue.official and not issue.late:  # the pages are of all days: today's run writes them
         collect(issue.region, issue.settings, known_here(issue.region, issue.observations))
@@ -151,16 +169,27 @@ def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
     past = {}
     for name, champion in issue.champions.items():
         if champion.model is not None:
-            hazard = hazards()[name]
+            hazard, normals = hazards()[name], champion.model.normals
             options = options_for(hazard, issue.region, issue.observations)
-            asked = issue.observations, champion.model.normals, options
-            days = PAST_DAYS_OF_INDICES if hazard.windows_look_back else PAST_DAYS
-            first = pd.Timestamp(issue.issued - timedelta(days=days))
-            past[name] = hazard.history(*asked).sel(time=slice(first, None))
+            past[name] = recent(hazard, normals, issue.observations, options, issue.issued)
             if hazard.present is not None:
-                past[name] = past[name].assign(hazard.present(*asked).data_vars)
+                state = hazard.present(issue.observations, normals, options)
+                past[name] = past[name].assign(state.data_vars)
             past[name] = past[name].compute()
     return past
+
+
+def make(issue: Issue, assessment: Assessment) -> Made:
+    """The forecast of an issue, of a grid that of its areas."""
+    if issue.region.grid is not None:
+        return Made(**vars(forecast_grid(issue, assessment, working())))
+    predicted = predict(issue, assessment)
+    failed = [
+        remark("forecast.hazard", hazard=name, reason=reason_of(error))
+        for name, error in predicted.failures.items()
+    ]
+    degraded = (*failed, *predicted.degraded)
+    return Made(predicted.forecast, recent_past(issue), degraded, predicted.notes)
 
 
 def stale(observations: xr.Dataset, issued: date) -> tuple[Remark, ...]:
@@ -198,16 +227,12 @@ def make_forecast(issue: Issue) -> Outcome:
         assessment = score(issue.region, issue.champions, issue.possible.missing | untrained)
         say(cells=len(assessment.table))
     with stage(f"forecast {issue.issued}") as say:
-        predicted = predict(issue, assessment)
-        say(places=predicted.forecast.sizes["location"], cells=predicted.forecast.sizes["cell"])
+        made = make(issue, assessment)
+        say(places=made.forecast.sizes["location"], cells=made.forecast.sizes["cell"])
     damaged = [one.degraded for one in issue.champions.values() if one.degraded]
     without = [
         remark("model.none", hazards=tuple(names), reason=why)
         for why, names in by_reason(issue.missing).items()
-    ]
-    failed = [
-        remark("forecast.hazard", hazard=name, reason=reason_of(error))
-        for name, error in predicted.failures.items()
     ]
     degraded = list(
         dict.fromkeys(
@@ -218,18 +243,17 @@ def make_forecast(issue: Issue) -> Outcome:
                 *newest_withheld(issue.store, issue.observations, issue.issued, issue.snapshot),
                 *damaged,
                 *without,
-                *failed,
-                *predicted.degraded,
+                *made.degraded,
             ]
         )
     )
-    told_notes = list(dict.fromkeys([*notes(issue), *predicted.notes]))
-    forecast = predicted.forecast.assign_attrs(prediction.as_attributes(degraded, told_notes))
+    told_notes = list(dict.fromkeys([*notes(issue), *made.notes]))
+    forecast = made.forecast.assign_attrs(prediction.as_attributes(degraded, told_notes))
     if is_exercise(issue.region):
         forecast = forecast.assign_attrs(label="EXERCISE")
     provenance, run = provenance_of(issue, degraded, told_notes), ""
     with stage("publish") as say:
-        publication = publish(issue, forecast, assessment, provenance)
+        publication = publish(issue, replace(made, forecast=forecast), assessment, provenance)
         if issue.official:
             run = track(issue, forecast, provenance)
         say(files=sum(path.is_file() for path in publication.folder.rglob("*")))
@@ -287,8 +311,8 @@ def forecast(region: str, issued: date | None = None, out: str | None = None) ->
         out: Write the report into this folder instead.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with region_lock(place, settings):
-        store = Store(settings, place)
+    with region_lock(place, settings), engine():
+        store = open_store(settings, place)
         observations = store.observations()
         now = today(place, observations)
         day = check_issue_day(issued, now)

@@ -19,7 +19,7 @@ from data_contracts.impacts import (
     folded,
     write_faults,
 )
-from data_contracts.store import Store
+from data_contracts.tiled_store import open_store
 from features.hazards import hazards
 from flows.check import open_region
 from flows.grading import marks_of
@@ -71,7 +71,7 @@ def impact(name: str, told: Told | None = None) -> Collected:
     """
     settings, region = Settings.from_environment(), open_region(name)
     with region_lock(region, settings):
-        known = known_here(region, Store(settings, region).observations())
+        known = known_here(region, open_store(settings, region).observations())
         new = 0
         if told is not None:
             new = add_impacts(region, settings, [known.impact(told, OFFICER)])

@@ -11,10 +11,11 @@ import xarray as xr
 
 from configs import Region, Settings
 from configs.remarks import Remark
-from data_contracts.store import Store
+from data_contracts.tiled_store import AnyStore, open_store
 from flows.data_quality import Row, by_rule, checked_record
 from flows.train import Assessable
 from models.registry import Champion
+from reports.view.areas import areas_of
 from reports.view.boundary_check import drawable
 
 
@@ -43,10 +44,10 @@ class Issue:
     late: bool = False
     again: datetime | None = None
 
-    @property
-    def store(self) -> Store:
+    @cached_property
+    def store(self) -> AnyStore:
         """The region's store."""
-        return Store(self.settings, self.region)
+        return open_store(self.settings, self.region)
 
     @cached_property
     def rules_broken(self) -> list[Row]:
@@ -60,7 +61,12 @@ class Issue:
 
     @cached_property
     def drawable(self) -> tuple[Region, Remark | None]:
-        """The region as the report may draw it, and why it is less: see ``drawable``."""
+        """The region as the report may draw it, and why it is less: see ``drawable``.
+
+        Of a grid its areas.
+        """
+        if self.region.grid is not None:
+            return areas_of(self.region).drawn, None
         return drawable(self.region)
 
     @property

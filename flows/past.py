@@ -8,7 +8,7 @@ from datetime import date
 import xarray as xr
 
 from configs import Region, Settings
-from data_contracts.store import Store
+from data_contracts.tiled_store import open_store
 from flows.run import known_before, today
 from flows.train import assess, available_hazards, champions_of, out_of_fold_of
 from models.registry import Champion, Registry
@@ -43,7 +43,7 @@ class Past:
 
 def past_of(region: Region, settings: Settings) -> Past:
     """What the region's record is told from today. Raises RiskError without a stored record."""
-    observations = Store(settings, region).observations()
+    observations = open_store(settings, region).observations()
     issued = today(region, observations)
     known = known_before(observations, issued)
     possible = available_hazards(known, region)

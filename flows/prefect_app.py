@@ -1,4 +1,4 @@
-"""Prefect's server for this machine alone: ``python -m flows.prefect_app PORT [--no-...]``.
+"""Prefect's server for this machine alone: ``python -m flows.prefect_app PORT [OPTION ...]``.
 
 It answers only to its own name and, in browsers, only to its own pages: of another name that leads
 to this machine it would not know the page that asks, and web sockets know no rule of origins.
@@ -11,17 +11,28 @@ import sys
 from typing import TYPE_CHECKING
 
 import flows  # noqa: F401  (sets the environment that Prefect reads when it is imported)
+from configs.collection import no_collection
 from flows.servers import HOST, LOGIN_PATH, names, origins
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+SERVICE = "PREFECT_SERVER_SERVICES_{}_ENABLED"
+NO_UI, ONE_RUN = "--no-ui", "--one-run"
 OPTIONS = {
-    "--no-ui": "PREFECT_SERVER_UI_ENABLED",
-    "--no-scheduler": "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED",
-    "--no-late-runs": "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED",
+    NO_UI: ("PREFECT_SERVER_UI_ENABLED",),
+    ONE_RUN: tuple(
+        map(
+            SERVICE.format,
+            (
+                *("SCHEDULER", "LATE_RUNS"),  # of deployments
+                *("FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "REPOSSESSOR"),
+            ),
+        )
+    ),
 }
-"""What can be left out, and Prefect's setting of it."""
+"""What can be left out, and Prefect's settings of it. A server that lives as long as one run of a
+command watches over no workers, schedules and runs of others."""
 NO_SERVICES = "--no-services"
 REFUSED = b"This server answers only to its own address and its own pages.\n"
 LOGIN_PAGE = b"""<!doctype html><title>Prefect</title><script>
@@ -76,9 +87,11 @@ async def _answer(send: Send, status: int, kind: bytes, body: bytes) -> None:
 
 def serve(port: int, options: list[str]) -> None:
     """Serves Prefect's API, and its pages unless left out, on 127.0.0.1 until it is stopped."""
-    os.environ |= {setting: "false" for name, setting in OPTIONS.items() if name in options}
-    import uvicorn
-    from prefect.server.api.server import create_app
+    left_out = [setting for name, of in OPTIONS.items() if name in options for setting in of]
+    os.environ |= dict.fromkeys(left_out, "false")
+    with no_collection():
+        import uvicorn
+        from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
     level = get_current_settings().server.logging_level.lower()

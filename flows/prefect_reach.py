@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from configs.collection import no_collection
 from configs.remarks import Remark
 from flows import make_prefect_home
 
@@ -18,10 +19,12 @@ SENDERS = ("APILogWorker", "EventsWorker")
 def within_reach() -> Iterator[tuple[Remark, ...]]:
     """Prefect's API within reach, else one started for the block; yields what is wrong with it."""
     make_prefect_home()
-    import prefect.main  # noqa: F401  (sets up Prefect's logging)
+    with no_collection():
+        import prefect.main  # noqa: F401  (sets up Prefect's logging)
     from prefect.logging.handlers import PrefectConsoleHandler
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+    from flows.prefect_app import NO_UI, ONE_RUN
     from flows.servers import own_server, unanswered
 
     for handler in logging.getLogger().handlers:
@@ -32,7 +35,7 @@ def within_reach() -> Iterator[tuple[Remark, ...]]:
     if url and not missed:
         yield ()
         return
-    options = ("--no-ui", "--no-scheduler", "--no-late-runs")
+    options = (NO_UI, ONE_RUN)
     with (
         own_server(4280, options, missed=missed) as api,
         temporary_settings(

@@ -89,6 +89,7 @@ def _region_digest(region: Region) -> str:
     outlines = region.path.parent / region.boundaries if region.boundaries else None
     parts = [region.path.read_bytes(), json.dumps(actions, sort_keys=True).encode()]
     parts += [outlines.read_bytes()] if outlines and outlines.is_file() else []
+    parts += [region.fingerprint.encode()] if region.grid else []  # the land of its mask
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
@@ -104,7 +105,7 @@ def normal_years(issue: Issue) -> tuple[int, int]:
 
 def credit_of(source: Source, region: Region) -> str:
     """Whom to credit: for a region's own files the one its region file names."""
-    return region.attribution if source.complete and region.attribution else source.attribution
+    return region.attribution if source.own_files and region.attribution else source.attribution
 
 
 def describe_model(model: Model, version: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -15,14 +16,18 @@ from prefect.tasks import Task
 
 from configs import Region, RiskError, Settings
 from configs.remarks import Remark, as_remark, holds_code, remark, several, text
+from configs.tiles import tiles_of
 from data_contracts.batch import Batch, Source, SourceUnavailable
 from data_contracts.store import IngestResult, Store
+from data_contracts.tiled_store import AnyStore, open_store
 from flows.artifacts import show_pulled
 from flows.check import open_region
 from flows.data_quality import show_artifact
+from flows.engine import engine, working
 from flows.orchestration import risk_flow
 from flows.progress import stage
 from flows.run import Outcome, as_prefect_state, newest_day, region_lock, task_options
+from flows.tile_words import MOST_TOLD, in_some_tiles
 from sources import sources_of
 from sources.common.http import asked_first
 from sources.common.http_messages import BadResponse, Throttled
@@ -146,7 +151,7 @@ def require_years(name: str, days: pd.Series, years: float, then: str) -> None:
         )
 
 
-def require_stored_years(store: Store, years: float) -> None:
+def require_stored_years(store: AnyStore, years: float) -> None:
     """``require_years`` of what the region's sources have brought together, in all pulls."""
     then = "what was pulled is stored, add earlier years to its sources"
     require_years(
@@ -157,12 +162,14 @@ def require_stored_years(store: Store, years: float) -> None:
 def pull_sources(
     region: Region, settings: Settings, until: date | None = None, least_years: float = 0
 ) -> Pulled:
-    """Pulls every source of the region, checks and stores each.
+    """Pulls every source of the region, checks and stores each; of a grid tile by tile.
 
     Goes on where one is down or delivers what cannot be used. With ``least_years`` a record too
     short for a backtest is refused: before it is stored where it is the region's only one, complete
     in itself, else once all that the sources bring is stored.
     """
+    if region.grid is not None:
+        return _pull_tiles(region, settings, until, least_years)
     store, sources = Store(settings, region), sources_of(region)
     store.verify()
     in_itself = least_years if len(sources) == 1 and sources[0].complete else 0
@@ -188,6 +195,80 @@ def pull_sources(
         require_values(store, pulled)
         require_stored_years(store, least_years)
     return pulled
+
+
+def pull_here(region: Region, settings: Settings, until: date | None) -> Pulled:
+    """Pulls every source of a tile, checks and stores each, in the process that calls it."""
+    try:
+        store, pulled = Store(settings, region), Pulled()
+        store.verify()
+    except RiskError as error:
+        return Pulled(failures=dict.fromkeys(region.sources, error))
+    for source in sources_of(region):
+        try:
+            batch = source.fetch(store.fetch_request(source.name))
+            if until is not None:
+                source, batch = until_day(source, batch, until)  # noqa: PLW2901
+            pulled = _with(pulled, source, batch, store.ingest(source, batch))
+        except RiskError as error:
+            pulled = _failed(pulled, source, error)
+        except Exception as error:
+            unexpected = RiskError(f"{type(error).__name__}: {error}")
+            pulled = _failed(pulled, source, unexpected)
+    return pulled
+
+
+@task(name="pull tiles", task_run_name="pull tiles of {region.name}", **task_options(FIRST_HOURS))
+def pull_tiles(region: Region, settings: Settings, until: date | None) -> list[Pulled]:
+    """What each tile's pull brought, in the order of the tiles."""
+    return [*working().each(pull_here, tiles_of(region), settings, until)]
+
+
+def _pull_tiles(
+    region: Region, settings: Settings, until: date | None, least_years: float
+) -> Pulled:
+    with stage("pull tiles") as say:
+        tiles = pull_tiles(region, settings, until)
+        say(tiles=len(tiles), withheld=sum(tile.withheld for tile in tiles))
+    pulled = _brought_together(region, tiles)
+    show_pulled(region, pulled.rows)
+    store = open_store(settings, region)
+    require_values(store, pulled)
+    if least_years:
+        require_stored_years(store, least_years)
+    return pulled
+
+
+def _brought_together(region: Region, tiles: Sequence[Pulled]) -> Pulled:
+    """The pulls of tiles as one: a source failed where it did in every tile."""
+    failures, remarks, rows = dict[str, RiskError](), list[Remark](), list[Mapping[str, Any]]()
+    for name in region.sources:
+        errors = [tile.failures[name] for tile in tiles if name in tile.failures]
+        if errors and len(errors) == len(tiles):
+            failures[name] = errors[0]
+        elif errors:
+            reason = errors[0].remark
+            remarks.append(
+                remark("tiles.source", source=name, n=len(errors), tiles=len(tiles), reason=reason)
+            )
+        rows.append(_sum_of_rows([row for tile in tiles for row in tile.rows], name))
+    return Pulled(
+        sum(tile.withheld for tile in tiles),
+        failures,
+        (*remarks, *in_some_tiles([tile.remarks for tile in tiles])),
+        tuple(in_some_tiles([tile.notes for tile in tiles])),
+        tuple(rows),
+    )
+
+
+def _sum_of_rows(rows: Sequence[Mapping[str, Any]], source: str) -> dict[str, Any]:
+    own = [row for row in rows if row["source"] == source]
+    counts = [key for row in own[:1] for key in row if key not in ("source", "came of it")]
+    outcomes = Counter(str(row["came of it"]) for row in own)
+    came = "; ".join(f"{n} tiles: {words}" for words, n in outcomes.most_common(MOST_TOLD))
+    return {"source": source, "came of it": came} | {
+        key: sum(row.get(key, 0) for row in own) for key in counts
+    }
 
 
 def _failed(pulled: Pulled, source: Source, error: RiskError) -> Pulled:
@@ -216,7 +297,7 @@ def _with(pulled: Pulled, source: Source, batch: Batch, stored: IngestResult) ->
     )
 
 
-def require_values(store: Store, pulled: Pulled) -> None:
+def require_values(store: AnyStore, pulled: Pulled) -> None:
     """Raises what the sources that failed say, where one did and no observed value is stored."""
     if pulled.failures:
         try:
@@ -276,10 +357,10 @@ def pull(region: str, until: date | None = None) -> Outcome:
         until: Leave out later days of what is delivered; later days already stored stay.
     """
     settings, place = Settings.from_environment(), open_region(region)
-    with region_lock(place, settings):
+    with region_lock(place, settings), engine():
         pulled = pull_sources(place, settings, until)
         if len(pulled.failures) == len(place.sources):
             raise RiskError(" ".join(dict.fromkeys(map(str, pulled.failures.values()))))
-        require_values(Store(settings, place), pulled)
+        require_values(open_store(settings, place), pulled)
         store = settings.data / "store" / place.name
         return as_prefect_state(Outcome(place.name, store, pulled.degraded, pulled.notes))

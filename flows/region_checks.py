@@ -14,7 +14,7 @@ import xarray as xr
 from configs import Region, RiskError, Settings
 from configs.remarks import read_stored
 from data_contracts.batch import Source
-from data_contracts.store import Store
+from data_contracts.tiled_store import AnyStore, open_store
 from flows.heartbeat import last_beat
 from flows.standing import Check, State, made
 from models.verification.drift import (
@@ -57,9 +57,9 @@ class Looked:
     now: datetime
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> AnyStore:
         """The region's store."""
-        return Store(self.settings, self.region)
+        return open_store(self.settings, self.region)
 
     @cached_property
     def observations(self) -> xr.Dataset:
@@ -93,7 +93,7 @@ class Looked:
 def region_checks(looked: Looked) -> Iterator[Check]:
     """The checks of a region, in the order in which they are told."""
     yield from made("report", partial(_report, looked), "failed")
-    if looked.store.repository.exists():
+    if looked.store.stored:
         yield from made("data", partial(_data, looked))
         yield from made("contract", partial(_contract, looked))
         yield from made("inputs", partial(_inputs, looked))

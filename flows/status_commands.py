@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from configs import Settings
+from configs.collection import no_collection
 from flows.command_line import REGION, Add, add_command
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def add_status_commands(add: Add) -> None:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from flows.status import home_status
+    with no_collection():
+        from flows.status import home_status
 
     status = home_status([given.region] if given.region else [], Settings.from_environment())
     print(json.dumps(as_json(status), indent=1) if given.json else as_text(status))

@@ -15,10 +15,10 @@ from configs import Region, RiskError, Settings, clock
 from configs.disk import explained
 from configs.remarks import Remark, as_remark
 from configs.whole_files import write_whole
-from data_contracts import upkeep
-from data_contracts.repository import Repository
+from data_contracts.tiled_store import open_store
 from flows.alive import nobody_holds
 from flows.progress import stage
+from flows.store import compact_stores
 from models.registry import Registry
 from reports.storage.archive import PROVENANCE, report_folders
 from reports.storage.retention import Gone, shrink, take_away
@@ -135,11 +135,11 @@ def _named(published: Path) -> Named:
 
 def _compact(region: Region, settings: Settings, named: Named, now: datetime) -> int:
     """Forgets the store's snapshots that no report needs any more; says how many."""
-    repository = Repository(region.name, settings.data / "store" / region.name)
-    if not repository.exists():
+    if not open_store(settings, region).stored:
         return 0
     before = now - timedelta(days=REMADE_DAYS)
-    return upkeep.compact(repository, named.snapshots, before, only_named=True).snapshots
+    done = compact_stores(region, settings, named.snapshots, before, only_named=True)
+    return done.snapshots
 
 
 def _leftovers(settings: Settings, now: datetime) -> Iterator[Path]:

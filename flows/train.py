@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -13,11 +14,12 @@ from pydantic import Field
 
 from configs import ConfigError, Region, RiskError, Settings
 from configs.remarks import Remark, remark, text
-from data_contracts.store import Store
+from data_contracts.tiled_store import AnyStore, open_store
 from features.build import options_for
 from features.hazards import Hazard, hazards
 from flows.artifacts import own_link, show_skill
 from flows.check import open_region
+from flows.engine import engine, working
 from flows.grading import marks_of
 from flows.orchestration import name_run, reason_of, risk_flow
 from flows.progress import stage
@@ -68,19 +70,15 @@ class Backtested:
 
 
 @task(name="backtest", task_run_name="backtest {hazard.name}", **task_options(LEARN_HOURS))
-def backtest_hazard(
-    hazard: Hazard, observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
-) -> xr.Dataset:
+def backtest_hazard(hazard: Hazard, tested: Callable[[], xr.Dataset]) -> xr.Dataset:
     """The hazard's out-of-fold predictions, with the weather model's where there are forecasts."""
-    return backtests.backtest(hazard, observations, region, forecasts)
+    return tested()
 
 
 @task(name="fit", task_run_name="fit {hazard.name}", **task_options(LEARN_HOURS))
-def fit_hazard(
-    hazard: Hazard, observations: xr.Dataset, region: Region, snapshot: str
-) -> training.Model:
+def fit_hazard(hazard: Hazard, fitted: Callable[[], training.Model]) -> training.Model:
     """A model fitted on all the observations."""
-    return training.fit_model(hazard, observations, region, snapshot)
+    return fitted()
 
 
 @task(name="register", task_run_name="register {model.hazard}", **task_options())
@@ -127,18 +125,27 @@ def backtest_hazards(
         backtests.require_years(observations, region)
     except RiskError as error:
         return Backtested(missing=dict.fromkeys(names, error.remark))
-    for name in names:
+    results = working().start(_backtest, names, observations.load(), forecasts, region)
+    for name, result in zip(names, results, strict=True):
         began = time.perf_counter()
         try:
             with stage(f"backtest {name}") as say:
-                done[name] = cast(
-                    xr.Dataset, backtest_hazard(hazards()[name], observations, forecasts, region)
-                )
+                done[name] = cast(xr.Dataset, backtest_hazard(hazards()[name], result))
                 say(issue_days=done[name].sizes["init_time"])
         except Exception as error:
             missing[name] = reason_of(error)
         seconds[name] = time.perf_counter() - began
     return Backtested(done, missing, seconds)
+
+
+def _backtest(
+    name: str, observations: xr.Dataset, forecasts: xr.Dataset | None, region: Region
+) -> xr.Dataset:
+    return backtests.backtest(hazards()[name], observations, region, forecasts)
+
+
+def _fit(name: str, observations: xr.Dataset, region: Region, snapshot: str) -> training.Model:
+    return training.fit_model(hazards()[name], observations, region, snapshot)
 
 
 def assess(
@@ -149,7 +156,7 @@ def assess(
     return Assessment(known, assess_weather(out_of_fold, known))
 
 
-def forecasts_of(store: Store, snapshot: str | None = None) -> xr.Dataset | None:
+def forecasts_of(store: AnyStore, snapshot: str | None = None) -> xr.Dataset | None:
     """The stored weather forecasts of a snapshot (default: the newest), in memory.
 
     None where there are none.
@@ -186,10 +193,12 @@ def train_hazards(
     if tested.out_of_fold:
         scores = assess(known, region, missing | tested.missing).table
         show_skill(region, scores)
-    for name in tested.out_of_fold:
+    able = tuple(tested.out_of_fold)
+    results = working().start(_fit, able, observations.load(), region, snapshot)
+    for name, result in zip(able, results, strict=True):
         try:
             registered[name] = _learn(
-                name, tested, scores, observations, region, registry, snapshot, admission
+                name, tested, scores, result, observations, region, registry, snapshot, admission
             )
         except Exception as error:
             untrained[name] = reason_of(error)
@@ -200,6 +209,7 @@ def _learn(
     name: str,
     tested: Backtested,
     scores: pd.DataFrame,
+    fitted: Callable[[], training.Model],
     observations: xr.Dataset,
     region: Region,
     registry: Registry,
@@ -209,7 +219,7 @@ def _learn(
     """Fits one hazard and registers its model."""
     started, began = time.time(), time.perf_counter()
     with stage(f"fit {name}") as say:
-        model = fit_hazard(hazards()[name], observations, region, snapshot)
+        model = fit_hazard(hazards()[name], fitted)
         say(days=observations.sizes["time"], places=observations.sizes["location"])
     seconds = {"fit": time.perf_counter() - began, "backtest": tested.seconds[name]}
     with stage(f"register {name}") as say:
@@ -307,8 +317,8 @@ def train(
             f"hazard {hazard!r}: there is none of that name, "
             f"expected one of {', '.join(hazards())}."
         )
-    with region_lock(place, settings):
-        store = Store(settings, place)
+    with region_lock(place, settings), engine():
+        store = open_store(settings, place)
         observations = store.observations()
         issued = today(place, observations)
         name_run(place, issued)

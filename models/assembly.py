@@ -23,6 +23,7 @@ from models.explain import causes_of
 from models.quantiles import QUANTILES
 from models.training import DIMS, Model
 from models.verdicts import NOT_ASSESSED, STATE
+from models.weights import Weights
 
 DECIMALS = 4
 """Of a published probability."""
@@ -40,8 +41,8 @@ BESIDE = {
 class HazardIssue:
     """One hazard on one issue day: what its forecast is made from, besides its model.
 
-    ``issued``: the issue day. ``observations``: of the days before it. ``backtest``: the model's
-    out-of-fold predictions. ``scores``: the hazard's rows of scores.assess, ``weather_scores`` of
+    ``issued``: the issue day. ``observations``: of the days before it. ``weights``: by the model's
+    backtest. ``scores``: the hazard's rows of scores.assess, ``weather_scores`` of
     stages.assess_weather. ``forecasts``: weather forecasts, None without any.
     """
 
@@ -49,7 +50,7 @@ class HazardIssue:
     issued: np.datetime64
     observations: xr.Dataset
     options: Options
-    backtest: xr.Dataset | None
+    weights: Weights
     scores: pd.DataFrame
     weather_scores: pd.DataFrame
     forecasts: xr.Dataset | None

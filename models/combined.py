@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from configs.remarks import Remark, from_json
-from features.hazards import LEVELS, Hazard
+from features.hazards import LEVELS
 from models.assembly import DECIMALS, HazardIssue
 from models.postprocessing.probabilities import (
     EventContext,
@@ -21,9 +21,7 @@ from models.postprocessing.probabilities import (
     rolling_calibrations,
     trajectory_quantiles,
 )
-from models.postprocessing.rolling_stacking import WITH_WEATHER, stacking_weights
 from models.postprocessing.stacking import combine, has_weather
-from models.publishing import live_weights
 from models.quantiles import QUANTILES
 from models.training import Model
 from models.verdicts import COMBINED, NOT_ASSESSED, PROVISIONAL
@@ -53,7 +51,7 @@ def combine_live(issue: HazardIssue, model: Model, forecasts: xr.Dataset) -> Com
     """The combined model of an issue day; ``forecasts`` as training.forecasters makes them."""
     hazard, shape = issue.hazard, forecasts["model"].shape
     archive = pairs_for_hazard(hazard, issue.forecasts, issue.observations)
-    weights = stacking_weights(issue.backtest, len(hazard.cells))
+    weights = issue.weights.stacking
     if not archive:
         missing, never = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         verdict = np.full(shape[:2], NOT_ASSESSED, dtype=object)
@@ -96,21 +94,6 @@ def with_state_of(combined: Combined, forecasts: xr.Dataset) -> Combined:
         return combined
     probability = combine(combined.weights, forecasts["model"].values, combined.weather)
     return combined._replace(probability=probability)
-
-
-def weights_with_weather(
-    hazard: Hazard, backtest: xr.Dataset | None, used: np.ndarray
-) -> np.ndarray:
-    """Weights of the forecasters, the combined model the first of them where it is ``used``.
-
-    (forecaster, cell, level or 1, init_time, location).
-    """
-    without = live_weights(hazard, backtest)
-    if not used.any():
-        return without
-    if backtest is not None and "both" not in backtest:
-        backtest = None
-    return np.where(used, live_weights(hazard, backtest, WITH_WEATHER), without)
 
 
 def forecasters_with(combined: Combined, forecasts: xr.Dataset) -> dict[str, np.ndarray]:

@@ -42,17 +42,18 @@ from models.combined import (
     combine_live,
     forecasters_with,
     outlook_with_weather,
-    weights_with_weather,
     with_state_of,
 )
 from models.explain import causes_of, explain
 from models.forecasting import forecasters, read_state
 from models.publishing import disagreement, publish
 from models.quantiles import predict_quantiles
+from models.state_model import State
 from models.training import DIMS, Model, reference_years
 from models.verdicts import COMBINED, KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
 from models.verification.backtest import reasons_missing
 from models.verification.weather_scores import Assessment
+from models.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,22 @@ def predict(request: ForecastRequest) -> xr.Dataset:
     return predicted.forecast.assign_attrs(attributes)
 
 
-def predict_with_remarks(request: ForecastRequest) -> Predicted:
-    """The forecast of ``predict`` without the attributes of its messages, and these."""
+def weights_of(
+    models: Mapping[str, Any], backtests: Mapping[str, xr.Dataset]
+) -> dict[str, Weights]:
+    """The weights of each named hazard, by its backtest where it has one."""
+    return {name: Weights.of(hazards()[name], backtests.get(name)) for name in models}
+
+
+def predict_with_remarks(
+    request: ForecastRequest, weights: Mapping[str, Weights] | None = None
+) -> Predicted:
+    """The forecast of ``predict`` without the attributes of its messages, and these.
+
+    ``weights``: by hazard; by the request's backtests where they are not given.
+    """
+    if weights is None:
+        weights = weights_of(request.models, request.backtests)
     issued, region = np.datetime64(request.issued, "ns"), request.region
     until = issued - np.timedelta64(1, "D")
     observations = request.observations.sel(time=slice(None, until)).load()
@@ -125,7 +140,7 @@ def predict_with_remarks(request: ForecastRequest) -> Predicted:
     failures: dict[str, Exception] = {}
     for name in sorted(request.models):
         hazard = hazards()[name]
-        issue = _issue_of(request, hazard, issued, observations)
+        issue = _issue_of(request, hazard, issued, observations, weights[name])
         (part, hazard_degraded, hazard_notes), failure = _forecast_or_less(
             issue, request.models[name], region
         )
@@ -160,7 +175,11 @@ def as_attributes(degraded: Sequence[Remark], notes: Sequence[Remark]) -> dict[s
 
 
 def _issue_of(
-    request: ForecastRequest, hazard: Hazard, issued: np.datetime64, observations: xr.Dataset
+    request: ForecastRequest,
+    hazard: Hazard,
+    issued: np.datetime64,
+    observations: xr.Dataset,
+    weights: Weights,
 ) -> HazardIssue:
     scores, weather_scores = (
         table[table["hazard"] == hazard.name]
@@ -171,7 +190,7 @@ def _issue_of(
         issued=issued,
         observations=observations,
         options=options_for(hazard, request.region, observations),
-        backtest=request.backtests.get(hazard.name),
+        weights=weights,
         scores=scores,
         weather_scores=weather_scores,
         forecasts=request.forecasts,
@@ -232,14 +251,14 @@ def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
     state = read_state(model, *asked)
     forecasts = forecasters(model, *asked, explained=True, state=state)
     combined = combine_live(issue, model, forecasts)
-    weights = weights_with_weather(hazard, issue.backtest, combined.used)
+    weights = issue.weights.where(combined.used)
     probabilities = forecasters_with(combined, forecasts)
     probability = publish(weights, probabilities)
     exists = existing(hazard, issue.observations, issue.init_times, model.normals, issue.options)
     verdict = _verdicts(issue, forecasts, combined, probability)
     part = assemble(issue, probability, forecasts["climatology"].values, verdict, exists)
     published, normal = (part[name].values for name in ("probability", "normal_probability"))
-    replicas = _replicas(issue, model, combined, weights)
+    replicas = _replicas(issue, model, state, combined, weights)
     low, high = interval(published, replicas, disagreement(weights, probabilities))
     contribution = explain(
         forecasts, weights, combined.probability, combined.used, published, normal
@@ -259,12 +278,16 @@ def _forecast_with_model(issue: HazardIssue, model: Model) -> HazardForecast:
 
 
 def _replicas(
-    issue: HazardIssue, model: Model, combined: Combined, weights: np.ndarray
+    issue: HazardIssue, model: Model, state: State, combined: Combined, weights: np.ndarray
 ) -> list[np.ndarray]:
-    """The published probability by each model that was learnt without a block of years."""
+    """The published probability by each model that was learnt without a block of years.
+
+    ``state``: the model's own, which is that of replicas with the model's normals.
+    """
     probabilities = []
     for replica in model.replicas:
-        forecasts = forecasters(replica, *issue.asked)
+        own = state if replica.normals is model.normals else None
+        forecasts = forecasters(replica, *issue.asked, state=own)
         moved = with_state_of(combined, forecasts)
         probabilities.append(publish(weights, forecasters_with(moved, forecasts)))
     return probabilities

@@ -110,26 +110,38 @@ def learn_normals(hazard: Hazard, reference: xr.Dataset, options: Options) -> xr
     return normals.assign(shift=(("level", "location"), shift))
 
 
-def build_training_set(
+@dataclass(frozen=True)
+class Labels:
+    """What every day of a record is labelled with.
+
+    ``normals`` of the whole reference. ``blocks`` (time,): each day's block of years; ``rests``:
+    normals fitted without each. ``margins`` (cell, level, init_time, location): each block's by
+    the normals fitted without it.
+    """
+
+    normals: xr.Dataset
+    times: np.ndarray
+    blocks: np.ndarray
+    rests: Mapping[int, xr.Dataset]
+    margins: xr.DataArray
+
+
+def label_days(
     hazard: Hazard,
     observations: xr.Dataset,
     reference: xr.Dataset,
-    delays: Mapping[str, int],
     options: Options,
     label_blocks: int = LABEL_BLOCKS,
-) -> TrainingSet:
-    """Normals of ``reference``, margins and predictors of ``observations``; nothing else is read.
+) -> Labels:
+    """Normals of ``reference``, and margins of each block of years by normals fitted without it.
 
-    Each block of years gets its margins and predictors from normals fitted without it, as a test
-    year does: events by thresholds the same years were fitted to are rarer than those of years to
-    come, and an ensemble that draws of the very year it is asked about knows too much. The normals'
-    ``choices`` hold for every block.
+    Events by thresholds the same years were fitted to are rarer than those of years to come. The
+    normals' ``choices`` hold for every block.
     """
     normals = learn_normals(hazard, reference, options)
     times = observations["time"].values
     blocks = year_blocks(times, label_blocks)
     own = blocks[np.searchsorted(times, reference["time"].values)]
-    years = pd.DatetimeIndex(times).year.to_numpy()
     rests = {}
     for block in np.unique(blocks):
         rest = reference.where(xr.DataArray(own != block, dims="time"))
@@ -147,6 +159,26 @@ def build_training_set(
         compat="override",
     ).transpose("level", "time", "location")
     margins = build_margins(hazard, daily, normals, options)
+    return Labels(normals, times, blocks, rests, margins)
+
+
+def build_training_set(
+    hazard: Hazard,
+    observations: xr.Dataset,
+    reference: xr.Dataset,
+    delays: Mapping[str, int],
+    options: Options,
+    label_blocks: int = LABEL_BLOCKS,
+) -> TrainingSet:
+    """Normals of ``reference``, margins and predictors of ``observations``; nothing else is read.
+
+    Each block of years gets its margins and predictors from normals fitted without it, as a test
+    year does (see label_days): an ensemble that draws of the very year it is asked about knows too
+    much.
+    """
+    labels = label_days(hazard, observations, reference, options, label_blocks)
+    times, blocks, rests, margins = labels.times, labels.blocks, labels.rests, labels.margins
+    years = pd.DatetimeIndex(times).year.to_numpy()
     issued = margins.isel(init_time=slice(None, None, hazard.backtesting.step_days))
     days = issued["init_time"].values[~np.isnan(issued.values).all(axis=(0, 1, 3))]
     block_of = blocks[np.searchsorted(times, days)]
@@ -163,7 +195,7 @@ def build_training_set(
     return TrainingSet(
         hazard,
         options,
-        normals,
+        labels.normals,
         {spans[block]: rest for block, rest in rests.items()},
         margins,
         xr.concat(parts, dim="init_time").compute(),

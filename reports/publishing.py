@@ -46,6 +46,7 @@ from reports.storage.archive import (
     PLACES,
     PROVENANCE,
     SCORES,
+    ZARR,
     brief_name,
     card_name,
     day_of,
@@ -90,6 +91,8 @@ class _Edition:
     now: datetime | None
     late: bool = False
     again: datetime | None = None
+    graded: xr.Dataset | None = None
+    cells: Path | None = None
 
     @property
     def label(self) -> str:
@@ -110,6 +113,8 @@ def publish(
     now: datetime | None = None,
     late: bool = False,
     again: datetime | None = None,
+    graded: xr.Dataset | None = None,
+    cells: Path | None = None,
 ) -> Publication:
     """Write a report into ``folder``, all of it at once.
 
@@ -132,8 +137,10 @@ def publish(
     ``folder``, to whose alerts its own refer; one of the same numbers keeps the time of before, and
     any other has the region's hour of its day. ``late``: made after its day was over, which its
     line in the ledger says too; it sends no alerts. ``again``: when the official report was sent
-    that this one is, made once more into another folder: it has its links. Raises RiskError when
-    ``folder`` holds files that are no report.
+    that this one is, made once more into another folder: it has its links. ``graded``: the forecast
+    of the places that are graded, where that is not ``forecast``; it is a group of forecast.nc.
+    ``cells``: the Zarr of all cells of a grid, which is moved into the folder as forecast.zarr.
+    Raises RiskError when ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
     issued = pd.Timestamp(forecast["init_time"].values[0]).date()
@@ -155,7 +162,9 @@ def publish(
         _address(region, issued) if settings is not None or again else "",
     )
     pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
-    edition = _Edition(inputs, pages, folder, before, sent_before, settings, now, late, again)
+    edition = _Edition(
+        inputs, pages, folder, before, sent_before, settings, now, late, again, graded, cells
+    )
     left_out: list[str] = []
 
     def write(aside: Path) -> None:
@@ -183,7 +192,9 @@ def _write(edition: _Edition, aside: Path) -> list[str]:
     sent = _sent(edition, again)
     if len(inputs.scores):
         write_scores(inputs.scores, aside / SCORES)
-    write_netcdf(inputs.forecast, aside / NETCDF)
+    write_netcdf(inputs.forecast, aside / NETCDF, edition.graded)
+    if edition.cells is not None:
+        shutil.move(edition.cells, aside / ZARR)
     write_geojson(inputs.table, inputs.region, aside / GEOJSON, edition.label, shapes, inputs.names)
     write_provenance(_provenance(edition) | {"sent": moment(sent)}, aside / PROVENANCE)
     _write_alerts(edition, aside, shapes, sent, again)

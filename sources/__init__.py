@@ -53,6 +53,18 @@ def sources_of(region: Region) -> list[Source]:
     return [sources()[name] for name in region.sources]
 
 
+def places_problems(region: Region) -> dict[str, str]:
+    """Source -> a sentence, for each that cannot be asked for as many places as the region has."""
+    count = max(region.places, len(region.locations))
+    fewer = "choose a larger step, lay a mask on the grid," if region.grid else "name fewer places"
+    return {
+        source.name: f"sources: {source.name}: found {count:,} places, expected at most "
+        f"{source.max_locations:,}; {fewer} or take gridded_files in its place."
+        for source in sources_of(region)
+        if source.max_locations is not None and count > source.max_locations
+    }
+
+
 def is_exercise(region: Region) -> bool:
     """Whether any of the region's record may be made up: all made from it must say EXERCISE."""
     return any(source.exercise for source in sources_of(region))

@@ -25,6 +25,8 @@ STICKS, LETS_GO = 0.004, 0.03  # chance a day, of the one instrument that sticks
 POWER_CUT = 0.0002  # chance a day of a reading of 85 degC
 POWER_ON_READING = 85.0  # degC, DS18B20 data sheet: the power-on reset value
 TIP = 0.2  # mm of rain that tip a gauge's bucket
+MAX_LOCATIONS = 1_000
+"""Each instrument's whole record is made up anew each day, in 0.1 s."""
 
 
 def fetch(request: FetchRequest) -> Batch:
@@ -47,6 +49,7 @@ SOURCE = Source(
     licence="as the project",
     complete=False,
     fetch=fetch,
+    max_locations=MAX_LOCATIONS,
     exercise=True,
 )
 

@@ -43,6 +43,8 @@ DELAY_DAYS = 5
 """Meteorology comes about 2 days late, radiation about 4, and in the course of the day."""
 SETTLED_DAYS = 120
 """Near-real-time values are replaced by MERRA-2 within two to three months."""
+MAX_LOCATIONS = 1_000
+"""A request for each cell, one after the other: a thousand take half an hour a day."""
 CELL_SIZE = 0.5  # degrees, MERRA-2's in latitude; in longitude it is 0.625
 MAX_APART = 0.01  # degrees; the service repeats the point asked for
 
@@ -87,6 +89,7 @@ SOURCE = Source(
     licence="free of restrictions, with credit to NASA POWER",
     complete=False,
     fetch=fetch,
+    max_locations=MAX_LOCATIONS,
 )
 
 

@@ -58,6 +58,9 @@ DELAY_DAYS = 2
 forecast."""
 SETTLED_DAYS = 730
 """Days after which the reanalysis no longer replaces what the forecasts' first days said."""
+MAX_LOCATIONS = 500
+"""A day of a river point weighs 6 calls (two years asked for again 5, the forecast 1); with those
+of the weather the free service takes 10,000 a day."""
 LEADS = 10
 MAX_SNAP = 5.0  # km
 MIN_BASIN = 250.0  # km2
@@ -126,6 +129,7 @@ SOURCE = Source(
     licence="CC BY 4.0; the free service is for non-commercial use",
     complete=False,
     fetch=fetch,
+    max_locations=MAX_LOCATIONS,
 )
 
 

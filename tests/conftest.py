@@ -19,7 +19,7 @@ os.environ.update(
 import ipaddress
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,21 +104,28 @@ FITTED = (
 ON_ITS_OWN = "test_year"  # shares nothing with the other tests of flows
 
 
+def group_of(item: pytest.Item, of_ready: Collection[Path]) -> str:
+    """The tests that a test runs in one process with.
+
+    ``of_ready``: files with a test that begins from the home ``ready``. Those of flows share that
+    home and what is learnt of its record, all others there a Prefect server alone.
+    """
+    if item.path.stem in FITTED:
+        return "fitted"
+    if item.path.parent.name != "flows" or item.path.stem == ON_ITS_OWN:
+        return item.location[0]
+    return "ready" if item.path in of_ready else "flows"
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what is made once a session run in one process.
 
     Else a file's tests stay together. First: pytest-xdist reads it.
     """
+    of_ready = {item.path for item in items if "ready" in getattr(item, "fixturenames", ())}
     for item in items:
-        group = (
-            "fitted"
-            if item.path.stem in FITTED
-            else "flows"
-            if item.path.parent.name == "flows" and item.path.stem != ON_ITS_OWN
-            else item.location[0]
-        )
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(group_of(item, of_ready)))
     items.sort(
         key=lambda item: (
             LONGEST_FIRST.index(name)
@@ -154,7 +161,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """One Prefect server on a database of its own for the whole test session."""
+    """One Prefect server on a database of its own for all tests of this process."""
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from configs import CHECKOUT
 from flows.cli import parser
@@ -95,3 +98,49 @@ def test_systemd_takes_the_units_and_finds_them_little_exposed(tmp_path: Path) -
             asked = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
             done = subprocess.run(asked, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout[-200:]  # at most 2.0 of 10
+
+
+ASKED = """
+from flows.engine import engine
+with engine() as opened:
+    print(set(opened.each(pow, range(4), 2)), opened.client.scheduler.address)
+"""
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is missing")
+def test_a_cluster_of_this_machine_works_and_ends_with_its_command() -> None:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(CHECKOUT),
+    }
+    said = subprocess.run(
+        [DEPLOY / "cluster.sh", sys.executable, "-c", ASKED],
+        env=environment, capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert "{0, 1, 4, 9}" in said.stdout and "tls://127.0.0.1:" in said.stdout
+
+
+def test_the_manifest_of_a_cluster_fits_what_workers_need() -> None:
+    """Not run anywhere: names, mounts and certificates agree, and nobody reaches it without one."""
+    text = (DEPLOY / "dask-cluster.yaml").read_text(encoding="utf-8")
+    cluster = yaml.safe_load(text)
+    assert (cluster["apiVersion"], cluster["kind"]) == ("kubernetes.dask.org/v1", "DaskCluster")
+    name = cluster["metadata"]["name"]
+    parts = cluster["spec"]["worker"]["spec"], cluster["spec"]["scheduler"]["spec"]
+    for part in parts:
+        (container,) = part["containers"]
+        environment = {each["name"]: each["value"] for each in container["env"]}
+        assert environment["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] == "true"
+        mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+        assert environment["CLIMATE_RISK_HOME"] in mounted
+        files = [value for value in environment.values() if value.endswith(".pem")]
+        assert files and all(str(Path(file).parent) in mounted for file in files)
+        assert set(mounted.values()) == {volume["name"] for volume in part["volumes"]}
+        assert container["resources"]["limits"]["memory"]
+        assert part["securityContext"]["runAsNonRoot"]
+        assert container["args"][0] == "dask"
+    service = cluster["spec"]["scheduler"]["service"]
+    assert service["type"] == "ClusterIP"
+    assert service["selector"]["dask.org/cluster-name"] == name
+    assert f"tls://{name}-scheduler.{cluster['metadata']['namespace']}:8786" in text

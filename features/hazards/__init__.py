@@ -315,10 +315,10 @@ SEASON = tuple(row.name for row in SEASON_WAVES)
 
 
 def overlap_predictors(cause: str) -> tuple[Predictor, ...]:
-    """The overlap ensemble's probability of each level; read from ``shares``, level on axis 2."""
+    """The overlap ensemble's probability of each level; read from ``shares``, level first."""
 
     def share_of(level: int) -> Callable[[Any], np.ndarray]:
-        return lambda s: s.shares[:, :, level - 1]
+        return lambda s: s.shares[level - 1]
 
     return tuple(
         Predictor(f"overlap_{level}", share_of(level), cause, by_cell=True, overlap=level)

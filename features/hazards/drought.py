@@ -162,9 +162,9 @@ class Observed:
     """What predictors are read from: (day, location) as known on each day.
 
     ``short``, ``long``, ``before``: the 90-day and the 365-day index, and the 90-day one 30 days
-    earlier, on the issue days alone. ``recent``: balance of 30 days, mm. ``unknown`` (cell,): days
-    of the window that no observation can tell of. ``shares`` (row, cell, level, location): the
-    overlap ensemble.
+    earlier, on the issue days at least. ``recent``: balance of 30 days, mm. ``unknown`` (cell,):
+    days of the window that no observation can tell of. ``shares`` (level, row, cell, location):
+    the overlap ensemble.
     """
 
     normals: xr.Dataset
@@ -202,18 +202,19 @@ def observe(
     balance = daily_balance(together, normals, times)
     quarter, year = (trailing_sum(balance, window) for window in WINDOWS)
 
-    def on_issue_days(total: np.ndarray, days: np.ndarray, window: int) -> np.ndarray:
+    def index_on(days: np.ndarray, total: np.ndarray, window: int) -> np.ndarray:
         values = np.full(total.shape, np.nan)
-        values[rows] = index_of(total[rows], days, window, normals)
+        values[days] = index_of(total[days], index[days], window, normals)
         return values
 
+    short = index_on(np.union1d(rows, rows[rows >= 30] - 30), quarter, WINDOWS[0])
     return Observed(
         normals=normals,
         index=index,
         valid=valid_index(issued[rows], CELLS),
-        short=on_issue_days(quarter, index[rows], WINDOWS[0]),
-        long=on_issue_days(year, index[rows], WINDOWS[1]),
-        before=on_issue_days(lagged(quarter, 30), index[rows - 30], WINDOWS[0]),
+        short=short,
+        long=index_on(rows, year, WINDOWS[1]),
+        before=lagged(short, 30),
         recent=trailing_sum(balance, 30),
         tmax=optional(together, "air_temperature_max"),
         unknown=np.array([cell.lead_days + latest for cell in CELLS]),
@@ -225,6 +226,11 @@ def _observed_part(seen: Observed) -> np.ndarray:
     """Share of each cell's index window that is already observed: (row, cell, 1)."""
     length = np.array([cell.window_days for cell in CELLS])
     return (1 - np.minimum(seen.unknown / length, 1.0))[None, :, None]
+
+
+def _rain_share(seen: Observed) -> np.ndarray:
+    """That of each valid day: (row, cell, location)."""
+    return seen.normals["rain_share"].values.astype(np.float32)[seen.valid]
 
 
 def _warmth(seen: Observed) -> np.ndarray:
@@ -244,7 +250,7 @@ PREDICTORS = (
         MOVES,
     ),
     Predictor("observed_part", _observed_part, MOVES, by_cell=True),
-    Predictor("rain_share", lambda s: s.normals["rain_share"].values[s.valid], MOVES, by_cell=True),
+    Predictor("rain_share", _rain_share, MOVES, by_cell=True),
     Predictor("air_temperature_anomaly_mean_90d", _warmth, "temperature"),
     *SEASON_WAVES,
 )

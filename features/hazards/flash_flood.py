@@ -11,19 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import xarray as xr
 
 from configs.remarks import Remark, remark
 from features.calendar import (
     DAYS,
-    HALF_WINDOW,
     day_index,
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_members,
 )
 from features.hazards import (
     LEVELS,
@@ -44,7 +41,14 @@ from features.hazards import (
     smallest,
     valid_index,
 )
-from features.indices import annual_maxima, gev_return_level, rain_severity, severity_exceeded_every
+from features.indices import (
+    annual_maxima,
+    gev_return_level,
+    quantile,
+    rain_severity,
+    severity_exceeded_every,
+)
+from features.rain_ensemble import rain_shares
 
 CELLS = single_days(6)
 LEAST_RAIN = 5.0  # mm on the valid day
@@ -69,14 +73,12 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     )
     severity = rain_severity(rain, three, one_level, three_level)
     limits = [
-        [severity_exceeded_every(severity[:, place], YEARS_BETWEEN[k]) for place in range(places)]
-        for k in (2, 3)
+        severity_exceeded_every(column, np.array([YEARS_BETWEEN[k] for k in (2, 3)]))
+        for column in np.ascontiguousarray(severity.T)
     ]
-    p95 = [
-        np.nanquantile(column, 0.95) if np.isfinite(column).sum() >= 30 else np.nan
-        for column in wet.T
-    ]
-    learnt = {"level_1": p95, "level_2": limits[0], "level_3": limits[1]}
+    second, third = np.transpose(limits)
+    p95 = np.where(np.isfinite(wet).sum(axis=0) >= 30, quantile(wet, 0.95), np.nan)
+    learnt = {"level_1": p95, "level_2": second, "level_3": third}
     thresholds = {
         level: ("location", np.full(places, options.thresholds.get(level, values)))
         for level, values in learnt.items()
@@ -148,108 +150,12 @@ def _limits(normals: xr.Dataset) -> np.ndarray:
     return np.stack([normals[name].values.astype(np.float64) for name in names])
 
 
-@numba.njit(cache=True, nogil=True)
-def _level(one: float, three: float, limits: np.ndarray) -> int:
-    """Highest level reached by a day with ``one`` mm and ``three`` mm in 3 days.
-
-    ``limits`` as _limits gives for a location.
-    """
-    if one < LEAST_RAIN:
-        return 0
-    severity = max(one / limits[1], three / limits[2])
-    if severity > limits[3]:
-        return 3 if severity > limits[4] else 2
-    return 1 if three > limits[0] else 0
-
-
-@numba.njit(cache=True, nogil=True)
-def _levels(rain: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Level reached by each day of one location's record; 0 where it is not known."""
-    reached = np.zeros(len(rain), dtype=np.int8)
-    for day in range(2, len(rain)):
-        three = rain[day] + rain[day - 1] + rain[day - 2]
-        if not np.isnan(three):
-            reached[day] = _level(rain[day], three, limits)
-    return reached
-
-
-@numba.njit(cache=True, nogil=True)
-def _overlap(
-    observed: np.ndarray,
-    first_index: np.ndarray,
-    record: np.ndarray,
-    record_index: np.ndarray,
-    limits: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    half: int,
-) -> np.ndarray:
-    """Share of ensemble members that reach each level: (row, cell, level).
-
-    ``observed`` (row, 2): the last two known days, mm. A member is what followed in a training year
-    within ``half`` days of the first unknown day, whose index is ``first_index``. A cell is of the
-    unknown days ``first`` to ``last``, counted from 0. NaN where an observed day is missing that it
-    needs, and where there is no member.
-    """
-    cells, length, limited = len(first), last[0] + 1, True
-    for cell in range(cells):
-        length = max(length, last[cell] + 1)
-    for limit in limits:
-        limited = limited and not np.isnan(limit)
-    start, count = window_members(record, record_index, length, half)
-    reached = _levels(record, limits)
-    later = np.zeros((len(record), cells), dtype=np.int8)  # of the days that no observed one is in
-    for day in range(len(record)):
-        for cell in range(cells):
-            for step in range(max(first[cell], 2), last[cell] + 1):
-                if day + step < len(record):
-                    later[day, cell] = max(later[day, cell], reached[day + step])
-    usual = np.zeros((DAYS, cells, 3))
-    wet = np.zeros(DAYS, dtype=np.int32)  # members that rain at once come first in ``start``
-    for index in range(DAYS):
-        for member in range(count[index]):
-            day = start[index, member]
-            for cell in range(cells):
-                for level in range(later[day, cell]):
-                    usual[index, cell, level] += 1
-            rains = record[day] >= LEAST_RAIN
-            if day + 1 < len(record):
-                rains = rains or record[day + 1] >= LEAST_RAIN
-            if rains:
-                start[index, member], start[index, wet[index]] = start[index, wet[index]], day
-                wet[index] += 1
-    shares = np.empty((len(observed), cells, 3))
-    for row in range(len(observed)):
-        index = first_index[row]
-        before, newest = observed[row, 0], observed[row, 1]
-        known = not (np.isnan(before) or np.isnan(newest))
-        for cell in range(cells):
-            for level in range(3):
-                shares[row, cell, level] = usual[index, cell, level]
-        if known:
-            for member in range(wet[index]):
-                day = start[index, member]
-                zero = _level(record[day], before + newest + record[day], limits)
-                one = 0
-                if day + 1 < len(record):
-                    both = record[day] + record[day + 1]
-                    one = _level(record[day + 1], newest + both, limits)
-                for cell in range(cells):
-                    highest = 0
-                    if first[cell] == 0:
-                        highest = zero
-                    if first[cell] <= 1 and last[cell] >= 1:
-                        highest = max(highest, one)
-                    for level in range(later[day, cell], highest):
-                        shares[row, cell, level] += 1
-        for cell in range(cells):
-            can = limited and count[index] > 0 and (known or first[cell] >= 2)
-            for level in range(3):
-                if can:
-                    shares[row, cell, level] /= count[index]
-                else:
-                    shares[row, cell, level] = np.nan
-    return shares
+def _rain_limits(normals: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Rain of 1 day and of 3 days above either of which each level is, mm: (level, location)."""
+    p95, one_level, three_level, *severe = _limits(normals)
+    severity = np.stack([severe[0], severe[0], np.maximum(*severe)])
+    three = severity * three_level
+    return severity * one_level, np.stack([np.minimum(p95, three[0]), three[1], three[2]])
 
 
 def overlap_shares(
@@ -257,36 +163,25 @@ def overlap_shares(
 ) -> np.ndarray:
     """Overlap ensemble of each cell and level from rain as known at each issue day.
 
-    (row, cell, level, location).
+    (level, row, cell, location).
     """
-    first_unknown = day_index(issued[rows] - np.timedelta64(delay - 1, "D"))
-    observed = np.stack([lagged(rain, 1)[rows], rain[rows]], axis=1)
     first = np.array([delay - 1 + cell.lead_days for cell in CELLS])
     last = first + np.array([cell.window_days - 1 for cell in CELLS])
-    limits = _limits(normals)
-    record = normals["record"].values.astype(np.float64)
-    index = np.ascontiguousarray(normals["record_index"].values[:, 0], dtype=np.int64)
-    locations = [
-        _overlap(
-            np.ascontiguousarray(observed[:, :, place]),
-            first_unknown,
-            np.ascontiguousarray(record[:, place]),
-            index,
-            np.ascontiguousarray(limits[:, place]),
-            first,
-            last,
-            HALF_WINDOW,
-        )
-        for place in range(rain.shape[1])
-    ]
-    return np.stack(locations, axis=-1)
+    newest, before = rain[rows], lagged(rain, 1)[rows]
+    return rain_shares(
+        np.stack([before + newest, newest]),
+        day_index(issued[rows] - np.timedelta64(delay - 1, "D")),
+        (normals["record"].values, normals["record_index"].values[:, 0]),
+        (LEAST_RAIN, *_rain_limits(normals)),
+        np.stack([first, last], axis=1),
+    )
 
 
 @dataclass(frozen=True)
 class Observed:
     """What predictors are read from: (day, location) as known on each day.
 
-    ``rain`` mm, ``tmax`` degC; ``shares`` (row, cell, level, location): the overlap ensemble.
+    ``rain`` mm, ``tmax`` degC; ``shares`` (level, row, cell, location): the overlap ensemble.
     """
 
     known: xr.Dataset
@@ -357,10 +252,8 @@ def level_thresholds(valid: np.ndarray, normals: xr.Dataset, options: Options) -
 
     (condition, level, time, location). Levels 2 and 3 begin where either of the two is exceeded.
     """
-    p95, one_level, three_level, *severe = _limits(normals)
-    severe[1] = np.maximum(*severe)
-    three = [np.minimum(p95, severe[0] * three_level), *(limit * three_level for limit in severe)]
-    one = [np.full_like(p95, np.nan), *(limit * one_level for limit in severe)]
+    one, three = _rain_limits(normals)
+    one[0] = np.nan
     return np.repeat(np.stack([three, one])[:, :, None], len(valid), axis=2)
 
 

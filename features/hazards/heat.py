@@ -20,8 +20,8 @@ from features.calendar import (
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_quantile,
 )
+from features.day_windows import window_quantile
 from features.hazards import (
     LEVELS,
     SEASON_WAVES,
@@ -40,7 +40,7 @@ from features.hazards import (
     smallest,
     valid_index,
 )
-from features.indices import excess_heat_factor
+from features.indices import excess_heat_factor, quantile
 
 CELLS = single_days(9)
 
@@ -58,13 +58,13 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
     if "level_1" in own:
         p90, floor = np.full((DAYS, places), own["level_1"]), np.full(places, -np.inf)
     else:
-        p90, floor = window_quantile(warm, times, 0.90), _quantile(warm, 0.75)
+        p90, floor = window_quantile(warm, times, 0.90), quantile(warm, 0.75)
     if "heat_floor" in own:
         floor = np.full(places, own["heat_floor"])
     p90 = np.where(_season_index(options)[:, None], p90, np.nan)
     measured = _mostly_measured(observations)
     tmean = _mean_temperature(observations, measured)
-    t95 = _quantile(tmean, 0.95)
+    t95 = quantile(tmean, 0.95)
     ehf, _, _ = excess_heat_factor(tmean, t95)
     normals = {
         "tmax_p90": (("dayofyear", "location"), p90),
@@ -76,7 +76,7 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
         "heat_floor": ("location", floor),
         "measured_tmean": ("location", measured),
         "tmean_p95": ("location", t95),
-        "ehf_p85": ("location", _quantile(np.where(ehf > 0, ehf, np.nan), 0.85)),
+        "ehf_p85": ("location", quantile(np.where(ehf > 0, ehf, np.nan), 0.85)),
     }
     return xr.Dataset(
         normals, coords={"dayofyear": np.arange(DAYS), "location": observations["location"].values}
@@ -85,13 +85,6 @@ def fit_normals(observations: xr.Dataset, options: Options) -> xr.Dataset:
 
 def _season_index(options: Options) -> np.ndarray:
     return in_season(np.datetime64("2000-01-01") + np.arange(DAYS), options.warm_season)
-
-
-def _quantile(values: np.ndarray, q: float) -> np.ndarray:
-    quantiles = [
-        np.nanquantile(column, q) if np.isfinite(column).any() else np.nan for column in values.T
-    ]
-    return np.array(quantiles)
 
 
 def _mostly_measured(observations: xr.Dataset) -> np.ndarray:
@@ -145,7 +138,12 @@ def margins(observations: xr.Dataset, normals: xr.Dataset, options: Options) -> 
 
 def _threshold(index: np.ndarray, normals: xr.Dataset) -> np.ndarray:
     """Tmax that level 1 exceeds on days of the year ``index``, degC; NaN outside the season."""
-    p90, floor = normals["tmax_p90"].values[index], normals["heat_floor"].values
+    return _thresholds(normals)[index]
+
+
+def _thresholds(normals: xr.Dataset) -> np.ndarray:
+    """Tmax that level 1 exceeds on each day of the year, degC; NaN outside the season."""
+    p90, floor = normals["tmax_p90"].values, normals["heat_floor"].values
     return np.where(np.isnan(p90), np.nan, np.fmax(p90, floor))
 
 
@@ -224,7 +222,8 @@ def observe(
 
 def _threshold_anomaly(seen: Observed) -> np.ndarray:
     """The threshold of each valid day over its usual Tmax, K: (row, cell, location)."""
-    return _threshold(seen.valid, seen.normals) - seen.normals["tmax_mean"].values[seen.valid]
+    above = _thresholds(seen.normals) - seen.normals["tmax_mean"].values
+    return above.astype(np.float32)[seen.valid]
 
 
 def _tmin_anomaly(seen: Observed) -> np.ndarray:
@@ -292,7 +291,7 @@ def _spell_bound(above: np.ndarray, rows: np.ndarray, delay: int) -> np.ndarray:
 
     ``above`` (day, location): Tmax over its threshold as known at each issue day, ``delay`` old.
     """
-    bound = np.full((len(rows), len(CELLS), above.shape[1]), np.inf)
+    bound = np.full((len(rows), len(CELLS), above.shape[1]), np.inf, dtype=np.float32)
     for number, cell in enumerate(CELLS):
         for back in (1, 2):
             days_ago = back - cell.lead_days - delay

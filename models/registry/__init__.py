@@ -177,6 +177,11 @@ class Registry:
         with self._database.locked():
             return self._versions.forget(region, named, last)
 
+    @explains_refusals
+    def tiles_folder(self, region: Region, hazard: str, number: str) -> Path:
+        """Where the normals of a grid's tiles lie that belong to a version."""
+        return self._versions.tiles_folder(region, hazard, number)
+
     def definition(self, region: Region, hazard: str, number: str) -> Definition | None:
         """What an event is by a version, as its forecasts are graded by; None where it is gone."""
         return self._versions.definition(region, hazard, number)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from configs.collection import no_collection
 from configs.remarks import Remark
 from configs.sqlite_files import require_writable
 from models.registry import mending
@@ -74,11 +75,12 @@ class Database:
 
     def _opened(self) -> MlflowClient:
         """A client whose tables are there, and of MLflow's version."""
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-
         address = f"sqlite:///{self.database}"
-        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        with no_collection():  # a client imports its store
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+
+            client = MlflowClient(tracking_uri=address, registry_uri=address)
         try:
             client.search_experiments(max_results=1)  # creates the tables
         except MlflowException as error:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import xarray as xr
 import xgboost as xgb
 
@@ -20,6 +21,11 @@ LEARNT = ("climatology", "regression", "persistence", "smoothed")
 """Fields of a model that are files of their own."""
 OF_THE_RECORD = ("record", "record_index")
 """Normals that replicas share but for the years left out."""
+_NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
+_OF_NETCDF = {
+    *("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"),
+    *("_NCProperties", "_Netcdf4Coordinates", "_Netcdf4Dimid"),
+}
 
 
 class OtherFormat(RiskError):
@@ -77,9 +83,12 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
     Raises OSError, KeyError or ValueError where a part is missing or damaged, and OtherFormat.
     """
     stored = _meta(folder)
-    record, out_of_fold = _read(folder, "record"), _read(folder, "out_of_fold")
-    learnt = {name: _read(folder, name) for name in (*LEARNT, "normals")}
-    quantity = _read(folder, "quantity") if (folder / "quantity.nc").exists() else None
+    record, out_of_fold = (
+        read_dataset(folder / "record.nc"),
+        read_dataset(folder / "out_of_fold.nc"),
+    )
+    learnt = {name: read_dataset(folder / f"{name}.nc") for name in (*LEARNT, "normals")}
+    quantity = read_dataset(folder / "quantity.nc") if (folder / "quantity.nc").exists() else None
     learners = []
     for number, meta in enumerate(stored["learners"]):
         own: dict[str, Any] = {
@@ -101,8 +110,8 @@ def load_model(folder: Path) -> tuple[Model, xr.Dataset]:
 def load_normals(folder: Path) -> xr.Dataset:
     """The model's normals alone, as ``load_model`` gives them, and raising the same."""
     meta = _meta(folder)["learners"][0]
-    normals = _read(folder, "normals").isel(learner=0, missing_dims="ignore")
-    return normals.assign(_without_years(_read(folder, "record"), meta))
+    normals = read_dataset(folder / "normals.nc").isel(learner=0, missing_dims="ignore")
+    return normals.assign(_without_years(read_dataset(folder / "record.nc"), meta))
 
 
 def _meta(folder: Path) -> dict[str, Any]:
@@ -124,5 +133,34 @@ def _without_years(record: xr.Dataset, meta: Mapping[str, Any]) -> xr.Dataset:
     return record.assign(record=record["record"].where((years < first) | (years > last)))
 
 
-def _read(folder: Path, name: str) -> xr.Dataset:
-    return xr.load_dataset(folder / f"{name}.nc", engine="h5netcdf")
+def read_dataset(path: Path) -> xr.Dataset:
+    """A file of ``_write``, as ``xr.load_dataset`` reads it.
+
+    That also asks each variable how it is packed, five times the time of the values.
+    """
+    with h5py.File(path) as file:
+        variables = {
+            key: (_dimensions(item), _values(item), _attributes(item))
+            for key, item in file.items()
+            if not bytes(item.attrs.get("NAME", b"")).startswith(_NO_VARIABLE)
+        }
+        return xr.decode_cf(xr.Dataset(variables, attrs=_attributes(file)))
+
+
+def _dimensions(item: h5py.Dataset) -> tuple[str, ...]:
+    if item.is_scale:
+        return (item.name.strip("/"),)
+    return tuple(item.dims[axis][0].name.strip("/") for axis in range(item.ndim))
+
+
+def _values(item: h5py.Dataset) -> Any:
+    return item.asstr()[...].astype(str) if h5py.check_string_dtype(item.dtype) else item[...]
+
+
+def _attributes(item: h5py.Dataset | h5py.File) -> dict[str, Any]:
+    """The attributes, without those by which NetCDF 4 keeps its dimensions."""
+    return {
+        key: value[0] if getattr(value, "shape", ()) == (1,) else value
+        for key, value in item.attrs.items()
+        if key not in _OF_NETCDF
+    }

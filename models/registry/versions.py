@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 ALIAS = "champion"
 CANDIDATE = "candidate"
 HELD = "held"
+TILES = "tiles"
+"""Folder beside a model's: normals of places it did not learn from, see models.places."""
 MAX_VERSIONS = 10_000
 """Versions of one registered model that are looked at."""
 UNUSABLE = (OtherFormat, Damaged, ValueError, OSError, KeyError)
@@ -119,6 +121,10 @@ def made_for(model: Model, region: Region, locations: Iterable[str] | None) -> b
         locations is None or trained is None or set(map(str, trained)) == set(map(str, locations))
     )
     return same_locations and model.meta.get("fingerprint") == region.fingerprint
+
+
+def _beside(version: ModelVersion) -> Path:
+    return Path(str(version.source)).parent / TILES
 
 
 @dataclass(frozen=True)
@@ -264,6 +270,15 @@ class Versions:
                     gone = gone[0] + 1, gone[1] + files, gone[2] + size
         return gone
 
+    def tiles_folder(self, region: Region, hazard: str, number: str) -> Path:
+        """Where the normals of a grid's tiles lie that belong to a version."""
+        found = (
+            version
+            for version in self._all(registered_name(region, hazard))
+            if str(version.version) == number
+        )
+        return _beside(next(found))
+
     def _take_away(self, version: ModelVersion) -> tuple[int, int]:
         """Deletes a version and its files; returns how many these were, and their bytes."""
         folder, size = Path(str(version.source)), 0
@@ -273,6 +288,7 @@ class Versions:
             size += path.stat().st_size
         if ours:
             shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(_beside(version), ignore_errors=True)
         self.database.client.delete_model_version(str(version.name), str(version.version))
         return len(files), size
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,24 @@ import xarray as xr
 from reports.exports.geojson import NOTE
 from reports.text.xml import plain_text
 
+GRADED = "graded"
+"""Group of forecast.nc with the places that are graded, where the report is of areas."""
 
-def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
+
+def write_netcdf(forecast: xr.Dataset, path: Path, graded: xr.Dataset | None = None) -> None:
     """Write the whole forecast Dataset as NetCDF 4 after CF-1.11.
 
     Contributions of causes and intervals are included.
 
     Names, dims and values are the Dataset's; attributes are added. Equal Datasets give equal bytes.
-
+    ``graded``: the forecast of other places, by which it is graded, as the group GRADED.
     """
+    _write(forecast, path, "w", None)
+    if graded is not None:
+        _write(graded, path, "a", GRADED)
+
+
+def _write(forecast: xr.Dataset, path: Path, mode: Literal["w", "a"], group: str | None) -> None:
     described = forecast.copy()
     for name in described.variables:
         described[name].attrs = _ATTRIBUTES.get(str(name), {}) | described[name].attrs
@@ -33,7 +42,9 @@ def write_netcdf(forecast: xr.Dataset, path: Path) -> None:
     whole = described.assign(
         {name: values for name, values in text.items() if name in forecast.data_vars}
     ).assign_coords({name: values for name, values in text.items() if name in forecast.coords})
-    _in_order(whole).to_netcdf(path, engine="h5netcdf", encoding=_encoding(whole))
+    _in_order(whole).to_netcdf(
+        path, mode=mode, group=group, engine="h5netcdf", encoding=_encoding(whole)
+    )
 
 
 def _in_order(forecast: xr.Dataset) -> xr.Dataset:

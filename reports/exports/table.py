@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from configs.csv_cells import marked, unmark
+from reports.exports.netcdf import GRADED
 from reports.storage.retraction import retraction_of
 
 COLUMNS = (
@@ -44,7 +46,9 @@ def read_issued(path: Path) -> pd.DataFrame:
     Those of ``forecast_table`` and ``stage``, and the probabilities ``model``, ``persistence`` and
     ``climatology_smoothed``, NaN where a file of an earlier version does not hold them.
     """
-    with xr.open_dataset(path, engine="h5netcdf") as stored:
+    with h5netcdf.File(path, "r") as stored:
+        group = GRADED if GRADED in stored.groups else None
+    with xr.open_dataset(path, engine="h5netcdf", group=group) as stored:
         forecast = stored.load()
     there = {name: source for name, source in _GRADED_BESIDE.items() if source in forecast}
     rows = _rows(forecast, _SOURCES | there)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import io
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from configs import RiskError
+from configs.collection import no_collection
 from reports.render.drawings import FAMILY, SVG_ADDRESS
 
 FACES = {"DejaVuSans.ttf": "normal", "DejaVuSans-Bold.ttf": "bold"}
@@ -44,7 +44,7 @@ def pdf_of(html: str) -> bytes:
     fonts = weasyprint.text.fonts.FontConfiguration()
     fetcher = _fetcher(weasyprint)
     faces = weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=fetcher)
-    with _no_collection():
+    with no_collection():
         for size in _sizes(html):
             page = weasyprint.HTML(string=size, url_fetcher=fetcher, media_type="print")
             document = page.render(stylesheets=[faces], font_config=fonts)
@@ -62,18 +62,6 @@ def _sizes(html: str) -> Iterator[str]:
     """The page in each size that it may have, the largest first."""
     for size in range(SMALLEST + 1 if _FIT in html else 1):
         yield html.replace(_FIT, f' fit-{size}"', 1)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without Python's search for cycles: a quarter of the time among the boxes of a layout."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @cache
@@ -112,7 +100,8 @@ def _fetcher(weasyprint: Any) -> Any:
 @cache
 def _weasyprint() -> Any:
     try:
-        with redirect_stdout(io.StringIO()):  # it prints advice of its own where Pango is missing
+        # It prints advice of its own where Pango is missing.
+        with no_collection(), redirect_stdout(io.StringIO()):
             import weasyprint
             import weasyprint.text.fonts
             import weasyprint.urls

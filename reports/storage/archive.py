@@ -18,6 +18,8 @@ from reports.text.language import Language, language_of
 
 PROVENANCE = "provenance.json"
 CSV, GEOJSON, NETCDF = "forecast.csv", "forecast.geojson", "forecast.nc"
+ZARR = "forecast.zarr"
+"""Every cell of a grid; there is none for a region of places."""
 SCORES = "scores.csv"
 MARKS = "marks.parquet"
 """Beside a region's reports: what came of each chance, see models.verification.marks."""

@@ -53,7 +53,7 @@ def outlines(region: Region, max_vertices: int = 100) -> dict[str, Outline]:
     if not region.boundaries or not region.locations:
         return {}
     path = region.path.parent / Path(region.boundaries).expanduser()
-    shapes = _shapes(_features(path), region.locations, path)
+    shapes = _shapes(features_in(path), region.locations, path)
     large = [
         shapely.multipolygons(_rings(geometry)[: max(1, max_vertices // _RING)])
         for geometry in shapes.values()
@@ -65,7 +65,8 @@ def outlines(region: Region, max_vertices: int = 100) -> dict[str, Outline]:
     }
 
 
-def _features(path: Path) -> list[dict[str, Any]]:
+def features_in(path: Path) -> list[dict[str, Any]]:
+    """The features of a GeoJSON file. Raises RiskError where it is none."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise RiskError(
@@ -100,7 +101,7 @@ def _shapes(
     features: Sequence[dict[str, Any]], locations: Sequence[Location], path: Path
 ) -> dict[str, shapely.Geometry]:
     """The polygons of every location by its id, in the order of ``locations``."""
-    texts = [_texts(feature) for feature in features]
+    texts = [texts_of(feature) for feature in features]
     keys = sorted({key for text in texts for key in text}, key=lambda key: (key != "", key))
     if not keys:
         raise RiskError(
@@ -110,12 +111,12 @@ def _shapes(
     by_key = [{location.id: _named(location, texts, key) for location in locations} for key in keys]
     matches = max(by_key, key=lambda matched: sum(map(bool, matched.values())))
     return {
-        location.id: _joined([features[i] for i in matches[location.id]], location.id, path)
+        location.id: joined([features[i] for i in matches[location.id]], location.id, path)
         for location in locations
     }
 
 
-def _texts(feature: Mapping[str, Any]) -> dict[str, str]:
+def texts_of(feature: Mapping[str, Any]) -> dict[str, str]:
     """What a feature says of itself, by property; its own id is under ""."""
     properties = feature.get("properties")
     values = {"": feature.get("id"), **(properties if isinstance(properties, dict) else {})}
@@ -140,7 +141,8 @@ def _named(location: Location, texts: Sequence[Mapping[str, str]], key: str) -> 
     return []
 
 
-def _joined(features: Sequence[Mapping[str, Any]], location: str, path: Path) -> shapely.Geometry:
+def joined(features: Sequence[Mapping[str, Any]], location: str, path: Path) -> shapely.Geometry:
+    """The polygons of a location's features as one shape. Raises RiskError without any."""
     polygons = [polygon for feature in features for polygon in _polygons(feature, location, path)]
     if not polygons:
         expected = "expected one polygon or more whose id or name is the location's"

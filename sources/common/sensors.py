@@ -33,6 +33,9 @@ if TYPE_CHECKING:  # xarray is slow to import, and only its name is needed here
 MAX_OUTAGE = 31 * DAY
 """Of a sensor whose readings still come afterwards; one silent for longer is not waited for."""
 
+MAX_LOCATIONS = 1_000
+"""Each place's sensors are asked for, all readings of a pull are in memory at once."""
+
 NewestDays = dict[tuple[str, str], pd.Timestamp]
 """(location, variable) -> the newest stored day with a value."""
 
@@ -47,6 +50,7 @@ def sensor_source(name: str, whose: str, fetch: Callable[[FetchRequest], Batch])
         complete=False,
         fetch=fetch,
         readings=True,
+        max_locations=MAX_LOCATIONS,
     )
 
 

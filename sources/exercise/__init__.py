@@ -9,50 +9,107 @@ must say EXERCISE. Options, in the region file under ``source_options: exercise:
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from configs import Region
 from data_contracts.batch import Batch, FetchRequest, Source
-from sources.common.options import options_of
+from sources.common.kept_answers import cache_folder
 from sources.common.province.region import (
     DELAY_DAYS,
     NAME,
-    ExerciseOptions,
     forecast_days,
     last_day,
     locations_table,
+    members_of,
     parts_of,
     world_of,
 )
-from sources.common.province.resume import newest_stored, same_values
-from sources.common.province.simulation import Run, simulate
+from sources.common.province.resume import (
+    keep_checkpoint,
+    kept_checkpoint,
+    newest_stored,
+    same_values,
+)
+from sources.common.province.simulation import Checkpoint, Run, simulate
+from sources.common.province.world import World
 from sources.exercise.ahead import FORECAST_VARIABLES, Forecasts, issue_forecasts
 
 
 def fetch(request: FetchRequest) -> Batch:
     """The record and the forecasts; where the store already holds this very world, only from its
-    newest day and issue day on.
+    newest day and issue day on, which are simulated from what the last fetch left.
     """
     region = request.region
     world, until = world_of(region), last_day(region)
-    with_forecasts = options_of(region, NAME, ExerciseOptions).members > 0
-    runs = [simulate(part, until, layers=with_forecasts) for part in parts_of(world)]
+    parts, stored = parts_of(world), newest_stored(request.stored)
+    folder = cache_folder(request.settings.data, NAME) / region.name
+    files = [folder / f"{number}.npz" for number in range(len(parts))]
+    kept = [kept_checkpoint(*each) for each in zip(files, parts, strict=True)]
+    batch = None
+    if _go_on(kept, stored["observations"], until):
+        runs = _runs(region, parts, until, kept)
+        batch = _news(region, world, runs, until, stored)
+    if batch is None:
+        runs = _runs(region, parts, until, [None] * len(parts))
+        batch = _news(region, world, runs, until, stored) or _whole(region, world, runs, until)
+    for file, run in zip(files, runs, strict=True):
+        keep_checkpoint(file, run.world, run.checkpoint)
+    return batch
+
+
+def _go_on(kept: Sequence[Checkpoint | None], stored: pd.DataFrame, until: np.datetime64) -> bool:
+    """Whether simulations that go on have the newest stored day, and end no earlier."""
+    if stored.empty:
+        return False
+    newest = stored["time"].max().to_datetime64().astype("datetime64[D]")
+    return newest <= until and all(one is not None and one.day < newest for one in kept)
+
+
+def _runs(
+    region: Region,
+    parts: Sequence[World],
+    until: np.datetime64,
+    after: Sequence[Checkpoint | None],
+) -> list[Run]:
+    layers = members_of(region) > 0
+    return [simulate(part, until, layers, one) for part, one in zip(parts, after, strict=True)]
+
+
+def _whole(region: Region, world: World, runs: Sequence[Run], until: np.datetime64) -> Batch:
     record = pd.concat([record_table(run) for run in runs], ignore_index=True)
-    stored = newest_stored(request.stored)
-    since = (
-        stored["observations"]["time"].max()
-        if same_values(stored["observations"], record, "time")
-        else None
-    )
-    issued = _fetch_forecasts(
-        region, runs, until, stored["forecasts"] if since is not None else None
-    )
-    return Batch(
-        record if since is None else record[record["time"] >= since],
-        locations_table(region, world),
-        issued,
-    )
+    issued = _issued(region, runs, until, forecast_days(region)[0])
+    return Batch(record, locations_table(region, world), issued)
+
+
+def _news(
+    region: Region,
+    world: World,
+    runs: Sequence[Run],
+    until: np.datetime64,
+    stored: Mapping[str, pd.DataFrame],
+) -> Batch | None:
+    """From the newest stored day and issue day on; None where the store holds another world, or
+    the runs began too late for the forecasts.
+    """
+    if stored["observations"].empty:
+        return None
+    newest = stored["observations"]["time"].max()
+    record = pd.concat([record_table(run, newest) for run in runs], ignore_index=True)
+    if not same_values(stored["observations"], record, "time"):
+        return None
+    since = forecast_days(region)[0]
+    if len(stored["forecasts"]):
+        known = stored["forecasts"]["init_time"].max().to_datetime64().astype("datetime64[D]")
+        issued = _issued(region, runs, until, known)
+        if same_values(stored["forecasts"], issued, "init_time"):
+            return Batch(record, locations_table(region, world), issued)
+    if members_of(region) and since <= runs[0].days[0] != world.start:
+        return None
+    issued = _issued(region, runs, until, since)
+    return Batch(record, locations_table(region, world), issued)
 
 
 SOURCE = Source(
@@ -69,43 +126,35 @@ SOURCE = Source(
 )
 
 
-def _fetch_forecasts(
-    region: Region, runs: list[Run], until: np.datetime64, stored: pd.DataFrame | None
+def _issued(
+    region: Region, runs: Sequence[Run], until: np.datetime64, since: np.datetime64
 ) -> pd.DataFrame:
-    options, (first, change) = options_of(region, NAME, ExerciseOptions), forecast_days(region)
+    """The forecasts issued from the day ``since`` on; none where that is yet to come."""
+    members, change = members_of(region), forecast_days(region)[1]
     last = until + np.timedelta64(DELAY_DAYS, "D")
-    if not options.members or first > last:
+    if not members or since > last:
         return pd.DataFrame()
-
-    def tables(since: np.datetime64) -> pd.DataFrame:
-        return pd.concat(
-            [
-                forecast_table(
-                    issue_forecasts(run, since, last, options.members, change), run.world.ids
-                )
-                for run in runs
-            ],
-            ignore_index=True,
-        )
-
-    if stored is not None and len(stored):
-        newest = tables(stored["init_time"].max().to_datetime64().astype("datetime64[D]"))
-        if same_values(stored, newest, "init_time"):
-            return newest
-    return tables(first)
+    tables = [
+        forecast_table(issue_forecasts(run, since, last, members, change), run.world.ids)
+        for run in runs
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
-def record_table(run: Run) -> pd.DataFrame:
-    """The simulated days as a Batch's observations, a row a day and location."""
-    days, locations = len(run.days), len(run.world.ids)
+def record_table(run: Run, since: pd.Timestamp | None = None) -> pd.DataFrame:
+    """The simulated days as a Batch's observations, a row a day and location.
+
+    ``since``: the first day of them.
+    """
+    days = run.days.astype("datetime64[ns]")
+    chosen = slice(0 if since is None else int(np.searchsorted(days, since.to_datetime64())), None)
+    days, locations = days[chosen], len(run.world.ids)
+    ids = pd.Series(run.world.ids, dtype="str").take(np.tile(np.arange(locations), len(days)))
     table = pd.DataFrame(
-        {
-            "time": np.repeat(run.days.astype("datetime64[ns]"), locations),
-            "location": list(run.world.ids) * days,
-        }
+        {"time": np.repeat(days, locations), "location": ids.reset_index(drop=True)}
     )
     for name, values in run.fields.items():
-        table[name] = values.ravel().astype(np.float32)
+        table[name] = values[chosen].ravel().astype(np.float32)
     return table
 
 

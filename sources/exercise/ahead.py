@@ -97,7 +97,8 @@ def ahead(
 ) -> dict[str, np.ndarray]:
     """Fields of the LEADS days from each issue day on: variable -> (lead, issue, draw, location).
 
-    ``index``: rows of ``run.days``, or the one after the last, from 1 on. With ``known`` the layers
+    ``index``: days from the world's start, from the run's second to the one after its last. With
+    ``known`` the layers
     revealed by the morning of the issue day are kept and the rest is drawn at ``spread`` of its
     spread; without, everything is drawn.
     """
@@ -106,13 +107,13 @@ def ahead(
         raise ValueError("the run was simulated without layers, nothing is known ahead")
     before = ProvinceState(
         **{
-            field.name: getattr(run.states, field.name)[index - 1][:, None]
+            field.name: getattr(run.states, field.name)[index - run.offset - 1][:, None]
             for field in fields(ProvinceState)
         }
     )
     new = _unknown(grounds, draws, known, spread)
     if known:
-        entry, row = leads[:, None] + 1, index[None, :] + leads[:, None]
+        entry, row = leads[:, None] + 1, index[None, :] - run.offset + leads[:, None]
         kept = {
             field.name: getattr(run.known, field.name)[entry, row][:, :, None]
             for field in fields(Innovations)
@@ -164,9 +165,10 @@ def truth(
 
 def _rows(run: Run, issued: np.ndarray, least: int) -> np.ndarray:
     index = (np.asarray(issued, "datetime64[D]") - run.world.start).astype(int)
-    if len(index) == 0 or index.min() < least or index.max() > len(run.days):
+    rows = index - run.offset
+    if len(index) == 0 or rows.min() < least or rows.max() > len(run.days):
         first, last = (
-            run.world.start + np.timedelta64(least, "D"),
+            run.days[0] + np.timedelta64(least, "D"),
             run.days[-1] + np.timedelta64(1, "D"),
         )
         raise ValueError(f"issue days must lie from {first} to {last}")
@@ -179,7 +181,7 @@ def _chance(run: Run, row: int, event: Event, draws: int, layers: bool, history:
     fields_ahead = ahead(
         run, np.array([row]), draw(random, (LEADS, 1, draws), len(run.world.ids) + 1), layers
     )
-    past = slice(row - history, row)
+    past = slice(row - history - run.offset, row - run.offset)
     # float32, as the store would hold them: a value on a threshold falls on the same side of it in
     # the record and in the draws
     whole = {
@@ -245,7 +247,7 @@ def issue_forecasts(
     another model.
     """
     day = np.timedelta64(1, "D")
-    first = max(first, run.world.start + day)
+    first = max(first, run.days[0] + day)
     index = _rows(run, np.arange(first, last + day), least=1)
     parts = [
         _issue(run, index[start : start + CHUNK], members, change)

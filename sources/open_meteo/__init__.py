@@ -50,6 +50,9 @@ CELL_SIZE = 0.25  # degrees, ERA5's grid
 DELAY_DAYS = 6  # ERA5 comes 5 days late, and later in the day than the morning's issue
 SETTLED_DAYS = 100
 """ERA5's preliminary values are replaced by final ones after two to three months."""
+MAX_LOCATIONS = 500
+"""A day of a cell weighs 18 calls (history 7, the run 1, an ensemble of 50 members 10); the free
+service takes 10,000 a day."""
 
 
 class OpenMeteoOptions(BaseModel):
@@ -107,6 +110,7 @@ SOURCE = Source(
     licence="CC BY 4.0; the free service is for non-commercial use",
     complete=False,
     fetch=fetch,
+    max_locations=MAX_LOCATIONS,
 )
 
 

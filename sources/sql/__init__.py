@@ -37,7 +37,6 @@ from sources.common.sensors import (
     resumed,
     sensor_source,
 )
-from sources.sql.database import selected
 from sources.sql.options import NAME, SqlOptions
 from sources.sql.rows import readings
 
@@ -47,6 +46,8 @@ def fetch(request: FetchRequest) -> Batch:
 
     Raises SourceUnavailable, RiskError.
     """
+    from sources.sql.database import selected  # SQLAlchemy takes half a second to import
+
     region = request.region
     options, stored = options_of(region, NAME, SqlOptions), request.stored.observations
     newest = newest_days(stored)

@@ -40,6 +40,9 @@ from sources.station_files.options import NAME
 from sources.station_files.reading import read_file, with_places
 from sources.station_files.templates import files_of
 
+MAX_LOCATIONS = 1_000
+"""All of their days are in memory at once, 16 million a variable in 44 years."""
+
 
 def fetch(request: FetchRequest) -> Batch:
     """Every file of the region's inbox, in one batch.
@@ -84,6 +87,8 @@ SOURCE = Source(
     licence="as its provider says",
     complete=True,
     fetch=fetch,
+    max_locations=MAX_LOCATIONS,
+    own_files=True,
 )
 
 

@@ -12,11 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from configs.geodesy import distance
+from configs.gridded import latitude_and_longitude
 from sources.station_files.kinds import FilesRefused, GridWithoutPlaces
 
 NEAR = 25.0  # km: a cell of ERA5's grid, and the next one on land
-LATITUDES = ("latitude", "lat", "nav_lat", "XLAT", "y")
-LONGITUDES = ("longitude", "lon", "nav_lon", "XLONG", "x", "long")
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ def points_of(dataset: xr.Dataset) -> Points | None:
     """The cells of a gridded file; None where its places are named or it has one."""
     if "location" in dataset.dims:
         return None
-    latitude = _coordinate(dataset, "latitude", "degrees_north", LATITUDES)
-    longitude = _coordinate(dataset, "longitude", "degrees_east", LONGITUDES)
+    latitude, longitude = latitude_and_longitude(dataset)
     if latitude is None or longitude is None:
         return None
     north, east = dataset[latitude], dataset[longitude]
@@ -48,18 +46,6 @@ def points_of(dataset: xr.Dataset) -> Points | None:
     dims = (*north.dims, *east.dims)
     shape = tuple(dataset.sizes[dim] for dim in dims)
     return Points(dims, grid[0].reshape(shape), grid[1].reshape(shape), (latitude, longitude))
-
-
-def _coordinate(
-    dataset: xr.Dataset, standard: str, unit: str, names: tuple[str, ...]
-) -> Hashable | None:
-    """The name of a coordinate of degrees: by its attributes, else by its own name."""
-    candidates = [name for name in dataset.coords if dataset[name].dtype.kind in "fiu"]
-    for name in candidates:
-        attributes = dataset[name].attrs
-        if attributes.get("standard_name") == standard or attributes.get("units") == unit:
-            return name
-    return next((name for name in names if name in candidates), None)
 
 
 def at_places(

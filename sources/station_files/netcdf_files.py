@@ -15,29 +15,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from configs.gridded import first_line, open_gridded
 from data_contracts.batch import EARLIEST_DAY, LATEST_DAY, LOCATION_COLUMNS
-from data_contracts.variables import VARIABLES
+from sources.common.cf import meaning_of, outside_data, time_of
 from sources.station_files.cells import Points, at_places, points_of
 from sources.station_files.kinds import FileKind, FilesRefused, RawTable, where_of
 from sources.station_files.options import FileFormat
-from sources.station_files.parquet_files import first_line, require_rows, trimmed
-from sources.station_files.probing import is_hdf5
+from sources.station_files.parquet_files import require_rows, trimmed
 
-# CF standard names of a variable, besides its own.
-STANDARD_NAMES = {
-    "precipitation_amount": "precipitation",
-    "precipitation_flux": "precipitation",
-    "rainfall_amount": "precipitation",
-    "rainfall_flux": "precipitation",
-    "thickness_of_rainfall_amount": "precipitation",
-    "lwe_precipitation_rate": "precipitation",
-    "rainfall_rate": "precipitation",
-    "surface_downwelling_shortwave_flux_in_air": "surface_downwelling_shortwave",
-    "water_potential_evaporation_amount": "potential_evapotranspiration",
-    "water_potential_evaporation_flux": "potential_evapotranspiration",
-    "surface_water_amount_potential_evapotranspiration": "potential_evapotranspiration",
-}
-TIMES = ("time", "valid_time", "date", "day", "datetime", "Time", "TIME")
 ACCUMULATED = ("tp", "ssrd", "pev", "e")
 """ECMWF's short names of sums, which ERA5-Land has since 00 UTC."""
 MAX_CELLS = 200_000_000
@@ -52,13 +37,11 @@ def read_netcdf(
     ``places``: columns location, latitude, longitude, for a grid. Raises FilesRefused.
     """
     try:
-        refuse_outside_data(path)
-        engine: Any = "h5netcdf" if is_hdf5(path) else "scipy"
+        if outside := outside_data(path):
+            raise FilesRefused([f"{path}: {outside}"])
         with warnings.catch_warnings():  # of times beyond datetime64, which the contract refuses
             warnings.simplefilter("ignore", xr.SerializationWarning)
-            with xr.open_dataset(
-                path, engine=engine, decode_coords="all", decode_timedelta=False
-            ) as opened:
+            with open_gridded(path, decode_coords="all", decode_timedelta=False) as opened:
                 dataset = _dataset(path, opened, kind, written, places)
     except FilesRefused:
         raise
@@ -104,40 +87,6 @@ def read_netcdf(
     )
 
 
-def refuse_outside_data(path: Path) -> None:
-    """Raises FilesRefused for an HDF5 file that takes data from other files."""
-    if not is_hdf5(path):
-        return
-    import h5py
-
-    outside: list[str] = []
-
-    def look(group: Any) -> None:
-        for name in group:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                outside.append(f"{name} is a link to {link.filename}")
-            elif isinstance(link, h5py.HardLink):
-                item = group.get(name)
-                if isinstance(item, h5py.Dataset):
-                    if item.external or item.is_virtual:
-                        outside.append(f"{name} keeps its values in another file")
-                elif isinstance(item, h5py.Group) and item.id not in seen:
-                    seen.add(item.id)
-                    look(item)
-
-    with h5py.File(path, "r") as file:
-        seen = {file.id}
-        look(file)
-    if outside:
-        raise FilesRefused(
-            [
-                f"{path}: {outside[0][:200]}, expected a file that holds all its data; write it "
-                "anew with the data in it."
-            ]
-        )
-
-
 def _dataset(
     path: Path,
     opened: xr.Dataset,
@@ -175,16 +124,10 @@ def _with_time(dataset: xr.Dataset, kind: FileKind, written: FileFormat) -> xr.D
     if "time" not in kind.keys or "time" in dataset.dims:
         return dataset
     mapped = [theirs for theirs, ours in written.columns.items() if ours == "time"]
-    described = [
-        str(name)
-        for name in dataset.coords
-        if dataset[name].attrs.get("standard_name") == "time"
-        or dataset[name].attrs.get("axis") == "T"
-    ]
-    for name in (*mapped, *described, *TIMES):
-        if name in dataset.dims:
-            return dataset.drop_vars("time", errors="ignore").rename({name: "time"})
-    return dataset
+    name = time_of(dataset, mapped)
+    if name is None:
+        return dataset
+    return dataset.drop_vars("time", errors="ignore").rename({name: "time"})
 
 
 def _without_versions(dataset: xr.Dataset) -> xr.Dataset:
@@ -240,19 +183,6 @@ def _with_station_names(dataset: xr.Dataset) -> xr.Dataset:
         for name in labels[:1]:
             return dataset.set_coords([name]).swap_dims(location=name).rename({name: "location"})
     return dataset
-
-
-def meaning_of(variable: xr.DataArray) -> str | None:
-    """The variable of the table that CF attributes say this one is."""
-    standard = str(variable.attrs.get("standard_name", ""))
-    method = " ".join(str(variable.attrs.get("cell_methods", "")).split())
-    if standard in STANDARD_NAMES:
-        return STANDARD_NAMES[standard]
-    rows = [row for row in VARIABLES.values() if row.standard_name == standard]
-    if len(rows) == 1 and standard:
-        return rows[0].name
-    matching = [row.name for row in rows if row.cell_methods in method]
-    return matching[0] if len(matching) == 1 else None
 
 
 def _is_accumulated(variable: xr.DataArray) -> bool:

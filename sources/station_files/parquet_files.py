@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from configs.gridded import first_line
 from sources.station_files.kinds import FileKind, FilesRefused, RawTable
 from sources.station_files.options import FileFormat
 from sources.station_files.templates import split_unit
@@ -36,11 +37,6 @@ def require_rows(path: Path, table: pd.DataFrame) -> None:
                 "the inbox."
             ]
         )
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one short line."""
-    return " ".join(str(error).split())[:120].rstrip(".")
 
 
 def trimmed(column: pd.Series) -> pd.Series:

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from configs.gridded import is_hdf5
+
 SECONDS = 30.0
 """For one file; opening takes a fraction of a second, reading 50 MB a few."""
 
 READ_BELOW = 50_000_000  # bytes; of larger files the values are not looked at here
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _LOOK = """
 import json, sys
@@ -33,15 +33,6 @@ for line in sys.stdin:
         pass
     print("", flush=True)
 """
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5, as NetCDF-4 is."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(SIGNATURE)) == SIGNATURE
-    except OSError:
-        return False
 
 
 def endless(paths: Sequence[Path], seconds: float = SECONDS) -> list[Path]:

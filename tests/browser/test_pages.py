@@ -15,7 +15,7 @@ from pypdf import PageObject, PdfReader
 
 from configs import load_region
 
-WIDTHS = (360, 768, 1440)
+WIDTHS = (360, 1440, pytest.param(768, marks=pytest.mark.slow))
 LEAST_TYPE = 4.5
 """Points.
 
@@ -166,7 +166,7 @@ def test_links_of_a_report_lead_to_what_is_there(site, browser: Browser) -> None
         assert len(found) > 2 and {link for link, status in found.items() if status != 200} == set()
 
 
-@pytest.mark.parametrize("width", [360, 1440, pytest.param(768, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_the_keyboard_reaches_everything(width: int, site, browser: Browser) -> None:
     for path in site.paths:
         with opened(browser, site.url + path, width) as (page, _):

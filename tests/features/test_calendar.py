@@ -1,18 +1,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from doy_samples import window_samples
 
 from features.calendar import (
     day_index,
     in_season,
-    ordered_samples,
     seasonal_mean,
     trailing_mean,
     trailing_sum,
     window_mean,
-    window_quantile,
-    window_samples,
 )
+from features.day_windows import window_quantile
 
 
 @pytest.mark.parametrize(
@@ -116,20 +115,6 @@ def gappy() -> tuple[np.ndarray, np.ndarray]:
     values[rng.random(values.shape) < 0.1] = np.nan
     values[times.month >= 9, 1] = np.nan
     return values, times.values
-
-
-@pytest.mark.parametrize("half", [10, 15])
-def test_ordered_samples_are_the_window_samples_sorted(
-    gappy: tuple[np.ndarray, np.ndarray], half: int
-) -> None:
-    values, times = gappy
-    expected = np.sort(window_samples(values, times, half), axis=0)  # NaN last
-    for place in range(2):
-        ordered, count = ordered_samples(values[:, place], day_index(times), half)
-        assert np.array_equal(count, np.isfinite(expected[:, :, place]).sum(axis=0))
-        assert count.min() == 0 if place else count.min() > 0
-        for day in range(366):
-            assert np.array_equal(ordered[day, : count[day]], expected[: count[day], day, place])
 
 
 def test_a_quantile_of_no_days_is_not_known(gappy: tuple[np.ndarray, np.ndarray]) -> None:

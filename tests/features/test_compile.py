@@ -40,7 +40,7 @@ def test_python_m_features_compiles_every_function() -> None:
         text=True,
     )
     found = {name: int(count) for name, count in map(str.split, done.stdout.splitlines())}
-    assert {"_overlap", "_shares", "_spread", "_trailing_sum"} <= set(found)
+    assert {"_falling_sums", "_gamma_odds", "_count_below", "_trailing_sum"} <= set(found)
     assert all(count > 0 for count in found.values())
 
 

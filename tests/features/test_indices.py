@@ -17,11 +17,10 @@ from features.indices import (
     excess_heat_factor,
     gev_return_level,
     l_moments,
-    ordered_l_moments,
+    quantile,
     severity_exceeded_every,
     standardised,
     why_undefined,
-    why_undefined_in_order,
 )
 
 
@@ -71,6 +70,15 @@ def test_the_severity_of_one_in_n_years_is_exceeded_that_often() -> None:
     for years in (2.0, 5.0):
         # 40 years less 10 leap days: 20 and 8 episodes
         assert (peaks > severity_exceeded_every(severity, years)).sum() == 40 / years
+
+
+@pytest.mark.parametrize("q", [0.0, 0.75, 0.95, 1.0])
+def test_a_quantile_is_numpys_of_what_is_known(q: float) -> None:
+    values = np.random.default_rng(4).normal(size=(90, 3))
+    values[::7, 1], values[1:, 2] = np.nan, np.nan
+    expected = np.nanquantile(values, q, axis=0)
+    np.testing.assert_allclose(quantile(values, q), expected, rtol=1e-12)
+    assert np.isnan(quantile(np.full((5, 1), np.nan), q)[0])
 
 
 @pytest.mark.parametrize("beta", [3.0, 8.0])
@@ -257,21 +265,3 @@ def test_the_drought_hazard_says_why_its_index_is_undefined(made_record) -> None
     )
     assert np.isnan(index[rainless]).all() or np.nanmax(index[rainless]) <= 0.0
     assert not np.isinf(index).any()
-
-
-def test_l_moments_and_reasons_of_ordered_rows_are_those_of_columns() -> None:
-    random = np.random.default_rng(13)
-    columns = random.gumbel(size=(60, 7))
-    columns[5:, 0], columns[3:, 1], columns[:, 2], columns[:, 3] = np.nan, np.nan, np.nan, 7.0
-    columns[random.random(60) < 0.3, 4], columns[:, 5] = np.nan, 1e6 + columns[:, 5]
-    ordered, count = np.sort(columns, axis=0).T.copy(), np.isfinite(columns).sum(axis=0)
-    expected = np.stack(l_moments(columns)[:3], axis=1)
-    found = ordered_l_moments(np.nan_to_num(ordered), count)
-    np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(found[5:], expected[5:], rtol=1e-8)
-    assert (
-        why_undefined_in_order(ordered, count).tolist()
-        == why_undefined(columns).tolist()
-        == [0, 1, 1, 3, 0, 0, 0]
-    )
-    assert why_undefined_in_order(np.empty((3, 0)), np.zeros(3, dtype=int)).tolist() == [1, 1, 1]

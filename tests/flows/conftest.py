@@ -1,6 +1,6 @@
 """A home in which ``daily`` has run once, and a way to give commands in it.
 
-Every test here shares one Prefect server.
+The tests of one process share one Prefect server.
 """
 
 from __future__ import annotations

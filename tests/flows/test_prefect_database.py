@@ -226,7 +226,7 @@ import time
 from flows import make_prefect_home
 from flows.servers import own_server
 make_prefect_home()
-server = own_server(39700, ("--no-ui", "--no-scheduler", "--no-late-runs"))
+server = own_server(39700, ("--no-ui", "--one-run"))
 """
 MAKE_TWO = """
 with server as api:

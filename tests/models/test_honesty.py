@@ -200,6 +200,17 @@ def common_scores(hazard: Hazard, record: xr.Dataset, region: Region) -> pd.Data
 FEW_PLACES, MANY_PLACES = 2, 5  # about 220 events a place
 
 
+def assert_only_the_thresholds_are_known(row: pd.Series) -> None:
+    """Of days without memory no more is known than that thresholds are estimates.
+
+    One that came out low is passed more often: with about 150 days for each, one day in 10 becomes
+    0.10 +- sqrt(0.1 * 0.9 / 150) = 0.10 +- 0.024. The true chances under such thresholds have an
+    area of 0.57 and a skill of 0.024^2 / (0.1 * 0.9) = 0.006 against a constant.
+    """
+    assert 0.45 <= row["roc_area"] <= 0.60
+    assert row["bss_climatology"] <= 0.01 and row["bss_persistence"] <= 0.005
+
+
 @pytest.mark.parametrize("places", [FEW_PLACES, pytest.param(MANY_PLACES, marks=pytest.mark.slow)])
 def test_a_signal_that_comes_with_the_day_is_of_no_use(
     places: int, flat_record: Callable, with_cells: Callable, all_year: Region
@@ -208,8 +219,7 @@ def test_a_signal_that_comes_with_the_day_is_of_no_use(
     record = signalled(flat_record(TMAX, places=places), days_ahead=0)
     scores = common_scores(with_cells("heat", Cell(0, 1)), record, all_year)
     assert scores.loc[0, "n_events"] >= 200 * places
-    assert 0.45 <= scores.loc[0, "roc_area"] <= 0.55
-    assert scores.loc[0, "verdict"] != SKILFUL
+    assert_only_the_thresholds_are_known(scores.loc[0])
 
 
 @pytest.mark.parametrize("places", [FEW_PLACES, pytest.param(MANY_PLACES, marks=pytest.mark.slow)])
@@ -219,7 +229,7 @@ def test_a_signal_of_the_day_before_is_found_and_reaches_no_further(
     record = signalled(flat_record(TMAX, places=places), days_ahead=1)
     scores = common_scores(with_cells("heat", Cell(0, 1), Cell(1, 1)), record, all_year)
     assert scores.loc[0, "roc_area"] > 0.9 and scores.loc[0, "verdict"] == SKILFUL
-    assert 0.45 <= scores.loc[1, "roc_area"] <= 0.55 and scores.loc[1, "verdict"] != SKILFUL
+    assert_only_the_thresholds_are_known(scores.loc[1])
 
 
 def test_normals_do_not_see_the_years_they_are_tested_on(
@@ -290,22 +300,35 @@ def test_the_gate_refuses_a_worse_challenger_and_says_why(
     assert str(accepted[1]) in tags[1]["gate_reason"]
 
 
+LITTLE = 0.02
+"""Of the uncertainty: what thresholds that are estimates give to know is a third of it."""
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """Forecast over observed frequency, 95 % interval of the logistic slope, and reliability.
+    """Forecast over observed frequency, 95 % interval of the logistic slope, and CORP's parts.
 
-    Reliability as CORP's miscalibration over its uncertainty.
+    Miscalibration and resolution are over the uncertainty.
     """
 
     in_the_large: float
     slope_low: float
     slope_high: float
     miscalibration: float
+    resolution: float
 
     @property
     def good(self) -> bool:
+        """The slope is asked where something is known; else it is the noise of what was learnt.
+
+        Log odds that truly vary by s and are learnt within e have the slope s^2 / (s^2 + e^2). With
+        thresholds as the only thing to know s is 0.024 / (0.1 * 0.9) = 0.27. 20 numbers learnt from
+        1,000 events are within sqrt(20 / 1,000) = 0.14, a slope of 0.79; from 200 within 0.32, one
+        of 0.42.
+        """
         touches = self.slope_low <= 1.25 and self.slope_high >= 0.8
-        return abs(self.in_the_large - 1) <= 0.15 and touches and self.miscalibration <= 0.05
+        spread = touches if self.resolution >= LITTLE else self.miscalibration <= LITTLE
+        return abs(self.in_the_large - 1) <= 0.15 and spread and self.miscalibration <= 0.05
 
 
 def slope(one: Sample, weight: np.ndarray) -> float:
@@ -324,9 +347,13 @@ def calibration(one: Sample, draws: int = 40) -> Calibration:
         for _ in range(draws)
     ]
     low, high = np.quantile(slopes, [0.025, 0.975])
-    reliability, _, uncertainty = corp(one.model, one.outcome)
+    reliability, resolution, uncertainty = corp(one.model, one.outcome)
     return Calibration(
-        one.model.mean() / one.outcome.mean(), float(low), float(high), reliability / uncertainty
+        one.model.mean() / one.outcome.mean(),
+        float(low),
+        float(high),
+        reliability / uncertainty,
+        resolution / uncertainty,
     )
 
 

@@ -14,7 +14,7 @@ from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import Cell, Hazard, Options, happened, hazards
 from models.forecasting import forecasters
-from models.registry.files import OtherFormat, load_model, save_model
+from models.registry.files import OtherFormat, load_model, read_dataset, save_model
 from models.training import Model, build_training_set, fit_model, reference_years, train_model
 
 ALL = sorted(hazards())
@@ -173,6 +173,14 @@ def test_a_model_comes_back_from_its_files_as_it_was(
                 for part in (one, other)
             )
             xr.testing.assert_identical(found, expected)
+        for path in (tmp_path / name).glob("*.nc"):
+            stored = xr.load_dataset(path, engine="h5netcdf")
+            xr.testing.assert_identical(read_dataset(path), stored)
+            found, expected = (
+                {key: one.dtype for key, one in dataset.variables.items()}
+                for dataset in (read_dataset(path), stored)
+            )
+            assert found == expected
         assert loaded.meta == model.meta
         if model.quantity is not None and loaded.quantity is not None:
             xr.testing.assert_identical(loaded.quantity, model.quantity)

@@ -318,7 +318,7 @@ KEPT = {
     "HTTP", "JSON", "gzip", "UTC", "Brier", "git", "promote", "dirty", "Content", "Range", "SQLite",
     "unitCode", "phenomenonTime", "observedAt", "properties", "Datastream", "Datastreams", "iot",
     "history_start", "calls", "NGSI", "SensorThings", "window_days", "page", "units", "attributes",
-    "datastreams", "ObservedProperty", "GeoJSON", "verify",
+    "datastreams", "ObservedProperty", "GeoJSON", "verify", "forecast", "zarr",
 } | {name for code in MESSAGES for name in names_in(code)}  # fmt: skip
 """Names of commands, folders and keys, which no language translates, and of values."""
 

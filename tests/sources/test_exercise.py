@@ -38,7 +38,7 @@ from sources.common.province.climate import (
     INLAND_RAIN,
     WET_DAYS,
 )
-from sources.common.province.region import ExerciseOptions, locations_table, world_of
+from sources.common.province.region import locations_table, world_of
 from sources.common.province.simulation import Run, simulate
 from sources.common.province.world import CHANNELS, LEADS, SYNOPTIC, World
 from sources.exercise import fetch, record_table
@@ -732,9 +732,11 @@ def test_the_record_ends_yesterday_and_forecasts_today(tmp_path: Path) -> None:
 
 
 def test_by_default_twelve_years_have_no_forecasts_and_the_model_changes_in_mid_archive() -> None:
-    from sources.common.province.region import forecast_days
+    from sources.common.province.region import forecast_days, members_of
 
-    assert ExerciseOptions().members > 1
+    region = load_region("berkane-exercise")
+    plain = region.model_copy(update={"source_options": {}})
+    assert members_of(plain) == 5 and members_of(plain.model_copy(update={"places": 1_001})) == 0
     assert forecast_days(load_region("berkane-exercise")) == (
         np.datetime64("2008-01-01"),
         np.datetime64("2017-01-01"),

@@ -2,13 +2,15 @@
 lies between them.
 
 A location's climate is a mixture by its distance from the sea, moved to its height; nothing is
-fitted to what is simulated.
+fitted to what is simulated. Beyond the province and its surroundings it goes over smoothly into a
+colder and wetter north, a hotter and drier south, and a wave from west to east, which are made up:
+they give grids a climate that differs from cell to cell. South of the equator seasons are turned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -56,6 +58,15 @@ RAIN_WITH_HEIGHT = 0.0005  # m-1: half as much again on 800 m
 # Share of the days with any rain that have 1 mm or more, so that `WET_DAYS` are met.
 WET_ONLY_ABOVE = 0.66
 
+# Degrees of the province with its surroundings, where the climate is that of the two stations.
+NORTH_OF_PROVINCE, EAST_OF_PROVINCE = (34.0, 35.5), (-4.0, -1.0)
+COOLER = 0.65  # degC a degree further north
+HOTTEST, DRIEST = 1.0, 1.8  # degC, and log of rain, far in the south
+WETTEST = 0.5  # log of rain far in the north
+WAVE_HEAT, WAVE_RAIN = 1.5, 0.25  # degC and log of rain, from west to east
+STEADIEST = 0.2  # share of the province's spread and heat waves at the equator
+TURN = 183  # days from a season to that of the other half of the earth
+
 
 @dataclass(frozen=True)
 class Climate:
@@ -83,21 +94,28 @@ class Climate:
 
 
 def climate(
-    latitude: np.ndarray, elevation: np.ndarray, dry: np.ndarray, memory: bool = True
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    elevation: np.ndarray,
+    dry: np.ndarray,
+    memory: bool = True,
 ) -> Climate:
-    """The climate of locations (degrees north, m above the sea; ``dry`` is the factor on their
-    rain).
+    """The climate of locations (degrees north and east, m above the sea; ``dry`` is the factor on
+    their rain).
 
     Each location's is its own alone.
     """
     from scipy.special import ndtri
 
     inland = inland_share(latitude)
+    warmer, wetter = beyond_province(latitude, longitude)
+    calmer = STEADIEST + (1.0 - STEADIEST) * _tropical_share(latitude) ** 2
     above = elevation - mixed(np.array(COAST_HEIGHT), np.array(INLAND_HEIGHT), inland)
     rain = (
         mixed(yearly(_a_day(COAST_RAIN)), yearly(_a_day(INLAND_RAIN)), inland)
         * np.exp(RAIN_WITH_HEIGHT * np.clip(above, -200, 1200))
         * dry
+        * wetter
     )
     wet, cells, share = (
         yearly(figures)[:, None] for figures in (WET_DAYS, CONVECTIVE_DAYS, CONVECTIVE_RAIN)
@@ -106,11 +124,13 @@ def climate(
     front_threshold, cell_threshold = -ndtri(fronts), -ndtri(cells)
     begins = yearly(HEAT_WAVES)
     everywhere = np.ones(len(inland))
-    return Climate(
-        maximum=mixed(yearly(COAST_MAXIMUM), yearly(INLAND_MAXIMUM), inland) - LAPSE * above,
-        minimum=mixed(yearly(COAST_MINIMUM), yearly(INLAND_MINIMUM), inland) - LAPSE * above,
-        spread=np.ones((DAYS, 1)) * (2.1 + 1.0 * inland),
-        heat=np.ones((DAYS, 1)) * (3.5 + 1.5 * inland),
+    highest = mixed(yearly(COAST_MAXIMUM), yearly(INLAND_MAXIMUM), inland) - LAPSE * above
+    lowest = mixed(yearly(COAST_MINIMUM), yearly(INLAND_MINIMUM), inland) - LAPSE * above
+    table = Climate(
+        maximum=_seasons(highest, latitude) + warmer,
+        minimum=_seasons(lowest, latitude) + warmer,
+        spread=np.ones((DAYS, 1)) * (2.1 + 1.0 * inland) * calmer,
+        heat=np.ones((DAYS, 1)) * (3.5 + 1.5 * inland) * calmer,
         front_threshold=front_threshold * everywhere,
         front_amount=rain
         * (1 - share)
@@ -127,6 +147,58 @@ def climate(
         heat_wave_threshold=-ndtri(np.maximum(begins if memory else begins / HEAT_WAVE_ENDS, 1e-9)),
         heat_wave_mean=_mean_heat(begins, memory),
     )
+    return _turned(table, latitude < 0)
+
+
+def beyond_province(latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much warmer (degC) and how many times as wet places are than the province: (location,).
+
+    0 and 1 in the province.
+    """
+    north, east = (
+        _outside(np.abs(latitude), NORTH_OF_PROVINCE),
+        _outside(longitude, EAST_OF_PROVINCE),
+    )
+    northern, southern = np.maximum(north, 0.0), np.maximum(-north, 0.0)
+    warmer = HOTTEST * np.tanh(southern / 8) - COOLER * northern + WAVE_HEAT * np.sin(east / 15)
+    wetter = (
+        WETTEST * np.tanh(northern / 10)
+        - DRIEST * np.tanh(southern / 5)
+        + WAVE_RAIN * np.sin(east / 9)
+    )
+    return warmer, np.exp(wetter)
+
+
+def _outside(degrees: np.ndarray, within: tuple[float, float]) -> np.ndarray:
+    """How far degrees lie outside of two bounds, below 0 before the first."""
+    return np.maximum(degrees - within[1], 0.0) + np.minimum(degrees - within[0], 0.0)
+
+
+def _seasons(temperature: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+    """Temperatures by day of the year whose seasons fade towards the equator: (DAYS, location)."""
+    share = _tropical_share(latitude)
+    faded: np.ndarray = temperature.mean(axis=0) + share * (temperature - temperature.mean(axis=0))
+    return np.where(share < 1, faded, temperature)
+
+
+def _tropical_share(latitude: np.ndarray) -> np.ndarray:
+    """0 at the equator to 1 in the province and beyond."""
+    return np.minimum(np.abs(latitude) / NORTH_OF_PROVINCE[0], 1.0)
+
+
+def _turned(table: Climate, south: np.ndarray) -> Climate:
+    """The tables with the seasons of locations in the ``south`` half a year later.
+
+    Solar radiation has its own already, and the province's heat waves are everybody's.
+    """
+    if not south.any():
+        return table
+    turned = {
+        one.name: np.where(south, np.roll(values, TURN, axis=0), values)
+        for one in fields(Climate)
+        if (values := getattr(table, one.name)).ndim == 2 and one.name != "radiation"
+    }
+    return replace(table, **turned)
 
 
 def inland_share(latitude: np.ndarray) -> np.ndarray:
@@ -172,7 +244,7 @@ def extraterrestrial_radiation(latitude: np.ndarray) -> np.ndarray:
     angle = (2 * np.pi * (np.arange(DAYS) + 1) / DAYS)[:, None]
     phi = np.radians(latitude)[None, :]
     declination = 0.409 * np.sin(angle - 1.39)
-    sunset = np.arccos(-np.tan(phi) * np.tan(declination))
+    sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
     distance = 1 + 0.033 * np.cos(angle)
     height = sunset * np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(
         declination

@@ -22,6 +22,9 @@ YEARS_WITHOUT_FORECASTS = 12
 YEARS_TO_MODEL_CHANGE = 21
 """In the middle of the archive of forecasts where the record is 30 years long."""
 DELAY_DAYS = 1
+MEMBERS = 5
+MAX_PLACES_WITH_FORECASTS = 1_000
+"""Two decades of forecasts of a tile are 80 million rows."""
 LOCATIONS_AT_ONCE = 100  # simulated at a time, so that thousands fit into memory
 
 
@@ -30,10 +33,10 @@ class ExerciseOptions(BaseModel):
 
     ``seed``: another seed is another history of the same climate. ``variants``: what this world is
     without. ``until``: the last day of the record (default: yesterday). ``members`` of each
-    forecast; 0: no forecasts. ``forecasts_from`` and ``model_change``: the first day with a
-    forecast (default: 12 years after the start) and the day from which another forecast model
-    issues them (default: 21 years after). ``places``: how many are made up where the region lists
-    none.
+    forecast; 0: no forecasts (default: 5, of a region of more than 1,000 places 0).
+    ``forecasts_from`` and ``model_change``: the first day with a forecast (default: 12 years after
+    the start) and the day from which another forecast model issues them (default: 21 years after).
+    ``places``: how many are made up where the region lists none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,7 +44,7 @@ class ExerciseOptions(BaseModel):
     seed: int = Field(default=4, ge=0)
     variants: tuple[Literal["no_memory", "no_forecast_skill", "no_trend"], ...] = ()
     until: date | None = None
-    members: int = Field(default=5, ge=0, le=50)
+    members: int | None = Field(default=None, ge=0, le=50)
     forecasts_from: date | None = None
     model_change: date | None = None
     places: int = Field(default=16, ge=1, le=100_000)
@@ -110,6 +113,13 @@ def forecast_days(region: Region) -> tuple[np.datetime64, np.datetime64]:
     first = options.forecasts_from or _years_after(start, YEARS_WITHOUT_FORECASTS)
     change = options.model_change or _years_after(start, YEARS_TO_MODEL_CHANGE)
     return np.datetime64(first), np.datetime64(change)
+
+
+def members_of(region: Region) -> int:
+    """Members of each forecast; 0 where there are none."""
+    members = options_of(region, NAME, ExerciseOptions).members
+    many = region.places > MAX_PLACES_WITH_FORECASTS
+    return members if members is not None else 0 if many else MEMBERS
 
 
 def _years_after(day: date, years: int) -> date:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -131,10 +132,28 @@ class Innovations:
     local: np.ndarray
 
 
-def stream(seed: int, purpose: str, name: object = "") -> np.random.Generator:
-    """The generator of the random numbers for one purpose and one thing."""
+def stream(
+    seed: int, purpose: str, name: object = "", position: np.ndarray | None = None
+) -> np.random.Generator:
+    """The generator of the random numbers for one purpose and one thing.
+
+    It stands at its start, or at a ``position`` that ``position_of`` gave.
+    """
     digest = hashlib.sha256(f"{seed}/{purpose}/{name}".encode()).digest()
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
+    bits = np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64))
+    if position is not None:
+        state: Any = bits.state
+        state["state"]["counter"], state["buffer"] = position[:4], position[4:8]
+        state["buffer_pos"], state["has_uint32"], state["uinteger"] = map(int, position[8:])
+        bits.state = state
+    return np.random.Generator(bits)
+
+
+def position_of(random: np.random.Generator) -> np.ndarray:
+    """Where a stream is: eleven unsigned numbers, Philox's counter, buffer and the rest of it."""
+    state = random.bit_generator.state
+    rest = [state["buffer_pos"], state["has_uint32"], state["uinteger"]]
+    return np.array([*state["state"]["counter"], *state["buffer"], *rest], dtype=np.uint64)
 
 
 def prepare(world: World) -> Grounds:
@@ -143,6 +162,7 @@ def prepare(world: World) -> Grounds:
         np.append(world.latitude, UPSTREAM[0]),
         np.append(world.elevation, UPSTREAM[1]),
     )
+    longitude = np.append(world.longitude, UPSTREAM_POINT[1])
     dry = np.append(np.where(world.river, 0.8, 1.0), UPSTREAM[2])
     north, east = (
         np.append(world.latitude, UPSTREAM_POINT[0]) * 111.2,
@@ -153,7 +173,7 @@ def prepare(world: World) -> Grounds:
     if "no_forecast_skill" in world.variants:
         unknown = np.ones_like(unknown)
     return Grounds(
-        climate=climate(latitude, elevation, dry, world.memory),
+        climate=climate(latitude, longitude, elevation, dry, world.memory),
         patterns=patterns.astype(np.float32),
         own=np.sqrt(
             1 - np.array([channel.shared for channel in CHANNELS.values()], dtype=np.float32)

@@ -1,0 +1,222 @@
+"""A made-up grid of any size, and what its pull, training and daily run cost: docs/scaling.md.
+
+``python benchmarks/scale.py --cells 2000 --years 20 --workers 2``: a Zarr store of simulated
+weather, a region file that reads it, and the commands on it. Printed: wall and CPU seconds of each
+command with its workers, the peak memory of its largest process, the size of the home. None of the
+weather was ever measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+STEP = 0.1
+BLOCK = 15
+"""Rows and columns of the store's chunks."""
+COMMANDS = ("pull", "train", "forecast")
+
+
+def write_weather(path: Path, rows: int, columns: int, days: pd.DatetimeIndex, seed: int) -> None:
+    """Daily Tmax, Tmin and rain of a grid as a Zarr store, written a square at a time.
+
+    Seasons, weather that lasts for days and is alike over some degrees, and showers. The same seed
+    gives the same weather, whatever the number of days after it.
+    """
+    latitude = 36.0 - STEP * (np.arange(rows) + 0.5)
+    longitude = -10.0 + STEP * (np.arange(columns) + 0.5)
+    sizes = (len(days), rows, columns)
+    blank = xr.Dataset(
+        {
+            name: (
+                ("time", "latitude", "longitude"),
+                xr.DataArray(np.broadcast_to(np.float32(0), sizes))
+                .chunk(dim_0=365, dim_1=BLOCK, dim_2=BLOCK)
+                .data,
+                {"units": units, "standard_name": standard, "cell_methods": method},
+            )
+            for name, units, standard, method in (
+                ("tasmax", "degC", "air_temperature", "time: maximum"),
+                ("tasmin", "degC", "air_temperature", "time: minimum"),
+                ("pr", "mm", "precipitation_amount", "time: sum"),
+            )
+        },
+        {"time": days, "latitude": latitude, "longitude": longitude},
+    )
+    blank.to_zarr(path, mode="w", compute=False, zarr_format=3, consolidated=False)
+    waves = _regional(days, seed)
+    for top in range(0, rows, BLOCK):
+        for left in range(0, columns, BLOCK):
+            square = slice(top, min(top + BLOCK, rows)), slice(left, min(left + BLOCK, columns))
+            made = _square(
+                days, latitude[square[0]], longitude[square[1]], waves, (seed, top, left)
+            )
+            part = xr.Dataset(
+                {name: (("time", "latitude", "longitude"), each) for name, each in made.items()}
+            )
+            part.to_zarr(
+                path,
+                region={"time": slice(0, len(days)), "latitude": square[0], "longitude": square[1]},
+            )
+
+
+def _regional(days: pd.DatetimeIndex, seed: int) -> np.ndarray:
+    """Weather that the whole grid shares: (day, wave), each lasting for days."""
+    noise = np.random.default_rng(seed).standard_normal((len(days), 6)).astype(np.float32)
+    for day in range(1, len(days)):
+        noise[day] = 0.75 * noise[day - 1] + 0.66 * noise[day]
+    return noise
+
+
+def _square(
+    days: pd.DatetimeIndex,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    waves: np.ndarray,
+    seed: tuple[int, int, int],
+) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y, x = np.meshgrid(latitude, longitude, indexing="ij")
+    shape = (len(days), *y.shape)
+    season = np.cos(2 * np.pi * (days.day_of_year.to_numpy() - 205) / 365.25)[:, None, None]
+    phases = np.stack([np.cos(0.4 * (k + 1) * x + 0.5 * k * y) for k in range(waves.shape[1])])
+    shared = np.tensordot(waves, phases, 1) / np.sqrt(waves.shape[1])
+    own = rng.standard_normal(shape, dtype=np.float32)
+    highest = 24.0 - 0.6 * (y - 32) + 8.0 * season + 3.5 * shared + 1.0 * own
+    lowest = highest - 9.0 - 2.0 * season + rng.standard_normal(shape, dtype=np.float32)
+    wetness = -shared - 0.5 * season + 0.5 * rng.standard_normal(shape, dtype=np.float32)
+    rain = np.where(wetness > 1.1, rng.gamma(0.8, 9.0, shape), 0.0)
+    made = {"tasmax": highest, "tasmin": np.minimum(lowest, highest - 0.5), "pr": np.round(rain, 1)}
+    return {name: values.astype(np.float32) for name, values in made.items()}
+
+
+def region_file(folder: Path, rows: int, columns: int) -> Path:
+    """A region file of the grid beside its store ``weather.zarr``."""
+    east, south = -10.0 + STEP * columns, 36.0 - STEP * rows
+    path = folder / "scale-exercise.yaml"
+    grid = f"{{west: -10.0, south: {south:g}, east: {east:g}, north: 36.0, step: {STEP}}}"
+    path.write_text(
+        "name: scale-exercise\ntitle: A made-up grid\nclock: record\nsources: [gridded_files]\n"
+        f"grid: {grid}\nsource_options: {{gridded_files: {{path: weather.zarr}}}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command cost: seconds, CPU seconds of all its processes, memory of the largest, GB."""
+
+    wall: float
+    cpu: float
+    peak: float
+    status: int
+    output: str
+
+
+def measured(arguments: list[str], environment: dict[str, str]) -> Cost:
+    """Runs a command to its end and watches the memory of its processes."""
+    before, began = os.times(), time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    peak, done = [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            peak[0] = max([peak[0], *map(_resident, _family(process.pid))])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output, _ = process.communicate()
+    done.set()
+    watcher.join()
+    after = os.times()
+    cpu = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+    return Cost(time.perf_counter() - began, cpu, peak[0] / 1e9, process.returncode, output)
+
+
+def _family(root: int) -> list[int]:
+    """A process and all that it started."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+    family = [root]
+    for each in family:
+        family += [child for child, parent in parents.items() if parent == each]
+    return family
+
+
+def _resident(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def main() -> None:
+    """Makes the grid and runs the commands."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[2000])
+    parser.add_argument("--years", type=int, default=20)
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[2], help="0: threads, no cluster"
+    )
+    parser.add_argument("--keep", type=Path, help="a folder that stays")
+    options = parser.parse_args()
+    for cells in options.cells:
+        for workers in options.workers:
+            with tempfile.TemporaryDirectory() as scratch:
+                run(
+                    (options.keep or Path(scratch)) / f"{cells}-{workers}",
+                    cells,
+                    options.years,
+                    workers,
+                )
+
+
+def run(folder: Path, cells: int, years: int, workers: int) -> None:
+    """One size with one number of workers: the history, training, and two mornings."""
+    columns = round(cells**0.5 / BLOCK) * BLOCK or BLOCK
+    rows = -(-cells // columns)
+    folder.mkdir(parents=True, exist_ok=True)
+    first = pd.Timestamp("2025-07-01") - pd.DateOffset(years=years)
+    days = pd.date_range(first, "2025-06-30")
+    write_weather(folder / "weather.zarr", rows, columns, days, 1)
+    path = region_file(folder, rows, columns)
+    environment = os.environ | {
+        "CLIMATE_RISK_HOME": str(folder / "home"),
+        "CLIMATE_RISK_DASK": f"local:{workers}" if workers else "",
+        "OMP_NUM_THREADS": "1",
+    }
+    print(f"{rows * columns} cells, {years} years, {workers or 'no'} workers")
+    for command in COMMANDS:
+        cost = measured([command, str(path)], environment)
+        if cost.status not in (0, 3):
+            raise SystemExit(cost.output)
+        print(f"  {command:10s} {cost.wall:7.1f} s, {cost.cpu:7.1f} CPU s, {cost.peak:5.2f} GB")
+        for line in cost.output.splitlines():
+            print(f"      {line[:150]}")
+
+
+if __name__ == "__main__":
+    main()

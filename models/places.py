@@ -1,0 +1,71 @@
+"""A model at places that it did not learn from.
+
+What a model learns of how weather becomes an event holds wherever the climate is alike: regressions
+and trees read anomalies from a place's own normals. A region of a grid learns them from a sample of
+its cells; each other cell brings its own normals and climatology.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from configs.whole_files import write_whole
+from features.hazards import Options, happened, hazards
+from models import training
+from models.baselines import fit_climatology
+from models.training import Model
+
+
+@dataclass(frozen=True)
+class LocalNormals:
+    """What a hazard needs to know of places: ``normals``, and ``climatology`` as of a Model."""
+
+    normals: xr.Dataset
+    climatology: xr.DataArray
+
+    def save(self, path: Path) -> None:
+        """Write a NetCDF file, whole or not at all; not compressed, since each run reads it."""
+        named = self.climatology.astype("float32").to_dataset(name="climatology")
+        with tempfile.TemporaryDirectory() as scratch:
+            written = Path(scratch) / path.name
+            self.normals.to_netcdf(written, group="normals", engine="h5netcdf")
+            named.to_netcdf(written, mode="a", group="climatology", engine="h5netcdf")
+            write_whole(path, written.read_bytes())
+
+    @classmethod
+    def load(cls, path: Path) -> LocalNormals:
+        """Read what ``save`` wrote. Raises OSError, KeyError or ValueError where it is damaged."""
+        normals, named = (
+            xr.load_dataset(path, group=group, engine="h5netcdf")
+            for group in ("normals", "climatology")
+        )
+        return cls(normals, named["climatology"])
+
+
+def learn_locally(model: Model, observations: xr.Dataset, options: Options) -> LocalNormals:
+    """Normals and climatology of the places observed, from the years that the model learnt from.
+
+    They are fitted as the model's own are: see training.label_days.
+    """
+    hazard, meta = hazards()[model.hazard], model.meta
+    first, last = meta["reference_years"]
+    record = observations.sel(time=slice(meta["data_from"], meta["trained_until"])).load()
+    reference = record.sel(time=slice(f"{first}-01-01", f"{last}-12-31"))
+    labels = training.label_days(hazard, record, reference, options, training.REPLICAS)
+    return LocalNormals(labels.normals, fit_climatology(happened(labels.margins)))
+
+
+def at_places(model: Model, local: LocalNormals) -> Model:
+    """The model as it forecasts at these places.
+
+    Its replicas have the same normals: how sure a place's normals are is not in the interval.
+    """
+    own: dict[str, Any] = {"normals": local.normals, "climatology": local.climatology}
+    return replace(
+        model, **own, replicas=tuple(replace(replica, **own) for replica in model.replicas)
+    )
