@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from configs import Region
+from configs.tiles import SIDE
 from features.build import (
     LOCATIONS_PER_CHUNK,
     as_known_at,
@@ -158,3 +159,22 @@ def test_absolute_thresholds_replace_fitted_ones(record: xr.Dataset) -> None:
     assert np.array_equal(
         happened.sel(level=2).values == 1, (record["river_discharge"] > 6.0).values
     )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_graph_of_a_tile_grows_with_its_blocks_and_not_with_days(
+    name: str, made_record: Callable[..., xr.Dataset]
+) -> None:
+    """A tile of 225 places, of which a province of 10,000 cells has 46, is under 1,000 tasks."""
+    hazard = hazards()[name]
+
+    def tasks(record: xr.Dataset, days: int) -> int:
+        normals = hazard.fit_normals(record, Options())
+        issued = record["time"].values[-days:]
+        built = build_features(hazard, record, normals, issued, delays_of(record), Options())
+        return len(built.__dask_graph__())
+
+    few, more = (made_record(years=3, places=n * LOCATIONS_PER_CHUNK) for n in (1, 3))
+    assert tasks(few, 5) == tasks(few, 300)
+    assert tasks(more, 5) == 3 * tasks(few, 5)
+    assert tasks(few, 5) * -(-SIDE * SIDE // LOCATIONS_PER_CHUNK) < 1_000
