@@ -16,10 +16,8 @@ from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from configs.land_mask import land_at
 from configs.location import Location
 
 if TYPE_CHECKING:
@@ -195,9 +193,13 @@ def cells_of(grid: Grid, folder: Path) -> tuple[Location, ...]:
     cannot be read or that has no cell, more than MAX_CELLS.
     """
     latitudes, longitudes = grid.latitudes, grid.longitudes
+    import numpy as np  # is slow to import, and most regions have no grid
+
     land = np.ones(grid.shape, bool)
     if grid.mask is not None:
         path = folder / Path(grid.mask).expanduser()
+        from configs.land_mask import land_at
+
         land = land_at(path, np.array(latitudes), np.array(longitudes), grid.mask_variable)
         if not land.any():
             raise ValueError(

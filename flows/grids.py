@@ -77,7 +77,7 @@ def forecast_grid(issue: Issue, assessment: Assessment, engine: Engine) -> GridF
         )
         for tile in tiles
     ]
-    with stage(f"forecast tiles of {issue.issued}") as say:
+    with stage("forecast tiles") as say:
         made = [*engine.each(forecast_tile, wanted, settings, issue.issued, learnt, cells)]
         say(tiles=len(made), cells=sum(len(tile.locations) for tile in tiles))
     return _together(issue, areas, learnt, made, [*lost], cells)

@@ -32,6 +32,7 @@ PAST = {
     "forecast": "forecast",
     "grade": "graded",
     "hand over to": "handed over to",
+    "learn": "learnt",
     "notify": "notified",
     "publish": "published",
     "pull": "pulled",

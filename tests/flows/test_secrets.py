@@ -19,7 +19,7 @@ from flows import pull
 
 FOLDERS = ("configs", "data_contracts", "features", "flows", "models", "reports", "sources")
 NO_SECRETS = frozenset({"CLIMATE_RISK_HOME", "CLIMATE_RISK_SERVES", "PREFECT_HOME"}) | frozenset(
-    {"PREFECT_API_URL", "CLIMATE_RISK_METRICS_FILE", "CLIMATE_RISK_LOG"}
+    {"PREFECT_API_URL", "CLIMATE_RISK_METRICS_FILE", "CLIMATE_RISK_LOG", "CLIMATE_RISK_DASK"}
 )
 """Variables that our code reads and that hold no secret."""
 ONLY_LOOKED_FOR = frozenset(
