@@ -123,12 +123,24 @@ def engine() -> Iterator[Engine]:
                 "expected one; start `dask scheduler` there, or unset it to work in this process."
             ) from None
         with client:
+            _require_a_worker(client, setting)
             opened = Engine(client)
             token = _open.set(opened)
             try:
                 yield opened
             finally:
                 _open.reset(token)
+
+
+def _require_a_worker(client: Client, setting: str) -> None:
+    """Raises RiskError for a scheduler that no worker joins."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError:
+        raise RiskError(
+            f"{SETTING}={setting}: the Dask scheduler has no worker, expected one or more; start "
+            "`dask worker` with its address, or unset it to work in this process."
+        ) from None
 
 
 @contextmanager

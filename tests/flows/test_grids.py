@@ -201,10 +201,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 class Cluster:
     """A scheduler and its workers, each a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workers: int = 2) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.processes = folder, dict[str, subprocess.Popen[bytes]]()
-        self.address = ""
+        self.address, self.workers = "", workers
 
     def __enter__(self) -> Cluster:
         about = self.folder / "scheduler.json"
@@ -215,7 +215,7 @@ class Cluster:
                 break
             time.sleep(0.1)
         self.address = yaml.safe_load(about.read_text(encoding="utf-8"))["address"]
-        for number in (1, 2):
+        for number in range(1, self.workers + 1):
             self.start(
                 f"worker {number}", "worker", self.address, "--nthreads", "1", "--no-nanny",
                 "--no-dashboard", "--host", "127.0.0.1",
@@ -306,6 +306,16 @@ def test_a_scheduler_that_is_killed_is_one_sentence(
     assert (report(home, "meshed") / "forecast.csv").read_bytes() == before
     monkeypatch.delenv(SETTING)
     assert command(home, "forecast", places["meshed"]).status == 0
+
+
+def test_a_scheduler_without_a_worker_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.engine.CONNECT_SECONDS", 3)
+    with Cluster(tmp_path / "dask", workers=0) as made:
+        monkeypatch.setenv(SETTING, made.address)
+        with pytest.raises(RiskError, match="has no worker, expected one or more"), engine():
+            pass
 
 
 @pytest.mark.parametrize("setting", ["locale:2", "local:0", "http://127.0.0.1:1", "tcp://x"])
