@@ -465,8 +465,8 @@ _TILES: dict[str, str | Plural] = {
     "forecast.zarr holds each cell.",
     "tiles.failed": "Tiles without a forecast: {n} of {tiles}: {reasons}.",
     "tiles.unlearnt": "Tiles whose normals could not be learnt: {n} of {tiles}: {reasons}.",
-    "tiles.some": "In {n} of {tiles} tiles: {first}",
-    "tiles.source": "{source} could not be used for {n} of {tiles} tiles: {reason}",
+    "tiles.some": "In {n} of {tiles} tiles: {first}.",
+    "tiles.source": "{source} could not be used for {n} of {tiles} tiles: {reason}.",
 }
 """On the tiles of a region of a grid."""
 

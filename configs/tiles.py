@@ -33,14 +33,13 @@ def tiles_of(region: Region) -> tuple[Region, ...]:
     squares = zip((rows // SIDE).tolist(), (columns // SIDE).tolist(), strict=True)
     for number, square in enumerate(squares):
         members.setdefault(square, []).append(number)
+    whole = {"grid": None, "utc_offset": region.day_offset, "places": region.places}
     return tuple(
         region.model_copy(
-            update={
+            update=whole
+            | {
                 "name": f"{region.name}/{row:03d}-{column:03d}",
-                "grid": None,
                 "locations": tuple(region.locations[number] for number in numbers),
-                "utc_offset": region.day_offset,
-                "places": region.places,
             }
         )
         for (row, column), numbers in sorted(members.items())
@@ -55,13 +54,12 @@ def indices_of(places: Sequence[Location], grid: Grid) -> tuple[np.ndarray, np.n
     return rows, np.floor((longitude - grid.west) % 360 / grid.step).astype(int)
 
 
-def learning_places(region: Region) -> Mapping[str, tuple[str, ...]]:
-    """The places that models of a grid learn from, by name of their tile.
+def learning_places(tiles: Sequence[Region]) -> Mapping[str, tuple[str, ...]]:
+    """The places that models of a grid of these tiles learn from, by name of their tile.
 
     A stratified sample, always the same. Tiles are taken evenly over the region; a tile's places
     one from each of as many strips.
     """
-    tiles = tiles_of(region)
     count = min(LEARNING_TILES, len(tiles))
     chosen = [tiles[(2 * number + 1) * len(tiles) // (2 * count)] for number in range(count)]
     each = -(-LEARNING_PLACES // count)

@@ -36,9 +36,19 @@ class TiledStore:
         self.path = settings.data / "store" / region.name
 
     @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """The tiles."""
+        return tiles_of(self.region)
+
+    @cached_property
+    def learning(self) -> Mapping[str, tuple[str, ...]]:
+        """The places that models learn from, by the tile's name."""
+        return learning_places(self.regions)
+
+    @cached_property
     def tiles(self) -> Mapping[str, Store]:
         """The store of each tile, by the tile's name."""
-        return {tile.name: Store(self.settings, tile) for tile in tiles_of(self.region)}
+        return {tile.name: Store(self.settings, tile) for tile in self.regions}
 
     @property
     def stored(self) -> bool:
@@ -52,7 +62,7 @@ class TiledStore:
 
     def fetch_request(self, source: str) -> FetchRequest:
         """What is stored from a source in the tile furthest behind, of those learnt from."""
-        asked = [self.tiles[name].fetch_request(source) for name in learning_places(self.region)]
+        asked = [self.tiles[name].fetch_request(source) for name in self.learning]
         return min(asked, key=lambda request: _newest(request.stored))
 
     def snapshot(self) -> str:
@@ -94,7 +104,7 @@ class TiledStore:
         parts = self._of_learning_places(Store.observations, snapshot)
         if not parts:
             raise _nothing(self.region)
-        learnt = {place for places in learning_places(self.region).values() for place in places}
+        learnt = {place for places in self.learning.values() for place in places}
         every = [place.id for place in self.region.locations if place.id in learnt]
         return _side_by_side(parts, every)
 
@@ -108,7 +118,7 @@ class TiledStore:
     ) -> list[xr.Dataset]:
         """The records, in memory: a tile whose store cannot be used gives none."""
         tips, parts = self.snapshots(snapshot), []
-        for name, places in learning_places(self.region).items():
+        for name, places in self.learning.items():
             with suppress(StoreUnusable):
                 record = read(self.tiles[name], tips[name]) if name in tips else None
                 if record is not None:

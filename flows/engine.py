@@ -20,6 +20,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import dask
+from dask import delayed
+from dask.delayed import Delayed
 
 from configs import ConfigError, RiskError
 
@@ -76,15 +78,14 @@ def _result(future: Future[Any]) -> Any:
 def _threaded(
     function: Callable[..., R], items: Iterable[T], shared: tuple[Any, ...]
 ) -> Iterator[R]:
-    """As Dask's threaded scheduler does it, some items at a time."""
-    from concurrent.futures import ThreadPoolExecutor
+    """By Dask's threaded scheduler; Dask arrays are read by the task itself."""
+    tasks = [_task(partial(function, item, *shared)) for item in items]
+    with dask.config.set(scheduler="synchronous"):
+        yield from dask.compute(*tasks, scheduler="threads")
 
-    with dask.config.set(scheduler="synchronous"), ThreadPoolExecutor(_threads()) as pool:
-        yield from pool.map(lambda item: function(item, *shared), items)
 
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))
+def _task(work: Callable[[], Any]) -> Delayed:
+    return delayed(work, pure=False, traverse=False)()
 
 
 def _alone(function: Callable[..., R], *arguments: Any) -> R:

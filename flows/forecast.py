@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,8 @@ from flows.data_quality import (
 from flows.engine import engine, working
 from flows.grids import forecast_grid
 from flows.impacts import collect, known_here
-from flows.issue import Issue
-from flows.orchestration import name_run, reason_of, risk_flow
+from flows.issue import Issue, Made
+from flows.orchestration import failed_hazards, name_run, risk_flow
 from flows.past import Past
 from flows.platforms import hand_over
 from flows.progress import stage
@@ -56,7 +55,6 @@ from models.registry import Champion, Registry
 from models.verification.contingency import contingency_table
 from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
-from reports.exports.table import read_published
 from sources import is_exercise
 
 
@@ -78,38 +76,18 @@ def predict(issue: Issue, assessment: Assessment) -> prediction.Predicted:
 
     A colour given before is only withdrawn with a margin.
     """
-    models = {name: champion.model for name, champion in issue.champions.items()}
-    models |= dict.fromkeys(issue.possible.missing)
-    versions = {name: champion.version for name, champion in issue.champions.items()}
-    before = None if issue.hindcast else read_published(issue.before)
     request = prediction.ForecastRequest(
         region=issue.region,
         issued=issue.issued,
         observations=issue.observations,
-        models=models,
+        models=issue.models,
         backtests=out_of_fold_of(issue.champions),
         assessment=assessment,
-        versions=versions,
-        previous=before,
+        versions=issue.versions,
+        previous=issue.previous,
         forecasts=issue.forecasts,
     )
     return prediction.predict_with_remarks(request)
-
-
-@dataclass(frozen=True)
-class Made:
-    """A forecast as its report shows it, and what the report needs besides.
-
-    ``past``: recent past by hazard. Of a grid, whose report is of areas: ``graded``, the forecast
-    of the places that are graded, and ``cells``, a Zarr of every cell.
-    """
-
-    forecast: xr.Dataset
-    past: Mapping[str, xr.Dataset]
-    degraded: tuple[Remark, ...]
-    notes: tuple[Remark, ...]
-    graded: xr.Dataset | None = None
-    cells: Path | None = None
 
 
 @task(name="publish", task_run_name="publish {issue.region.name} {issue.issued}", **task_options())
@@ -182,13 +160,9 @@ def recent_past(issue: Issue) -> dict[str, xr.Dataset]:
 def make(issue: Issue, assessment: Assessment) -> Made:
     """The forecast of an issue, of a grid that of its areas."""
     if issue.region.grid is not None:
-        return Made(**vars(forecast_grid(issue, assessment, working())))
+        return forecast_grid(issue, assessment, working())
     predicted = predict(issue, assessment)
-    failed = [
-        remark("forecast.hazard", hazard=name, reason=reason_of(error))
-        for name, error in predicted.failures.items()
-    ]
-    degraded = (*failed, *predicted.degraded)
+    degraded = (*failed_hazards(predicted.failures), *predicted.degraded)
     return Made(predicted.forecast, recent_past(issue), degraded, predicted.notes)
 
 

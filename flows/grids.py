@@ -4,76 +4,58 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from configs import Region, RiskError
-from configs.remarks import Remark, remark
-from configs.tiles import learning_places, tiles_of
+from configs.remarks import remark
 from data_contracts.tiled_store import TiledStore
 from features.build import options_for
 from features.hazards import hazards
 from flows.cells import create_cells
 from flows.engine import Engine
-from flows.issue import Issue
+from flows.issue import Issue, Made
 from flows.progress import stage
 from flows.tile_words import in_some_tiles, of_tiles
 from flows.tiles import Learnt, TileForecast, Wanted, forecast_tile, learn_normals, normals_path
+from flows.train import out_of_fold_of
 from models.areas import AreaSums, AreaWeights, area_forecast
 from models.predict import weights_of
 from models.registry import Registry
 from models.training import Model
 from models.verification.weather_scores import Assessment
-from reports.exports.table import read_published
-from reports.view.areas import Areas, areas_of
+from reports.view.areas import Areas
 
 
-@dataclass(frozen=True)
-class GridForecast:
-    """A forecast of areas, ``past``, their recent past by hazard, and what is said of tiles.
-
-    ``graded``: the forecast of the places that are graded; ``cells``: the Zarr of all cells, to be
-    moved into the report.
-    """
-
-    forecast: xr.Dataset
-    past: Mapping[str, xr.Dataset]
-    degraded: tuple[Remark, ...]
-    notes: tuple[Remark, ...]
-    graded: xr.Dataset
-    cells: Path
-
-
-def forecast_grid(issue: Issue, assessment: Assessment, engine: Engine) -> GridForecast:
+def forecast_grid(issue: Issue, assessment: Assessment, engine: Engine) -> Made:
     """The forecast of every cell, tile by tile, and its means over the areas of the report.
 
     A tile that fails costs its own cells. Raises RiskError where every tile does.
     """
     region, settings = issue.region, issue.settings
-    assert region.grid is not None
-    store, areas = TiledStore(settings, region), areas_of(region)
+    store, areas = issue.store, issue.areas
+    assert region.grid is not None and isinstance(store, TiledStore)
     snapshots, learnt = store.snapshots(issue.snapshot), learnt_of(issue, assessment)
     season = next(iter(learnt.options.values())).warm_season
     tiles = [
         tile.model_copy(update={"warm_season": season})
-        for tile in tiles_of(region)
+        for tile in store.regions
         if tile.name in snapshots
     ]
     lost = _learn(tiles, snapshots, learnt, issue, engine)
     cells = settings.data / "cells" / f"{region.name}.zarr"
     shutil.rmtree(cells, ignore_errors=True)
     create_cells(cells, region, list(learnt.models), issue.issued)
-    graded = learning_places(region)
     wanted = [
         Wanted(
             tile,
             region.grid,
             snapshots[tile.name],
             AreaWeights(areas.ids, areas.shares(tile.locations, region.grid.step)),
-            graded.get(tile.name, ()),
+            store.learning.get(tile.name, ()),
         )
         for tile in tiles
     ]
@@ -85,24 +67,17 @@ def forecast_grid(issue: Issue, assessment: Assessment, engine: Engine) -> GridF
 
 def learnt_of(issue: Issue, assessment: Assessment) -> Learnt:
     """What all tiles share: the champions without their own places' normals."""
-    models = {name: champion.model for name, champion in issue.champions.items()}
-    models |= dict.fromkeys(issue.possible.missing)
-    registry = Registry(issue.settings)
-    backtests = {
-        name: champion.out_of_fold
-        for name, champion in issue.champions.items()
-        if champion.out_of_fold is not None
-    }
+    models, registry = issue.models, Registry(issue.settings)
     return Learnt(
         {name: None if model is None else _bare(model) for name, model in models.items()},
-        {name: champion.version for name, champion in issue.champions.items()},
+        issue.versions,
         {
             name: registry.tiles_folder(issue.region, name, champion.version)
             for name, champion in issue.champions.items()
             if champion.model is not None
         },
         {name: options_for(hazards()[name], issue.region, issue.observations) for name in models},
-        weights_of(models, backtests),
+        weights_of(models, out_of_fold_of(issue.champions)),
         assessment,
     )
 
@@ -143,14 +118,13 @@ def _together(
     made: Sequence[TileForecast],
     lost: list[str],
     cells: Path,
-) -> GridForecast:
+) -> Made:
     whole = [tile for tile in made if tile.forecast is not None]
     failed = [tile.failure for tile in made if tile.failure]
     if not whole:
         raise RiskError(f"{issue.region.name}: no tile could be forecast: {failed[0]}")
     sums = _summed(tile.forecast for tile in whole if tile.forecast is not None)
-    before = None if issue.hindcast else read_published(issue.before)
-    forecast = area_forecast(sums.means(), areas.locations, areas.drawn, before)
+    forecast = area_forecast(sums.means(), areas.locations, areas.drawn, issue.previous)
     forecast = forecast.assign_attrs(region=issue.region.name, title=issue.region.title)
     past = {
         name: _summed(tile.past[name] for tile in whole if name in tile.past).means()
@@ -158,7 +132,7 @@ def _together(
         if any(name in tile.past for tile in whole)
     }
     kept = [tile.graded for tile in whole if tile.graded is not None and tile.graded.location.size]
-    graded = xr.concat(kept, "location", join="outer", combine_attrs="override")
+    graded = xr.concat(kept, "location", join="outer", combine_attrs="override") if kept else None
     degraded = [of_tiles("tiles.failed", failed, len(made))] if failed else []
     degraded += [of_tiles("tiles.unlearnt", lost, len(made))] if lost else []
     notes = [
@@ -166,7 +140,7 @@ def _together(
         *in_some_tiles([tile.notes for tile in whole]),
     ]
     degraded += in_some_tiles([tile.degraded for tile in whole])
-    return GridForecast(forecast, past, tuple(degraded), tuple(notes), graded, cells)
+    return Made(forecast, past, tuple(degraded), tuple(notes), graded, cells)
 
 
 def _summed(parts: Iterator[AreaSums]) -> AreaSums:

@@ -10,7 +10,7 @@ import importlib
 import logging
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import wraps
@@ -150,6 +150,14 @@ def reason_of(error: Exception) -> Remark:
         _show_traceback(error)
     kind = type(error).__name__
     return remark("run.part_bug", kind=kind, place=place_of(error), run=str(flow_run.id or "-"))
+
+
+def failed_hazards(failures: Mapping[str, Exception]) -> list[Remark]:
+    """The messages on hazards that could not be forecast, by hazard why."""
+    return [
+        remark("forecast.hazard", hazard=name, reason=reason_of(error))
+        for name, error in failures.items()
+    ]
 
 
 def place_of(error: BaseException) -> str:

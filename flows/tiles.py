@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from configs import Region, Settings
+from configs import Region, RiskError, Settings
 from configs.grid import Grid
 from configs.remarks import Remark
 from data_contracts.store import Store
 from features.hazards import Options, hazards
 from flows.cells import write_cells
+from flows.orchestration import failed_hazards
 from flows.recent import recent
 from flows.run import known_before
 from models import predict as prediction
@@ -65,8 +66,7 @@ class TileForecast:
     """What a tile's forecast adds to the report.
 
     ``forecast`` and ``past`` (by hazard): sums over its cells; ``graded``: the forecast of places
-    that are graded. ``degraded`` and ``notes`` of its cells. ``failures``: hazard -> why it has no
-    model here; ``failure``: why there is no forecast at all.
+    that are graded. ``degraded`` and ``notes`` of its cells. ``failure``: why there is none.
     """
 
     forecast: AreaSums | None = None
@@ -74,7 +74,6 @@ class TileForecast:
     graded: xr.Dataset | None = None
     degraded: tuple[Remark, ...] = ()
     notes: tuple[Remark, ...] = ()
-    failures: Mapping[str, str] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -85,17 +84,18 @@ def learn_normals(work: tuple[Region, str], settings: Settings, learnt: Learnt) 
     """
     tile, snapshot = work
     try:
-        for name, model in learnt.models.items():
-            if model is None:
-                continue
-            path = normals_path(learnt, name, tile)
-            if not path.is_file():
-                record = Store(settings, tile).observations(snapshot)
-                record = record.drop_vars("source", errors="ignore")
+        record = _record(Store(settings, tile), snapshot).load()
+        for name in learnt.normals:
+            path, model = normals_path(learnt, name, tile), learnt.models[name]
+            if model is not None and not path.is_file():
                 learn_locally(model, record, learnt.options[name]).save(path)
     except Exception as error:
         return f"{tile.name}: {error}"
     return ""
+
+
+def _record(store: Store, snapshot: str) -> xr.Dataset:
+    return store.observations(snapshot).drop_vars("source", errors="ignore")
 
 
 def normals_path(learnt: Learnt, hazard: str, tile: Region) -> Path:
@@ -117,8 +117,7 @@ def _forecast_tile(
     wanted: Wanted, settings: Settings, issued: date, learnt: Learnt, cells: Path
 ) -> TileForecast:
     tile, store = wanted.tile, Store(settings, wanted.tile)
-    record = store.observations(wanted.snapshot).drop_vars("source", errors="ignore")
-    observations = known_before(record, issued).load()
+    observations = known_before(_record(store, wanted.snapshot), issued).load()
     forecasts = store.forecasts(wanted.snapshot)
     models, lost = _models_here(learnt, tile)
     request = prediction.ForecastRequest(
@@ -151,20 +150,25 @@ def _forecast_tile(
             if model is not None
         },
         predicted.forecast.sel({LOCATION: [name for name in wanted.graded if name in places]}),
-        predicted.degraded,
+        (*failed_hazards({**lost, **predicted.failures}), *predicted.degraded),
         predicted.notes,
-        lost | {name: str(error) for name, error in predicted.failures.items()},
     )
 
 
-def _models_here(learnt: Learnt, tile: Region) -> tuple[dict[str, Model | None], dict[str, str]]:
+def _models_here(
+    learnt: Learnt, tile: Region
+) -> tuple[dict[str, Model | None], dict[str, Exception]]:
     """The models with the tile's normals; the climatology stands where these cannot be read."""
-    models, lost = dict[str, Model | None](), dict[str, str]()
+    models, lost = dict[str, Model | None](), dict[str, Exception]()
     for name, model in learnt.models.items():
         models[name] = None
         if model is not None:
+            path = normals_path(learnt, name, tile)
             try:
-                models[name] = at_places(model, LocalNormals.load(normals_path(learnt, name, tile)))
-            except DAMAGED as error:
-                lost[name] = str(error)
+                models[name] = at_places(model, LocalNormals.load(path))
+            except DAMAGED:
+                lost[name] = RiskError(
+                    f"{path}: found no normals of the tile that can be read, expected some; "
+                    "delete the file, and the next run learns them anew."
+                )
     return models, lost

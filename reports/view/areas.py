@@ -47,9 +47,16 @@ class Areas:
         half = step / 2
         latitude = np.array([place.latitude for place in places], dtype=float)
         longitude = np.array([place.longitude for place in places], dtype=float)
-        cells = shapely.box(longitude - half, latitude - half, longitude + half, latitude + half)
-        inside = [shapely.area(shapely.intersection(cells, shape)) for shape in self.shapes]
-        return np.array(inside) * np.cos(np.radians(latitude))
+        west, south, east, north = (
+            longitude - half, latitude - half, longitude + half, latitude + half
+        )  # fmt: skip
+        cells = shapely.box(west, south, east, north)
+        around = shapely.box(west.min(), south.min(), east.max(), north.max())
+        inside = np.zeros((len(self.shapes), len(places)))
+        for number, shape in enumerate(self.shapes):
+            if shapely.intersects(shape, around):
+                inside[number] = shapely.area(shapely.intersection(cells, shape))
+        return inside * np.cos(np.radians(latitude))
 
 
 def areas_of(region: Region) -> Areas:

@@ -41,8 +41,8 @@ def test_a_region_of_places_is_its_own_tile() -> None:
 
 def test_learning_places_are_spread_and_the_same_each_time() -> None:
     region = grid_of(75, 75)
-    chosen = learning_places(region)
-    assert chosen == learning_places(grid_of(75, 75))
+    chosen = learning_places(tiles_of(region))
+    assert chosen == learning_places(tiles_of(grid_of(75, 75)))
     ids = [place for places in chosen.values() for place in places]
     assert len(ids) == len(set(ids)) == LEARNING_PLACES
     latitudes = [place.latitude for place in region.locations if place.id in set(ids)]
@@ -51,5 +51,5 @@ def test_learning_places_are_spread_and_the_same_each_time() -> None:
 
 def test_a_small_grid_learns_from_every_cell() -> None:
     region = grid_of(2, 16)
-    learnt = {place for places in learning_places(region).values() for place in places}
+    learnt = {place for places in learning_places(tiles_of(region)).values() for place in places}
     assert learnt == {place.id for place in region.locations}
