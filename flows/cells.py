@@ -20,6 +20,7 @@ from configs.tiles import SIDE, indices_of
 from features.hazards import LEVELS, hazards
 from models.colours import COLOURS, GREY
 from models.verdicts import KNOWN, NO_BETTER, NOT_ASSESSED, PROVISIONAL, SKILFUL
+from reports.exports.netcdf import ATTRIBUTES, INSTITUTION
 
 VALUES = ("probability", "normal_probability", "probability_low", "probability_high")
 """Probabilities of each cell, float32 (cell, level, latitude, longitude); 1."""
@@ -30,13 +31,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 """Words of each cell as CF flags, uint8, 255 where there is none: their number in these lists."""
 NONE = 255
 
-COORDINATES: Mapping[str, Mapping[str, str]] = {
-    "latitude": {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"},
-    "longitude": {"standard_name": "longitude", "units": "degrees_east", "axis": "X"},
-    "lead_days": {"standard_name": "forecast_period", "units": "day"},
-    "window_days": {"long_name": "days the event or the index looks at", "units": "day"},
-    "level": {"long_name": "level of the event", "units": "1"},
-}
+AXES = {"latitude": "Y", "longitude": "X"}
+DIMS = ("cell", "level", "latitude", "longitude")
+OF_ALL_LEVELS = ("cell", "latitude", "longitude")
+"""Dimensions of each variable, and of the colour, which is one for all levels."""
 
 
 def create_cells(path: Path, region: Region, names: Sequence[str], issued: date) -> None:
@@ -48,8 +46,6 @@ def create_cells(path: Path, region: Region, names: Sequence[str], issued: date)
     assert region.grid is not None
     (rows, columns), step = region.grid.shape, region.grid.step
     cells = [(name, cell) for name in sorted(names) for cell in hazards()[name].cells]
-    sizes = (len(cells), len(LEVELS), rows, columns)
-    chunks = (len(cells), len(LEVELS), SIDE, SIDE)
     coords = {
         "latitude": region.grid.north - (np.arange(rows) + 0.5) * step,
         "longitude": region.grid.west + (np.arange(columns) + 0.5) * step,
@@ -60,46 +56,51 @@ def create_cells(path: Path, region: Region, names: Sequence[str], issued: date)
         "init_time": np.datetime64(issued, "ns"),
     }
     axes = xr.Dataset(coords=coords, attrs=_about(region))
-    for name, attributes in COORDINATES.items():
-        axes[name].attrs.update(attributes)
+    for name in axes.coords:
+        axes[name].attrs.update(ATTRIBUTES.get(str(name), {}))
+    for name, axis in AXES.items():
+        axes[name].attrs["axis"] = axis
     axes.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
+    sizes = dict(zip(DIMS, (len(cells), len(LEVELS), rows, columns), strict=True))
     root = zarr.open_group(path, mode="a")
-    dims = ("cell", "level", "latitude", "longitude")
     for name in VALUES:
-        array = root.create_array(
-            name,
-            shape=sizes,
-            chunks=chunks,
-            dtype="float32",
-            fill_value=np.nan,
-            dimension_names=dims,
-        )
-        array.attrs.update({"units": "1", "long_name": name.replace("_", " ")})
+        about = {key: ATTRIBUTES[name][key] for key in ("long_name", "units")}
+        _create(root, name, DIMS, sizes, ("float32", np.nan), about)
     for name, words in WORDS.items():
-        whole = sizes if name == "verdict" else (sizes[0], *sizes[2:])
-        array = root.create_array(
-            name,
-            shape=whole,
-            chunks=chunks if name == "verdict" else (chunks[0], *chunks[2:]),
-            dtype="uint8",
-            fill_value=NONE,
-            dimension_names=dims if name == "verdict" else ("cell", *dims[2:]),
-        )
-        flags: dict[str, Any] = {
-            "flag_values": list(range(len(words))),
-            "flag_meanings": _meanings(words),
-        }
-        array.attrs.update({"long_name": name, **flags})
+        dims = OF_ALL_LEVELS if name == "colour" else DIMS
+        flags = {"flag_values": list(range(len(words))), "flag_meanings": _meanings(words)}
+        _create(root, name, dims, sizes, ("uint8", NONE), ATTRIBUTES[name] | flags)
     with warnings.catch_warnings():  # of Zarr 3, whose own text has no word of it yet
         warnings.simplefilter("ignore", ZarrUserWarning)
         zarr.consolidate_metadata(path)
+
+
+def _create(
+    root: zarr.Group,
+    name: str,
+    dims: tuple[str, ...],
+    sizes: Mapping[str, int],
+    kind: tuple[str, float],
+    about: Mapping[str, Any],
+) -> None:
+    """An array without values, in chunks of a tile. ``kind``: its type, and what no value is."""
+    chunks = {**sizes, "latitude": SIDE, "longitude": SIDE}
+    array = root.create_array(
+        name,
+        shape=tuple(sizes[dim] for dim in dims),
+        chunks=tuple(chunks[dim] for dim in dims),
+        dtype=kind[0],
+        fill_value=kind[1],
+        dimension_names=dims,
+    )
+    array.attrs.update(about)
 
 
 def _about(region: Region) -> dict[str, str]:
     return {
         "Conventions": "CF-1.11",
         "title": region.title,
-        "institution": "made with climate-risk; whose data it rests on is told in provenance.json",
+        "institution": INSTITUTION,
     }
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from reports.exports.geojson import NOTE
 from reports.text.xml import plain_text
 
+INSTITUTION = "made with climate-risk; whose data it rests on is told in provenance.json"
 GRADED = "graded"
 """Group of forecast.nc with the places that are graded, where the report is of areas."""
 
@@ -32,7 +33,7 @@ def write_netcdf(forecast: xr.Dataset, path: Path, graded: xr.Dataset | None = N
 def _write(forecast: xr.Dataset, path: Path, mode: Literal["w", "a"], group: str | None) -> None:
     described = forecast.copy()
     for name in described.variables:
-        described[name].attrs = _ATTRIBUTES.get(str(name), {}) | described[name].attrs
+        described[name].attrs = ATTRIBUTES.get(str(name), {}) | described[name].attrs
     described.attrs = forecast.attrs | _about(forecast)
     text = {
         name: described[name].copy(data=_plain(described[name].values))
@@ -100,7 +101,7 @@ def _about(forecast: xr.Dataset) -> dict[str, str]:
     return {
         "Conventions": "CF-1.11",
         "title": title,
-        "institution": "made with climate-risk; whose data it rests on is told in provenance.json",
+        "institution": INSTITUTION,
         "source": "statistical forecasts learnt from the record of each place, "
         "see model_version and provenance.json",
         "history": f"{issued} issued by climate-risk",
@@ -115,7 +116,7 @@ _NO_LEAP = {"units_metadata": "leap_seconds: none"}
 
 # What a variable is, in CF's terms. "day" rather than "days": xarray would read whole numbers of
 # days as durations.
-_ATTRIBUTES: dict[str, dict[str, Any]] = {
+ATTRIBUTES: dict[str, dict[str, Any]] = {
     "probability": {
         "long_name": "published probability of the event",
         "units": "1",
