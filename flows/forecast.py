@@ -28,7 +28,7 @@ from flows.grids import forecast_grid
 from flows.impacts import collect, known_here
 from flows.issue import Issue, Made
 from flows.orchestration import failed_hazards, name_run, risk_flow
-from flows.past import Past
+from flows.past import Past, assessment_of
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
@@ -43,7 +43,6 @@ from flows.run import (
     today,
 )
 from flows.train import (
-    assess,
     available_hazards,
     champions_of,
     forecasts_of,
@@ -59,13 +58,11 @@ from sources import is_exercise
 
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
-def score(region: Region, champions: dict[str, Champion], missing: dict[str, Remark]) -> Assessment:
+def score(
+    region: Region, settings: Settings, champions: dict[str, Champion], missing: dict[str, Remark]
+) -> Assessment:
     """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
-    return assess(
-        out_of_fold_of(champions),
-        region,
-        missing,
-    )
+    return assessment_of(region, settings, champions, missing)
 
 
 @task(
@@ -198,7 +195,8 @@ def make_forecast(issue: Issue) -> Outcome:
         name: remark("model.none_of_it", reason=why) for name, why in issue.missing.items()
     }
     with stage("score") as say:
-        assessment = score(issue.region, issue.champions, issue.possible.missing | untrained)
+        missing = issue.possible.missing | untrained
+        assessment = score(issue.region, issue.settings, issue.champions, missing)
         say(cells=len(assessment.table))
     with stage(f"forecast {issue.issued}") as say:
         made = make(issue, assessment)

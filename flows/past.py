@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+import pandas as pd
 import xarray as xr
 
 from configs import Region, Settings
+from configs.remarks import Remark
 from data_contracts.tiled_store import open_store
+from flows.kept import kept_tables
 from flows.run import known_before, today
 from flows.train import assess, available_hazards, champions_of, out_of_fold_of
 from models.registry import Champion, Registry
@@ -48,7 +51,25 @@ def past_of(region: Region, settings: Settings) -> Past:
     known = known_before(observations, issued)
     possible = available_hazards(known, region)
     champions = champions_of(region, Registry(settings), possible.hazards, known)
+    assessment = assessment_of(region, settings, champions, possible.missing)
+    return Past(region, settings, issued, known, champions, assessment)
+
+
+def assessment_of(
+    region: Region,
+    settings: Settings,
+    champions: dict[str, Champion],
+    missing: dict[str, Remark],
+) -> Assessment:
+    """The scores of the champions' backtests, all hazards of the region together.
+
+    ``missing``: hazards that cannot be assessed. Worked out once, see ``kept_tables``.
+    """
     tested = out_of_fold_of(champions)
-    return Past(
-        region, settings, issued, known, champions, assess(tested, region, possible.missing)
-    )
+
+    def work() -> tuple[pd.DataFrame, pd.DataFrame]:
+        made = assess(tested, region, missing)
+        return made.state, made.weather
+
+    names, also = ("scores-state", "scores-weather"), " ".join(sorted(missing))
+    return Assessment(*kept_tables(settings, region, names, (tested, also), work))
