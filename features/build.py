@@ -253,22 +253,25 @@ def build_margins(
     no such cell that day, or where the event cannot be.
     """
     times = margins["time"].values
-    daily, length = margins.values, len(times)
+    daily, length = margins.values.astype(np.float32), len(times)
     spans = [1 if hazard.windows_look_back else cell.window_days for cell in hazard.cells]
     widest = max(cell.lead_days + span for cell, span in zip(hazard.cells, spans, strict=True))
-    padded = np.concatenate(
-        [daily, np.full((daily.shape[0], widest, daily.shape[2]), np.nan)], axis=1
-    )
+    after = np.full((daily.shape[0], widest, daily.shape[2]), np.nan, dtype=np.float32)
+    padded = np.concatenate([daily, after], axis=1)
     out = np.empty((len(hazard.cells), *daily.shape), dtype=np.float32)
     for number, (cell, span) in enumerate(zip(hazard.cells, spans, strict=True)):
-        days = np.stack(
-            [padded[:, cell.lead_days + k : cell.lead_days + k + length] for k in range(span)]
-        )
-        greatest = np.fmax.reduce(days)
-        out[number] = np.where(np.isnan(days).any(axis=0) & ~(greatest > 0), np.nan, greatest)
+        days = [padded[:, cell.lead_days + k : cell.lead_days + k + length] for k in range(span)]
+        greatest = out[number]
+        greatest[:] = days[0]
+        for later in days[1:]:
+            np.fmax(greatest, later, out=greatest)
+        if span > 1:
+            unknown = np.logical_or.reduce([np.isnan(day) for day in days])
+            greatest[unknown & ~(greatest > 0)] = np.nan
     exists = hazard.applies(times, normals, options) == 1
+    out[np.broadcast_to(~exists[:, None], out.shape)] = np.nan
     return xr.DataArray(
-        np.where(exists[:, None], out, np.nan),
+        out,
         dims=("cell", "level", "init_time", "location"),
         coords={
             "level": margins["level"].values,

@@ -253,7 +253,9 @@ def single_days(last_lead: int) -> tuple[Cell, ...]:
 def happened(margins: xr.DataArray) -> xr.DataArray:
     """1.0 where a margin is above 0, 0.0 where it is not, NaN where it is not known."""
     values = margins.values
-    return margins.copy(data=np.where(np.isnan(values), np.nan, values > 0))
+    events = (values > 0).astype(values.dtype)
+    events[np.isnan(values)] = np.nan
+    return margins.copy(data=events)
 
 
 def smallest(*margins: np.ndarray) -> np.ndarray:
