@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -29,33 +28,49 @@ def kept_tables(
     """The tables ``names`` that ``work`` gives, or gave before for the same origin and code.
 
     ``origin``: the backtests by hazard, and what else decides the tables beside the region file.
-    They are kept as ``data/kept/<region>/<name>-<hash of the origin>.parquet``, those of the newest
-    origin alone. Files that are damaged are made anew. Code that was changed and not committed has
-    no name that tells it apart: nothing is kept of it.
+    They are kept as ``data/kept/<region>/<name>-<hash of the origin>-<hash of the file>.parquet``,
+    those of the newest origin alone. Files that are damaged are made anew. Code that was changed
+    and not committed has no name that tells it apart: nothing is kept of it.
     """
     version = code_version()
     if is_dirty(version):
         return [*work()]
     folder, key = settings.data / "kept" / region.name, _hash(region, *origin, version)
-    paths = {name: folder / f"{name}-{key}.parquet" for name in names}
-    with suppress(OSError, ValueError):  # missing or damaged: pyarrow's errors are these
-        return [pd.read_parquet(path, page_checksum_verification=True) for path in paths.values()]
+    kept = [_read(folder, f"{name}-{key}") for name in names]
+    whole = [table for table in kept if table is not None]
+    if len(whole) == len(names):
+        return whole
     tables = [*work()]
-    for (name, path), table in zip(paths.items(), tables, strict=True):
-        _write(table, path)
+    for name, table in zip(names, tables, strict=True):
+        path = _write(table, folder, f"{name}-{key}")
         for other in set(folder.glob(f"{name}-*.parquet")) - {path}:
             other.unlink(missing_ok=True)
     return tables
+
+
+def _read(folder: Path, name: str) -> pd.DataFrame | None:
+    """The table of a name, None where there is none or where its bytes are not those written."""
+    for path in folder.glob(f"{name}-*.parquet"):
+        content = path.read_bytes()
+        if path.stem == f"{name}-{_digest(content)}":
+            return pd.read_parquet(BytesIO(content))
+    return None
+
+
+def _write(table: pd.DataFrame, folder: Path, name: str) -> Path:
+    content = BytesIO()
+    table.to_parquet(content, compression="zstd")
+    path = folder / f"{name}-{_digest(content.getvalue())}.parquet"
+    write_whole(path, content.getvalue())
+    return path
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _hash(region: Region, backtests: Mapping[str, xr.Dataset], also: str, version: str) -> str:
     """Of the values of the backtests, the region file and the code."""
     values = {name: tokenize(one) for name, one in sorted(backtests.items())}
     origin = json.dumps([values, also, version])
-    return hashlib.sha256(origin.encode() + region.path.read_bytes()).hexdigest()[:32]
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    out = BytesIO()
-    table.to_parquet(out, compression="zstd", write_page_checksum=True)
-    write_whole(path, out.getvalue())
+    return _digest(origin.encode() + region.path.read_bytes())
