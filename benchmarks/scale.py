@@ -1,9 +1,9 @@
 """A made-up grid of any size, and what its pull, training and daily run cost: docs/scaling.md.
 
 ``python benchmarks/scale.py --cells 2000 --years 20 --workers 2``: a Zarr store of simulated
-weather, a region file that reads it, and the commands on it. Printed: wall and CPU seconds of each
-command with its workers, the peak memory of its largest process, the size of the home. None of the
-weather was ever measured.
+weather, a region file that reads it, and the commands on it; then a new day and its daily run.
+Printed: wall and CPU seconds of each command with its workers, the peak memory of each process of
+more than .2 GB, the size of the home. None of the weather was ever measured.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ import xarray as xr
 STEP = 0.1
 BLOCK = 15
 """Rows and columns of the store's chunks."""
-COMMANDS = ("pull", "train", "forecast")
+COMMANDS = ("pull", "train", "forecast", "daily")
 
 
-def write_weather(path: Path, rows: int, columns: int, days: pd.DatetimeIndex, seed: int) -> None:
+def write_weather(
+    path: Path, rows: int, columns: int, days: pd.DatetimeIndex, seed: int
+) -> xr.Dataset:
     """Daily Tmax, Tmin and rain of a grid as a Zarr store, written a square at a time.
 
-    Seasons, weather that lasts for days and is alike over some degrees, and showers. The same seed
-    gives the same weather, whatever the number of days after it.
+    Seasons, weather that lasts for days and is alike over some degrees, and showers. The last day
+    is left out, and given back: see ``write_last_day``.
     """
     latitude = 36.0 - STEP * (np.arange(rows) + 0.5)
     longitude = -10.0 + STEP * (np.arange(columns) + 0.5)
@@ -55,20 +57,31 @@ def write_weather(path: Path, rows: int, columns: int, days: pd.DatetimeIndex, s
         {"time": days, "latitude": latitude, "longitude": longitude},
     )
     blank.to_zarr(path, mode="w", compute=False, zarr_format=3, consolidated=False)
-    waves = _regional(days, seed)
+    waves, last = _regional(days, seed), blank.isel(time=[-1]).load().copy(deep=True)
     for top in range(0, rows, BLOCK):
         for left in range(0, columns, BLOCK):
             square = slice(top, min(top + BLOCK, rows)), slice(left, min(left + BLOCK, columns))
             made = _square(
                 days, latitude[square[0]], longitude[square[1]], waves, (seed, top, left)
             )
+            for name, values in made.items():
+                last[name].values[:, *square] = values[-1:]
+                values[-1] = np.nan
             part = xr.Dataset(
                 {name: (("time", "latitude", "longitude"), each) for name, each in made.items()}
             )
             part.to_zarr(
                 path,
                 region={"time": slice(0, len(days)), "latitude": square[0], "longitude": square[1]},
+                consolidated=False,
             )
+    return last
+
+
+def write_last_day(path: Path, last: xr.Dataset, days: int) -> None:
+    """The last of the store's ``days``, which ``write_weather`` left out."""
+    bare = last.drop_vars(list(last.coords)).drop_attrs(deep=True)
+    bare.to_zarr(path, region={"time": slice(days - 1, days)}, consolidated=False)
 
 
 def _regional(days: pd.DatetimeIndex, seed: int) -> np.ndarray:
@@ -116,11 +129,11 @@ def region_file(folder: Path, rows: int, columns: int) -> Path:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command cost: seconds, CPU seconds of all its processes, memory of the largest, GB."""
+    """What a command cost: seconds, CPU seconds of all its processes, memory of each, GB."""
 
     wall: float
     cpu: float
-    peak: float
+    peaks: list[float]
     status: int
     output: str
 
@@ -132,11 +145,12 @@ def measured(arguments: list[str], environment: dict[str, str]) -> Cost:
         [sys.executable, "-m", "flows.cli", *arguments],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    peak, done = [0], threading.Event()
+    peaks, done = dict[int, int](), threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.2):
-            peak[0] = max([peak[0], *map(_resident, _family(process.pid))])
+        while not done.wait(0.5):
+            for one in _family(process.pid):
+                peaks[one] = max(peaks.get(one, 0), _resident(one))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -147,7 +161,8 @@ def measured(arguments: list[str], environment: dict[str, str]) -> Cost:
     cpu = (
         after.children_user + after.children_system - before.children_user - before.children_system
     )
-    return Cost(time.perf_counter() - began, cpu, peak[0] / 1e9, process.returncode, output)
+    largest = sorted((peak / 1e9 for peak in peaks.values() if peak > 0.2e9), reverse=True)
+    return Cost(time.perf_counter() - began, cpu, largest, process.returncode, output)
 
 
 def _family(root: int) -> list[int]:
@@ -195,27 +210,32 @@ def main() -> None:
 
 
 def run(folder: Path, cells: int, years: int, workers: int) -> None:
-    """One size with one number of workers: the history, training, and two mornings."""
+    """One size with one number of workers: history, training, a forecast, the next day's run."""
     columns = round(cells**0.5 / BLOCK) * BLOCK or BLOCK
     rows = -(-cells // columns)
     folder.mkdir(parents=True, exist_ok=True)
     first = pd.Timestamp("2025-07-01") - pd.DateOffset(years=years)
-    days = pd.date_range(first, "2025-06-30")
-    write_weather(folder / "weather.zarr", rows, columns, days, 1)
-    path = region_file(folder, rows, columns)
+    days = pd.date_range(first, "2025-07-01")
+    store, path = folder / "weather.zarr", region_file(folder, rows, columns)
+    last = write_weather(store, rows, columns, days, 1)
     environment = os.environ | {
         "CLIMATE_RISK_HOME": str(folder / "home"),
         "CLIMATE_RISK_DASK": f"local:{workers}" if workers else "",
         "OMP_NUM_THREADS": "1",
     }
-    print(f"{rows * columns} cells, {years} years, {workers or 'no'} workers")
+    print(f"{rows * columns} cells, {years} years, {workers or 'no'} workers", flush=True)
     for command in COMMANDS:
+        if command == "daily":
+            write_last_day(store, last, len(days))
         cost = measured([command, str(path)], environment)
         if cost.status not in (0, 3):
             raise SystemExit(cost.output)
-        print(f"  {command:10s} {cost.wall:7.1f} s, {cost.cpu:7.1f} CPU s, {cost.peak:5.2f} GB")
+        peaks = ", ".join(f"{peak:.2f}" for peak in cost.peaks)
+        print(f"  {command:10s} {cost.wall:7.1f} s, {cost.cpu:7.1f} CPU s, {peaks} GB", flush=True)
         for line in cost.output.splitlines():
-            print(f"      {line[:150]}")
+            print(f"      {line[:150]}", flush=True)
+    files = [file.stat() for file in (folder / "home").rglob("*") if file.is_file()]
+    print(f"  home: {sum(file.st_blocks for file in files) * 512 / 1e9:.2f} GB", flush=True)
 
 
 if __name__ == "__main__":
