@@ -209,10 +209,15 @@ def main() -> None:
                 )
 
 
+def shape_of(cells: int) -> tuple[int, int]:
+    """Rows and columns of a grid of about so many cells, whole blocks wide."""
+    columns = round(cells**0.5 / BLOCK) * BLOCK or BLOCK
+    return -(-cells // columns), columns
+
+
 def run(folder: Path, cells: int, years: int, workers: int) -> None:
     """One size with one number of workers: history, training, a forecast, the next day's run."""
-    columns = round(cells**0.5 / BLOCK) * BLOCK or BLOCK
-    rows = -(-cells // columns)
+    rows, columns = shape_of(cells)
     folder.mkdir(parents=True, exist_ok=True)
     first = pd.Timestamp("2025-07-01") - pd.DateOffset(years=years)
     days = pd.date_range(first, "2025-07-01")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scale
 import xarray as xr
 import yaml
 
@@ -216,12 +217,15 @@ class Cluster:
             time.sleep(0.1)
         self.address = yaml.safe_load(about.read_text(encoding="utf-8"))["address"]
         for number in range(1, self.workers + 1):
-            self.start(
-                f"worker {number}", "worker", self.address, "--nthreads", "1", "--no-nanny",
-                "--no-dashboard", "--host", "127.0.0.1",
-                "--local-directory", str(self.folder / str(number)),
-            )  # fmt: skip
+            self.join(f"worker {number}")
         return self
+
+    def join(self, worker: str) -> None:
+        """Starts a worker of the scheduler."""
+        self.start(
+            worker, "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
+            "--host", "127.0.0.1", "--local-directory", str(self.folder / worker),
+        )  # fmt: skip
 
     def start(self, name: str, *words: str) -> None:
         self.processes[name] = subprocess.Popen(
@@ -262,6 +266,46 @@ def test_a_cluster_forecasts_what_one_process_does(
             np.testing.assert_allclose(stored[name], cells[name], atol=1e-6, err_msg=name)
 
 
+@pytest.fixture(scope="module")
+def thousands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The region file of a grid of 2,025 cells whose weather lies in a Zarr store beside it."""
+    folder = tmp_path_factory.mktemp("thousands")
+    rows, columns = scale.shape_of(2_000)
+    days = pd.date_range("2009-07-01", "2025-06-30")
+    scale.write_weather(folder / "weather.zarr", rows, columns, days, 1)
+    return scale.region_file(folder, rows, columns)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_thousands_of_cells_on_a_cluster_are_as_on_one_machine(
+    thousands: Path, on_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is killed while the tiles are pulled; another takes its work."""
+    forecasts = []
+    for name, setting in (("cluster", on_cluster.address), ("alone", "")):
+        environment = os.environ | {"CLIMATE_RISK_HOME": str(tmp_path / name), SETTING: setting}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "daily", str(thousands)],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        if setting:
+            stores = tmp_path / name / "data" / "store"
+            while process.poll() is None and len([*stores.glob("*/???-???")]) < 2:
+                time.sleep(0.1)
+            on_cluster.kill("worker 1")
+            on_cluster.join("worker 1")
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+        (folder,) = (tmp_path / name / "published" / "scale-exercise").glob("????-??-??")
+        with xr.open_zarr(folder / "forecast.zarr") as stored:
+            forecasts.append(stored.load())
+    cluster, alone = forecasts
+    assert np.isfinite(alone["probability"].values).any(axis=(0, 1)).sum() == 2_025
+    for name in ("probability", "probability_low", "probability_high", "normal_probability"):
+        np.testing.assert_allclose(cluster[name], alone[name], atol=1e-6, err_msg=name)
+
+
 def slowly(item: int, folder: Path) -> int:
     """Says that it began, and takes a while."""
     (folder / f"{item}-{os.getpid()}").touch()
@@ -275,8 +319,7 @@ def test_a_worker_that_is_killed_stops_nothing(on_cluster: Cluster, tmp_path: Pa
         assert next(results) == 0
         on_cluster.kill("worker 2")
         assert list(results) == [n * n for n in range(1, 8)]
-    on_cluster.start("worker 2", "worker", on_cluster.address, "--nthreads", "1", "--no-nanny",
-                     "--no-dashboard", "--host", "127.0.0.1")  # fmt: skip
+    on_cluster.join("worker 2")
 
 
 def test_a_scheduler_that_is_killed_is_one_sentence(
