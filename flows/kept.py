@@ -14,8 +14,7 @@ from dask.base import tokenize
 
 from configs import Region, Settings
 from configs.whole_files import write_whole
-from models.registry import code_version
-from models.registry.lineage import is_dirty
+from models.registry.lineage import learning_code
 
 
 def kept_tables(
@@ -29,13 +28,9 @@ def kept_tables(
 
     ``origin``: the backtests by hazard, and what else decides the tables beside the region file.
     They are kept as ``data/kept/<region>/<name>-<hash of the origin>-<hash of the file>.parquet``,
-    those of the newest origin alone. Files that are damaged are made anew. Code that was changed
-    and not committed has no name that tells it apart: nothing is kept of it.
+    those of the newest origin alone. Files that are damaged are made anew.
     """
-    version = code_version()
-    if is_dirty(version):
-        return [*work()]
-    folder, key = settings.data / "kept" / region.name, _hash(region, *origin, version)
+    folder, key = settings.data / "kept" / region.name, _hash(region, *origin)
     kept = [_read(folder, f"{name}-{key}") for name in names]
     whole = [table for table in kept if table is not None]
     if len(whole) == len(names):
@@ -69,8 +64,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def _hash(region: Region, backtests: Mapping[str, xr.Dataset], also: str, version: str) -> str:
-    """Of the values of the backtests, the region file and the code."""
+def _hash(region: Region, backtests: Mapping[str, xr.Dataset], also: str) -> str:
+    """Of the values of the backtests, the region file and the code that learns."""
     values = {name: tokenize(one) for name, one in sorted(backtests.items())}
-    origin = json.dumps([values, also, version])
+    origin = json.dumps([values, also, learning_code()])
     return _digest(origin.encode() + region.path.read_bytes())

@@ -40,11 +40,6 @@ def region(tmp_path: Path) -> Region:
     return load_region("tunis").model_copy(update={"path": path})
 
 
-@pytest.fixture(autouse=True)
-def version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows.kept, "code_version", lambda: "1.0")
-
-
 def asked(tmp_path: Path, region: Region, work: Worked, value: float = 0.5, also: str = "") -> None:
     """Asks for the tables and compares them with what the work gives."""
     origin = (backtest(value), also)
@@ -70,20 +65,10 @@ def test_whatever_decides_the_tables_makes_them_anew(
     asked(tmp_path, region, work, also="drought")
     region.path.write_text(region.path.read_text() + "# another line\n")
     asked(tmp_path, region, work)
-    monkeypatch.setattr(flows.kept, "code_version", lambda: "1.1")
+    monkeypatch.setattr(flows.kept, "learning_code", lambda: "another")
     asked(tmp_path, region, work)
     assert work.times == 5
     assert len(list((tmp_path / "home").rglob("*.parquet"))) == len(NAMES)
-
-
-def test_nothing_is_kept_of_code_that_is_not_committed(
-    tmp_path: Path, region: Region, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flows.kept, "code_version", lambda: "1.0-dirty")
-    work = Worked()
-    asked(tmp_path, region, work)
-    asked(tmp_path, region, work)
-    assert work.times == 2 and not list((tmp_path / "home").rglob("*.parquet"))
 
 
 def test_a_damaged_or_missing_file_is_made_anew(tmp_path: Path, region: Region) -> None:

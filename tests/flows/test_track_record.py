@@ -166,7 +166,7 @@ def test_verify_grades_what_was_issued_once_and_tells_it(
     """Brier scores, counted anew from the marks by pandas alone, are those of marks-scores.csv."""
     folder = lived.published / ready.region.name
     before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
-    shutil.rmtree(lived.data / "kept", ignore_errors=True)  # made anew they are the same
+    shutil.rmtree(lived.data / "kept")  # made anew they are the same
     said = command(lived, "verify", ready.region.path)
     assert (said.status, said.err) == (0, "")
     assert "Marks: 0 graded, 0 cannot be graded, 0 retracted; " in said.out
