@@ -45,11 +45,12 @@ class Serving:
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return (
-        kept
-        | {"CLIMATE_RISK_HOME": str(settings.home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        | more
-    )
+    own = {
+        "CLIMATE_RISK_HOME": str(settings.home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",  # else 60: nobody waits for less
+    }
+    return kept | own | more
 
 
 @pytest.fixture(scope="module")
