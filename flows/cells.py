@@ -21,6 +21,7 @@ from features.hazards import LEVELS, hazards
 from models.colours import COLOURS, GREY
 from models.verdicts import KNOWN, NO_BETTER, NOT_ASSESSED, PROVISIONAL, SKILFUL
 from reports.exports.netcdf import ATTRIBUTES, INSTITUTION
+from sources import is_exercise
 
 VALUES = ("probability", "normal_probability", "probability_low", "probability_high")
 """Probabilities of each cell, float32 (cell, level, latitude, longitude); 1."""
@@ -97,11 +98,8 @@ def _create(
 
 
 def _about(region: Region) -> dict[str, str]:
-    return {
-        "Conventions": "CF-1.11",
-        "title": region.title,
-        "institution": INSTITUTION,
-    }
+    about = {"Conventions": "CF-1.11", "title": region.title, "institution": INSTITUTION}
+    return about | ({"label": "EXERCISE"} if is_exercise(region) else {})
 
 
 def _meanings(words: Sequence[str]) -> str:

@@ -11,13 +11,19 @@ MOST_TOLD = 3
 
 
 def in_some_tiles(said: Sequence[Sequence[Remark]]) -> list[Remark]:
-    """``said``: the messages of each tile. Of those of one code and hazard the first is told."""
+    """``said``: the messages of each tile. Of those of one code and hazard the first is told.
+
+    A message that all tiles agree in is told as it is.
+    """
     seen: dict[tuple[str, Value | None], list[Remark]] = {}
     for messages in said:
         for message in dict.fromkeys(messages):
             seen.setdefault((message.code, message.values.get("hazard")), []).append(message)
     return [
-        remark("tiles.some", n=len(same), tiles=len(said), first=same[0]) for same in seen.values()
+        same[0]
+        if same == [same[0]] * len(said)
+        else remark("tiles.some", n=len(same), tiles=len(said), first=same[0])
+        for same in seen.values()
     ]
 
 
