@@ -114,6 +114,22 @@ def _square(
     return {name: values.astype(np.float32) for name, values in made.items()}
 
 
+def made_record(rows: int, columns: int, years: int, seed: int) -> xr.Dataset:
+    """The same weather in memory, as a store hands it out: (time, location)."""
+    first = pd.Timestamp("2025-07-01") - pd.DateOffset(years=years)
+    days = pd.date_range(first, "2025-06-30")
+    latitude, longitude = 36.0 - STEP * np.arange(rows), -10.0 + STEP * np.arange(columns)
+    made = _square(days, latitude, longitude, _regional(days, seed), (seed, 0, 0))
+    names = ("air_temperature_max", "air_temperature_min", "precipitation")
+    values = {
+        name: (("time", "location"), each.reshape(len(days), -1), {"delay_days": 1})
+        for name, each in zip(names, made.values(), strict=True)
+    }
+    places = [f"cell-{number}" for number in range(rows * columns)]
+    y = np.repeat(latitude, columns)
+    return xr.Dataset(values, {"time": days, "location": places, "latitude": ("location", y)})
+
+
 def region_file(folder: Path, rows: int, columns: int) -> Path:
     """A region file of the grid beside its store ``weather.zarr``."""
     east, south = -10.0 + STEP * columns, 36.0 - STEP * rows
