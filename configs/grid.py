@@ -39,7 +39,7 @@ class Grid(BaseModel):
     ``west``, ``south``, ``east``, ``north``: its edges, degrees; longitudes from -180 to 180 or
     from 0 to 360. ``mask``: a file of land, relative to the region file: GeoJSON polygons, or
     NetCDF or Zarr with a variable that is above 0.5 on land, ``mask_variable`` where it has
-    several.
+    several. ``learning_cells``: how many cells models learn from, a sample of the grid.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +51,7 @@ class Grid(BaseModel):
     step: float = Field(gt=0, le=90, allow_inf_nan=False)
     mask: str | None = Field(None, min_length=1)
     mask_variable: str | None = Field(None, min_length=1)
+    learning_cells: int = Field(64, ge=1, le=1_000)
 
     @model_validator(mode="after")
     def _box(self) -> Grid:
@@ -172,9 +173,10 @@ class Grid(BaseModel):
         return _label(latitude, "NS", 2, self.decimals) + _label(longitude, "EW", 3, self.decimals)
 
     def learnt_with(self, cells: Sequence[Location]) -> dict[str, Any]:
-        """What models of its region depend on, JSON-able: its centres, and a hash of its cells.
+        """What models of its region depend on, JSON-able: its centres, a hash of its cells.
 
-        The same for a box written in another way, and for masks with the same land.
+        And how many of them are learnt from. The same for a box written in another way, and for
+        masks with the same land.
         """
         ids = "\n".join(cell.id for cell in cells)
         (south, rise, rows), (west, run, columns) = self._firsts
@@ -183,6 +185,7 @@ class Grid(BaseModel):
             "step": [float(rise), float(run)],
             "shape": [rows, columns],
             "cells": hashlib.sha256(ids.encode()).hexdigest()[:16],
+            "learning_cells": self.learning_cells,
         }
 
 

@@ -17,8 +17,8 @@ from configs.grid import Grid
 
 SIDE = 15
 """Cells on a side. 225 places are within one chunk of the store, which holds 250."""
-LEARNING_TILES, LEARNING_PLACES = 16, 64
-"""A model learns from so many cells, of so many tiles, at most. See docs/scaling.md."""
+LEARNT_A_TILE = 4
+"""Cells of a tile that models learn from, more where there are few tiles. See docs/scaling.md."""
 
 
 def tiles_of(region: Region) -> tuple[Region, ...]:
@@ -54,15 +54,15 @@ def indices_of(places: Sequence[Location], grid: Grid) -> tuple[np.ndarray, np.n
     return rows, np.floor((longitude - grid.west) % 360 / grid.step).astype(int)
 
 
-def learning_places(tiles: Sequence[Region]) -> Mapping[str, tuple[str, ...]]:
+def learning_places(tiles: Sequence[Region], cells: int) -> Mapping[str, tuple[str, ...]]:
     """The places that models of a grid of these tiles learn from, by name of their tile.
 
-    A stratified sample, always the same. Tiles are taken evenly over the region; a tile's places
-    one from each of as many strips.
+    A stratified sample of about so many ``cells``, always the same. Tiles are taken evenly over the
+    region; a tile's places one from each of as many strips.
     """
-    count = min(LEARNING_TILES, len(tiles))
+    count = min(-(-cells // LEARNT_A_TILE), len(tiles))
     chosen = [tiles[(2 * number + 1) * len(tiles) // (2 * count)] for number in range(count)]
-    each = -(-LEARNING_PLACES // count)
+    each = -(-cells // count)
     return {tile.name: _sample(tile, each) for tile in chosen}
 
 

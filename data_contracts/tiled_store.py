@@ -43,7 +43,8 @@ class TiledStore:
     @cached_property
     def learning(self) -> Mapping[str, tuple[str, ...]]:
         """The places that models learn from, by the tile's name."""
-        return learning_places(self.regions)
+        assert self.region.grid is not None
+        return learning_places(self.regions, self.region.grid.learning_cells)
 
     @cached_property
     def tiles(self) -> Mapping[str, Store]:

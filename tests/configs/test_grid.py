@@ -323,6 +323,7 @@ def test_a_model_depends_on_the_grid_and_not_on_how_it_is_written(tmp_path: Path
     other = [
         "{west: -3, south: 34, east: -1.5, north: 35, step: 0.5}",
         "{west: -3, south: 34, east: -1, north: 35, step: 0.25}",
+        "{west: -3, south: 34, east: -1, north: 35, step: 0.5, learning_cells: 2}",
     ]
     assert {region_of(tmp_path, grid).fingerprint for grid in same} == {plain.fingerprint}
     assert plain.fingerprint not in {region_of(tmp_path, grid).fingerprint for grid in other}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import Region
-from configs.tiles import LEARNING_PLACES, SIDE, indices_of, learning_places, tiles_of
+from configs.tiles import SIDE, indices_of, learning_places, tiles_of
 
 
 def grid_of(rows: int, columns: int, **more: object) -> Region:
@@ -41,15 +41,23 @@ def test_a_region_of_places_is_its_own_tile() -> None:
 
 def test_learning_places_are_spread_and_the_same_each_time() -> None:
     region = grid_of(75, 75)
-    chosen = learning_places(tiles_of(region))
-    assert chosen == learning_places(tiles_of(grid_of(75, 75)))
+    chosen = learning_places(tiles_of(region), 64)
+    assert chosen == learning_places(tiles_of(grid_of(75, 75)), 64)
     ids = [place for places in chosen.values() for place in places]
-    assert len(ids) == len(set(ids)) == LEARNING_PLACES
+    assert len(ids) == len(set(ids)) == 64 and len(chosen) == 16
     latitudes = [place.latitude for place in region.locations if place.id in set(ids)]
     assert np.ptp(np.array(latitudes, dtype=float)) > 0.8 * 7.5
 
 
 def test_a_small_grid_learns_from_every_cell() -> None:
     region = grid_of(2, 16)
-    learnt = {place for places in learning_places(tiles_of(region)).values() for place in places}
+    chosen = learning_places(tiles_of(region), 64)
+    learnt = {place for places in chosen.values() for place in places}
     assert learnt == {place.id for place in region.locations}
+
+
+@pytest.mark.parametrize(("cells", "tiles"), [(1, 1), (16, 4), (64, 16), (200, 25), (1_000, 25)])
+def test_a_region_file_says_from_how_many_cells_models_learn(cells: int, tiles: int) -> None:
+    chosen = learning_places(tiles_of(grid_of(75, 75)), cells)
+    assert len(chosen) == tiles
+    assert sum(map(len, chosen.values())) == cells
