@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -23,6 +23,9 @@ from data_contracts.variables import VARIABLES
 REPLACED, REPORTED = "replaced-", "reported-"
 """Begin the tags of a snapshot that was the newest until another was restored, and of one that a
 report names."""
+
+Chunks = dict[str, Iterable[Sequence[int]] | None]
+"""Numbers of chunks by the path of their array; None for all of an array."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def _read_everything(repository: Repository, snapshots: list[Snapshot]) -> tuple
     for after, snapshot in pairwise(snapshots):
         with explained(repository.region, repository.path):
             diff = opened.diff(from_snapshot_id=snapshot.id, to_snapshot_id=after.id)
-        replaced = {path.strip("/") for path in (*diff.updated_chunks, *diff.deleted_arrays)}
+        replaced: Chunks = {path.strip("/"): every for path, every in diff.updated_chunks.items()}
+        replaced |= dict.fromkeys((path.strip("/") for path in diff.deleted_arrays), None)
         broken = broken_arrays(repository, snapshot.id, replaced)
         problems += [problem for _, problem in broken]
     arrays = arrays_of(repository.session(newest.id))
@@ -120,11 +124,11 @@ def arrays_of(session: icechunk.Session) -> list[tuple[str, zarr.Array[Any]]]:
 
 
 def broken_arrays(
-    repository: Repository, snapshot: str, paths: Collection[str] | None = None
+    repository: Repository, snapshot: str, chunks: Chunks | None = None
 ) -> Iterator[tuple[str, str]]:
     """The paths of a snapshot's arrays that do not read, each with a sentence.
 
-    With ``paths`` no others are read. The path is empty where the snapshot does not open.
+    With ``chunks`` no others are read. The path is empty where the snapshot does not open.
     """
     try:
         arrays = arrays_of(repository.session(snapshot))
@@ -132,23 +136,26 @@ def broken_arrays(
         yield "", str(error)
         return
     for path, array in arrays:
-        if paths is not None and path not in paths:
+        if chunks is not None and path not in chunks:
             continue
         try:
             with explained(repository.region, repository.path):
-                for block in _blocks(array):
+                for block in _blocks(array, None if chunks is None else chunks[path]):
                     np.asarray(array[block])
         except StoreUnusable as error:
             yield path, str(error)
 
 
-def _blocks(array: zarr.Array[Any]) -> Iterator[tuple[slice, ...]]:
-    """The parts of an array that one chunk holds."""
-    steps = [range(0, size, step) for size, step in zip(array.shape, array.chunks, strict=True)]
-    grid = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, array.ndim)
-    for corner in grid.tolist():
+def _blocks(
+    array: zarr.Array[Any], chunks: Iterable[Sequence[int]] | None = None
+) -> Iterator[tuple[slice, ...]]:
+    """The parts of an array that these ``chunks`` hold, by their numbers; all where None."""
+    if chunks is None:
+        chunks = np.ndindex(*array.cdata_shape)
+    for numbers in chunks:
         yield tuple(
-            slice(first, first + step) for first, step in zip(corner, array.chunks, strict=True)
+            slice(number * step, (number + 1) * step)
+            for number, step in zip(numbers, array.chunks, strict=True)
         )
 
 

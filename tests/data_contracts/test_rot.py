@@ -109,6 +109,29 @@ def test_a_flipped_bit_is_an_error_and_never_a_value(copied: Store) -> None:
 
 
 @pytest.mark.slow
+def test_rot_in_any_chunk_of_any_snapshot_is_found(store: Store) -> None:
+    """Days revised in the first, a middle and the last chunk; a whole record that got shorter."""
+    for start, days, value in (
+        ("2001-01-01", 1_200, 1.5),
+        ("2002-06-01", 3, 2.5),
+        ("2001-02-01", 3, 3.5),
+        ("2004-04-15", 9, 4.5),
+    ):
+        store.ingest(ADDING, batch(start, days, places=3, value=value))
+    for days, places in ((900, 2), (400, 2), (500, 1)):
+        store.ingest(WHOLE, batch(days=days, places=places))
+    assert check_store(store.repository).problems == ()
+    files = sorted((store.path / "chunks").iterdir())
+    assert len(files) > 20
+    for path in files:
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 8]) + whole[middle + 1 :])
+        assert check_store(store.repository).problems, path.name
+        path.write_bytes(whole)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(10_800)
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_flipped_bit_of_a_small_store(store: Store, folder: str) -> None:
