@@ -304,13 +304,11 @@ def valid_index(issued: np.ndarray, cells: tuple[Cell, ...]) -> np.ndarray:
     return day_index(issued[:, None] + leads.astype("timedelta64[D]"))
 
 
-def _angle(valid: np.ndarray) -> np.ndarray:
-    return (2 * np.pi * valid / DAYS)[:, :, None]
-
+_SINE, _COSINE = (wave(2 * np.pi * np.arange(DAYS) / DAYS) for wave in (np.sin, np.cos))
 
 SEASON_WAVES = (
-    Predictor("season_sine", lambda s: np.sin(_angle(s.valid)), by_cell=True, calendar=True),
-    Predictor("season_cosine", lambda s: np.cos(_angle(s.valid)), by_cell=True, calendar=True),
+    Predictor("season_sine", lambda s: _SINE[s.valid][:, :, None], by_cell=True, calendar=True),
+    Predictor("season_cosine", lambda s: _COSINE[s.valid][:, :, None], by_cell=True, calendar=True),
 )
 """Where the valid day stands in the year; read from ``valid`` (row, cell), see valid_index."""
 SEASON = tuple(row.name for row in SEASON_WAVES)
