@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import scale
 import xarray as xr
 import yaml
 
@@ -269,6 +268,8 @@ def test_a_cluster_forecasts_what_one_process_does(
 @pytest.fixture(scope="module")
 def thousands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The region file of a grid of 2,025 cells whose weather lies in a Zarr store beside it."""
+    import scale  # not above: Dask's processes import this module, and find tests alone
+
     folder = tmp_path_factory.mktemp("thousands")
     rows, columns = scale.shape_of(2_000)
     days = pd.date_range("2009-07-01", "2025-06-30")
