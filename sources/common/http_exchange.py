@@ -153,8 +153,12 @@ def _exchange(
             status, received = response.status_code, dict(response.headers)
             raw = _bounded(response.iter_raw(), policy)
             body = bytearray()  # joining a list of pieces would hold them twice
-            for piece in _bounded(_decoded(raw, received.get("content-encoding", "")), policy):
-                body += piece
+            try:
+                for piece in _bounded(_decoded(raw, received.get("content-encoding", "")), policy):
+                    body += piece
+            except BaseException:
+                body.clear()  # the error's traceback holds it
+                raise
             return _Exchange(status, received, body)
     except (httpx.ConnectError, httpx.ConnectTimeout):
         raise Unreachable(remark("http.unreachable"), remark("cure.network")) from None
