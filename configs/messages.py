@@ -130,7 +130,6 @@ _MODELS: dict[str, str | Plural] = {
     "model.file_changed": "{file} is not what was registered",
     "model.file_other": "{file} is not the one that was registered",
     "model.none": "There is no model of {hazards}: {reason}.",
-    "model.none_of_it": "no model of it: {reason}",
     "model.train": "train it with climate-risk train {region}",
 }
 """On trained models."""

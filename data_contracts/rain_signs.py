@@ -68,7 +68,8 @@ def _dry_spells(record: Record, name: str, low: float, high: float, code: str) -
     """Dry spells whose log10 of the chance is from ``low`` to below ``high``."""
     if name != "precipitation":
         return
-    for place in range(len(record.places)):
+    known_days = np.isfinite(record.values[name]).sum(axis=0)
+    for place in np.flatnonzero(known_days >= LEAST_YEARS * 365 + LEAST_SPELL).tolist():
         for spell in _spells(record, place):
             if not low <= spell.chance < high or _was_dry_beside(record, place, spell):
                 continue

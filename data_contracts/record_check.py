@@ -57,18 +57,21 @@ def follow_rules(
 
     ``may_refuse``: whether a rule that refuses does so; else its cells are withheld.
     """
-    rules = list(RULES.values())
-    bad = _broken(table, locations, background, [rule for rule in rules if rule.withholds])
+    every = list(RULES.values())
+    broken = _broken(table, locations, background, every)
+    bad = [one for one in broken if one.rule.withholds]
     refused = [one for one in bad if may_refuse and one.rule.consequence == Consequence.REFUSE]
     if refused:
         breaches = [text(one.finding.words).rstrip(".") for one in refused[:MAX_REMARKS]]
         return Ruled(table, no_cells(), no_cells(), breaches, [], [])
     withheld = _cells(table, bad)
+    doubts = [one for one in broken if not one.rule.withholds]
     if bad:
         table = table.copy()
         for one in bad:
             table.loc[table.index[one.rows], one.finding.variable] = np.nan
-    doubts = _broken(table, locations, background, [rule for rule in rules if not rule.withholds])
+        milder = [rule for rule in every if not rule.withholds]
+        doubts = _broken(table, locations, background, milder)
     flagged = [one for one in doubts if one.rule.consequence == Consequence.FLAG]
     recent, past = _by_age(table, bad)
     notes = [*_remarks(past), *_remarks(flagged)]

@@ -69,12 +69,17 @@ def _varied(record: Record, name: str) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _of_code(record: Record, name: str, place: int, code: float) -> Finding:
-    days = np.flatnonzero(np.isclose(record.values[name][:, place], code, rtol=1e-6))
+    days = np.flatnonzero(_equal(record.values[name][:, place], code))
     return Finding(name, place, days, _fill_words(record, name, place, code, days))
 
 
 def _is_of_nines(code: float) -> bool:
-    return bool(np.isclose(abs(code), NINES, rtol=1e-6).any())
+    return bool(_equal(np.array(NINES), abs(code)).any())
+
+
+def _equal(values: np.ndarray, code: float) -> np.ndarray:
+    """Which values are a number as float32 holds it."""
+    return np.asarray(np.abs(values - code) <= 1e-8 + 1e-6 * abs(code))
 
 
 def _fill_words(record: Record, name: str, place: int, code: float, days: np.ndarray) -> Remark:
@@ -98,7 +103,7 @@ def _ends(column: np.ndarray, low: float) -> tuple[float | None, float | None]:
 def _stands_apart(column: np.ndarray, code: float) -> bool:
     """Whether a record's end recurs far from all its other values."""
     nines = _is_of_nines(code)
-    same = np.isclose(column, code, rtol=1e-6)
+    same = _equal(column, code)
     if same.sum() < (LEAST_RECURRING_NINES if nines else LEAST_RECURRING):
         return False
     others = column[~same & np.isfinite(column)]
@@ -111,7 +116,7 @@ def _stands_apart(column: np.ndarray, code: float) -> bool:
 
 def _is_a_spike(column: np.ndarray, code: float) -> bool:
     """Whether a code stands in the midst of values far oftener than all numbers near it."""
-    same = np.isclose(column, code, rtol=1e-6)
+    same = _equal(column, code)
     if same.sum() < LEAST_RECURRING:
         return False
     steps = np.diff(np.unique(column[np.isfinite(column)].round(4)))

@@ -59,7 +59,7 @@ from sources import is_exercise
 
 @task(name="score", task_run_name="score {region.name}", **task_options())
 def score(
-    region: Region, settings: Settings, champions: dict[str, Champion], missing: dict[str, Remark]
+    region: Region, settings: Settings, champions: dict[str, Champion], missing: set[str]
 ) -> Assessment:
     """The scores of the champions' out-of-fold predictions, all hazards of the region together."""
     return assessment_of(region, settings, champions, missing)
@@ -191,11 +191,8 @@ def notes(issue: Issue) -> tuple[Remark, ...]:
 
 def make_forecast(issue: Issue) -> Outcome:
     """Scores, forecasts and publishes one issue. Raises RiskError."""
-    untrained = {
-        name: remark("model.none_of_it", reason=why) for name, why in issue.missing.items()
-    }
     with stage("score") as say:
-        missing = issue.possible.missing | untrained
+        missing = {*issue.possible.missing, *issue.missing}
         assessment = score(issue.region, issue.settings, issue.champions, missing)
         say(cells=len(assessment.table))
     with stage(f"forecast {issue.issued}") as say:

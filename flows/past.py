@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,7 +10,6 @@ import pandas as pd
 import xarray as xr
 
 from configs import Region, Settings
-from configs.remarks import Remark
 from data_contracts.tiled_store import open_store
 from flows.kept import kept_tables
 from flows.run import known_before, today
@@ -59,17 +59,19 @@ def assessment_of(
     region: Region,
     settings: Settings,
     champions: dict[str, Champion],
-    missing: dict[str, Remark],
+    missing: Collection[str],
 ) -> Assessment:
     """The scores of the champions' backtests, all hazards of the region together.
 
-    ``missing``: hazards that cannot be assessed. Worked out once, see ``kept_tables``.
+    ``missing``: hazards of the region besides, which cannot be assessed. Worked out once, see
+    ``kept_tables``.
     """
     tested = out_of_fold_of(champions)
+    untested = sorted({*champions, *missing} - {*tested})
 
     def work() -> tuple[pd.DataFrame, pd.DataFrame]:
-        made = assess(tested, region, missing)
+        made = assess(tested, region, untested)
         return made.state, made.weather
 
-    names, also = ("scores-state", "scores-weather"), " ".join(sorted(missing))
+    names, also = ("scores-state", "scores-weather"), " ".join(untested)
     return Assessment(*kept_tables(settings, region, names, (tested, also), work))

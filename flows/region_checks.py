@@ -177,9 +177,11 @@ def _source(looked: Looked, source: Source) -> Iterator[Check]:
         parts.append(f"{what} {newest}" + (f", expected {expected}" if late else ""))
         values[what.replace(" ", "_")] = newest.isoformat()
         values.setdefault("age_days", (looked.due - newest).days)
-    cure = "; see whether it still delivers." if overdue else "."
+    cure = "; see whether it still delivers" if overdue else ""
+    if overdue and source.own_files:
+        cure += f", or say `source_options: {{{source.name}: {{delay_days: ...}}}}`"
     state: State = "degraded" if overdue else "ok"
-    yield Check(key, f"{'; '.join(parts)}{cure}", state, values | {"overdue_days": overdue})
+    yield Check(key, f"{'; '.join(parts)}{cure}.", state, values | {"overdue_days": overdue})
 
 
 def _newest(dataset: xr.Dataset, axis: str) -> date:

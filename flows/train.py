@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -149,7 +149,7 @@ def _fit(name: str, observations: xr.Dataset, region: Region, snapshot: str) -> 
 
 
 def assess(
-    out_of_fold: dict[str, xr.Dataset], region: Region, missing: dict[str, Remark]
+    out_of_fold: dict[str, xr.Dataset], region: Region, missing: Collection[str]
 ) -> Assessment:
     """The scores of both stages, all hazards of the region together."""
     known = scoring.assess(out_of_fold, region, missing)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
 
 from configs import ConfigError, Region
 from data_contracts.batch import Source
 from data_contracts.variables import VARIABLES
+from sources.common.options import OwnFilesOptions, options_of
 
 
 @cache
@@ -50,7 +52,14 @@ def sources_of(region: Region) -> list[Source]:
             f"region file {region.path}: source_order: found {not_variables[0]!r}, expected a "
             f"variable such as {near[0]}."
         )
-    return [sources()[name] for name in region.sources]
+    return [_of_region(sources()[name], region) for name in region.sources]
+
+
+def _of_region(source: Source, region: Region) -> Source:
+    """The source, with the delay that the region's own files have."""
+    if not source.own_files:
+        return source
+    return replace(source, delay_days=options_of(region, source.name, OwnFilesOptions).delay_days)
 
 
 def places_problems(region: Region) -> dict[str, str]:

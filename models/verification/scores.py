@@ -5,7 +5,7 @@ Brier 1950; CORP decomposition by isotonic regression (Dimitriadis, Gneiting & J
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import xarray as xr
 from sklearn.isotonic import isotonic_regression
 
 from configs import Region
-from configs.remarks import Remark
 from features.hazards import LEVELS, Hazard, hazards
 from models.verdicts import KNOWN, NO_BETTER, NOT_ASSESSED, SKILFUL
 from models.verification.inference import benjamini_hochberg, sign_flip_p, skill_interval
@@ -32,7 +31,7 @@ COLUMNS = (
 
 
 def assess(
-    out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Mapping[str, Remark]
+    out_of_fold: Mapping[str, xr.Dataset], region: Region, missing: Collection[str]
 ) -> pd.DataFrame:
     """The table of scores.csv for all hazards of a region together.
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import ConfigError, Region
 from configs.validation import sentence_of
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class OwnFilesOptions(BaseModel):
+    """What a region may choose of any files of its own.
+
+    ``delay_days``: the record of day t - delay_days is the newest in the files on the morning of
+    day t.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    delay_days: int = Field(default=1, ge=1, le=90, strict=True)
 
 
 def options_of(region: Region, source: str, model: type[Model]) -> Model:

@@ -7,6 +7,7 @@
         path: era5-land/*.nc                       # files or Zarr stores, relative to this file
         variables: {t2m_max: air_temperature_max, tp: precipitation}   # where CF names are missing
         units: {tp: m}                                                 # where the files say none
+        delay_days: 6                              # how old their newest day is; 1 by default
 
 Each cell gets the values of its nearest grid point. Of each file the window around the cells is
 read, and of that the days that are not stored yet; so chunks of a month or more and of some ten

@@ -6,9 +6,10 @@ import difflib
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from data_contracts.variables import VARIABLES
+from sources.common.options import OwnFilesOptions
 from sources.common.units import UnknownUnit, scaled_conversion
 
 NAME = "gridded_files"
@@ -19,8 +20,8 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-class GriddedFilesOptions(BaseModel):
-    """What a region may choose.
+class GriddedFilesOptions(OwnFilesOptions):
+    """What a region may choose, beside the delay of its files.
 
     ``path``: a file or a Zarr store, or a pattern of these with * and ?, or a list; relative to the
     region file. ``variables``: the files' name of a variable -> ours; others are left out. Without

@@ -12,6 +12,8 @@ Files that are written otherwise are read too: the option ``files`` says how, by
 names (``options.py``), and formats of services have names (``formats/``). What a file says itself
 is used: a unit in a header or in NetCDF attributes, CF names, calendars, where its places are.
 
+Files that are put there later than the morning after each day have the option ``delay_days``.
+
 Once a record is stored, a file that cannot be read costs its new rows alone.
 """
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from data_contracts.batch import LOCATION_COLUMNS
 from data_contracts.variables import VARIABLES
+from sources.common.options import OwnFilesOptions
 from sources.common.units import UnknownUnit, scaled_conversion
 
 NAME = "station_files"
@@ -133,7 +134,9 @@ class FileFormat(_Strict):
         return self
 
 
-class StationFilesOptions(_Strict):
-    """``files``: a pattern of file names -> how those files are written."""
+class StationFilesOptions(OwnFilesOptions):
+    """``files``: a pattern of file names -> how those files are written. Beside their delay."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     files: dict[str, FileFormat] = {}

@@ -10,6 +10,8 @@ import xarray as xr
 import flows.kept
 from configs import Region, Settings, load_region
 from flows.kept import kept_tables
+from flows.past import assessment_of
+from models.registry import Champion
 
 NAMES = ("one", "two")
 TABLES = [
@@ -87,3 +89,21 @@ def test_a_damaged_or_missing_file_is_made_anew(tmp_path: Path, region: Region) 
         path.unlink()
         asked(tmp_path, region, work)
         assert path.read_bytes() == whole
+
+
+def test_a_hazard_without_a_model_is_assessed_once_whoever_names_it(
+    tmp_path: Path, region: Region
+) -> None:
+    """A forecast names it among those missing, the grading does not."""
+    settings = Settings(tmp_path / "home")
+    champions = {"heat": Champion(None, None, "", None)}
+    tables = [
+        assessment_of(region, settings, champions, missing).table
+        for missing in ({"drought", "heat"}, {"drought"})
+    ]
+    assert set(tables[0]["hazard"]) == {"drought", "heat"}
+    assert set(tables[0]["verdict"]) == {"not assessed"}
+    pd.testing.assert_frame_equal(*tables)
+    files = {path: path.stat().st_mtime_ns for path in settings.data.rglob("*.parquet")}
+    assessment_of(region, settings, champions, {"drought", "heat"})
+    assert files == {path: path.stat().st_mtime_ns for path in settings.data.rglob("*.parquet")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ import xarray as xr
 from configs import ConfigError, Region, RiskError, Settings, load_region
 from data_contracts.batch import FetchRequest, StoredRecord
 from data_contracts.store import Store
+from features.build import delays_of
 from flows.check import check
+from sources import sources_of
 from sources.gridded_files import SOURCE, files, windows
 
 BOX = "{west: -3, south: 34, east: -1, north: 35, step: 0.5}"
@@ -476,3 +479,38 @@ def test_a_check_tries_some_cells_of_a_grid(home: Settings, tmp_path: Path) -> N
     found = {one.what: one for one in check(str(region.path), home)}["source gridded_files"]
     assert not found.problem
     assert found.fact.startswith("2001-01-01 to 2002-02-04, 16 of 200 places")
+
+
+@pytest.mark.parametrize("source", ["gridded_files", "station_files"])
+def test_what_the_files_lag_by_is_what_the_region_file_says(tmp_path: Path, source: str) -> None:
+    region = load_region(shutil.copy(Path("configs/regions/tunis.yaml"), tmp_path))
+
+    def declared(**options: object) -> int:
+        changed = {"sources": (source,), "source_options": {source: {"path": "a.nc", **options}}}
+        if source == "station_files":
+            changed["source_options"][source].pop("path")
+        [one] = sources_of(region.model_copy(update=changed))
+        return one.delay_days
+
+    assert declared() == 1
+    assert declared(delay_days=6) == 6
+    for wrong in (0, -1, 91, "six", 1.5, True, None):
+        with pytest.raises(ConfigError, match=f"source_options: {source}: .*delay_days"):
+            declared(delay_days=wrong)
+
+
+def test_a_delay_changes_what_is_stored_with_the_next_days(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "home")
+    record(count=30).to_netcdf(tmp_path / "first.nc")
+    assert _delays_after_a_pull(region_of(tmp_path), settings) == {1}
+    record("2001-01-31", 10).to_netcdf(tmp_path / "second.nc")
+    lagging = region_of(tmp_path, more=", delay_days: 6")
+    assert _delays_after_a_pull(lagging, settings) == {6}
+    [source] = sources_of(lagging)
+    require_true(source.fetch(FetchRequest(lagging, settings)).observations, lagging, 40)
+
+
+def _delays_after_a_pull(region: Region, settings: Settings) -> set[int]:
+    [source], store = sources_of(region), Store(settings, region)
+    store.ingest(source, source.fetch(store.fetch_request(source.name)))
+    return set(delays_of(store.observations()).values())
