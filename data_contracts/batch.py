@@ -81,7 +81,8 @@ class Source:
     it; else a fetch adds to the store. ``readings``: its days are made of sensors' readings, and
     any of them may be at fault. ``exercise``: what it delivers was made up, and everything made
     from it must say EXERCISE. ``max_locations``: the most places of a region that it can be asked
-    for; None where it reads any number. ``own_files``: it reads files of the region, whose region
+    for; None where it reads any number. ``by_name``: what it reads says by name which place it is
+    of, so that it cannot be asked for a part of the region. ``own_files``: it reads files of the region, whose region
     file says whom to credit. ``fetch`` returns a Batch; it raises SourceUnavailable, or a RiskError
     that names the cure.
     """
@@ -96,4 +97,5 @@ class Source:
     run_delay_days: int = 0
     readings: bool = False
     max_locations: int | None = None
+    by_name: bool = False
     own_files: bool = False

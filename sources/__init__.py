@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 
 from configs import ConfigError, Region
+from configs.tiles import SIDE, tiles_of
 from data_contracts.batch import Source
 from data_contracts.variables import VARIABLES
 from sources.common.options import OwnFilesOptions, options_of
@@ -66,12 +67,21 @@ def places_problems(region: Region) -> dict[str, str]:
     """Source -> a sentence, for each that cannot be asked for as many places as the region has."""
     count = max(region.places, len(region.locations))
     fewer = "choose a larger step, lay a mask on the grid," if region.grid else "name fewer places"
-    return {
+    problems = {
         source.name: f"sources: {source.name}: found {count:,} places, expected at most "
         f"{source.max_locations:,}; {fewer} or take gridded_files in its place."
         for source in sources_of(region)
         if source.max_locations is not None and count > source.max_locations
     }
+    by_name = [one.name for one in sources_of(region) if one.by_name and one.name not in problems]
+    if by_name and (tiles := len(tiles_of(region))) > 1:
+        problems |= {
+            name: f"sources: {name}: found a grid of {tiles} tiles, expected one of at most "
+            f"{SIDE} by {SIDE} cells, as its data name their places; write a region file with "
+            "these places beside that of the grid."
+            for name in by_name
+        }
+    return problems
 
 
 def is_exercise(region: Region) -> bool:

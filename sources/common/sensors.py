@@ -51,6 +51,7 @@ def sensor_source(name: str, whose: str, fetch: Callable[[FetchRequest], Batch])
         fetch=fetch,
         readings=True,
         max_locations=MAX_LOCATIONS,
+        by_name=True,
     )
 
 

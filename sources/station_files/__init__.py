@@ -90,6 +90,7 @@ SOURCE = Source(
     complete=True,
     fetch=fetch,
     max_locations=MAX_LOCATIONS,
+    by_name=True,
     own_files=True,
 )
 

@@ -28,7 +28,8 @@ def test_a_source_takes_its_limit_of_places_and_no_more(tmp_path: Path, source) 
     for count, refused in ((limit, False), (limit + 1, True)):
         cells = region.locations[:count]
         part = region.model_copy(update={"locations": cells, "places": count})
-        assert (source.name in places_problems(part)) is refused
+        told = places_problems(part).get(source.name, "")
+        assert f"expected at most {limit:,};" in told if refused else "expected at most" not in told
 
 
 def test_the_limit_is_of_the_whole_region_not_of_a_tile(tmp_path: Path) -> None:
@@ -36,6 +37,21 @@ def test_the_limit_is_of_the_whole_region_not_of_a_tile(tmp_path: Path) -> None:
     tile = region.model_copy(update={"grid": None, "locations": region.locations[:100]})
     assert tile.places == 10_000
     assert places_problems(tile)["open_meteo"].startswith("sources: open_meteo: found 10,000")
+
+
+BY_NAME = [source.name for source in sources().values() if source.by_name]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_data_that_name_their_places_take_a_grid_of_one_tile(tmp_path: Path, name: str) -> None:
+    for side, refused in ((1.5, False), (1.6, True)):
+        box = f"grid: {{west: -10, south: {40 - side}, east: {side - 10}, north: 40, step: 0.1}}\n"
+        problems = places_problems(load_region(region_file(tmp_path, name, box)))
+        assert problems == ({name: problems[name]} if refused else {})
+    assert problems[name] == (
+        f"sources: {name}: found a grid of 4 tiles, expected one of at most 15 by 15 cells, as its "
+        "data name their places; write a region file with these places beside that of the grid."
+    )
 
 
 @pytest.mark.parametrize("name", ["exercise", "gridded_files"])
@@ -77,6 +93,7 @@ def test_the_readme_tells_each_limit() -> None:
         for name in told
     } == told
     assert {"open_meteo", "nasa_power", "sql", "gridded_files"} <= set(told)
+    assert {"station_files", "sensor_things", "ngsi_ld", "sql"} == set(BY_NAME)
 
 
 def test_the_projects_own_regions_are_within_the_limits() -> None:
