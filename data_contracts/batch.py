@@ -82,9 +82,9 @@ class Source:
     any of them may be at fault. ``exercise``: what it delivers was made up, and everything made
     from it must say EXERCISE. ``max_locations``: the most places of a region that it can be asked
     for; None where it reads any number. ``by_name``: what it reads says by name which place it is
-    of, so that it cannot be asked for a part of the region. ``own_files``: it reads files of the region, whose region
-    file says whom to credit. ``fetch`` returns a Batch; it raises SourceUnavailable, or a RiskError
-    that names the cure.
+    of, so that it cannot be asked for a part of the region. ``own_files``: it reads files of the
+    region, whose region file says whom to credit. ``fetch`` returns a Batch; it raises
+    SourceUnavailable, or a RiskError that names the cure.
     """
 
     name: str

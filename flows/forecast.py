@@ -28,7 +28,7 @@ from flows.grids import forecast_grid
 from flows.impacts import collect, known_here
 from flows.issue import Issue, Made
 from flows.orchestration import failed_hazards, name_run, risk_flow
-from flows.past import Past, assessment_of
+from flows.past import Past, assessment_of, colours_of
 from flows.platforms import hand_over
 from flows.progress import stage
 from flows.provenance import provenance_of
@@ -51,8 +51,6 @@ from flows.train import (
 from flows.verify import keep_record
 from models import predict as prediction
 from models.registry import Champion, Registry
-from models.verification.contingency import contingency_table
-from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from sources import is_exercise
 
@@ -97,13 +95,7 @@ def publish(
         None if issue.hindcast else issue.before,
         issue.settings if issue.official else None,
     )
-    backtests = out_of_fold_of(issue.champions)
-    past = None
-    if backtests:
-        past = {
-            "colours": contingency_table(backtests, assessment.state, issue.region),
-            "reliability": reliability_table(backtests),
-        }
+    past = colours_of(issue.region, issue.settings, issue.champions, assessment)
     publication = reports.publish(
         made.forecast,
         assessment.table,

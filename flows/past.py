@@ -15,6 +15,8 @@ from flows.kept import kept_tables
 from flows.run import known_before, today
 from flows.train import assess, available_hazards, champions_of, out_of_fold_of
 from models.registry import Champion, Registry
+from models.verification.contingency import contingency_table
+from models.verification.reliability import reliability_table
 from models.verification.weather_scores import Assessment
 from sources import is_exercise
 
@@ -75,3 +77,21 @@ def assessment_of(
 
     names, also = ("scores-state", "scores-weather"), " ".join(untested)
     return Assessment(*kept_tables(settings, region, names, (tested, also), work))
+
+
+def colours_of(
+    region: Region, settings: Settings, champions: dict[str, Champion], assessment: Assessment
+) -> dict[str, pd.DataFrame] | None:
+    """What the report's colours and chances came to in past years, by name of the table.
+
+    None where nothing was backtested. Worked out once, see ``kept_tables``.
+    """
+    tested = out_of_fold_of(champions)
+    if not tested:
+        return None
+
+    def work() -> tuple[pd.DataFrame, pd.DataFrame]:
+        return contingency_table(tested, assessment.state, region), reliability_table(tested)
+
+    names = ("colours", "reliability")
+    return dict(zip(names, kept_tables(settings, region, names, (tested, ""), work), strict=True))

@@ -38,21 +38,21 @@ def losses(
     variable that stands for it, where it is not its own. A day on which any of them is missing
     counts for none.
     """
-    outcome = out_of_fold["outcome"].values.astype(np.float64)
-    names = names or {}
-    probabilities = [
-        out_of_fold[names.get(name, name)].values.astype(np.float64) for name in INITIAL_WEIGHTS
-    ]
-    finite = np.all([np.isfinite(part) for part in probabilities], axis=0)
-    scored = np.isfinite(outcome) & finite
-    locations = np.maximum(scored.any(axis=(1, 2)).sum(axis=1), 1)  # scored in each cell
+    names, outcomes = names or {}, out_of_fold["outcome"].values
+    used = [out_of_fold[names.get(name, name)].values for name in INITIAL_WEIGHTS]
     count = int(periods.max(initial=-1)) + 1
     summed = np.zeros((len(hazard.cells), count, len(INITIAL_WEIGHTS)))
-    for number, probability in enumerate(probabilities):
-        by_level = np.where(scored, log_loss(probability, outcome), 0.0)
-        daily = by_level.sum(axis=1).sum(axis=2) / locations[:, None]  # (cell, init_time)
-        for period in range(count):
-            summed[:, period, number] = daily[:, periods == period].sum(axis=1)
+    for cell in range(len(hazard.cells)):
+        outcome = outcomes[cell].astype(np.float64)
+        probabilities = [part[cell].astype(np.float64) for part in used]
+        finite = np.all([np.isfinite(part) for part in probabilities], axis=0)
+        scored = np.isfinite(outcome) & finite
+        locations = max(scored.any(axis=(0, 1)).sum(), 1)
+        for number, probability in enumerate(probabilities):
+            by_level = np.where(scored, log_loss(probability, outcome), 0.0)
+            daily = by_level.sum(axis=0).sum(axis=1) / locations
+            for period in range(count):
+                summed[cell, period, number] = daily[periods == period].sum()
     return _by_lead(hazard, summed)
 
 

@@ -57,9 +57,9 @@ def contingency_rows(
     the event and no such colour. ``days`` scored, and ``years`` with any. ``grey``: never shown,
     because no probability tells more than the climatology. ``verdict``: (cell, level).
     """
-    published = judged["published"].values.astype(np.float64)
-    outcome, years = judged["outcome"].values, judged["init_time"].dt.year.values
-    rank, tells = shown_ranks(hazard, region, judged, published, verdict)
+    published, outcome = judged["published"].values, judged["outcome"].values
+    years = judged["init_time"].dt.year.values
+    rank, tells = shown_ranks(hazard, region, judged, "published", verdict)
     for cell in range(judged.sizes["cell"]):
         of_cell = {
             "hazard": hazard.name,
@@ -83,21 +83,23 @@ def contingency_rows(
 
 
 def shown_ranks(
-    hazard: Hazard,
-    region: Region,
-    judged: xr.Dataset,
-    published: np.ndarray,
-    verdict: np.ndarray,
+    hazard: Hazard, region: Region, judged: xr.Dataset, variable: str, verdict: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The colours shown on past days, 0 green or grey to 3 red, and where a cell tells anything.
 
-    Both (cell, init_time, location). ``published`` as the variables of ``judged``; ``verdict``
-    (cell, level).
+    Both (cell, init_time, location): int8 and bool. ``variable``: that of ``judged`` which was
+    published. ``verdict``: (cell, level).
     """
-    climatology = judged["climatology"].values.astype(np.float64)
-    verdicts = np.broadcast_to(verdict[..., None, None], published.shape)
-    tells = tells_more(published, climatology, verdicts)
-    return np.where(tells, colour_ranks(hazard, region, published, climatology), 0), tells
+    shape = (judged.sizes["cell"], judged.sizes["init_time"], judged.sizes["location"])
+    ranks, telling = np.zeros(shape, np.int8), np.zeros(shape, bool)
+    for cell in range(len(ranks)):
+        published, climatology = (
+            judged[name].values[[cell]].astype(np.float64) for name in (variable, "climatology")
+        )
+        verdicts = np.broadcast_to(verdict[[cell], :, None, None], published.shape)
+        [telling[cell]] = tells_more(published, climatology, verdicts)
+        [ranks[cell]] = colour_ranks(hazard, region, published, climatology)
+    return np.where(telling, ranks, np.int8(0)), telling
 
 
 def _counts(shown: np.ndarray, event: np.ndarray) -> dict[str, int]:

@@ -94,9 +94,9 @@ def _bench(
     scores = assessment.state
     if stage == COMBINED:
         scores = assessment.weather[assessment.weather["stage"] == COMBINED]
-    published = judged[PUBLISHED[stage]].values.astype(np.float64)
-    told = np.isfinite(published[:, 0]).any(axis=(0, 2))
-    judged, published = judged.isel(init_time=told), published[:, :, told]
+    published = PUBLISHED[stage]
+    told = np.isfinite(judged[published].values[:, 0]).any(axis=(0, 2))
+    judged = judged[[published, "climatology", "outcome"]].isel(init_time=told)
     verdict = verdicts_of(judged, scores[scores["hazard"] == hazard.name])
     rank, _ = shown_ranks(hazard, region, judged, published, verdict)
     days = judged["init_time"]
@@ -108,8 +108,8 @@ def _bench(
         days.values,
         days.dt.year.values,
         rank,
-        published,
-        judged["outcome"].values.astype(np.float64),
+        judged[published].values,
+        judged["outcome"].values,
     )
 
 
@@ -263,7 +263,9 @@ def _value_rows(bench: Bench, cell: int, level: int, colour: str) -> list[dict[s
 
 def _value_at_threshold(bench: Bench, cell: int, level: int) -> Interval:
     """Relative economic value of acting where p >= C/L: (cost_loss,), with its interval."""
-    probability, outcome = (part[cell, level - 1] for part in (bench.probability, bench.outcome))
+    probability, outcome = (
+        part[cell, level - 1].astype(np.float64) for part in (bench.probability, bench.outcome)
+    )
     scored = np.isfinite(probability) & np.isfinite(outcome)
     known, index = np.unique(bench.years, return_inverse=True)
     year = np.broadcast_to(index[:, None], scored.shape)[scored]
@@ -295,7 +297,7 @@ def rule_by_year(
     ``always`` and ``perfect``: that of acting never, always, and on event days alone.
     """
     with np.errstate(invalid="ignore"):
-        acted = bench.probability[cell, level - 1] >= threshold
+        acted = bench.probability[cell, level - 1].astype(np.float64) >= threshold
     counts = bench.counts(cell, acted, level)
     return pd.DataFrame(
         {
