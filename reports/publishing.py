@@ -21,6 +21,7 @@ from reports.exports.messages import claims_of
 from reports.exports.netcdf import write_netcdf
 from reports.exports.provenance import write_provenance
 from reports.exports.table import forecast_table, read_published, write_csv, write_scores
+from reports.render.cell_maps import cell_pictures
 from reports.render.html import (
     Before,
     Links,
@@ -139,7 +140,8 @@ def publish(
     line in the ledger says too; it sends no alerts. ``again``: when the official report was sent
     that this one is, made once more into another folder: it has its links. ``graded``: the forecast
     of the places that are graded, where that is not ``forecast``; it is a group of forecast.nc.
-    ``cells``: the Zarr of all cells of a grid, which is moved into the folder as forecast.zarr.
+    ``cells``: the Zarr of all cells of a grid, which is drawn and moved into the folder as
+    forecast.zarr.
     Raises RiskError when ``folder`` holds files that are no report.
     """
     table = forecast_table(forecast)
@@ -160,6 +162,7 @@ def publish(
         record or {},
         claims,
         _address(region, issued) if settings is not None or again else "",
+        cell_pictures(cells, region),
     )
     pages = {lang.tag: build_page(inputs, lang) for lang in languages_of(region)}
     edition = _Edition(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from functools import cache
@@ -14,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from configs import RiskError
 from configs.collection import no_collection
+from reports.render.cell_maps import PNG_ADDRESS
 from reports.render.drawings import FAMILY, SVG_ADDRESS
 
 FACES = {"DejaVuSans.ttf": "normal", "DejaVuSans-Bold.ttf": "bold"}
@@ -81,7 +83,7 @@ def _font_files() -> dict[Path, str]:
 
 
 def _fetcher(weasyprint: Any) -> Any:
-    """Opens the font files and the page's own drawings, and refuses everything else."""
+    """Opens the font files and what the page itself draws, and refuses everything else."""
     allowed = {path.as_uri() for path in _font_files()}
 
     class OnlyOurs(weasyprint.urls.URLFetcher):  # type: ignore[misc]
@@ -90,6 +92,9 @@ def _fetcher(weasyprint: Any) -> Any:
                 svg = unquote_to_bytes(url.removeprefix(SVG_ADDRESS))
                 kind = {"Content-Type": "image/svg+xml"}
                 return weasyprint.urls.URLFetcherResponse(url, svg, kind)
+            if url.startswith(PNG_ADDRESS):
+                png, kind = b64decode(url.removeprefix(PNG_ADDRESS)), {"Content-Type": "image/png"}
+                return weasyprint.urls.URLFetcherResponse(url, png, kind)
             if url not in allowed:
                 raise ValueError(f"{url}: found an address outside the page, expected none")
             return super().fetch(url, headers)

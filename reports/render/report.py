@@ -15,6 +15,7 @@ import xarray as xr
 from configs import Region
 from configs.remarks import Remark, read_stored, remark
 from features.build import warm_season
+from reports.render.cell_maps import CellMap, CellPicture, cell_map
 from reports.render.charts import ChanceChart, SkillChart, chance_chart, skill_chart
 from reports.render.history import MAX_POINTS, HistoryChart, history_chart
 from reports.render.maps import BriefMap, HazardMap, Sheet, brief_maps, hazard_map, sheet_of
@@ -58,6 +59,7 @@ class ReportInputs:
     ``scores``, ``history``, ``record``: see ``reports.publish``. ``previous``: the table of the
     forecast before, which the report is held against. ``claims``: what earlier messages say that
     this forecast cannot tell. ``address``: where readers find the report's folder, "" if unknown.
+    ``pictures``: of a grid the cells by hazard, see ``cell_pictures``.
     """
 
     forecast: xr.Dataset
@@ -71,6 +73,7 @@ class ReportInputs:
     record: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     claims: Sequence[Claim] = ()
     address: str = ""
+    pictures: Mapping[str, CellPicture] = field(default_factory=dict)
 
     @property
     def issued(self) -> date:
@@ -153,6 +156,7 @@ class HazardSection:
     pasts: Mapping[str, HistoryChart]
     drivers: Drivers | None
     map: HazardMap | None
+    cells: CellMap | None
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,7 @@ class Page:
     headlines: tuple[Headline, ...]
     briefs: tuple[HazardBrief, ...]
     maps: tuple[BriefMap, ...]
+    cells: CellMap | None
     places: PlacesInShort
     place_rows: tuple[PlaceRow, ...]
     message: str
@@ -248,6 +253,7 @@ def build_page(inputs: ReportInputs, lang: Language = ENGLISH) -> Page:
         headlines=tuple(headlines),
         briefs=hazard_briefs(headlines, [*hazards, *silent], inputs.record, lang),
         maps=_brief_maps(sections, [row.location for row in rows], sheet),
+        cells=_brief_cells(sections),
         places=places_in_short([*hazards, *silent], rows, lang),
         place_rows=rows[:MAX_PLACE_PAGES],
         message=short_message(told, lang),
@@ -272,6 +278,13 @@ def _brief_maps(
     coloured = [section for section in drawn if rank(section.outlook.colour) > 0]
     shown = sorted(coloured, key=lambda section: -rank(section.outlook.colour)) or drawn[:1]
     return brief_maps([section.map for section in shown if section.map], locations, sheet)
+
+
+def _brief_cells(sections: Sequence[HazardSection]) -> CellMap | None:
+    """The map of the cells of the hazard with the highest colour, where any hazard has one."""
+    drawn = [section for section in sections if section.cells]
+    worst = max(drawn, key=lambda section: rank(section.outlook.colour), default=None)
+    return worst.cells if worst else None
 
 
 def _judged(
@@ -338,6 +351,7 @@ def _section(
         pasts,
         drivers(inputs.forecast, hazard, lang),
         hazard_map(hazard, sheet, lang),
+        cell_map(hazard, inputs.pictures, lang),
     )
 
 

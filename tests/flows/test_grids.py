@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import shutil
@@ -13,16 +15,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import lxml.html
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 import yaml
+from PIL import Image
 
 from configs import RiskError, Settings, load_region
 from configs.tiles import tiles_of
 from flows.engine import SETTING, Engine, engine
 from reports.exports.table import read_issued
+from reports.render.cell_maps import SHADES
 from reports.storage.ledger import broken
 
 pytestmark = pytest.mark.timeout(1_200)
@@ -140,6 +145,25 @@ def test_each_cell_is_forecast_as_a_place_is(
     assert np.isfinite(here["probability"]).any()
     flags = here["verdict"].attrs["flag_meanings"].split()
     assert {flags[number] for number in np.unique(here["verdict"]) if number < len(flags)}
+
+
+@pytest.mark.parametrize("tag", ["en", "fr", "ar"])
+def test_the_report_has_a_map_of_every_cell(
+    homes: dict[str, Settings], cells: xr.Dataset, tag: str
+) -> None:
+    folder = report(homes["meshed"], "meshed")
+    page = lxml.html.parse(folder / f"report.{tag}.html")
+    [picture] = page.xpath("//section[@id='heat']//img[@class='map cells']")
+    _, _, png = picture.get("src").partition("base64,")
+    drawn = Image.open(io.BytesIO(base64.b64decode(png)))
+    words = cells["colour"].attrs["flag_meanings"].split()
+    heat = cells["colour"].values[cells["hazard"].values == "heat", 0]
+    for column in range(COLUMNS):
+        there = {words[number] for number in heat[:, column] if number < len(words)}
+        highest = next(colour for colour in [*SHADES][::-1] if colour in {*there, ""})
+        pixel = drawn.convert("RGB").getpixel(((4 * column + 1) * drawn.width // 64, 9))
+        assert "#" + bytes(pixel).hex() == SHADES[highest]
+    assert picture.get("alt").count(":") >= 2
 
 
 def test_the_report_speaks_of_areas_by_their_share(
