@@ -20,9 +20,10 @@ from flows.engine import Engine
 from flows.issue import Issue, Made
 from flows.progress import stage
 from flows.tile_words import in_some_tiles, of_tiles
-from flows.tiles import Learnt, TileForecast, Wanted, forecast_tile, learn_normals, normals_path
+from flows.tiles import Learnt, TileForecast, Wanted, forecast_tile, learn_normals, normals_at
 from flows.train import out_of_fold_of
 from models.areas import AreaSums, AreaWeights, area_forecast
+from models.places import LocalNormals
 from models.predict import weights_of
 from models.registry import Registry
 from models.training import Model
@@ -100,7 +101,7 @@ def _learn(
     new = [
         tile
         for tile in tiles
-        if not all(normals_path(learnt, name, tile).is_file() for name in learnt.normals)
+        if not all(LocalNormals.exist(*normals_at(learnt, name, tile)) for name in learnt.normals)
     ]
     if not new:
         return []
@@ -132,7 +133,7 @@ def _together(
         if any(name in tile.past for tile in whole)
     }
     kept = [tile.graded for tile in whole if tile.graded is not None and tile.graded.location.size]
-    graded = xr.concat(kept, "location", join="outer", combine_attrs="override") if kept else None
+    graded = _side_by_side(kept) if kept else None
     degraded = [of_tiles("tiles.failed", failed, len(made))] if failed else []
     degraded += [of_tiles("tiles.unlearnt", lost, len(made))] if lost else []
     notes = [
@@ -141,6 +142,19 @@ def _together(
     ]
     degraded += in_some_tiles([tile.degraded for tile in whole])
     return Made(forecast, past, tuple(degraded), tuple(notes), graded, cells)
+
+
+def _side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Forecasts of tiles as one. What differs between them, as the newest day, is by place."""
+    return xr.concat(
+        parts,
+        "location",
+        data_vars="all",
+        coords="different",
+        compat="equals",
+        join="outer",
+        combine_attrs="override",
+    )
 
 
 def _summed(parts: Iterator[AreaSums]) -> AreaSums:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -13,8 +12,10 @@ import xarray as xr
 from dask.base import tokenize
 
 from configs import Region, Settings
-from configs.whole_files import write_whole
+from configs.hashed_files import digest, read_hashed, write_hashed
 from models.registry.lineage import learning_code
+
+SUFFIX = ".parquet"
 
 
 def kept_tables(
@@ -37,35 +38,24 @@ def kept_tables(
         return whole
     tables = [*work()]
     for name, table in zip(names, tables, strict=True):
-        path = _write(table, folder, f"{name}-{key}")
-        for other in set(folder.glob(f"{name}-*.parquet")) - {path}:
-            other.unlink(missing_ok=True)
+        _write(table, folder, name, key)
     return tables
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame | None:
     """The table of a name, None where there is none or where its bytes are not those written."""
-    for path in folder.glob(f"{name}-*.parquet"):
-        content = path.read_bytes()
-        if path.stem == f"{name}-{_digest(content)}":
-            return pd.read_parquet(BytesIO(content))
-    return None
+    content = read_hashed(folder, name, SUFFIX)
+    return None if content is None else pd.read_parquet(BytesIO(content))
 
 
-def _write(table: pd.DataFrame, folder: Path, name: str) -> Path:
+def _write(table: pd.DataFrame, folder: Path, name: str, key: str) -> None:
     content = BytesIO()
     table.to_parquet(content, compression="zstd")
-    path = folder / f"{name}-{_digest(content.getvalue())}.parquet"
-    write_whole(path, content.getvalue())
-    return path
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
+    write_hashed(folder, f"{name}-{key}", SUFFIX, content.getvalue(), f"{name}-*{SUFFIX}")
 
 
 def _hash(region: Region, backtests: Mapping[str, xr.Dataset], also: str) -> str:
     """Of the values of the backtests, the region file and the code that learns."""
     values = {name: tokenize(one) for name, one in sorted(backtests.items())}
     origin = json.dumps([values, also, learning_code()])
-    return _digest(origin.encode() + region.path.read_bytes())
+    return digest(origin.encode() + region.path.read_bytes())

@@ -30,7 +30,7 @@ from models.training import Model
 from models.verification.weather_scores import Assessment
 from models.weights import Weights
 
-DAMAGED = (OSError, KeyError, ValueError)
+DAMAGED = (OSError, KeyError, RuntimeError, ValueError)
 """What reading a tile's normals raises where the file is none or not whole."""
 
 
@@ -86,9 +86,9 @@ def learn_normals(work: tuple[Region, str], settings: Settings, learnt: Learnt) 
     try:
         record = _record(Store(settings, tile), snapshot).load()
         for name in learnt.normals:
-            path, model = normals_path(learnt, name, tile), learnt.models[name]
-            if model is not None and not path.is_file():
-                learn_locally(model, record, learnt.options[name]).save(path)
+            where, model = normals_at(learnt, name, tile), learnt.models[name]
+            if model is not None and not LocalNormals.exist(*where):
+                learn_locally(model, record, learnt.options[name]).save(*where)
     except Exception as error:
         return f"{tile.name}: {error}"
     return ""
@@ -98,9 +98,9 @@ def _record(store: Store, snapshot: str) -> xr.Dataset:
     return store.observations(snapshot).drop_vars("source", errors="ignore")
 
 
-def normals_path(learnt: Learnt, hazard: str, tile: Region) -> Path:
-    """Where a tile's normals of a hazard lie."""
-    return learnt.normals[hazard] / f"{tile.name.rpartition('/')[2]}.nc"
+def normals_at(learnt: Learnt, hazard: str, tile: Region) -> tuple[Path, str]:
+    """Where a tile's normals of a hazard lie: a folder, and their name there."""
+    return learnt.normals[hazard], tile.name.rpartition("/")[2]
 
 
 def forecast_tile(
@@ -163,12 +163,13 @@ def _models_here(
     for name, model in learnt.models.items():
         models[name] = None
         if model is not None:
-            path = normals_path(learnt, name, tile)
+            where = normals_at(learnt, name, tile)
             try:
-                models[name] = at_places(model, LocalNormals.load(path))
+                models[name] = at_places(model, LocalNormals.load(*where))
             except DAMAGED:
+                LocalNormals.remove(*where)
                 lost[name] = RiskError(
-                    f"{path}: found no normals of the tile that can be read, expected some; "
-                    "delete the file, and the next run learns them anew."
+                    f"tile {tile.name}: found no normals that can be read, expected some; run "
+                    "again, which learns them anew."
                 )
     return models, lost

@@ -8,17 +8,22 @@ its cells; each other cell brings its own normals and climatology.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from configs.whole_files import write_whole
+from configs.hashed_files import read_hashed, write_hashed
 from features.hazards import Options, happened, hazards
 from models import training
 from models.baselines import fit_climatology
+from models.netcdf import read_dataset
 from models.training import Model
+
+SUFFIX = ".nc"
 
 
 @dataclass(frozen=True)
@@ -28,23 +33,39 @@ class LocalNormals:
     normals: xr.Dataset
     climatology: xr.DataArray
 
-    def save(self, path: Path) -> None:
+    def save(self, folder: Path, name: str) -> None:
         """Write a NetCDF file, whole or not at all; not compressed, since each run reads it."""
         named = self.climatology.astype("float32").to_dataset(name="climatology")
         with tempfile.TemporaryDirectory() as scratch:
-            written = Path(scratch) / path.name
+            written = Path(scratch) / "normals.nc"
             self.normals.to_netcdf(written, group="normals", engine="h5netcdf")
             named.to_netcdf(written, mode="a", group="climatology", engine="h5netcdf")
-            write_whole(path, written.read_bytes())
+            content = written.read_bytes()
+        write_hashed(folder, name, SUFFIX, content, f"{name}-*{SUFFIX}")
 
     @classmethod
-    def load(cls, path: Path) -> LocalNormals:
-        """Read what ``save`` wrote. Raises OSError, KeyError or ValueError where it is damaged."""
-        normals, named = (
-            xr.load_dataset(path, group=group, engine="h5netcdf")
-            for group in ("normals", "climatology")
-        )
-        return cls(normals, named["climatology"])
+    def load(cls, folder: Path, name: str) -> LocalNormals:
+        """Read what ``save`` wrote. Raises OSError where there is none, or none that is whole."""
+        content = read_hashed(folder, name, SUFFIX)
+        if content is None:
+            raise FileNotFoundError(f"{folder / name}: found no normals, expected some")
+        normals = read_dataset(BytesIO(content), "normals")
+        return cls(normals, read_dataset(BytesIO(content), "climatology")["climatology"])
+
+    @staticmethod
+    def remove(folder: Path, name: str) -> None:
+        """Remove what ``save`` wrote."""
+        for path in _files(folder, name):
+            path.unlink(missing_ok=True)
+
+    @staticmethod
+    def exist(folder: Path, name: str) -> bool:
+        """Whether ``save`` wrote any, be they whole or not."""
+        return any(_files(folder, name))
+
+
+def _files(folder: Path, name: str) -> Iterator[Path]:
+    return folder.glob(f"{name}-*{SUFFIX}")
 
 
 def learn_locally(model: Model, observations: xr.Dataset, options: Options) -> LocalNormals:

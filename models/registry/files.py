@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import xarray as xr
 import xgboost as xgb
 
 from configs import RiskError
+from models.netcdf import read_dataset
 from models.training import Model, rounds_of
 
 FORMAT = 4
@@ -21,11 +21,6 @@ LEARNT = ("climatology", "regression", "persistence", "smoothed")
 """Fields of a model that are files of their own."""
 OF_THE_RECORD = ("record", "record_index")
 """Normals that replicas share but for the years left out."""
-_NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
-_OF_NETCDF = {
-    *("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"),
-    *("_NCProperties", "_Netcdf4Coordinates", "_Netcdf4Dimid"),
-}
 
 
 class OtherFormat(RiskError):
@@ -131,36 +126,3 @@ def _without_years(record: xr.Dataset, meta: Mapping[str, Any]) -> xr.Dataset:
     first, last = meta["without"]
     years = record["day"].dt.year
     return record.assign(record=record["record"].where((years < first) | (years > last)))
-
-
-def read_dataset(path: Path) -> xr.Dataset:
-    """A file of ``_write``, as ``xr.load_dataset`` reads it.
-
-    That also asks each variable how it is packed, five times the time of the values.
-    """
-    with h5py.File(path) as file:
-        variables = {
-            key: (_dimensions(item), _values(item), _attributes(item))
-            for key, item in file.items()
-            if not bytes(item.attrs.get("NAME", b"")).startswith(_NO_VARIABLE)
-        }
-        return xr.decode_cf(xr.Dataset(variables, attrs=_attributes(file)))
-
-
-def _dimensions(item: h5py.Dataset) -> tuple[str, ...]:
-    if item.is_scale:
-        return (item.name.strip("/"),)
-    return tuple(item.dims[axis][0].name.strip("/") for axis in range(item.ndim))
-
-
-def _values(item: h5py.Dataset) -> Any:
-    return item.asstr()[...].astype(str) if h5py.check_string_dtype(item.dtype) else item[...]
-
-
-def _attributes(item: h5py.Dataset | h5py.File) -> dict[str, Any]:
-    """The attributes, without those by which NetCDF 4 keeps its dimensions."""
-    return {
-        key: value[0] if getattr(value, "shape", ()) == (1,) else value
-        for key, value in item.attrs.items()
-        if key not in _OF_NETCDF
-    }

@@ -215,6 +215,28 @@ def test_a_tile_that_is_damaged_costs_its_own_cells(
     assert known[:, :15].all() and not known[:, 15:].any()
 
 
+def test_normals_of_a_tile_that_are_damaged_are_learnt_anew(
+    homes: dict[str, Settings], places: dict[str, Path], command: Callable[..., Any], home: Settings
+) -> None:
+    """One bit of one value: nothing but its hash tells."""
+    shutil.copytree(homes["meshed"].home, home.home, dirs_exist_ok=True)
+    tile = tiles_of(load_region(places["meshed"]))[1].name
+    [path] = home.home.rglob(f"{tile.rpartition('/')[2]}-*.nc")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    said = command(home, "forecast", places["meshed"])
+    sentence = f"tile {tile}: found no normals that can be read, expected some; run again, which"
+    assert said.status == 3 and sentence in said.err
+    again = command(home, "forecast", places["meshed"])
+    assert again.status == 0 and path.read_bytes() != bytes(content)
+    with (
+        xr.open_zarr(report(home, "meshed") / "forecast.zarr") as mended,
+        xr.open_zarr(report(homes["meshed"], "meshed") / "forecast.zarr") as first,
+    ):
+        xr.testing.assert_equal(mended, first)
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A ``dask scheduler`` and two ``dask worker`` processes on loopback."""

@@ -14,7 +14,8 @@ from configs import Region
 from features.build import delays_of, options_for
 from features.hazards import Cell, Hazard, Options, happened, hazards
 from models.forecasting import forecasters
-from models.registry.files import OtherFormat, load_model, read_dataset, save_model
+from models.netcdf import read_dataset
+from models.registry.files import OtherFormat, load_model, save_model
 from models.training import Model, build_training_set, fit_model, reference_years, train_model
 
 ALL = sorted(hazards())
