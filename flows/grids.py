@@ -29,6 +29,7 @@ from models.registry import Registry
 from models.training import Model
 from models.verification.weather_scores import Assessment
 from reports.view.areas import Areas
+from sources import is_exercise
 
 
 def forecast_grid(issue: Issue, assessment: Assessment, engine: Engine) -> Made:
@@ -133,7 +134,7 @@ def _together(
         if any(name in tile.past for tile in whole)
     }
     kept = [tile.graded for tile in whole if tile.graded is not None and tile.graded.location.size]
-    graded = _side_by_side(kept) if kept else None
+    graded = _side_by_side(kept, issue.region) if kept else None
     degraded = [of_tiles("tiles.failed", failed, len(made))] if failed else []
     degraded += [of_tiles("tiles.unlearnt", lost, len(made))] if lost else []
     notes = [
@@ -144,17 +145,19 @@ def _together(
     return Made(forecast, past, tuple(degraded), tuple(notes), graded, cells)
 
 
-def _side_by_side(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+def _side_by_side(parts: Sequence[xr.Dataset], region: Region) -> xr.Dataset:
     """Forecasts of tiles as one. What differs between them, as the newest day, is by place."""
-    return xr.concat(
+    together = xr.concat(
         parts,
         "location",
         data_vars="all",
         coords="different",
         compat="equals",
         join="outer",
-        combine_attrs="override",
+        combine_attrs="drop",
     )
+    label = {"label": "EXERCISE"} if is_exercise(region) else {}
+    return together.assign_attrs(region=region.name, title=region.title, **label)
 
 
 def _summed(parts: Iterator[AreaSums]) -> AreaSums:

@@ -197,6 +197,7 @@ def test_cells_that_were_learnt_from_are_graded(
     assert set(graded["location"]) == {p.id for p in load_region(places["meshed"]).locations}
     marks = pd.read_parquet(homes["meshed"].published / "meshed" / "marks.parquet")
     assert set(marks["location"]) <= set(graded["location"])
+    assert set(marks["region"]) == set(graded["region"]) == {"meshed"}
     assert broken(homes["meshed"].published / "meshed") == ""
 
 
