@@ -142,8 +142,8 @@ def outside_of_latitude(record: Record, name: str) -> Iterator[Finding]:
             value=shown(values[days[0], place]),
             first=record.day(int(days[0])).date(),
             n=len(days),
-            low=round(limits[place, 0]),
-            high=round(limits[place, 1]),
+            low=shown(limits[place, 0], 3),
+            high=shown(limits[place, 1], 3),
             unit=VARIABLES[name].units,
         )
         yield Finding(name, int(place), days, words)

@@ -20,6 +20,8 @@ for role in SCHEDULER WORKER CLIENT; do
   export "DASK_DISTRIBUTED__COMM__TLS__${role}__CERT=$there/cert.pem" "DASK_DISTRIBUTED__COMM__TLS__${role}__KEY=$there/key.pem"
 done
 export DASK_DISTRIBUTED__COMM__TLS__CA_FILE="$there/cert.pem" DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true
+# What they show by HTTP they would show to every user of this machine, without a password.
+export DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES="[]" DASK_DISTRIBUTED__WORKER__HTTP__ROUTES="[]"
 export OMP_NUM_THREADS=1
 
 dask scheduler --host 127.0.0.1 --port 0 --protocol tls --no-dashboard --scheduler-file "$there/scheduler.json" 2>"$there/scheduler.log" &

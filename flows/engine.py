@@ -33,6 +33,11 @@ CONNECT_SECONDS = 20
 """A scheduler that does not answer for so long is not there."""
 RETRIES = 2
 """Times that a task is done again whose worker died."""
+NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+"""What Dask shows by HTTP it shows to every user of the machine, without a password."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -158,15 +163,18 @@ def _connected(setting: str) -> Iterator[Any]:
         )
     from distributed import LocalCluster
 
-    cluster = LocalCluster(
-        n_workers=int(match[1]),
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        security=True,
-        memory_limit=0,
-        silence_logs=logging.ERROR,
-    )
+    with dask.config.set(NO_PAGES):
+        cluster = LocalCluster(
+            n_workers=int(match[1]),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            dashboard_address=None,
+            security=True,
+            memory_limit=0,
+            silence_logs=logging.ERROR,
+            config=NO_PAGES,
+        )
     logging.getLogger("distributed.nanny").setLevel(logging.ERROR)  # a worker that ends slowly
     with cluster:
         yield cluster

@@ -101,10 +101,48 @@ def test_systemd_takes_the_units_and_finds_them_little_exposed(tmp_path: Path) -
 
 
 ASKED = """
+import os
+import psutil, httpx
 from flows.engine import engine
+
+def told(port):
+    pages = []
+    for path in ("", "health", "metrics", "info/main/workers.html", "json/counts.json"):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=5).status_code != 404:
+                pages.append(path)
+        except httpx.HTTPError:  # it speaks no HTTP
+            pass
+    return pages
+
 with engine() as opened:
     print(set(opened.each(pow, range(4), 2)), opened.client.scheduler.address)
+    family = psutil.Process(OWNER).children(recursive=True) + [psutil.Process(OWNER)]
+    ports = {
+        one.laddr.port
+        for process in family
+        for one in process.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN
+    }
+    print(len(ports) >= 4, [page for port in ports for page in told(port)])
 """
+"""Work for a cluster, and a look at what its processes show by HTTP."""
+
+
+def test_a_cluster_of_one_setting_shows_nothing_without_a_password() -> None:
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "CLIMATE_RISK_DASK": "local:2"}
+    asked = ASKED.replace("OWNER", "os.getpid()")
+    said = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"if __name__ == '__main__':\n{indented(asked)}"],
+        env=environment, capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert said.returncode == 0 and not said.stderr, said.stderr
+    assert "{0, 1, 4, 9}" in said.stdout and "True []" in said.stdout
+
+
+def indented(text: str) -> str:
+    """A text as a block of Python."""
+    return "".join(f"    {line}\n" for line in text.splitlines())
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is missing")
@@ -114,11 +152,12 @@ def test_a_cluster_of_this_machine_works_and_ends_with_its_command() -> None:
         "PYTHONPATH": str(CHECKOUT),
     }
     said = subprocess.run(
-        [DEPLOY / "cluster.sh", sys.executable, "-c", ASKED],
+        [DEPLOY / "cluster.sh", sys.executable, "-c", ASKED.replace("OWNER", "os.getppid()")],
         env=environment, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     assert "{0, 1, 4, 9}" in said.stdout and "tls://127.0.0.1:" in said.stdout
+    assert "True []" in said.stdout
 
 
 def test_the_manifest_of_a_cluster_fits_what_workers_need() -> None:
@@ -132,6 +171,7 @@ def test_the_manifest_of_a_cluster_fits_what_workers_need() -> None:
         (container,) = part["containers"]
         environment = {each["name"]: each["value"] for each in container["env"]}
         assert environment["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] == "true"
+        assert environment["DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES"] == "[]"
         mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
         assert environment["CLIMATE_RISK_HOME"] in mounted
         files = [value for value in environment.values() if value.endswith(".pem")]
