@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 import zarr
-from zarr.errors import ZarrUserWarning
 
 from configs import Region
 from configs.grid import Grid
@@ -21,6 +19,7 @@ from features.hazards import LEVELS, hazards
 from models.colours import COLOURS, GREY
 from models.verdicts import KNOWN, NO_BETTER, NOT_ASSESSED, PROVISIONAL, SKILFUL
 from reports.exports.netcdf import ATTRIBUTES, INSTITUTION
+from reports.exports.zarr_metadata import consolidate
 from sources import is_exercise
 
 VALUES = ("probability", "normal_probability", "probability_low", "probability_high")
@@ -71,9 +70,7 @@ def create_cells(path: Path, region: Region, names: Sequence[str], issued: date)
         dims = OF_ALL_LEVELS if name == "colour" else DIMS
         flags = {"flag_values": list(range(len(words))), "flag_meanings": _meanings(words)}
         _create(root, name, dims, sizes, ("uint8", NONE), ATTRIBUTES[name] | flags)
-    with warnings.catch_warnings():  # of Zarr 3, whose own text has no word of it yet
-        warnings.simplefilter("ignore", ZarrUserWarning)
-        zarr.consolidate_metadata(path)
+    consolidate(path)
 
 
 def _create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -28,6 +29,15 @@ def write_netcdf(forecast: xr.Dataset, path: Path, graded: xr.Dataset | None = N
     _write(forecast, path, "w", None)
     if graded is not None:
         _write(graded, path, "a", GRADED)
+
+
+def read_graded(path: Path) -> xr.Dataset | None:
+    """The group GRADED of a file of ``write_netcdf``, in memory; None where it has none."""
+    with h5netcdf.File(path, "r") as stored:
+        if GRADED not in stored.groups:
+            return None
+    with xr.open_dataset(path, engine="h5netcdf", group=GRADED) as stored:
+        return stored.load()
 
 
 def _write(forecast: xr.Dataset, path: Path, mode: Literal["w", "a"], group: str | None) -> None:

@@ -12,10 +12,11 @@ import xarray as xr
 
 from configs.csv_cells import mark
 from reports.exports.geojson import LAYERS, with_notice
-from reports.exports.netcdf import write_netcdf
+from reports.exports.netcdf import read_graded, write_netcdf
 from reports.exports.provenance import write_provenance
 from reports.exports.table import BESIDE
-from reports.storage.archive import CSV, GEOJSON, NETCDF, PROVENANCE
+from reports.exports.zarr_metadata import put_notice
+from reports.storage.archive import CSV, GEOJSON, NETCDF, PROVENANCE, ZARR
 from reports.storage.retraction import Retraction
 
 
@@ -23,10 +24,10 @@ def stamp(folder: Path, retraction: Retraction | None, note: str) -> None:
     """Put a retraction and the duty officer's note into the files of a report's folder.
 
     They stand in the column ``notice`` of forecast.csv, in ``notice`` of each GeoJSON collection
-    and Feature, in the global attribute ``notice`` of forecast.nc, and as ``retraction`` and
-    ``note`` in provenance.json. Without both they are taken out again. Where provenance.json tells
-    the same already, nothing is read or written. The same state gives the same bytes; files of
-    before these columns, and files that are not there, are left alone.
+    and Feature, in the global attribute ``notice`` of forecast.nc and forecast.zarr, and as
+    ``retraction`` and ``note`` in provenance.json. Without both they are taken out again. Where
+    provenance.json tells the same already, nothing is read or written. The same state gives the
+    same bytes; files of before these columns, and files that are not there, are left alone.
     """
     path = folder / PROVENANCE
     before = json.loads(path.read_text(encoding="utf-8"))
@@ -42,6 +43,8 @@ def stamp(folder: Path, retraction: Retraction | None, note: str) -> None:
             text = with_notice(layer.read_text(encoding="utf-8"), notice)
             layer.write_text(text, encoding="utf-8", newline="\n")
     _stamp_netcdf(folder / NETCDF, notice)
+    if (folder / ZARR).is_dir():
+        put_notice(folder / ZARR, notice)
     write_provenance(plain | stated, path)
 
 
@@ -73,4 +76,5 @@ def _stamp_netcdf(path: Path, notice: str) -> None:
         forecast = data.load().drop_encoding()
     others = {name: value for name, value in forecast.attrs.items() if name != "notice"}
     forecast.attrs = others | ({"notice": notice} if notice else {})
-    write_netcdf(forecast, path)
+    graded = read_graded(path)
+    write_netcdf(forecast, path, None if graded is None else graded.drop_encoding())

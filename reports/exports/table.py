@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from configs.csv_cells import marked, unmark
-from reports.exports.netcdf import GRADED
+from reports.exports.netcdf import read_graded
 from reports.storage.retraction import retraction_of
 
 COLUMNS = (
@@ -46,10 +45,10 @@ def read_issued(path: Path) -> pd.DataFrame:
     Those of ``forecast_table`` and ``stage``, and the probabilities ``model``, ``persistence`` and
     ``climatology_smoothed``, NaN where a file of an earlier version does not hold them.
     """
-    with h5netcdf.File(path, "r") as stored:
-        group = GRADED if GRADED in stored.groups else None
-    with xr.open_dataset(path, engine="h5netcdf", group=group) as stored:
-        forecast = stored.load()
+    forecast = read_graded(path)
+    if forecast is None:
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            forecast = stored.load()
     there = {name: source for name, source in _GRADED_BESIDE.items() if source in forecast}
     rows = _rows(forecast, _SOURCES | there)
     missing = dict.fromkeys(set(_GRADED_BESIDE) - set(there), np.nan)

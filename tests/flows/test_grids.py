@@ -238,6 +238,30 @@ def test_normals_of_a_tile_that_are_damaged_are_learnt_anew(
         xr.testing.assert_equal(mended, first)
 
 
+def test_a_note_reaches_the_cells_and_loses_nothing_that_is_graded(
+    homes: dict[str, Settings], places: dict[str, Path], command: Callable[..., Any], home: Settings
+) -> None:
+    shutil.copytree(homes["meshed"].home, home.home, dirs_exist_ok=True)
+    folder = report(home, "meshed")
+    before, graded = as_bytes(folder), read_issued(folder / "forecast.nc")
+    assert command(home, "note", places["meshed"], "Wadi checked.").status == 0
+    told = "NOTE of the duty officer: Wadi checked."
+    for consolidated in (True, False):
+        with xr.open_zarr(folder / "forecast.zarr", consolidated=consolidated) as stored:
+            assert stored.attrs["notice"] == told and stored.attrs["Conventions"] == "CF-1.11"
+    with xr.open_dataset(folder / "forecast.nc", engine="h5netcdf") as stored:
+        assert stored.attrs["notice"] == told
+    pd.testing.assert_frame_equal(read_issued(folder / "forecast.nc"), graded)
+    assert command(home, "note", "--remove", places["meshed"]).status == 0
+    assert as_bytes(folder) == before
+
+
+def as_bytes(folder: Path) -> dict[str, bytes]:
+    """The files of a report's numbers."""
+    paths = [folder / "forecast.nc", *(folder / "forecast.zarr").rglob("*")]
+    return {str(path): path.read_bytes() for path in paths if path.is_file()}
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A ``dask scheduler`` and two ``dask worker`` processes on loopback."""
