@@ -110,6 +110,8 @@ def hazards() -> dict[str, Hazard]:
 def load_observations(region: Region, home: str | Path | None = None) -> xr.Dataset:
     """Pull a region's record through its sources, the contract and a store.
 
+    Of a grid it is the record of the cells that models learn from, see docs/scaling.md.
+
     Args:
         region: What ``load_region`` returned.
         home: The folder of a home, whose store keeps what was pulled. By default the store is
@@ -133,12 +135,15 @@ def load_observations(region: Region, home: str | Path | None = None) -> xr.Data
 
 def _pull(region: Region, settings: Settings) -> xr.Dataset:
     from data_contracts.store import Store
+    from data_contracts.tiled_store import open_store
     from sources import sources_of
 
-    store = Store(settings, region)
-    for source in sources_of(region):
-        store.ingest(source, source.fetch(store.fetch_request(source.name)))
-    return store.observations().load()
+    whole = open_store(settings, region)
+    parts = [whole] if isinstance(whole, Store) else [whole.tiles[name] for name in whole.learning]
+    for store in parts:
+        for source in sources_of(store.region):
+            store.ingest(source, source.fetch(store.fetch_request(source.name)))
+    return whole.observations().load()
 
 
 def build_features(

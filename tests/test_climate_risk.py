@@ -7,8 +7,10 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -76,6 +78,32 @@ def test_the_tunis_record_comes_through_the_store() -> None:
     table = cr.to_table(observations)
     assert len(table) == observations.sizes["time"]
     assert {"time", "location", "air_temperature_max"} <= set(table)
+
+
+def test_of_a_grid_the_cells_come_that_models_learn_from(tmp_path: Path) -> None:
+    """Three tiles, of which one is learnt from; the home is as a run would leave it."""
+    days, rng = pd.date_range("2001-01-01", periods=40), np.random.default_rng(1)
+    axes = {"time": days, "latitude": 33.95 - 0.1 * np.arange(10), "longitude": 0.1 * np.arange(40)}
+    heat = (("time", "latitude", "longitude"), 20 + rng.normal(size=(40, 10, 40)).round(2))
+    weather = xr.Dataset({"air_temperature_max": heat}, axes)
+    weather["air_temperature_max"].attrs["units"] = "degC"
+    weather.to_netcdf(tmp_path / "weather.nc")
+    (tmp_path / "cells.yaml").write_text(
+        "name: cells\ntitle: C\nsources: [gridded_files]\n"
+        "grid: {west: -0.05, south: 33, east: 3.95, north: 34, step: 0.1, learning_cells: 4}\n"
+        "source_options: {gridded_files: {path: weather.nc}}\n"
+    )
+    region, home = cr.load_region(tmp_path / "cells.yaml"), tmp_path / "home"
+    found = cr.load_observations(region, home)["air_temperature_max"]
+    assert dict(found.sizes) == {"time": 40, "location": 4}
+    there = weather["air_temperature_max"].sel(
+        latitude=found["latitude"], longitude=found["longitude"], method="nearest"
+    )
+    np.testing.assert_allclose(found.values, there.transpose("time", ...).values, atol=1e-3)
+    folder = home / "data" / "store" / "cells"
+    stored = {path.name for path in folder.glob("*-*") if path.is_dir()}
+    assert len(stored) == 1
+    assert not (folder / "refs").exists()
 
 
 def test_predict_gives_what_live_runs_are_given(

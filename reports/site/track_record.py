@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Kept:
     models.verification.marks); ``retracted``: of retracted ones. ``days``: those with a report that
     counts. ``impacts``: day (datetime64), location, hazard, time, words, photo, origin; ``faults``:
     how many reports of citizens could not be used. ``names``: location id -> name, where the region
-    file has none.
+    file has none. ``ungraded``: of a grid the rows of its areas, on days of impacts.
     """
 
     held: pd.DataFrame
@@ -41,6 +41,7 @@ class Kept:
     impacts: pd.DataFrame
     faults: int
     names: Mapping[str, str]
+    ungraded: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def write_track_record(region: Region, kept: Kept, settings: Settings, label: str = "") -> Path:
@@ -49,6 +50,7 @@ def write_track_record(region: Region, kept: Kept, settings: Settings, label: st
     Returns the folder they lie in, beside the reports.
     """
     folder = settings.published / region.name
+    told = pd.concat([kept.held, kept.ungraded], ignore_index=True)
     alerts = alerts_table(kept.held, kept.retracted, kept.impacts)
     about = {"region": region.name, "label": label}
     write_table(alerts.assign(**about), folder / TABLE)
@@ -73,7 +75,11 @@ def write_track_record(region: Region, kept: Kept, settings: Settings, label: st
             lang,
             label,
             seen=seen_impacts(
-                kept.impacts, kept.held, alerts, _names(region, kept.names, lang), lang
+                kept.impacts,
+                told,
+                alerts,
+                _names(region, kept.names, lang),
+                lang,
             ),
             faults=kept.faults,
         )

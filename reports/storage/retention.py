@@ -36,8 +36,8 @@ DRAWINGS = Retention(
 TABLES = Retention("pages of full tables", ("details.*.html",), 400)
 KEPT = (DRAWINGS, TABLES)
 """What goes, and when. What matches none of these stays as long as the home does: the page of each
-language, the short message, ``forecast.csv``, ``forecast.nc``, ``scores.csv``, ``provenance.json``,
-``retraction.json`` and ``alerts/``."""
+language, the short message, ``forecast.csv``, ``forecast.nc``, ``forecast.zarr``, ``scores.csv``,
+``provenance.json``, ``retraction.json`` and ``alerts/``."""
 
 _LINK = re.compile(r"<a\b[^>]*?\bhref=\"([^\"#?]+)[^\"]*\"[^>]*>(.*?)</a>", re.DOTALL)
 

@@ -26,9 +26,10 @@ from PIL import Image
 from configs import RiskError, Settings, load_region
 from configs.tiles import tiles_of
 from flows.engine import SETTING, Engine, engine
-from reports.exports.table import read_issued
+from reports.exports.table import read_forecast_csv, read_issued
 from reports.render.cell_maps import SHADES
 from reports.storage.ledger import broken
+from reports.text.formatting import COLOUR_WORDS
 
 pytestmark = pytest.mark.timeout(1_200)
 ROWS, COLUMNS = 1, 16
@@ -254,6 +255,25 @@ def test_a_note_reaches_the_cells_and_loses_nothing_that_is_graded(
     pd.testing.assert_frame_equal(read_issued(folder / "forecast.nc"), graded)
     assert command(home, "note", "--remove", places["meshed"]).status == 0
     assert as_bytes(folder) == before
+
+
+def test_what_was_seen_in_an_area_stands_beside_what_was_forecast_for_it(
+    homes: dict[str, Settings], places: dict[str, Path], command: Callable[..., Any], home: Settings
+) -> None:
+    shutil.copytree(homes["meshed"].home, home.home, dirs_exist_ok=True)
+    folder = home.published / "meshed"
+    table = read_forecast_csv(folder / ISSUED / "forecast.csv")
+    heat = table[(table["hazard"] == "heat") & (table["lead_days"] == 0) & (table["level"] == 1)]
+    colour = heat[heat["location"] == "west"]["colour"].iloc[0]
+    words = [places["meshed"], "People fainted.", "--hazard", "heat", "--day", ISSUED]
+    said = command(home, "impact", *words, "--place", "West")
+    assert said.status == 0, said.err
+    page = (folder / "impacts.html").read_text(encoding="utf-8")
+    assert "People fainted." in page and "no forecast of that day" not in page
+    assert f"{COLOUR_WORDS[colour]}, and no alert before" in page
+    assert "cannot be told: no observation" in page
+    elsewhere = command(home, "impact", *words, "--place", "N33.75W003.75")
+    assert elsewhere.status == 1 and "expected a place of meshed by its id or name" in elsewhere.err
 
 
 def as_bytes(folder: Path) -> dict[str, bytes]:
