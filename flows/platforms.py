@@ -23,6 +23,7 @@ from reports.exports.datastreams import chance_series
 from reports.exports.table import read_forecast_csv
 from reports.exports.weather_alerts import alert_entities, last_day
 from reports.storage.archive import CSV, ArchivedReport
+from reports.view.areas import as_told
 from sources.common.http_messages import RetryPolicy
 from sources.common.platforms import PATIENCE, ngsi_ld, sensor_things
 
@@ -65,7 +66,7 @@ def deliver(
     undelivered = []
     for name, send in (("ngsi_ld", _to_broker), ("sensor_things", _to_service)):
         try:
-            send(region, settings, table, sent, report.label, policy)
+            send(as_told(region), settings, table, sent, report.label, policy)
         except RiskError as error:
             undelivered.append(
                 remark("platform.undelivered", source=name, day=day, reason=error.remark)

@@ -59,6 +59,11 @@ class Areas:
         return inside * np.cos(np.radians(latitude))
 
 
+def as_told(region: Region) -> Region:
+    """The region as its reports tell of it: of a grid its areas. Raises as ``areas_of``."""
+    return region if region.grid is None else areas_of(region).drawn
+
+
 def areas_of(region: Region) -> Areas:
     """The areas of a region of a grid. Raises RiskError for boundaries that cannot be used."""
     assert region.grid is not None

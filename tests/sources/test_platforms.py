@@ -153,6 +153,26 @@ def test_a_broker_holds_what_is_coloured_and_handing_over_again_changes_nothing(
         assert json.dumps(broker.entities) == before
 
 
+def test_of_a_grid_its_areas_are_handed_over(tmp_path: Path, home: Settings) -> None:
+    ring = [[-3, 34], [-2, 34], [-2, 35], [-3, 35], [-3, 34]]
+    feature = {"type": "Feature", "properties": {"name": "west"}}
+    areas = [feature | {"geometry": {"type": "Polygon", "coordinates": [ring]}}]
+    collection = {"type": "FeatureCollection", "features": areas}
+    (tmp_path / "areas.geojson").write_text(json.dumps(collection))
+    (tmp_path / "cells.yaml").write_text(
+        "name: berkane\ntitle: C\nsources: [gridded_files]\nboundaries: areas.geojson\n"
+        "grid: {west: -3, south: 34, east: -1, north: 35, step: 0.5}\n"
+    )
+    region = load_region(tmp_path / "cells.yaml")
+    with serve_broker(Broker()) as broker:
+        folder = report(home, rows(("west", "heat", "red", 1, 1)))
+        assert deliver(to(region, ngsi_ld={"url": broker.url}), home, folder, HASTY) == ()
+        [entity] = broker.entities.values()
+    assert entity["address"]["value"]["addressLocality"] == "west"
+    east, north = entity["location"]["value"]["coordinates"]
+    assert -3 < east < -2 and 34 < north < 35
+
+
 def test_what_is_green_or_over_goes_and_what_has_no_number_stands(
     berkane: Region, home: Settings
 ) -> None:
