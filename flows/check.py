@@ -149,10 +149,15 @@ def check(name: str, settings: Settings) -> list[Finding]:
 
 
 def _boundary_problems(region: Region) -> list[str]:
-    """What is wrong with the outlines of the region's locations."""
+    """What is wrong with the outlines of the region's locations, of a grid with its areas."""
+    from reports.view.areas import as_told
     from reports.view.boundary_check import boundary_problems
 
-    return [text(problem.words) for problem in boundary_problems(region)]
+    try:
+        told = as_told(region)
+    except RiskError as error:
+        return [str(error)]
+    return [text(problem.words) for problem in boundary_problems(told)]
 
 
 def _platform_problems(region: Region) -> list[str]:

@@ -78,9 +78,14 @@ def areas_of(region: Region) -> Areas:
     inside = shapely.box(region.grid.west, region.grid.south, region.grid.east, region.grid.north)
     kept = {name: shape for name, shape in shapes.items() if shapely.intersects(shape, inside)}
     if not kept:
+        turned = shapely.transform([*shapes.values()], lambda corners: corners[:, ::-1])
+        cure = (
+            "swap their coordinates, GeoJSON has longitude, latitude"
+            if shapely.intersects(turned, inside).any()
+            else "give those of the region"
+        )
         raise RiskError(
-            f"boundaries {path}: found no polygon within the grid, expected one or more; give "
-            "those of the region."
+            f"boundaries {path}: found no polygon within the grid, expected one or more; {cure}."
         )
     for shape in kept.values():
         shapely.prepare(shape)

@@ -95,6 +95,30 @@ def test_boundaries_hold_their_places(
         assert re.search(words, findings[0].problem), findings
 
 
+@pytest.mark.parametrize(
+    ("ring", "words"),
+    [
+        (AROUND, None),
+        (TURNED, "swap their coordinates, GeoJSON has longitude, latitude"),
+        ([[east + 20, north] for east, north in AROUND], "give those of the region"),
+    ],
+    ids=["as it should be", "coordinates swapped", "elsewhere"],
+)
+def test_boundaries_of_a_grid_are_its_areas(
+    home: Settings, tmp_path: Path, ring: list[list[float]], words: str | None
+) -> None:
+    path = town(tmp_path, ring)
+    grid = "grid: {west: -3, south: 34, east: -1, north: 36, step: 0.5}\nsource_options: "
+    about = "name: cells\ntitle: C\nsources: [gridded_files]\nboundaries: b.geojson\n"
+    path.write_text(f"{about}{grid}{{gridded_files: {{path: none.nc}}}}\n")
+    problems = [each.problem for each in check(str(path), home) if each.what == "boundaries"]
+    if words is None:
+        assert problems == []
+    else:
+        sentence = "found no polygon within the grid, expected one or more"
+        assert problems == [f"boundaries {tmp_path / 'b.geojson'}: {sentence}; {words}."]
+
+
 def test_a_service_out_of_reach_is_asked_once(home: Settings, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
