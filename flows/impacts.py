@@ -26,7 +26,7 @@ from flows.grading import marks_of
 from flows.past import past_of
 from flows.records import write_records
 from flows.run import region_lock, today
-from reports.view.areas import areas_of
+from reports.view.areas import as_told
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Collected:
 
 def known_places(region: Region, observations: xr.Dataset) -> dict[str, str]:
     """Ids and names of the region's places, as they are looked up -> id; of a grid its areas'."""
-    if region.grid is not None:
-        areas = areas_of(region).locations
-        pairs = [(name, area.id) for area in areas for name in (*area.names.values(), area.id)]
-        return {folded(name): place for name, place in pairs}
-    ids = [str(place) for place in observations["location"].values]
-    names = observations["name"].values if "name" in observations.coords else ids
-    pairs = [(str(name), place) for name, place in zip(names, ids, strict=True)]
-    pairs += [(name, place.id) for place in region.locations for name in place.names.values()]
-    pairs += [(place, place) for place in [*(one.id for one in region.locations), *ids]]
+    told = as_told(region).locations
+    pairs, ids = list[tuple[str, str]](), [one.id for one in told]
+    if region.grid is None:  # what is observed of a grid are its cells
+        observed = [str(place) for place in observations["location"].values]
+        names = observations["name"].values if "name" in observations.coords else observed
+        pairs += [(str(name), place) for name, place in zip(names, observed, strict=True)]
+        ids += observed
+    pairs += [(name, place.id) for place in told for name in place.names.values()]
+    pairs += [(place, place) for place in ids]
     return {folded(name): place for name, place in pairs}
 
 

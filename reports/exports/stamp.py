@@ -11,11 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from configs.csv_cells import mark
+from reports.exports import zarr_metadata
 from reports.exports.geojson import LAYERS, with_notice
 from reports.exports.netcdf import read_graded, write_netcdf
 from reports.exports.provenance import write_provenance
 from reports.exports.table import BESIDE
-from reports.exports.zarr_metadata import put_notice
 from reports.storage.archive import CSV, GEOJSON, NETCDF, PROVENANCE, ZARR
 from reports.storage.retraction import Retraction
 
@@ -44,7 +44,7 @@ def stamp(folder: Path, retraction: Retraction | None, note: str) -> None:
             layer.write_text(text, encoding="utf-8", newline="\n")
     _stamp_netcdf(folder / NETCDF, notice)
     if (folder / ZARR).is_dir():
-        put_notice(folder / ZARR, notice)
+        zarr_metadata.put_notice(folder / ZARR, notice)
     write_provenance(plain | stated, path)
 
 
@@ -74,7 +74,6 @@ def _stamp_netcdf(path: Path, notice: str) -> None:
         return
     with xr.open_dataset(path, engine="h5netcdf") as data:
         forecast = data.load().drop_encoding()
-    others = {name: value for name, value in forecast.attrs.items() if name != "notice"}
-    forecast.attrs = others | ({"notice": notice} if notice else {})
+    forecast.attrs = zarr_metadata.with_notice(forecast.attrs, notice)
     graded = read_graded(path)
     write_netcdf(forecast, path, None if graded is None else graded.drop_encoding())

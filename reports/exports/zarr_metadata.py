@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import zarr
 from zarr.errors import ZarrUserWarning
@@ -19,6 +21,11 @@ def consolidate(path: Path) -> None:
 def put_notice(path: Path, notice: str) -> None:
     """Set the group's attribute ``notice``, or take it away where it is empty."""
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
-    others = {name: value for name, value in root.attrs.asdict().items() if name != "notice"}
-    root.attrs.put(others | ({"notice": notice} if notice else {}))
+    root.attrs.put(with_notice(root.attrs.asdict(), notice))
     consolidate(path)
+
+
+def with_notice(attributes: Mapping[str, Any], notice: str) -> dict[str, Any]:
+    """Attributes with this ``notice``, or without any where it is empty."""
+    others = {name: value for name, value in attributes.items() if name != "notice"}
+    return others | ({"notice": notice} if notice else {})

@@ -13,23 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs import Region
+from reports.exports.geojson import FILL
 from reports.text.formatting import COLOUR_WORDS
 from reports.text.language import Language
 from reports.view.outlines import Outline, outlines
-from reports.view.outlook import HazardOutlook, hazard_title
+from reports.view.outlook import RISING, HazardOutlook, hazard_title
 
 if TYPE_CHECKING:  # both are slow to import, and only reports of grids need them
     import xarray as xr
     from PIL import Image
 
-SHADES = {
-    "": "#ffffff",
-    "grey": "#e6e9eb",
-    "green": "#bfe0d3",
-    "yellow": "#ffe27a",
-    "orange": "#f59a3c",
-    "red": "#8f1038",
-}
+SHADES = {"": "#ffffff", "grey": "#e6e9eb"} | {colour: FILL[colour] for colour in RISING}
 """Colours as other maps have them, from the lowest; "" of cells without a number."""
 PNG_ADDRESS = "data:image/png;base64,"
 LINE = "#14252d"
