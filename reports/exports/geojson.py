@@ -12,17 +12,9 @@ import pandas as pd
 from configs import Location, Region
 from reports.text.xml import plain_text
 from reports.view.outlines import Outline, outlines
-from reports.view.outlook import named_locations, overall_colour
+from reports.view.outlook import FILL, named_locations, overall_colour
 
 NOTE = "Indicative, not an official vigilance."
-FILL = {
-    "green": "#bfe0d3",
-    "yellow": "#ffe27a",
-    "orange": "#f59a3c",
-    "red": "#8f1038",
-    "grey": "#c3ccd1",
-}
-"""Colours of the pages' maps; grey ones are hatched there."""
 CELL = ["location", "hazard", "lead_days", "window_days"]
 LAYERS = "layers"
 _NUMBERS = ("probability", "normal_probability")

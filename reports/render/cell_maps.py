@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs import Region
-from reports.exports.geojson import FILL
 from reports.text.formatting import COLOUR_WORDS
 from reports.text.language import Language
 from reports.view.outlines import Outline, outlines
-from reports.view.outlook import RISING, HazardOutlook, hazard_title
+from reports.view.outlook import FILL, RISING, HazardOutlook, hazard_title
 
 if TYPE_CHECKING:  # both are slow to import, and only reports of grids need them
     import xarray as xr

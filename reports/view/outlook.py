@@ -19,6 +19,14 @@ from reports.text.language import ENGLISH, Language
 from reports.view.slots import Slot, slot_kind
 
 RISING = ("green", "yellow", "orange", "red")
+FILL = {
+    "green": "#bfe0d3",
+    "yellow": "#ffe27a",
+    "orange": "#f59a3c",
+    "red": "#8f1038",
+    "grey": "#c3ccd1",
+}
+"""Colours of the pages' maps; grey ones are hatched there."""
 CALENDAR = ("no better than usual", "not assessed")
 """Verdicts of numbers that know no more than the calendar."""
 BY_VALUE = 2

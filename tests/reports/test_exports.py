@@ -9,7 +9,7 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite
 
 from configs import Location, Region, load_region
-from reports.exports.geojson import FILL, write_geojson
+from reports.exports.geojson import write_geojson
 from reports.exports.netcdf import write_netcdf
 from reports.exports.provenance import write_provenance
 from reports.exports.table import (
@@ -20,7 +20,7 @@ from reports.exports.table import (
     read_forecast_csv,
     write_csv,
 )
-from reports.view.outlook import overall_colour
+from reports.view.outlook import FILL, overall_colour
 
 
 def test_table_has_the_declared_columns_and_order(made):
