@@ -258,18 +258,19 @@ def build_margins(
     widest = max(cell.lead_days + span for cell, span in zip(hazard.cells, spans, strict=True))
     after = np.full((daily.shape[0], widest, daily.shape[2]), np.nan, dtype=np.float32)
     padded = np.concatenate([daily, after], axis=1)
+    exists = hazard.applies(times, normals, options) == 1
     out = np.empty((len(hazard.cells), *daily.shape), dtype=np.float32)
     for number, (cell, span) in enumerate(zip(hazard.cells, spans, strict=True)):
         days = [padded[:, cell.lead_days + k : cell.lead_days + k + length] for k in range(span)]
-        greatest = out[number]
-        greatest[:] = days[0]
+        known = out[number]  # the greatest of all days, NaN where one is not known
+        known[:] = days[0]
+        greatest = days[0].copy() if span > 1 else days[0]
         for later in days[1:]:
+            np.maximum(known, later, out=known)
             np.fmax(greatest, later, out=greatest)
         if span > 1:
-            unknown = np.logical_or.reduce([np.isnan(day) for day in days])
-            greatest[unknown & ~(greatest > 0)] = np.nan
-    exists = hazard.applies(times, normals, options) == 1
-    out[np.broadcast_to(~exists[:, None], out.shape)] = np.nan
+            np.copyto(known, greatest, where=greatest > 0)
+        np.copyto(known, np.nan, where=~exists[number])
     return xr.DataArray(
         out,
         dims=("cell", "level", "init_time", "location"),

@@ -42,12 +42,11 @@ def in_season(times: np.ndarray, months: tuple[int, int]) -> np.ndarray:
     )
 
 
-def by_year(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Lay (time, ...) out as (366, year, ...), NaN where there is no such day."""
+def by_year(values: np.ndarray, times: np.ndarray, missing: float = np.nan) -> np.ndarray:
+    """Lay (time, ...) out as (366, year, ...), ``missing`` where there is no such day."""
     years = pd.DatetimeIndex(times).year.to_numpy()
-    laid = np.full(
-        (DAYS, int(years[-1] - years[0]) + 1, *values.shape[1:]), np.nan, dtype=np.float64
-    )
+    shape = (DAYS, int(years[-1] - years[0]) + 1, *values.shape[1:])
+    laid = np.full(shape, missing, dtype=np.result_type(values, missing))
     laid[day_index(times), years - years[0]] = values
     return laid
 
@@ -86,14 +85,15 @@ def _day_sums(values: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def years_in_window(values: np.ndarray, times: np.ndarray, half: int = HALF_WINDOW) -> np.ndarray:
     """Calendar years with a value in each doy window; (time, location) -> (366, location)."""
-    known = np.isfinite(by_year(values, times)).astype(float)
+    known = by_year(np.isfinite(values), times, False).astype(np.int16)
     return (ring_sum(known, half) > 0).sum(axis=1)
 
 
 def ring_sum(values: np.ndarray, half: int) -> np.ndarray:
     """Sum of each day of the year and ``half`` days on both sides; (366, ...) -> (366, ...)."""
     wrapped = np.concatenate([values[-half:], values, values[:half]])
-    running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(wrapped, axis=0)])
+    running = np.zeros((len(wrapped) + 1, *values.shape[1:]), dtype=values.dtype)
+    np.cumsum(wrapped, axis=0, dtype=values.dtype, out=running[1:])
     return running[2 * half + 1 :] - running[: -2 * half - 1]
 
 

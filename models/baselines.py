@@ -42,7 +42,7 @@ def fit_climatology(outcome: xr.DataArray) -> xr.DataArray:
     values = []
     for number, lead in enumerate(outcome["lead_days"].values):
         valid = outcome["init_time"].values + np.timedelta64(int(lead), "D")
-        by_level = np.moveaxis(outcome.values[number], 0, 1).astype(np.float64)
+        by_level = np.moveaxis(outcome.values[number], 0, 1)
         frequency = window_mean(by_level, valid)
         known = years_in_window(by_level[:, 0], valid) >= LEAST_YEARS
         values.append(np.moveaxis(np.where(known[:, None], frequency, np.nan), 0, 1))

@@ -150,7 +150,7 @@ def label_days(
         )
     daily = xr.concat(
         [
-            hazard.margins(observations, rest, options).isel(time=np.flatnonzero(blocks == block))
+            margins_of(hazard, observations, rest, options, np.flatnonzero(blocks == block))
             for block, rest in rests.items()
         ],
         dim="time",
@@ -160,6 +160,22 @@ def label_days(
     ).transpose("level", "time", "location")
     margins = build_margins(hazard, daily, normals, options)
     return Labels(normals, times, blocks, rests, margins)
+
+
+def margins_of(
+    hazard: Hazard,
+    observations: xr.Dataset,
+    normals: xr.Dataset,
+    options: Options,
+    days: np.ndarray,
+) -> xr.DataArray:
+    """Margins of consecutive ``days``, row numbers of ``observations``: (level, time, location).
+
+    Read from those days and the ones that their margins look back on.
+    """
+    first = max(days[0] - hazard.margin_days, 0)
+    near = observations.isel(time=slice(first, days[-1] + 1))
+    return hazard.margins(near, normals, options).isel(time=slice(days[0] - first, None))
 
 
 def build_training_set(

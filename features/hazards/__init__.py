@@ -330,7 +330,7 @@ def always(cells: tuple[Cell, ...]) -> Callable[[np.ndarray, xr.Dataset, Options
     """The ``applies`` of a hazard that can strike on any day."""
 
     def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndarray:
-        return np.ones((len(cells), len(times), normals.sizes["location"]))
+        return np.broadcast_to(1.0, (len(cells), len(times), normals.sizes["location"]))
 
     return applies
 

@@ -160,7 +160,9 @@ def applies(times: np.ndarray, normals: xr.Dataset, options: Options) -> np.ndar
     season = np.stack(
         [np.any([in_season(day, options.warm_season) for day in cell], axis=0) for cell in days]
     )
-    return np.repeat(season.astype(float)[:, :, None], normals.sizes["location"], axis=2)
+    return np.broadcast_to(
+        season.astype(float)[:, :, None], (*season.shape, normals.sizes["location"])
+    )
 
 
 @dataclass(frozen=True)

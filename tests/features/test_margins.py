@@ -477,6 +477,20 @@ def test_no_predictor_looks_further_back_than_the_hazard_says(
             np.testing.assert_allclose(recent[part], values, rtol=1e-5, atol=1e-5, err_msg=part)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ALL)
+def test_no_margin_looks_further_back_than_the_hazard_says(
+    name: str, kind: str, make_case: Callable[..., tuple[xr.Dataset, Options]]
+) -> None:
+    hazard, (record, options) = hazards()[name], make_case(name, kind, 7)
+    normals = hazard.fit_normals(record, options)
+    whole = hazard.margins(record, normals, options)
+    for first, end in ((500, 501), (1_200, 1_850), (1_850, record.sizes["time"])):
+        near = record.isel(time=slice(first - hazard.margin_days, end))
+        found = hazard.margins(near, normals, options).isel(time=slice(hazard.margin_days, None))
+        xr.testing.assert_allclose(found, whole.isel(time=slice(first, end)), rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_features_do_not_depend_on_how_the_work_is_shared_out(
     name: str,

@@ -16,7 +16,15 @@ from features.hazards import Cell, Hazard, Options, happened, hazards
 from models.forecasting import forecasters
 from models.netcdf import read_dataset
 from models.registry.files import OtherFormat, load_model, save_model
-from models.training import Model, build_training_set, fit_model, reference_years, train_model
+from models.training import (
+    Model,
+    build_training_set,
+    fit_model,
+    label_days,
+    margins_of,
+    reference_years,
+    train_model,
+)
 
 ALL = sorted(hazards())
 
@@ -47,6 +55,17 @@ def test_what_comes_later_in_a_block_changes_nothing_a_day_of_it_reads(
         ok = np.isfinite(a) & np.isfinite(b) if hazard.choices else np.ones(a.shape, dtype=bool)
         assert ok.any() or np.isnan(a).all()
         np.testing.assert_array_equal(a[ok], b[ok])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_margins_of_a_block_are_those_of_the_whole_record(name: str, record: xr.Dataset) -> None:
+    hazard = hazards()[name]
+    labels = label_days(hazard, record, record, Options(), 5)
+    for block, rest in labels.rests.items():
+        days = np.flatnonzero(labels.blocks == block)
+        found = margins_of(hazard, record, rest, Options(), days)
+        whole = hazard.margins(record, rest, Options()).isel(time=days)
+        xr.testing.assert_allclose(found, whole, rtol=1e-9, atol=1e-9)
 
 
 def test_events_by_thresholds_of_other_years_are_as_frequent_as_a_test_year_finds_them(
