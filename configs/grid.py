@@ -116,6 +116,12 @@ class Grid(BaseModel):
         return west - 360 * (west >= 180), east - 360 * (east > 180) + 360 * (east == -180)
 
     @property
+    def box(self) -> tuple[float, float, float, float]:
+        """West, south, east and north, degrees, longitudes from -180 to 180."""
+        west, east = self._edges
+        return float(west), self.south, float(east), self.north
+
+    @property
     def _sides(self) -> tuple[Fraction, Fraction]:
         """Width and height, degrees."""
         west, east = self._edges

@@ -50,8 +50,9 @@ def indices_of(places: Sequence[Location], grid: Grid) -> tuple[np.ndarray, np.n
     """Row from the north and column from the west of each cell of a grid: int (place,) both."""
     latitude = np.array([place.latitude for place in places], dtype=float)
     longitude = np.array([place.longitude for place in places], dtype=float)
-    rows = np.floor((grid.north - latitude) / grid.step).astype(int)
-    return rows, np.floor((longitude - grid.west) % 360 / grid.step).astype(int)
+    west, _, _, north = grid.box
+    rows = np.floor((north - latitude) / grid.step).astype(int)
+    return rows, np.floor((longitude - west) / grid.step).astype(int)
 
 
 def learning_places(tiles: Sequence[Region], cells: int) -> Mapping[str, tuple[str, ...]]:

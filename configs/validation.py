@@ -53,7 +53,7 @@ def _part(item: Any, model: type[BaseModel]) -> str:
     where = ".".join(steps)
     if item["type"] == "extra_forbidden":
         known = sorted(set(_model_at(model, steps).model_fields) - NOT_IN_FILES)
-        near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(steps[-1], known, n=1)
         return f"unknown key {where!r}, " + (
             f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}."
         )

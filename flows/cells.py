@@ -44,11 +44,11 @@ def create_cells(path: Path, region: Region, names: Sequence[str], issued: date)
     window of a hazard of ``names``, in the order of their names. After CF-1.11.
     """
     assert region.grid is not None
-    (rows, columns), step = region.grid.shape, region.grid.step
+    rows, columns = region.grid.shape
     cells = [(name, cell) for name in sorted(names) for cell in hazards()[name].cells]
     coords = {
-        "latitude": region.grid.north - (np.arange(rows) + 0.5) * step,
-        "longitude": region.grid.west + (np.arange(columns) + 0.5) * step,
+        "latitude": np.array(region.grid.latitudes[::-1]),
+        "longitude": np.array(region.grid.longitudes),
         "level": np.array(LEVELS, dtype=np.int32),
         "lead_days": ("cell", np.array([cell.lead_days for _, cell in cells], dtype=np.int32)),
         "window_days": ("cell", np.array([cell.window_days for _, cell in cells], dtype=np.int32)),

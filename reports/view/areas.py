@@ -68,14 +68,13 @@ def areas_of(region: Region) -> Areas:
     """The areas of a region of a grid. Raises RiskError for boundaries that cannot be used."""
     assert region.grid is not None
     if not region.boundaries:
-        grid = region.grid
-        whole = shapely.box(grid.west, grid.south, grid.east, grid.north)
+        whole = shapely.box(*region.grid.box)
         return Areas(region, (_location(region.name, whole, region.names),), (whole,))
     path = region.path.parent / Path(region.boundaries).expanduser()
     features = features_in(path)
     by_name = _by_name(features, path)
     shapes = {name: joined(members, name, path) for name, members in by_name.items()}
-    inside = shapely.box(region.grid.west, region.grid.south, region.grid.east, region.grid.north)
+    inside = shapely.box(*region.grid.box)
     kept = {name: shape for name, shape in shapes.items() if shapely.intersects(shape, inside)}
     if not kept:
         turned = shapely.transform([*shapes.values()], lambda corners: corners[:, ::-1])

@@ -95,22 +95,26 @@ def test_boundaries_hold_their_places(
         assert re.search(words, findings[0].problem), findings
 
 
+@pytest.mark.parametrize("edges", ["west: -3, east: -1", "west: 357, east: 359"])
 @pytest.mark.parametrize(
     ("ring", "words"),
     [
         (AROUND, None),
+        (None, None),
         (TURNED, "swap their coordinates, GeoJSON has longitude, latitude"),
         ([[east + 20, north] for east, north in AROUND], "give those of the region"),
     ],
-    ids=["as it should be", "coordinates swapped", "elsewhere"],
+    ids=["as it should be", "none", "coordinates swapped", "elsewhere"],
 )
 def test_boundaries_of_a_grid_are_its_areas(
-    home: Settings, tmp_path: Path, ring: list[list[float]], words: str | None
+    home: Settings, tmp_path: Path, ring: list[list[float]] | None, words: str | None, edges: str
 ) -> None:
-    path = town(tmp_path, ring)
-    grid = "grid: {west: -3, south: 34, east: -1, north: 36, step: 0.5}\nsource_options: "
-    about = "name: cells\ntitle: C\nsources: [gridded_files]\nboundaries: b.geojson\n"
+    path = town(tmp_path, ring or AROUND)
+    grid = f"grid: {{{edges}, south: 34, north: 36, step: 0.5}}\nsource_options: "
+    about = "name: cells\ntitle: C\nsources: [gridded_files]\n"
     path.write_text(f"{about}{grid}{{gridded_files: {{path: none.nc}}}}\n")
+    if ring is not None:
+        path.write_text(path.read_text() + "boundaries: b.geojson\n")
     problems = [each.problem for each in check(str(path), home) if each.what == "boundaries"]
     if words is None:
         assert problems == []
