@@ -56,22 +56,31 @@ def cell_pictures(cells: Path | None, region: Region) -> dict[str, CellPicture]:
     with more cells than a picture has pixels, each pixel shows the highest of its cells. Outlines
     are those of the region's boundaries. Equal cells give equal bytes.
     """
-    if cells is None or region.grid is None:
+    if cells is None:
         return {}
     import xarray as xr
 
     with xr.open_zarr(cells, mask_and_scale=False) as forecast:
-        drawn = list(outlines(region, MAX_VERTICES).values())
+        box, drawn = _box(forecast), list(outlines(region, MAX_VERTICES).values())
         names, pictures = forecast["hazard"].values.tolist(), {}
         for name in dict.fromkeys(names):
             own = [number for number, other in enumerate(names) if other == name]
             colours = _highest(forecast["colour"].isel(cell=own))
             counts = np.bincount(colours.ravel(), minlength=len(SHADES))
             pictures[name] = CellPicture(
-                _address(_painted(colours, region.grid.box, drawn)),
+                _address(_painted(colours, box, drawn)),
                 {colour: int(counts[n]) for n, colour in reversed([*enumerate(SHADES)]) if colour},
             )
     return pictures
+
+
+def _box(forecast: xr.Dataset) -> tuple[float, float, float, float]:
+    """West, south, east and north of the grid, degrees."""
+    latitude, longitude = forecast["latitude"].values, forecast["longitude"].values
+    steps = [*np.diff(longitude)[:1], *-np.diff(latitude)[:1], 1.0]
+    half = float(steps[0]) / 2
+    west, east = float(longitude[0]) - half, float(longitude[-1]) + half
+    return west, float(latitude[-1]) - half, east, float(latitude[0]) + half
 
 
 def _highest(colours: xr.DataArray) -> np.ndarray:
