@@ -244,7 +244,12 @@ def run(folder: Path, cells: int, years: int, workers: int) -> None:
         "CLIMATE_RISK_DASK": f"local:{workers}" if workers else "",
         "OMP_NUM_THREADS": "1",
     }
-    print(f"{rows * columns} cells, {years} years, {workers or 'no'} workers", flush=True)
+    tasks = -(-rows // BLOCK) * -(-columns // BLOCK)
+    print(
+        f"{rows * columns} cells in {tasks} tiles, a task each in every stage; {years} years, "
+        f"{workers or 'no'} workers",
+        flush=True,
+    )
     for command in COMMANDS:
         if command == "daily":
             write_last_day(store, last, len(days))
