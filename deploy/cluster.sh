@@ -32,8 +32,10 @@ until [ -s "$there/scheduler.json" ]; do
 done
 CLIMATE_RISK_DASK="$(sed -n 's/.*"address": "\([^"]*\)".*/\1/p' "$there/scheduler.json")"
 export CLIMATE_RISK_DASK
+kept=67108864 # bytes that a worker keeps to use again: by Dask's own 64 KiB it would clear every array anew
 for number in 1 2; do
-  dask worker "$CLIMATE_RISK_DASK" --host 127.0.0.1 --nthreads 1 --no-dashboard --memory-limit 4GB \
+  MALLOC_TRIM_THRESHOLD_=$kept MALLOC_MMAP_THRESHOLD_=$kept \
+    dask worker "$CLIMATE_RISK_DASK" --host 127.0.0.1 --nthreads 1 --no-dashboard --memory-limit 4GB \
     --local-directory "$there/worker-$number" 2>"$there/worker-$number.log" &
   pids="$pids $!"
 done

@@ -33,11 +33,19 @@ CONNECT_SECONDS = 20
 """A scheduler that does not answer for so long is not there."""
 RETRIES = 2
 """Times that a task is done again whose worker died."""
-NO_PAGES: dict[str, list[str]] = {
+NO_PAGES: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
 """What Dask shows by HTTP it shows to every user of the machine, without a password."""
+KEPT_BYTES = 2**26
+"""Memory that a worker's C library keeps to use again: most of a tile's arrays are smaller. By Dask's
+own 64 KiB each of them is handed back and cleared anew.
+"""
+KEEPING = {
+    f"distributed.nanny.pre-spawn-environ.{name}": KEPT_BYTES
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+}
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -163,7 +171,7 @@ def _connected(setting: str) -> Iterator[Any]:
         )
     from distributed import LocalCluster
 
-    with dask.config.set(NO_PAGES):
+    with dask.config.set(NO_PAGES | KEEPING):
         cluster = LocalCluster(
             n_workers=int(match[1]),
             threads_per_worker=1,

@@ -14,6 +14,7 @@ import yaml
 
 from configs import CHECKOUT
 from flows.cli import parser
+from flows.engine import KEPT_BYTES
 
 DEPLOY = CHECKOUT / "deploy"
 SERVICES = ("climate-risk-schedule.service", "climate-risk-daily@.service")
@@ -117,6 +118,8 @@ def told(port):
 
 with engine() as opened:
     print(set(opened.each(pow, range(4), 2)), opened.client.scheduler.address)
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
+        print(name, set(opened.client.run(os.getenv, name).values()))
     family = psutil.Process(OWNER).children(recursive=True) + [psutil.Process(OWNER)]
     ports = {
         one.laddr.port
@@ -126,7 +129,10 @@ with engine() as opened:
     }
     print(len(ports) >= 4, [page for port in ports for page in told(port)])
 """
-"""Work for a cluster, and a look at what its processes show by HTTP."""
+"""Work for a cluster, and a look at its workers' memory and at what its processes show by HTTP."""
+KEPT = [
+    f"{name} {{'{KEPT_BYTES}'}}" for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+]
 
 
 def test_a_cluster_of_one_setting_shows_nothing_without_a_password() -> None:
@@ -138,6 +144,7 @@ def test_a_cluster_of_one_setting_shows_nothing_without_a_password() -> None:
     )  # fmt: skip
     assert said.returncode == 0 and not said.stderr, said.stderr
     assert "{0, 1, 4, 9}" in said.stdout and "True []" in said.stdout
+    assert said.stdout.splitlines()[1:3] == KEPT
 
 
 def indented(text: str) -> str:
@@ -157,7 +164,7 @@ def test_a_cluster_of_this_machine_works_and_ends_with_its_command() -> None:
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     assert "{0, 1, 4, 9}" in said.stdout and "tls://127.0.0.1:" in said.stdout
-    assert "True []" in said.stdout
+    assert "True []" in said.stdout and said.stdout.splitlines()[1:3] == KEPT
 
 
 def test_the_manifest_of_a_cluster_fits_what_workers_need() -> None:
@@ -172,6 +179,8 @@ def test_the_manifest_of_a_cluster_fits_what_workers_need() -> None:
         environment = {each["name"]: each["value"] for each in container["env"]}
         assert environment["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] == "true"
         assert environment["DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES"] == "[]"
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == str(KEPT_BYTES)
+        assert environment["MALLOC_MMAP_THRESHOLD_"] == str(KEPT_BYTES)
         mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
         assert environment["CLIMATE_RISK_HOME"] in mounted
         files = [value for value in environment.values() if value.endswith(".pem")]
