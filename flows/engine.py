@@ -39,8 +39,9 @@ NO_PAGES: dict[str, Any] = {
 }
 """What Dask shows by HTTP it shows to every user of the machine, without a password."""
 KEPT_BYTES = 2**26
-"""Memory that a worker's C library keeps to use again: most of a tile's arrays are smaller. By Dask's
-own 64 KiB each of them is handed back and cleared anew.
+"""Memory that a worker's C library keeps to use again: most of a tile's arrays are smaller.
+
+By Dask's own 64 KiB each of them is handed back and cleared anew.
 """
 KEEPING = {
     f"distributed.nanny.pre-spawn-environ.{name}": KEPT_BYTES
