@@ -264,11 +264,11 @@ def build_margins(
         days = [padded[:, cell.lead_days + k : cell.lead_days + k + length] for k in range(span)]
         known = out[number]  # the greatest of all days, NaN where one is not known
         known[:] = days[0]
-        greatest = days[0].copy() if span > 1 else days[0]
-        for later in days[1:]:
-            np.maximum(known, later, out=known)
-            np.fmax(greatest, later, out=greatest)
         if span > 1:
+            greatest = days[0].copy()
+            for later in days[1:]:
+                np.maximum(known, later, out=known)
+                np.fmax(greatest, later, out=greatest)
             np.copyto(known, greatest, where=greatest > 0)
         np.copyto(known, np.nan, where=~exists[number])
     return xr.DataArray(

@@ -112,9 +112,8 @@ def test_boundaries_of_a_grid_are_its_areas(
     path = town(tmp_path, ring or AROUND)
     grid = f"grid: {{{edges}, south: 34, north: 36, step: 0.5}}\nsource_options: "
     about = "name: cells\ntitle: C\nsources: [gridded_files]\n"
+    about += "boundaries: b.geojson\n" if ring is not None else ""
     path.write_text(f"{about}{grid}{{gridded_files: {{path: none.nc}}}}\n")
-    if ring is not None:
-        path.write_text(path.read_text() + "boundaries: b.geojson\n")
     problems = [each.problem for each in check(str(path), home) if each.what == "boundaries"]
     if words is None:
         assert problems == []
